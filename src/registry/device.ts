@@ -1,0 +1,57 @@
+// No I/O. No clock.
+
+/** What a device may be. Only `active` passes the gate. */
+export const DEVICE_STATUSES = ["pending", "active", "suspended", "lost", "revoked"] as const;
+export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
+
+/**
+ * The acts that change a status, and between which: the whole table.
+ * `revoked` is final: no act leads out of it.
+ */
+export const STATUS_ACTS = {
+  approve: { from: ["pending"], to: "active" },
+  suspend: { from: ["active"], to: "suspended" },
+  restore: { from: ["suspended", "lost"], to: "active" },
+  lost: { from: ["active", "suspended"], to: "lost" },
+  revoke: { from: ["pending", "active", "suspended", "lost"], to: "revoked" },
+} as const satisfies Record<string, { from: readonly DeviceStatus[]; to: DeviceStatus }>;
+
+export type StatusAct = keyof typeof STATUS_ACTS;
+
+export type Transition =
+  | { kind: "changed"; to: DeviceStatus }
+  /** The act's result already holds: repeating a change is no error. */
+  | { kind: "unchanged" }
+  | { kind: "forbidden" };
+
+/** What `act` does to a device with this status. */
+export function transition(status: DeviceStatus, act: StatusAct): Transition {
+  const { from, to } = STATUS_ACTS[act];
+  if (status === to) return { kind: "unchanged" };
+  return (from as readonly DeviceStatus[]).includes(status) ? { kind: "changed", to } : { kind: "forbidden" };
+}
+
+/** 1 to 64 characters (code points) after trimming, see `deviceNameProblem`. */
+export const DEVICE_NAME_MAX_CHARACTERS = 64;
+
+// Control characters, line and paragraph separators, and the marks that reverse the direction of
+// text: each can make a name look like another one in a list or a terminal.
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
+/** What is wrong with a device's name, as a sentence, or `undefined` when nothing is. */
+export function deviceNameProblem(name: string): string | undefined {
+  if (name.trim() === "") return "a device's name must not be empty";
+  if (name !== name.trim()) return "a device's name must not begin or end with a blank";
+  if ([...name].length > DEVICE_NAME_MAX_CHARACTERS) {
+    return `a device's name has at most ${DEVICE_NAME_MAX_CHARACTERS} characters`;
+  }
+  if (UNPRINTABLE.test(name) || !name.isWellFormed()) {
+    return "a device's name must not hold control characters";
+  }
+  return undefined;
+}
+
+/** Two names with the same key are the same name: case and Unicode composition do not tell them apart. */
+export function deviceNameKey(name: string): string {
+  return name.normalize("NFC").toLowerCase();
+}
