@@ -1,0 +1,73 @@
+import type { AuditEntry } from "../../src/control/contract.ts";
+import { userArgument } from "./shared/arguments.ts";
+import { from } from "./shared/device-view.ts";
+import { misuse } from "./shared/failure.ts";
+import type { AddCommand } from "./shared/session.ts";
+import { plural, printable } from "./shared/text.ts";
+import { localTime, relativeTime } from "./shared/time.ts";
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 100_000;
+
+export const addAudit: AddCommand = (program, open) => {
+  program
+    .command("audit")
+    .summary("show who changed what, newest first")
+    .description(
+      "Show who changed what, when and from where, newest first: a user's devices, or users and waiting certificates when no user is named.",
+    )
+    .argument("[user]", "the user's id; the directory's own log when left out")
+    .option("--limit <n>", "how many entries", String(DEFAULT_LIMIT))
+    .option("--before <cursor>", "go on where an earlier list ended: its 'next'")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey audit alice
+  latchkey audit --limit 200 --json`,
+    )
+    .action(async (text: string | undefined, options: { limit: string; before?: string }) => {
+      const user = text === undefined ? undefined : userArgument(text);
+      const limit = parseLimit(options.limit);
+      const { output, now, ...session } = open();
+      const { entries, next } = await (await session.api()).audit(user, limit, options.before);
+      output.object({ entries, next });
+      output.table(
+        ["TIME", "ACT", "TARGET", "OUTCOME", "ACTOR", "FROM", "DETAIL"],
+        entries.map((entry) => [
+          `${localTime(entry.at, true)} (${relativeTime(entry.at, now())})`,
+          printable(entry.act),
+          target(entry),
+          entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome)),
+          printable(entry.actor),
+          from(entry),
+          detail(entry),
+        ]),
+        "nothing was changed yet",
+      );
+      if (next !== null) {
+        output.lines(
+          "",
+          `${plural(entries.length, "entry", "entries")}; older ones: --before ${printable(next)}`,
+        );
+      }
+    });
+};
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^\d+$/.test(text) || limit < 1 || limit > MAX_LIMIT) {
+    throw misuse(`--limit '${printable(text)}' is not a number of entries`, `give 1 to ${MAX_LIMIT}`);
+  }
+  return limit;
+}
+
+function target({ target }: AuditEntry): string {
+  return target === null ? "" : printable(target.name ?? target.id);
+}
+
+function detail(entry: AuditEntry): string {
+  return Object.entries(entry.detail ?? {})
+    .map(([key, value]) => printable(`${key}: ${value ?? "none"}`))
+    .join(", ");
+}

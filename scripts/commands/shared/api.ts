@@ -1,0 +1,156 @@
+import type * as v from "valibot";
+import {
+  API_PATH,
+  type ApproveRequest,
+  type AuditEntry,
+  type AuditList,
+  type Device,
+  type EditDeviceRequest,
+  type EnrolRequest,
+  PAGE_LIMIT_MAX,
+  type PendingCertificate,
+  type User,
+} from "../../../src/control/contract.ts";
+import type { StatusAct } from "../../../src/registry/device.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import type { UserId } from "../../../src/registry/user.ts";
+import { readAnswer } from "./answer.ts";
+import type { Connection } from "./connection.ts";
+import { failed } from "./failure.ts";
+import { createTransport, type Method } from "./transport.ts";
+
+/** What was asked for, and whether it is new (201) or was there before (200). */
+export interface Made<T> {
+  created: boolean;
+  value: T;
+}
+
+/** The API, one method a route. Lists come whole: every page is asked for. */
+export interface Api {
+  readonly origin: string;
+  users(): Promise<User[]>;
+  putUser(user: UserId, name: string | undefined): Promise<Made<User>>;
+  deleteUser(user: UserId): Promise<void>;
+  devices(user: UserId): Promise<Device[]>;
+  device(user: UserId, device: string): Promise<Device>;
+  enrol(user: UserId, request: v.InferInput<typeof EnrolRequest>): Promise<Made<Device>>;
+  edit(device: Device, request: v.InferInput<typeof EditDeviceRequest>): Promise<Device>;
+  act(device: Device, act: StatusAct, note: string | undefined): Promise<Device>;
+  forget(device: Device): Promise<void>;
+  pending(): Promise<PendingCertificate[]>;
+  approve(fingerprint: Fingerprint, request: v.InferInput<typeof ApproveRequest>): Promise<Made<Device>>;
+  dismiss(fingerprint: Fingerprint): Promise<void>;
+  /** Newest first: at most `limit` entries, of the directory's own log when no user is named. */
+  audit(user: UserId | undefined, limit: number, before: string | undefined): Promise<AuditList>;
+}
+
+export function createApi(connection: Connection): Api {
+  const { origin } = connection;
+  const transport = createTransport(connection);
+
+  async function ask(method: Method, path: string, body?: unknown) {
+    const answer = await transport.send(method, `${API_PATH}${path}`, body);
+    return { created: answer.status === 201, body: readAnswer(answer, origin) };
+  }
+
+  function foreign(): never {
+    throw failed(
+      `${origin} answered JSON that is not the API's`,
+      "update this clone or deploy the Worker: their versions do not match",
+    );
+  }
+
+  function object<T>(body: unknown, keys: readonly (keyof T & string)[]): T {
+    if (typeof body !== "object" || body === null) return foreign();
+    return keys.every((key) => key in body) ? (body as T) : foreign();
+  }
+
+  function list<T>(body: unknown, key: string, keys: readonly (keyof T & string)[]): T[] {
+    const values = object<Record<string, unknown>>(body, [key])[key];
+    return Array.isArray(values) ? values.map((value) => object<T>(value, keys)) : foreign();
+  }
+
+  function nextOf(body: unknown): string | null {
+    const { next = null } = object<{ next?: unknown }>(body, []);
+    return next === null || typeof next === "string" ? next : foreign();
+  }
+
+  async function pages<T>(path: string, key: string, keys: readonly (keyof T & string)[]): Promise<T[]> {
+    const found: T[] = [];
+    const query = new URLSearchParams({ limit: String(PAGE_LIMIT_MAX) });
+    for (;;) {
+      const { body } = await ask("GET", `${path}?${query}`);
+      found.push(...list<T>(body, key, keys));
+      const next = nextOf(body);
+      if (next === null) return found;
+      if (next === query.get("after")) return foreign();
+      query.set("after", next);
+    }
+  }
+
+  const userPath = (user: string) => `/users/${encodeURIComponent(user)}`;
+  const devicePath = (user: string, device: string) =>
+    `${userPath(user)}/devices/${encodeURIComponent(device)}`;
+  const toDevice = (body: unknown) => object<Device>(body, DEVICE_KEYS);
+
+  return {
+    origin,
+    users: () => pages<User>("/users", "users", ["id", "name"]),
+    async putUser(user, name) {
+      const { created, body } = await ask("PUT", userPath(user), name === undefined ? {} : { name });
+      return { created, value: object<User>(body, ["id", "name"]) };
+    },
+    async deleteUser(user) {
+      await ask("DELETE", userPath(user));
+    },
+    devices: (user) => pages<Device>(`${userPath(user)}/devices`, "devices", DEVICE_KEYS),
+    device: async (user, device) => toDevice((await ask("GET", devicePath(user, device))).body),
+    async enrol(user, request) {
+      const { created, body } = await ask("POST", `${userPath(user)}/devices`, request);
+      return { created, value: toDevice(body) };
+    },
+    edit: async (device, request) =>
+      toDevice((await ask("PATCH", devicePath(device.user, device.id), request)).body),
+    act: async (device, act, note) =>
+      toDevice(
+        (
+          await ask(
+            "POST",
+            `${devicePath(device.user, device.id)}/${act}`,
+            note === undefined ? {} : { note },
+          )
+        ).body,
+      ),
+    async forget(device) {
+      await ask("DELETE", devicePath(device.user, device.id));
+    },
+    pending: async () =>
+      list<PendingCertificate>((await ask("GET", "/pending")).body, "pending", ["fingerprint", "lastSeen"]),
+    async approve(fingerprint, request) {
+      const { created, body } = await ask("POST", `/pending/${fingerprint}/approve`, request);
+      return { created, value: toDevice(body) };
+    },
+    async dismiss(fingerprint) {
+      await ask("DELETE", `/pending/${fingerprint}`);
+    },
+    async audit(user, limit, before) {
+      const entries: AuditEntry[] = [];
+      let next = before ?? null;
+      do {
+        const query = new URLSearchParams({
+          limit: String(Math.min(limit - entries.length, PAGE_LIMIT_MAX)),
+        });
+        if (next !== null) query.set("before", next);
+        const { body } = await ask("GET", `${user === undefined ? "" : userPath(user)}/audit?${query}`);
+        const page = list<AuditEntry>(body, "entries", ["id", "at", "actor", "act", "outcome"]);
+        const following = nextOf(body);
+        if (following !== null && (following === next || page.length === 0)) return foreign();
+        entries.push(...page);
+        next = following;
+      } while (next !== null && entries.length < limit);
+      return { entries, next };
+    },
+  };
+}
+
+const DEVICE_KEYS = ["id", "user", "name", "status", "note", "certificates", "lastSeen"] as const;

@@ -1,0 +1,79 @@
+import type { Certificate, Device } from "../../../src/control/contract.ts";
+import type { Output } from "./output.ts";
+import { printable, printableLines, short } from "./text.ts";
+import { relativeTime, timeWithHint } from "./time.ts";
+
+/** `alice/pixel-9` */
+export function deviceLabel(device: Device): string {
+  return printable(`${device.user}/${device.name}`);
+}
+
+export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST SEEN"] as const;
+
+export function deviceRow(device: Device, output: Output, now: number): string[] {
+  return [
+    deviceLabel(device),
+    output.status(device.status),
+    device.certificates.map(({ fingerprint }) => short(fingerprint)).join(", ") || "none",
+    device.certificates.map(({ notAfter }) => expiry(notAfter, output, now)).join(", "),
+    lastSeen(device, now),
+  ];
+}
+
+/** Everything about one device. */
+export function showDevice(device: Device, output: Output, now: number): void {
+  const { lastSeen: seen } = device;
+  output.facts([
+    ["device", deviceLabel(device)],
+    ["id", printable(device.id)],
+    ["status", output.status(device.status)],
+    ["enrolled", timeWithHint(device.enrolledAt, now)],
+    ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
+    ["at app", seen === null ? null : printable(seen.app)],
+    ["from", seen === null ? null : from(seen)],
+  ]);
+  for (const certificate of device.certificates) {
+    output.lines("", output.style("bold", "certificate"));
+    output.facts(certificateFacts(certificate, now).map(([label, value]) => [`  ${label}`, value]));
+  }
+  if (device.note !== null && device.note !== "") {
+    output.lines("", output.style("bold", "note"), ...printableLines(device.note).map((line) => `  ${line}`));
+  }
+}
+
+export function certificateFacts(
+  certificate: Omit<Certificate, "addedAt"> & { addedAt?: string },
+  now: number,
+): [string, string | null][] {
+  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
+  const text = (value: string | null) => (value === null ? "not known yet" : printable(value));
+  return [
+    ["fingerprint", printable(fingerprint)],
+    ["subject", text(subject)],
+    ["issuer", text(issuer)],
+    ["serial", text(serial)],
+    ["valid from", notBefore === null ? "not known yet" : timeWithHint(notBefore, now)],
+    ["expires", notAfter === null ? "not known yet" : timeWithHint(notAfter, now)],
+    ["added", addedAt === undefined ? null : timeWithHint(addedAt, now)],
+  ];
+}
+
+/** `185.1.2.3, DE` */
+export function from({ ip, country }: { ip: string | null; country: string | null }): string {
+  return printable([ip, country].filter((part) => part !== null).join(", "));
+}
+
+function lastSeen(device: Device, now: number): string {
+  if (device.lastSeen === null) return "never";
+  return `${relativeTime(device.lastSeen.at, now)}, ${printable(device.lastSeen.app)}`;
+}
+
+/** Less than this is worth a colour: time enough to make a new certificate and carry it to a phone. */
+const EXPIRES_SOON_MS = 14 * 24 * 3600 * 1000;
+
+function expiry(notAfter: string | null, output: Output, now: number): string {
+  if (notAfter === null) return "unknown";
+  const left = Date.parse(notAfter) - now;
+  const text = left < 0 ? `expired ${relativeTime(notAfter, now)}` : relativeTime(notAfter, now);
+  return left < EXPIRES_SOON_MS ? output.style(left < 0 ? "red" : "yellow", text) : text;
+}

@@ -1,0 +1,33 @@
+import { failed, misuse } from "./failure.ts";
+
+/** What a command asks people. Questions and answers use the standard error: the output stays clean. */
+export interface Prompt {
+  /** Somebody is there to answer. */
+  readonly interactive: boolean;
+  /** Resolves when the answer is yes; every other answer ends the command. */
+  confirm(question: string): Promise<void>;
+  password(question: string): Promise<string>;
+}
+
+export function createPrompt(): Prompt {
+  const interactive = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  const streams = { input: process.stdin, output: process.stderr };
+  return {
+    interactive,
+    async confirm(question) {
+      const { confirm, isCancel } = await import("@clack/prompts");
+      const answer = await confirm({ message: question, initialValue: false, ...streams });
+      if (isCancel(answer) || !answer)
+        throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
+    },
+    async password(question) {
+      if (!interactive) {
+        throw misuse("the password of the file is missing", "set LATCHKEY_P12_PASSWORD or give --password");
+      }
+      const { password, isCancel } = await import("@clack/prompts");
+      const answer = await password({ message: question, ...streams });
+      if (isCancel(answer)) throw failed("nothing was done", "give the password to go ahead");
+      return answer;
+    },
+  };
+}

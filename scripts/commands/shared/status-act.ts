@@ -1,0 +1,54 @@
+import type { Device } from "../../../src/control/contract.ts";
+import { type DeviceStatus, STATUS_ACTS, type StatusAct } from "../../../src/registry/device.ts";
+import { withHint } from "./answer.ts";
+import { findDevice, referenceTo } from "./device-reference.ts";
+import { deviceLabel } from "./device-view.ts";
+import type { Session } from "./session.ts";
+
+/** The delay is the Worker's `REVOCATION_DELAY_SECONDS`, which the API does not tell. */
+export const EVERYWHERE = "everywhere within the revocation delay (10 s unless configured)";
+
+interface StatusCommand {
+  act: StatusAct;
+  device: string;
+  note: string | undefined;
+  /** The question to ask first, if the act is one to be asked about. */
+  question?: (label: string) => string;
+  /** What to say when it is done; `before` is the status that the device had. */
+  done: (label: string, before: DeviceStatus) => string[];
+}
+
+/** The one way of `suspend`, `restore`, `lost` and `revoke`. */
+export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
+  const { act, note, question, done } = command;
+  if (question !== undefined) session.requireConsent(act);
+  const api = await session.api();
+  const device = await findDevice(api, command.device);
+  const label = deviceLabel(device);
+  const { to } = STATUS_ACTS[act];
+  // A device that is there already needs no consent; the server still has the last word.
+  if (question !== undefined && device.status !== to) {
+    await session.confirm(`${question(label)} ${identity(device)}`);
+  }
+  let changed: Device;
+  try {
+    changed = await api.act(device, act, note);
+  } catch (error) {
+    throw withHint(error, "forbidden-transition", transitionHint(device, act));
+  }
+  session.output.object(changed);
+  if (device.status === to) session.output.lines(`${label} was ${session.output.status(to)} already`);
+  else session.output.lines(...done(label, device.status));
+}
+
+/** What tells a device from others in a question. */
+function identity({ id, status }: Device): string {
+  return `(${status}, id ${id})`;
+}
+
+function transitionHint(device: Device, act: StatusAct): string {
+  if (device.status === "revoked") {
+    return `revoked is final: forget the record with latchkey forget ${referenceTo(device)}, then enrol the device again`;
+  }
+  return `${act} is for devices that are ${STATUS_ACTS[act].from.join(" or ")}; this one is ${device.status}`;
+}

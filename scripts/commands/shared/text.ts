@@ -1,0 +1,74 @@
+// No I/O. No clock.
+import { parseFingerprint, shortFingerprint } from "../../../src/registry/fingerprint.ts";
+
+// What could move the cursor, colour the terminal, or make one name look like another: control
+// characters, separators of lines, marks that reverse the direction of text, lone surrogates.
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const UNPRINTABLE_IN_JSON = new RegExp(`(?!\\n)${UNPRINTABLE.source}`, "gu");
+
+/** A text from the server or the caller, safe to show on a terminal in one line. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The same for a text that may have several lines. */
+export function printableLines(text: string): string[] {
+  return text.split(/\r\n|\n|\r/).map((line) => printable(line.replaceAll("\t", "    ")));
+}
+
+/** JSON for programs that is safe on a terminal too: the same value, with more characters escaped. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    UNPRINTABLE_IN_JSON,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** A sentence as our messages are written: it begins in lower case and has no full stop. */
+export function asMessage(sentence: string): string {
+  const text = printable(sentence.trim()).replace(/\.$/, "");
+  return /^\p{Lu}\p{Ll}/u.test(text) || /^[AI] /.test(text)
+    ? text.charAt(0).toLowerCase() + text.slice(1)
+    : text;
+}
+
+/** A word as a shell takes it back, for commands in hints. */
+export function shellWord(text: string): string {
+  const word = printable(text);
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The first digits of a fingerprint, as in the gate's log: enough to recognise it. */
+export function short(fingerprint: string): string {
+  const parsed = parseFingerprint(fingerprint);
+  return parsed === undefined ? printable(fingerprint) : shortFingerprint(parsed);
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** The few candidates that look like what was written: at most three, nearest first. */
+export function nearest(written: string, candidates: readonly string[]): string[] {
+  const farthest = Math.max(2, Math.floor(written.length / 3));
+  return candidates
+    .map((candidate) => ({ candidate, distance: distance(written.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ distance }) => distance <= farthest)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 3)
+    .map(({ candidate }) => candidate);
+}
+
+/** Levenshtein: how many characters to add, drop or replace. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,93 @@
+import { parseUserId } from "../../src/registry/user.ts";
+import { withHint } from "./shared/answer.ts";
+import { userArgument } from "./shared/arguments.ts";
+import { failed } from "./shared/failure.ts";
+import type { AddCommand } from "./shared/session.ts";
+import { nearest, printable, shellWord } from "./shared/text.ts";
+import { localTime } from "./shared/time.ts";
+
+export const addUsers: AddCommand = (program, open) => {
+  const users = program
+    .command("users")
+    .summary("list the users; add, rename or remove one")
+    .description("List the users, who own the devices. Subcommands add, rename or remove one.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey users
+  latchkey users add alice --name "Alice Example"
+  latchkey users rename alice "Alice E."
+  latchkey users remove alice`,
+    )
+    .action(async () => {
+      const { output, api } = open();
+      const list = await (await api()).users();
+      output.object({ users: list, next: null });
+      output.table(
+        ["USER", "NAME", "SINCE"],
+        list.map(({ id, name, createdAt }) => [printable(id), printable(name ?? ""), localTime(createdAt)]),
+        "no users yet; add one with: latchkey users add alice",
+      );
+    });
+
+  users
+    .command("add")
+    .summary("add a user")
+    .description("Add a user. One who is there already is no error; a name given then replaces the old one.")
+    .argument("<id>", "1 to 63 lower-case letters, digits and hyphens")
+    .option("--name <name>", "the person's name, for people to read")
+    .action(async (id: string, options: { name?: string }) => {
+      const user = userArgument(id);
+      const { output, api } = open();
+      const { created, value } = await (await api()).putUser(user, options.name);
+      output.object(value);
+      const named = value.name === null ? "" : `, named '${printable(value.name)}'`;
+      output.lines(created ? `added user ${user}${named}` : `user ${user} was there already${named}`);
+    });
+
+  users
+    .command("rename")
+    .summary("give a user another name; the id stays")
+    .description("Give a user another name. The id never changes: devices are found by it.")
+    .argument("<id>", "the user's id")
+    .argument("<name>", "the person's name, for people to read")
+    .action(async (id: string, name: string) => {
+      const user = userArgument(id);
+      const { output, ...session } = open();
+      const api = await session.api();
+      // The API makes a user whom it does not know: a slip of the pen must not.
+      const ids = (await api.users()).flatMap((known) => parseUserId(known.id) ?? []);
+      if (!ids.includes(user)) {
+        const [near] = nearest(user, ids);
+        throw failed(
+          `there is no user ${user}`,
+          near === undefined ? "list the users with: latchkey users" : `did you mean ${near}`,
+        );
+      }
+      const { value } = await api.putUser(user, name);
+      output.object(value);
+      output.lines(`user ${user} is now named '${printable(value.name ?? "")}'`);
+    });
+
+  users
+    .command("remove")
+    .summary("remove a user who has no devices left")
+    .description("Remove a user who has no devices left: revoke and forget them first.")
+    .argument("<id>", "the user's id")
+    .action(async (id: string) => {
+      const user = userArgument(id);
+      const { output, ...session } = open();
+      const api = await session.api();
+      try {
+        await api.deleteUser(user);
+      } catch (error) {
+        throw withHint(
+          error,
+          "user-has-devices",
+          `revoke and forget them first; latchkey devices ${shellWord(user)} lists them`,
+        );
+      }
+      output.lines(`removed user ${user}`);
+    });
+};

@@ -1,0 +1,120 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from "commander";
+import packageJson from "../package.json" with { type: "json" };
+import { addApprove } from "./commands/approve.ts";
+import { addAudit } from "./commands/audit.ts";
+import { addDevices } from "./commands/devices.ts";
+import { addDismiss } from "./commands/dismiss.ts";
+import { addEnrol } from "./commands/enrol.ts";
+import { addFingerprint } from "./commands/fingerprint.ts";
+import { addForget } from "./commands/forget.ts";
+import { addLost } from "./commands/lost.ts";
+import { addNote } from "./commands/note.ts";
+import { addPending } from "./commands/pending.ts";
+import { addRename } from "./commands/rename.ts";
+import { addRestore } from "./commands/restore.ts";
+import { addRevoke } from "./commands/revoke.ts";
+import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
+import { type Failure, misuse } from "./commands/shared/failure.ts";
+import { misuseFromCommander, report } from "./commands/shared/report.ts";
+import { type AddCommand, type GlobalOptions, openSession } from "./commands/shared/session.ts";
+import { addShow } from "./commands/show.ts";
+import { addSuspend } from "./commands/suspend.ts";
+import { addUsers } from "./commands/users.ts";
+
+const USAGE = `
+Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting certificates
+are named by their fingerprint, or by its first 8 digits or more.
+
+Environment:
+  LATCHKEY_URL           the address of the gate, such as https://vault.example.com
+  LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN
+  LATCHKEY_TOKEN_FILE    or a file that holds it
+  LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
+  LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
+  NO_COLOR               no colours; there are none outside a terminal either
+
+Exit codes:
+  0  done
+  1  refused by the server, or failed
+  2  called in a way that cannot work; nothing was done
+
+Examples:
+  export LATCHKEY_URL=https://vault.example.com LATCHKEY_TOKEN_FILE=~/.latchkey-token
+  latchkey users add alice
+  latchkey enrol alice pixel-9 --certificate pixel-9.pem
+  latchkey devices alice
+  latchkey revoke alice/pixel-9`;
+
+/** The commands, in the order in which the help lists them. */
+const COMMANDS: Record<string, readonly AddCommand[]> = {
+  "Devices:": [
+    addDevices,
+    addEnrol,
+    addShow,
+    addRename,
+    addNote,
+    addSuspend,
+    addRestore,
+    addLost,
+    addRevoke,
+    addForget,
+  ],
+  "Waiting certificates:": [addPending, addApprove, addDismiss],
+  "Users and history:": [addUsers, addAudit],
+  "Files:": [addFingerprint],
+};
+
+function createProgram(): Command {
+  const program = new Command("latchkey")
+    .description("Enrol and revoke the devices that may pass the gate.")
+    .version(packageJson.version, "--version", "print the version")
+    .helpOption("-h, --help", "print this help, or that of a command")
+    .option("--url <url>", "the address of the gate")
+    .option("--token-file <file>", "a file that holds the token")
+    .option(
+      "--ca <file>",
+      "the authority's certificate (PEM) of a server of your own; no other is trusted then",
+    )
+    .option("--timeout <seconds>", `how long to wait for an answer (default: ${DEFAULT_TIMEOUT_SECONDS})`)
+    .option("--json", "print the API's own objects, for programs")
+    .option("-y, --yes", "do not ask before an act that takes access away")
+    .addOption(new Option("--token [token]").hideHelp())
+    .addHelpText("after", USAGE)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => undefined })
+    .showHelpAfterError(false)
+    .exitOverride();
+  program.on("option:token", () => {
+    throw misuse(
+      "a token is not given as an argument: other users of this machine would see it",
+      "set LATCHKEY_TOKEN, or name a file that holds it with --token-file",
+    );
+  });
+  const open = () => openSession(program.opts<GlobalOptions>());
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program, open);
+  }
+  return program;
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
+  const program = createProgram();
+  try {
+    if (words.length === 0) throw misuse("what to do is missing", "see latchkey --help");
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    process.exitCode = report(
+      error instanceof CommanderError ? misuseFromCommander(error) : (error as Failure),
+    );
+  }
+}
+
+await main(process.argv.slice(2));
