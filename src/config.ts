@@ -1,0 +1,148 @@
+// No I/O. No clock.
+import * as v from "valibot";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "./control/contract.ts";
+import { isCountry } from "./country.ts";
+import { isHostname } from "./hostname.ts";
+import type { RegistryBindings } from "./registry/objects.ts";
+import { err, ok, type Result } from "./result.ts";
+
+/** An app's settings: `[vars.APPS."host"]`. */
+export interface App {
+  /** Codes of the countries from which requests may come; `null` = from anywhere. */
+  countries: ReadonlySet<string> | null;
+}
+
+export interface Config {
+  /** By hostname, as `hostnameOf` gives it. */
+  apps: ReadonlyMap<string, App>;
+  /** `APPS."*"`: the settings of hostnames that are not named. */
+  defaultApp: App | undefined;
+  revocationDelayMs: number;
+  /** The only host that serves control paths; `null` = every app's host does. */
+  adminHost: string | null;
+  /** `null`: the API is off. */
+  adminToken: string | null;
+  bindings: RegistryBindings;
+  /** What is not as it should be, but harms nobody: for the log. */
+  warnings: ConfigProblem[];
+}
+
+/** What is wrong with a variable of `wrangler.toml`, or with a secret: for the owner's log. */
+export interface ConfigProblem {
+  /** For example `APPS."vault.example.com".countries`. */
+  variable: string;
+  message: string;
+}
+
+const REVOCATION_DELAY_DEFAULT_SECONDS = 10;
+/** An hour: a revocation that takes longer is none. */
+const REVOCATION_DELAY_MAX_SECONDS = 3600;
+const DELAY_HINT = `must be a number of seconds from 0 to ${REVOCATION_DELAY_MAX_SECONDS}`;
+
+const CountrySchema = v.pipe(
+  v.string("must be a country's code, such as CH"),
+  v.check(isCountry, ({ input }) => `${JSON.stringify(input)} is not an ISO 3166-1 alpha-2 code, such as CH`),
+);
+
+const AppSchema = v.strictObject(
+  {
+    countries: v.optional(
+      v.pipe(
+        v.array(CountrySchema, 'must be a list of countries\' codes, such as ["CH", "DE"]'),
+        v.minLength(1, "names no country, so nobody could pass: leave it out to allow every country"),
+      ),
+    ),
+  },
+  ({ received, expected }) =>
+    expected === "never" ? `is not a setting of an app (${received})` : "must be a table of settings",
+);
+
+const AppsSchema = v.pipe(
+  v.record(
+    v.pipe(
+      v.string(),
+      v.check(
+        (key) => key === "*" || isHostname(key),
+        ({ input }) =>
+          `${JSON.stringify(input)} is not a hostname: write it in lower case, without scheme, port or path`,
+      ),
+    ),
+    AppSchema,
+    "must be a table of apps by hostname",
+  ),
+  v.check((apps) => Object.keys(apps).length > 0, "names no app"),
+);
+
+// Variables set in the dashboard arrive as text, those of wrangler.toml as numbers.
+const DelaySchema = v.pipe(
+  v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,4}(\.\d+)?$/), v.transform(Number))], DELAY_HINT),
+  v.check((seconds) => seconds >= 0 && seconds <= REVOCATION_DELAY_MAX_SECONDS, DELAY_HINT),
+);
+
+const NamespaceSchema = v.custom<DurableObjectNamespace>(
+  (value) => typeof value === "object" && value !== null && "getByName" in value,
+  "is not bound to a Durable Object class: see [[durable_objects.bindings]] in wrangler.toml",
+);
+
+const EnvSchema = v.object(
+  {
+    APPS: AppsSchema,
+    REVOCATION_DELAY_SECONDS: v.optional(DelaySchema, REVOCATION_DELAY_DEFAULT_SECONDS),
+    ADMIN_HOST: v.optional(
+      v.pipe(v.string("must be a hostname"), v.check(isHostname, "must be a hostname in lower case")),
+    ),
+    ADMIN_TOKEN: v.optional(v.string("must be a text")),
+    USER_REGISTRY: NamespaceSchema,
+    DIRECTORY: NamespaceSchema,
+  },
+  ({ expected }) => `is missing (${expected})`,
+);
+
+/**
+ * Reads the Worker's environment: the only place that does. Whatever is missing or malformed is a
+ * problem, an unknown setting of an app too (a `countires` that limits nothing opens the door), and
+ * with a problem the Worker refuses everything. A missing or short `ADMIN_TOKEN` only turns the
+ * API off.
+ */
+export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
+  const parsed = v.safeParse(EnvSchema, env);
+  if (!parsed.success) return err(parsed.issues.map(toProblem));
+  const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS } = parsed.output;
+
+  const apps = new Map<string, App>();
+  for (const [hostname, { countries }] of Object.entries(APPS)) {
+    apps.set(hostname, { countries: countries === undefined ? null : new Set(countries) });
+  }
+  const defaultApp = apps.get("*");
+  apps.delete("*");
+
+  const tokenIsGood = ADMIN_TOKEN !== undefined && ADMIN_TOKEN.length >= MIN_ADMIN_TOKEN_CHARACTERS;
+  return ok({
+    apps,
+    defaultApp,
+    revocationDelayMs: REVOCATION_DELAY_SECONDS * 1000,
+    adminHost: ADMIN_HOST ?? null,
+    adminToken: tokenIsGood ? ADMIN_TOKEN : null,
+    bindings: env as RegistryBindings,
+    warnings: tokenIsGood ? [] : [tokenWarning(ADMIN_TOKEN)],
+  });
+}
+
+/** The settings for a hostname (as `hostnameOf` gives it), or `undefined` when there is no such app. */
+export function appOf(config: Config, hostname: string): App | undefined {
+  return config.apps.get(hostname) ?? config.defaultApp;
+}
+
+function tokenWarning(token: string | undefined): ConfigProblem {
+  const what =
+    token === undefined ? "is not set" : `is shorter than ${MIN_ADMIN_TOKEN_CHARACTERS} characters`;
+  return { variable: "ADMIN_TOKEN", message: `${what}: the API is off (wrangler secret put ADMIN_TOKEN)` };
+}
+
+function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
+  const keys = (issue.path ?? []).map(({ key }) => String(key));
+  const variable = keys
+    .map((key, index) => (index === 0 ? key : /^\w+$/.test(key) ? `.${key}` : `."${key}"`))
+    .join("");
+  return { variable: variable === "" ? "env" : variable, message: issue.message };
+}

@@ -1,0 +1,86 @@
+import * as v from "valibot";
+import { MAX_BODY_BYTES, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "./contract.ts";
+import { ApiError, fieldErrors } from "./problem.ts";
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/**
+ * Reads a request's JSON body and checks it. A request without a body reads as `{}`.
+ * Throws `wrong-content-type`, `body-too-large`, `malformed-json` or `invalid-fields`.
+ */
+export async function readBody<Schema extends v.GenericSchema>(
+  request: Request,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
+  const text = await readText(request);
+  if (text !== "" && !JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
+    throw new ApiError("wrong-content-type", "send the body as Content-Type: application/json");
+  }
+  const parsed = v.safeParse(schema, text === "" ? {} : parseJson(text));
+  if (parsed.success) return parsed.output;
+  throw new ApiError("invalid-fields", "correct the fields that are listed", {
+    errors: fieldErrors(parsed.issues),
+  });
+}
+
+/** Reads no further than the limit: a body that lies about its length is cut off as well. */
+async function readText(request: Request): Promise<string> {
+  if (request.body === null) return "";
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
+  let bytes = 0;
+  try {
+    for await (const chunk of request.body) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BODY_BYTES) {
+        throw new ApiError("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`);
+      }
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    throw error instanceof TypeError ? new ApiError("malformed-json", "the body is not UTF-8") : error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ApiError("malformed-json", "the body is not JSON");
+  }
+}
+
+const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
+const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
+
+const LimitSchema = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,6}$/, LIMIT_HINT),
+  v.transform(Number),
+  v.minValue(1, LIMIT_HINT),
+  v.maxValue(PAGE_LIMIT_MAX, LIMIT_HINT),
+);
+
+/** A cursor that is a number, of devices and audit lines. */
+export const NumberCursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, CURSOR_HINT), v.transform(Number));
+
+/** A cursor that is a user's id. */
+export const UserCursor = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,63}$/, CURSOR_HINT));
+
+/** Reads `?limit=` and a cursor, `?after=` or `?before=`. Throws `invalid-query`. */
+export function readPage<Cursor>(
+  url: URL,
+  name: "after" | "before",
+  schema: v.GenericSchema<string, Cursor>,
+): { limit: number; cursor: Cursor | undefined } {
+  const query = v.object({ limit: v.optional(LimitSchema), [name]: v.optional(schema) });
+  const parsed = v.safeParse(query, Object.fromEntries(url.searchParams));
+  if (!parsed.success) {
+    throw new ApiError("invalid-query", "correct the parameters that are listed", {
+      errors: fieldErrors(parsed.issues),
+    });
+  }
+  const output = parsed.output as { limit?: number } & Record<string, unknown>;
+  return { limit: output.limit ?? PAGE_LIMIT_DEFAULT, cursor: output[name] as Cursor | undefined };
+}

@@ -1,0 +1,54 @@
+// No I/O. No clock.
+import type { AuditRecord } from "../registry/audit-log.ts";
+import type { CertificateRecord, DeviceRecord, PendingRecord, UserRecord } from "../registry/records.ts";
+import type { AuditEntry, Certificate, Device, PendingCertificate, User } from "./contract.ts";
+
+// From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
+
+export function representUser({ id, name, createdAt }: UserRecord): User {
+  return { id, name, createdAt: iso(createdAt) };
+}
+
+export function representDevice(device: DeviceRecord): Device {
+  const { id, user, name, status, note, enrolledAt, certificates, lastSeen } = device;
+  return {
+    ...{ id, user, name, status, note },
+    enrolledAt: iso(enrolledAt),
+    certificates: certificates.map(representCertificate),
+    lastSeen: lastSeen === null ? null : { ...lastSeen, at: iso(lastSeen.at) },
+  };
+}
+
+function representCertificate(certificate: CertificateRecord): Certificate {
+  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
+  return {
+    ...{ fingerprint, subject, issuer, serial },
+    notBefore: isoOrNull(notBefore),
+    notAfter: isoOrNull(notAfter),
+    addedAt: iso(addedAt),
+  };
+}
+
+export function representPending(pending: PendingRecord): PendingCertificate {
+  const { fingerprint, subject, issuer, serial, notAfter, firstSeen, lastSeen, app, country, count } =
+    pending;
+  return {
+    ...{ fingerprint, subject, issuer, serial },
+    notAfter: isoOrNull(notAfter),
+    firstSeen: iso(firstSeen),
+    lastSeen: iso(lastSeen),
+    ...{ app, country, count },
+  };
+}
+
+export function representAudit(record: AuditRecord): AuditEntry {
+  return { ...record, at: iso(record.at) };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}

@@ -1,0 +1,48 @@
+import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
+import { answer } from "./gate/answers.ts";
+import { refusalLine } from "./gate/gate.ts";
+import { hostnameOf } from "./hostname.ts";
+import { Latchkey } from "./latchkey.ts";
+import type { Result } from "./result.ts";
+
+export { Directory } from "./registry/directory.ts";
+export { UserRegistry } from "./registry/user-registry.ts";
+
+type Built = Result<Latchkey, ConfigProblem[]>;
+
+/** One per isolate, since an isolate has one `env`: what it remembers lives as long. */
+const builtFor = new WeakMap<object, Built>();
+
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    try {
+      const url = new URL(request.url);
+      const cf = (request.cf ?? {}) as Record<string, unknown>;
+      const visit = { request, url, hostname: hostnameOf(url), cf, ctx };
+      const latchkey = builtFor.get(env) ?? build(env);
+      if (latchkey.ok) return await latchkey.value.handle(visit);
+      log(refusalLine(visit, "misconfigured"));
+      return answer("misconfigured", request.method);
+    } catch (error) {
+      // Nothing was forwarded: an exception here is ours.
+      log({ event: "error", message: String(error) });
+      return answer("internal-error", request.method);
+    }
+  },
+} satisfies ExportedHandler<object>;
+
+function build(env: object): Built {
+  const config: Result<Config, ConfigProblem[]> = parseConfig(env);
+  for (const problem of config.ok ? config.value.warnings : config.error) {
+    log({ event: config.ok ? "configuration-warning" : "misconfigured", ...problem });
+  }
+  const built: Built = config.ok
+    ? { ok: true, value: new Latchkey(config.value, { now: Date.now, log }) }
+    : config;
+  builtFor.set(env, built);
+  return built;
+}
+
+function log(line: Record<string, unknown>): void {
+  console.log(JSON.stringify(line));
+}

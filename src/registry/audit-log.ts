@@ -1,0 +1,105 @@
+import { type Page, pageOf } from "./page.ts";
+
+/** Who makes a change, from where and when: every change carries it. */
+export interface Actor {
+  /** `admin`, later a token's or a session's name. */
+  actor: string;
+  ip: string | null;
+  country: string | null;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+export interface AuditRecord {
+  id: number;
+  at: number;
+  actor: string;
+  ip: string | null;
+  country: string | null;
+  act: string;
+  outcome: "done" | "refused";
+  target: { id: string; name: string | null } | null;
+  detail: Record<string, string | null>;
+}
+
+export interface AuditNote {
+  act: string;
+  outcome: "done" | "refused";
+  target: { id: string; name: string | null } | null;
+  detail?: Record<string, string | null>;
+}
+
+/**
+ * The audit log of one object: every change, and every attempt that was refused. Lines are only
+ * ever added, in the same transaction as the change, and live as long as the object.
+ * Columns: `id` counts up; `at` in milliseconds since the epoch; `detail` is a JSON object of texts.
+ */
+export const AUDIT_SCHEMA = `
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    ip TEXT,
+    country TEXT,
+    act TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('done', 'refused')),
+    target_id TEXT,
+    target_name TEXT,
+    detail TEXT NOT NULL
+  );`;
+
+type Row = {
+  id: number;
+  at: number;
+  actor: string;
+  ip: string | null;
+  country: string | null;
+  act: string;
+  outcome: string;
+  target_id: string | null;
+  target_name: string | null;
+  detail: string;
+};
+
+/** Adds a line. Call it inside the transaction of the change that it tells of. */
+export function writeAudit(sql: SqlStorage, by: Actor, note: AuditNote): void {
+  sql.exec(
+    `INSERT INTO audit (at, actor, ip, country, act, outcome, target_id, target_name, detail)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    by.at,
+    by.actor,
+    by.ip,
+    by.country,
+    note.act,
+    note.outcome,
+    note.target?.id ?? null,
+    note.target?.name ?? null,
+    JSON.stringify(note.detail ?? {}),
+  );
+}
+
+/** Up to `limit` lines, newest first, older than the line `before` when it is given. */
+export function readAudit(sql: SqlStorage, limit: number, before: number | null): Page<AuditRecord> {
+  const rows = sql
+    .exec<Row>(
+      "SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+      before ?? Number.MAX_SAFE_INTEGER,
+      limit + 1,
+    )
+    .toArray();
+  return pageOf(rows.map(toRecord), limit, (record) => String(record.id));
+}
+
+function toRecord(row: Row): AuditRecord {
+  return {
+    id: row.id,
+    at: row.at,
+    actor: row.actor,
+    ip: row.ip,
+    country: row.country,
+    act: row.act,
+    outcome: row.outcome === "done" ? "done" : "refused",
+    target: row.target_id === null ? null : { id: row.target_id, name: row.target_name },
+    detail: JSON.parse(row.detail) as Record<string, string | null>,
+  };
+}

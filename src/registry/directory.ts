@@ -1,0 +1,183 @@
+import { DurableObject } from "cloudflare:workers";
+import { err, ok, type Result } from "../result.ts";
+import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
+import { DIRECTORY_MIGRATIONS } from "./directory-schema.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import { type Page, pageOf } from "./page.ts";
+import { PendingTable } from "./pending-table.ts";
+import type { PendingRecord, RegistryError, Sighting, UserRecord } from "./records.ts";
+import { migrate } from "./schema.ts";
+import type { UserId } from "./user.ts";
+
+/**
+ * The age in milliseconds at which a claim that no device stands behind counts as abandoned: its
+ * enrolment was interrupted and, after `CLAIM_VALID_MS`, can no longer be completed.
+ */
+export const CLAIM_ABANDONED_MS = 2 * 60_000;
+
+type UserRow = { id: string; name: string | null; created_at: number };
+type ClaimRow = { user: string; claimed_at: number };
+
+/** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
+export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken"; owner: UserId };
+
+/**
+ * The one index of all users: who there is, and whose fingerprint is whose. It never judges: a
+ * user's registry does. A Durable Object named `directory`.
+ */
+export class Directory extends DurableObject {
+  readonly #sql: SqlStorage;
+  readonly #pending: PendingTable;
+
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env as Cloudflare.Env);
+    migrate(ctx.storage, DIRECTORY_MIGRATIONS);
+    this.#sql = ctx.storage.sql;
+    this.#pending = new PendingTable(this.#sql);
+  }
+
+  /**
+   * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
+   * certificate is noted as waiting to be enrolled.
+   */
+  resolve(fingerprint: Fingerprint, sighting: Sighting): UserId | null {
+    const claim = this.#claim(fingerprint);
+    if (claim !== undefined) return claim.user as UserId;
+    this.#pending.note(fingerprint, sighting);
+    return null;
+  }
+
+  users(limit: number, after: string): Page<UserRecord> {
+    const rows = this.#sql
+      .exec<UserRow>("SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?", after, limit + 1)
+      .toArray();
+    return pageOf(rows.map(toUser), limit, (user) => user.id);
+  }
+
+  user(id: UserId): UserRecord | null {
+    return this.#sql.exec<UserRow>("SELECT * FROM users WHERE id = ?", id).toArray().map(toUser)[0] ?? null;
+  }
+
+  audit(limit: number, before: number | null): Page<AuditRecord> {
+    return readAudit(this.#sql, limit, before);
+  }
+
+  /** Creates a user, or renames one; a name of `undefined` leaves the name as it is. */
+  putUser(by: Actor, id: UserId, name: string | undefined): { user: UserRecord; created: boolean } {
+    return this.#transaction(() => {
+      const before = this.user(id);
+      const user = {
+        id,
+        name: name ?? before?.name ?? null,
+        createdAt: before?.createdAt ?? by.at,
+      };
+      if (before !== null && before.name === user.name) return { user, created: false };
+      this.#sql.exec(
+        "INSERT OR REPLACE INTO users (id, name, created_at) VALUES (?, ?, ?)",
+        ...[user.id, user.name, user.createdAt],
+      );
+      writeAudit(this.#sql, by, {
+        act: before === null ? "create-user" : "rename-user",
+        outcome: "done",
+        target: { id, name: user.name },
+        detail: before === null ? {} : { nameBefore: before.name },
+      });
+      return { user, created: before === null };
+    });
+  }
+
+  /** Removes a user whose registry was closed, and what is left of that user's claims. */
+  removeUser(by: Actor, id: UserId): Result<null, RegistryError> {
+    return this.#transaction(() => {
+      const user = this.user(id);
+      if (user === null) return err({ code: "unknown-user" });
+      this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
+      this.#sql.exec("DELETE FROM users WHERE id = ?", id);
+      writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target: { id, name: user.name } });
+      return ok(null);
+    });
+  }
+
+  /**
+   * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
+   * caller then enrols within `CLAIM_VALID_MS` of `claimedAt`.
+   * `abandonedBy` names a user in whose registry the caller did not find the fingerprint: a claim
+   * of that user older than `CLAIM_ABANDONED_MS` passes to the new one.
+   */
+  claim(
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    abandonedBy?: UserId,
+  ): Result<{ claimedAt: number }, ClaimError> {
+    return this.#transaction(() => {
+      if (this.user(user) === null) return err({ code: "unknown-user" });
+      const claimedAt = Date.now();
+      const held = this.#claim(fingerprint);
+      if (held !== undefined && held.user !== user) {
+        const abandoned = held.user === abandonedBy && claimedAt - held.claimed_at > CLAIM_ABANDONED_MS;
+        if (!abandoned) {
+          writeAudit(this.#sql, by, {
+            act: "enrol",
+            outcome: "refused",
+            target: { id: fingerprint, name: null },
+            detail: { reason: "fingerprint-taken", user, owner: held.user },
+          });
+          return err({ code: "fingerprint-taken", owner: held.user as UserId });
+        }
+      }
+      this.#sql.exec(
+        "INSERT OR REPLACE INTO claims (fingerprint, user, claimed_at) VALUES (?, ?, ?)",
+        ...[fingerprint, user, claimedAt],
+      );
+      this.#pending.remove(fingerprint);
+      return ok({ claimedAt });
+    });
+  }
+
+  /** Gives up a user's claims, before the device with these certificates is forgotten. */
+  release(fingerprints: Fingerprint[], user: UserId): void {
+    this.#transaction(() => {
+      for (const fingerprint of fingerprints) {
+        this.#sql.exec("DELETE FROM claims WHERE fingerprint = ? AND user = ?", fingerprint, user);
+      }
+    });
+  }
+
+  pending(): PendingRecord[] {
+    return this.#pending.list();
+  }
+
+  pendingCertificate(fingerprint: Fingerprint): PendingRecord | null {
+    return this.#pending.get(fingerprint) ?? null;
+  }
+
+  /** Takes a certificate off the waiting list; it comes back when it is seen again. */
+  dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
+    return this.#transaction(() => {
+      const known = this.#pending.get(fingerprint);
+      if (known === undefined) return err({ code: "unknown-pending" });
+      this.#pending.remove(fingerprint);
+      writeAudit(this.#sql, by, {
+        act: "dismiss",
+        outcome: "done",
+        target: { id: fingerprint, name: known.subject },
+      });
+      return ok(null);
+    });
+  }
+
+  #claim(fingerprint: Fingerprint): ClaimRow | undefined {
+    return this.#sql
+      .exec<ClaimRow>("SELECT user, claimed_at FROM claims WHERE fingerprint = ?", fingerprint)
+      .toArray()[0];
+  }
+
+  #transaction<T>(work: () => T): T {
+    return this.ctx.storage.transactionSync(work);
+  }
+}
+
+function toUser(row: UserRow): UserRecord {
+  return { id: row.id as UserId, name: row.name, createdAt: row.created_at };
+}

@@ -1,0 +1,44 @@
+import type { DeviceStatus } from "./device.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
+import type { Sighting } from "./records.ts";
+import type { UserId } from "./user.ts";
+
+/** What the registry knows of a fingerprint; `user` is worth remembering for the next lookup. */
+export type Lookup =
+  | { found: true; user: UserId; status: DeviceStatus }
+  | { found: false; user: UserId | undefined };
+
+/**
+ * Asks for a fingerprint's standing: the remembered user's registry first, and when it does not
+ * know the fingerprint (a stale mapping), the directory and whomever that names. One Durable
+ * Object call for a device whose user is remembered, two the first time.
+ * Throws `RegistryUnavailable`.
+ */
+export async function lookUp(
+  bindings: RegistryBindings,
+  fingerprint: Fingerprint,
+  rememberedUser: UserId | undefined,
+  sighting: Sighting,
+): Promise<Lookup> {
+  if (rememberedUser !== undefined) {
+    const lookup = await askUser(bindings, fingerprint, rememberedUser, sighting);
+    if (lookup.found) return lookup;
+  }
+  const user = await directoryOf(bindings).ask((directory) => directory.resolve(fingerprint, sighting));
+  if (user === null) return { found: false, user: undefined };
+  if (user === rememberedUser) return { found: false, user };
+  return askUser(bindings, fingerprint, user, sighting);
+}
+
+async function askUser(
+  bindings: RegistryBindings,
+  fingerprint: Fingerprint,
+  user: UserId,
+  sighting: Sighting,
+): Promise<Lookup> {
+  const standing = await registryOf(bindings, user).ask((registry) =>
+    registry.standing(fingerprint, sighting),
+  );
+  return standing === null ? { found: false, user } : { found: true, user, status: standing.status };
+}

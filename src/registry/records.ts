@@ -1,0 +1,89 @@
+// No I/O. No clock.
+//
+// What travels between the Worker and its Durable Objects. Times are milliseconds since the epoch.
+// During a deploy a new Worker may call an old object and the other way round: add fields, and
+// never change the meaning of one.
+import type { DeviceStatus, StatusAct } from "./device.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import type { UserId } from "./user.ts";
+
+/** Facts of a certificate; `null` where nobody has told them yet. */
+export interface CertificateFacts {
+  subject: string | null;
+  issuer: string | null;
+  /** Upper-case hex digits without colons. */
+  serial: string | null;
+  notBefore: number | null;
+  notAfter: number | null;
+}
+
+export interface CertificateRecord extends CertificateFacts {
+  fingerprint: Fingerprint;
+  addedAt: number;
+}
+
+/** A device's certificate, as it came to the gate. */
+export interface Sighting {
+  at: number;
+  app: string;
+  country: string | null;
+  ip: string | null;
+  facts: CertificateFacts;
+}
+
+export interface DeviceRecord {
+  id: string;
+  user: UserId;
+  name: string;
+  status: DeviceStatus;
+  note: string | null;
+  enrolledAt: number;
+  certificates: CertificateRecord[];
+  lastSeen: { at: number; app: string; country: string | null; ip: string | null } | null;
+}
+
+export interface Enrolment {
+  name: string;
+  note: string | null;
+  fingerprint: Fingerprint;
+  facts: CertificateFacts;
+  /** `pending` waits for somebody's approval. */
+  status: "active" | "pending";
+}
+
+export interface UserRecord {
+  id: UserId;
+  name: string | null;
+  createdAt: number;
+}
+
+export interface PendingRecord extends CertificateFacts {
+  fingerprint: Fingerprint;
+  firstSeen: number;
+  lastSeen: number;
+  app: string;
+  country: string | null;
+  count: number;
+}
+
+/** Why a change was refused: data, since errors thrown over RPC lose their class. */
+export type RegistryError =
+  | { code: "unknown-user" }
+  | { code: "unknown-device" }
+  | { code: "unknown-pending" }
+  | { code: "user-has-devices" }
+  | { code: "name-taken"; name: string }
+  /** Enrolled, or being enrolled, by another user: nobody is named. */
+  | { code: "fingerprint-taken" }
+  | { code: "fingerprint-revoked" }
+  | { code: "forbidden-transition"; status: DeviceStatus; act: StatusAct }
+  | { code: "not-revoked"; status: DeviceStatus };
+
+/** No facts: those of an enrolment by fingerprint alone. */
+export const NO_FACTS: CertificateFacts = {
+  subject: null,
+  issuer: null,
+  serial: null,
+  notBefore: null,
+  notAfter: null,
+};

@@ -1,0 +1,176 @@
+import { err, ok, type Result } from "../result.ts";
+import type { Actor, AuditRecord } from "./audit-log.ts";
+import type { StatusAct } from "./device.ts";
+import type { ClaimError } from "./directory.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
+import type { Page } from "./page.ts";
+import type { DeviceRecord, Enrolment, PendingRecord, RegistryError, UserRecord } from "./records.ts";
+import type { UserId } from "./user.ts";
+
+/**
+ * The Worker's side of the directory and the users' registries, for those who manage them: which
+ * object is asked, in which order things are written, and what is repeated when a call fails.
+ * Every method throws `RegistryUnavailable` when an object does not answer.
+ */
+export class Registry {
+  readonly #bindings: RegistryBindings;
+
+  constructor(bindings: RegistryBindings) {
+    this.#bindings = bindings;
+  }
+
+  users(limit: number, after: string): Promise<Page<UserRecord>> {
+    return this.#directory.ask((directory) => directory.users(limit, after));
+  }
+
+  /** The directory first: a user whose registry is not open yet can be put again. */
+  async putUser(
+    by: Actor,
+    user: UserId,
+    name: string | undefined,
+  ): Promise<{ user: UserRecord; created: boolean }> {
+    const put = await this.#directory.ask((directory) => directory.putUser(by, user, name));
+    await registryOf(this.#bindings, user).ask((registry) => registry.open(by));
+    return put;
+  }
+
+  /** The registry is closed first: no enrolment can slip in between and be left without a user. */
+  async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
+    return this.#ofUser(user, async (registry) => {
+      const closed = await registry.ask((stub) => stub.close(by));
+      return closed.ok ? this.#directory.askOnce((directory) => directory.removeUser(by, user)) : closed;
+    });
+  }
+
+  devices(user: UserId, limit: number, after: number): Promise<Result<Page<DeviceRecord>, RegistryError>> {
+    return this.#ofUser(user, async (registry) => ok(await registry.ask((stub) => stub.list(limit, after))));
+  }
+
+  device(user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.#ofUser(user, async (registry) => {
+      const device = await registry.ask((stub) => stub.get(id));
+      return device === null ? err({ code: "unknown-device" }) : ok(device);
+    });
+  }
+
+  /**
+   * Enrols a certificate as a user's device. First asks whether it would succeed, then claims the
+   * fingerprint in the directory, then writes the device: interrupted anywhere, it can be repeated,
+   * and what is left of it lets nobody in.
+   */
+  enrol(
+    by: Actor,
+    user: UserId,
+    enrolment: Enrolment,
+  ): Promise<Result<{ device: DeviceRecord; created: boolean }, RegistryError>> {
+    return this.#ofUser(user, async (registry) => {
+      const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment));
+      if (!check.ok) return check;
+      const claim = await this.#claim(by, enrolment.fingerprint, user);
+      if (!claim.ok) return err({ code: claim.error.code });
+      return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt));
+    });
+  }
+
+  edit(
+    by: Actor,
+    user: UserId,
+    id: string,
+    change: { name: string | undefined; note: string | null | undefined },
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.#ofUser(user, (registry) => registry.ask((stub) => stub.edit(by, id, change)));
+  }
+
+  changeStatus(
+    by: Actor,
+    user: UserId,
+    id: string,
+    act: StatusAct,
+    note: string | undefined,
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.#ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act, note)));
+  }
+
+  /**
+   * Forgets a revoked device. Its claims go first: interrupted, the record is still there to be
+   * forgotten again. A revoked device stays revoked, so nothing can become active in between.
+   */
+  async forget(by: Actor, user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.#ofUser(user, async (registry) => {
+      const device = await registry.ask((stub) => stub.get(id));
+      if (device?.status === "revoked") {
+        const fingerprints = device.certificates.map(({ fingerprint }) => fingerprint);
+        await this.#directory.ask((directory) => directory.release(fingerprints, user));
+      }
+      return registry.askOnce((stub) => stub.forget(by, id));
+    });
+  }
+
+  userAudit(
+    user: UserId,
+    limit: number,
+    before: number | null,
+  ): Promise<Result<Page<AuditRecord>, RegistryError>> {
+    return this.#ofUser(user, async (registry) =>
+      ok(await registry.ask((stub) => stub.audit(limit, before))),
+    );
+  }
+
+  directoryAudit(limit: number, before: number | null): Promise<Page<AuditRecord>> {
+    return this.#directory.ask((directory) => directory.audit(limit, before));
+  }
+
+  pending(): Promise<PendingRecord[]> {
+    return this.#directory.ask((directory) => directory.pending());
+  }
+
+  /** Enrols a waiting certificate, with the facts that were seen of it. */
+  async approve(
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    device: { name: string; note: string | null },
+  ): Promise<Result<{ device: DeviceRecord; created: boolean }, RegistryError>> {
+    const facts = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
+    if (facts === null) return err({ code: "unknown-pending" });
+    const { subject, issuer, serial, notBefore, notAfter } = facts;
+    return this.enrol(by, user, {
+      ...device,
+      fingerprint,
+      facts: { subject, issuer, serial, notBefore, notAfter },
+      status: "active",
+    });
+  }
+
+  dismiss(by: Actor, fingerprint: Fingerprint): Promise<Result<null, RegistryError>> {
+    return this.#directory.askOnce((directory) => directory.dismiss(by, fingerprint));
+  }
+
+  get #directory() {
+    return directoryOf(this.#bindings);
+  }
+
+  /** Only users whom the directory knows have a registry: others would make an empty object. */
+  async #ofUser<T>(
+    user: UserId,
+    work: (registry: ReturnType<typeof registryOf>) => Promise<Result<T, RegistryError>>,
+  ): Promise<Result<T, RegistryError>> {
+    const known = await this.#directory.ask((directory) => directory.user(user));
+    if (known === null) return err({ code: "unknown-user" });
+    return work(registryOf(this.#bindings, user));
+  }
+
+  async #claim(
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+  ): Promise<Result<{ claimedAt: number }, ClaimError>> {
+    const claim = await this.#directory.ask((directory) => directory.claim(by, fingerprint, user));
+    if (claim.ok || claim.error.code !== "fingerprint-taken") return claim;
+    const { owner } = claim.error;
+    const held = await registryOf(this.#bindings, owner).ask((registry) => registry.holds(fingerprint));
+    if (held) return claim;
+    return this.#directory.ask((directory) => directory.claim(by, fingerprint, user, owner));
+  }
+}

@@ -1,0 +1,68 @@
+import type { DeviceStatus } from "./device.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import type { Sighting } from "./records.ts";
+
+/**
+ * How often a device's last-seen time is written, in milliseconds. The free plan counts rows
+ * written (100,000 a day): a device that is busy all day costs 288.
+ */
+export const LAST_SEEN_EVERY_MS = 5 * 60_000;
+
+type StandingRow = {
+  seq: number;
+  status: string;
+  last_seen_at: number | null;
+  last_seen_app: string | null;
+  last_seen_country: string | null;
+  not_after: number | null;
+};
+
+/**
+ * The status of the device with this certificate, or `undefined`: two rows read by their keys,
+ * however many devices there are. Notes when and where the device was seen, at most once in
+ * `LAST_SEEN_EVERY_MS` or when app or country change, and fills in what the enrolment left open.
+ */
+export function statusAtSighting(
+  sql: SqlStorage,
+  fingerprint: Fingerprint,
+  sighting: Sighting,
+): DeviceStatus | undefined {
+  const row = sql
+    .exec<StandingRow>(
+      `SELECT d.seq, d.status, d.last_seen_at, d.last_seen_app, d.last_seen_country, c.not_after
+       FROM certificates c JOIN devices d ON d.seq = c.device WHERE c.fingerprint = ?`,
+      fingerprint,
+    )
+    .toArray()[0];
+  if (row === undefined) return undefined;
+  if (isDue(row, sighting)) {
+    sql.exec(
+      `UPDATE devices SET last_seen_at = ?, last_seen_app = ?, last_seen_country = ?, last_seen_ip = ?
+       WHERE seq = ?`,
+      ...[sighting.at, sighting.app, sighting.country, sighting.ip, row.seq],
+    );
+  }
+  if (row.not_after === null) fillIn(sql, fingerprint, sighting);
+  return row.status as DeviceStatus;
+}
+
+function isDue(row: StandingRow, { at, app, country }: Sighting): boolean {
+  if (row.last_seen_at === null) return true;
+  // Questions may arrive out of order: an older one moves nothing back.
+  if (at < row.last_seen_at) return false;
+  return (
+    at - row.last_seen_at >= LAST_SEEN_EVERY_MS ||
+    app !== row.last_seen_app ||
+    country !== row.last_seen_country
+  );
+}
+
+function fillIn(sql: SqlStorage, fingerprint: Fingerprint, { facts }: Sighting): void {
+  sql.exec(
+    `UPDATE certificates SET
+       subject = COALESCE(subject, ?), issuer = COALESCE(issuer, ?), serial = COALESCE(serial, ?),
+       not_before = COALESCE(not_before, ?), not_after = ?
+     WHERE fingerprint = ?`,
+    ...[facts.subject, facts.issuer, facts.serial, facts.notBefore, facts.notAfter, fingerprint],
+  );
+}

@@ -1,0 +1,54 @@
+import { AUDIT_SCHEMA } from "./audit-log.ts";
+import type { Migration } from "./schema.ts";
+
+/**
+ * The tables of a user's registry.
+ *
+ * `devices`: a row a device, from its enrolment until it is forgotten. `seq` is the order of
+ * enrolment and the lists' cursor; `name_key` is the name as compared (see `deviceNameKey`), unique
+ * among devices that are not revoked; `last_seen_*` is written every five minutes at most.
+ *
+ * `certificates`: a row a certificate of a device, found by its fingerprint. A device has one, and
+ * two while it is renewed. Facts are NULL until they are known. It is safe to trust: a row is only
+ * written together with a device, after the directory granted the fingerprint to this user.
+ *
+ * `registry_state`: one row, for as long as the object lives. `closed` is 1 after the user was
+ * deleted: nothing can be enrolled then.
+ *
+ * `audit`: see `AUDIT_SCHEMA`.
+ *
+ * Times are milliseconds since the epoch.
+ */
+export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
+  `CREATE TABLE devices (
+     seq INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     name TEXT NOT NULL,
+     name_key TEXT NOT NULL,
+     status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'suspended', 'lost', 'revoked')),
+     note TEXT,
+     enrolled_at INTEGER NOT NULL,
+     last_seen_at INTEGER,
+     last_seen_app TEXT,
+     last_seen_country TEXT,
+     last_seen_ip TEXT
+   );
+   CREATE UNIQUE INDEX devices_name ON devices (name_key) WHERE status <> 'revoked';
+   CREATE TABLE certificates (
+     fingerprint TEXT PRIMARY KEY,
+     device INTEGER NOT NULL REFERENCES devices (seq),
+     subject TEXT,
+     issuer TEXT,
+     serial TEXT,
+     not_before INTEGER,
+     not_after INTEGER,
+     added_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   CREATE INDEX certificates_device ON certificates (device);
+   CREATE TABLE registry_state (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     closed INTEGER NOT NULL
+   );
+   INSERT INTO registry_state (id, closed) VALUES (1, 0);
+   ${AUDIT_SCHEMA}`,
+];

@@ -1,0 +1,14 @@
+import type { RegistryBindings } from "../../src/registry/objects.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends RegistryBindings {
+      APPS: unknown;
+      ADMIN_TOKEN: string;
+      REVOCATION_DELAY_SECONDS: number;
+    }
+    interface GlobalProps {
+      mainModule: typeof import("../../src/index.ts");
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+
+/** The tests of what runs in workerd run in workerd; those of what runs in Node, in Node. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                ADMIN_TOKEN: "test-admin-token-of-more-than-32-characters",
+                // Hosts of the tests: one open, one bound to countries.
+                APPS: { "app.example.com": {}, "swiss.example.com": { countries: ["CH", "LI"] } },
+              },
+              // Stands for the app behind the gate: answers what it was sent.
+              outboundService: async (request: {
+                method: string;
+                url: string;
+                headers: Headers;
+                text(): Promise<string>;
+              }) =>
+                Response.json({
+                  method: request.method,
+                  url: request.url,
+                  headers: Object.fromEntries(request.headers),
+                  body: await request.text(),
+                }),
+            },
+          }),
+        ],
+        test: { name: "worker", include: ["test/src/**/*.test.ts"] },
+      },
+      {
+        test: {
+          name: "node",
+          include: ["test/{scripts,e2e,project}/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
