@@ -14,8 +14,9 @@ import { addPending } from "./commands/pending.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { LATCHKEY } from "./commands/shared/called-as.ts";
 import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
-import { type Failure, misuse } from "./commands/shared/failure.ts";
+import { misuse } from "./commands/shared/failure.ts";
 import { misuseFromCommander, report } from "./commands/shared/report.ts";
 import { type AddCommand, type GlobalOptions, openSession } from "./commands/shared/session.ts";
 import { addShow } from "./commands/show.ts";
@@ -72,10 +73,7 @@ function createProgram(): Command {
     .helpOption("-h, --help", "print this help, or that of a command")
     .option("--url <url>", "the address of the gate")
     .option("--token-file <file>", "a file that holds the token")
-    .option(
-      "--ca <file>",
-      "the authority's certificate (PEM) of a server of your own; no other is trusted then",
-    )
+    .option("--ca <file>", "trust this authority (PEM) and no other")
     .option("--timeout <seconds>", `how long to wait for an answer (default: ${DEFAULT_TIMEOUT_SECONDS})`)
     .option("--json", "print the API's own objects, for programs")
     .option("-y, --yes", "do not ask before an act that takes access away")
@@ -107,13 +105,12 @@ async function main(words: readonly string[]): Promise<void> {
   });
   const program = createProgram();
   try {
-    if (words.length === 0) throw misuse("what to do is missing", "see latchkey --help");
+    if (words.length === 0) throw misuse("what to do is missing", `see ${LATCHKEY} --help`);
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
-    process.exitCode = report(
-      error instanceof CommanderError ? misuseFromCommander(error) : (error as Failure),
-    );
+    const called = words.find((word) => program.commands.some((command) => command.name() === word));
+    process.exitCode = report(error instanceof CommanderError ? misuseFromCommander(error, called) : error);
   }
 }
 

@@ -1,5 +1,6 @@
-import { withHint } from "./shared/answer.ts";
+import { withUnknownUser } from "./shared/answer.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
 import { findPending } from "./shared/device-reference.ts";
 import { deviceLabel } from "./shared/device-view.ts";
 import type { AddCommand } from "./shared/session.ts";
@@ -33,7 +34,7 @@ export const addApprove: AddCommand = (program, open) => {
             : `${deviceLabel(value)} is already enrolled with this certificate and ${output.status(value.status)}`,
         );
       } catch (error) {
-        throw withHint(error, "unknown-user", `add the user first: latchkey users add ${user}`);
+        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
       }
     });
 };

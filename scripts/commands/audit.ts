@@ -1,9 +1,12 @@
 import type { AuditEntry } from "../../src/control/contract.ts";
+import type { UserId } from "../../src/registry/user.ts";
+import { withUnknownUser } from "./shared/answer.ts";
+import type { Api } from "./shared/api.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { from } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { plural, printable } from "./shared/text.ts";
+import { plural, printable, shortenFingerprints } from "./shared/text.ts";
 import { localTime, relativeTime } from "./shared/time.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -30,14 +33,14 @@ Examples:
       const user = text === undefined ? undefined : userArgument(text);
       const limit = parseLimit(options.limit);
       const { output, now, ...session } = open();
-      const { entries, next } = await (await session.api()).audit(user, limit, options.before);
+      const { entries, next } = await readAudit(await session.api(), user, limit, options.before);
       output.object({ entries, next });
       output.table(
         ["TIME", "ACT", "TARGET", "OUTCOME", "ACTOR", "FROM", "DETAIL"],
         entries.map((entry) => [
           `${localTime(entry.at, true)} (${relativeTime(entry.at, now())})`,
           printable(entry.act),
-          target(entry),
+          target(entry, user),
           entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome)),
           printable(entry.actor),
           from(entry),
@@ -54,6 +57,14 @@ Examples:
     });
 };
 
+async function readAudit(api: Api, user: UserId | undefined, limit: number, before: string | undefined) {
+  try {
+    return await api.audit(user, limit, before);
+  } catch (error) {
+    throw user === undefined ? error : withUnknownUser(error, user);
+  }
+}
+
 function parseLimit(text: string): number {
   const limit = Number(text);
   if (!/^\d+$/.test(text) || limit < 1 || limit > MAX_LIMIT) {
@@ -62,12 +73,14 @@ function parseLimit(text: string): number {
   return limit;
 }
 
-function target({ target }: AuditEntry): string {
-  return target === null ? "" : printable(target.name ?? target.id);
+/** A user's log is about devices, known by name; the directory's about users and fingerprints. */
+function target({ target }: AuditEntry, user: UserId | undefined): string {
+  if (target === null) return "";
+  return shortenFingerprints(printable(user === undefined ? target.id : (target.name ?? target.id)));
 }
 
 function detail(entry: AuditEntry): string {
   return Object.entries(entry.detail ?? {})
-    .map(([key, value]) => printable(`${key}: ${value ?? "none"}`))
+    .map(([key, value]) => shortenFingerprints(printable(`${key}: ${value ?? "none"}`)))
     .join(", ");
 }

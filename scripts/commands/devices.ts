@@ -3,6 +3,7 @@ import { parseUserId, type UserId } from "../../src/registry/user.ts";
 import { ProblemFailure } from "./shared/answer.ts";
 import type { Api } from "./shared/api.ts";
 import { userArgument } from "./shared/arguments.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
 import { devicesOf } from "./shared/device-reference.ts";
 import { DEVICE_HEAD, deviceRow } from "./shared/device-view.ts";
 import type { AddCommand } from "./shared/session.ts";
@@ -30,7 +31,7 @@ Examples:
       output.table(
         DEVICE_HEAD,
         devices.map((device) => deviceRow(device, output, now())),
-        `no devices yet; enrol one with: latchkey enrol ${user ?? "alice"} phone --certificate phone.pem`,
+        `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
       );
     });
 };

@@ -1,5 +1,6 @@
-import { withHint } from "./shared/answer.ts";
+import { withUnknownUser } from "./shared/answer.ts";
 import { deviceNameArgument, fingerprintArgument, userArgument } from "./shared/arguments.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
 import { readCertificateFile } from "./shared/certificate-file.ts";
 import { deviceLabel } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
@@ -61,7 +62,7 @@ Examples:
             : `${label} is already enrolled with this certificate and ${output.status(value.status)}; nothing was changed`,
         );
       } catch (error) {
-        throw withHint(error, "unknown-user", `add the user first: latchkey users add ${user}`);
+        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
       }
     });
 };

@@ -1,4 +1,5 @@
 import { withHint } from "./shared/answer.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
 import { findDevice, referenceTo } from "./shared/device-reference.ts";
 import { deviceLabel } from "./shared/device-view.ts";
 import type { AddCommand } from "./shared/session.ts";
@@ -23,7 +24,7 @@ export const addForget: AddCommand = (program, open) => {
       try {
         await api.forget(device);
       } catch (error) {
-        throw withHint(error, "not-revoked", `revoke it first: latchkey revoke ${referenceTo(device)}`);
+        throw withHint(error, "not-revoked", `revoke it first: ${LATCHKEY} revoke ${referenceTo(device)}`);
       }
       output.lines(`forgot ${label}: its certificate is unknown now, and may be enrolled again`);
     });

@@ -1,3 +1,4 @@
+import { LATCHKEY } from "./shared/called-as.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 
@@ -19,7 +20,7 @@ export const addLost: AddCommand = (program, open) => {
         question: (label) => `Report ${label} lost?`,
         done: (label) => [
           `${label} is reported lost: it is refused ${EVERYWHERE}`,
-          "found again: latchkey restore; gone for good: latchkey revoke",
+          `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`,
         ],
       }),
     );

@@ -1,7 +1,9 @@
+import type { Command } from "commander";
 import { parseUserId } from "../../src/registry/user.ts";
-import { withHint } from "./shared/answer.ts";
+import { withHint, withUnknownUser } from "./shared/answer.ts";
 import { userArgument } from "./shared/arguments.ts";
-import { failed } from "./shared/failure.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
+import { type Failure, failed, misuse } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { nearest, printable, shellWord } from "./shared/text.ts";
 import { localTime } from "./shared/time.ts";
@@ -20,14 +22,17 @@ Examples:
   latchkey users rename alice "Alice E."
   latchkey users remove alice`,
     )
-    .action(async () => {
+    .allowExcessArguments()
+    .action(async (_options: unknown, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined) throw unknownSubcommand(unknown, command);
       const { output, api } = open();
       const list = await (await api()).users();
       output.object({ users: list, next: null });
       output.table(
         ["USER", "NAME", "SINCE"],
         list.map(({ id, name, createdAt }) => [printable(id), printable(name ?? ""), localTime(createdAt)]),
-        "no users yet; add one with: latchkey users add alice",
+        `no users yet; add one with: ${LATCHKEY} users add alice`,
       );
     });
 
@@ -62,7 +67,7 @@ Examples:
         const [near] = nearest(user, ids);
         throw failed(
           `there is no user ${user}`,
-          near === undefined ? "list the users with: latchkey users" : `did you mean ${near}`,
+          near === undefined ? `list the users with: ${LATCHKEY} users` : `did you mean ${near}`,
         );
       }
       const { value } = await api.putUser(user, name);
@@ -82,12 +87,26 @@ Examples:
       try {
         await api.deleteUser(user);
       } catch (error) {
-        throw withHint(
-          error,
-          "user-has-devices",
-          `revoke and forget them first; latchkey devices ${shellWord(user)} lists them`,
+        throw withUnknownUser(
+          withHint(
+            error,
+            "user-has-devices",
+            `revoke and forget them first; ${LATCHKEY} devices ${shellWord(user)} lists them`,
+          ),
+          user,
         );
       }
       output.lines(`removed user ${user}`);
     });
 };
+
+function unknownSubcommand(word: string, command: Command): Failure {
+  const [near] = nearest(
+    word,
+    command.commands.map((subcommand) => subcommand.name()),
+  );
+  return misuse(
+    `unknown command 'users ${printable(word)}'`,
+    near === undefined ? `see ${LATCHKEY} users --help` : `did you mean users ${near}`,
+  );
+}

@@ -1,4 +1,6 @@
 import { PROBLEMS, type Problem, type ProblemCode } from "../../../src/control/contract.ts";
+import type { UserId } from "../../../src/registry/user.ts";
+import { LATCHKEY } from "./called-as.ts";
 import { Failure, failed } from "./failure.ts";
 import { asMessage, printable } from "./text.ts";
 import type { Answer } from "./transport.ts";
@@ -9,19 +11,19 @@ const HINTS: Record<ProblemCode, string> = {
   "invalid-query": "see --help for what the option takes",
   "wrong-credentials": "give the token that was set with: npx wrangler secret put ADMIN_TOKEN",
   "not-found": "update this clone or deploy the Worker: their versions do not match",
-  "unknown-user": "list the users with: latchkey users",
-  "unknown-device": "list the devices with: latchkey devices",
-  "unknown-pending": "list what is waiting with: latchkey pending",
+  "unknown-user": `list the users with: ${LATCHKEY} users`,
+  "unknown-device": `list the devices with: ${LATCHKEY} devices`,
+  "unknown-pending": `list what is waiting with: ${LATCHKEY} pending`,
   "method-not-allowed": "update this clone or deploy the Worker: their versions do not match",
-  "user-has-devices": "revoke and forget the devices first: latchkey devices lists them",
+  "user-has-devices": `revoke and forget the devices first: ${LATCHKEY} devices lists them`,
   "name-taken": "choose another name, or revoke the device that has it",
   "fingerprint-taken": "revoke and forget the device that has it, or issue a new certificate",
   "fingerprint-revoked": "forget the revoked device first, or issue a new certificate",
-  "forbidden-transition": "see the device's status with: latchkey show DEVICE",
-  "not-revoked": "revoke the device first: latchkey revoke DEVICE",
+  "forbidden-transition": `see the device's status with: ${LATCHKEY} show DEVICE`,
+  "not-revoked": `revoke the device first: ${LATCHKEY} revoke DEVICE`,
   "body-too-large": "shorten the note, or check that the certificate file holds a certificate",
   "wrong-content-type": "update this clone: its command line does not match the Worker",
-  "invalid-fields": "correct what is named above; --help tells what is accepted",
+  "invalid-fields": "correct it and try again; nothing was changed",
   "invalid-certificate": "issue a new certificate and enrol that one",
   "internal-error": "look into the Worker's log: npx wrangler tail",
   "registry-unavailable": "try again in a minute; nothing is lost, repeating does no harm",
@@ -32,19 +34,38 @@ export class ProblemFailure extends Failure {
   readonly code: ProblemCode;
 
   constructor(problem: Problem) {
-    const fields = (problem.errors ?? []).map(({ path, message }) =>
-      asMessage(path ? `${path}: ${message}` : message),
-    );
-    super(1, [asMessage(problem.detail || problem.title), ...fields].join("; "), {
-      hint: HINTS[problem.code],
-    });
+    super(1, causeOf(problem), { hint: HINTS[problem.code] });
     this.code = problem.code;
   }
+}
+
+/** Codes whose title says what is wrong; their detail is a remedy in the API's words, and we have our own. */
+const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
+  "unknown-user",
+  "unknown-device",
+  "unknown-pending",
+  "user-has-devices",
+  "fingerprint-revoked",
+  "registry-unavailable",
+]);
+
+function causeOf({ code, title, detail, errors = [] }: Problem): string {
+  if (TOLD_BY_TITLE.has(code)) return asMessage(title);
+  if (code === "invalid-fields" && errors.length > 0) {
+    return errors.map(({ path, message }) => asMessage(path ? `${path}: ${message}` : message)).join("; ");
+  }
+  return asMessage(detail || title);
 }
 
 /** Gives the failure of one code a better hint; anything else stays what it is. */
 export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
   return error instanceof ProblemFailure && error.code === code ? failed(error.message, hint) : error;
+}
+
+/** The failure of a command that named a user who is not there. */
+export function withUnknownUser(error: unknown, user: UserId, hint = HINTS["unknown-user"]): unknown {
+  const unknown = error instanceof ProblemFailure && error.code === "unknown-user";
+  return unknown ? failed(`there is no user ${user}`, hint) : error;
 }
 
 /** The JSON of a good answer, `undefined` of an empty one; everything else is thrown as a failure. */

@@ -150,7 +150,7 @@ function describe(certificate: X509Certificate): CertificateFromFile {
   };
 }
 
-/** Node writes one attribute a line, most general first; RFC 4514 wants the most particular first. */
+/** Node writes one attribute a line; the Worker, whose form this is, joins them in the same order. */
 function subjectOf(name: string | undefined): string | null {
-  return name ? printable(name.split("\n").reverse().join(",")) : null;
+  return name ? printable(name.split("\n").join(", ")) : null;
 }

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import { API_PATH } from "../../../src/control/contract.ts";
-import { failed, misuse } from "./failure.ts";
+import { misuse } from "./failure.ts";
 import { readSmallFile } from "./files.ts";
 import { printable } from "./text.ts";
 
@@ -114,9 +114,9 @@ async function readToken(tokenFile: string | undefined, environment: NodeJS.Proc
     path === undefined ? (variable ?? "") : (await readSmallFile(path, "the token")).toString("latin1");
   const token = text.trim();
   if (token === "") throw misuse(`${source} is empty`, "put the Worker's ADMIN_TOKEN there");
-  // What a header can carry (RFC 9110, section 5.5), and what no key or certificate looks like.
+  // What a header can carry (RFC 9110, section 5.5) without blanks; no key and no certificate looks so.
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw failed(
+    throw misuse(
       `${source} does not hold a token: it has blanks, line breaks or characters beyond ASCII`,
       "put the Worker's ADMIN_TOKEN there, and nothing else",
     );

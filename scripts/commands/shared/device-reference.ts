@@ -2,9 +2,10 @@ import type { Device, PendingCertificate } from "../../../src/control/contract.t
 import { deviceNameKey } from "../../../src/registry/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/registry/fingerprint.ts";
 import { parseUserId, type UserId } from "../../../src/registry/user.ts";
-import { ProblemFailure, withHint } from "./answer.ts";
+import { ProblemFailure, withUnknownUser } from "./answer.ts";
 import type { Api } from "./api.ts";
 import { userArgument } from "./arguments.ts";
+import { LATCHKEY } from "./called-as.ts";
 import { deviceLabel } from "./device-view.ts";
 import { failed, misuse } from "./failure.ts";
 import { nearest, printable, shellWord } from "./text.ts";
@@ -31,7 +32,7 @@ export async function findDevice(
   if (slash <= 0 || slash === reference.length - 1) {
     throw misuse(
       `'${printable(reference)}' does not name a device`,
-      "write USER/NAME, such as alice/pixel-9, or the device's id; latchkey devices lists them",
+      `write USER/NAME, such as alice/pixel-9, or the device's id; ${LATCHKEY} devices lists them`,
     );
   }
   const user = userArgument(reference.slice(0, slash));
@@ -56,7 +57,7 @@ export async function devicesOf(api: Api, user: UserId): Promise<Device[]> {
   try {
     return await api.devices(user);
   } catch (error) {
-    throw withHint(error, "unknown-user", "list the users with: latchkey users");
+    throw withUnknownUser(error, user);
   }
 }
 
@@ -80,7 +81,7 @@ async function findById(api: Api, id: string): Promise<Device> {
       if (!elsewhere) throw error;
     }
   }
-  throw failed(`no user has a device with the id ${id}`, "list the devices with: latchkey devices");
+  throw failed(`no user has a device with the id ${id}`, `list the devices with: ${LATCHKEY} devices`);
 }
 
 function noSuchDevice(user: UserId, name: string, devices: readonly Device[]) {
@@ -91,7 +92,7 @@ function noSuchDevice(user: UserId, name: string, devices: readonly Device[]) {
   const hint =
     near.length > 0
       ? `did you mean ${near.map((candidate) => shellWord(`${user}/${candidate}`)).join(" or ")}`
-      : `list the devices with: latchkey devices ${user}`;
+      : `list the devices with: ${LATCHKEY} devices ${user}`;
   return failed(`${user} has no device named '${printable(name)}'`, hint);
 }
 
@@ -115,7 +116,7 @@ export async function findPending(api: Api, text: string): Promise<Fingerprint> 
   if (fingerprint === undefined) {
     throw failed(
       `no waiting certificate begins with ${prefix}`,
-      "list what is waiting with: latchkey pending",
+      `list what is waiting with: ${LATCHKEY} pending`,
     );
   }
   if (others.length > 0) {

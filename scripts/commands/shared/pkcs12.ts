@@ -3,6 +3,7 @@
 // Certificates out of a PKCS#12 file (RFC 7292). Only its certificates are decrypted: the private key
 // stays as it is. The bytes of a certificate are taken as they are in the file, never encoded anew,
 // because a fingerprint is made of them. node-forge's own reader does neither.
+import { createHmac, timingSafeEqual } from "node:crypto";
 import forge from "node-forge";
 
 const { asn1 } = forge;
@@ -40,7 +41,8 @@ export type Pkcs12Contents =
   | { kind: "unsupported"; what: string }
   | { kind: "damaged" };
 
-/** A PFX is a sequence that begins with the version 3; a certificate or a key begins otherwise. */
+/** A PFX is a sequence that begins with the version 3; a certificate or a key begins otherwise. A file
+ * that was cut short still looks like one. */
 export function looksLikePkcs12(bytes: Buffer): boolean {
   try {
     const [version, safe] = children(asn1.fromDer(bytes.toString("binary"), false));
@@ -63,8 +65,10 @@ class WrongPassword extends Error {}
 
 function readPfx(bytes: Buffer, password: string | null): Pkcs12Contents {
   try {
-    const [, authSafe] = children(asn1.fromDer(bytes.toString("binary"), false));
-    const safes = children(parse(contentOf(authSafe)));
+    const [, authSafe, mac] = children(parse(bytes.toString("binary")));
+    const content = contentOf(authSafe);
+    if (mac !== undefined) checkMac(mac, content, password);
+    const safes = children(parse(content));
     const bags = safes.flatMap((safe) => bagsOf(safe, password));
     const keys = new Set(bags.flatMap(({ key, localKeyId }) => (key ? [localKeyId] : [])));
     return {
@@ -77,6 +81,41 @@ function readPfx(bytes: Buffer, password: string | null): Pkcs12Contents {
     if (error instanceof Unsupported) return { kind: "unsupported", what: error.message };
     return { kind: error instanceof WrongPassword ? "wrong-password" : "damaged" };
   }
+}
+
+/** The digests of a MAC, by their identifier, with the length of the key in bytes. */
+const MAC_DIGESTS: Record<string, { name: string; keyBytes: number; create: () => forge.md.MessageDigest }> =
+  {
+    "1.3.14.3.2.26": { name: "sha1", keyBytes: 20, create: () => forge.md.sha1.create() },
+    "2.16.840.1.101.3.4.2.1": { name: "sha256", keyBytes: 32, create: () => forge.md.sha256.create() },
+    "2.16.840.1.101.3.4.2.2": { name: "sha384", keyBytes: 48, create: () => forge.md.sha384.create() },
+    "2.16.840.1.101.3.4.2.3": { name: "sha512", keyBytes: 64, create: () => forge.md.sha512.create() },
+  };
+/** Which key `generateKey` makes: one for a MAC (RFC 7292, appendix B.3). */
+const MAC_KEY_ID = 3;
+
+/** MacData (RFC 7292, section 4): the first place where a wrong password shows. */
+function checkMac(mac: Asn1, content: string, password: string | null): void {
+  const [digestInfo, salt, iterations] = children(mac);
+  const [algorithm, expected] = children(digestInfo);
+  const oid = oidOf(children(algorithm)[0]);
+  const digest = MAC_DIGESTS[oid];
+  if (digest === undefined) throw new Unsupported(`its MAC is of a kind that is not known here (${oid})`);
+  const rounds = iterations === undefined ? 1 : Number(`0x${forge.util.bytesToHex(octets(iterations))}`);
+  const saltBuffer = forge.util.createBuffer(octets(salt));
+  const key = forge.pkcs12.generateKey(
+    password,
+    saltBuffer,
+    MAC_KEY_ID,
+    rounds,
+    digest.keyBytes,
+    digest.create(),
+  );
+  const actual = createHmac(digest.name, Buffer.from(key.getBytes(), "binary"))
+    .update(content, "binary")
+    .digest();
+  const wanted = Buffer.from(octets(expected), "binary");
+  if (actual.length !== wanted.length || !timingSafeEqual(actual, wanted)) throw new WrongPassword();
 }
 
 interface Bag {
@@ -152,7 +191,7 @@ function contentOf(contentInfo: Asn1 | undefined): string {
 }
 
 function parse(der: string): Asn1 {
-  return asn1.fromDer(der, false);
+  return asn1.fromDer(der);
 }
 
 function children(node: Asn1 | undefined): Asn1[] {

@@ -1,4 +1,5 @@
 import type { CommanderError } from "commander";
+import { LATCHKEY } from "./called-as.ts";
 import { type ExitCode, Failure, misuse } from "./failure.ts";
 import { asMessage, printable } from "./text.ts";
 
@@ -22,14 +23,17 @@ function unexpected(error: unknown): Failure {
   });
 }
 
-/** Turns what the argument parser says into our form: `error: unknown command 'x'\n(Did you mean y?)`. */
-export function misuseFromCommander(error: CommanderError): Failure {
+/**
+ * Turns what the argument parser says into our form: `error: unknown command 'x'\n(Did you mean y?)`.
+ * `command` is the one that was called, as far as it is known.
+ */
+export function misuseFromCommander(error: CommanderError, command: string | undefined): Failure {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /\(did you mean (.+)\?\)/i.exec(rest.join(" "))?.[1];
   // The value of a mistyped option may be a secret: `--tokenfile=...`.
-  const cause = asMessage(first.replace(/(unknown option '--?[^=']+)=.*'/s, "$1'"));
-  return misuse(
-    cause,
-    suggestion === undefined ? "see latchkey --help" : `did you mean ${printable(suggestion)}`,
+  const cause = asMessage(
+    first.replace(/(unknown option '--?[^=']+)=.*'/s, "$1'").replace(/\. Expected .*/, ""),
   );
+  const help = command === undefined ? `see ${LATCHKEY} --help` : `see ${LATCHKEY} ${command} --help`;
+  return misuse(cause, suggestion === undefined ? help : `did you mean ${printable(suggestion)}`);
 }

@@ -1,6 +1,7 @@
 import type { Device } from "../../../src/control/contract.ts";
 import { type DeviceStatus, STATUS_ACTS, type StatusAct } from "../../../src/registry/device.ts";
 import { withHint } from "./answer.ts";
+import { LATCHKEY } from "./called-as.ts";
 import { findDevice, referenceTo } from "./device-reference.ts";
 import { deviceLabel } from "./device-view.ts";
 import type { Session } from "./session.ts";
@@ -48,7 +49,7 @@ function identity({ id, status }: Device): string {
 
 function transitionHint(device: Device, act: StatusAct): string {
   if (device.status === "revoked") {
-    return `revoked is final: forget the record with latchkey forget ${referenceTo(device)}, then enrol the device again`;
+    return `revoked is final: forget the record with ${LATCHKEY} forget ${referenceTo(device)}, then enrol the device again`;
   }
   return `${act} is for devices that are ${STATUS_ACTS[act].from.join(" or ")}; this one is ${device.status}`;
 }

@@ -44,6 +44,11 @@ export function short(fingerprint: string): string {
   return parsed === undefined ? printable(fingerprint) : shortFingerprint(parsed);
 }
 
+/** Whole fingerprints inside a text, cut to their first digits. */
+export function shortenFingerprints(text: string): string {
+  return text.replace(/\b[0-9a-f]{64}\b/g, short);
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
