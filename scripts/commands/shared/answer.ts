@@ -134,9 +134,6 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
       "let the path /.latchkey/ through in the zone's WAF and Access rules, see Security > Events",
     );
   }
-  if (status === 429) {
-    return failed(`${origin} answered 429: too many requests${named}`, "wait a minute and try again");
-  }
   if (cloudflareError === "1027") {
     return failed(
       `the Worker is over its daily limit (Cloudflare error 1027)${named}`,
@@ -150,6 +147,9 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
         ? "the Worker failed: look into its log with npx wrangler tail"
         : `look it up: https://developers.cloudflare.com/search/?q=error+${cloudflareError}`,
     );
+  }
+  if (status === 429) {
+    return failed(`${origin} answered 429: too many requests${named}`, "wait a minute and try again");
   }
   if (status === 404 && type === "text/plain" && text.trim() === "Not Found") {
     return failed(

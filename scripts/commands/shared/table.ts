@@ -30,8 +30,9 @@ export function table(
   columns: number,
   bold: (text: string) => string = (text) => text,
 ): string[] {
-  const lines = aligned([head.map(bold), ...rows]);
-  if (lines.every((line) => [...stripVTControlCharacters(line)].length <= columns)) return lines;
+  const lines = grid([head.map(bold), ...rows]);
+  // Every line is as wide as the first, and that one is plain ASCII: as wide as it is long.
+  if (stripVTControlCharacters(lines[0] ?? "").length <= columns) return trimmed(lines);
   return rows.flatMap((row, index) => [
     ...(index === 0 ? [] : [""]),
     ...aligned(head.flatMap((label, column) => (row[column] ? [[bold(label), row[column]]] : []))),
@@ -44,14 +45,19 @@ export function facts(pairs: readonly (readonly [string, string | null])[]): str
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {
+  return trimmed(grid(rows));
+}
+
+function trimmed(lines: readonly string[]): string[] {
+  return lines.map((line) => line.trimEnd());
+}
+
+function grid(rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
-  const grid = new Table({
+  const cells = new Table({
     chars: NO_BORDERS,
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
   });
-  grid.push(...rows.map((row) => [...row]));
-  return grid
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd());
+  cells.push(...rows.map((row) => [...row]));
+  return cells.toString().split("\n");
 }

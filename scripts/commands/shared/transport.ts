@@ -130,9 +130,10 @@ function networkFailure(error: unknown, connection: Connection, method: Method):
     case "UND_ERR_RES_EXCEEDED_MAX_SIZE":
       return failed(`the answer of ${host} is too large to be the API's`, "check the host in --url");
   }
-  if (code !== undefined && (code.startsWith("HPE_") || code.startsWith("ERR_SSL_") || code === "EPROTO")) {
+  const isHttp = !(error instanceof Error && error.name === "HTTPParserError");
+  if (!isHttp || code?.startsWith("ERR_SSL_") || code === "EPROTO") {
     return failed(
-      `${origin} does not speak ${code.startsWith("HPE_") ? "HTTP" : "TLS"}`,
+      `${origin} does not speak ${isHttp ? "TLS" : "HTTP"}`,
       "check the scheme and the port in --url",
     );
   }

@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { DEVICE, failure, fixture, run } from "./run.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "latchkey-misuse-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, text: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+/** Nothing listens on port 1: what gets as far as asking fails with exit code 1, and not with 2. */
+const CONNECTED = { LATCHKEY_URL: "https://127.0.0.1:1", LATCHKEY_TOKEN: "0123456789abcdef0123456789abcdef" };
+const USER_ID =
+  "a user id has 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit";
+const ADDRESS = "give scheme and host, such as https://vault.example.com";
+
+describe("misuse ends with exit code 2 and a hint, before anything is sent:", () => {
+  it.concurrent.each<[string, string[], Record<string, string>, string, string]>([
+    ["no command", [], {}, "what to do is missing", "see latchkey --help"],
+    ["an unknown command", ["revok"], {}, "unknown command 'revok'", "did you mean revoke"],
+    ["an unknown subcommand", ["users", "ad"], {}, "unknown command 'users ad'", "did you mean users add"],
+    ["an unknown option", ["devices", "--jason"], {}, "unknown option '--jason'", "did you mean --json"],
+    [
+      "a mistyped option, whose value stays secret",
+      ["devices", "--tokn=geheim"],
+      {},
+      "unknown option '--tokn'",
+      "see latchkey devices --help",
+    ],
+    [
+      "too few words",
+      ["rename", "alice/x"],
+      {},
+      "missing required argument 'name'",
+      "see latchkey rename --help",
+    ],
+    [
+      "too many words",
+      ["show", "alice/my", "phone"],
+      {},
+      "too many arguments for 'show'",
+      "see latchkey show --help",
+    ],
+    [
+      "a token as an argument",
+      ["devices", "--token", "geheim"],
+      {},
+      "a token is not given as an argument: other users of this machine would see it",
+      "set LATCHKEY_TOKEN, or name a file that holds it with --token-file",
+    ],
+    [
+      "no address",
+      ["devices"],
+      { LATCHKEY_TOKEN: "x" },
+      "the address of the gate is missing",
+      "set LATCHKEY_URL or give --url, such as https://vault.example.com",
+    ],
+    [
+      "no token",
+      ["devices", "--url", "https://127.0.0.1:1"],
+      {},
+      "the admin token is missing",
+      "set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file",
+    ],
+    ["no URL", ["devices", "--url", "vault"], CONNECTED, "'vault' is not an address", ADDRESS],
+    ["another protocol", ["devices", "--url", "ftp://x"], CONNECTED, "'ftp://x' is not an address", ADDRESS],
+    [
+      "an address with a password, which stays secret",
+      ["devices", "--url", "https://me:geheim@x"],
+      CONNECTED,
+      "the address holds a user name or a password",
+      "leave them out: the token is all that is needed",
+    ],
+    [
+      "an address without encryption, except on this machine",
+      ["devices", "--url", "http://vault.example.com"],
+      CONNECTED,
+      "http:// would send the token unprotected",
+      "use https://vault.example.com",
+    ],
+    [
+      "a name that only looks like this machine's",
+      ["devices", "--url", "http://localhost.example.com"],
+      CONNECTED,
+      "http:// would send the token unprotected",
+      "use https://localhost.example.com",
+    ],
+    [
+      "an address with a path",
+      ["devices", "--url", "https://x/app"],
+      CONNECTED,
+      "'https://x/app' is more than an address",
+      "give scheme and host alone, such as https://vault.example.com",
+    ],
+    [
+      "a token file that is none",
+      ["devices", "--token-file", file("key", "-----BEGIN PRIVATE KEY-----\ngeheim\n")],
+      CONNECTED,
+      `${join(folder, "key")} does not hold a token: it has blanks, line breaks or characters beyond ASCII`,
+      "put the Worker's ADMIN_TOKEN there, and nothing else",
+    ],
+    [
+      "an empty token file",
+      ["devices", "--token-file", file("empty", "\n")],
+      CONNECTED,
+      `${join(folder, "empty")} is empty`,
+      "put the Worker's ADMIN_TOKEN there",
+    ],
+    [
+      "an authority that is none",
+      ["devices", "--ca", fixture("key.pem")],
+      CONNECTED,
+      `${fixture("key.pem")} holds no certificate in PEM form`,
+      "give the authority's certificate, a file with -----BEGIN CERTIFICATE----- in it",
+    ],
+    [
+      "a timeout that is none",
+      ["devices", "--timeout", "soon"],
+      CONNECTED,
+      "--timeout 'soon' is not a time",
+      "give seconds, more than 0 and at most 3600",
+    ],
+    ["a user id that cannot be", ["devices", "Alice"], CONNECTED, "'Alice' is not a user id", USER_ID],
+    [
+      "a user id that would paint the terminal",
+      ["devices", "\x1b[31m"],
+      CONNECTED,
+      "'\\u{1b}[31m' is not a user id",
+      USER_ID,
+    ],
+    [
+      "a device without its user",
+      ["revoke", "pixel-9", "--yes"],
+      CONNECTED,
+      "'pixel-9' does not name a device",
+      "write USER/NAME, such as alice/pixel-9, or the device's id; latchkey devices lists them",
+    ],
+    [
+      "a device name that cannot be",
+      ["rename", "alice/x", " x"],
+      CONNECTED,
+      "' x' is not a device name: a device's name must not begin or end with a blank",
+      "put a name with blanks in quotes",
+    ],
+    [
+      "enrolling nothing",
+      ["enrol", "alice", "x"],
+      CONNECTED,
+      "the certificate is missing",
+      "give either --certificate FILE or --fingerprint HEX",
+    ],
+    [
+      "enrolling two things",
+      ["enrol", "alice", "x", "--fingerprint", DEVICE, "--certificate", fixture("device.pem")],
+      CONNECTED,
+      "a certificate and a fingerprint are one too many",
+      "give either --certificate FILE or --fingerprint HEX",
+    ],
+    [
+      "a fingerprint of another kind (SHA-1)",
+      ["enrol", "alice", "x", "--fingerprint", DEVICE.slice(0, 40)],
+      CONNECTED,
+      `'${DEVICE.slice(0, 40)}' is not a fingerprint`,
+      "a fingerprint is the SHA-256 of the certificate: 64 hex digits, with or without colons between pairs",
+    ],
+    [
+      "too few digits of a waiting fingerprint",
+      ["dismiss", DEVICE.slice(0, 7)],
+      CONNECTED,
+      `'${DEVICE.slice(0, 7)}' is not a fingerprint`,
+      "give its 64 hex digits, or at least the first 8 of one that is waiting",
+    ],
+    [
+      "a limit of none",
+      ["audit", "--limit", "0"],
+      CONNECTED,
+      "--limit '0' is not a number of entries",
+      "give 1 to 100000",
+    ],
+    ...["lost", "revoke", "forget"].map((act): [string, string[], Record<string, string>, string, string] => [
+      `${act}, where nobody can answer its question`,
+      [act, "alice/pixel-9"],
+      CONNECTED,
+      `${act} asks before it acts, and nobody is there to answer`,
+      "add --yes to go ahead unasked",
+    ]),
+  ])("%s", async (_, words, environment, cause, hint) => {
+    expect(await run(words, environment)).toEqual(failure(2, cause, hint));
+  });
+});
+
+describe("what is asked of the program itself", () => {
+  it("is answered on the standard output, without an address or a token", async () => {
+    const [version, help, commandHelp] = await Promise.all([
+      run(["--version"]),
+      run(["--help"]),
+      run(["revoke", "-h"]),
+    ]);
+    expect(version).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: "" });
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toMatch(/^Usage: latchkey /);
+    for (const part of ["Environment:", "LATCHKEY_TOKEN", "Exit codes:", "Examples:", "--ca <file>"]) {
+      expect(help.stdout).toContain(part);
+    }
+    expect(help.stdout).not.toContain("--token ");
+    expect(commandHelp).toMatchObject({ code: 0, stderr: "" });
+    expect(commandHelp.stdout).toMatch(
+      /^Usage: latchkey revoke \[options\] <device>\n[\s\S]+--note[\s\S]+Examples:/,
+    );
+  });
+});

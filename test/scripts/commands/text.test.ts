@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { table } from "../../../scripts/commands/shared/table.ts";
+import {
+  asMessage,
+  nearest,
+  printable,
+  printableJson,
+  printableLines,
+  shellWord,
+  shortenFingerprints,
+} from "../../../scripts/commands/shared/text.ts";
+import { localTime, relativeTime, timeWithHint } from "../../../scripts/commands/shared/time.ts";
+
+describe("nothing from the server reaches the terminal as a command", () => {
+  it.each([
+    ["an escape sequence", "\x1b[2Jgone", "\\u{1b}[2Jgone"],
+    ["an escape of one character (C1)", "\x9b31mred", "\\u{9b}31mred"],
+    ["a new line", "alice\nbob", "alice\\u{a}bob"],
+    ["a carriage return", "safe\rpixel", "safe\\u{d}pixel"],
+    ["a mark that reverses text", "\u202eenohp", "\\u{202e}enohp"],
+    ["a line separator", "a\u2028b", "a\\u{2028}b"],
+    ["a lone surrogate", "a\ud800b", "a\\u{d800}b"],
+    ["DEL", "a\x7fb", "a\\u{7f}b"],
+  ])("%s", (_, from, to) => {
+    expect(printable(from)).toBe(to);
+    const json = printableJson({ name: from });
+    expect(json).not.toMatch(/(?!\n)[\p{Cc}\p{Cs}\u2028\u202e]/u);
+    expect(JSON.parse(json)).toEqual({ name: from });
+  });
+
+  it("leaves names in other scripts, and emoji, as they are", () => {
+    expect(printable("Зоя's 📱 téléphone 👩‍💻")).toBe("Зоя's 📱 téléphone 👩‍💻");
+  });
+
+  it("keeps the lines of a note, and only those", () => {
+    expect(printableLines("a\r\nb\tc\nd\x1b")).toEqual(["a", "b    c", "d\\u{1b}"]);
+  });
+});
+
+describe("words", () => {
+  it("of a message begin in lower case and end without a full stop", () => {
+    expect(asMessage("There is no such user.")).toBe("there is no such user");
+    expect(asMessage("SHA-256 is missing")).toBe("SHA-256 is missing");
+  });
+
+  it("of a hint can be pasted into a shell", () => {
+    expect(shellWord("alice/pixel-9")).toBe("alice/pixel-9");
+    expect(shellWord("alice/Zoe's phone; rm -rf")).toBe(`'alice/Zoe'\\''s phone; rm -rf'`);
+  });
+
+  it("that are nearly right are recognised", () => {
+    expect(nearest("pixle-9", ["laptop", "Pixel-90", "pixel-9"])).toEqual(["pixel-9"]);
+    expect(nearest("tablet", ["pixel-9"])).toEqual([]);
+  });
+
+  it("hold the first digits of a fingerprint", () => {
+    expect(shortenFingerprints(`was: ${"ab".repeat(32)}`)).toBe("was: abababab");
+  });
+});
+
+describe("times", () => {
+  const now = Date.parse("2026-11-24T12:00:00Z");
+
+  it.each([
+    ["2026-11-24T11:59:30Z", "just now"],
+    ["2026-11-24T11:57:00Z", "3 minutes ago"],
+    ["2026-11-24T10:59:00Z", "1 hour ago"],
+    ["2026-11-22T12:00:00Z", "2 days ago"],
+    ["2025-11-24T12:00:00Z", "1 year ago"],
+    ["2026-11-24T12:00:30Z", "in less than a minute"],
+    ["2027-02-21T12:00:00Z", "in 2 months"],
+    ["2026-12-13T12:00:00Z", "in 19 days"],
+  ])("%s is %s", (iso, hint) => expect(relativeTime(iso, now)).toBe(hint));
+
+  it("that are none are shown as they came, without control characters", () => {
+    expect(timeWithHint("soon\x1b[0m", now)).toBe("soon\\u{1b}[0m");
+  });
+
+  it("are local", () => {
+    expect(localTime("2026-11-24T11:59:30Z", true)).toMatch(/^2026-11-2[345] \d\d:\d\d:30$/);
+  });
+});
+
+describe("a table", () => {
+  const head = ["DEVICE", "STATUS"];
+  const rows = [
+    ["alice/pixel-9", "active"],
+    ["bob/日本語", "revoked"],
+    ["carol/x", ""],
+  ];
+
+  it("is aligned, also where characters are two columns wide, and has no blanks at its ends", () => {
+    expect(table(head, rows, 80)).toEqual([
+      "DEVICE         STATUS",
+      "alice/pixel-9  active",
+      "bob/日本語     revoked",
+      "carol/x",
+    ]);
+  });
+
+  it("is measured as a terminal shows it", () => {
+    expect(table(head, rows, 22)).toHaveLength(4);
+    expect(table(["N"], [["日本語"]], 6)).toEqual(["N", "日本語"]);
+    expect(table(["N"], [["日本語"]], 5)).toEqual(["N  日本語"]);
+  });
+
+  it("becomes a block a row where the terminal is too narrow: nothing is cut off", () => {
+    expect(table(head, rows, 15)).toEqual([
+      "DEVICE  alice/pixel-9",
+      "STATUS  active",
+      "",
+      "DEVICE  bob/日本語",
+      "STATUS  revoked",
+      "",
+      "DEVICE  carol/x",
+    ]);
+  });
+});
