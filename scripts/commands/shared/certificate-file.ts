@@ -3,7 +3,7 @@ import type { Certificate } from "../../../src/control/contract.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/registry/fingerprint.ts";
 import { failed, misuse } from "./failure.ts";
 import { readSmallFile } from "./files.ts";
-import { looksLikePkcs12, openPkcs12, type Pkcs12Certificate } from "./pkcs12.ts";
+import type { Pkcs12Certificate } from "./pkcs12.ts";
 import { printable } from "./text.ts";
 
 /** A device's certificate out of a file; nothing else of the file leaves this module. */
@@ -31,9 +31,10 @@ export async function readCertificateFile(
   const text = bytes.toString("latin1");
   if (bytes.length === 0) throw misuse(`${shown} is empty`, "check that the file holds a certificate");
   if (text.includes("-----BEGIN ")) return choose(shown, fromPem(shown, text));
-  if (looksLikePkcs12(bytes)) return choose(shown, await fromPkcs12(shown, bytes, password));
   const certificate = parseDer(bytes);
   if (certificate === undefined) {
+    const pkcs12 = await import("./pkcs12.ts");
+    if (pkcs12.looksLikePkcs12(bytes)) return choose(shown, await fromPkcs12(pkcs12, shown, bytes, password));
     throw misuse(
       `${shown} is not a certificate in PEM, DER or PKCS#12 form`,
       "export the device's certificate again, or give its fingerprint with --fingerprint",
@@ -62,6 +63,7 @@ function fromPem(shown: string, text: string): X509Certificate[] {
 }
 
 async function fromPkcs12(
+  { openPkcs12 }: typeof import("./pkcs12.ts"),
   shown: string,
   bytes: Buffer,
   password: PasswordSource,

@@ -29,7 +29,8 @@ export interface Output {
 export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output {
   // `styleText` leaves the text alone unless the stream is a terminal with colours and NO_COLOR is unset.
   const style = (format: Style, text: string) => styleText(format, text, { stream });
-  const columns = stream.isTTY ? stream.columns : Number.POSITIVE_INFINITY;
+  // Some terminals do not know how wide they are, and say 0.
+  const columns = (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY;
   const lines = (...texts: string[]) => {
     if (!json && texts.length > 0) stream.write(`${texts.join("\n")}\n`);
   };

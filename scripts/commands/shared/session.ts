@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type Api, createApi } from "./api.ts";
+import type { Api } from "./api.ts";
 import { type ConnectionOptions, connectionFrom } from "./connection.ts";
 import { misuse } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
@@ -36,7 +36,7 @@ export function openSession(options: GlobalOptions): Session {
     prompt,
     now: Date.now,
     api() {
-      api ??= connectionFrom(options, process.env).then(createApi);
+      api ??= connect(options);
       return api;
     },
     requireConsent(act) {
@@ -51,4 +51,11 @@ export function openSession(options: GlobalOptions): Session {
       if (options.yes !== true) await prompt.confirm(question);
     },
   };
+}
+
+/** The HTTP client takes longer to load than all the rest: only those wait for it who need it. */
+async function connect(options: ConnectionOptions): Promise<Api> {
+  const connection = await connectionFrom(options, process.env);
+  const { createApi } = await import("./api.ts");
+  return createApi(connection);
 }

@@ -1,6 +1,10 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 
 const LATCHKEY = fileURLToPath(new URL("../../../scripts/latchkey.ts", import.meta.url));
 
@@ -16,6 +20,10 @@ export interface Run {
   stderr: string;
 }
 
+// Compiled once, the program starts in half the time.
+const compiled = mkdtempSync(join(tmpdir(), "latchkey-compiled-"));
+afterAll(() => rmSync(compiled, { recursive: true }));
+
 /** Runs the command line as a process, with nothing of this one's environment but the PATH. */
 export async function run(
   words: readonly string[],
@@ -23,7 +31,7 @@ export async function run(
   input: string | Buffer = "",
 ): Promise<Run> {
   const child = spawn(process.execPath, [LATCHKEY, ...words], {
-    env: { PATH: process.env.PATH, TZ: "UTC", ...environment },
+    env: { PATH: process.env.PATH, TZ: "UTC", NODE_COMPILE_CACHE: compiled, ...environment },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.end(input);
@@ -32,6 +40,46 @@ export async function run(
   );
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
   return { code, stdout, stderr };
+}
+
+/** util-linux's `script` gives a process a terminal; other systems' takes other options. */
+export const hasTerminal =
+  process.platform === "linux" && spawnSync("script", ["--version"], { stdio: "ignore" }).status === 0;
+
+/** Runs the command line on a terminal, and types the answer when the question is shown. */
+export async function runOnTerminal(
+  words: readonly string[],
+  environment: Record<string, string>,
+  question?: string,
+  answer = "",
+): Promise<{ code: number | null; shown: string }> {
+  const quoted = [process.execPath, LATCHKEY, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const child = spawn(
+    "script",
+    ["--quiet", "--return", "--command", `stty cols 120; ${quoted.join(" ")}`, "/dev/null"],
+    {
+      env: {
+        PATH: process.env.PATH,
+        TERM: "xterm-256color",
+        TZ: "UTC",
+        NODE_COMPILE_CACHE: compiled,
+        ...environment,
+      },
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
+  let shown = "";
+  let asked = false;
+  child.stdout.setEncoding("utf8").on("data", (part: string) => {
+    shown += part;
+    if (question === undefined || asked || !shown.includes(question)) return;
+    asked = true;
+    child.stdin.write(answer);
+  });
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.on("error", reject).on("close", resolve),
+  );
+  return { code, shown };
 }
 
 /** What an error looks like: cause and remedy on the standard error, nothing else. */
