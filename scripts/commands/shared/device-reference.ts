@@ -18,8 +18,8 @@ export type Preference = "not-revoked" | "revoked";
 
 /**
  * Finds the device that the caller names:
- * - `alice/pixel-9`: the user, then everything after the first slash is the device's name;
- *   the very name first, else the same name but for its case;
+ * - `alice/pixel-9`: the user, then everything after the first slash is the device's name, in any
+ *   case; of several, the one that is not revoked, then the one that is written so;
  * - `alice/ID`, or an id alone: every user is asked then.
  */
 export async function findDevice(
@@ -61,12 +61,13 @@ export async function devicesOf(api: Api, user: UserId): Promise<Device[]> {
   }
 }
 
+/** Status before spelling: the revoked `Pixel` must not be taken for the `pixel` that is still let in. */
 function matchByName(devices: readonly Device[], name: string, preference: Preference): Device[] {
-  const exact = devices.filter((device) => device.name === name);
-  const same =
-    exact.length > 0 ? exact : devices.filter((device) => deviceNameKey(device.name) === deviceNameKey(name));
+  const same = devices.filter((device) => deviceNameKey(device.name) === deviceNameKey(name));
   const preferred = same.filter(({ status }) => (status === "revoked") === (preference === "revoked"));
-  return preferred.length > 0 ? preferred : same;
+  const matches = preferred.length > 0 ? preferred : same;
+  const exact = matches.filter((device) => device.name === name);
+  return exact.length > 0 ? exact : matches;
 }
 
 async function findById(api: Api, id: string): Promise<Device> {

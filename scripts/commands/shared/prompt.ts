@@ -1,4 +1,5 @@
 import { failed, misuse } from "./failure.ts";
+import { printable } from "./text.ts";
 
 /** What a command asks people. Questions and answers use the standard error: the output stays clean. */
 export interface Prompt {
@@ -16,7 +17,7 @@ export function createPrompt(): Prompt {
     interactive,
     async confirm(question) {
       const { confirm, isCancel } = await import("@clack/prompts");
-      const answer = await confirm({ message: question, initialValue: false, ...streams });
+      const answer = await confirm({ message: printable(question), initialValue: false, ...streams });
       if (isCancel(answer) || !answer)
         throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
     },

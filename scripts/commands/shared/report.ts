@@ -11,7 +11,7 @@ export function report(error: unknown): ExitCode {
     `hint: ${failure.hint}`,
     ...failure.list.map((line) => `  ${line}`),
   ];
-  process.stderr.write(`${lines.join("\n")}\n`);
+  process.stderr.write(`${lines.map(printable).join("\n")}\n`);
   return failure.exitCode;
 }
 
