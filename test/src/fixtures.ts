@@ -1,0 +1,47 @@
+import { env, exports } from "cloudflare:workers";
+import { API_PATH, type Device } from "../../src/control/contract.ts";
+import type { Fingerprint } from "../../src/registry/fingerprint.ts";
+
+/** One of the hosts that vitest.config.ts names as an app. */
+export const HOST = "app.example.com";
+
+/** The n-th fingerprint of a test: 64 hex digits. */
+export function fingerprint(n: number): Fingerprint {
+  return n.toString(16).padStart(64, "0") as Fingerprint;
+}
+
+/** `request.cf.tlsClientAuth` as Cloudflare sends it for a certificate that it verified. */
+export function tlsClientAuth(of: Fingerprint = fingerprint(1)) {
+  return {
+    certPresented: "1",
+    certVerified: "SUCCESS",
+    certRevoked: "0",
+    certFingerprintSHA256: of as string,
+    certNotBefore: "Jan  1 00:00:00 2020 GMT",
+    certNotAfter: "Jan  1 00:00:00 2120 GMT",
+    certSerial: "0A1B2C",
+    certSubjectDN: "CN=phone",
+    certIssuerDN: "CN=Household CA",
+  };
+}
+
+/** Calls the API through the Worker, with the right credentials unless `init` has others. */
+export function api(method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers({ Authorization: `Bearer ${env.ADMIN_TOKEN}` });
+  if (body !== undefined) headers.set("Content-Type", "application/json");
+  for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
+  return exports.default.fetch(`https://${HOST}${API_PATH}${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...init,
+    headers,
+  });
+}
+
+/** Creates the user when need be, and enrols a device; fails when the API does not answer 201. */
+export async function enrol(user: string, name: string, of: Fingerprint): Promise<Device> {
+  await api("PUT", `/users/${user}`, {});
+  const response = await api("POST", `/users/${user}/devices`, { name, fingerprint: of });
+  if (response.status !== 201) throw new Error(`enrol: ${response.status} ${await response.text()}`);
+  return response.json();
+}
