@@ -1,0 +1,485 @@
+import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { AuditRecord } from "../../../src/registry/audit-log.ts";
+import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
+import { CLAIM_VALID_MS } from "../../../src/registry/user-registry.ts";
+import {
+  ALICE,
+  by,
+  enrolment,
+  FACTS,
+  fingerprint,
+  registry,
+  registryStub,
+  rows,
+  sighting,
+} from "./fixtures.ts";
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await reset();
+});
+
+const alice = () => registry(ALICE);
+
+async function enrol(change: Partial<Enrolment> = {}): Promise<DeviceRecord> {
+  const result = await alice().enrol(by(), enrolment(change), Date.now());
+  if (!result.ok) throw new Error(`not enrolled: ${result.error.code}`);
+  return result.value.device;
+}
+
+/** What the audit log says, oldest first. */
+async function audit(): Promise<AuditRecord[]> {
+  return (await alice().audit(100, null)).items.reverse();
+}
+
+/** How an object comes to lose its memory. */
+const RESTARTS = [
+  ["an eviction", () => evictDurableObject(registryStub(ALICE))],
+  ["an abort", () => abortAllDurableObjects()],
+] as const;
+
+describe("enrol", () => {
+  it("writes the device, its certificate and the audit line", async () => {
+    const at = Date.UTC(2026, 5, 1, 12);
+    const result = await alice().enrol(by({ at }), enrolment({ note: "black", facts: FACTS }), Date.now());
+    const device = {
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      user: "alice",
+      name: "Pixel 9",
+      status: "active",
+      note: "black",
+      enrolledAt: at,
+      certificates: [{ fingerprint: fingerprint(1), ...FACTS, addedAt: at }],
+      lastSeen: null,
+    };
+    expect(result).toEqual({ ok: true, value: { device, created: true } });
+    if (!result.ok) return;
+    expect(await alice().get(result.value.device.id)).toEqual(device);
+    expect(await alice().list(10, 0)).toEqual({ items: [device], next: null });
+    expect(await alice().holds(fingerprint(1))).toBe(true);
+    expect(await audit()).toEqual([
+      {
+        id: 1,
+        at,
+        actor: "admin",
+        ip: "198.51.100.7",
+        country: "CH",
+        act: "enrol",
+        outcome: "done",
+        target: { id: result.value.device.id, name: "Pixel 9" },
+        detail: { fingerprint: fingerprint(1), status: "active", note: "black" },
+      },
+    ]);
+  });
+
+  it("lets an active device in, and a pending one not before it is approved", async () => {
+    const { id } = await enrol({ status: "pending" });
+    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "pending" });
+    await alice().changeStatus(by(), id, "approve", undefined);
+    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "active" });
+  });
+
+  it("changes nothing when the fingerprint is here already, whatever else is said of it", async () => {
+    const device = await enrol();
+    const again = await alice().enrol(
+      by(),
+      enrolment({ name: "Tablet", note: "new", status: "pending", facts: FACTS }),
+      Date.now(),
+    );
+    expect(again).toEqual({ ok: true, value: { device, created: false } });
+    expect(await audit()).toHaveLength(1);
+  });
+
+  it("does not bring a revoked device back, and audits the attempt", async () => {
+    const device = await enrol();
+    await alice().changeStatus(by(), device.id, "revoke", undefined);
+    const refusal = { ok: false, error: { code: "fingerprint-revoked" } };
+    expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
+    expect(await alice().enrol(by(), enrolment(), Date.now())).toEqual(refusal);
+    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "revoked" });
+    expect((await audit()).slice(2)).toMatchObject([
+      { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
+      { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
+    ]);
+  });
+
+  it("refuses a name that another device has, and audits the attempt", async () => {
+    await enrol({ name: "Zoë's phone" });
+    const second = enrolment({ fingerprint: fingerprint(2), name: "ZOE\u0308'S PHONE" });
+    const refusal = { ok: false, error: { code: "name-taken", name: second.name } };
+    expect(await alice().checkEnrolment(by(), second)).toEqual(refusal);
+    expect(await alice().enrol(by(), second, Date.now())).toEqual(refusal);
+    expect(await alice().holds(fingerprint(2))).toBe(false);
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "enrol",
+      outcome: "refused",
+      target: { id: fingerprint(2), name: second.name },
+      detail: { reason: "name-taken" },
+    });
+  });
+
+  it("gives the name of a revoked device to another one", async () => {
+    const old = await enrol();
+    await alice().changeStatus(by(), old.id, "revoke", undefined);
+    const young = await enrol({ fingerprint: fingerprint(2) });
+    expect([young.name, young.status]).toEqual(["Pixel 9", "active"]);
+    expect((await alice().get(old.id))?.name).toBe("Pixel 9");
+  });
+
+  it("takes a claim that is as old as it may be, and throws on an older one", async () => {
+    const now = Date.UTC(2026, 10, 24);
+    vi.useFakeTimers({ toFake: ["Date"], now });
+    await expect(alice().enrol(by(), enrolment(), now - CLAIM_VALID_MS - 1)).rejects.toThrow("too old");
+    expect(await alice().list(10, 0)).toEqual({ items: [], next: null });
+    expect(await audit()).toEqual([]);
+    expect(await alice().enrol(by(), enrolment(), now - CLAIM_VALID_MS)).toMatchObject({ ok: true });
+  });
+
+  it.each(RESTARTS)("once acknowledged, it survives %s", async (_, restart) => {
+    const device = await enrol({ facts: FACTS });
+    await restart();
+    expect(await alice().get(device.id)).toEqual(device);
+    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "active" });
+    expect(await audit()).toHaveLength(1);
+  });
+});
+
+describe("changeStatus", () => {
+  it.each([
+    ["suspend", "active", "suspended"],
+    ["lost", "active", "lost"],
+    ["revoke", "active", "revoked"],
+  ] as const)("%s: audited with the status before and after", async (act, before, status) => {
+    const { id } = await enrol();
+    const at = Date.UTC(2026, 7, 1);
+    const changed = await alice().changeStatus(by({ at, actor: "alice's token", ip: null }), id, act, "why");
+    expect(changed).toMatchObject({ ok: true, value: { id, status, note: "why" } });
+    expect((await audit()).at(-1)).toEqual({
+      id: 2,
+      at,
+      actor: "alice's token",
+      ip: null,
+      country: "CH",
+      act,
+      outcome: "done",
+      target: { id, name: "Pixel 9" },
+      detail: { before, status, note: "why" },
+    });
+  });
+
+  it("restores a device that was suspended or lost", async () => {
+    const { id } = await enrol();
+    for (const act of ["suspend", "restore", "lost", "restore"] as const) {
+      await alice().changeStatus(by(), id, act, undefined);
+    }
+    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "active" });
+    expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "suspend", "restore", "lost", "restore"]);
+  });
+
+  it("is no error and writes nothing when the status already holds", async () => {
+    const { id } = await enrol();
+    const first = await alice().changeStatus(by(), id, "revoke", "stolen");
+    expect(await alice().changeStatus(by(), id, "revoke", undefined)).toEqual(first);
+    expect(await alice().changeStatus(by(), id, "revoke", "stolen")).toEqual(first);
+    expect(await audit()).toHaveLength(2);
+  });
+
+  it("keeps the note when none is given, and takes a new one even when the status holds", async () => {
+    const { id } = await enrol({ note: "black" });
+    expect(await alice().changeStatus(by(), id, "suspend", undefined)).toMatchObject({
+      value: { note: "black" },
+    });
+    expect(await alice().changeStatus(by(), id, "suspend", "at the repair shop")).toMatchObject({
+      value: { status: "suspended", note: "at the repair shop" },
+    });
+    expect((await audit()).at(-1)).toMatchObject({ act: "suspend", detail: { note: "at the repair shop" } });
+  });
+
+  it("refuses a forbidden transition, changes nothing, and audits the attempt", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    const revoked = await alice().get(id);
+    for (const act of ["approve", "suspend", "restore", "lost"] as const) {
+      expect(await alice().changeStatus(by(), id, act, "please")).toEqual({
+        ok: false,
+        error: { code: "forbidden-transition", status: "revoked", act },
+      });
+      expect((await audit()).at(-1)).toMatchObject({
+        act,
+        outcome: "refused",
+        target: { id, name: "Pixel 9" },
+        detail: { reason: "forbidden-transition" },
+      });
+    }
+    expect(await alice().get(id)).toEqual(revoked);
+  });
+
+  it("knows no device of an id that it does not have", async () => {
+    const unknown = { ok: false, error: { code: "unknown-device" } };
+    expect(await alice().changeStatus(by(), "x", "revoke", undefined)).toEqual(unknown);
+    expect(await alice().edit(by(), "x", { name: "y", note: undefined })).toEqual(unknown);
+    expect(await alice().forget(by(), "x")).toEqual(unknown);
+    expect(await alice().get("x")).toBeNull();
+  });
+
+  it("revokes one device and leaves the others as they are", async () => {
+    const lost = await enrol();
+    const kept = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
+    await alice().changeStatus(by(), lost.id, "revoke", undefined);
+    expect(await alice().get(kept.id)).toEqual(kept);
+    expect(await alice().standing(fingerprint(2), sighting())).toEqual({ status: "active" });
+  });
+
+  it.each(RESTARTS)("a revocation, once acknowledged, survives %s", async (_, restart) => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", "stolen");
+    await restart();
+    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "revoked" });
+    expect(await alice().get(id)).toMatchObject({ status: "revoked", note: "stolen" });
+    expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "revoke"]);
+  });
+});
+
+describe("edit", () => {
+  it("renames, and says in the audit log what the name was", async () => {
+    const { id } = await enrol({ note: "black" });
+    const edited = await alice().edit(by(), id, { name: "Old Pixel", note: undefined });
+    expect(edited).toMatchObject({ ok: true, value: { name: "Old Pixel", note: "black" } });
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "edit",
+      outcome: "done",
+      target: { id, name: "Old Pixel" },
+      detail: { nameBefore: "Pixel 9", name: "Old Pixel" },
+    });
+  });
+
+  it("sets and removes a note", async () => {
+    const { id } = await enrol();
+    await alice().edit(by(), id, { name: undefined, note: "black" });
+    expect((await alice().get(id))?.note).toBe("black");
+    await alice().edit(by(), id, { name: undefined, note: null });
+    expect((await alice().get(id))?.note).toBeNull();
+    expect((await audit()).slice(1).map(({ detail }) => detail)).toEqual([
+      { noteBefore: null, note: "black" },
+      { noteBefore: "black", note: null },
+    ]);
+  });
+
+  it("writes nothing when nothing changes", async () => {
+    const device = await enrol({ note: "black" });
+    expect(await alice().edit(by(), device.id, { name: "Pixel 9", note: "black" })).toEqual({
+      ok: true,
+      value: device,
+    });
+    expect(await audit()).toHaveLength(1);
+  });
+
+  it("changes the case of a device's own name", async () => {
+    const { id } = await enrol();
+    expect(await alice().edit(by(), id, { name: "PIXEL 9", note: undefined })).toMatchObject({
+      ok: true,
+      value: { name: "PIXEL 9" },
+    });
+  });
+
+  it("refuses the name of another device, and audits the attempt", async () => {
+    await enrol();
+    const { id } = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
+    expect(await alice().edit(by(), id, { name: "pixel 9", note: "x" })).toEqual({
+      ok: false,
+      error: { code: "name-taken", name: "pixel 9" },
+    });
+    expect(await alice().get(id)).toMatchObject({ name: "Laptop", note: null });
+    expect((await audit()).at(-1)).toMatchObject({ act: "edit", outcome: "refused" });
+  });
+
+  it("gives a device the name of a revoked one, and a revoked one any name", async () => {
+    const revoked = await enrol();
+    await alice().changeStatus(by(), revoked.id, "revoke", undefined);
+    const { id } = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
+    expect(await alice().edit(by(), id, { name: "Pixel 9", note: undefined })).toMatchObject({ ok: true });
+    expect(await alice().edit(by(), revoked.id, { name: "Pixel 9", note: "old" })).toMatchObject({
+      ok: true,
+    });
+  });
+});
+
+describe("forget", () => {
+  it("removes a revoked device; the audit log keeps that it was", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    expect(await alice().forget(by(), id)).toMatchObject({ ok: true, value: { id } });
+    expect(await alice().get(id)).toBeNull();
+    expect(await alice().standing(fingerprint(1), sighting())).toBeNull();
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "forget",
+      outcome: "done",
+      target: { id, name: "Pixel 9" },
+      detail: { fingerprints: fingerprint(1) },
+    });
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      expect(rows(state, "SELECT * FROM certificates")).toEqual([]);
+    });
+    expect((await enrol()).status).toBe("active");
+  });
+
+  it.each(["pending", "active", "suspended", "lost"] as const)("refuses one that is %s", async (status) => {
+    const { id } = await enrol({ status: status === "pending" ? "pending" : "active" });
+    if (status === "suspended") await alice().changeStatus(by(), id, "suspend", undefined);
+    if (status === "lost") await alice().changeStatus(by(), id, "lost", undefined);
+    expect(await alice().forget(by(), id)).toEqual({ ok: false, error: { code: "not-revoked", status } });
+    expect((await alice().get(id))?.status).toBe(status);
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "forget",
+      outcome: "refused",
+      target: { id, name: "Pixel 9" },
+      detail: { reason: "not-revoked" },
+    });
+  });
+});
+
+describe("close and open", () => {
+  it.each(RESTARTS)("a closed registry enrols nothing, across %s too", async (_, restart) => {
+    expect(await alice().close(by())).toEqual({ ok: true, value: null });
+    await restart();
+    const refusal = { ok: false, error: { code: "unknown-user" } };
+    expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
+    expect(await alice().enrol(by(), enrolment(), Date.now())).toEqual(refusal);
+    expect(await alice().holds(fingerprint(1))).toBe(false);
+  });
+
+  it("opens again, and audits both once however often they are asked for", async () => {
+    await alice().open(by());
+    await alice().close(by());
+    await alice().close(by());
+    await alice().open(by());
+    await alice().open(by());
+    expect((await audit()).map(({ act, outcome }) => [act, outcome])).toEqual([
+      ["delete-user", "done"],
+      ["create-user", "done"],
+    ]);
+    expect((await enrol()).status).toBe("active");
+  });
+
+  it("does not close while a device remains, a revoked one included, and audits the attempt", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    expect(await alice().close(by())).toEqual({ ok: false, error: { code: "user-has-devices" } });
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "delete-user",
+      outcome: "refused",
+      detail: { reason: "user-has-devices" },
+    });
+    await alice().forget(by(), id);
+    expect(await alice().close(by())).toMatchObject({ ok: true });
+  });
+});
+
+describe("when the audit line cannot be written", () => {
+  let id: string;
+  let before: unknown;
+
+  beforeEach(async () => {
+    id = (await enrol()).id;
+    const revoked = await enrol({ name: "Old", fingerprint: fingerprint(9) });
+    await alice().changeStatus(by(), revoked.id, "revoke", undefined);
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      before = tables(state);
+      state.storage.sql.exec(
+        "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no audit'); END",
+      );
+    });
+  });
+
+  it.each([
+    [
+      "an enrolment",
+      () => alice().enrol(by(), enrolment({ fingerprint: fingerprint(2), name: "B" }), Date.now()),
+    ],
+    ["a rename", () => alice().edit(by(), id, { name: "B", note: undefined })],
+    ["a suspension", () => alice().changeStatus(by(), id, "suspend", undefined)],
+    ["a revocation", () => alice().changeStatus(by(), id, "revoke", undefined)],
+    [
+      "a removal",
+      async () => {
+        const { items } = await alice().list(10, 0);
+        return alice().forget(by(), items.find(({ status }) => status === "revoked")?.id ?? "");
+      },
+    ],
+    ["a refusal", () => alice().forget(by(), id)],
+  ])("%s does not happen either", async (_, change) => {
+    await expect(change()).rejects.toThrow("no audit");
+    await abortAllDurableObjects();
+    await runInDurableObject(registryStub(ALICE), (_, state) => expect(tables(state)).toEqual(before));
+  });
+
+  it("a user is not closed", async () => {
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      state.storage.sql.exec("DELETE FROM certificates; DELETE FROM devices;");
+    });
+    await expect(alice().close(by())).rejects.toThrow("no audit");
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      expect(rows(state, "SELECT closed FROM registry_state")).toEqual([{ closed: 0 }]);
+    });
+  });
+
+  function tables(state: DurableObjectState) {
+    return ["devices", "certificates", "registry_state", "audit"].map((table) =>
+      rows(state, `SELECT * FROM ${table}`),
+    );
+  }
+});
+
+describe("list", () => {
+  it("pages in the order of enrolment, each device with its own certificates", async () => {
+    for (let n = 1; n <= 5; n++) await enrol({ name: `Device ${6 - n}`, fingerprint: fingerprint(n) });
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      state.storage.sql.exec(
+        "INSERT INTO certificates (fingerprint, device, added_at) SELECT ?, device, added_at + 1 FROM certificates WHERE fingerprint = ?",
+        ...[fingerprint(20), fingerprint(2)],
+      );
+    });
+    const pages: [string, number][][] = [];
+    for (let after: string | null = "0"; after !== null; ) {
+      const page: Awaited<ReturnType<ReturnType<typeof alice>["list"]>> = await alice().list(
+        2,
+        Number(after),
+      );
+      pages.push(page.items.map(({ name, certificates }) => [name, certificates.length]));
+      after = page.next;
+    }
+    expect(pages).toEqual([
+      [
+        ["Device 5", 1],
+        ["Device 4", 2],
+      ],
+      [
+        ["Device 3", 1],
+        ["Device 2", 1],
+      ],
+      [["Device 1", 1]],
+    ]);
+  });
+
+  it("ends with a full page when that was the last one", async () => {
+    await enrol();
+    await enrol({ name: "B", fingerprint: fingerprint(2) });
+    expect((await alice().list(2, 0)).next).toBeNull();
+    expect((await alice().list(1, 0)).next).not.toBeNull();
+  });
+});
+
+it("the tables themselves refuse a second device with the same name, and a status that is none", async () => {
+  await enrol();
+  await runInDurableObject(registryStub(ALICE), (_, state) => {
+    const insert = (name: string, status: string) =>
+      state.storage.sql.exec(
+        "INSERT INTO devices (id, name, name_key, status, enrolled_at) VALUES (?, ?, ?, ?, 0)",
+        ...[crypto.randomUUID(), name, name.toLowerCase(), status],
+      );
+    expect(() => insert("Pixel 9", "active")).toThrow(/UNIQUE/);
+    expect(() => insert("Other", "allowed")).toThrow(/CHECK/);
+    expect(() => insert("Pixel 9", "revoked")).not.toThrow();
+  });
+});
