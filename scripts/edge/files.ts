@@ -1,0 +1,39 @@
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+
+/** Readable by the owner alone: keys and tokens. */
+export const SECRET_MODE = 0o600;
+export const PUBLIC_MODE = 0o644;
+export const FOLDER_MODE = 0o700;
+
+/** The end of the names of files that are being written; one that stays is left from a crash. */
+export const UNFINISHED_SUFFIX = ".unfinished";
+
+/**
+ * Writes a file so that it is there whole or not at all, crash or not: beside its place, flushed to
+ * the disk, then renamed. The mode holds from the first byte.
+ */
+export async function writeWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const unfinished = `${path}.${randomBytes(6).toString("hex")}${UNFINISHED_SUFFIX}`;
+  const file = await open(unfinished, "wx", mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  await rename(unfinished, path);
+}
+
+/** A text file's content, or `undefined` when there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

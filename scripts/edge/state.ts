@@ -1,0 +1,155 @@
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Credential } from "./certificates.ts";
+import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
+import { EdgeError } from "./failure.ts";
+import {
+  FOLDER_MODE,
+  PUBLIC_MODE,
+  readIfThere,
+  SECRET_MODE,
+  UNFINISHED_SUFFIX,
+  writeWhole,
+} from "./files.ts";
+import { REVOKED_TEMPLATE } from "./revoked.ts";
+
+/** The password of the demo's PKCS#12 files: phones refuse files without one. It protects nothing. */
+export const P12_PASSWORD = "latchkey";
+
+/** The demo's devices: two are enrolled on the first start; the stranger is verified, and unknown. */
+export const DEMO_DEVICES = ["alice-phone", "alice-laptop", "stranger"] as const;
+export type DemoDevice = (typeof DEMO_DEVICES)[number];
+
+export interface DeviceFiles {
+  pem: string;
+  key: string;
+  p12: string;
+}
+
+export interface StatePaths {
+  folder: string;
+  ca: string;
+  caKey: string;
+  server: string;
+  serverKey: string;
+  devices: Record<DemoDevice, DeviceFiles>;
+  adminToken: string;
+  revoked: string;
+  /** Where the Durable Objects keep their databases. */
+  registry: string;
+  /** There once the demo's devices were enrolled: they never are again, whatever the owner did since. */
+  demoEnrolled: string;
+  lock: string;
+}
+
+export interface EdgeState {
+  paths: StatePaths;
+  authority: Credential;
+  server: Credential;
+  adminToken: string;
+}
+
+/** 256 bits. In base64url that is 43 characters, more than the 32 that the Worker asks for. */
+const ADMIN_TOKEN_BYTES = 32;
+const ADMIN_TOKEN = /^[\x21-\x7e]{32,}$/;
+
+/**
+ * Makes the state folder, or opens the one that is there: what is whole is kept, what is missing,
+ * half made, expired or of another authority is made anew. `hosts` are the names that the server's
+ * certificate is for. The caller holds the folder's lock.
+ */
+export async function openState(paths: StatePaths, hosts: readonly string[], now: Date): Promise<EdgeState> {
+  await mkdir(join(paths.folder, "devices"), { recursive: true, mode: FOLDER_MODE });
+  await mkdir(paths.registry, { recursive: true, mode: FOLDER_MODE });
+  await sweep(paths.folder);
+  await sweep(join(paths.folder, "devices"));
+
+  const authority = await loadAuthority(paths, now);
+  const [server, adminToken] = await Promise.all([
+    loadServer(paths, authority, hosts, now),
+    loadAdminToken(paths.adminToken),
+    ...DEMO_DEVICES.map((name) => loadDevice(paths.devices[name], authority, name, P12_PASSWORD)),
+  ]);
+  if ((await readIfThere(paths.revoked)) === undefined) {
+    await writeWhole(paths.revoked, REVOKED_TEMPLATE, PUBLIC_MODE);
+  }
+  await closeToOthers(paths);
+  return { paths, authority, server, adminToken };
+}
+
+export function statePaths(stateDir: string): StatePaths {
+  const folder = resolve(stateDir);
+  const at = (...names: string[]) => join(folder, ...names);
+  const device = (name: string): DeviceFiles => ({
+    pem: at("devices", `${name}.pem`),
+    key: at("devices", `${name}.key`),
+    p12: at("devices", `${name}.p12`),
+  });
+  return {
+    folder,
+    ca: at("ca.pem"),
+    caKey: at("ca.key"),
+    server: at("server.pem"),
+    serverKey: at("server.key"),
+    devices: {
+      "alice-phone": device("alice-phone"),
+      "alice-laptop": device("alice-laptop"),
+      stranger: device("stranger"),
+    },
+    adminToken: at("admin-token"),
+    revoked: at("revoked.txt"),
+    registry: at("registry"),
+    demoEnrolled: at("demo-enrolled"),
+    lock: at("running"),
+  };
+}
+
+/**
+ * Makes the folder itself. One that is there must be a state folder or empty: the owner's documents
+ * do not get keys among them, nor a mode of 0700.
+ */
+export async function claimFolder(paths: StatePaths): Promise<void> {
+  try {
+    await mkdir(paths.folder, { recursive: true, mode: FOLDER_MODE });
+    const names = (await readdir(paths.folder)).filter((name) => !name.endsWith(UNFINISHED_SUFFIX));
+    const ours = ["ca.key", "ca.pem", "admin-token", "registry", "devices", "running"];
+    if (names.length > 0 && !names.some((name) => ours.includes(name))) {
+      throw new EdgeError(
+        `${paths.folder} holds other files and is not a state folder`,
+        "name a new or an empty folder with --state",
+      );
+    }
+    await chmod(paths.folder, FOLDER_MODE);
+  } catch (error) {
+    if (error instanceof EdgeError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new EdgeError(
+      `the state folder ${paths.folder} cannot be used (${code ?? String(error)})`,
+      "name a folder that this user may write with --state",
+      { cause: error },
+    );
+  }
+}
+
+/** Files that a crash left half written. */
+async function sweep(folder: string): Promise<void> {
+  const unfinished = (await readdir(folder)).filter((name) => name.endsWith(UNFINISHED_SUFFIX));
+  await Promise.all(unfinished.map((name) => rm(join(folder, name), { force: true })));
+}
+
+async function loadAdminToken(path: string): Promise<string> {
+  const token = (await readIfThere(path))?.trim() ?? "";
+  if (ADMIN_TOKEN.test(token)) return token;
+  const fresh = randomBytes(ADMIN_TOKEN_BYTES).toString("base64url");
+  await writeWhole(path, `${fresh}\n`, SECRET_MODE);
+  return fresh;
+}
+
+/** A folder that was copied or unpacked may have lost its modes. */
+async function closeToOthers(paths: StatePaths): Promise<void> {
+  const devices = Object.values(paths.devices).flatMap(({ key, p12 }) => [key, p12]);
+  await Promise.all(
+    [paths.caKey, paths.serverKey, paths.adminToken, ...devices].map((path) => chmod(path, SECRET_MODE)),
+  );
+}

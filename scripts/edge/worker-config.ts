@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type SourcelessWorkerOptions, unstable_getMiniflareWorkerOptions } from "wrangler";
+
+/** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
+export type Vars = Readonly<Record<string, unknown>>;
+
+/** What `wrangler.toml` says: the one source of the Worker's settings, here as in production. */
+export interface WorkerConfig {
+  /** Variables, Durable Objects, compatibility date and flags. */
+  options: SourcelessWorkerOptions;
+  /** The entry file. */
+  main: string;
+  define: Record<string, string>;
+  vars: Vars;
+  /** The hostnames that the variables name, sorted. */
+  hosts: readonly string[];
+}
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+/** Reads the project's `wrangler.toml`; `vars` take the place of its variables of the same name. */
+export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml")): WorkerConfig {
+  const { workerOptions, main, define } = unstable_getMiniflareWorkerOptions(path);
+  if (main === undefined || !existsSync(main)) throw new Error(`${path} names no entry file that exists`);
+  const effective = { ...(workerOptions.bindings as Vars | undefined), ...vars };
+  return { options: workerOptions, main, define, vars: effective, hosts: hostsOf(effective) };
+}
+
+/** Malformed variables name no hosts: the Worker itself says what is wrong with them. */
+function hostsOf({ APPS, ADMIN_HOST }: Vars): string[] {
+  const apps = typeof APPS === "object" && APPS !== null && !Array.isArray(APPS) ? Object.keys(APPS) : [];
+  const hosts = typeof ADMIN_HOST === "string" ? [...apps, ADMIN_HOST] : apps;
+  return [...new Set(hosts)].filter((host) => /^[a-z0-9.-]+$/.test(host)).sort();
+}

@@ -1,0 +1,162 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptions } from "miniflare";
+import type { Origin } from "./origin.ts";
+import type { Vars, WorkerConfig } from "./worker-config.ts";
+
+/** A line that the Worker wrote with `console`, or that the runtime wrote about it. */
+export interface WorkerLogLine {
+  /** `log`, `info`, `warn`, `error`, ... */
+  level: string;
+  message: string;
+}
+
+export interface WorkerOptions {
+  config: WorkerConfig;
+  /** All variables and secrets. */
+  vars: Vars;
+  origin: Origin;
+  /** The folder of the Durable Objects' databases. */
+  registry: string;
+  log(line: WorkerLogLine): void;
+}
+
+/** The Worker in workerd, on a port of this machine that answers only to whom knows the secret. */
+export interface RunningWorker {
+  url: URL;
+  secret: string;
+  stop(): Promise<void>;
+}
+
+const WORKER = "latchkey";
+const ORIGIN = "origin";
+/** The named entry point of `workerd/origin.ts`. */
+const ORIGIN_ENTRYPOINT = "tunnel";
+const ORIGIN_COMPATIBILITY_DATE = "2026-10-01";
+const LOOPBACK = "127.0.0.1";
+
+/**
+ * Starts the real Worker in the real runtime: its `fetch` goes to the origin without passing
+ * through Node, so it streams and speaks WebSocket as in production.
+ */
+export async function startWorker({
+  config,
+  vars,
+  origin,
+  registry,
+  log,
+}: WorkerOptions): Promise<RunningWorker> {
+  const secret = randomBytes(32).toString("hex");
+  const [gate, tunnel] = await Promise.all([
+    bundle(config, secret),
+    bundleFile(join(import.meta.dirname, "workerd", "origin.ts")),
+  ]);
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: LOOPBACK,
+      port: 0,
+      // Everything about the client comes with each request. Without this, Miniflare downloads some.
+      cf: false,
+      telemetry: { enabled: false },
+      log: new Log(LogLevel.NONE),
+      handleStructuredLogs: ({ level, message }) => log({ level, message }),
+      resourcePersistencePath: registry,
+      workers: [gateWorker(config, vars, gate), originWorker(origin, tunnel)],
+    }),
+  );
+  try {
+    await miniflare.ready;
+    const url = await miniflare.unsafeGetDirectURL(WORKER);
+    return { url, secret, stop: () => miniflare.dispose() };
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+}
+
+function gateWorker({ options }: WorkerConfig, vars: Vars, code: string): V4WorkerOptions {
+  // Rules for files that a bundle no longer has; Miniflare 5 refuses them.
+  const { modulesRules: _, ...settings } = options;
+  return {
+    ...settings,
+    ...moduleOf(code),
+    name: WORKER,
+    bindings: jsonVars(vars),
+    // The socket leads to the Worker itself. Miniflare's own entry would rewrite Accept-Encoding,
+    // answer some paths and show stack traces.
+    unsafeDirectSockets: [{ host: LOOPBACK, port: 0 }],
+    outboundService: { name: ORIGIN, entrypoint: ORIGIN_ENTRYPOINT },
+    // Cloudflare lets the origin see it.
+    stripCfConnectingIp: false,
+  };
+}
+
+function originWorker(origin: Origin, code: string): V4WorkerOptions {
+  return {
+    ...moduleOf(code),
+    name: ORIGIN,
+    compatibilityDate: ORIGIN_COMPATIBILITY_DATE,
+    bindings: { ZONE: "localhost" },
+    serviceBindings: { APP: { external: externalServer(origin) } },
+  };
+}
+
+function moduleOf(contents: string) {
+  return { modules: [{ type: "ESModule" as const, path: "index.js", contents }], modulesRoot: "/" };
+}
+
+/** The Host header stays that of the client: the app may build its links from it. */
+function externalServer({ address, hostname, secure }: Origin) {
+  return secure
+    ? { address, https: { options: {}, tlsOptions: { trustBrowserCas: true }, certificateHost: hostname } }
+    : { address, http: {} };
+}
+
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** Variables are what JSON can say. */
+function jsonVars(vars: Vars): Record<string, Json> {
+  return JSON.parse(JSON.stringify(vars)) as Record<string, Json>;
+}
+
+/**
+ * The Worker as `wrangler deploy` would bundle it, behind the door. The secret is in the code, so
+ * that the Worker's environment is exactly that of `wrangler.toml`.
+ */
+function bundle({ main, define }: WorkerConfig, secret: string): Promise<string> {
+  const door = join(import.meta.dirname, "workerd", "door.ts");
+  return bundleSource(
+    [
+      `import worker from ${JSON.stringify(main)};`,
+      `import { behindDoor } from ${JSON.stringify(door)};`,
+      `export * from ${JSON.stringify(main)};`,
+      `export default behindDoor(worker, ${JSON.stringify(secret)});`,
+    ].join("\n"),
+    define,
+  );
+}
+
+function bundleFile(path: string): Promise<string> {
+  return bundleSource(
+    `export * from ${JSON.stringify(path)}; export { default } from ${JSON.stringify(path)};`,
+    {},
+  );
+}
+
+async function bundleSource(contents: string, define: Record<string, string>): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: import.meta.dirname, sourcefile: "entry.js" },
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    // As wrangler does.
+    conditions: ["workerd", "worker", "browser"],
+    keepNames: true,
+    external: ["cloudflare:*", "node:*"],
+    define,
+    logLevel: "silent",
+  });
+  return outputFiles[0]?.text ?? "";
+}
