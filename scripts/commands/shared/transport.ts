@@ -104,7 +104,10 @@ function networkFailure(error: unknown, connection: Connection, method: Method):
     case "ECONNRESET":
     case "EPIPE":
     case "UND_ERR_SOCKET":
-      return failed(`${host} closed the connection before it answered`, `try again in a moment${unsure}`);
+      return failed(
+        `${host} closed the connection before it answered`,
+        `${origin.startsWith("http:") ? "check whether it wants https:// in --url, or try" : "try"} again in a moment${unsure}`,
+      );
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":

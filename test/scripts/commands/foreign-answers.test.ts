@@ -102,7 +102,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     about: "a connection that is closed without an answer",
     answer: (request) => void request.socket.destroy(),
     cause: "hangup.localhost closed the connection before it answered",
-    hint: "try again in a moment",
+    hint: "check whether it wants https:// in --url, or try again in a moment",
   },
   silent: {
     about: "no answer at all",
