@@ -1,0 +1,183 @@
+import { describe, expect, it } from "vitest";
+import type { Certificate } from "../../../src/gate/certificate.ts";
+import { decide, type Facts, REASONS, type Reason, refuse, screen } from "../../../src/gate/decision.ts";
+import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
+import { fingerprint } from "../fixtures.ts";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+
+const CERTIFICATE = {
+  kind: "verified",
+  fingerprint: fingerprint(1),
+  notBefore: NOW - 1_000,
+  notAfter: NOW + 1_000,
+  subject: "CN=phone",
+  issuer: "CN=Household CA",
+  serial: "0A1B2C",
+} as const satisfies Certificate;
+
+/** Everything is as it should be: each test changes one fact. */
+const GOOD: Facts = {
+  app: { countries: new Set(["CH", "LI"]) },
+  certificate: CERTIFICATE,
+  country: "CH",
+  standing: { kind: "device", status: "active" },
+  now: NOW,
+};
+
+/** What no type allows, but a newer registry or a bug may bring. */
+const bad = <T>(value: unknown) => value as T;
+
+/** Every reason that `decide` gives, with the facts that alone make it. */
+const REFUSALS: Record<
+  Exclude<Reason, "misconfigured" | "internal-error">,
+  [what: string, change: Partial<Facts>][]
+> = {
+  "unknown-app": [["no app has this host", { app: undefined }]],
+  country: [
+    ["another country", { country: "DE" }],
+    ["no country", { country: undefined }],
+    ["Tor", { country: "T1" }],
+    ["not known to Cloudflare", { country: "XX" }],
+    ["lower case", { country: "ch" }],
+    ["an empty text", { country: "" }],
+    ["a blank more", { country: "CH " }],
+    ["two at once", { country: "CH,LI" }],
+    ["a property of every object", { country: "constructor" }],
+    ["an app open to no country", { app: { countries: new Set() } }],
+  ],
+  "no-certificate": [["none presented", { certificate: { kind: "absent" } }]],
+  "unverified-certificate": [
+    ["a certificate that failed", { certificate: { kind: "unverified", short: "0badcafe" } }],
+    ["the same without a fingerprint", { certificate: { kind: "unverified", short: null } }],
+  ],
+  "revoked-certificate": [
+    ["a certificate revoked at Cloudflare", { certificate: { kind: "revoked", short: "0badcafe" } }],
+  ],
+  "malformed-certificate": [
+    ["a certificate that cannot be read", { certificate: { kind: "malformed", short: null } }],
+    [
+      "a kind of certificate that nobody knows",
+      { certificate: bad({ ...CERTIFICATE, kind: "post-quantum" }) },
+    ],
+  ],
+  "expired-certificate": [
+    ["a millisecond too late", { now: CERTIFICATE.notAfter + 1 }],
+    ["a millisecond too early", { now: CERTIFICATE.notBefore - 1 }],
+    ["an end that is no number", { certificate: { ...CERTIFICATE, notAfter: Number.NaN } }],
+    ["a beginning that is no number", { certificate: { ...CERTIFICATE, notBefore: Number.NaN } }],
+    ["a clock that is no number", { now: Number.NaN }],
+    ["a clock that is nothing", { now: bad(undefined) }],
+    [
+      "an end before the beginning",
+      { certificate: { ...CERTIFICATE, notBefore: NOW + 1, notAfter: NOW - 1 } },
+    ],
+  ],
+  "registry-unavailable": [
+    ["a registry that was not asked", { standing: undefined }],
+    ["a registry that failed", { standing: { kind: "unavailable" } }],
+    ["null instead of a standing", { standing: bad(null) }],
+    ["a kind of standing that nobody knows", { standing: bad({ kind: "guest", status: "active" }) }],
+    ["a standing without a kind", { standing: bad({ status: "active" }) }],
+    ["a status of a later version", { standing: bad({ kind: "device", status: "trusted" }) }],
+    ["a device without a status", { standing: bad({ kind: "device" }) }],
+    ["a status in capitals", { standing: bad({ kind: "device", status: "ACTIVE" }) }],
+    ["a list of a status", { standing: bad({ kind: "device", status: ["active"] }) }],
+  ],
+  "unknown-device": [["a certificate that nobody enrolled", { standing: { kind: "unknown" } }]],
+  "device-pending": [["a device not yet approved", { standing: { kind: "device", status: "pending" } }]],
+  "device-suspended": [["a suspended device", { standing: { kind: "device", status: "suspended" } }]],
+  "device-lost": [["a lost device", { standing: { kind: "device", status: "lost" } }]],
+  "device-revoked": [["a revoked device", { standing: { kind: "device", status: "revoked" } }]],
+};
+
+describe("a request is let through", () => {
+  it.each<[string, Partial<Facts>]>([
+    ["when everything is as it should be", {}],
+    ["from each country that the app names", { country: "LI" }],
+    ["from anywhere, when the app names no country", { app: { countries: null }, country: "BR" }],
+    ["by Tor, when the app names no country", { app: { countries: null }, country: "T1" }],
+    ["without a country, when the app names none", { app: { countries: null }, country: undefined }],
+    ["in the first millisecond of the certificate", { now: CERTIFICATE.notBefore }],
+    ["in the last millisecond of the certificate", { now: CERTIFICATE.notAfter }],
+    [
+      "whatever subject, issuer and serial are",
+      { certificate: { ...CERTIFICATE, subject: null, issuer: null, serial: null } },
+    ],
+  ])("%s", (_, change) => {
+    expect(decide({ ...GOOD, ...change })).toEqual({ kind: "allow" });
+  });
+});
+
+describe.each(Object.entries(REFUSALS))("%s", (reason, cases) => {
+  it.each(cases)("is the reason to refuse: %s", (_, change) => {
+    expect(decide({ ...GOOD, ...change })).toEqual({ kind: "refuse", reason });
+  });
+});
+
+describe("the reasons", () => {
+  it("are each tested here, but for the two that are given before or around a decision", () => {
+    const tested = Object.entries(REFUSALS).flatMap(([reason, cases]) => (cases.length > 0 ? [reason] : []));
+    expect(new Set([...tested, "misconfigured", "internal-error"])).toEqual(new Set(REASONS));
+  });
+
+  it("are named once each, in kebab-case", () => {
+    expect(new Set(REASONS).size).toBe(REASONS.length);
+    for (const reason of REASONS) expect(reason).toMatch(/^[a-z]+(-[a-z]+)*$/);
+  });
+
+  it("are told of every status but active", () => {
+    for (const status of DEVICE_STATUSES) {
+      expect(decide({ ...GOOD, standing: { kind: "device", status } })).toEqual(
+        status === "active" ? { kind: "allow" } : { kind: "refuse", reason: `device-${status}` },
+      );
+    }
+  });
+
+  it("are given as frozen values, so that none can be turned into an allow", () => {
+    for (const reason of REASONS) {
+      expect(refuse(reason)).toEqual({ kind: "refuse", reason });
+      expect(Object.isFrozen(refuse(reason))).toBe(true);
+    }
+    expect(Object.isFrozen(decide(GOOD))).toBe(true);
+  });
+});
+
+describe("of several reasons, the first in this order is told", () => {
+  /** Each of these facts alone is a reason; the later ones must not be told before the earlier. */
+  const ORDER: [Reason, Partial<Facts>][] = [
+    ["unknown-app", { app: undefined }],
+    ["country", { country: "DE" }],
+    ["no-certificate", { certificate: { kind: "absent" } }],
+    ["device-revoked", { standing: { kind: "device", status: "revoked" } }],
+  ];
+  it.each(ORDER.map(([reason], index) => [reason, index] as const))("%s", (reason, index) => {
+    const change = Object.assign({}, ...ORDER.slice(index).map(([, fact]) => fact));
+    expect(decide({ ...GOOD, ...change })).toEqual({ kind: "refuse", reason });
+  });
+
+  it("expired-certificate, before the standing", () => {
+    expect(
+      decide({ ...GOOD, now: CERTIFICATE.notAfter + 1, standing: { kind: "device", status: "revoked" } }),
+    ).toEqual(refuse("expired-certificate"));
+  });
+});
+
+describe("without asking the registry", () => {
+  const ASKED: Reason[] = [
+    ...(["registry-unavailable", "unknown-device", "device-pending"] as const),
+    ...(["device-suspended", "device-lost", "device-revoked"] as const),
+  ];
+
+  it.each(Object.entries(REFUSALS))("%s is refused when it can be", (reason, cases) => {
+    for (const [, change] of cases) {
+      const asked = (ASKED as string[]).includes(reason);
+      expect(screen({ ...GOOD, ...change })).toEqual(asked ? undefined : { kind: "refuse", reason });
+    }
+  });
+
+  it("nothing is let through: to pass the screen is not to be allowed", () => {
+    expect(screen(GOOD)).toBeUndefined();
+    expect(decide({ ...GOOD, standing: undefined })).toEqual(refuse("registry-unavailable"));
+  });
+});
