@@ -110,7 +110,7 @@ describe("the body", () => {
     await expectProblem(await put("[1]"), "invalid-fields");
   });
 
-  it.fails("KNOWN BUG: that is an empty list is invalid", async () => {
+  it("that is an empty list is invalid", async () => {
     await expectProblem(await put("[]"), "invalid-fields");
   });
 
