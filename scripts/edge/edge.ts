@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { failed } from "../commands/shared/failure.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
-import { EdgeError } from "./failure.ts";
 import { Handshakes } from "./handshake.ts";
 import { lockFolder } from "./lock.ts";
 import { parseOrigin } from "./origin.ts";
@@ -36,6 +36,9 @@ export interface Edge {
   /** The development CA's certificate, PEM. */
   ca: string;
   adminToken: string;
+  /** An app's host and the host of the API: those a person would try first. */
+  appHost: string;
+  apiHost: string;
   paths: StatePaths;
   /** The runtime's own address: it answers nobody but the edge. */
   workerUrl: URL;
@@ -54,7 +57,7 @@ const OWN_HOSTS = ["localhost", "*.localhost", LOOPBACK];
 /** Cloudflare takes request headers of up to 128 KB in all. */
 const MAX_HEADER_BYTES = 128 * 1024;
 
-/** Starts a local edge. Throws an `EdgeError` for what the owner can mend: a busy port, an odd folder. */
+/** Starts a local edge. Throws a `Failure` for what the owner can mend: a busy port, an odd folder. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const undo: (() => unknown)[] = [];
   const stop = onceAsync(async () => {
@@ -141,6 +144,8 @@ async function start(
     url: (host) => `https://${host}:${port}`,
     ca: state.authority.certificate,
     adminToken,
+    appHost: firstOf(["app.localhost", "localhost"], config.hosts),
+    apiHost: config.adminHost ?? firstOf(["localhost"], config.hosts),
     paths,
     workerUrl: worker.url,
     onWorkerLog: (listener) => {
@@ -149,6 +154,11 @@ async function start(
     },
     stop,
   };
+}
+
+/** The first that is served. With an app for all hosts (`*`), none may be named. */
+function firstOf(preferred: readonly string[], hosts: readonly string[]): string {
+  return preferred.find((host) => hosts.includes(host)) ?? hosts[0] ?? "localhost";
 }
 
 function adminTokenOf(vars: Vars | undefined): string | undefined {
@@ -168,17 +178,9 @@ async function listen(server: Server, port: number): Promise<number> {
 function portError(error: NodeJS.ErrnoException, port: number): Error {
   switch (error.code) {
     case "EADDRINUSE":
-      return new EdgeError(
-        `port ${port} is in use`,
-        "stop what listens there, or choose another with --port",
-        {
-          cause: error,
-        },
-      );
+      return failed(`port ${port} is in use`, "stop what listens there, or choose another with --port");
     case "EACCES":
-      return new EdgeError(`port ${port} may not be used by this user`, "choose one above 1023 with --port", {
-        cause: error,
-      });
+      return failed(`port ${port} may not be used by this user`, "choose one above 1023 with --port");
     default:
       return error;
   }

@@ -1,5 +1,5 @@
 import { open, readFile, rm } from "node:fs/promises";
-import { EdgeError } from "./failure.ts";
+import { failed } from "../commands/shared/failure.ts";
 
 /** Folders that this process holds: its own number in a lock file is otherwise from an earlier life. */
 const held = new Set<string>();
@@ -27,7 +27,7 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
     }
     const holder = await holderOf(path);
     if (holder !== undefined) {
-      throw new EdgeError(
+      throw failed(
         `another edge uses this state folder (process ${holder})`,
         `stop it, or give this one a folder of its own with --state; if there is none, delete ${path}`,
       );

@@ -1,5 +1,5 @@
 // No I/O. No clock.
-import { EdgeError } from "./failure.ts";
+import { misuse } from "../commands/shared/failure.ts";
 
 /** Where the tunnel ends: the app behind the gate. */
 export interface Origin {
@@ -13,13 +13,10 @@ export interface Origin {
 export function parseOrigin(text: string): Origin {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new EdgeError(
-      `'${text}' is not an app's address`,
-      "give scheme and host, such as http://127.0.0.1:8080",
-    );
+    throw misuse(`'${text}' is not an app's address`, "give scheme and host, such as http://127.0.0.1:8080");
   }
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "" || url.username !== "") {
-    throw new EdgeError(
+    throw misuse(
       `'${text}' is more than an app's address`,
       `give scheme and host alone, such as ${url.protocol}//${url.host}`,
     );

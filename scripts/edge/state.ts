@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { Failure, failed } from "../commands/shared/failure.ts";
 import type { Credential } from "./certificates.ts";
 import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
-import { EdgeError } from "./failure.ts";
 import {
   FOLDER_MODE,
   PUBLIC_MODE,
@@ -115,19 +115,18 @@ export async function claimFolder(paths: StatePaths): Promise<void> {
     const names = (await readdir(paths.folder)).filter((name) => !name.endsWith(UNFINISHED_SUFFIX));
     const ours = ["ca.key", "ca.pem", "admin-token", "registry", "devices", "running"];
     if (names.length > 0 && !names.some((name) => ours.includes(name))) {
-      throw new EdgeError(
+      throw failed(
         `${paths.folder} holds other files and is not a state folder`,
         "name a new or an empty folder with --state",
       );
     }
     await chmod(paths.folder, FOLDER_MODE);
   } catch (error) {
-    if (error instanceof EdgeError) throw error;
+    if (error instanceof Failure) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    throw new EdgeError(
+    throw failed(
       `the state folder ${paths.folder} cannot be used (${code ?? String(error)})`,
       "name a folder that this user may write with --state",
-      { cause: error },
     );
   }
 }

@@ -15,6 +15,7 @@ export interface WorkerConfig {
   vars: Vars;
   /** The hostnames that the variables name, sorted. */
   hosts: readonly string[];
+  adminHost: string | undefined;
 }
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -24,12 +25,17 @@ export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml"))
   const { workerOptions, main, define } = unstable_getMiniflareWorkerOptions(path);
   if (main === undefined || !existsSync(main)) throw new Error(`${path} names no entry file that exists`);
   const effective = { ...(workerOptions.bindings as Vars | undefined), ...vars };
-  return { options: workerOptions, main, define, vars: effective, hosts: hostsOf(effective) };
+  const { APPS, ADMIN_HOST } = effective;
+  const adminHost = isHostname(ADMIN_HOST) ? ADMIN_HOST : undefined;
+  const hosts = new Set([...hostsOf(APPS), ...(adminHost === undefined ? [] : [adminHost])]);
+  return { options: workerOptions, main, define, vars: effective, hosts: [...hosts].sort(), adminHost };
 }
 
 /** Malformed variables name no hosts: the Worker itself says what is wrong with them. */
-function hostsOf({ APPS, ADMIN_HOST }: Vars): string[] {
-  const apps = typeof APPS === "object" && APPS !== null && !Array.isArray(APPS) ? Object.keys(APPS) : [];
-  const hosts = typeof ADMIN_HOST === "string" ? [...apps, ADMIN_HOST] : apps;
-  return [...new Set(hosts)].filter((host) => /^[a-z0-9.-]+$/.test(host)).sort();
+function hostsOf(apps: unknown): string[] {
+  return typeof apps === "object" && apps !== null ? Object.keys(apps).filter(isHostname) : [];
+}
+
+function isHostname(value: unknown): value is string {
+  return typeof value === "string" && /^[a-z0-9][a-z0-9.-]*$/.test(value);
 }

@@ -30,11 +30,14 @@ const ANSWERS: Record<string, Answer> = {
   "/truncated": truncated,
 };
 
+/** As many as the edge lets through. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
 /** Starts the demo app on a free port of this machine. */
 export async function startDemoApp(): Promise<DemoApp> {
   const sockets = new EchoSocket();
   const open = new Set<ServerResponse>();
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     open.add(response);
     response.once("close", () => open.delete(response));
     answer(request, response).catch(() => response.destroy());

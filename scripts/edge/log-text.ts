@@ -1,0 +1,39 @@
+// No I/O. No clock.
+import { printable } from "../commands/shared/text.ts";
+import type { WorkerLogLine } from "./worker.ts";
+
+/** The Worker's log line as a person reads it. What is not one of ours is shown as it is. */
+export function logText({ level, message }: WorkerLogLine): string {
+  const line = parse(message);
+  if (line === undefined) return printable(`${level}: ${message}`);
+  const { event, ...rest } = line;
+  return printable(event === "refused" || event === "control-refused" ? refusal(line) : other(event, rest));
+}
+
+type Fields = Record<string, unknown>;
+
+function parse(message: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(message);
+    return typeof value === "object" && value !== null && "event" in value ? (value as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `refused unknown-device: GET app.localhost/path from CH, certificate 0d1e2f3a` */
+function refusal({ reason, method, app, path, country, fingerprint }: Fields): string {
+  const from = country === null ? "" : ` from ${text(country)}`;
+  const certificate = fingerprint === null ? "" : `, certificate ${text(fingerprint)}`;
+  return `refused ${text(reason)}: ${text(method)} ${text(app)}${text(path)}${from}${certificate}`;
+}
+
+/** `registry-error: message=..., cause=...` */
+function other(event: unknown, fields: Fields): string {
+  const pairs = Object.entries(fields).filter(([, value]) => value !== null);
+  return `${text(event)}: ${pairs.map(([name, value]) => `${name}=${text(value)}`).join(", ")}`;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}

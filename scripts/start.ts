@@ -1,0 +1,155 @@
+#!/usr/bin/env node
+import { relative } from "node:path";
+import { Command, CommanderError, Option } from "commander";
+import { misuse } from "./commands/shared/failure.ts";
+import { misuseFromCommander, report } from "./commands/shared/report.ts";
+import { printable } from "./commands/shared/text.ts";
+import { DEFAULT_COUNTRY, type Edge, startEdge } from "./edge/edge.ts";
+import { enrolDemoDevices } from "./edge/first-start.ts";
+import { logText } from "./edge/log-text.ts";
+import { welcome } from "./edge/welcome.ts";
+
+const DEFAULT_PORT = "8443";
+const DEFAULT_STATE = ".latchkey";
+
+const USAGE = `
+The state folder holds a certificate authority for this machine, the server's and three
+devices' certificates, the admin token and the registry. It is made on the first start.
+
+Examples:
+  npm start
+  npm start -- --origin http://127.0.0.1:8123
+  npm start -- --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
+  npm start -- --var 'APPS={"app.localhost":{"countries":["CH"]}}' --country US`;
+
+interface Options {
+  port: string;
+  state: string;
+  origin?: string;
+  country: string;
+  var?: Record<string, unknown>;
+}
+
+function createProgram(): Command {
+  return new Command("npm start --")
+    .description("Run the gate on this machine, behind a local edge with real client certificates.")
+    .usage("[options]")
+    .helpOption("-h, --help", "print this help")
+    .addOption(
+      withDefault("--port <port>", "where to listen, on 127.0.0.1; 0 takes a free one", DEFAULT_PORT),
+    )
+    .addOption(withDefault("--state <folder>", "the state folder", DEFAULT_STATE))
+    .option("--origin <url>", "the app behind the gate, instead of the demo app")
+    .option(
+      "--var <name=value>",
+      "a variable instead of wrangler.toml's; JSON is read; repeatable",
+      addVar,
+      {},
+    )
+    .addOption(withDefault("--country <code>", "where all clients seem to be", DEFAULT_COUNTRY))
+    .allowExcessArguments(false)
+    .addHelpText("after", USAGE)
+    .configureOutput({ outputError: () => undefined })
+    .showHelpAfterError(false)
+    .exitOverride();
+}
+
+/** Commander would show the default in quotes. */
+function withDefault(flags: string, description: string, value: string): Option {
+  return new Option(flags, description).default(value, value);
+}
+
+/** `NAME=VALUE`; a value that is JSON is what it says, everything else is a text. */
+function addVar(text: string, vars: Record<string, unknown> = {}): Record<string, unknown> {
+  const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw misuse("--var is not NAME=VALUE", "such as --var REVOCATION_DELAY_SECONDS=0");
+  }
+  if (name === "ADMIN_TOKEN") {
+    throw misuse(
+      "a token is not given as an argument: other users of this machine would see it",
+      "the state folder holds it, in the file admin-token",
+    );
+  }
+  return { ...vars, [name]: parseValue(value) };
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535))
+    throw misuse(`--port '${printable(text)}' is not a port`, "give a number up to 65535");
+  return port;
+}
+
+function parseCountry(text: string): string {
+  if (!/^[A-Z][A-Z0-9]$/.test(text)) {
+    throw misuse(`--country '${printable(text)}' is not a code`, "give two capital letters, such as CH");
+  }
+  return text;
+}
+
+/** Ends the process with 0 once everything has stopped. A second signal does not wait. */
+function stopOnSignal(edge: Edge): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    // Miniflare's own listeners end the process at once, with the server and the lock left behind.
+    process.removeAllListeners(signal);
+    process.once(signal, () => {
+      edge.stop().then(
+        () => process.exit(0),
+        (error: unknown) => process.exit(report(error)),
+      );
+    });
+  }
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const program = createProgram().parse(words, { from: "user" });
+  const { port, state, origin, country, var: vars } = program.opts<Options>();
+  const edge = await startEdge({
+    port: parsePort(port),
+    stateDir: state,
+    vars: vars ?? {},
+    country: parseCountry(country),
+    ...(origin === undefined ? {} : { origin }),
+    onWorkerLog: (line) => console.log(`${time()} ${logText(line)}`),
+    onError: (error) => console.error(`${time()} edge: ${printable(String(error))}`),
+  });
+  stopOnSignal(edge);
+  await enrolDemoDevices(edge).catch((error: unknown) => {
+    // A Worker that refuses everything, for example because of a --var, still shows what it does.
+    report(error);
+    console.error("The demo's devices are not enrolled; the next start tries again.");
+  });
+  console.log(welcome(edge, origin ?? "the demo app", pathFromHere));
+  console.log(`ready ${edge.url(edge.appHost)}`);
+}
+
+/** As short as it can be typed from here. */
+function pathFromHere(path: string): string {
+  const fromHere = relative("", path);
+  return fromHere.startsWith("..") ? path : fromHere || ".";
+}
+
+function time(): string {
+  return new Date().toTimeString().slice(0, 8);
+}
+
+function failureOf(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const { message, hint } = misuseFromCommander(error, undefined);
+  return misuse(message, hint.startsWith("did you mean") ? hint : "see npm start -- --help");
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof CommanderError && error.exitCode === 0)) process.exit(report(failureOf(error)));
+}
