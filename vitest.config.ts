@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 /** The tests of what runs in workerd run in workerd; those of what runs in Node, in Node. */
 export default defineConfig({
   test: {
+    // What a passing test prints is noise.
+    silent: "passed-only",
     projects: [
       {
         plugins: [

@@ -16,7 +16,9 @@ export async function readBody<Schema extends v.GenericSchema>(
   if (text !== "" && !JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
     throw new ApiError("wrong-content-type", "send the body as Content-Type: application/json");
   }
-  const parsed = v.safeParse(schema, text === "" ? {} : parseJson(text));
+  const value = text === "" ? {} : parseJson(text);
+  // valibot takes a list for an object without fields.
+  const parsed = v.safeParse(schema, Array.isArray(value) ? null : value);
   if (parsed.success) return parsed.output;
   throw new ApiError("invalid-fields", "correct the fields that are listed", {
     errors: fieldErrors(parsed.issues),

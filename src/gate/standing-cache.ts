@@ -122,14 +122,17 @@ export class StandingCache {
   }
 
   #remember(fingerprint: Fingerprint, memory: Memory, question: Question, answer: StandingAnswer): void {
+    // Forgotten meanwhile, and perhaps remembered anew: this answer is for those who wait for it only.
+    if (this.#memories.get(fingerprint) !== memory) return;
     if (memory.question === question) memory.question = undefined;
     // A slow answer must not overwrite that of a later question.
     if (memory.standing !== undefined && question.askedAt < memory.askedAt) return;
     memory.standing = answer.standing;
     memory.user = answer.user;
     memory.askedAt = question.askedAt;
-    // Unless it was forgotten meanwhile: to the end of the queue.
-    if (this.#memories.delete(fingerprint)) this.#memories.set(fingerprint, memory);
+    // To the end of the queue.
+    this.#memories.delete(fingerprint);
+    this.#memories.set(fingerprint, memory);
   }
 
   #newMemory(fingerprint: Fingerprint): Memory {

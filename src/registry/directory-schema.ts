@@ -4,14 +4,15 @@ import type { Migration } from "./schema.ts";
 /**
  * The tables of the directory.
  *
- * `users`: a row a user, until deleted.
+ * `users`: a row a user, until deleted; `closing` is 1 while a deletion is under way.
  *
  * `claims`: which user a fingerprint belongs to, unique across users. Written before the device is
  * (see `enrol` in registry.ts), removed when the device is forgotten or the user deleted. It is
  * safe to be stale: it only says whom to ask, and that user's registry is the judge.
  *
  * `pending`: certificates that Cloudflare verified and nobody has enrolled; 100 at most, the one
- * not seen for longest goes first. Removed when enrolled or dismissed.
+ * not seen for longest goes first. Not listed while the fingerprint is claimed, and kept until then so
+ * that an approval that was interrupted can be repeated; removed when dismissed or forgotten.
  *
  * `audit`: see `AUDIT_SCHEMA`.
  *
@@ -21,7 +22,8 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
   `CREATE TABLE users (
      id TEXT PRIMARY KEY,
      name TEXT,
-     created_at INTEGER NOT NULL
+     created_at INTEGER NOT NULL,
+     closing INTEGER NOT NULL DEFAULT 0
    ) WITHOUT ROWID;
    CREATE TABLE claims (
      fingerprint TEXT PRIMARY KEY,

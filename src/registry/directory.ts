@@ -15,7 +15,7 @@ import type { UserId } from "./user.ts";
  */
 export const CLAIM_ABANDONED_MS = 2 * 60_000;
 
-type UserRow = { id: string; name: string | null; created_at: number };
+type UserRow = { id: string; name: string | null; created_at: number; closing: number };
 type ClaimRow = { user: string; claimed_at: number };
 
 /** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
@@ -62,9 +62,13 @@ export class Directory extends DurableObject {
     return readAudit(this.#sql, limit, before);
   }
 
-  /** Creates a user, or renames one; a name of `undefined` leaves the name as it is. */
+  /**
+   * Creates a user, or renames one; a name of `undefined` leaves the name as it is. A deletion that is
+   * under way does not come to its end.
+   */
   putUser(by: Actor, id: UserId, name: string | undefined): { user: UserRecord; created: boolean } {
     return this.#transaction(() => {
+      this.#sql.exec("UPDATE users SET closing = 0 WHERE id = ? AND closing = 1", id);
       const before = this.user(id);
       const user = {
         id,
@@ -86,15 +90,25 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** Removes a user whose registry was closed, and what is left of that user's claims. */
-  removeUser(by: Actor, id: UserId): Result<null, RegistryError> {
+  /** Before a user's registry is closed: from now on, `putUser` ends the deletion. */
+  beginRemoval(id: UserId): void {
+    this.#sql.exec("UPDATE users SET closing = 1 WHERE id = ?", id);
+  }
+
+  /**
+   * Removes a user whose registry was closed, and what is left of that user's claims. `removed` is
+   * false when the user was put again since `beginRemoval`, and stays.
+   */
+  removeUser(by: Actor, id: UserId): Result<{ removed: boolean }, RegistryError> {
     return this.#transaction(() => {
       const user = this.user(id);
       if (user === null) return err({ code: "unknown-user" });
+      const closing = this.#sql.exec("SELECT 1 FROM users WHERE id = ? AND closing = 1", id).toArray();
+      if (closing.length === 0) return ok({ removed: false });
       this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
       this.#sql.exec("DELETE FROM users WHERE id = ?", id);
       writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target: { id, name: user.name } });
-      return ok(null);
+      return ok({ removed: true });
     });
   }
 
@@ -130,7 +144,6 @@ export class Directory extends DurableObject {
         "INSERT OR REPLACE INTO claims (fingerprint, user, claimed_at) VALUES (?, ?, ?)",
         ...[fingerprint, user, claimedAt],
       );
-      this.#pending.remove(fingerprint);
       return ok({ claimedAt });
     });
   }
@@ -140,6 +153,7 @@ export class Directory extends DurableObject {
     this.#transaction(() => {
       for (const fingerprint of fingerprints) {
         this.#sql.exec("DELETE FROM claims WHERE fingerprint = ? AND user = ?", fingerprint, user);
+        this.#pending.remove(fingerprint);
       }
     });
   }

@@ -61,10 +61,13 @@ export class PendingTable {
       .map(toRecord)[0];
   }
 
-  /** All of them, last seen first. */
+  /** All that nobody claims, last seen first. */
   list(): PendingRecord[] {
     return this.#sql
-      .exec<PendingRow>("SELECT * FROM pending ORDER BY last_seen DESC, fingerprint")
+      .exec<PendingRow>(
+        `SELECT * FROM pending WHERE fingerprint NOT IN (SELECT fingerprint FROM claims)
+         ORDER BY last_seen DESC, fingerprint`,
+      )
       .toArray()
       .map(toRecord);
   }

@@ -35,11 +35,19 @@ export class Registry {
     return put;
   }
 
-  /** The registry is closed first: no enrolment can slip in between and be left without a user. */
+  /**
+   * The registry is closed first: no enrolment can slip in between and be left without a user. A
+   * user who is put again while this is under way counts as deleted and created anew.
+   */
   async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
     return this.#ofUser(user, async (registry) => {
+      await this.#directory.ask((directory) => directory.beginRemoval(user));
       const closed = await registry.ask((stub) => stub.close(by));
-      return closed.ok ? this.#directory.askOnce((directory) => directory.removeUser(by, user)) : closed;
+      if (!closed.ok) return closed;
+      const gone = await this.#directory.askOnce((directory) => directory.removeUser(by, user));
+      if (!gone.ok) return gone;
+      if (!gone.value.removed) await registry.ask((stub) => stub.open(by));
+      return ok(null);
     });
   }
 

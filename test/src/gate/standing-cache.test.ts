@@ -454,8 +454,7 @@ describe("the memory's size", () => {
     expect(stand.request(0, fingerprint(1)), "and nobody after").toBeInstanceOf(Promise);
   });
 
-  // Fails today: the slow answer puts its forgotten memory in the place of the new one.
-  it.fails("does not let a slow answer overwrite a later one, though it was forgotten in between", async () => {
+  it("does not let a slow answer overwrite a later one, though it was forgotten in between", async () => {
     const stand = new Stand(DELAY, 1);
     void stand.request(0, fingerprint(1));
     void stand.request(1, fingerprint(2));

@@ -76,7 +76,7 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
       for (const table of ["users", "claims", "audit", "pending"])
         state.storage.sql.exec(`DELETE FROM ${table}`);
       const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${users})`;
-      state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0 FROM n`);
+      state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
       state.storage.sql.exec(`INSERT INTO claims ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`);
       const measure = (work: () => unknown) => cost(state, work);
       const last = userId(`u${users}`);
@@ -87,7 +87,10 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
         claim: measure(() => expect(directory.claim(by(), fingerprint(50_000), last).ok).toBe(true)),
         release: measure(() => directory.release([fingerprint(50_000)], last)),
         putUser: measure(() => directory.putUser(by(), userId("new"), undefined)),
-        removeUser: measure(() => expect(directory.removeUser(by(), last).ok).toBe(true)),
+        beginRemoval: measure(() => directory.beginRemoval(last)),
+        removeUser: measure(() =>
+          expect(directory.removeUser(by(), last)).toMatchObject({ ok: true, value: { removed: true } }),
+        ),
       };
     });
   const many = await costsOf(2000);

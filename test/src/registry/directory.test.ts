@@ -90,7 +90,12 @@ describe("users", () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().claim(by(), fingerprint(2), BOB);
-    expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: true, value: null });
+    expect(await directory().removeUser(by(), ALICE), "nobody began").toEqual({
+      ok: true,
+      value: { removed: false },
+    });
+    await directory().beginRemoval(ALICE);
+    expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: true, value: { removed: true } });
     expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: false, error: { code: "unknown-user" } });
     expect((await directory().users(10, "")).items.map(({ id }) => id)).toEqual(["bob"]);
     expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
@@ -299,7 +304,13 @@ describe("when the audit line cannot be written", () => {
   it.each([
     ["a new user", () => directory().putUser(by(), userId("carol"), undefined)],
     ["a rename", () => directory().putUser(by(), ALICE, "Alice")],
-    ["a deletion", () => directory().removeUser(by(), ALICE)],
+    [
+      "a deletion",
+      async () => {
+        await directory().beginRemoval(ALICE);
+        return directory().removeUser(by(), ALICE);
+      },
+    ],
     ["a dismissal", () => directory().dismiss(by(), fingerprint(2))],
     ["a refused claim", () => directory().claim(by(), fingerprint(1), BOB)],
   ])("%s does not happen either", async (_, change) => {
