@@ -319,7 +319,7 @@ describe("lists", () => {
   it("have 100 entries a page unless the limit says otherwise", async () => {
     await runInDurableObject(env.DIRECTORY.getByName("directory"), (_, state) => {
       state.storage.sql.exec(
-        `INSERT INTO users WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 650)
+        `INSERT INTO users (id, name, created_at) WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 650)
            SELECT 'u' || i, NULL, 0 FROM n`,
       );
     });
@@ -468,10 +468,14 @@ describe("pending certificates", () => {
       certificates: [{ fingerprint: F, subject: tlsClientAuth().certSubjectDN }],
     });
     expect(await pending()).toEqual([]);
-    await expectProblem(
-      await api("POST", `/pending/${F}/approve`, { user: "alice", name: "B" }),
-      "unknown-pending",
-    );
+    const again = await api("POST", `/pending/${F}/approve`, { user: "alice", name: "B" });
+    expect(again.status, "repeating is no error").toBe(200);
+    expect(await again.json()).toEqual(device);
+  });
+
+  it("that nobody has seen are unknown", async () => {
+    const unknown = await api("POST", `/pending/${fingerprint(9)}/approve`, { user: "alice", name: "B" });
+    await expectProblem(unknown, "unknown-pending");
   });
 
   it("are not approved for a user who is not there, or under a name that is taken", async () => {
