@@ -75,12 +75,7 @@ export function logged(): Record<string, unknown>[] {
 }
 
 /** Bindings whose objects are scripted; each `getByName` and each call is counted. */
-export function scripted(
-  answers: {
-    resolve?: () => unknown;
-    standing?: (user: string) => unknown;
-  } = {},
-) {
+export function scripted(answers: { resolve?: () => unknown; standing?: (user: string) => unknown } = {}) {
   const counts = { directoryStubs: 0, resolve: 0, registryStubs: 0, standing: 0 };
   const bindings = {
     DIRECTORY: {

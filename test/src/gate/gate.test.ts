@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { REASONS, type Reason } from "../../../src/gate/decision.ts";
 import { Gate, type Visit } from "../../../src/gate/gate.ts";
 import { NO_FACTS } from "../../../src/registry/records.ts";
-import { UserRegistry } from "../../../src/registry/user-registry.ts";
 import type { UserId } from "../../../src/registry/user.ts";
+import { UserRegistry } from "../../../src/registry/user-registry.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import {
   type Cf,
@@ -176,7 +176,9 @@ describe("an active device", () => {
       const { of } = await device("active");
       const lines = logged();
       const isolate = new Isolate({ APPS: { "*": {}, [SWISS_HOST]: { countries: ["CH"] } } });
-      expect((await isolate.fetch(`https://${host}/`, { cf: { ...cf({}, of), country: "DE" } })).status).toBe(404);
+      expect((await isolate.fetch(`https://${host}/`, { cf: { ...cf({}, of), country: "DE" } })).status).toBe(
+        404,
+      );
       expect(lines).toEqual([expect.objectContaining({ reason: "country", app: SWISS_HOST })]);
       expect((await isolate.fetch("https://other.example.com/", { cf: cf({}, of) })).status).toBe(200);
     },
@@ -269,7 +271,9 @@ describe("what the registry said", () => {
     const { of } = await device("active");
     const standing = vi.spyOn(UserRegistry.prototype, "standing");
     const request = { cf: cf({}, of) } as RequestInit;
-    const responses = await Promise.all([1, 2, 3].map((n) => exports.default.fetch(`https://${HOST}/${n}`, request)));
+    const responses = await Promise.all(
+      [1, 2, 3].map((n) => exports.default.fetch(`https://${HOST}/${n}`, request)),
+    );
     const again = await exports.default.fetch(`https://${HOST}/4`, request);
     for (const response of [...responses, again]) expect((await response.json<Echo>()).method).toBe("GET");
     expect(standing).toHaveBeenCalledTimes(1);
@@ -394,7 +398,9 @@ describe("what the registry is told", () => {
     await isolate.fetch("/", { cf: cf({}, verified) });
     await isolate.fetch("/", { cf: cf({ certVerified: "FAILED" }, failed) });
     const { pending } = await (await api("GET", "/pending")).json<{ pending: { fingerprint: string }[] }>();
-    expect(pending).toContainEqual(expect.objectContaining({ fingerprint: verified, app: HOST, country: "CH" }));
+    expect(pending).toContainEqual(
+      expect.objectContaining({ fingerprint: verified, app: HOST, country: "CH" }),
+    );
     expect(pending.map((one) => one.fingerprint)).not.toContain(failed);
   });
 });
@@ -412,13 +418,18 @@ describe("a registry that fails", () => {
       },
       expect.objectContaining({ event: "refused", reason: "registry-unavailable" }),
     ]);
-    expect(counts, "an error that is not retryable is not repeated").toMatchObject({ resolve: 1, directoryStubs: 1 });
+    expect(counts, "an error that is not retryable is not repeated").toMatchObject({
+      resolve: 1,
+      directoryStubs: 1,
+    });
   });
 
   it("is asked three times, with a new stub each, when the runtime says that may help", async () => {
     vi.useFakeTimers();
     logged();
-    const { bindings, counts } = scripted({ resolve: () => Promise.reject(runtimeError({ retryable: true })) });
+    const { bindings, counts } = scripted({
+      resolve: () => Promise.reject(runtimeError({ retryable: true })),
+    });
     const response = new Isolate(bindings).fetch();
     await vi.advanceTimersByTimeAsync(1_000);
     expect((await response).status).toBe(503);
@@ -530,7 +541,11 @@ describe("a defect of ours", () => {
   };
 
   it.each<[string, () => Gate, Partial<Visit>]>([
-    ["the clock", () => new Gate(() => rules, scripted().bindings, 10_000, { now: broken, log: () => {} }), {}],
+    [
+      "the clock",
+      () => new Gate(() => rules, scripted().bindings, 10_000, { now: broken, log: () => {} }),
+      {},
+    ],
     ["the apps", () => new Gate(broken, scripted().bindings, 10_000, { now: Date.now, log: () => {} }), {}],
     [
       "waitUntil",
