@@ -1,0 +1,143 @@
+import { exports } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
+import { type Echo, Isolate, logged, scripted, seen, UNAVAILABLE } from "./fixtures.ts";
+
+beforeAll(async () => {
+  await enrol("alice", "phone", fingerprint(1));
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Through the Worker as it is deployed, as the phone that may pass. */
+function send(path: string, init: RequestInit = {}): Promise<Response> {
+  const cf = { tlsClientAuth: tlsClientAuth(), country: "CH" };
+  return exports.default.fetch(`https://${HOST}${path}`, { ...init, cf } as RequestInit);
+}
+
+/** All that workerd knows, but for CONNECT and TRACE; it does not know MKCALENDAR. */
+const METHODS = [
+  ...["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+  ...["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "ACL"],
+  ...["CHECKOUT", "MERGE", "MKACTIVITY", "PURGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"],
+];
+
+describe("an allowed request reaches the app", () => {
+  it.each(METHODS)("with its method, path, query and body: %s", async (method) => {
+    const body = method === "GET" ? "" : "<a>ü</a>";
+    const response = await send("/dav/a%20b/%C3%BC%2F..?x=1&x=2&y=%26", {
+      method,
+      ...(body === "" ? {} : { body }),
+    });
+    expect(await response.json<Echo>()).toMatchObject({
+      method,
+      url: `https://${HOST}/dav/a%20b/%C3%BC%2F..?x=1&x=2&y=%26`,
+      body,
+    });
+  });
+
+  it("with HEAD", async () => {
+    const fetched = vi.spyOn(globalThis, "fetch");
+    expect((await send("/", { method: "HEAD" })).status).toBe(200);
+    expect(fetched).toHaveBeenCalledTimes(1);
+    expect(fetched.mock.calls[0]?.[0]).toMatchObject({ method: "HEAD" });
+  });
+
+  it("without what begins with x-latchkey-, in any letter case, and with all else", async () => {
+    const kept = {
+      cookie: "a=1; b=2",
+      authorization: "Bearer of-the-app",
+      range: "bytes=0-9",
+      "if-none-match": '"x"',
+      "x-forwarded-user": "the app's own affair",
+      "x-latchkey": "no hyphen",
+      "x-latchkeys": "another word",
+      "y-x-latchkey-user": "not at the beginning",
+      "content-type": "text/xml",
+    };
+    const response = await send("/", {
+      method: "POST",
+      body: "kept",
+      headers: {
+        ...kept,
+        "x-latchkey-user": "alice",
+        "X-Latchkey-Device": "phone",
+        "X-LATCHKEY-STATUS": "active",
+        "x-LATCHKEY-x-latchkey-": "1",
+        "X-Latchkey-": "nothing after",
+      },
+    });
+    const echo = await response.json<Echo>();
+    expect(echo.headers).toMatchObject(kept);
+    expect(Object.keys(echo.headers).filter((name) => name.startsWith("x-latchkey-"))).toEqual([]);
+    expect(echo).toMatchObject({ method: "POST", body: "kept" });
+  });
+
+  it("as the very same request, when there is nothing to drop", async () => {
+    const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("ok"));
+    const request = new Request(`https://${HOST}/`, {
+      cf: { tlsClientAuth: tlsClientAuth() },
+    } as RequestInit);
+    await new Isolate(scripted().bindings).handle(request);
+    expect(fetched.mock.calls).toEqual([[request]]);
+    expect(fetched.mock.calls[0]?.[0]).toBe(request);
+  });
+
+  it.each(["manual", "follow"] as const)("with the redirect mode that it had: %s", async (redirect) => {
+    const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("ok"));
+    for (const headers of [{}, { "X-Latchkey-User": "alice" }]) {
+      await new Isolate(scripted().bindings).fetch("/", { redirect, headers });
+      expect(fetched.mock.lastCall?.[0]).toMatchObject({ redirect });
+    }
+  });
+
+  it("once, however often the registry had to be asked", async () => {
+    const fetched = vi.spyOn(globalThis, "fetch");
+    await new Isolate(scripted().bindings).fetch("/", { method: "POST", body: "x" });
+    expect(fetched).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("the app's answer comes back as it is", () => {
+  it.each([200, 206, 301, 302, 304, 307, 400, 401, 403, 404, 410, 429, 500, 502, 503])(
+    "with status %i",
+    async (status) => {
+      const lines = logged();
+      const headers = new Headers({ Location: "https://elsewhere.example/", "X-App": "1" });
+      headers.append("Set-Cookie", "a=1");
+      headers.append("Set-Cookie", "b=2");
+      const app = new Response(status === 304 ? null : "the app's", { status, headers });
+      vi.spyOn(globalThis, "fetch").mockResolvedValue(app);
+      const response = await new Isolate(scripted().bindings).fetch();
+      expect(response).toBe(app);
+      expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it("as a stream, before it has ended", async () => {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response(readable));
+    const response = await new Isolate(scripted().bindings).fetch();
+    const writer = writable.getWriter();
+    const reader = response.body?.getReader();
+    const event = new TextEncoder().encode("data: 1\n\n");
+    const [, chunk] = await Promise.all([writer.write(event), reader?.read()]);
+    expect(chunk).toMatchObject({ done: false, value: event });
+  });
+});
+
+describe("an app that cannot be reached", () => {
+  it("is the soft 503 of our own failures, never an error page", async () => {
+    const lines = logged();
+    vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("Network connection lost."));
+    const isolate = new Isolate(scripted().bindings);
+    expect(await seen(await isolate.fetch("/x?token=SECRET"))).toEqual(UNAVAILABLE);
+    expect(lines).toEqual([
+      { event: "app-unreachable", app: HOST, message: "Error: Network connection lost." },
+    ]);
+    expect(await seen(await isolate.fetch("/", { method: "HEAD" }))).toEqual({ ...UNAVAILABLE, body: "" });
+  });
+});
