@@ -469,8 +469,11 @@ describe("pending certificates", () => {
     });
     expect(await pending()).toEqual([]);
     const again = await api("POST", `/pending/${F}/approve`, { user: "alice", name: "B" });
-    expect(again.status, "repeating is no error").toBe(200);
+    expect([again.status, again.headers.get("location")], "repeating is no error").toEqual([200, null]);
     expect(await again.json()).toEqual(device);
+    await api("PUT", "/users/bob");
+    const other = await api("POST", `/pending/${F}/approve`, { user: "bob", name: "Phone" });
+    await expectProblem(other, "fingerprint-taken");
   });
 
   it("that nobody has seen are unknown", async () => {

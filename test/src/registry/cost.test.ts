@@ -78,11 +78,13 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
       const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${users})`;
       state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
       state.storage.sql.exec(`INSERT INTO claims ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`);
+      for (let n = 1; n <= 5; n++) directory.resolve(fingerprint(90_000 + n), sighting());
       const measure = (work: () => unknown) => cost(state, work);
       const last = userId(`u${users}`);
       return {
         resolve: measure(() => expect(directory.resolve(fingerprint(users), sighting())).toBe(last)),
         user: measure(() => expect(directory.user(last)).not.toBeNull()),
+        pending: measure(() => directory.pending()),
         "users, a page": measure(() => directory.users(5, "u")),
         claim: measure(() => expect(directory.claim(by(), fingerprint(50_000), last).ok).toBe(true)),
         release: measure(() => directory.release([fingerprint(50_000)], last)),

@@ -103,6 +103,15 @@ describe("users", () => {
     expect((await audit()).filter(({ act }) => act === "delete-user")).toHaveLength(1);
   });
 
+  it("put again while they are being removed stay", async () => {
+    await directory().putUser(by(), ALICE, "Alice");
+    await directory().beginRemoval(ALICE);
+    await abortAllDurableObjects();
+    await directory().putUser(by(), ALICE, undefined);
+    expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: true, value: { removed: false } });
+    expect(await directory().user(ALICE)).toMatchObject({ name: "Alice" });
+  });
+
   it.each(RESTARTS)("survive %s", async (_, restart) => {
     await directory().putUser(by(), ALICE, "Alice");
     await directory().claim(by(), fingerprint(1), ALICE);
@@ -252,6 +261,25 @@ describe("pending certificates", () => {
     expect(await pending()).toEqual([]);
     await directory().resolve(fingerprint(1), sighting());
     expect(await pending()).toEqual([]);
+  });
+
+  it("are noted anew, with nothing of the past, when they were enrolled and forgotten", async () => {
+    await directory().putUser(by(), ALICE, undefined);
+    await directory().resolve(fingerprint(1), sighting({ at: NOW }));
+    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().release([fingerprint(1)], ALICE);
+    expect(await pending()).toEqual([]);
+    await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
+    expect(await pending()).toMatchObject([{ firstSeen: NOW + 1, count: 1 }]);
+  });
+
+  it("come back to the list when the user who claimed them is deleted", async () => {
+    await directory().putUser(by(), ALICE, undefined);
+    await directory().resolve(fingerprint(1), sighting());
+    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().beginRemoval(ALICE);
+    await directory().removeUser(by(), ALICE);
+    expect(await pending()).toHaveLength(1);
   });
 
   it("stay when the claim is refused", async () => {

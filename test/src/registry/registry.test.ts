@@ -434,6 +434,14 @@ describe("users", () => {
     },
   );
 
+  it("whose deletion was interrupted before their registry was closed are as they were", async () => {
+    const lost = new Registry(interrupted("alice.close", "before")).deleteUser(by(), ALICE);
+    await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
+    expect(await enrol(ALICE)).toMatchObject({ ok: true });
+    expect(await standing()).toMatchObject({ found: true, status: "active" });
+    expect(await worker.deleteUser(by(), ALICE)).toEqual({ ok: false, error: { code: "user-has-devices" } });
+  });
+
   it("whose deletion was interrupted come back by putting them again", async () => {
     await new Registry(interrupted("directory.removeUser", "before")).deleteUser(by(), ALICE).catch(() => {});
     await worker.putUser(by(), ALICE, undefined);
@@ -457,6 +465,26 @@ describe("users", () => {
     await enrol(ALICE, {}, enrolling);
     const exists = (await directory().user(ALICE)) !== null;
     expect((await holders()).length === 0 || exists).toBe(true);
+  });
+
+  it("put again between the two steps of a deletion can enrol", async () => {
+    const deleting = justBefore("directory.removeUser", () => worker.putUser(by(), ALICE, undefined));
+    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual({ ok: true, value: null });
+    expect(await directory().user(ALICE)).not.toBeNull();
+    expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
+    expect(await standing()).toMatchObject({ found: true, status: "active" });
+  });
+
+  it("who were not deleted because of a device are as they were", async () => {
+    const id = await enrolled(ALICE);
+    await worker.deleteUser(by(), ALICE);
+    expect(await enrol(ALICE, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
+    await revoke(ALICE, id);
+    expect(await standing(fingerprint(2))).toMatchObject({ found: true, user: "alice", status: "active" });
+    expect(await worker.putUser(by(), ALICE, "Alice")).toMatchObject({
+      created: false,
+      user: { name: "Alice" },
+    });
   });
 });
 
