@@ -40,12 +40,7 @@ function createProgram(): Command {
     )
     .addOption(withDefault("--state <folder>", "the state folder", DEFAULT_STATE))
     .option("--origin <url>", "the app behind the gate, instead of the demo app")
-    .option(
-      "--var <name=value>",
-      "a variable instead of wrangler.toml's; JSON is read; repeatable",
-      addVar,
-      {},
-    )
+    .option("--var <name=value>", "a variable instead of wrangler.toml's; JSON is read; repeatable", addVar)
     .addOption(withDefault("--country <code>", "where all clients seem to be", DEFAULT_COUNTRY))
     .allowExcessArguments(false)
     .addHelpText("after", USAGE)
@@ -126,7 +121,6 @@ async function main(words: readonly string[]): Promise<void> {
   await enrolDemoDevices(edge).catch((error: unknown) => {
     // A Worker that refuses everything, for example because of a --var, still shows what it does.
     report(error);
-    console.error("The demo's devices are not enrolled; the next start tries again.");
   });
   console.log(welcome(edge, origin ?? "the demo app", pathFromHere));
   console.log(`ready ${edge.url(edge.appHost)}`);

@@ -42,6 +42,8 @@ export interface Edge {
   paths: StatePaths;
   /** The runtime's own address: it answers nobody but the edge. */
   workerUrl: URL;
+  /** Requests that the demo app is answering now; `undefined` with an app of the owner's. */
+  openAtDemoApp: (() => number) | undefined;
   /** Hears each line that the Worker logs from now on. Returns what ends it. */
   onWorkerLog(listener: (line: WorkerLogLine) => void): () => void;
   /** Ends all connections, the Worker and the demo app. May be called more than once. */
@@ -148,6 +150,7 @@ async function start(
     apiHost: config.adminHost ?? firstOf(["localhost"], config.hosts),
     paths,
     workerUrl: worker.url,
+    openAtDemoApp: app === undefined ? undefined : () => app.open,
     onWorkerLog: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,15 +1,19 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import type { DeviceList } from "../../src/control/contract.ts";
 import { parseFingerprint } from "../../src/registry/fingerprint.ts";
-import { parseUserId } from "../../src/registry/user.ts";
-import { createApi } from "../commands/shared/api.ts";
+import { failed } from "../commands/shared/failure.ts";
 import type { Edge } from "./edge.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "./files.ts";
+import { callApi } from "./local-api.ts";
 import type { DemoDevice } from "./state.ts";
 
-const DEMO_USER = "alice";
+const USER = "/users/alice";
 const ENROLLED: readonly DemoDevice[] = ["alice-phone", "alice-laptop"];
-const TIMEOUT_MS = 30_000;
+
+const MARKER = `The demo's devices were enrolled, and are not again on later starts.
+Delete this file to have those enrolled that are missing.
+`;
 
 /**
  * Enrols alice's phone and laptop through the API, once in the life of a state folder: a later start
@@ -18,29 +22,26 @@ const TIMEOUT_MS = 30_000;
  */
 export async function enrolDemoDevices(edge: Edge): Promise<void> {
   if ((await readIfThere(edge.paths.demoEnrolled)) !== undefined) return;
-  const user = parseUserId(DEMO_USER);
-  if (user === undefined) throw new Error(`${DEMO_USER} is not a user id`);
-  const api = createApi({
-    origin: edge.url(edge.apiHost),
-    token: edge.adminToken,
-    ca: edge.ca,
-    timeoutMs: TIMEOUT_MS,
-  });
-  await api.putUser(user, undefined);
-  const known = await api.devices(user);
+  await ask(edge, "PUT", USER, {});
+  const { devices } = (await ask(edge, "GET", `${USER}/devices`)) as DeviceList;
   for (const name of ENROLLED) {
     const certificate = await readFile(edge.paths.devices[name].pem, "utf8");
     const fingerprint = parseFingerprint(new X509Certificate(certificate).fingerprint256);
     // Enrolled by the start that was interrupted, whatever the owner has done with it since.
-    const isKnown = known.some(
+    const isKnown = devices.some(
       (device) =>
         device.name === name || device.certificates.some((each) => each.fingerprint === fingerprint),
     );
-    if (!isKnown) await api.enrol(user, { name, certificate });
+    if (!isKnown) await ask(edge, "POST", `${USER}/devices`, { name, certificate });
   }
-  await writeWhole(
-    edge.paths.demoEnrolled,
-    "The demo's devices were enrolled. Delete this file to have those enrolled again that are missing.\n",
-    PUBLIC_MODE,
+  await writeWhole(edge.paths.demoEnrolled, MARKER, PUBLIC_MODE);
+}
+
+async function ask(edge: Edge, method: string, path: string, body?: unknown): Promise<unknown> {
+  const answer = await callApi(edge, method, path, body);
+  if (answer.status >= 200 && answer.status < 300) return answer.body;
+  throw failed(
+    `the demo's devices could not be enrolled: ${method} ${path} answered ${answer.status}`,
+    "see the Worker's lines above; the next start tries again",
   );
 }

@@ -30,12 +30,25 @@ export class EdgeProxy {
   readonly #proxy: ProxyServer;
   readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
 
+  /** Answers that nobody waits for any more: that they fail is no news. */
+  readonly #abandoned = new WeakSet<object>();
+
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#proxy = createProxyServer({ target: options.worker.url.href, agent: this.#agent });
     this.#proxy.on("error", (error, _request, response) => {
+      if (response !== undefined && this.#abandoned.has(response)) return;
       options.onError(error);
       refuse(response);
+    });
+    this.#proxy.on("proxyReq", (passedOn, _request, response) => {
+      // A client that goes away ends the request at the app, too. Closing alone is not enough: the
+      // runtime would notice at its next write, which may be a minute away.
+      response.prependOnceListener("close", () => {
+        if (response.writableFinished) return;
+        this.#abandoned.add(response);
+        passedOn.socket?.resetAndDestroy();
+      });
     });
     this.#proxy.on("proxyRes", ({ headers }) => {
       // What holds between us and the runtime says nothing about the client's connection.

@@ -83,12 +83,9 @@ export function tlsClientAuth(
   const subject = rfc2253Name(leaf.subject);
   const issuer = rfc2253Name(leaf.issuer);
   const { subjectKey, authorityKey } = keyIdentifiers(presented.leaf);
-  const candidates = [
-    ...authorities,
-    ...presented.intermediates.map((der) => new X509Certificate(der)),
-    leaf,
-  ];
-  const signer = candidates.find((candidate) => leaf.checkIssued(candidate));
+  const candidates = [...authorities, ...presented.intermediates.map((der) => new X509Certificate(der))];
+  const signer =
+    leaf.subject === leaf.issuer ? leaf : candidates.find((candidate) => leaf.checkIssued(candidate));
   const leafTooLarge = presented.leaf.byteLength > MAX_LEAF_BYTES;
   const chainBytes = presented.intermediates.reduce((sum, der) => sum + der.byteLength, 0);
   const chainTooLarge = chainBytes > MAX_CHAIN_BYTES;
