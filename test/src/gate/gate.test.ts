@@ -1,8 +1,9 @@
-import { runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { REASONS, type Reason } from "../../../src/gate/decision.ts";
 import { Gate, type Visit } from "../../../src/gate/gate.ts";
+import { StandingCache } from "../../../src/gate/standing-cache.ts";
 import { NO_FACTS } from "../../../src/registry/records.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
@@ -184,6 +185,15 @@ describe("an active device", () => {
     },
   );
 
+  // Fails today: only one dot is taken off, so that the host counts as another, unnamed one.
+  it.fails("from elsewhere cannot pass by the default app with two dots at the end", async () => {
+    const { of } = await device("active");
+    logged();
+    const isolate = new Isolate({ APPS: { "*": {}, [SWISS_HOST]: { countries: ["CH"] } } });
+    const request = { cf: { ...cf({}, of), country: "DE" } };
+    expect((await isolate.fetch(`https://${SWISS_HOST}../`, request)).status).toBe(404);
+  });
+
   it.each([["T1"], ["XX"], ["ch"], [""], [undefined], [null], [41], [["CH"]]])(
     "from country %j is refused where countries are named",
     async (country) => {
@@ -277,6 +287,41 @@ describe("what the registry said", () => {
     const again = await exports.default.fetch(`https://${HOST}/4`, request);
     for (const response of [...responses, again]) expect((await response.json<Echo>()).method).toBe("GET");
     expect(standing).toHaveBeenCalledTimes(1);
+  });
+
+  it("comes to those who wait for it, though who asked has hung up", async () => {
+    const { of } = await device("active");
+    const said = Promise.withResolvers<{ status: "active" }>();
+    const standing = vi.spyOn(UserRegistry.prototype, "standing");
+    standing.mockImplementation((() => said.promise) as never);
+    const arrived = vi.spyOn(StandingCache.prototype, "standing");
+    const hangUp = new AbortController();
+    const send = (init: RequestInit) =>
+      exports.default.fetch(`https://${HOST}/`, { cf: cf({}, of), ...init } as RequestInit);
+
+    const first = send({ signal: hangUp.signal });
+    await vi.waitFor(() => expect(standing).toHaveBeenCalledTimes(1));
+    const second = send({});
+    await vi.waitFor(() => expect(arrived).toHaveBeenCalledTimes(2));
+    hangUp.abort();
+    await expect(first).rejects.toThrow();
+    said.resolve({ status: "active" });
+    expect((await second).status).toBe(200);
+    expect(standing).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, (user: UserId) => Promise<void>]>([
+    ["an eviction", (user) => evictDurableObject(env.USER_REGISTRY.getByName(user))],
+    ["an abort of every object", () => abortAllDurableObjects()],
+  ])("is the same after %s", async (_, restart) => {
+    logged();
+    const [phone, lost] = [await device("active"), await device("lost")];
+    const isolate = new Isolate({ REVOCATION_DELAY_SECONDS: 0 });
+    for (let round = 0; round < 2; round++) {
+      expect((await isolate.fetch("/", { cf: cf({}, phone.of) })).status).toBe(200);
+      expect((await isolate.fetch("/", { cf: cf({}, lost.of) })).status).toBe(404);
+      await restart(lost.user);
+    }
   });
 
   it("is asked for on every request with a delay of 0, and the directory only once", async () => {
