@@ -4,9 +4,10 @@ import { Command, CommanderError, Option } from "commander";
 import { misuse } from "./commands/shared/failure.ts";
 import { misuseFromCommander, report } from "./commands/shared/report.ts";
 import { printable } from "./commands/shared/text.ts";
-import { DEFAULT_COUNTRY, type Edge, startEdge } from "./edge/edge.ts";
-import { enrolDemoDevices } from "./edge/first-start.ts";
+import { DEFAULT_COUNTRY } from "./edge/cloudflare.ts";
+import type { Edge, EdgeOptions } from "./edge/edge.ts";
 import { logText } from "./edge/log-text.ts";
+import { parseOrigin } from "./edge/origin.ts";
 import { welcome } from "./edge/welcome.ts";
 
 const DEFAULT_PORT = "8443";
@@ -105,15 +106,32 @@ function stopOnSignal(edge: Edge): void {
   }
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  const program = createProgram().parse(words, { from: "user" });
-  const { port, state, origin, country, var: vars } = program.opts<Options>();
-  const edge = await startEdge({
+/** The options as the edge takes them. Throws `Failure` for misuse. */
+function readOptions(words: readonly string[]): EdgeOptions {
+  const {
+    port,
+    state,
+    origin,
+    country,
+    var: vars,
+  } = createProgram().parse(words, { from: "user" }).opts<Options>();
+  if (origin !== undefined) parseOrigin(origin);
+  return {
     port: parsePort(port),
     stateDir: state,
     vars: vars ?? {},
     country: parseCountry(country),
     ...(origin === undefined ? {} : { origin }),
+  };
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const options = readOptions(words);
+  // Wrangler and the runtime take a second to load: not for a help text.
+  const { startEdge } = await import("./edge/edge.ts");
+  const { enrolDemoDevices } = await import("./edge/first-start.ts");
+  const edge = await startEdge({
+    ...options,
     onWorkerLog: (line) => console.log(`${time()} ${logText(line)}`),
     onError: (error) => console.error(`${time()} edge: ${printable(String(error))}`),
   });
@@ -122,7 +140,7 @@ async function main(words: readonly string[]): Promise<void> {
     // A Worker that refuses everything, for example because of a --var, still shows what it does.
     report(error);
   });
-  console.log(welcome(edge, origin ?? "the demo app", pathFromHere));
+  console.log(welcome(edge, options.origin ?? "the demo app", pathFromHere));
   console.log(`ready ${edge.url(edge.appHost)}`);
 }
 

@@ -24,6 +24,8 @@ const CLOUDFLARE_HEADERS: ReadonlySet<string> = new Set([
   "x-forwarded-proto",
 ]);
 
+export const DEFAULT_COUNTRY = "CH";
+
 /** Where a client is, as far as the edge is to believe. */
 export interface Place {
   /** ISO 3166-1 alpha-2, or Cloudflare's `T1` and `XX`. */

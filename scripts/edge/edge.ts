@@ -1,7 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
-import { failed } from "../commands/shared/failure.ts";
+import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
 import { Handshakes } from "./handshake.ts";
 import { lockFolder } from "./lock.ts";
@@ -9,6 +7,7 @@ import { parseOrigin } from "./origin.ts";
 import { EdgeProxy } from "./proxy.ts";
 import { readRevoked } from "./revoked.ts";
 import { claimFolder, openState, type StatePaths, statePaths } from "./state.ts";
+import { listen } from "./tls-server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
 import { readWorkerConfig, type Vars } from "./worker-config.ts";
 
@@ -50,14 +49,8 @@ export interface Edge {
   stop(): Promise<void>;
 }
 
-const LOOPBACK = "127.0.0.1";
-export const DEFAULT_COUNTRY = "CH";
-
 /** Always in the server's certificate, besides the hosts that the variables name. */
-const OWN_HOSTS = ["localhost", "*.localhost", LOOPBACK];
-
-/** Cloudflare takes request headers of up to 128 KB in all. */
-const MAX_HEADER_BYTES = 128 * 1024;
+const OWN_HOSTS = ["localhost", "*.localhost", "127.0.0.1"];
 
 /** Starts a local edge. Throws a `Failure` for what the owner can mend: a busy port, an odd folder. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -92,28 +85,14 @@ async function start(
   const state = await openState(paths, hosts, new Date());
 
   // Before the slow part, so that a busy port is told at once.
-  const server = createServer({
-    ca: state.authority.certificate,
-    cert: state.server.certificate,
-    key: state.server.key,
-    requestCert: true,
-    // The gate refuses, not the handshake.
-    rejectUnauthorized: false,
-    minVersion: "TLSv1.2",
-    ALPNProtocols: ["http/1.1"],
-    maxHeaderSize: MAX_HEADER_BYTES,
-    // A slow upload is no attack here.
-    requestTimeout: 0,
-    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
-  });
-  const port = await listen(server, options.port);
-  undo.push(closeServer(server));
+  const server = await listen(state.authority, state.server, options.port);
+  undo.push(server.close);
   // Who comes before the Worker has started waits for it.
   const started = Promise.withResolvers<EdgeProxy>();
-  server.on("request", (request, response) => {
+  server.https.on("request", (request, response) => {
     void started.promise.then((proxy) => proxy.request(request, response));
   });
-  server.on("upgrade", (request, socket, head) => {
+  server.https.on("upgrade", (request, socket, head) => {
     void started.promise.then((proxy) => proxy.upgrade(request, socket, head));
   });
 
@@ -142,8 +121,8 @@ async function start(
   started.resolve(proxy);
 
   return {
-    port,
-    url: (host) => `https://${host}:${port}`,
+    port: server.port,
+    url: (host) => `https://${host}:${server.port}`,
     ca: state.authority.certificate,
     adminToken,
     appHost: firstOf(["app.localhost", "localhost"], config.hosts),
@@ -166,47 +145,6 @@ function firstOf(preferred: readonly string[], hosts: readonly string[]): string
 
 function adminTokenOf(vars: Vars | undefined): string | undefined {
   return typeof vars?.ADMIN_TOKEN === "string" ? vars.ADMIN_TOKEN : undefined;
-}
-
-async function listen(server: Server, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, LOOPBACK, resolve);
-  }).catch((error: NodeJS.ErrnoException) => {
-    throw portError(error, port);
-  });
-  return (server.address() as AddressInfo).port;
-}
-
-function portError(error: NodeJS.ErrnoException, port: number): Error {
-  switch (error.code) {
-    case "EADDRINUSE":
-      return failed(`port ${port} is in use`, "stop what listens there, or choose another with --port");
-    case "EACCES":
-      return failed(`port ${port} may not be used by this user`, "choose one above 1023 with --port");
-    default:
-      return error;
-  }
-}
-
-/** `server.close()` waits for clients; this one ends their connections, WebSockets too. */
-function closeServer(server: Server): () => Promise<void> {
-  const sockets = new Set<Socket>();
-  const keep = (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    // A client that goes away in the middle of something is no error of ours.
-    socket.on("error", () => socket.destroy());
-  };
-  // Those whose handshake is not done, and those that speak TLS.
-  server.on("connection", keep);
-  server.on("secureConnection", keep);
-  return () =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-      for (const socket of sockets) socket.destroy();
-    });
 }
 
 function onceAsync(action: () => Promise<void>): () => Promise<void> {

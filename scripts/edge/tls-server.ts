@@ -1,0 +1,75 @@
+import { constants } from "node:crypto";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { failed } from "../commands/shared/failure.ts";
+import type { Credential } from "./certificates.ts";
+
+export interface TlsServer {
+  https: Server;
+  port: number;
+  /** Ends all connections, WebSockets too. */
+  close(): Promise<void>;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+/** Cloudflare takes request headers of up to 128 KB in all. */
+const MAX_HEADER_BYTES = 128 * 1024;
+
+/** Listens on this machine alone, and asks every client for a certificate. 0 is any free port. */
+export async function listen(authority: Credential, server: Credential, port: number): Promise<TlsServer> {
+  const https = createServer({
+    ca: authority.certificate,
+    cert: server.certificate,
+    key: server.key,
+    requestCert: true,
+    // The gate refuses, not the handshake.
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2",
+    // It could change the certificate, which is looked at once a connection.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    ALPNProtocols: ["http/1.1"],
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // A slow upload is no attack here.
+    requestTimeout: 0,
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
+  });
+  await new Promise<void>((resolve, reject) => {
+    https.once("error", reject);
+    https.listen(port, LOOPBACK, resolve);
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw portError(error, port);
+  });
+  return { https, port: (https.address() as AddressInfo).port, close: closerOf(https) };
+}
+
+function portError(error: NodeJS.ErrnoException, port: number): Error {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return failed(`port ${port} is in use`, "stop what listens there, or choose another with --port");
+    case "EACCES":
+      return failed(`port ${port} may not be used by this user`, "choose one above 1023 with --port");
+    default:
+      return error;
+  }
+}
+
+/** `server.close()` alone waits for clients to go. */
+function closerOf(server: Server): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    // A client that goes away in the middle of something is no error of ours.
+    socket.on("error", () => socket.destroy());
+  };
+  // Those whose handshake is not done, and those that speak TLS.
+  server.on("connection", keep);
+  server.on("secureConnection", keep);
+  return () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
+    });
+}
