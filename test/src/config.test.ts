@@ -87,6 +87,7 @@ describe("an app", () => {
 
   it('is by default what APPS."*" says, and only where none is named', () => {
     const config = good({ APPS: apps });
+    expect([...config.apps.keys()]).toEqual(["vault.example.com"]);
     expect(appOf(config, "vault.example.com")?.countries).toEqual(new Set(["CH"]));
     expect(appOf(config, "other.example.com")?.countries).toEqual(new Set(["LI"]));
     expect(appOf(config, "*")?.countries).toEqual(new Set(["LI"]));
