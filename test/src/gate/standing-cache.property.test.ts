@@ -147,5 +147,5 @@ it("lets nobody in who comes later than the delay after a revocation, in any ord
   // Else the property would say little: each kind was seen, also those let in within the delay.
   expect(letIn).toBeGreaterThan(RUNS);
   expect(letInOnMemory).toBeGreaterThan(RUNS / 20);
-  expect(keptOut).toBeGreaterThan(RUNS);
+  expect(keptOut).toBeGreaterThan(RUNS / 2);
 });
