@@ -44,7 +44,14 @@ const CountrySchema = v.pipe(
   v.check(isCountry, ({ input }) => `${JSON.stringify(input)} is not an ISO 3166-1 alpha-2 code, such as CH`),
 );
 
-const AppSchema = v.strictObject(
+// valibot takes a list for an object without fields.
+const TableSchema = (of: string) =>
+  v.custom<object>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    `must be a table of ${of}`,
+  );
+
+const AppFields = v.strictObject(
   {
     countries: v.optional(
       v.pipe(
@@ -53,11 +60,13 @@ const AppSchema = v.strictObject(
       ),
     ),
   },
-  ({ received, expected }) =>
-    expected === "never" ? `is not a setting of an app (${received})` : "must be a table of settings",
+  ({ received }) => `is not a setting of an app (${received})`,
 );
 
+const AppSchema = v.pipe(TableSchema("settings"), AppFields);
+
 const AppsSchema = v.pipe(
+  TableSchema("apps by hostname"),
   v.record(
     v.pipe(
       v.string(),
@@ -68,7 +77,6 @@ const AppsSchema = v.pipe(
       ),
     ),
     AppSchema,
-    "must be a table of apps by hostname",
   ),
   v.check((apps) => Object.keys(apps).length > 0, "names no app"),
 );
@@ -130,7 +138,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
 
 /** The settings for a hostname (as `hostnameOf` gives it), or `undefined` when there is no such app. */
 export function appOf(config: Config, hostname: string): App | undefined {
-  return config.apps.get(hostname) ?? config.defaultApp;
+  return config.apps.get(hostname) ?? (isHostname(hostname) ? config.defaultApp : undefined);
 }
 
 function tokenWarning(token: string | undefined): ConfigProblem {

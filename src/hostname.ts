@@ -8,8 +8,11 @@ export function isHostname(text: string): boolean {
   return HOSTNAME.test(text);
 }
 
-/** A URL's hostname as we compare them: `https://Vault.Example.com.:8443/x` -> `vault.example.com`. */
+/**
+ * A URL's hostname as we compare them: `https://Vault.Example.com.:8443/x` -> `vault.example.com`.
+ * The URL parser has put it in lower case; dots at the end make no other host of it, so that none
+ * slips from its own entry to the one for all others.
+ */
 export function hostnameOf(url: URL): string {
-  // The URL parser has put it in lower case; a dot at the end names the same host.
-  return url.hostname.endsWith(".") ? url.hostname.slice(0, -1) : url.hostname;
+  return url.hostname.endsWith(".") ? url.hostname.replace(/\.+$/, "") : url.hostname;
 }

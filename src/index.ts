@@ -1,6 +1,6 @@
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
 import { answer } from "./gate/answers.ts";
-import { refusalLine } from "./gate/gate.ts";
+import { refusalLine, type Visit } from "./gate/gate.ts";
 import { hostnameOf } from "./hostname.ts";
 import { Latchkey } from "./latchkey.ts";
 import type { Result } from "./result.ts";
@@ -15,10 +15,11 @@ const builtFor = new WeakMap<object, Built>();
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
+    let visit: Visit | undefined;
     try {
       const url = new URL(request.url);
       const cf = (request.cf ?? {}) as Record<string, unknown>;
-      const visit = { request, url, hostname: hostnameOf(url), cf, ctx };
+      visit = { request, url, hostname: hostnameOf(url), cf, ctx };
       const latchkey = builtFor.get(env) ?? build(env);
       if (latchkey.ok) return await latchkey.value.handle(visit);
       log(refusalLine(visit, "misconfigured"));
@@ -26,6 +27,7 @@ export default {
     } catch (error) {
       // Nothing was forwarded: an exception here is ours.
       log({ event: "error", message: String(error) });
+      if (visit !== undefined) log(refusalLine(visit, "internal-error"));
       return answer("internal-error", request.method);
     }
   },

@@ -24,6 +24,12 @@ export const NEGATIVE_MEMORY_MS = 2_000;
 /** Fingerprints that one isolate remembers: about 5 MB at most, of the isolate's 128. */
 export const MAX_REMEMBERED = 10_000;
 
+/**
+ * A question on its way is shared no longer than this, in milliseconds: the runtime may have killed
+ * whoever asked it, and then it is never answered.
+ */
+const SHARE_MAX_MS = 10_000;
+
 /** After a refresh that failed, the next one waits this long, in milliseconds. */
 const REFRESH_PAUSE_MS = 1_000;
 
@@ -99,7 +105,8 @@ export class StandingCache {
   #ask(fingerprint: Fingerprint, now: number, ask: AskRegistry, waitUntil: WaitUntil): Promise<Standing> {
     const memory = this.#memories.get(fingerprint) ?? this.#newMemory(fingerprint);
     const open = memory.question;
-    if (open !== undefined && now >= open.askedAt && now - open.askedAt < this.#delayMs) return open.answer;
+    const shareMs = Math.min(this.#delayMs, SHARE_MAX_MS);
+    if (open !== undefined && now >= open.askedAt && now - open.askedAt < shareMs) return open.answer;
 
     const question: Question = {
       askedAt: now,

@@ -34,9 +34,10 @@ export function transition(status: DeviceStatus, act: StatusAct): Transition {
 /** 1 to 64 characters (code points) after trimming, see `deviceNameProblem`. */
 export const DEVICE_NAME_MAX_CHARACTERS = 64;
 
-// Control characters, line and paragraph separators, and the marks that reverse the direction of
-// text: each can make a name look like another one in a list or a terminal.
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+// Control characters, line and paragraph separators, blanks without width, and the marks that
+// reverse the direction of text: each can make a name look like another one in a list or a terminal.
+// (The joiners U+200C and U+200D stay: emoji and Persian need them.)
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
 
 /** What is wrong with a device's name, as a sentence, or `undefined` when nothing is. */
 export function deviceNameProblem(name: string): string | undefined {

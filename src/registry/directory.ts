@@ -115,22 +115,27 @@ export class Directory extends DurableObject {
   /**
    * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
    * caller then enrols within `CLAIM_VALID_MS` of `claimedAt`.
-   * `abandonedBy` names a user in whose registry the caller did not find the fingerprint: a claim
-   * of that user older than `CLAIM_ABANDONED_MS` passes to the new one.
+   * When another user has it, the caller looks into that user's registry and asks again with what
+   * it found: a claim older than `CLAIM_ABANDONED_MS` that no device stands behind (`isHeld: false`)
+   * passes to the new user; else the attempt is refused for good, and audited.
    */
   claim(
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,
-    abandonedBy?: UserId,
+    found?: { owner: UserId; isHeld: boolean },
   ): Result<{ claimedAt: number }, ClaimError> {
     return this.#transaction(() => {
       if (this.user(user) === null) return err({ code: "unknown-user" });
       const claimedAt = Date.now();
       const held = this.#claim(fingerprint);
       if (held !== undefined && held.user !== user) {
-        const abandoned = held.user === abandonedBy && claimedAt - held.claimed_at > CLAIM_ABANDONED_MS;
-        if (!abandoned) {
+        const isOld = claimedAt - held.claimed_at > CLAIM_ABANDONED_MS;
+        const isAbandoned = isOld && found?.owner === held.user && !found.isHeld;
+        if (!isAbandoned && found === undefined) {
+          return err({ code: "fingerprint-taken", owner: held.user as UserId });
+        }
+        if (!isAbandoned) {
           writeAudit(this.#sql, by, {
             act: "enrol",
             outcome: "refused",
@@ -170,7 +175,9 @@ export class Directory extends DurableObject {
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
       const known = this.#pending.get(fingerprint);
-      if (known === undefined) return err({ code: "unknown-pending" });
+      if (known === undefined || this.#claim(fingerprint) !== undefined) {
+        return err({ code: "unknown-pending" });
+      }
       this.#pending.remove(fingerprint);
       writeAudit(this.#sql, by, {
         act: "dismiss",

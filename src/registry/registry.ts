@@ -177,8 +177,7 @@ export class Registry {
     const claim = await this.#directory.ask((directory) => directory.claim(by, fingerprint, user));
     if (claim.ok || claim.error.code !== "fingerprint-taken") return claim;
     const { owner } = claim.error;
-    const held = await registryOf(this.#bindings, owner).ask((registry) => registry.holds(fingerprint));
-    if (held) return claim;
-    return this.#directory.ask((directory) => directory.claim(by, fingerprint, user, owner));
+    const isHeld = await registryOf(this.#bindings, owner).ask((registry) => registry.holds(fingerprint));
+    return this.#directory.ask((directory) => directory.claim(by, fingerprint, user, { owner, isHeld }));
   }
 }

@@ -13,7 +13,7 @@ import type { Migration } from "./schema.ts";
  * written together with a device, after the directory granted the fingerprint to this user.
  *
  * `registry_state`: one row, for as long as the object lives. `closed` is 1 after the user was
- * deleted: nothing can be enrolled then.
+ * deleted: nothing can be enrolled then. `opened_at` is when a deleted user was created again.
  *
  * `audit`: see `AUDIT_SCHEMA`.
  *
@@ -47,8 +47,9 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    CREATE INDEX certificates_device ON certificates (device);
    CREATE TABLE registry_state (
      id INTEGER PRIMARY KEY CHECK (id = 1),
-     closed INTEGER NOT NULL
+     closed INTEGER NOT NULL,
+     opened_at INTEGER NOT NULL
    );
-   INSERT INTO registry_state (id, closed) VALUES (1, 0);
+   INSERT INTO registry_state (id, closed, opened_at) VALUES (1, 0, 0);
    ${AUDIT_SCHEMA}`,
 ];

@@ -69,7 +69,8 @@ export class UserRegistry extends DurableObject {
   /**
    * Enrols a certificate that the directory granted to this user at `claimedAt`. Enrolling one
    * that is here already changes nothing.
-   * Throws when the claim is older than `CLAIM_VALID_MS`: the caller claims and tries again.
+   * Throws when the claim is older than `CLAIM_VALID_MS`, or than the registry's reopening (the
+   * claim went with the user who was deleted): the caller claims and tries again.
    */
   enrol(
     by: Actor,
@@ -80,6 +81,7 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => {
       const error = this.#enrolmentError(enrolment);
       if (error !== undefined) return this.#refuse(by, "enrol", enrolmentTarget(enrolment), error);
+      if (claimedAt <= this.#openedAt()) throw new Error("the claim is older than the registry");
       const known = this.#devices.byFingerprint(enrolment.fingerprint);
       if (known !== undefined) return ok({ device: known, created: false });
 
@@ -166,12 +168,18 @@ export class UserRegistry extends DurableObject {
 
   #setClosed(by: Actor, closed: 0 | 1, act: string): void {
     if (this.#isClosed() === (closed === 1)) return;
-    this.#sql.exec("UPDATE registry_state SET closed = ? WHERE id = 1", closed);
+    const openedAt = closed === 1 ? 0 : Date.now();
+    this.#sql.exec("UPDATE registry_state SET closed = ?, opened_at = ? WHERE id = 1", closed, openedAt);
     writeAudit(this.#sql, by, { act, outcome: "done", target: null });
   }
 
   #isClosed(): boolean {
     return this.#sql.exec("SELECT 1 FROM registry_state WHERE closed = 1").toArray().length > 0;
+  }
+
+  #openedAt(): number {
+    return this.#sql.exec<{ opened_at: number }>("SELECT opened_at FROM registry_state WHERE id = 1").one()
+      .opened_at;
   }
 
   #enrolmentError({ fingerprint, name }: Enrolment): RegistryError | undefined {

@@ -2,6 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject }
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
 import { PENDING_EVERY_MS, PENDING_MAX } from "../../../src/registry/pending-table.ts";
+import type { UserId } from "../../../src/registry/user.ts";
 import { CLAIM_VALID_MS } from "../../../src/registry/user-registry.ts";
 import {
   ALICE,
@@ -121,6 +122,10 @@ describe("users", () => {
   });
 });
 
+/** What the caller found in the registry of the user who has the claim. */
+const held = (owner: UserId) => ({ owner, isHeld: true });
+const abandoned = (owner: UserId) => ({ owner, isHeld: false });
+
 describe("claim", () => {
   beforeEach(async () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
@@ -142,9 +147,12 @@ describe("claim", () => {
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
   });
 
-  it("is refused to another user, and the attempt is audited", async () => {
+  it("is refused to another user, and the attempt is audited once it is final", async () => {
     await directory().claim(by(), fingerprint(1), ALICE);
+    const before = await audit();
     expect(await directory().claim(by({ at: NOW }), fingerprint(1), BOB)).toEqual(taken);
+    expect(await audit(), "the caller looks into the owner's registry first").toEqual(before);
+    expect(await directory().claim(by({ at: NOW }), fingerprint(1), BOB, held(ALICE))).toEqual(taken);
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
     expect((await audit()).at(-1)).toMatchObject({
       at: NOW,
@@ -167,12 +175,13 @@ describe("claim", () => {
   it("passes to another user only when it is called abandoned and is old enough", async () => {
     await directory().claim(by(), fingerprint(1), ALICE);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS);
-    expect(await directory().claim(by(), fingerprint(1), BOB, ALICE)).toEqual(taken);
+    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(ALICE))).toEqual(taken);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS + 1);
     expect(await directory().claim(by(), fingerprint(1), BOB)).toEqual(taken);
-    expect(await directory().claim(by(), fingerprint(1), BOB, userId("carol"))).toEqual(taken);
+    expect(await directory().claim(by(), fingerprint(1), BOB, held(ALICE))).toEqual(taken);
+    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(userId("carol")))).toEqual(taken);
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
-    expect(await directory().claim(by(), fingerprint(1), BOB, ALICE)).toMatchObject({ ok: true });
+    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(ALICE))).toMatchObject({ ok: true });
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("bob");
   });
 
@@ -181,7 +190,7 @@ describe("claim", () => {
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS);
     await directory().claim(by(), fingerprint(1), ALICE);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS + 1);
-    expect(await directory().claim(by(), fingerprint(1), BOB, ALICE)).toEqual(taken);
+    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(ALICE))).toEqual(taken);
   });
 
   it("cannot be enrolled on any more by the time that it counts as abandoned", () => {
@@ -335,7 +344,7 @@ describe("when the audit line cannot be written", () => {
     ["a rename", () => directory().putUser(by(), ALICE, "Alice")],
     ["a deletion", () => directory().removeUser(by(), BOB)],
     ["a dismissal", () => directory().dismiss(by(), fingerprint(2))],
-    ["a refused claim", () => directory().claim(by(), fingerprint(1), BOB)],
+    ["a refused claim", () => directory().claim(by(), fingerprint(1), BOB, held(ALICE))],
   ])("%s does not happen either", async (_, change) => {
     await expect(change()).rejects.toThrow("no audit");
     await abortAllDurableObjects();
