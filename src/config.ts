@@ -1,16 +1,11 @@
 // No I/O. No clock.
 import * as v from "valibot";
+import { AppSchema, TableSchema, toApp } from "./app-settings.ts";
 import { MIN_ADMIN_TOKEN_CHARACTERS } from "./control/contract.ts";
-import { isCountry } from "./country.ts";
+import type { App } from "./gate/app.ts";
 import { isHostname } from "./hostname.ts";
 import type { RegistryBindings } from "./registry/objects.ts";
 import { err, ok, type Result } from "./result.ts";
-
-/** An app's settings: `[vars.APPS."host"]`. */
-export interface App {
-  /** Codes of the countries from which requests may come; `null` = from anywhere. */
-  countries: ReadonlySet<string> | null;
-}
 
 export interface Config {
   /** By hostname, as `hostnameOf` gives it. */
@@ -38,32 +33,6 @@ const REVOCATION_DELAY_DEFAULT_SECONDS = 10;
 /** An hour: a revocation that takes longer is none. */
 const REVOCATION_DELAY_MAX_SECONDS = 3600;
 const DELAY_HINT = `must be a number of seconds from 0 to ${REVOCATION_DELAY_MAX_SECONDS}`;
-
-const CountrySchema = v.pipe(
-  v.string("must be a country's code, such as CH"),
-  v.check(isCountry, ({ input }) => `${JSON.stringify(input)} is not an ISO 3166-1 alpha-2 code, such as CH`),
-);
-
-// valibot takes a list for an object without fields.
-const TableSchema = (of: string) =>
-  v.custom<object>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-    `must be a table of ${of}`,
-  );
-
-const AppFields = v.strictObject(
-  {
-    countries: v.optional(
-      v.pipe(
-        v.array(CountrySchema, 'must be a list of countries\' codes, such as ["CH", "DE"]'),
-        v.minLength(1, "names no country, so nobody could pass: leave it out to allow every country"),
-      ),
-    ),
-  },
-  ({ received }) => `is not a setting of an app (${received})`,
-);
-
-const AppSchema = v.pipe(TableSchema("settings"), AppFields);
 
 const AppsSchema = v.pipe(
   TableSchema("apps by hostname"),
@@ -118,9 +87,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS } = parsed.output;
 
   const apps = new Map<string, App>();
-  for (const [hostname, { countries }] of Object.entries(APPS)) {
-    apps.set(hostname, { countries: countries === undefined ? null : new Set(countries) });
-  }
+  for (const [hostname, settings] of Object.entries(APPS)) apps.set(hostname, toApp(settings));
   const defaultApp = apps.get("*");
   apps.delete("*");
 

@@ -1,6 +1,7 @@
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
-import { answer } from "./gate/answers.ts";
-import { refusalLine, type Visit } from "./gate/gate.ts";
+import { answer, DEFAULT_PROFILE } from "./gate/answers.ts";
+import { errorLine, refusalLine } from "./gate/log.ts";
+import type { Visit } from "./gate/visit.ts";
 import { hostnameOf } from "./hostname.ts";
 import { Latchkey } from "./latchkey.ts";
 import type { Result } from "./result.ts";
@@ -23,12 +24,12 @@ export default {
       const latchkey = builtFor.get(env) ?? build(env);
       if (latchkey.ok) return await latchkey.value.handle(visit);
       log(refusalLine(visit, "misconfigured"));
-      return answer("misconfigured", request.method);
+      return answer("misconfigured", DEFAULT_PROFILE, { method: request.method, pathname: url.pathname });
     } catch (error) {
       // Nothing was forwarded: an exception here is ours.
-      log({ event: "error", message: String(error) });
+      log(errorLine("error", error));
       if (visit !== undefined) log(refusalLine(visit, "internal-error"));
-      return answer("internal-error", request.method);
+      return answer("internal-error", DEFAULT_PROFILE, { method: request.method, pathname: "/" });
     }
   },
 } satisfies ExportedHandler<object>;

@@ -1,7 +1,9 @@
 import { appOf, type Config } from "./config.ts";
-import { control, isControlPath } from "./control/control.ts";
-import { answer } from "./gate/answers.ts";
-import { Gate, type GateEffects, refusalLine, type Visit } from "./gate/gate.ts";
+import { type ControlRefusal, control, isControlPath } from "./control/control.ts";
+import { Gate, type GateEffects } from "./gate/gate.ts";
+import { refusalLine } from "./gate/log.ts";
+import { countryOf, type Visit } from "./gate/visit.ts";
+import { WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
 
 /** A configured Worker: control paths, and the gate for everything else. One per isolate. */
@@ -24,26 +26,29 @@ export class Latchkey {
   }
 
   handle(visit: Visit): Promise<Response> {
-    return isControlPath(visit.url.pathname) ? this.#control(visit) : this.#gate.handle(visit);
+    const { request, url } = visit;
+    if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
+    const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
+    return isWhoami ? this.#gate.whoami(visit) : this.#control(visit);
   }
 
+  /** Control paths never reach an app: they are answered, or refused as anything else is. */
   async #control(visit: Visit): Promise<Response> {
     const { request, url, hostname, cf } = visit;
-    const served = this.#config.adminHost === hostname || appOf(this.#config, hostname) !== undefined;
-    if (!served) return this.#gate.refuse(visit, "unknown-app");
-
     const { adminHost, adminToken } = this.#config;
-    const country = typeof cf.country === "string" ? cf.country : null;
-    const response = await control(
-      { request, url, hostname, country },
-      { adminHost, adminToken, registry: this.#registry, ...this.#effects },
-    );
+    const isServed = hostname === adminHost || appOf(this.#config, hostname) !== undefined;
+    const response: Response | ControlRefusal | "unknown-app" = isServed
+      ? await control(
+          { request, url, hostname, country: countryOf(cf) ?? null },
+          { adminHost, adminToken, registry: this.#registry, ...this.#effects },
+        )
+      : "unknown-app";
     if (typeof response !== "string") return response;
     this.#effects.log({
       ...refusalLine(visit, "no-certificate"),
       event: "control-refused",
       reason: response,
     });
-    return answer("no-certificate", request.method);
+    return this.#gate.hide(visit);
   }
 }

@@ -85,6 +85,15 @@ export const EditDeviceRequest = v.pipe(
 /** `POST /users/{user}/devices/{device}/{act}` */
 export const StatusActRequest = v.strictObject({ note: v.optional(NoteSchema) });
 
+/**
+ * `POST /users/{user}/devices/{device}/lost`: it makes a Bitwarden client delete its vault, so the
+ * device's name must be repeated.
+ */
+export const LostRequest = v.strictObject({
+  confirm: v.string("repeat the device's name"),
+  note: v.optional(NoteSchema),
+});
+
 /** `POST /pending/{fingerprint}/approve` */
 export const ApproveRequest = v.strictObject({
   user: UserIdSchema,
@@ -115,11 +124,18 @@ export interface Device {
   user: string;
   name: string;
   status: DeviceStatus;
+  /** When the status began. */
+  statusSince: string;
   note: string | null;
   enrolledAt: string;
   certificates: Certificate[];
   /** The last time that its certificate was presented, whatever the answer: written every five minutes at most. */
   lastSeen: { at: string; app: string; country: string | null; ip: string | null } | null;
+  /**
+   * The wipe answers that were delivered since it was reported lost last, `null` when none was.
+   * `count` is a lower bound; `tokenRefresh`: the one that phones obey was among them.
+   */
+  wipe: { firstAt: string; lastAt: string; count: number; tokenRefresh: boolean } | null;
 }
 
 /** One line of an audit log: a change, or an attempt that was refused. */

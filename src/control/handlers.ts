@@ -1,7 +1,7 @@
 import type { IRequest } from "itty-router";
 import type { GenericSchema } from "valibot";
 import type { Actor } from "../registry/audit-log.ts";
-import type { StatusAct } from "../registry/device.ts";
+import { deviceNameKey, type StatusAct } from "../registry/device.ts";
 import { type Fingerprint, parseFingerprint } from "../registry/fingerprint.ts";
 import { type CertificateFacts, NO_FACTS, type RegistryError } from "../registry/records.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -15,6 +15,7 @@ import {
   type DeviceList,
   EditDeviceRequest,
   EnrolRequest,
+  LostRequest,
   type PendingList,
   PutUserRequest,
   StatusActRequest,
@@ -95,6 +96,20 @@ export const changeStatus =
     const device = must(await registry.changeStatus(by, userParam(request), deviceParam(request), act, note));
     return json<Device>(representDevice(device));
   };
+
+/** Makes Bitwarden's clients on the device delete their vault: only with the device's name repeated. */
+export const reportLost: Handler = async (request, { registry, by }) => {
+  const [user, id] = [userParam(request), deviceParam(request)];
+  const { confirm, note } = await body(request, LostRequest);
+  const { name } = must(await registry.device(user, id));
+  if (deviceNameKey(confirm) !== deviceNameKey(name)) {
+    const message = `this is not the device's name, ${JSON.stringify(name)}`;
+    throw new ApiError("invalid-fields", "repeat the device's name to confirm", {
+      errors: [{ path: "confirm", message }],
+    });
+  }
+  return json<Device>(representDevice(must(await registry.changeStatus(by, user, id, "lost", note))));
+};
 
 export const userAudit: Handler = async (request, { registry, url }) => {
   const { limit, cursor } = readPage(url, "before", NumberCursor);

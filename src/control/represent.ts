@@ -10,12 +10,15 @@ export function representUser({ id, name, createdAt }: UserRecord): User {
 }
 
 export function representDevice(device: DeviceRecord): Device {
-  const { id, user, name, status, note, enrolledAt, certificates, lastSeen } = device;
+  const { id, user, name, status, statusSince, note, enrolledAt, certificates, lastSeen, wipe } = device;
   return {
-    ...{ id, user, name, status, note },
+    ...{ id, user, name, status },
+    statusSince: iso(statusSince),
+    note,
     enrolledAt: iso(enrolledAt),
     certificates: certificates.map(representCertificate),
     lastSeen: lastSeen === null ? null : { ...lastSeen, at: iso(lastSeen.at) },
+    wipe: wipe === null ? null : { ...wipe, firstAt: iso(wipe.firstAt), lastAt: iso(wipe.lastAt) },
   };
 }
 

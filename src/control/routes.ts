@@ -21,7 +21,7 @@ const router = Router({ base: API_PATH })
   .post("/pending/:fingerprint/approve", on.approvePending);
 
 for (const act of Object.keys(STATUS_ACTS) as StatusAct[]) {
-  router.post(`/users/:user/devices/:device/${act}`, on.changeStatus(act));
+  router.post(`/users/:user/devices/:device/${act}`, act === "lost" ? on.reportLost : on.changeStatus(act));
 }
 
 /**

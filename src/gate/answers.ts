@@ -1,40 +1,157 @@
 // No I/O. No clock.
 import type { Reason } from "./decision.ts";
 
-interface Answer {
+/** How an app's clients take refusals: `[vars.APPS."host"] profile`. */
+export type Profile = { name: "web" | "bitwarden" | "sync" } | { name: "custom"; answer: CustomAnswer };
+export type ProfileName = Profile["name"];
+
+/** The owner's own answer; `parseConfig` has refused every status that would do harm. */
+export interface CustomAnswer {
+  status: number;
+  retryAfterSeconds: number | null;
+  body: string;
+  contentType: string;
+}
+
+/**
+ * What a refusal may look like.
+ * - `hide`: 404, as if nothing were there.
+ * - `hide-but-items`: the same, but `later` for calls about one item, which a client would delete.
+ * - `later`: 503, and a client tries again after five minutes.
+ * - `soon`: 503, and a client tries again after half a minute: the fault is ours.
+ * - `wipe`: Bitwarden's clients delete their vault.
+ * - `own`: what the configuration says.
+ */
+export type Answer = "hide" | "hide-but-items" | "later" | "soon" | "wipe" | "own";
+
+/**
+ * The whole table: what each profile answers for each reason. Never 403, 410, a redirect or an
+ * empty 200, and 401 in the one `wipe` alone: each makes some client delete data (docs/answers.md).
+ * What is the fault of our side, the configuration's included, is `soon` on every profile:
+ * nobody knows then what the app's clients would do on a 404.
+ */
+// biome-ignore format: a table is read by its columns.
+export const ANSWERS = {
+  // reason                 web     bitwarden         sync     custom
+  "no-certificate":         ["hide",  "hide-but-items",  "later",  "own"],
+  "unverified-certificate": ["hide",  "hide-but-items",  "later",  "own"],
+  "revoked-certificate":    ["hide",  "hide-but-items",  "later",  "own"],
+  "expired-certificate":    ["hide",  "hide-but-items",  "later",  "own"],
+  "malformed-certificate":  ["hide",  "hide-but-items",  "later",  "own"],
+  "unknown-device":         ["hide",  "hide-but-items",  "later",  "own"],
+  "device-pending":         ["hide",  "hide-but-items",  "later",  "own"],
+  "device-suspended":       ["hide",  "hide-but-items",  "later",  "own"],
+  "device-revoked":         ["hide",  "hide-but-items",  "later",  "own"],
+  "device-lost":            ["hide",  "wipe",            "later",  "own"],
+  "country":                ["hide",  "hide-but-items",  "later",  "own"],
+  "unknown-app":            ["soon",  "soon",            "soon",   "soon"],
+  "registry-unavailable":   ["soon",  "soon",            "soon",   "soon"],
+  "misconfigured":          ["soon",  "soon",            "soon",   "soon"],
+  "internal-error":         ["soon",  "soon",            "soon",   "soon"],
+} as const satisfies Record<Reason, readonly [Answer, Answer, Answer, Answer]>;
+
+/** The columns of `ANSWERS`, in their order. */
+export const PROFILE_NAMES = ["web", "bitwarden", "sync", "custom"] as const satisfies readonly ProfileName[];
+
+/** The profile of an app that names none, and of a host that is no app. */
+export const DEFAULT_PROFILE: Profile = { name: "web" };
+
+/** What the answer depends on besides the reason: the body of a request is never read. */
+export interface Refused {
+  method: string;
+  pathname: string;
+}
+
+/** The response for a refusal: the only place that makes one. A HEAD gets no body. */
+export function answer(reason: Reason, profile: Profile, refused: Refused): Response {
+  const { status, body, headers } = render(answerFor(reason, profile), profile, refused);
+  return new Response(refused.method === "HEAD" ? null : body, {
+    status,
+    headers: { ...headers, "Cache-Control": "no-store" },
+  });
+}
+
+/** The table's entry. */
+export function answerFor(reason: Reason, profile: Profile): Answer {
+  return ANSWERS[reason][PROFILE_NAMES.indexOf(profile.name)] ?? "soon";
+}
+
+/** Whether a client that obeys the answer deletes its vault. */
+export function isWipe(reason: Reason, profile: Profile): boolean {
+  return answerFor(reason, profile) === "wipe";
+}
+
+interface Rendered {
   status: number;
   body: string;
   headers: Record<string, string>;
 }
 
-/** Seconds after which a client may try again when the failure is ours. */
-const RETRY_AFTER_SECONDS = 30;
+const PLAIN_TEXT = { "Content-Type": "text/plain; charset=utf-8" };
+const HIDE: Rendered = { status: 404, body: "Not Found", headers: PLAIN_TEXT };
+const LATER = unavailable(300);
+const SOON = unavailable(30);
 
-const PLAIN_TEXT = { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" };
-
-/** Nothing here: the same to the byte whatever the reason, so that it tells a stranger nothing. */
-const NOT_FOUND: Answer = { status: 404, body: "Not Found", headers: PLAIN_TEXT };
-
-/** Not the device's fault: a soft error, on which no client deletes anything. */
-const UNAVAILABLE: Answer = {
-  status: 503,
-  body: "Service Unavailable",
-  headers: { ...PLAIN_TEXT, "Retry-After": String(RETRY_AFTER_SECONDS) },
+/**
+ * What Bitwarden's clients of every version obey: `invalid_grant` on the token call (phones ask
+ * for nothing else), and a 401 whose body is not Bitwarden's JSON error shape everywhere else.
+ */
+const WIPE_TOKEN: Rendered = {
+  status: 400,
+  body: '{"error":"invalid_grant"}',
+  headers: { "Content-Type": "application/json" },
+};
+const WIPE_ELSEWHERE: Rendered = {
+  status: 401,
+  body: "Unauthorized",
+  headers: { ...PLAIN_TEXT, "WWW-Authenticate": "Bearer" },
 };
 
-/** Never 401, 403, 410, a redirect or an empty 200: each makes some client delete data. */
-function answerFor(reason: Reason): Answer {
-  switch (reason) {
-    case "registry-unavailable":
-    case "internal-error":
-      return UNAVAILABLE;
+function unavailable(retryAfterSeconds: number): Rendered {
+  return {
+    status: 503,
+    body: "Service Unavailable",
+    headers: { ...PLAIN_TEXT, "Retry-After": String(retryAfterSeconds) },
+  };
+}
+
+function render(kind: Answer, profile: Profile, refused: Refused): Rendered {
+  switch (kind) {
+    case "hide":
+      return HIDE;
+    case "hide-but-items":
+      return isAboutOneItem(refused.pathname) ? LATER : HIDE;
+    case "later":
+      return LATER;
+    case "wipe":
+      return isTokenCall(refused) ? WIPE_TOKEN : WIPE_ELSEWHERE;
+    case "own":
+      return profile.name === "custom" ? renderOwn(profile.answer) : SOON;
     default:
-      return NOT_FOUND;
+      return SOON;
   }
 }
 
-/** The response for a refusal: the only place that makes one. A HEAD gets no body. */
-export function answer(reason: Reason, method: string): Response {
-  const { status, body, headers } = answerFor(reason);
-  return new Response(method === "HEAD" ? null : body, { status, headers });
+function renderOwn({ status, retryAfterSeconds, body, contentType }: CustomAnswer): Rendered {
+  const retryAfter = retryAfterSeconds === null ? {} : { "Retry-After": String(retryAfterSeconds) };
+  return { status, body, headers: { "Content-Type": contentType, ...retryAfter } };
+}
+
+/**
+ * Bitwarden's calls about single objects, wherever the server is mounted: a client that is told 404
+ * deletes its copy (`GET /api/ciphers/{id}` after a push, clients.md). Objects that no client is
+ * known to delete are among them, since a 503 harms nobody.
+ */
+const ONE_ITEM =
+  /\/+(?:api\/+(?:ciphers|sends|folders|collections|organizations|attachments|emergency-access)|attachments)\/+[^/]/i;
+
+function isAboutOneItem(pathname: string): boolean {
+  return ONE_ITEM.test(pathname);
+}
+
+const TOKEN_PATH = /\/+identity\/+connect\/+token\/*$/i;
+
+/** Whether this is the call with which a client asks for a token: the one that phones obey. */
+export function isTokenCall({ method, pathname }: Refused): boolean {
+  return method === "POST" && TOKEN_PATH.test(pathname);
 }

@@ -1,5 +1,6 @@
 // No I/O. No clock.
 import type { DeviceStatus } from "../registry/device.ts";
+import type { UserId } from "../registry/user.ts";
 import type { Certificate } from "./certificate.ts";
 
 /** Why a request is refused: the closed list, the same in code, log, docs and tests. */
@@ -24,7 +25,8 @@ export type Reason = (typeof REASONS)[number];
 
 /** What the registry says of a verified certificate now. */
 export type Standing =
-  | { kind: "device"; status: DeviceStatus }
+  /** `since`: when the status began, in milliseconds since the epoch. */
+  | { kind: "device"; user: UserId; status: DeviceStatus; name: string; since: number }
   | { kind: "unknown" }
   /** The registry could not be asked. */
   | { kind: "unavailable" };
@@ -43,6 +45,8 @@ export type Decision = Allow | Refusal;
 export interface Facts {
   /** `undefined`: no app has this hostname. */
   app: AppRules | undefined;
+  /** The app lets this path, or this CORS preflight, through without a certificate. */
+  isOpen: boolean;
   certificate: Certificate;
   /** As Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (not known), or nothing. */
   country: string | undefined;
@@ -65,42 +69,56 @@ export function refuse(reason: Reason): Refusal {
 /**
  * Lets a request through or refuses it. In this order, the first that applies:
  * 1. no app has this hostname: `unknown-app`;
- * 2. the app names countries and the request is not from one of them: `country`;
- * 3. the certificate is absent, unverified, revoked at Cloudflare or malformed;
- * 4. it is not yet, or no longer, within its dates by our own clock: `expired-certificate`;
- * 5. the registry was not asked or could not be: `registry-unavailable`;
- * 6. the registry does not know it, or knows it as anything but `active`;
- * 7. else allow.
+ * 2. the app lets the path through without a certificate, and the country is right: allow;
+ * 3. the device is lost: `device-lost`, wherever it is, since it may have to be told;
+ * 4. the app names countries and the request is not from one of them: `country`;
+ * 5. the certificate is absent, unverified, revoked at Cloudflare or malformed;
+ * 6. it is not yet, or no longer, within its dates by our own clock: `expired-certificate`;
+ * 7. the registry was not asked or could not be: `registry-unavailable`;
+ * 8. the registry does not know it, or knows it as anything but `active`;
+ * 9. else allow.
  */
 export function decide(facts: Facts): Decision {
-  return screen(facts) ?? judge(facts.standing);
+  const early = screen(facts);
+  if (early !== undefined) return early;
+  const decision = judge(facts.standing);
+  if (isOutside(facts) && decision !== REFUSALS["device-lost"]) return refuse("country");
+  return decision;
 }
 
 /**
- * Steps 1 to 4 of `decide`: what is refused without asking the registry, so that a stranger
- * costs no Durable Object request. `undefined` means: ask the registry, then `decide`.
+ * What `decide` says without asking the registry, so that a stranger costs no Durable Object
+ * request. `undefined`: the certificate is verified and in its dates, and the registry must be
+ * asked. (Step 3 needs such a certificate, so nothing that is decided here could be lost.)
  */
-export function screen({ app, certificate, country, now }: Omit<Facts, "standing">): Refusal | undefined {
+export function screen(facts: Omit<Facts, "standing">): Decision | undefined {
+  const { app, certificate, now } = facts;
   if (app === undefined) return refuse("unknown-app");
-  if (app.countries !== null && (country === undefined || !app.countries.has(country))) {
-    return refuse("country");
-  }
+  const outside = isOutside(facts);
+  if (facts.isOpen && !outside) return ALLOW;
+  const reason = certificateRefusal(certificate, now);
+  if (reason === undefined) return undefined;
+  return refuse(outside ? "country" : reason);
+}
+
+function isOutside({ app, country }: Pick<Facts, "app" | "country">): boolean {
+  const countries = app?.countries ?? null;
+  return countries !== null && (country === undefined || !countries.has(country));
+}
+
+function certificateRefusal(certificate: Certificate, now: number): Reason | undefined {
   switch (certificate.kind) {
     case "absent":
-      return refuse("no-certificate");
+      return "no-certificate";
     case "unverified":
-      return refuse("unverified-certificate");
+      return "unverified-certificate";
     case "revoked":
-      return refuse("revoked-certificate");
-    case "malformed":
-      return refuse("malformed-certificate");
+      return "revoked-certificate";
     case "verified":
       // Written so that a time that is no number refuses.
-      return certificate.notBefore <= now && now <= certificate.notAfter
-        ? undefined
-        : refuse("expired-certificate");
+      return certificate.notBefore <= now && now <= certificate.notAfter ? undefined : "expired-certificate";
     default:
-      return refuse("malformed-certificate");
+      return "malformed-certificate";
   }
 }
 

@@ -1,5 +1,3 @@
-import { answer } from "./answers.ts";
-
 /** Headers with this prefix are Latchkey's own: what a client sends under it is a forgery. */
 const OWN_HEADER_PREFIX = "x-latchkey-";
 
@@ -7,14 +5,11 @@ const OWN_HEADER_PREFIX = "x-latchkey-";
  * Sends an allowed request on to the app and returns its response as it is. `fetch(request)`, and
  * only that, keeps method, path, query, streams, ranges, redirects and WebSocket upgrades; the
  * request is never read, retried or rebuilt from its URL.
- * `onFailure` is told when the app's side could not be reached at all; the client then gets the
- * same soft 503 as for a failure of ours, since Workers would otherwise answer with an error page.
+ * `onFailure` answers when the app's side could not be reached at all: Workers would otherwise
+ * answer with an error page of their own.
  */
-export function forward(request: Request, onFailure: (error: unknown) => void): Promise<Response> {
-  return fetch(withoutOwnHeaders(request)).catch((error: unknown) => {
-    onFailure(error);
-    return answer("internal-error", request.method);
-  });
+export function forward(request: Request, onFailure: (error: unknown) => Response): Promise<Response> {
+  return fetch(withoutOwnHeaders(request)).catch(onFailure);
 }
 
 function withoutOwnHeaders(request: Request): Request {

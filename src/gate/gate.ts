@@ -1,43 +1,41 @@
 import type { Fingerprint } from "../registry/fingerprint.ts";
-import { shortFingerprint } from "../registry/fingerprint.ts";
-import { lookUp } from "../registry/lookup.ts";
+import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import type { UserId } from "../registry/user.ts";
-import { answer } from "./answers.ts";
+import { answer, DEFAULT_PROFILE, isTokenCall, isWipe } from "./answers.ts";
+import { type App, isOpenTo } from "./app.ts";
 import { type Certificate, readCertificate, type VerifiedCertificate } from "./certificate.ts";
-import { type AppRules, type Decision, decide, type Reason, refuse, screen } from "./decision.ts";
+import { type Decision, decide, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
+import { errorLine, type Log, refusalLine } from "./log.ts";
+import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
-
-/** What the gate knows of a request before it looks at the certificate. */
-export interface Visit {
-  request: Request;
-  url: URL;
-  /** As `hostnameOf` gives it. */
-  hostname: string;
-  /** `request.cf`, which is unknown input. */
-  cf: Record<string, unknown>;
-  ctx: Pick<ExecutionContext, "waitUntil">;
-}
+import { countryOf, type Visit } from "./visit.ts";
+import { describeVisitor } from "./whoami.ts";
 
 /** Effects that tests replace. */
 export interface GateEffects {
   now: () => number;
-  log: (line: Record<string, unknown>) => void;
+  log: Log;
 }
 
-/** Paths longer than this are cut in the log, in characters. */
-const LOGGED_PATH_MAX = 200;
+/** What a decision was made of, for the answer and the log. */
+interface Judged {
+  decision: Decision;
+  certificate: Certificate;
+  standing: Standing | undefined;
+}
 
 /** What happens to an app's request, from top to bottom. One gate lives as long as its isolate. */
 export class Gate {
-  readonly #appOf: (hostname: string) => AppRules | undefined;
+  readonly #appOf: (hostname: string) => App | undefined;
   readonly #bindings: RegistryBindings;
   readonly #standings: StandingCache;
+  readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
   constructor(
-    appOf: (hostname: string) => AppRules | undefined,
+    appOf: (hostname: string) => App | undefined,
     bindings: RegistryBindings,
     revocationDelayMs: number,
     effects: GateEffects,
@@ -50,33 +48,81 @@ export class Gate {
 
   /** Forwards the request when the decision is to allow it, and refuses it in every other case. */
   async handle(visit: Visit): Promise<Response> {
+    const app = this.#appOf(visit.hostname);
+    const judged = await this.#judge(visit, app);
+    if (judged.decision.kind !== "allow") return this.#refuse(visit, app, judged.decision.reason, judged);
+    return forward(visit.request, (error) => {
+      this.#effects.log({ ...errorLine("app-unreachable", error), app: visit.hostname });
+      return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
+    });
+  }
+
+  /**
+   * Tells a device with a verified certificate who it is (`GET /.latchkey/whoami`); everybody
+   * else is refused as on any other path.
+   */
+  async whoami(visit: Visit): Promise<Response> {
+    const app = this.#appOf(visit.hostname);
+    const { decision, certificate, standing } = await this.#judge(visit, app, { asOpen: false });
+    const known =
+      certificate.kind === "verified" && standing !== undefined && standing.kind !== "unavailable";
+    if (known) return describeVisitor(visit, certificate, standing);
+    const reason = decision.kind === "refuse" ? decision.reason : "internal-error";
+    return this.#refuse(visit, app, reason, { certificate, standing });
+  }
+
+  /** The answer for a control path to whoever must not see that there is one. Not logged here. */
+  hide(visit: Visit): Response {
+    const app = this.#appOf(visit.hostname);
+    const reason = app === undefined ? "unknown-app" : "no-certificate";
+    return answer(reason, app?.profile ?? DEFAULT_PROFILE, pathOf(visit));
+  }
+
+  async #judge(visit: Visit, app: App | undefined, { asOpen = true } = {}): Promise<Judged> {
     const certificate = readCertificate(visit.cf.tlsClientAuth);
-    const decision = await this.#decide(visit, certificate);
-    if (decision.kind !== "allow") return this.refuse(visit, decision.reason, certificate);
-    return forward(visit.request, (error) =>
-      this.#effects.log({ event: "app-unreachable", app: visit.hostname, message: String(error) }),
-    );
-  }
-
-  /** Refuses, and logs why. */
-  refuse(visit: Visit, reason: Reason, certificate?: Certificate): Response {
-    this.#effects.log(refusalLine(visit, reason, certificate));
-    return answer(reason, visit.request.method);
-  }
-
-  async #decide(visit: Visit, certificate: Certificate): Promise<Decision> {
     try {
+      const { request, url, cf } = visit;
       const now = this.#effects.now();
-      const facts = { app: this.#appOf(visit.hostname), certificate, country: countryOf(visit.cf), now };
-      const refusal = screen(facts);
-      if (refusal !== undefined) return refusal;
+      const isOpen = asOpen && app !== undefined && isOpenTo(app, request, url.pathname);
+      const facts = { app, isOpen, certificate, country: countryOf(cf), now };
+      const early = screen(facts);
+      if (early !== undefined) return { decision: early, certificate, standing: undefined };
       const standing =
         certificate.kind === "verified" ? await this.#standing(visit, certificate, now) : undefined;
-      return decide({ ...facts, standing });
+      return { decision: decide({ ...facts, standing }), certificate, standing };
     } catch (error) {
-      this.#effects.log({ event: "error", message: String(error) });
-      return refuse("internal-error");
+      this.#effects.log(errorLine("error", error));
+      return { decision: refuse("internal-error"), certificate, standing: undefined };
     }
+  }
+
+  #refuse(
+    visit: Visit,
+    app: App | undefined,
+    reason: Reason,
+    { certificate, standing }: Omit<Judged, "decision">,
+  ): Response {
+    const profile = app?.profile ?? DEFAULT_PROFILE;
+    this.#effects.log(refusalLine(visit, reason, certificate));
+    if (isWipe(reason, profile)) this.#noteWipe(visit, certificate, standing);
+    return answer(reason, profile, pathOf(visit));
+  }
+
+  /** Behind the answer: the owner shall see that it was delivered. */
+  #noteWipe(visit: Visit, certificate: Certificate, standing: Standing | undefined): void {
+    if (certificate.kind !== "verified" || standing?.kind !== "device") return;
+    const { fingerprint } = certificate;
+    const at = this.#effects.now();
+    const key = `${fingerprint}@${standing.since}`;
+    const receipt = this.#receipts.note(key, isTokenCall(pathOf(visit)), at);
+    if (receipt === undefined) return;
+    const delivery = { ...receipt, at, ...placeOf(visit) };
+    visit.ctx.waitUntil(
+      tellWipe(this.#bindings, standing.user, fingerprint, delivery).catch((error: unknown) => {
+        this.#receipts.untell(key, receipt);
+        this.#effects.log(errorLine("registry-error", error));
+      }),
+    );
   }
 
   #standing(visit: Visit, certificate: VerifiedCertificate, now: number) {
@@ -95,58 +141,28 @@ export class Gate {
     fingerprint: Fingerprint,
     rememberedUser: UserId | undefined,
   ): Promise<StandingAnswer> {
+    const facts = { subject, issuer, serial, notBefore, notAfter };
     try {
       const found = await lookUp(this.#bindings, fingerprint, rememberedUser, {
         at,
-        app: visit.hostname,
-        country: countryOf(visit.cf) ?? null,
-        ip: visit.request.headers.get("cf-connecting-ip"),
-        facts: { subject, issuer, serial, notBefore, notAfter },
+        ...placeOf(visit),
+        facts,
       });
       return {
         user: found.user,
-        standing: found.found ? { kind: "device", status: found.status } : { kind: "unknown" },
+        standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
       };
     } catch (error) {
-      this.#effects.log({ event: "registry-error", message: String(error), cause: causeOf(error) });
+      this.#effects.log(errorLine("registry-error", error));
       throw error;
     }
   }
 }
 
-function countryOf(cf: Record<string, unknown>): string | undefined {
-  return typeof cf.country === "string" ? cf.country : undefined;
+function pathOf({ request, url }: Visit): { method: string; pathname: string } {
+  return { method: request.method, pathname: url.pathname };
 }
 
-function causeOf(error: unknown): string | null {
-  return error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
-}
-
-/** The log's line for a refusal: no query, no cookie, no token, no full fingerprint. */
-export function refusalLine(
-  { request, url, hostname, cf }: Pick<Visit, "request" | "url" | "hostname" | "cf">,
-  reason: Reason,
-  certificate?: Certificate,
-): Record<string, unknown> {
-  return {
-    event: "refused",
-    reason,
-    app: hostname,
-    method: request.method,
-    path: url.pathname.slice(0, LOGGED_PATH_MAX),
-    country: countryOf(cf) ?? null,
-    ray: request.headers.get("cf-ray"),
-    fingerprint: certificate === undefined ? null : shortOf(certificate),
-  };
-}
-
-function shortOf(certificate: Certificate): string | null {
-  switch (certificate.kind) {
-    case "absent":
-      return null;
-    case "verified":
-      return shortFingerprint(certificate.fingerprint);
-    default:
-      return certificate.short;
-  }
+function placeOf({ request, hostname, cf }: Visit) {
+  return { app: hostname, country: countryOf(cf) ?? null, ip: request.headers.get("cf-connecting-ip") };
 }

@@ -1,7 +1,7 @@
 import { type DeviceStatus, deviceNameKey } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { type Page, pageOf } from "./page.ts";
-import type { CertificateRecord, DeviceRecord, Enrolment } from "./records.ts";
+import type { CertificateRecord, DeviceRecord, Enrolment, WipeReceipt } from "./records.ts";
 import type { UserId } from "./user.ts";
 
 type DeviceRow = {
@@ -9,12 +9,17 @@ type DeviceRow = {
   id: string;
   name: string;
   status: string;
+  status_since: number;
   note: string | null;
   enrolled_at: number;
   last_seen_at: number | null;
   last_seen_app: string | null;
   last_seen_country: string | null;
   last_seen_ip: string | null;
+  wipe_first_at: number | null;
+  wipe_last_at: number | null;
+  wipe_count: number;
+  wipe_token_refresh: number;
 };
 
 type CertificateRow = {
@@ -67,13 +72,14 @@ export class DeviceTable {
   insert(id: string, enrolment: Enrolment, at: number): void {
     const { seq } = this.#sql
       .exec<{ seq: number }>(
-        `INSERT INTO devices (id, name, name_key, status, note, enrolled_at)
-         VALUES (?, ?, ?, ?, ?, ?) RETURNING seq`,
+        `INSERT INTO devices (id, name, name_key, status, note, enrolled_at, status_since)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
         id,
         enrolment.name,
         deviceNameKey(enrolment.name),
         enrolment.status,
         enrolment.note,
+        at,
         at,
       )
       .one();
@@ -85,10 +91,23 @@ export class DeviceTable {
     );
   }
 
-  update(id: string, change: { name: string; status: DeviceStatus; note: string | null }): void {
+  describe(id: string, name: string, note: string | null): void {
     this.#sql.exec(
-      "UPDATE devices SET name = ?, name_key = ?, status = ?, note = ? WHERE id = ?",
-      ...[change.name, deviceNameKey(change.name), change.status, change.note, id],
+      "UPDATE devices SET name = ?, name_key = ?, note = ? WHERE id = ?",
+      ...[name, deviceNameKey(name), note, id],
+    );
+  }
+
+  setStatus(id: string, status: DeviceStatus, since: number): void {
+    this.#sql.exec("UPDATE devices SET status = ?, status_since = ? WHERE id = ?", status, since, id);
+  }
+
+  setReceipt(id: string, receipt: WipeReceipt | null): void {
+    this.#sql.exec(
+      `UPDATE devices SET wipe_first_at = ?, wipe_last_at = ?, wipe_count = ?, wipe_token_refresh = ?
+       WHERE id = ?`,
+      ...[receipt?.firstAt ?? null, receipt?.lastAt ?? null, receipt?.count ?? 0],
+      ...[receipt?.tokenRefresh ? 1 : 0, id],
     );
   }
 
@@ -128,6 +147,7 @@ export class DeviceTable {
       name: row.name,
       // The table's CHECK holds the column to these values.
       status: row.status as DeviceStatus,
+      statusSince: row.status_since,
       note: row.note,
       enrolledAt: row.enrolled_at,
       certificates: certificates.map(toCertificate),
@@ -140,8 +160,19 @@ export class DeviceTable {
               country: row.last_seen_country,
               ip: row.last_seen_ip,
             },
+      wipe: toReceipt(row),
     };
   }
+}
+
+function toReceipt(row: DeviceRow): WipeReceipt | null {
+  if (row.wipe_first_at === null || row.wipe_last_at === null) return null;
+  return {
+    firstAt: row.wipe_first_at,
+    lastAt: row.wipe_last_at,
+    count: row.wipe_count,
+    tokenRefresh: row.wipe_token_refresh === 1,
+  };
 }
 
 function toCertificate(row: CertificateRow): CertificateRecord {

@@ -1,12 +1,11 @@
-import type { DeviceStatus } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
-import type { Sighting } from "./records.ts";
+import type { Sighting, StandingRecord, WipeDelivery } from "./records.ts";
 import type { UserId } from "./user.ts";
 
 /** What the registry knows of a fingerprint; `user` is worth remembering for the next lookup. */
 export type Lookup =
-  | { found: true; user: UserId; status: DeviceStatus }
+  | { found: true; user: UserId; device: StandingRecord }
   | { found: false; user: UserId | undefined };
 
 /**
@@ -40,5 +39,18 @@ async function askUser(
   const standing = await registryOf(bindings, user).ask((registry) =>
     registry.standing(fingerprint, sighting),
   );
-  return standing === null ? { found: false, user } : { found: true, user, status: standing.status };
+  return standing === null ? { found: false, user } : { found: true, user, device: standing };
+}
+
+/**
+ * Tells the registry of wipe answers that were delivered to a lost device. Not repeated: a second
+ * telling would count twice. Throws `RegistryUnavailable`.
+ */
+export async function tellWipe(
+  bindings: RegistryBindings,
+  user: UserId,
+  fingerprint: Fingerprint,
+  delivery: WipeDelivery,
+): Promise<void> {
+  await registryOf(bindings, user).askOnce((registry) => registry.noteWipe(fingerprint, delivery));
 }

@@ -31,15 +31,47 @@ export interface Sighting {
   facts: CertificateFacts;
 }
 
+/** What the gate is told of an enrolled certificate's device. */
+export interface StandingRecord {
+  status: DeviceStatus;
+  name: string;
+  /** When the status began. */
+  since: number;
+}
+
+/** Wipe answers that one isolate delivered since it told of them last. */
+export interface WipeDelivery {
+  at: number;
+  count: number;
+  /** Whether the token call was among them: the one that phones obey. */
+  tokenRefresh: boolean;
+  app: string;
+  country: string | null;
+  ip: string | null;
+}
+
+/** The receipt of a lost device: which wipe answers it was given. */
+export interface WipeReceipt {
+  firstAt: number;
+  lastAt: number;
+  /** At least so many. */
+  count: number;
+  tokenRefresh: boolean;
+}
+
 export interface DeviceRecord {
   id: string;
   user: UserId;
   name: string;
   status: DeviceStatus;
+  /** When the status began. */
+  statusSince: number;
   note: string | null;
   enrolledAt: number;
   certificates: CertificateRecord[];
   lastSeen: { at: number; app: string; country: string | null; ip: string | null } | null;
+  /** Since it was reported lost last; `null` = none was delivered. */
+  wipe: WipeReceipt | null;
 }
 
 export interface Enrolment {

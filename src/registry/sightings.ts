@@ -1,6 +1,6 @@
 import type { DeviceStatus } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
-import type { Sighting } from "./records.ts";
+import type { Sighting, StandingRecord } from "./records.ts";
 
 /**
  * How often a device's last-seen time is written, in milliseconds. The free plan counts rows
@@ -11,6 +11,8 @@ export const LAST_SEEN_EVERY_MS = 5 * 60_000;
 type StandingRow = {
   seq: number;
   status: string;
+  name: string;
+  status_since: number;
   last_seen_at: number | null;
   last_seen_app: string | null;
   last_seen_country: string | null;
@@ -18,18 +20,18 @@ type StandingRow = {
 };
 
 /**
- * The status of the device with this certificate, or `undefined`: two rows read by their keys,
+ * The standing of the device with this certificate, or `undefined`: two rows read by their keys,
  * however many devices there are. Notes when and where the device was seen, at most once in
  * `LAST_SEEN_EVERY_MS` or when app or country change, and fills in what the enrolment left open.
  */
-export function statusAtSighting(
+export function standingAtSighting(
   sql: SqlStorage,
   fingerprint: Fingerprint,
   sighting: Sighting,
-): DeviceStatus | undefined {
+): StandingRecord | undefined {
   const row = sql
     .exec<StandingRow>(
-      `SELECT d.seq, d.status, d.last_seen_at, d.last_seen_app, d.last_seen_country, c.not_after
+      `SELECT d.seq, d.status, d.name, d.status_since, d.last_seen_at, d.last_seen_app, d.last_seen_country, c.not_after
        FROM certificates c JOIN devices d ON d.seq = c.device WHERE c.fingerprint = ?`,
       fingerprint,
     )
@@ -43,7 +45,7 @@ export function statusAtSighting(
     );
   }
   if (row.not_after === null) fillIn(sql, fingerprint, sighting);
-  return row.status as DeviceStatus;
+  return { status: row.status as DeviceStatus, name: row.name, since: row.status_since };
 }
 
 function isDue(row: StandingRow, { at, app, country }: Sighting): boolean {

@@ -6,7 +6,8 @@ import type { Migration } from "./schema.ts";
  *
  * `devices`: a row a device, from its enrolment until it is forgotten. `seq` is the order of
  * enrolment and the lists' cursor; `name_key` is the name as compared (see `deviceNameKey`), unique
- * among devices that are not revoked; `last_seen_*` is written every five minutes at most.
+ * among devices that are not revoked; `last_seen_*` is written every five minutes at most; `wipe_*` is
+ * the receipt of a lost device, cleared when it is reported lost (again).
  *
  * `certificates`: a row a certificate of a device, found by its fingerprint. A device has one, and
  * two while it is renewed. Facts are NULL until they are known. It is safe to trust: a row is only
@@ -52,4 +53,11 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    );
    INSERT INTO registry_state (id, closed, opened_at) VALUES (1, 0, 0);
    ${AUDIT_SCHEMA}`,
+
+  `ALTER TABLE devices ADD COLUMN status_since INTEGER NOT NULL DEFAULT 0;
+   UPDATE devices SET status_since = enrolled_at;
+   ALTER TABLE devices ADD COLUMN wipe_first_at INTEGER;
+   ALTER TABLE devices ADD COLUMN wipe_last_at INTEGER;
+   ALTER TABLE devices ADD COLUMN wipe_count INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE devices ADD COLUMN wipe_token_refresh INTEGER NOT NULL DEFAULT 0;`,
 ];

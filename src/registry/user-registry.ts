@@ -1,13 +1,20 @@
 import { DurableObject } from "cloudflare:workers";
 import { err, ok, type Result } from "../result.ts";
 import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
-import { type DeviceStatus, type StatusAct, transition } from "./device.ts";
+import { type StatusAct, transition } from "./device.ts";
 import { DeviceTable } from "./device-table.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { Page } from "./page.ts";
-import type { DeviceRecord, Enrolment, RegistryError, Sighting } from "./records.ts";
+import type {
+  DeviceRecord,
+  Enrolment,
+  RegistryError,
+  Sighting,
+  StandingRecord,
+  WipeDelivery,
+} from "./records.ts";
 import { migrate } from "./schema.ts";
-import { statusAtSighting } from "./sightings.ts";
+import { standingAtSighting } from "./sightings.ts";
 import type { UserId } from "./user.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./user-registry-schema.ts";
 
@@ -34,9 +41,8 @@ export class UserRegistry extends DurableObject {
   }
 
   /** The gate's question. `null`: this user has no such certificate; that costs no row. */
-  standing(fingerprint: Fingerprint, sighting: Sighting): { status: DeviceStatus } | null {
-    const status = statusAtSighting(this.#sql, fingerprint, sighting);
-    return status === undefined ? null : { status };
+  standing(fingerprint: Fingerprint, sighting: Sighting): StandingRecord | null {
+    return standingAtSighting(this.#sql, fingerprint, sighting) ?? null;
   }
 
   list(limit: number, after: number): Page<DeviceRecord> {
@@ -109,7 +115,7 @@ export class UserRegistry extends DurableObject {
       const namesake = device.status === "revoked" ? undefined : this.#devices.byName(name);
       if (namesake !== undefined && namesake.id !== id) return err({ code: "name-taken", name });
       if (name === device.name && note === device.note) return ok(undefined);
-      this.#devices.update(id, { name, status: device.status, note });
+      this.#devices.describe(id, name, note);
       return ok({
         ...(name === device.name ? {} : { nameBefore: device.name, name }),
         ...(note === device.note ? {} : { noteBefore: device.note, note }),
@@ -131,8 +137,41 @@ export class UserRegistry extends DurableObject {
       }
       const status = step.kind === "changed" ? step.to : device.status;
       if (status === device.status && (note === undefined || note === device.note)) return ok(undefined);
-      this.#devices.update(id, { name: device.name, status, note: note ?? device.note });
+      if (note !== undefined) this.#devices.describe(id, device.name, note);
+      if (status !== device.status) {
+        this.#devices.setStatus(id, status, by.at);
+        if (status === "lost") this.#devices.setReceipt(id, null);
+      }
       return ok({ before: device.status, status, ...(note === undefined ? {} : { note }) });
+    });
+  }
+
+  /**
+   * Adds to a lost device's receipt. The first delivery, and the first that the token call was
+   * among, are audited: by `gate`, since nobody asked for them.
+   */
+  noteWipe(fingerprint: Fingerprint, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
+    this.#transaction(() => {
+      const device = this.#devices.byFingerprint(fingerprint);
+      if (device?.status !== "lost") return;
+      const before = device.wipe;
+      this.#devices.setReceipt(device.id, {
+        firstAt: Math.min(before?.firstAt ?? at, at),
+        lastAt: Math.max(before?.lastAt ?? at, at),
+        count: (before?.count ?? 0) + count,
+        tokenRefresh: tokenRefresh || (before?.tokenRefresh ?? false),
+      });
+      if (before !== null && (before.tokenRefresh || !tokenRefresh)) return;
+      writeAudit(
+        this.#sql,
+        { actor: "gate", ip, country, at },
+        {
+          act: "wipe-delivered",
+          outcome: "done",
+          target: { id: device.id, name: device.name },
+          detail: { app, tokenRefresh: tokenRefresh ? "yes" : "no" },
+        },
+      );
     });
   }
 

@@ -1,0 +1,29 @@
+// No I/O. No clock.
+import type { Profile } from "./answers.ts";
+import type { AppRules } from "./decision.ts";
+import { isPublicPath, type PathRules } from "./path-rules.ts";
+
+/** An app's settings: `[vars.APPS."host"]`. */
+export interface App extends AppRules {
+  /** How its clients take refusals. */
+  profile: Profile;
+  /** Paths that need no certificate. */
+  publicPaths: PathRules;
+  /** Whether CORS preflights pass: they never carry a certificate (Fetch standard). */
+  preflight: boolean;
+}
+
+/** Whether the app lets this request through without a certificate, if the country is right. */
+export function isOpenTo(app: App, request: Request, pathname: string): boolean {
+  return (app.preflight && isPreflight(request)) || isPublicPath(app.publicPaths, request.url, pathname);
+}
+
+/** A CORS preflight as browsers send it: it has these headers and no body. */
+function isPreflight({ method, headers, body }: Request): boolean {
+  return (
+    method === "OPTIONS" &&
+    body === null &&
+    headers.has("origin") &&
+    headers.has("access-control-request-method")
+  );
+}

@@ -1,0 +1,66 @@
+// No I/O. No clock.
+
+/**
+ * Paths that an app lets through without a certificate. A pattern is an exact path, or one that
+ * ends with `/*` and stands for everything below. Compared as they are, case included.
+ */
+export interface PathRules {
+  exact: ReadonlySet<string>;
+  /** Each ends with a slash. */
+  below: readonly string[];
+}
+
+export const NO_PATHS: PathRules = { exact: new Set(), below: [] };
+
+/**
+ * A path that every server reads the same way: segments of unreserved characters (RFC 3986), a few
+ * harmless sub-delimiters, and percent-encoded blanks and non-ASCII letters. What an app may
+ * decode, cut or collapse (`%2e`, `%2f`, `%25`, `\`, `;`, `//`) is ambiguous.
+ */
+const PLAIN_PATH = /^(?:\/(?:[A-Za-z0-9\-._~!$'()+,=:@&]|%20|%[89A-Fa-f][0-9A-Fa-f])*)+$/;
+const DOTS_OR_NOTHING = /\/(?:\.{1,2}|)(?:\/|$)/;
+
+/**
+ * Whether a path, as it came in, can be compared at all. One that ends with a slash can; one with
+ * an empty segment or a `.` or `..` segment anywhere else cannot.
+ */
+export function isPlainPath(path: string): boolean {
+  if (path === "/") return true;
+  const withoutSlash = path.endsWith("/") ? path.slice(0, -1) : path;
+  return PLAIN_PATH.test(withoutSlash) && !DOTS_OR_NOTHING.test(withoutSlash);
+}
+
+/** What is wrong with a pattern, as a sentence, or `undefined`. */
+export function pathPatternProblem(pattern: string): string | undefined {
+  if (!pattern.startsWith("/")) return "must begin with a slash";
+  const path = pattern.endsWith("/*") ? pattern.slice(0, -1) : pattern;
+  if (path === "/" && pattern !== path) return "would let everything through";
+  if (path.includes("*")) return "takes a * as its whole last segment only, as in /share/*";
+  if (!isPlainPath(path)) return "must be a plain path, without %2e, %2f, //, . or .. segments, ; or a query";
+  return undefined;
+}
+
+/** Makes rules of patterns that have no problem. */
+export function pathRules(patterns: readonly string[]): PathRules {
+  return {
+    exact: new Set(patterns.filter((pattern) => !pattern.endsWith("/*"))),
+    below: patterns.filter((pattern) => pattern.endsWith("/*")).map((pattern) => pattern.slice(0, -1)),
+  };
+}
+
+/**
+ * Whether a request may pass for its path alone. `rawUrl` is the request's URL as it came in and
+ * `pathname` the path that the URL parser made of it: where the two differ, somebody plays with
+ * dots or slashes, and the app may read the path differently than we do.
+ */
+export function isPublicPath(rules: PathRules, rawUrl: string, pathname: string): boolean {
+  if (rules.exact.size === 0 && rules.below.length === 0) return false;
+  if (!isPlainPath(pathname) || rawPathOf(rawUrl) !== pathname) return false;
+  return rules.exact.has(pathname) || rules.below.some((folder) => pathname.startsWith(folder));
+}
+
+/** The path of an absolute URL as it is written, before any parser has made it nicer. */
+function rawPathOf(url: string): string {
+  const afterHost = url.replace(/^[a-z]+:\/\/[^/?#\\]*/i, "");
+  return afterHost.replace(/[?#].*$/s, "");
+}

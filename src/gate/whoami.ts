@@ -1,0 +1,34 @@
+import type { VerifiedCertificate } from "./certificate.ts";
+import type { Standing } from "./decision.ts";
+import { countryOf, type Visit } from "./visit.ts";
+
+/** Where a device may ask, on every app's host, who it is. */
+export const WHOAMI_PATH = "/.latchkey/whoami";
+
+/** What a device with a verified certificate is told: itself, and what Cloudflare saw of it. */
+export function describeVisitor(
+  { request, hostname, cf }: Visit,
+  { fingerprint, subject, issuer, serial, notBefore, notAfter }: VerifiedCertificate,
+  standing: Standing,
+): Response {
+  const device =
+    standing.kind === "device" ? { user: standing.user, name: standing.name, status: standing.status } : null;
+  const answer = {
+    app: hostname,
+    fingerprint,
+    enrolled: device !== null,
+    device,
+    seenByCloudflare: {
+      verified: true,
+      subject,
+      issuer,
+      serial,
+      notBefore: new Date(notBefore).toISOString(),
+      notAfter: new Date(notAfter).toISOString(),
+      country: countryOf(cf) ?? null,
+    },
+  };
+  return new Response(request.method === "HEAD" ? null : `${JSON.stringify(answer, null, 2)}\n`, {
+    headers: { "Content-Type": "application/json", "Cache-Control": "no-store" },
+  });
+}
