@@ -1,7 +1,14 @@
 // A Bitwarden-compatible server: the seven calls that `bw config server`, `bw login`, `bw sync` and
 // `bw get password` need, with real key derivation and encryption, so that the real client decrypts
 // a real vault. One account, one item. Plain http: the local edge in front of it does the TLS.
-import { createCipheriv, createHmac, generateKeyPairSync, pbkdf2Sync, randomBytes, randomUUID } from "node:crypto";
+import {
+  createCipheriv,
+  createHmac,
+  generateKeyPairSync,
+  pbkdf2Sync,
+  randomBytes,
+  randomUUID,
+} from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -143,7 +150,13 @@ function makeAccount(email: string, password: string) {
       },
     }),
     sync: {
-      profile: { id: userId, email, key: wrappedUserKey, privateKey: wrappedPrivateKey, securityStamp: "stamp" },
+      profile: {
+        id: userId,
+        email,
+        key: wrappedUserKey,
+        privateKey: wrappedPrivateKey,
+        securityStamp: "stamp",
+      },
       folders: [],
       collections: [],
       policies: [],
@@ -165,7 +178,10 @@ function makeAccount(email: string, password: string) {
 
 /** HKDF-Expand-SHA256 alone, without the extract step: one block is 32 bytes. */
 function hkdfExpand(key: Buffer, info: string): Buffer {
-  return createHmac("sha256", key).update(info).update(Buffer.from([1])).digest();
+  return createHmac("sha256", key)
+    .update(info)
+    .update(Buffer.from([1]))
+    .digest();
 }
 
 /** An encrypted string of type 2: AES-256-CBC with HMAC-SHA256. `key` is 32 bytes for each. */
