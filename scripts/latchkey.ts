@@ -22,6 +22,7 @@ import { type AddCommand, type GlobalOptions, openSession } from "./commands/sha
 import { addShow } from "./commands/show.ts";
 import { addSuspend } from "./commands/suspend.ts";
 import { addUsers } from "./commands/users.ts";
+import { addWatch } from "./commands/watch.ts";
 
 const USAGE = `
 Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting certificates
@@ -62,7 +63,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addForget,
   ],
   "Waiting certificates:": [addPending, addApprove, addDismiss],
-  "Users and history:": [addUsers, addAudit],
+  "Users and history:": [addUsers, addAudit, addWatch],
   "Files:": [addFingerprint],
 };
 

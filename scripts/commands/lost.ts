@@ -5,21 +5,36 @@ import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 export const addLost: AddCommand = (program, open) => {
   program
     .command("lost")
-    .summary("report a device lost: refused until it is found")
+    .summary("report a device lost: Bitwarden on it is told to delete its vault")
     .description(
-      "Report a device lost: it is refused until restore says that it was found, or revoke that it was not.",
+      [
+        "Report a device lost. On apps with the profile bitwarden, Bitwarden on that device is told to delete",
+        "its vault; on all other apps the device is refused. restore ends it when it was found.",
+      ].join("\n"),
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .option("--note <text>", "where and when, for the audit log")
-    .addHelpText("after", '\nExample:\n  latchkey lost alice/pixel-9 --note "left in the tram" --yes')
+    .addHelpText(
+      "after",
+      `
+show tells whether the answer that wipes was delivered. It needs the device's certificate: do not revoke
+that one, here or at Cloudflare, before it was. A phone that is off cannot be told.
+`,
+    )
+    .addHelpText("after", 'Example:\n  latchkey lost alice/pixel-9 --note "left in the tram" --yes')
     .action((device: string, { note }: { note?: string }) =>
       changeStatus(open(), {
         act: "lost",
         device,
         note,
+        warning: [
+          "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
+          "On all other apps the device is refused. No other device is touched.",
+        ],
         question: (label) => `Report ${label} lost?`,
         done: (label) => [
           `${label} is reported lost: it is refused ${EVERYWHERE}`,
+          `whether its vault was wiped: ${LATCHKEY} show`,
           `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`,
         ],
       }),

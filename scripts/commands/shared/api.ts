@@ -35,6 +35,7 @@ export interface Api {
   device(user: UserId, device: string): Promise<Device>;
   enrol(user: UserId, request: v.InferInput<typeof EnrolRequest>): Promise<Made<Device>>;
   edit(device: Device, request: v.InferInput<typeof EditDeviceRequest>): Promise<Device>;
+  /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
   act(device: Device, act: StatusAct, note: string | undefined): Promise<Device>;
   forget(device: Device): Promise<void>;
   pending(): Promise<PendingCertificate[]>;
@@ -111,16 +112,13 @@ export function createApi(connection: Connection): Api {
     },
     edit: async (device, request) =>
       toDevice((await ask("PATCH", devicePath(device.user, device.id), request)).body),
-    act: async (device, act, note) =>
-      toDevice(
-        (
-          await ask(
-            "POST",
-            `${devicePath(device.user, device.id)}/${act}`,
-            note === undefined ? {} : { note },
-          )
-        ).body,
-      ),
+    async act(device, act, note) {
+      const request = {
+        ...(note === undefined ? {} : { note }),
+        ...(act === "lost" ? { confirm: device.name } : {}),
+      };
+      return toDevice((await ask("POST", `${devicePath(device.user, device.id)}/${act}`, request)).body);
+    },
     async forget(device) {
       await ask("DELETE", devicePath(device.user, device.id));
     },

@@ -27,6 +27,8 @@ export function showDevice(device: Device, output: Output, now: number): void {
     ["device", deviceLabel(device)],
     ["id", printable(device.id)],
     ["status", output.status(device.status)],
+    ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
+    ["wipe", wipe(device, now)],
     ["enrolled", timeWithHint(device.enrolledAt, now)],
     ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
     ["at app", seen === null ? null : printable(seen.app)],
@@ -39,6 +41,19 @@ export function showDevice(device: Device, output: Output, now: number): void {
   if (device.note !== null && device.note !== "") {
     output.lines("", output.style("bold", "note"), ...printableLines(device.note).map((line) => `  ${line}`));
   }
+}
+
+/** Whether a lost device was given the answer on which Bitwarden deletes its vault. */
+function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: number): string | null {
+  if (status !== "lost") return null;
+  if (receipt !== null) {
+    const token = receipt.tokenRefresh ? "token refresh included" : "token refresh not among them";
+    return `wipe answer delivered ${timeWithHint(receipt.firstAt, now)}, ${token}`;
+  }
+  const isSeen = lastSeen !== null && lastSeen.at >= statusSince;
+  return isSeen
+    ? "seen since it was reported lost, but not by Bitwarden"
+    : "not seen since it was reported lost";
 }
 
 export function certificateFacts(

@@ -7,6 +7,8 @@ export interface Prompt {
   readonly interactive: boolean;
   /** Resolves when the answer is yes; every other answer ends the command. */
   confirm(question: string): Promise<void>;
+  /** Warns, and resolves when exactly this text is typed; everything else ends the command. */
+  confirmByTyping(warning: readonly string[], question: string, expected: string): Promise<void>;
   password(question: string): Promise<string>;
 }
 
@@ -20,6 +22,14 @@ export function createPrompt(): Prompt {
       const answer = await confirm({ message: printable(question), initialValue: false, ...streams });
       if (isCancel(answer) || !answer)
         throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
+    },
+    async confirmByTyping(warning, question, expected) {
+      const { isCancel, text } = await import("@clack/prompts");
+      streams.output.write(`${warning.join("\n")}\n`);
+      const answer = await text({ message: printable(question), ...streams });
+      if (isCancel(answer) || answer?.trim() !== expected) {
+        throw failed("nothing was done", `type ${printable(expected)}, or add --yes, to go ahead`);
+      }
     },
     async password(question) {
       if (!interactive) {

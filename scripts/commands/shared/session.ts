@@ -22,6 +22,8 @@ export interface Session {
   requireConsent(act: string): void;
   /** Asks, unless `--yes` was given. */
   confirm(question: string): Promise<void>;
+  /** Warns and asks for a text to be typed, unless `--yes` was given. */
+  confirmByTyping(warning: readonly string[], question: string, expected: string): Promise<void>;
 }
 
 /** A command adds itself to the program; its action runs in a session. */
@@ -49,6 +51,9 @@ export function openSession(options: GlobalOptions): Session {
     },
     async confirm(question) {
       if (options.yes !== true) await prompt.confirm(question);
+    },
+    async confirmByTyping(warning, question, expected) {
+      if (options.yes !== true) await prompt.confirmByTyping(warning, question, expected);
     },
   };
 }

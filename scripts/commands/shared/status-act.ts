@@ -15,13 +15,15 @@ interface StatusCommand {
   note: string | undefined;
   /** The question to ask first, if the act is one to be asked about. */
   question?: (label: string) => string;
+  /** What the act does, said before it is asked about; the device's name is to be typed then. */
+  warning?: readonly string[];
   /** What to say when it is done; `before` is the status that the device had. */
   done: (label: string, before: DeviceStatus) => string[];
 }
 
 /** The one way of `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
-  const { act, note, question, done } = command;
+  const { act, note, question, warning, done } = command;
   if (question !== undefined) session.requireConsent(act);
   const api = await session.api();
   const device = await findDevice(api, command.device);
@@ -29,7 +31,9 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   const { to } = STATUS_ACTS[act];
   // A device that is there already needs no consent; the server still has the last word.
   if (question !== undefined && device.status !== to) {
-    await session.confirm(`${question(label)} ${identity(device)}`);
+    const asked = `${question(label)} ${identity(device)}`;
+    if (warning === undefined) await session.confirm(asked);
+    else await session.confirmByTyping(warning, `${asked} Type ${device.name}`, device.name);
   }
   let changed: Device;
   try {

@@ -1,0 +1,78 @@
+// No I/O. No clock.
+
+/**
+ * Programs by what they call themselves in `User-Agent`; the first that fits. Apps come before
+ * browsers, since many apps also claim to be one.
+ */
+const PROGRAMS: readonly [RegExp, string][] = [
+  [/Bitwarden_Mobile|com\.x8bit\.bitwarden/i, "Bitwarden"],
+  [/Bitwarden_CLI/i, "Bitwarden command line"],
+  [/Bitwarden.*Electron/i, "Bitwarden desktop"],
+  [/Bitwarden/i, "Bitwarden"],
+  [/Home ?Assistant/i, "Home Assistant"],
+  [/immich/i, "Immich"],
+  [/nextcloud-(talk|cookbook|notes|deck)/i, "Nextcloud $1"],
+  [/mirall/i, "Nextcloud desktop"],
+  [/nextcloud/i, "Nextcloud"],
+  [/DAVx5/i, "DAVx5"],
+  [/ntfy/i, "ntfy"],
+  [/jellyfin/i, "Jellyfin"],
+  [/paperless/i, "Paperless"],
+  [/^Dart\//, "an app in Flutter"],
+  [/^okhttp\//i, "an Android app (okhttp)"],
+  [/CFNetwork\//, "an Apple app (CFNetwork)"],
+  [/^curl\//i, "curl"],
+  [/Edg\//, "Edge"],
+  [/Firefox\//, "Firefox"],
+  [/Chrome\//, "Chrome"],
+  [/Safari\//, "Safari"],
+];
+
+const SYSTEMS: readonly [RegExp, string][] = [
+  [/Android/i, "Android"],
+  [/iPhone|iPad|iOS/i, "iOS"],
+  [/Windows/i, "Windows"],
+  [/Mac OS|Macintosh|Darwin/i, "macOS"],
+  [/Linux/i, "Linux"],
+];
+
+/** A person's name for a program: `Bitwarden Android`, `Firefox Windows`, `no name given`. */
+export function clientName(userAgent: string | null): string {
+  if (userAgent === null || userAgent === "") return "no name given";
+  const program = PROGRAMS.find(([pattern]) => pattern.test(userAgent));
+  const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
+  const name =
+    program === undefined
+      ? (userAgent.match(/^[^\s/(]+/)?.[0] ?? "unknown")
+      : fill(program[1], userAgent.match(program[0])?.[1]);
+  return system === undefined || name.includes(system) ? name : `${name} ${system}`;
+}
+
+function fill(name: string, part: string | undefined): string {
+  return name.replace("$1", part ?? "").trim();
+}
+
+/** What a path is for, in Bitwarden's clients: one of their parts often forgets the certificate. */
+const PARTS: readonly [RegExp, string][] = [
+  [/^\/icons\//, "icons"],
+  [/^\/notifications\//, "notifications"],
+  [/^\/identity\//, "sign-in"],
+  [/^\/attachments\//, "attachments"],
+  [/-connector\.html$/, "connector page"],
+];
+
+/** The part of a program that makes such calls, or nothing. */
+export function clientPart(path: string): string | undefined {
+  return PARTS.find(([pattern]) => pattern.test(path))?.[1];
+}
+
+/** Segments that name one thing: ids, numbers, hosts, files' hashes. */
+const ONE_THING = /^(?:\d+|[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27}|[^.]+\.[a-z]{2,}(?:\.[a-z]{2,})*)$/i;
+
+/** The beginning of a path that many calls share: two segments at most, none that names one thing. */
+export function pathPrefix(path: string): string {
+  const segments = path.split("/").slice(1, 3);
+  const end = segments.findIndex((segment) => ONE_THING.test(segment) || segment.length > 40);
+  const shared = (end === -1 ? segments : segments.slice(0, end)).filter((segment) => segment !== "");
+  return `/${shared.join("/")}`;
+}
