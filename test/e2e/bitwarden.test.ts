@@ -2,11 +2,11 @@
 // local edge and the real Worker, against a small Bitwarden-compatible server. Whatever the reason of
 // a refusal, the vault on disk stays as it is and the password can be read; only a lost device's vault
 // is wiped, and its receipt says so.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createSelfSigned, issueDeviceCertificate } from "../../scripts/edge/certificates.ts";
+import { issueDeviceCertificate, issueSelfSignedCertificate } from "../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../scripts/edge/edge.ts";
 import type { Device } from "../../src/control/contract.ts";
 import { apiOf } from "./support/api.ts";
@@ -31,15 +31,19 @@ beforeAll(async () => {
   server = await startBitwardenServer();
   edge = await startAt(0, VARS);
 
+  const authority = {
+    certificate: edge.ca,
+    key: readFileSync(edge.paths.caKey, "utf8"),
+  };
   const api = apiOf(edge);
   await api("PUT", "/users/alice", {});
   for (const name of DEVICES) {
-    const credential = await issueDeviceCertificate(edge.authority, name);
+    const credential = await issueDeviceCertificate(authority, name);
     keep(name, credential);
     await api("POST", "/users/alice/devices", { name, certificate: credential.certificate });
   }
-  keep("unknown", await issueDeviceCertificate(edge.authority, "unknown"));
-  keep("self-signed", await createSelfSigned("self-signed"));
+  keep("unknown", await issueDeviceCertificate(authority, "unknown"));
+  keep("self-signed", await issueSelfSignedCertificate("self-signed"));
 
   const home = client("home", "home");
   await home.run("config", "server", edge.url("localhost"));
