@@ -19,9 +19,10 @@ export interface GateEffects {
   log: Log;
 }
 
-/** What a decision was made of, for the answer and the log. */
+/** A decision and what it was made of, for the answer and the log. */
 interface Judged {
   decision: Decision;
+  app: App | undefined;
   certificate: Certificate;
   standing: Standing | undefined;
 }
@@ -48,9 +49,8 @@ export class Gate {
 
   /** Forwards the request when the decision is to allow it, and refuses it in every other case. */
   async handle(visit: Visit): Promise<Response> {
-    const app = this.#appOf(visit.hostname);
-    const judged = await this.#judge(visit, app);
-    if (judged.decision.kind !== "allow") return this.#refuse(visit, app, judged.decision.reason, judged);
+    const judged = await this.#judge(visit);
+    if (judged.decision.kind !== "allow") return this.#refuse(visit, judged.decision.reason, judged);
     return forward(visit.request, (error) => {
       this.#effects.log({ ...errorLine("app-unreachable", error), app: visit.hostname });
       return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
@@ -62,13 +62,12 @@ export class Gate {
    * else is refused as on any other path.
    */
   async whoami(visit: Visit): Promise<Response> {
-    const app = this.#appOf(visit.hostname);
-    const { decision, certificate, standing } = await this.#judge(visit, app, { asOpen: false });
-    const known =
-      certificate.kind === "verified" && standing !== undefined && standing.kind !== "unavailable";
-    if (known) return describeVisitor(visit, certificate, standing);
+    const judged = await this.#judge(visit, { asOpen: false });
+    const { decision, certificate, standing } = judged;
+    const isKnown = standing !== undefined && standing.kind !== "unavailable";
+    if (certificate.kind === "verified" && isKnown) return describeVisitor(visit, certificate, standing);
     const reason = decision.kind === "refuse" ? decision.reason : "internal-error";
-    return this.#refuse(visit, app, reason, { certificate, standing });
+    return this.#refuse(visit, reason, judged);
   }
 
   /** The answer for a control path to whoever must not see that there is one. Not logged here. */
@@ -78,30 +77,27 @@ export class Gate {
     return answer(reason, app?.profile ?? DEFAULT_PROFILE, pathOf(visit));
   }
 
-  async #judge(visit: Visit, app: App | undefined, { asOpen = true } = {}): Promise<Judged> {
-    const certificate = readCertificate(visit.cf.tlsClientAuth);
+  async #judge(visit: Visit, { asOpen = true } = {}): Promise<Judged> {
+    const { request, url, cf, hostname } = visit;
+    const certificate = readCertificate(cf.tlsClientAuth);
+    let app: App | undefined;
     try {
-      const { request, url, cf } = visit;
+      app = this.#appOf(hostname);
       const now = this.#effects.now();
       const isOpen = asOpen && app !== undefined && isOpenTo(app, request, url.pathname);
       const facts = { app, isOpen, certificate, country: countryOf(cf), now };
       const early = screen(facts);
-      if (early !== undefined) return { decision: early, certificate, standing: undefined };
+      if (early !== undefined) return { decision: early, app, certificate, standing: undefined };
       const standing =
         certificate.kind === "verified" ? await this.#standing(visit, certificate, now) : undefined;
-      return { decision: decide({ ...facts, standing }), certificate, standing };
+      return { decision: decide({ ...facts, standing }), app, certificate, standing };
     } catch (error) {
       this.#effects.log(errorLine("error", error));
-      return { decision: refuse("internal-error"), certificate, standing: undefined };
+      return { decision: refuse("internal-error"), app, certificate, standing: undefined };
     }
   }
 
-  #refuse(
-    visit: Visit,
-    app: App | undefined,
-    reason: Reason,
-    { certificate, standing }: Omit<Judged, "decision">,
-  ): Response {
+  #refuse(visit: Visit, reason: Reason, { app, certificate, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
     this.#effects.log(refusalLine(visit, reason, certificate));
     if (isWipe(reason, profile)) this.#noteWipe(visit, certificate, standing);
