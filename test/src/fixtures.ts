@@ -1,6 +1,9 @@
 import { env, exports } from "cloudflare:workers";
 import { API_PATH, type Device } from "../../src/control/contract.ts";
+import type { Standing } from "../../src/gate/decision.ts";
+import type { DeviceStatus } from "../../src/registry/device.ts";
 import type { Fingerprint } from "../../src/registry/fingerprint.ts";
+import type { UserId } from "../../src/registry/user.ts";
 
 /** One of the hosts that vitest.config.ts names as an app. */
 export const HOST = "app.example.com";
@@ -23,6 +26,11 @@ export function tlsClientAuth(of: Fingerprint = fingerprint(1)) {
     certSubjectDN: "CN=phone",
     certIssuerDN: "CN=Household CA",
   };
+}
+
+/** What the registry says of a device with this status. */
+export function standingOf(status: DeviceStatus): Standing {
+  return { kind: "device", user: "alice" as UserId, status, name: "phone", since: 0 };
 }
 
 /** Calls the API through the Worker, with the right credentials unless `init` has others. */

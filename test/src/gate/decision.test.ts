@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Certificate } from "../../../src/gate/certificate.ts";
 import { decide, type Facts, REASONS, type Reason, refuse, screen } from "../../../src/gate/decision.ts";
 import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
-import { fingerprint } from "../fixtures.ts";
+import { fingerprint, standingOf } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 
@@ -19,9 +19,10 @@ const CERTIFICATE = {
 /** Everything is as it should be: each test changes one fact. */
 const GOOD: Facts = {
   app: { countries: new Set(["CH", "LI"]) },
+  isOpen: false,
   certificate: CERTIFICATE,
   country: "CH",
-  standing: { kind: "device", status: "active" },
+  standing: standingOf("active"),
   now: NOW,
 };
 
@@ -85,10 +86,10 @@ const REFUSALS: Record<
     ["a list of a status", { standing: bad({ kind: "device", status: ["active"] }) }],
   ],
   "unknown-device": [["a certificate that nobody enrolled", { standing: { kind: "unknown" } }]],
-  "device-pending": [["a device not yet approved", { standing: { kind: "device", status: "pending" } }]],
-  "device-suspended": [["a suspended device", { standing: { kind: "device", status: "suspended" } }]],
-  "device-lost": [["a lost device", { standing: { kind: "device", status: "lost" } }]],
-  "device-revoked": [["a revoked device", { standing: { kind: "device", status: "revoked" } }]],
+  "device-pending": [["a device not yet approved", { standing: standingOf("pending") }]],
+  "device-suspended": [["a suspended device", { standing: standingOf("suspended") }]],
+  "device-lost": [["a lost device", { standing: standingOf("lost") }]],
+  "device-revoked": [["a revoked device", { standing: standingOf("revoked") }]],
 };
 
 describe("a request is let through", () => {
@@ -128,7 +129,7 @@ describe("the reasons", () => {
 
   it("are told of every status but active", () => {
     for (const status of DEVICE_STATUSES) {
-      expect(decide({ ...GOOD, standing: { kind: "device", status } })).toEqual(
+      expect(decide({ ...GOOD, standing: standingOf(status) })).toEqual(
         status === "active" ? { kind: "allow" } : { kind: "refuse", reason: `device-${status}` },
       );
     }
@@ -149,7 +150,7 @@ describe("of several reasons, the first in this order is told", () => {
     ["unknown-app", { app: undefined }],
     ["country", { country: "DE" }],
     ["no-certificate", { certificate: { kind: "absent" } }],
-    ["device-revoked", { standing: { kind: "device", status: "revoked" } }],
+    ["device-revoked", { standing: standingOf("revoked") }],
   ];
   it.each(ORDER.map(([reason], index) => [reason, index] as const))("%s", (reason, index) => {
     const change = Object.assign({}, ...ORDER.slice(index).map(([, fact]) => fact));
@@ -157,9 +158,54 @@ describe("of several reasons, the first in this order is told", () => {
   });
 
   it("expired-certificate, before the standing", () => {
-    expect(
-      decide({ ...GOOD, now: CERTIFICATE.notAfter + 1, standing: { kind: "device", status: "revoked" } }),
-    ).toEqual(refuse("expired-certificate"));
+    expect(decide({ ...GOOD, now: CERTIFICATE.notAfter + 1, standing: standingOf("revoked") })).toEqual(
+      refuse("expired-certificate"),
+    );
+  });
+});
+
+describe("a path that the app leaves open", () => {
+  const OPEN: Facts = { ...GOOD, isOpen: true, certificate: { kind: "absent" }, standing: undefined };
+
+  it("passes without a certificate, and without asking the registry", () => {
+    expect(screen(OPEN)).toEqual({ kind: "allow" });
+    expect(decide(OPEN)).toEqual({ kind: "allow" });
+  });
+
+  it("is bound by the app's countries, and needs an app", () => {
+    expect(decide({ ...OPEN, country: "DE" })).toEqual(refuse("country"));
+    expect(decide({ ...OPEN, country: undefined })).toEqual(refuse("country"));
+    expect(decide({ ...OPEN, app: undefined })).toEqual(refuse("unknown-app"));
+  });
+});
+
+describe("a lost device", () => {
+  const LOST: Facts = { ...GOOD, standing: standingOf("lost") };
+
+  it("is told wherever it is: its certificate is asked about in every country", () => {
+    expect(screen({ ...LOST, country: "BR" })).toBeUndefined();
+    expect(decide({ ...LOST, country: "BR" })).toEqual(refuse("device-lost"));
+  });
+
+  it.each<[string, Partial<Facts>]>([
+    ["without a certificate", { certificate: { kind: "absent" } }],
+    ["with one that failed", { certificate: { kind: "unverified", short: null } }],
+    ["with one revoked at Cloudflare", { certificate: { kind: "revoked", short: null } }],
+    ["with one that cannot be read", { certificate: { kind: "malformed", short: null } }],
+    ["with one that has expired", { now: CERTIFICATE.notAfter + 1 }],
+    ["with one that is not valid yet", { now: CERTIFICATE.notBefore - 1 }],
+    ["at no app", { app: undefined }],
+  ])("is not told %s", (_, change) => {
+    expect(decide({ ...LOST, ...change })).not.toEqual(refuse("device-lost"));
+    expect(decide({ ...LOST, ...change, country: "BR" })).not.toEqual(refuse("device-lost"));
+  });
+
+  it("is the only one to be told so: other devices elsewhere are refused for the country", () => {
+    for (const status of DEVICE_STATUSES.filter((status) => status !== "lost")) {
+      expect(decide({ ...GOOD, country: "BR", standing: standingOf(status) })).toEqual(refuse("country"));
+    }
+    expect(decide({ ...GOOD, country: "BR", standing: { kind: "unknown" } })).toEqual(refuse("country"));
+    expect(decide({ ...GOOD, country: "BR", standing: undefined })).toEqual(refuse("country"));
   });
 });
 
@@ -171,9 +217,15 @@ describe("without asking the registry", () => {
 
   it.each(Object.entries(REFUSALS))("%s is refused when it can be", (reason, cases) => {
     for (const [, change] of cases) {
-      const asked = (ASKED as string[]).includes(reason);
+      // A verified certificate from elsewhere is asked about, since the device may be lost.
+      const asked = (ASKED as string[]).includes(reason) || reason === "country";
       expect(screen({ ...GOOD, ...change })).toEqual(asked ? undefined : { kind: "refuse", reason });
     }
+  });
+
+  it("a stranger from elsewhere is refused for the country", () => {
+    expect(screen({ ...GOOD, country: "DE", certificate: { kind: "absent" } })).toEqual(refuse("country"));
+    expect(screen({ ...GOOD, country: "DE", now: CERTIFICATE.notAfter + 1 })).toEqual(refuse("country"));
   });
 
   it("nothing is let through: to pass the screen is not to be allowed", () => {

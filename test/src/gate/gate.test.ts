@@ -1,9 +1,13 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
+import type { App } from "../../../src/gate/app.ts";
 import { REASONS, type Reason } from "../../../src/gate/decision.ts";
-import { Gate, type Visit } from "../../../src/gate/gate.ts";
+import { Gate } from "../../../src/gate/gate.ts";
+import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
+import type { Visit } from "../../../src/gate/visit.ts";
 import { NO_FACTS } from "../../../src/registry/records.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
@@ -49,7 +53,10 @@ async function device(status: "active" | "pending" | "suspended" | "lost" | "rev
   const { id } = await enrol(user, "phone", of);
   const path = `/users/${user}/devices/${id}`;
   const act = { suspended: "suspend", lost: "lost", revoked: "revoke" } as const;
-  if (status !== "active") expect((await api("POST", `${path}/${act[status]}`, {})).status).toBe(200);
+  if (status !== "active") {
+    const body = status === "lost" ? { confirm: "phone" } : {};
+    expect((await api("POST", `${path}/${act[status]}`, body)).status).toBe(200);
+  }
   return { of, user, path };
 }
 
@@ -99,7 +106,9 @@ const REFUSED: Record<
 };
 
 describe.each(REASONS)("%s, end to end", (reason) => {
-  const expected = ["registry-unavailable", "internal-error"].includes(reason) ? UNAVAILABLE : NOT_FOUND;
+  const expected = ["unknown-app", "registry-unavailable", "misconfigured", "internal-error"].includes(reason)
+    ? UNAVAILABLE
+    : NOT_FOUND;
 
   async function refused() {
     const { host = HOST, change = {}, short, ...request } = await REFUSED[reason]();
@@ -578,7 +587,12 @@ describe("a registry that fails", () => {
 });
 
 describe("a defect of ours", () => {
-  const rules = { countries: null };
+  const rules: App = {
+    countries: null,
+    profile: DEFAULT_PROFILE,
+    publicPaths: NO_PATHS,
+    preflight: false,
+  };
   const visit = (): Visit => {
     const url = new URL(`https://${HOST}/`);
     return { request: new Request(url), url, hostname: HOST, cf: cf(), ctx: { waitUntil: () => {} } };

@@ -59,9 +59,10 @@ const standing = mostly(
   fc.constantFrom({ kind: "unknown" }, { kind: "unavailable" }, undefined, null, { status: "active" }),
   fc.jsonValue(),
 );
+const isOpen = fc.boolean();
 const now = mostly(NOW, fc.double(), fc.date({ noInvalidDate: false }).map(Number));
 
-const facts = fc.record({ app, tlsClientAuth: authentication, country, standing, now });
+const facts = fc.record({ app, isOpen, tlsClientAuth: authentication, country, standing, now });
 
 /**
  * The policy in other words than the code's: straight from the input, field by field. What this
@@ -69,6 +70,7 @@ const facts = fc.record({ app, tlsClientAuth: authentication, country, standing,
  */
 function mayPass(input: {
   app: unknown;
+  isOpen: boolean;
   tlsClientAuth: unknown;
   country: unknown;
   standing: unknown;
@@ -79,9 +81,10 @@ function mayPass(input: {
   const device = (input.standing ?? {}) as Record<string, unknown>;
   const begin = parseOpenSslTime(auth.certNotBefore);
   const end = parseOpenSslTime(auth.certNotAfter);
+  if (rules === undefined) return false;
+  if (rules.countries !== null && !rules.countries.has(input.country as string)) return false;
+  if (input.isOpen) return true;
   return (
-    rules !== undefined &&
-    (rules.countries === null || rules.countries.has(input.country as string)) &&
     auth.certPresented === "1" &&
     auth.certVerified === "SUCCESS" &&
     auth.certRevoked === "0" &&
@@ -99,6 +102,7 @@ function mayPass(input: {
 
 const decideOn = (input: {
   app: unknown;
+  isOpen: boolean;
   tlsClientAuth: unknown;
   country: unknown;
   standing: unknown;
@@ -126,6 +130,7 @@ describe("no input whatsoever", () => {
   it("makes good again what one wrong field has spoilt", () => {
     const good = {
       app: { countries: new Set(["CH"]) },
+      isOpen: false,
       tlsClientAuth: tlsClientAuth(),
       country: "CH",
       standing: { kind: "device", status: "active" },

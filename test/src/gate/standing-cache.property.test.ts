@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { Standing } from "../../../src/gate/decision.ts";
 import { type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import { fingerprint } from "../fixtures.ts";
+import { fingerprint, standingOf } from "../fixtures.ts";
 
 const RUNS = 1_500;
 const DEVICES = 2;
@@ -57,10 +57,7 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
   const arrivals: Arrival[] = [];
   let now = Date.UTC(2026, 10, 24, 12);
 
-  const truth = (of: number): Standing => ({
-    kind: "device",
-    status: revokedAt[of] === undefined ? "active" : "revoked",
-  });
+  const truth = (of: number): Standing => standingOf(revokedAt[of] === undefined ? "active" : "revoked");
   const ask = (of: Fingerprint) => {
     const { promise, ...settle } = Promise.withResolvers<StandingAnswer>();
     questions.push({ device: Number.parseInt(of, 16), read: undefined, settle });

@@ -10,7 +10,7 @@ import {
 import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import type { UserId } from "../../../src/registry/user.ts";
-import { fingerprint } from "../fixtures.ts";
+import { fingerprint, standingOf } from "../fixtures.ts";
 
 const DELAY = 10_000;
 const START = Date.UTC(2026, 10, 24, 12);
@@ -18,8 +18,8 @@ const PHONE = fingerprint(1);
 const ALICE = "alice" as UserId;
 const BOB = "bob" as UserId;
 
-const ACTIVE: Standing = { kind: "device", status: "active" };
-const REVOKED: Standing = { kind: "device", status: "revoked" };
+const ACTIVE: Standing = standingOf("active");
+const REVOKED: Standing = standingOf("revoked");
 const UNKNOWN: Standing = { kind: "unknown" };
 const UNAVAILABLE: Standing = { kind: "unavailable" };
 
@@ -288,9 +288,7 @@ describe("a slow answer", () => {
 describe("who may not pass", () => {
   const negatives: Standing[] = [
     UNKNOWN,
-    ...DEVICE_STATUSES.filter((status) => status !== "active").map(
-      (status): Standing => ({ kind: "device", status }),
-    ),
+    ...DEVICE_STATUSES.filter((status) => status !== "active").map(standingOf),
   ];
 
   it.each(negatives)("is remembered for two seconds, and not refreshed meanwhile: %o", async (standing) => {

@@ -312,7 +312,7 @@ describe("forget", () => {
     await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
     for (const remembered of [undefined, ALICE]) {
       const now = await standing(F, remembered);
-      expect(now.found ? now.status : "unknown").not.toBe("active");
+      expect(now.found ? now.device.status : "unknown").not.toBe("active");
     }
     expect(await worker.forget(by(), ALICE, id)).toMatchObject({ ok: true });
     expect(await holders()).toEqual([]);
