@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { appOf, type Config, type ConfigProblem, parseConfig } from "../../src/config.ts";
+import type { App } from "../../src/gate/app.ts";
+import { NO_PATHS } from "../../src/gate/path-rules.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
@@ -12,6 +14,9 @@ const GOOD = {
   USER_REGISTRY: env.USER_REGISTRY,
   DIRECTORY: env.DIRECTORY,
 };
+
+/** An app without settings. */
+const PLAIN: App = { countries: null, profile: { name: "web" }, publicPaths: NO_PATHS, preflight: false };
 
 function parse(change: Record<string, unknown> = {}) {
   const changed = { ...GOOD, ...change };
@@ -34,8 +39,8 @@ describe("a good configuration", () => {
   it("is read", () => {
     expect(good()).toEqual({
       apps: new Map([
-        ["vault.example.com", { countries: new Set(["CH", "DE"]) }],
-        ["photos.example.com", { countries: null }],
+        ["vault.example.com", { ...PLAIN, countries: new Set(["CH", "DE"]) }],
+        ["photos.example.com", PLAIN],
       ]),
       defaultApp: undefined,
       revocationDelayMs: 10_000,
@@ -94,7 +99,7 @@ describe("an app", () => {
   });
 
   it('may be the default alone, for every host: APPS."*"', () => {
-    expect(appOf(good({ APPS: { "*": {} } }), "any.example.com")).toEqual({ countries: null });
+    expect(appOf(good({ APPS: { "*": {} } }), "any.example.com")).toEqual(PLAIN);
   });
 });
 

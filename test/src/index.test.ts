@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { API_PATH } from "../../src/control/contract.ts";
 import worker, * as module from "../../src/index.ts";
 import { HOST, tlsClientAuth } from "./fixtures.ts";
-import { Isolate, logged, NOT_FOUND, scripted, seen, UNAVAILABLE } from "./gate/fixtures.ts";
+import { Isolate, logged, scripted, seen, UNAVAILABLE } from "./gate/fixtures.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -33,9 +33,9 @@ describe("a Worker that is misconfigured", () => {
     const app = vi.spyOn(globalThis, "fetch");
     const isolate = new Isolate({ ...scripted().bindings, ...change });
     const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
-    expect(await seen(await isolate.fetch("/x?token=SECRET"))).toEqual(NOT_FOUND);
-    expect(await seen(await isolate.fetch(`${API_PATH}/users`, { headers }))).toEqual(NOT_FOUND);
-    expect(await seen(await isolate.fetch("/", { method: "HEAD" }))).toEqual({ ...NOT_FOUND, body: "" });
+    expect(await seen(await isolate.fetch("/x?token=SECRET"))).toEqual(UNAVAILABLE);
+    expect(await seen(await isolate.fetch(`${API_PATH}/users`, { headers }))).toEqual(UNAVAILABLE);
+    expect(await seen(await isolate.fetch("/", { method: "HEAD" }))).toEqual({ ...UNAVAILABLE, body: "" });
     expect(app).not.toHaveBeenCalled();
 
     const refused = { event: "refused", reason: "misconfigured", app: HOST };
@@ -94,7 +94,7 @@ describe("the entry", () => {
     const request = new Request(`https://${HOST}/`);
     Object.defineProperty(request, "url", { value: "no url" });
     expect(await seen(await new Isolate(scripted().bindings).handle(request))).toEqual(UNAVAILABLE);
-    expect(lines).toEqual([{ event: "error", message: expect.stringContaining("Invalid URL") }]);
+    expect(lines).toEqual([{ event: "error", message: expect.stringContaining("Invalid URL"), cause: null }]);
   });
 
   it("refuses softly when its environment cannot be read", async () => {

@@ -11,6 +11,7 @@ import {
   SWISS_HOST,
   scripted,
   seen,
+  UNAVAILABLE,
 } from "./gate/fixtures.ts";
 
 afterEach(() => {
@@ -103,7 +104,7 @@ describe("a control path", () => {
     await fetchFrom(isolate, "/");
     lines.splice(0);
     for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "HEAD"]) {
-      const headers: Record<string, string> = reason === "no-credentials" ? {} : ADMIN;
+      const headers = { "User-Agent": "curl/8", ...(reason === "no-credentials" ? {} : ADMIN) };
       const response = await fetchFrom(isolate, `${USERS}?token=SECRET`, { method, headers });
       expect(await seen(response)).toEqual(method === "HEAD" ? { ...NOT_FOUND, body: "" } : NOT_FOUND);
     }
@@ -116,6 +117,7 @@ describe("a control path", () => {
       path: USERS,
       country: "CH",
       ray: null,
+      client: "curl/8",
       fingerprint: null,
     });
     expect(JSON.stringify(lines)).not.toMatch(/SECRET|Bearer/);
@@ -125,8 +127,8 @@ describe("a control path", () => {
   it("is refused at a host that is no app, with the right token too", async () => {
     const lines = logged();
     const response = await fetchFrom(new Isolate(), `https://other.example.com${USERS}`, { headers: ADMIN });
-    expect(await seen(response)).toEqual(NOT_FOUND);
-    expect(lines).toEqual([expect.objectContaining({ event: "refused", reason: "unknown-app" })]);
+    expect(await seen(response)).toEqual(UNAVAILABLE);
+    expect(lines).toEqual([expect.objectContaining({ event: "control-refused", reason: "unknown-app" })]);
   });
 
   it("is served at ADMIN_HOST alone, which need not be an app", async () => {
@@ -137,8 +139,8 @@ describe("a control path", () => {
     expect(await status("latchkey.example.com")).toBe(200);
     expect(await status("LATCHKEY.example.com.")).toBe(200);
     expect(await status(HOST)).toBe(404);
-    expect(await status("other.example.com")).toBe(404);
-    expect(await status("latchkey.example.com", "/"), "everything else there is no app").toBe(404);
+    expect(await status("other.example.com")).toBe(503);
+    expect(await status("latchkey.example.com", "/"), "everything else there is no app").toBe(503);
   });
 
   it("tells a wrong token from none, and the log does not repeat it", async () => {

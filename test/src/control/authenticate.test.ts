@@ -26,6 +26,13 @@ async function refusal(method = "GET") {
   return answer;
 }
 
+/** What a stranger sees of a host that is no app. */
+async function noApp() {
+  const answer = await seen(await exports.default.fetch("https://unknown.example.org/"));
+  expect(answer.status).toBe(503);
+  return answer;
+}
+
 describe("the right token", () => {
   it.each([
     ["as it is", `Bearer ${TOKEN}`],
@@ -176,7 +183,7 @@ describe("ADMIN_TOKEN", () => {
   });
 
   it("that is not a text refuses everything", async () => {
-    expect((await withEnv({ ADMIN_TOKEN: 12345 }, USERS, bearer("12345"))).status).toBe(404);
+    expect((await withEnv({ ADMIN_TOKEN: 12345 }, USERS, bearer("12345"))).status).toBe(503);
   });
 });
 
@@ -199,14 +206,14 @@ describe("ADMIN_HOST", () => {
   });
 
   it("without credentials looks as if nothing were there", async () => {
-    expect(await seen(await withEnv(admin, onAdminHost))).toEqual(await refusal());
+    expect(await seen(await withEnv(admin, onAdminHost))).toEqual(await noApp());
   });
 
   it.each(["evil.latchkey.example.com", "latchkey.example.com.evil.com", "xlatchkey.example.com"])(
     "is compared whole: %s",
     async (host) => {
       const response = await withEnv(admin, `https://${host}${API_PATH}/users`, bearer(TOKEN));
-      expect(await seen(response)).toEqual(await refusal());
+      expect(await seen(response)).toEqual(await noApp());
     },
   );
 });
@@ -217,7 +224,7 @@ describe("hosts", () => {
       `https://unknown.example.org${API_PATH}/users`,
       bearer(TOKEN),
     );
-    expect(await seen(response)).toEqual(await refusal());
+    expect(await seen(response)).toEqual(await noApp());
   });
 
   it("with an app all serve it, from any country", async () => {

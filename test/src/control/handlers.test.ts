@@ -124,6 +124,7 @@ describe("enrolling", () => {
       user: "alice",
       name: "Phone",
       status: "active",
+      statusSince: device.enrolledAt,
       note: null,
       enrolledAt: expect.stringMatching(ISO),
       certificates: [
@@ -138,6 +139,7 @@ describe("enrolling", () => {
         },
       ],
       lastSeen: null,
+      wipe: null,
     });
     const location = response.headers.get("location") ?? "";
     expect(location).toBe(`${API_PATH}${DEVICES}/${device.id}`);
@@ -249,7 +251,6 @@ describe("a device", () => {
 
   it.each([
     ["suspend", "suspended"],
-    ["lost", "lost"],
     ["revoke", "revoked"],
   ])("%s: 200, also when repeated, with a note or without a body", async (act, status) => {
     const first = await api("POST", at(`/${act}`), { note: "why" });
@@ -262,10 +263,23 @@ describe("a device", () => {
     expect(await get(at())).toEqual(device);
   });
 
+  it("lost: 200, also when repeated, with a note or without one, but not without a body", async () => {
+    const first = await api("POST", at("/lost"), { confirm: "Phone", note: "why" });
+    expect(first.status).toBe(200);
+    const device = await first.json();
+    expect(device).toMatchObject({ id, status: "lost", note: "why" });
+    const again = await api("POST", at("/lost"), { confirm: "Phone" });
+    expect(again.status).toBe(200);
+    expect(await again.json()).toEqual(device);
+    await expectProblem(await api("POST", at("/lost")), "invalid-fields");
+    expect(await get(at())).toEqual(device);
+  });
+
   it("takes no forbidden act", async () => {
     await api("POST", at("/revoke"));
     for (const act of ["approve", "suspend", "restore", "lost"]) {
-      const problem = await expectProblem(await api("POST", at(`/${act}`)), "forbidden-transition");
+      const body = act === "lost" ? { confirm: "Phone" } : undefined;
+      const problem = await expectProblem(await api("POST", at(`/${act}`), body), "forbidden-transition");
       expect(problem.detail).toContain("revoked");
     }
     expect(await get(at())).toMatchObject({ status: "revoked" });

@@ -95,7 +95,7 @@ export function scripted(answers: { resolve?: () => unknown; standing?: (user: s
         return {
           standing: async () => {
             counts.standing++;
-            return (answers.standing ?? (() => ({ status: "active" })))(user);
+            return (answers.standing ?? (() => ({ status: "active", name: "phone", since: 0 })))(user);
           },
         };
       },

@@ -136,7 +136,7 @@ describe("an app that cannot be reached", () => {
     const isolate = new Isolate(scripted().bindings);
     expect(await seen(await isolate.fetch("/x?token=SECRET"))).toEqual(UNAVAILABLE);
     expect(lines).toEqual([
-      { event: "app-unreachable", app: HOST, message: "Error: Network connection lost." },
+      { event: "app-unreachable", app: HOST, message: "Error: Network connection lost.", cause: null },
     ]);
     expect(await seen(await isolate.fetch("/", { method: "HEAD" }))).toEqual({ ...UNAVAILABLE, body: "" });
   });

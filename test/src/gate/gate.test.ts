@@ -146,6 +146,7 @@ describe.each(REASONS)("%s, end to end", (reason) => {
         Cookie: "session=SECRET",
         Authorization: "Bearer SECRET",
         "X-Latchkey-User": "SECRET",
+        "User-Agent": "Bitwarden_Mobile/2026.9.0 (Android 16; SDK 36; Model Pixel 9)",
       },
     });
     expect(lines.filter(({ event }) => event === "refused")).toEqual([
@@ -157,6 +158,7 @@ describe.each(REASONS)("%s, end to end", (reason) => {
         path: "/notes/1",
         country: request.cf.country,
         ray: "8f00000000000000-ZRH",
+        client: "Bitwarden_Mobile/2026.9.0 (Android 16; SDK 36; Model Pixel 9)",
         fingerprint: short,
       },
     ]);
@@ -256,26 +258,63 @@ describe("a stranger", () => {
     Object.defineProperty(request, "cf", { value: { tlsClientAuth } });
     expect(await seen(await new Isolate().handle(request))).toEqual(UNAVAILABLE);
     expect(lines).toEqual([
-      { event: "error", message: "Error: a trap" },
+      { event: "error", message: "Error: a trap", cause: null },
       expect.objectContaining({ event: "refused", reason: "internal-error", app: HOST }),
     ]);
   });
 
-  it("at a host or country that is refused costs no question either", async () => {
+  it("at a host that is refused costs no question either, not even with a certificate", async () => {
+    logged();
+    const { bindings, counts } = scripted();
+    await new Isolate(bindings).fetch("https://other.example.com/");
+    expect(counts.resolve + counts.standing).toBe(0);
+  });
+
+  it.each<[string, Cf]>([
+    ["no certificate", {}],
+    ["one that failed", cf({ certVerified: "FAILED" })],
+    ["one that is revoked at Cloudflare", cf({ certRevoked: "1" })],
+    ["one that expired", cf({ certNotAfter: "Jan  1 00:00:00 2021 GMT" })],
+    ["one that is malformed", cf({ certNotAfter: "" })],
+  ])("from a country that is refused costs no question either, with %s", async (_, request) => {
+    const lines = logged();
+    const { bindings, counts } = scripted();
+    await new Isolate(bindings).fetch(`https://${SWISS_HOST}/`, { cf: { ...request, country: "DE" } });
+    expect(lines).toEqual([expect.objectContaining({ reason: "country" })]);
+    expect(counts).toEqual({ directoryStubs: 0, resolve: 0, registryStubs: 0, standing: 0 });
+  });
+
+  it("with a verified certificate from a country that is refused is asked about: it may be a lost phone", async () => {
     logged();
     const { bindings, counts } = scripted();
     const isolate = new Isolate(bindings);
-    await isolate.fetch("https://other.example.com/");
-    await isolate.fetch(`https://${SWISS_HOST}/`, { cf: { ...cf(), country: "DE" } });
-    expect(counts.resolve + counts.standing).toBe(0);
+    for (let n = 0; n < 3; n++) {
+      const request = { cf: { ...cf(), country: "DE" } };
+      expect((await isolate.fetch(`https://${SWISS_HOST}/`, request)).status).toBe(404);
+    }
+    expect(counts).toMatchObject({ resolve: 1, standing: 1 });
   });
 });
 
-describe("a long path", () => {
-  it("is cut in the log", async () => {
+describe("a text of the client's making", () => {
+  it("is cut in the log: a long path, and a long name of the program", async () => {
     const lines = logged();
-    await new Isolate().fetch(`/${"a".repeat(1_000)}`, { cf: {} });
-    expect(lines[0]?.path).toBe(`/${"a".repeat(199)}`);
+    const headers = { "User-Agent": "b".repeat(1_000) };
+    await new Isolate().fetch(`/${"a".repeat(1_000)}`, { cf: {}, headers });
+    expect(lines[0]).toMatchObject({ path: `/${"a".repeat(199)}`, client: "b".repeat(200) });
+  });
+
+  it("is logged whole when it is short enough", async () => {
+    const lines = logged();
+    const headers = { "User-Agent": "b".repeat(200) };
+    await new Isolate().fetch(`/${"a".repeat(199)}`, { cf: {}, headers });
+    expect(lines[0]).toMatchObject({ path: `/${"a".repeat(199)}`, client: "b".repeat(200) });
+  });
+
+  it("is null in the log when the program does not say its name", async () => {
+    const lines = logged();
+    await new Isolate().fetch("/", { cf: {} });
+    expect(lines[0]).toHaveProperty("client", null);
   });
 });
 

@@ -143,7 +143,7 @@ describe("no input whatsoever", () => {
         fc.pre(value !== tlsClientAuth()[field]);
         const spoilt = { ...tlsClientAuth(), [field]: value };
         expect(decideOn({ ...good, tlsClientAuth: spoilt }).kind).toBe("refuse");
-        expect(decideOn({ ...others, tlsClientAuth: spoilt }).kind).toBe("refuse");
+        expect(decideOn({ ...others, isOpen: false, tlsClientAuth: spoilt }).kind).toBe("refuse");
       }),
       { numRuns: RUNS / 3 },
     );

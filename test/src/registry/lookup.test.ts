@@ -22,10 +22,14 @@ import {
 const F = fingerprint(1);
 let device: string;
 
+/** What the gate is told of it. */
+const ENROLLED_AT = Date.UTC(2026, 5, 1);
+const DEVICE = { status: "active", name: "Pixel 9", since: ENROLLED_AT };
+
 beforeEach(async () => {
   const registry = new Registry(env);
   for (const user of [ALICE, BOB]) await registry.putUser(by(), user, undefined);
-  const enrolled = await registry.enrol(by(), ALICE, enrolment());
+  const enrolled = await registry.enrol(by({ at: ENROLLED_AT }), ALICE, enrolment());
   device = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
 });
 afterEach(reset);
@@ -45,7 +49,7 @@ describe("lookUp", () => {
     expect(await counted(undefined)).toEqual({
       found: true,
       user: "alice",
-      status: "active",
+      device: DEVICE,
       calls: ["directory.resolve", "alice.standing"],
     });
   });
@@ -54,7 +58,7 @@ describe("lookUp", () => {
     expect(await counted(ALICE)).toEqual({
       found: true,
       user: "alice",
-      status: "active",
+      device: DEVICE,
       calls: ["alice.standing"],
     });
   });
@@ -72,7 +76,7 @@ describe("lookUp", () => {
     expect(await counted(BOB)).toEqual({
       found: true,
       user: "alice",
-      status: "active",
+      device: DEVICE,
       calls: ["bob.standing", "directory.resolve", "alice.standing"],
     });
   });
@@ -83,7 +87,7 @@ describe("lookUp", () => {
     await registry.forget(by(), ALICE, device);
     expect(await counted(ALICE)).toMatchObject({ found: false, user: undefined });
     await registry.enrol(by(), BOB, enrolment());
-    expect(await counted(ALICE)).toMatchObject({ found: true, user: "bob", status: "active" });
+    expect(await counted(ALICE)).toMatchObject({ found: true, user: "bob", device: { status: "active" } });
   });
 
   it("does not ask the same registry twice when the mapping is right and the device is not there", async () => {
@@ -99,7 +103,11 @@ describe("lookUp", () => {
     "says what the registry says of a revoked device (remembered: %s)",
     async (user) => {
       await new Registry(env).changeStatus(by(), ALICE, device, "revoke", undefined);
-      expect(await counted(user)).toMatchObject({ found: true, user: "alice", status: "revoked" });
+      expect(await counted(user)).toMatchObject({
+        found: true,
+        user: "alice",
+        device: { status: "revoked" },
+      });
     },
   );
 
@@ -120,14 +128,17 @@ describe("lookUp", () => {
       if (failures-- > 0) throw Object.assign(new Error("moved"), { retryable: true });
       return proceed();
     });
-    expect(await lookUp(bindings, F, ALICE, sighting())).toMatchObject({ found: true, status: "active" });
+    expect(await lookUp(bindings, F, ALICE, sighting())).toMatchObject({
+      found: true,
+      device: { status: "active" },
+    });
   });
 
   it("answers the same after an eviction and an abort", async () => {
     await evictDurableObject(directoryStub());
     await evictDurableObject(registryStub(ALICE));
-    expect(await counted(undefined)).toMatchObject({ found: true, status: "active" });
+    expect(await counted(undefined)).toMatchObject({ found: true, device: { status: "active" } });
     await abortAllDurableObjects();
-    expect(await counted(ALICE)).toMatchObject({ found: true, status: "active" });
+    expect(await counted(ALICE)).toMatchObject({ found: true, device: { status: "active" } });
   });
 });

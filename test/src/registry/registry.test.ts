@@ -93,8 +93,13 @@ describe("enrol", () => {
 
   it("lets the device in from then on", async () => {
     expect(await standing()).toEqual({ found: false, user: undefined });
-    await enrolled(ALICE);
-    expect(await standing()).toEqual({ found: true, user: "alice", status: "active" });
+    const at = Date.UTC(2026, 5, 1);
+    expect(await worker.enrol(by({ at }), ALICE, enrolment())).toMatchObject({ ok: true });
+    expect(await standing()).toEqual({
+      found: true,
+      user: "alice",
+      device: { status: "active", name: "Pixel 9", since: at },
+    });
   });
 
   it("is unchanged for the same user, and refused to another, who learns no name", async () => {
@@ -152,7 +157,7 @@ describe("concurrent enrolments", () => {
       expect(loss).toEqual({ ok: false, error: { code: "fingerprint-taken" } });
       const winner = users[results.findIndex(({ ok }) => ok)] ?? expect.fail();
       expect(await holders(of)).toEqual([winner]);
-      expect(await standing(of)).toEqual({ found: true, user: winner, status: "active" });
+      expect(await standing(of)).toMatchObject({ found: true, user: winner, device: { status: "active" } });
       winners.add(winner);
     }
     // Neither user is preferred: the rounds were races.
@@ -204,7 +209,7 @@ describe("concurrent enrolments", () => {
       ...Array.from({ length: 6 }, () => enrol(ALICE)),
     ]);
     expect(results).toHaveLength(12);
-    expect(await standing()).toMatchObject({ status: "revoked" });
+    expect(await standing()).toMatchObject({ device: { status: "revoked" } });
     const acts = (await registry(ALICE).audit(100, null)).items.filter(({ outcome }) => outcome === "done");
     expect(acts.map(({ act }) => act)).toEqual(["revoke", "enrol"]);
   });
@@ -224,7 +229,7 @@ describe("an interrupted enrolment", () => {
     expect(await standing()).toMatchObject({ found: false });
     expect(await standing(F, ALICE)).toMatchObject({ found: false });
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
-    expect(await standing()).toMatchObject({ found: true, user: "alice", status: "active" });
+    expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
   });
 
   it("whose answer alone was lost is found by repeating it", async () => {
@@ -265,7 +270,7 @@ describe("an interrupted enrolment", () => {
       vi.setSystemTime(NOW + CLAIM_ABANDONED_MS + 1);
       expect(await enrol(BOB)).toMatchObject({ ok: true });
       expect(await holders()).toEqual(["bob"]);
-      expect(await standing()).toMatchObject({ user: "bob", status: "active" });
+      expect(await standing()).toMatchObject({ user: "bob", device: { status: "active" } });
       expect(await enrol(ALICE)).toEqual({ ok: false, error: { code: "fingerprint-taken" } });
     });
 
@@ -337,7 +342,7 @@ describe("forget", () => {
   it("of an active device releases no claim", async () => {
     const id = await enrolled(ALICE);
     expect(await worker.forget(by(), ALICE, id)).toMatchObject({ error: { code: "not-revoked" } });
-    expect(await standing()).toMatchObject({ found: true, status: "active" });
+    expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
     expect(await enrol(BOB)).toMatchObject({ ok: false });
   });
 
@@ -347,7 +352,7 @@ describe("forget", () => {
     await new Registry(interrupted("alice.forget", "before")).forget(by(), ALICE, id).catch(() => {});
     await enrolled(BOB);
     expect(await worker.forget(by(), ALICE, id)).toMatchObject({ ok: true });
-    expect(await standing()).toMatchObject({ found: true, user: "bob", status: "active" });
+    expect(await standing()).toMatchObject({ found: true, user: "bob", device: { status: "active" } });
   });
 });
 
@@ -372,7 +377,7 @@ describe("users", () => {
     expect(await worker.putUser(by(), ALICE, undefined)).toMatchObject({ created: true });
     expect(await worker.devices(ALICE, 10, 0)).toEqual({ ok: true, value: { items: [], next: null } });
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
-    expect(await standing()).toMatchObject({ found: true, status: "active" });
+    expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
   });
 
   it.each(["directory.user", "alice.checkEnrolment", "directory.claim", "alice.enrol"])(
@@ -392,7 +397,7 @@ describe("users", () => {
     async (step) => {
       const through = justBefore(step, () => enrol(ALICE));
       expect(await new Registry(through).deleteUser(by(), ALICE)).toMatchObject({ ok: false });
-      expect(await standing()).toMatchObject({ found: true, user: "alice", status: "active" });
+      expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
       expect(await directory().user(ALICE)).not.toBeNull();
     },
   );
@@ -438,7 +443,7 @@ describe("users", () => {
     const lost = new Registry(interrupted("alice.close", "before")).deleteUser(by(), ALICE);
     await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
     expect(await enrol(ALICE)).toMatchObject({ ok: true });
-    expect(await standing()).toMatchObject({ found: true, status: "active" });
+    expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
     expect(await worker.deleteUser(by(), ALICE)).toEqual({ ok: false, error: { code: "user-has-devices" } });
   });
 
@@ -472,7 +477,7 @@ describe("users", () => {
     expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual({ ok: true, value: null });
     expect(await directory().user(ALICE)).not.toBeNull();
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
-    expect(await standing()).toMatchObject({ found: true, status: "active" });
+    expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
   });
 
   it("put again before the deletion closes their registry can enrol", async () => {
@@ -496,7 +501,11 @@ describe("users", () => {
     await worker.deleteUser(by(), ALICE);
     expect(await enrol(ALICE, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
     await revoke(ALICE, id);
-    expect(await standing(fingerprint(2))).toMatchObject({ found: true, user: "alice", status: "active" });
+    expect(await standing(fingerprint(2))).toMatchObject({
+      found: true,
+      user: "alice",
+      device: { status: "active" },
+    });
     expect(await worker.putUser(by(), ALICE, "Alice")).toMatchObject({
       created: false,
       user: { name: "Alice" },
@@ -515,7 +524,7 @@ describe("approve", () => {
       value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...FACTS }] } },
     });
     expect(await worker.pending()).toEqual([]);
-    expect(await standing()).toMatchObject({ found: true, user: "alice", status: "active" });
+    expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
   });
 
   it("knows only certificates that wait", async () => {
@@ -543,7 +552,7 @@ describe("approve", () => {
     await approve(ALICE, interrupted("alice.enrol", "before")).catch(() => {});
     expect(await standing()).toMatchObject({ found: false });
     expect(await enrol(ALICE)).toMatchObject({ ok: true });
-    expect(await standing()).toMatchObject({ found: true, status: "active" });
+    expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
   });
 
   it("when interrupted after the claim, can be repeated", async () => {

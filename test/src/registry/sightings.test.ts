@@ -19,6 +19,9 @@ const FIRST = { at: T, app: "app.example.com", country: "CH", ip: "198.51.100.9"
 
 afterEach(reset);
 
+/** What the registry says of the device that these tests enrol. */
+const ACTIVE = { status: "active", name: "Pixel 9", since: T - 1000 };
+
 const see = (change: Partial<Sighting> = {}) =>
   registry(ALICE).standing(fingerprint(1), sighting({ ...FIRST, ...change }));
 
@@ -27,12 +30,12 @@ const changes = () => runInDurableObject(registryStub(ALICE), (_, state) => tota
 
 describe("last seen", () => {
   beforeEach(async () => {
-    await registry(ALICE).enrol(by(), enrolment({ facts: FACTS }), Date.now());
+    await registry(ALICE).enrol(by({ at: T - 1000 }), enrolment({ facts: FACTS }), Date.now());
   });
 
   it("is noted on the first sighting, and kept across an eviction", async () => {
     expect((await device()).lastSeen).toBeNull();
-    expect(await see()).toEqual({ status: "active" });
+    expect(await see()).toEqual(ACTIVE);
     await evictDurableObject(registryStub(ALICE));
     expect((await device()).lastSeen).toEqual(FIRST);
   });
@@ -48,7 +51,7 @@ describe("last seen", () => {
   ])("is not written again at %s", async (_, change) => {
     await see();
     const written = await changes();
-    expect(await see(change)).toEqual({ status: "active" });
+    expect(await see(change)).toEqual(ACTIVE);
     expect(await changes()).toBe(written);
     expect((await device()).lastSeen).toEqual(FIRST);
   });
@@ -75,8 +78,8 @@ describe("last seen", () => {
 
   it("is written for a device that is refused, too: the owner sees where a lost phone is", async () => {
     const { id } = await device();
-    await registry(ALICE).changeStatus(by(), id, "lost", undefined);
-    expect(await see()).toEqual({ status: "lost" });
+    await registry(ALICE).changeStatus(by({ at: T - 1 }), id, "lost", undefined);
+    expect(await see()).toEqual({ status: "lost", name: "Pixel 9", since: T - 1 });
     expect((await device()).lastSeen).toEqual(FIRST);
   });
 

@@ -48,10 +48,12 @@ describe("enrol", () => {
       user: "alice",
       name: "Pixel 9",
       status: "active",
+      statusSince: at,
       note: "black",
       enrolledAt: at,
       certificates: [{ fingerprint: fingerprint(1), ...FACTS, addedAt: at }],
       lastSeen: null,
+      wipe: null,
     };
     expect(result).toEqual({ ok: true, value: { device, created: true } });
     if (!result.ok) return;
@@ -75,9 +77,9 @@ describe("enrol", () => {
 
   it("lets an active device in, and a pending one not before it is approved", async () => {
     const { id } = await enrol({ status: "pending" });
-    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "pending" });
+    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
     await alice().changeStatus(by(), id, "approve", undefined);
-    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "active" });
+    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
   });
 
   it("changes nothing when the fingerprint is here already, whatever else is said of it", async () => {
@@ -97,7 +99,7 @@ describe("enrol", () => {
     const refusal = { ok: false, error: { code: "fingerprint-revoked" } };
     expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
     expect(await alice().enrol(by(), enrolment(), Date.now())).toEqual(refusal);
-    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "revoked" });
+    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
     expect((await audit()).slice(2)).toMatchObject([
       { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
       { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
@@ -140,7 +142,7 @@ describe("enrol", () => {
     const device = await enrol({ facts: FACTS });
     await restart();
     expect(await alice().get(device.id)).toEqual(device);
-    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "active" });
+    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
     expect(await audit()).toHaveLength(1);
   });
 });
@@ -173,7 +175,7 @@ describe("changeStatus", () => {
     for (const act of ["suspend", "restore", "lost", "restore"] as const) {
       await alice().changeStatus(by(), id, act, undefined);
     }
-    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "active" });
+    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
     expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "suspend", "restore", "lost", "restore"]);
   });
 
@@ -228,14 +230,14 @@ describe("changeStatus", () => {
     const kept = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
     await alice().changeStatus(by(), lost.id, "revoke", undefined);
     expect(await alice().get(kept.id)).toEqual(kept);
-    expect(await alice().standing(fingerprint(2), sighting())).toEqual({ status: "active" });
+    expect(await alice().standing(fingerprint(2), sighting())).toMatchObject({ status: "active" });
   });
 
   it.each(RESTARTS)("a revocation, once acknowledged, survives %s", async (_, restart) => {
     const { id } = await enrol();
     await alice().changeStatus(by(), id, "revoke", "stolen");
     await restart();
-    expect(await alice().standing(fingerprint(1), sighting())).toEqual({ status: "revoked" });
+    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
     expect(await alice().get(id)).toMatchObject({ status: "revoked", note: "stolen" });
     expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "revoke"]);
   });
