@@ -18,7 +18,7 @@ export type AskRegistry = (
 /** Keeps the runtime awake until a promise settles: `ctx.waitUntil`. */
 export type WaitUntil = (promise: Promise<unknown>) => void;
 
-/** How old a standing other than active may be, in milliseconds: an enrolment shows at once. */
+/** How old a standing other than active and lost may be, in milliseconds: an enrolment shows at once. */
 export const NEGATIVE_MEMORY_MS = 2_000;
 
 /** Fingerprints that one isolate remembers: about 5 MB at most, of the isolate's 128. */
@@ -97,8 +97,10 @@ export class StandingCache {
     return this.#ask(fingerprint, now, ask, waitUntil);
   }
 
+  /** A lost device is asked about each time: it may be told to delete data, so never from memory. */
   #lifeOf(standing: Standing): number {
-    return isActive(standing) ? this.#delayMs : Math.min(NEGATIVE_MEMORY_MS, this.#delayMs);
+    if (isActive(standing)) return this.#delayMs;
+    return isLost(standing) ? 0 : Math.min(NEGATIVE_MEMORY_MS, this.#delayMs);
   }
 
   /** Asks, or joins a question on its way that is young enough. */
@@ -163,4 +165,8 @@ const UNAVAILABLE: Standing = { kind: "unavailable" };
 
 function isActive(standing: Standing): boolean {
   return standing.kind === "device" && standing.status === "active";
+}
+
+function isLost(standing: Standing): boolean {
+  return standing.kind === "device" && standing.status === "lost";
 }

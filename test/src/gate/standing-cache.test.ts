@@ -288,7 +288,7 @@ describe("a slow answer", () => {
 describe("who may not pass", () => {
   const negatives: Standing[] = [
     UNKNOWN,
-    ...DEVICE_STATUSES.filter((status) => status !== "active").map(standingOf),
+    ...DEVICE_STATUSES.filter((status) => !["active", "lost"].includes(status)).map(standingOf),
   ];
 
   it.each(negatives)("is remembered for two seconds, and not refreshed meanwhile: %o", async (standing) => {
@@ -299,6 +299,15 @@ describe("who may not pass", () => {
     const asked = stand.request(1);
     await stand.question(2).answer(ACTIVE);
     expect(await asked).toEqual(ACTIVE);
+    expect(stand.request()).toEqual(ACTIVE);
+  });
+
+  it("is not remembered when it is lost: a phone that was found is not told to wipe from memory", async () => {
+    const stand = new Stand();
+    await stand.learn(standingOf("lost"));
+    const [asked, shared] = [stand.request(), stand.request()];
+    await stand.question(2).answer(ACTIVE);
+    expect([await asked, await shared]).toEqual([ACTIVE, ACTIVE]);
     expect(stand.request()).toEqual(ACTIVE);
   });
 
