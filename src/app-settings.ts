@@ -51,6 +51,14 @@ const StatusSchema = v.pipe(
   }),
 );
 
+const BodySchema = v.pipe(
+  v.string("must be a text"),
+  v.check(
+    (body) => !/invalid_grant/i.test(body),
+    "invalid_grant makes Bitwarden's clients delete their vault, and Home Assistant's sign out",
+  ),
+);
+
 /** The settings of `profile = "custom"`, and what they are when they are left out. */
 const CUSTOM_DEFAULTS: CustomAnswer = {
   status: 404,
@@ -82,7 +90,7 @@ export const AppSchema = v.pipe(
           v.maxValue(86_400, "must be at most a day, 86400 seconds"),
         ),
       ),
-      body: v.optional(v.string("must be a text")),
+      body: v.optional(BodySchema),
       contentType: v.optional(
         v.pipe(
           v.string("must be a text"),

@@ -166,6 +166,8 @@ describe("the profile custom", () => {
     ["body", 1, /text/],
     ["body", null, /text/],
     ["body", { error: "x" }, /text/],
+    ["body", '{"error":"invalid_grant"}', /^invalid_grant makes Bitwarden's clients delete their vault/],
+    ["body", "INVALID_GRANT", /^invalid_grant makes/],
     ["contentType", "", /media type/],
     ["contentType", "text", /media type/],
     ["contentType", "text/", /media type/],
