@@ -1,4 +1,5 @@
 import { LATCHKEY } from "./shared/called-as.ts";
+import { referenceTo } from "./shared/device-reference.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 
@@ -17,11 +18,13 @@ export const addLost: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-show tells whether the answer that wipes was delivered. It needs the device's certificate: do not revoke
-that one, here or at Cloudflare, before it was. A phone that is off cannot be told.
-`,
+Asks for the device's name to be typed. show tells whether the answer that wipes was delivered: that
+needs the device's certificate, so do not revoke it, here or at Cloudflare, before it was. A phone
+that is off cannot be told.
+
+Example:
+  latchkey lost alice/pixel-9 --note "left in the tram"`,
     )
-    .addHelpText("after", 'Example:\n  latchkey lost alice/pixel-9 --note "left in the tram" --yes')
     .action((device: string, { note }: { note?: string }) =>
       changeStatus(open(), {
         act: "lost",
@@ -32,9 +35,9 @@ that one, here or at Cloudflare, before it was. A phone that is off cannot be to
           "On all other apps the device is refused. No other device is touched.",
         ],
         question: (label) => `Report ${label} lost?`,
-        done: (label) => [
+        done: (label, _, lost) => [
           `${label} is reported lost: it is refused ${EVERYWHERE}`,
-          `whether its vault was wiped: ${LATCHKEY} show`,
+          `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
           `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`,
         ],
       }),

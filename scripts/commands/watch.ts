@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { isHostname } from "../../src/hostname.ts";
 import { misuse } from "./shared/failure.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./shared/log-source.ts";
 import type { Output } from "./shared/output.ts";
@@ -6,9 +7,8 @@ import { type RefusalGroup, RefusalGroups, refusalsIn } from "./shared/refusal-l
 import type { AddCommand } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
 
-const WINDOW_MINUTES = 5;
-/** A group that goes on is told again at its 10th refusal, its 100th, and so on. */
-const TOLD_AGAIN_FACTOR = 10;
+const DEFAULT_MINUTES = 5;
+const MAX_MINUTES = 1440;
 
 interface WatchOptions {
   edge?: string;
@@ -24,15 +24,15 @@ export const addWatch: AddCommand = (program, open) => {
     .description(
       [
         "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app,",
-        "reason, place and program. Ctrl-C ends it with a table.",
+        "reason, place and program. Ctrl-C ends it with a table; with --json, that is all it prints.",
       ].join("\n"),
     )
     .addOption(
       new Option("--edge <folder>", "follow the local edge with this state folder").conflicts("stdin"),
     )
-    .option("--stdin", "read lines from the standard input: the log's own, or wrangler tail --format json")
+    .option("--stdin", "read the log from the standard input: its lines, or wrangler tail --format json")
     .option("--app <host>", "this app only")
-    .option("--minutes <n>", "count the refusals of so many minutes", String(WINDOW_MINUTES))
+    .option("--minutes <n>", "count the refusals of so many minutes", String(DEFAULT_MINUTES))
     .addHelpText(
       "after",
       `
@@ -42,17 +42,21 @@ Examples:
   npx wrangler tail --format json | latchkey watch --stdin --app vault.example.com`,
     )
     .action(async (options: WatchOptions) => {
+      const minutes = parseMinutes(options.minutes);
+      const app = options.app === undefined ? undefined : parseApp(options.app);
+      const source = sourceOf(options);
       const { output, now } = open();
-      const minutes = minutesOf(options.minutes);
       const groups = new RefusalGroups(minutes * 60_000);
       const stop = new AbortController();
-      process.once("SIGINT", () => stop.abort());
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+      // For people, and so on the standard error.
+      process.stderr.write(`latchkey: following ${printable(source.name)}, Ctrl-C ends it\n`);
       try {
-        for await (const line of sourceOf(options)(stop.signal)) {
-          for (const refusal of refusalsIn(line)) {
-            if (options.app !== undefined && refusal.app !== options.app) continue;
-            const { group, isNew } = groups.add(refusal, now());
-            if (isNew || isPowerOf(TOLD_AGAIN_FACTOR, group.count)) tell(output, group, minutes);
+        for await (const entry of source.entries(stop.signal)) {
+          for (const refusal of refusalsIn(entry)) {
+            if (app !== undefined && refusal.app !== app) continue;
+            const news = groups.add(refusal, now());
+            if (news !== undefined) tell(output, news, minutes);
           }
         }
       } catch (error) {
@@ -67,18 +71,31 @@ function sourceOf({ edge, stdin }: WatchOptions): LogSource {
   return stdin === true ? standardInput : wranglerTail;
 }
 
-function minutesOf(text: string): number {
-  if (/^\d{1,4}$/.test(text) && Number(text) > 0) return Number(text);
-  throw misuse(`'${printable(text)}' is not a number of minutes`, "give a whole number from 1 to 9999");
+function parseMinutes(text: string): number {
+  const minutes = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (minutes >= 1 && minutes <= MAX_MINUTES) return minutes;
+  throw misuse(`--minutes '${printable(text)}' is not a number of minutes`, `give 1 to ${MAX_MINUTES}`);
+}
+
+function parseApp(text: string): string {
+  const host = text.toLowerCase();
+  if (isHostname(host)) return host;
+  throw misuse(
+    `--app '${printable(text)}' is not a hostname`,
+    "give the host alone, such as vault.example.com",
+  );
 }
 
 /** `vault.example.com  Bitwarden Android icons: no certificate, 12 in 5 min (/icons)` */
-function tell(output: Output, group: RefusalGroup, minutes: number): void {
-  const { app, client, reason, pathPrefix, count } = group;
+function tell(
+  output: Output,
+  { app, client, reason, pathPrefix, count }: RefusalGroup,
+  minutes: number,
+): void {
   output.lines(printable(`${app}  ${client}: ${words(reason)}, ${count} in ${minutes} min (${pathPrefix})`));
 }
 
-function showTable(output: Output, groups: RefusalGroup[], minutes: number): void {
+function showTable(output: Output, groups: readonly RefusalGroup[], minutes: number): void {
   output.object({
     minutes,
     refusals: groups.map(({ firstAt, lastAt, ...group }) => ({
@@ -92,16 +109,10 @@ function showTable(output: Output, groups: RefusalGroup[], minutes: number): voi
   const rows = groups.map(({ count, app, client, reason, pathPrefix }) =>
     [String(count), app, client, words(reason), pathPrefix].map(printable),
   );
-  output.table(["COUNT", "APP", "PROGRAM", "REASON", "PATH"], rows, "none");
+  if (rows.length > 0) output.table(["COUNT", "APP", "PROGRAM", "REASON", "PATH"], rows, "");
 }
 
 /** `no-certificate` reads better as words. */
 function words(reason: string): string {
   return reason.replaceAll("-", " ");
-}
-
-function isPowerOf(base: number, count: number): boolean {
-  let power = base;
-  while (power < count) power *= base;
-  return power === count;
 }

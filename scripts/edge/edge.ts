@@ -10,6 +10,7 @@ import { claimFolder, openState, type StatePaths, statePaths } from "./state.ts"
 import { listen } from "./tls-server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
 import { readWorkerConfig, type Vars } from "./worker-config.ts";
+import { WorkerLog } from "./worker-log.ts";
 
 export interface EdgeOptions {
   /** 0 takes any free port. */
@@ -95,6 +96,10 @@ async function start(
   server.https.on("upgrade", (request, socket, head) => {
     void started.promise.then((proxy) => proxy.upgrade(request, socket, head));
   });
+
+  const log = new WorkerLog(paths.workerLog, onError);
+  listeners.add(({ message }) => log.write(message));
+  undo.push(() => log.close());
 
   const app: DemoApp | undefined = origin === undefined ? await startDemoApp() : undefined;
   if (app !== undefined) undo.push(() => app.stop());

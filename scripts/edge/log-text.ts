@@ -1,4 +1,5 @@
 // No I/O. No clock.
+import { clientName } from "../commands/shared/client-name.ts";
 import { printable } from "../commands/shared/text.ts";
 import type { WorkerLogLine } from "./worker.ts";
 
@@ -21,11 +22,12 @@ function parse(message: string): Fields | undefined {
   }
 }
 
-/** `refused unknown-device: GET app.localhost/path from CH, certificate 0d1e2f3a` */
-function refusal({ reason, method, app, path, country, fingerprint }: Fields): string {
+/** `refused unknown-device: GET app.localhost/path from CH, certificate 0d1e2f3a, by Bitwarden Android` */
+function refusal({ reason, method, app, path, country, fingerprint, client }: Fields): string {
   const from = country === null ? "" : ` from ${text(country)}`;
   const certificate = fingerprint === null ? "" : `, certificate ${text(fingerprint)}`;
-  return `refused ${text(reason)}: ${text(method)} ${text(app)}${text(path)}${from}${certificate}`;
+  const by = typeof client === "string" ? `, by ${clientName(client)}` : "";
+  return `refused ${text(reason)}: ${text(method)} ${text(app)}${text(path)}${from}${certificate}${by}`;
 }
 
 /** `registry-error: message=..., cause=...` */

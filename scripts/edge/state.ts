@@ -13,6 +13,7 @@ import {
   writeWhole,
 } from "./files.ts";
 import { REVOKED_TEMPLATE } from "./revoked.ts";
+import { WORKER_LOG } from "./worker-log.ts";
 
 /** The password of the demo's PKCS#12 files: phones refuse files without one. It protects nothing. */
 export const P12_PASSWORD = "latchkey";
@@ -36,6 +37,8 @@ export interface StatePaths {
   devices: Record<DemoDevice, DeviceFiles>;
   adminToken: string;
   revoked: string;
+  /** What the Worker logged since the edge was started. */
+  workerLog: string;
   /** Where the Durable Objects keep their databases. */
   registry: string;
   /** There once the demo's devices were enrolled: they never are again, whatever the owner did since. */
@@ -99,6 +102,7 @@ export function statePaths(stateDir: string): StatePaths {
     },
     adminToken: at("admin-token"),
     revoked: at("revoked.txt"),
+    workerLog: at(WORKER_LOG),
     registry: at("registry"),
     demoEnrolled: at("demo-enrolled"),
     lock: at("running"),

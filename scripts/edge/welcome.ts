@@ -29,6 +29,10 @@ Enrol the stranger, revoke the phone:
   npx latchkey enrol alice tablet --certificate ${path(stranger.pem)}
   npx latchkey revoke alice/alice-phone
 
+See who is refused and why, by program; what a device is taken for:
+  npx latchkey watch --edge ${path(folder)}
+  ${curl} --cert ${path(laptop.pem)} --key ${path(laptop.key)} ${url}/.latchkey/whoami
+
 Keys, token, registry: ${show(folder)} (delete it to begin anew). What Cloudflare would call
 revoked: serial numbers in ${show(revoked)}. Ctrl-C stops everything.
 `;

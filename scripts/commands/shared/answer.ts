@@ -157,8 +157,12 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
       "check that ADMIN_TOKEN is set on the Worker (32 characters or more), and that the host is right: ADMIN_HOST, when set, is the only one",
     );
   }
-  if (status === 503 && type === "text/plain") {
-    return failed(`the gate at ${origin} cannot reach its registry`, HINTS["registry-unavailable"]);
+  // The API's own failures are problems in JSON: this is what strangers are answered.
+  if (status === 503 && type === "text/plain" && text.trim() === "Service Unavailable") {
+    return failed(
+      `the gate at ${origin} answers 503 Service Unavailable, as it does to strangers`,
+      "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail tells the reason",
+    );
   }
   if (status >= 500) {
     return failed(`${origin} answered ${status}, and not as the API${named}`, "try again in a minute");

@@ -151,4 +151,14 @@ export function createApi(connection: Connection): Api {
   };
 }
 
-const DEVICE_KEYS = ["id", "user", "name", "status", "note", "certificates", "lastSeen"] as const;
+const DEVICE_KEYS = [
+  "id",
+  "user",
+  "name",
+  "status",
+  "statusSince",
+  "note",
+  "certificates",
+  "lastSeen",
+  "wipe",
+] as const;

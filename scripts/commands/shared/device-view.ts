@@ -13,7 +13,7 @@ export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST 
 export function deviceRow(device: Device, output: Output, now: number): string[] {
   return [
     deviceLabel(device),
-    output.status(device.status),
+    `${output.status(device.status)}${device.status === "lost" && device.wipe !== null ? ", wipe delivered" : ""}`,
     device.certificates.map(({ fingerprint }) => short(fingerprint)).join(", ") || "none",
     device.certificates.map(({ notAfter }) => expiry(notAfter, output, now)).join(", "),
     lastSeen(device, now),
@@ -47,12 +47,16 @@ export function showDevice(device: Device, output: Output, now: number): void {
 function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: number): string | null {
   if (status !== "lost") return null;
   if (receipt !== null) {
-    const token = receipt.tokenRefresh ? "token refresh included" : "token refresh not among them";
-    return `wipe answer delivered ${timeWithHint(receipt.firstAt, now)}, ${token}`;
+    const { firstAt, lastAt, count, tokenRefresh } = receipt;
+    const token = tokenRefresh
+      ? "token refresh included"
+      : "token refresh not yet: phones obey that one alone";
+    const again = count > 1 ? `; at least ${count} times, last ${timeWithHint(lastAt, now)}` : "";
+    return `wipe answer delivered ${timeWithHint(firstAt, now)}, ${token}${again}`;
   }
-  const isSeen = lastSeen !== null && lastSeen.at >= statusSince;
+  const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
   return isSeen
-    ? "seen since it was reported lost, but not by Bitwarden"
+    ? "seen since it was reported lost, but not on an app with the profile bitwarden"
     : "not seen since it was reported lost";
 }
 

@@ -1,3 +1,4 @@
+import { deviceNameKey } from "../../../src/registry/device.ts";
 import { failed, misuse } from "./failure.ts";
 import { printable } from "./text.ts";
 
@@ -7,8 +8,8 @@ export interface Prompt {
   readonly interactive: boolean;
   /** Resolves when the answer is yes; every other answer ends the command. */
   confirm(question: string): Promise<void>;
-  /** Warns, and resolves when exactly this text is typed; everything else ends the command. */
-  confirmByTyping(warning: readonly string[], question: string, expected: string): Promise<void>;
+  /** Warns, and resolves when this device's name is typed; everything else ends the command. */
+  confirmByName(warning: readonly string[], question: string, name: string): Promise<void>;
   password(question: string): Promise<string>;
 }
 
@@ -23,12 +24,13 @@ export function createPrompt(): Prompt {
       if (isCancel(answer) || !answer)
         throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
     },
-    async confirmByTyping(warning, question, expected) {
+    async confirmByName(warning, question, name) {
       const { isCancel, text } = await import("@clack/prompts");
-      streams.output.write(`${warning.join("\n")}\n`);
+      streams.output.write(`${warning.map(printable).join("\n")}\n`);
       const answer = await text({ message: printable(question), ...streams });
-      if (isCancel(answer) || answer?.trim() !== expected) {
-        throw failed("nothing was done", `type ${printable(expected)}, or add --yes, to go ahead`);
+      // As the API compares names.
+      if (isCancel(answer) || deviceNameKey(answer?.trim() ?? "") !== deviceNameKey(name)) {
+        throw failed("nothing was done", `type ${printable(name)}, or add --yes, to go ahead`);
       }
     },
     async password(question) {

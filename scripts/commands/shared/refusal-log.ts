@@ -1,5 +1,6 @@
 // No I/O. No clock: times are parameters, in milliseconds since 1970.
 import { clientName, clientPart, pathPrefix } from "./client-name.ts";
+import { parseObject } from "./log-reader.ts";
 
 /** A line of the gate's log about a refusal, as far as it is grouped. */
 export interface Refusal {
@@ -21,18 +22,19 @@ export interface RefusalGroup {
   lastAt: number;
 }
 
+/** Longer texts are cut, in characters: a hostname has at most 253, the gate cuts the rest at 200. */
+const TEXT_MAX = 256;
+
 /**
- * The refusals in one line of a log: the gate's own JSON line, as the local edge writes it, or an
- * event of `wrangler tail --format json`, which holds any number of them. Other lines hold none.
+ * The refusals in one object of a log: the gate's own line, as the local edge writes it, or an event
+ * of `wrangler tail --format json`, which holds any number of them. Other objects hold none.
  */
-export function refusalsIn(line: string): Refusal[] {
-  const value = parse(line);
-  if (typeof value !== "object" || value === null) return [];
-  if ("event" in value) return toRefusal(value);
-  const logs = "logs" in value && Array.isArray(value.logs) ? (value.logs as unknown[]) : [];
+export function refusalsIn(entry: object): Refusal[] {
+  if (!("logs" in entry)) return toRefusal(entry);
+  const logs: unknown[] = Array.isArray(entry.logs) ? entry.logs : [];
   return logs
     .flatMap((log) => (log as { message?: unknown } | null)?.message ?? [])
-    .flatMap((message) => (typeof message === "string" ? toRefusal(parse(message)) : []));
+    .flatMap((message) => toRefusal(typeof message === "string" ? parseObject(message) : message));
 }
 
 function toRefusal(value: unknown): Refusal[] {
@@ -40,61 +42,121 @@ function toRefusal(value: unknown): Refusal[] {
   const { event, reason, app, path, client } = value as Record<string, unknown>;
   if (event !== "refused" && event !== "control-refused") return [];
   if (typeof reason !== "string" || typeof app !== "string" || typeof path !== "string") return [];
-  return [{ reason, app, path, client: typeof client === "string" ? client : null }];
+  return [
+    {
+      reason: cut(reason),
+      app: cut(app),
+      path: cut(path),
+      client: typeof client === "string" ? cut(client) : null,
+    },
+  ];
 }
 
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+function cut(text: string): string {
+  return text.slice(0, TEXT_MAX);
 }
 
-/** The refusals of the last `windowMs` milliseconds, grouped. Bounded: no group outlives the window. */
+/** Kinds of refusals that are told apart; more of them, and whoever comes new is one of the others. */
+const MAX_GROUPS = 2_000;
+
+/** What stands for all kinds beyond `MAX_GROUPS`. */
+const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: "other programs" } as const;
+
+/** Refusals are counted by parts of the window, not one by one: a flood costs no memory. */
+const PARTS_OF_WINDOW = 60;
+
+/** A group is told again when its count has grown so much since. */
+const TOLD_AGAIN_FACTOR = 10;
+
+/** The refusals of one part of the window. */
+interface Part {
+  /** Which one, counted from 1970. */
+  number: number;
+  firstAt: number;
+  count: number;
+}
+
+interface Counted {
+  kind: Omit<RefusalGroup, "count" | "firstAt" | "lastAt">;
+  /** Oldest first. */
+  parts: Part[];
+  lastAt: number;
+  told: { at: number; count: number };
+}
+
+/** The refusals of about the last `windowMs` milliseconds, grouped. Bounded, whatever comes. */
 export class RefusalGroups {
   readonly #windowMs: number;
-  readonly #groups = new Map<string, RefusalGroup & { times: number[] }>();
+  readonly #partMs: number;
+  readonly #groups = new Map<string, Counted>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
+    this.#partMs = Math.ceil(windowMs / PARTS_OF_WINDOW);
   }
 
-  /** Returns the group, and whether it is new within the window. */
-  add({ reason, app, path, client }: Refusal, now: number): { group: RefusalGroup; isNew: boolean } {
-    const name = [clientName(client), clientPart(path)].filter((part) => part !== undefined).join(" ");
-    const prefix = pathPrefix(path);
-    const key = JSON.stringify([app, reason, prefix, name]);
-    this.#forgetOld(now);
-    const known = this.#groups.get(key);
-    const group = known ?? {
-      ...{ app, reason, pathPrefix: prefix, client: name },
-      ...{ count: 0, firstAt: now, lastAt: now, times: [] },
-    };
-    group.times.push(now);
-    group.count = group.times.length;
+  /**
+   * Counts a refusal. Returns its group when that is news: a group that was not there, one that has
+   * grown tenfold since it was told, or one that was told a window ago and still goes on.
+   */
+  add(refusal: Refusal, now: number): RefusalGroup | undefined {
+    const number = Math.floor(now / this.#partMs);
+    this.#forgetOld(number);
+    const { group, isNew } = this.#groupOf(refusal, now);
+    const part = group.parts.at(-1);
+    if (part?.number === number) part.count += 1;
+    else group.parts.push({ number, firstAt: now, count: 1 });
     group.lastAt = now;
-    this.#groups.set(key, group);
-    return { group, isNew: known === undefined };
+    const counted = toGroup(group);
+    const isNews =
+      isNew || counted.count >= TOLD_AGAIN_FACTOR * group.told.count || now - group.told.at >= this.#windowMs;
+    if (!isNews) return undefined;
+    group.told = { at: now, count: counted.count };
+    return counted;
   }
 
   /** Most frequent first. */
   list(now: number): RefusalGroup[] {
-    this.#forgetOld(now);
-    return [...this.#groups.values()]
-      .map(({ times: _, ...group }) => group)
-      .sort((a, b) => b.count - a.count || b.lastAt - a.lastAt);
+    this.#forgetOld(Math.floor(now / this.#partMs));
+    return [...this.#groups.values()].map(toGroup).sort((a, b) => b.count - a.count || b.lastAt - a.lastAt);
   }
 
-  #forgetOld(now: number): void {
-    for (const [key, group] of this.#groups) {
-      const young = group.times.findIndex((time) => now - time < this.#windowMs);
-      if (young === -1) this.#groups.delete(key);
-      else if (young > 0) {
-        group.times.splice(0, young);
-        group.count = group.times.length;
-        group.firstAt = group.times[0] ?? group.firstAt;
-      }
+  #groupOf({ reason, app, path, client }: Refusal, now: number): { group: Counted; isNew: boolean } {
+    const name = [clientName(client), clientPart(path)].filter((part) => part !== undefined).join(" ");
+    const kind = { app, reason, pathPrefix: pathPrefix(path), client: name };
+    const key = keyOf(kind);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return { group: known, isNew: false };
+    if (this.#groups.size < MAX_GROUPS) return { group: this.#newGroup(key, kind, now), isNew: true };
+    const others = this.#groups.get(OTHERS_KEY);
+    return { group: others ?? this.#newGroup(OTHERS_KEY, OTHERS, now), isNew: others === undefined };
+  }
+
+  #newGroup(key: string, kind: Counted["kind"], now: number): Counted {
+    const group: Counted = { kind, parts: [], lastAt: now, told: { at: now, count: 0 } };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** At most once in a part of the window: it looks at every group. */
+  #forgetOld(number: number): void {
+    if (number <= this.#sweptAt) return;
+    this.#sweptAt = number;
+    for (const [key, { parts }] of this.#groups) {
+      while (parts[0] !== undefined && parts[0].number <= number - PARTS_OF_WINDOW) parts.shift();
+      if (parts.length === 0) this.#groups.delete(key);
     }
   }
+}
+
+function keyOf({ app, reason, pathPrefix, client }: Counted["kind"]): string {
+  return JSON.stringify([app, reason, pathPrefix, client]);
+}
+
+const OTHERS_KEY = keyOf(OTHERS);
+
+function toGroup({ kind, parts, lastAt }: Counted): RefusalGroup {
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  return { ...kind, count, firstAt: parts[0]?.firstAt ?? lastAt, lastAt };
 }

@@ -22,8 +22,8 @@ export interface Session {
   requireConsent(act: string): void;
   /** Asks, unless `--yes` was given. */
   confirm(question: string): Promise<void>;
-  /** Warns and asks for a text to be typed, unless `--yes` was given. */
-  confirmByTyping(warning: readonly string[], question: string, expected: string): Promise<void>;
+  /** Warns and asks for the device's name to be typed, unless `--yes` was given. */
+  confirmByName(warning: readonly string[], question: string, name: string): Promise<void>;
 }
 
 /** A command adds itself to the program; its action runs in a session. */
@@ -52,8 +52,8 @@ export function openSession(options: GlobalOptions): Session {
     async confirm(question) {
       if (options.yes !== true) await prompt.confirm(question);
     },
-    async confirmByTyping(warning, question, expected) {
-      if (options.yes !== true) await prompt.confirmByTyping(warning, question, expected);
+    async confirmByName(warning, question, name) {
+      if (options.yes !== true) await prompt.confirmByName(warning, question, name);
     },
   };
 }

@@ -18,7 +18,7 @@ interface StatusCommand {
   /** What the act does, said before it is asked about; the device's name is to be typed then. */
   warning?: readonly string[];
   /** What to say when it is done; `before` is the status that the device had. */
-  done: (label: string, before: DeviceStatus) => string[];
+  done: (label: string, before: DeviceStatus, device: Device) => string[];
 }
 
 /** The one way of `suspend`, `restore`, `lost` and `revoke`. */
@@ -33,7 +33,7 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   if (question !== undefined && device.status !== to) {
     const asked = `${question(label)} ${identity(device)}`;
     if (warning === undefined) await session.confirm(asked);
-    else await session.confirmByTyping(warning, `${asked} Type ${device.name}`, device.name);
+    else await session.confirmByName(warning, `${asked} Type its name, ${device.name}`, device.name);
   }
   let changed: Device;
   try {
@@ -43,7 +43,7 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   }
   session.output.object(changed);
   if (device.status === to) session.output.lines(`${label} was ${session.output.status(to)} already`);
-  else session.output.lines(...done(label, device.status));
+  else session.output.lines(...done(label, device.status, device));
 }
 
 /** What tells a device from others in a question. */
