@@ -152,6 +152,91 @@ it("a registry with data in it takes a further migration and answers as before",
   expect(await registry(ALICE).get(id)).toEqual(before);
 });
 
+describe("a registry of version 1, with data in it", () => {
+  /** Columns of version 1, as it was deployed. */
+  const DEVICE = "id, name, name_key, status, note, enrolled_at, last_seen_at, last_seen_app, last_seen_ip";
+  const [NOW, LOST_AT] = [Date.UTC(2026, 10, 24), Date.UTC(2026, 10, 20)];
+
+  /** Takes the object back to version 1 and puts devices and an audit line into it. */
+  async function makeOld(): Promise<void> {
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      const { sql } = state.storage;
+      for (const { name } of rows(state, "SELECT name FROM sqlite_master WHERE type = 'table'")) {
+        if (!String(name).startsWith("_cf_")) sql.exec(`DROP TABLE ${name}`);
+      }
+      migrate(state.storage, USER_REGISTRY_MIGRATIONS.slice(0, 1));
+      expect(version(state)).toEqual([{ id: 1, version: 1 }]);
+      for (const [n, status] of ["active", "lost", "revoked", "pending", "suspended"].entries()) {
+        sql.exec(
+          `INSERT INTO devices (${DEVICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[`id-${n}`, `Phone ${n}`, `phone ${n}`, status, "a note", NOW + n, LOST_AT, "a.b", "::1"],
+        );
+        sql.exec(
+          "INSERT INTO certificates (fingerprint, device, subject, added_at) VALUES (?, ?, 'CN=x', ?)",
+          ...[fingerprint(n), n + 1, NOW + n],
+        );
+      }
+      sql.exec(
+        "INSERT INTO audit (at, actor, act, outcome, detail) VALUES (?, 'admin', 'lost', 'done', '{}')",
+        LOST_AT,
+      );
+    });
+    await evictDurableObject(registryStub(ALICE));
+  }
+
+  it("is brought up to date by the first question, and has lost nothing", async () => {
+    await makeOld();
+    const { items } = await registry(ALICE).list(10, 0);
+    expect(items.map(({ name, status }) => [name, status])).toEqual([
+      ["Phone 0", "active"],
+      ["Phone 1", "lost"],
+      ["Phone 2", "revoked"],
+      ["Phone 3", "pending"],
+      ["Phone 4", "suspended"],
+    ]);
+    for (const [n, device] of items.entries()) {
+      expect(device).toMatchObject({
+        id: `id-${n}`,
+        note: "a note",
+        enrolledAt: NOW + n,
+        // Nobody noted it then: the enrolment is the earliest that it can be.
+        statusSince: NOW + n,
+        wipe: null,
+        lastSeen: { at: LOST_AT, app: "a.b", country: null, ip: "::1" },
+        certificates: [{ fingerprint: fingerprint(n), subject: "CN=x", addedAt: NOW + n }],
+      });
+    }
+    expect((await registry(ALICE).audit(10, null)).items).toMatchObject([{ act: "lost", at: LOST_AT }]);
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      expect(version(state)).toEqual([{ id: 1, version: USER_REGISTRY_MIGRATIONS.length }]);
+    });
+  });
+
+  it("answers the gate, and takes receipts and changes, as a fresh one does", async () => {
+    await makeOld();
+    const lost = { status: "lost", name: "Phone 1", since: NOW + 1 };
+    expect(await registry(ALICE).standing(fingerprint(1), sighting())).toEqual(lost);
+    const place = { app: "vault.example.com", country: null, ip: null };
+    await registry(ALICE).noteWipe(fingerprint(1), { at: NOW + 9, count: 2, tokenRefresh: true, ...place });
+    expect((await registry(ALICE).get("id-1"))?.wipe).toEqual({
+      firstAt: NOW + 9,
+      lastAt: NOW + 9,
+      count: 2,
+      tokenRefresh: true,
+    });
+    await registry(ALICE).changeStatus(by({ at: NOW + 10 }), "id-1", "restore", undefined);
+    expect(await registry(ALICE).get("id-1")).toMatchObject({ status: "active", statusSince: NOW + 10 });
+  });
+
+  it("has the same columns as a fresh one", async () => {
+    const columns = (state: DurableObjectState) =>
+      rows(state, "SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('devices')");
+    const fresh = await runInDurableObject(registryStub(ALICE), (_, state) => columns(state));
+    await makeOld();
+    expect(await runInDurableObject(registryStub(ALICE), (_, state) => columns(state))).toEqual(fresh);
+  });
+});
+
 describe("after a rollback to code that is older than the database", () => {
   it("a user's registry lets nobody in, and changes nothing", async () => {
     const { id } = await enrol("alice", "Pixel 9", fingerprint(1));

@@ -217,6 +217,34 @@ describe("changeStatus", () => {
     expect(await alice().get(id)).toEqual(revoked);
   });
 
+  it("says since when the status holds: each change of it counts, and nothing else", async () => {
+    const at = (minute: number) => by({ at: Date.UTC(2026, 5, 1, 12, minute) });
+    const since = async () => {
+      const { statusSince } = (await alice().get(id)) ?? expect.fail("no device");
+      expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ since: statusSince });
+      return (statusSince - at(0).at) / 60_000;
+    };
+    const enrolled = await alice().enrol(at(0), enrolment({ status: "pending" }), Date.now());
+    const id = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
+    expect(await since()).toBe(0);
+    await alice().changeStatus(at(1), id, "approve", undefined);
+    expect(await since()).toBe(1);
+    await alice().changeStatus(at(2), id, "approve", undefined);
+    await alice().changeStatus(at(3), id, "approve", "a note");
+    await alice().edit(at(4), id, { name: "Old Pixel", note: null });
+    await alice().changeStatus(at(5), id, "restore", undefined);
+    await alice().forget(at(6), id);
+    expect(await since(), "repeated, renamed, refused").toBe(1);
+    await alice().changeStatus(at(7), id, "lost", undefined);
+    expect(await since()).toBe(7);
+    await alice().changeStatus(at(8), id, "restore", undefined);
+    expect(await since()).toBe(8);
+    await abortAllDurableObjects();
+    expect(await since()).toBe(8);
+    await alice().changeStatus(at(9), id, "revoke", undefined);
+    expect(await since()).toBe(9);
+  });
+
   it("knows no device of an id that it does not have", async () => {
     const unknown = { ok: false, error: { code: "unknown-device" } };
     expect(await alice().changeStatus(by(), "x", "revoke", undefined)).toEqual(unknown);
