@@ -44,7 +44,7 @@ Examples:
     .action(async (options: WatchOptions) => {
       const minutes = parseMinutes(options.minutes);
       const app = options.app === undefined ? undefined : parseApp(options.app);
-      const source = sourceOf(options);
+      const source = await sourceOf(options);
       const { output, now } = open();
       const groups = new RefusalGroups(minutes * 60_000);
       const stop = new AbortController();
@@ -66,7 +66,7 @@ Examples:
     });
 };
 
-function sourceOf({ edge, stdin }: WatchOptions): LogSource {
+async function sourceOf({ edge, stdin }: WatchOptions): Promise<LogSource> {
   if (edge !== undefined) return edgeLog(edge);
   return stdin === true ? standardInput : wranglerTail;
 }

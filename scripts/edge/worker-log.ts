@@ -51,7 +51,7 @@ export class WorkerLog {
     this.close();
     try {
       rmSync(this.#path, { force: true });
-      this.#file = openSync(this.#path, "wx", SECRET_MODE);
+      this.#file = openSync(this.#path, "ax", SECRET_MODE);
       this.#bytes = 0;
     } catch (error) {
       this.#giveUp(error);

@@ -19,6 +19,7 @@ const PROGRAMS: readonly [RegExp, string][] = [
   [/jellyfin/i, "Jellyfin"],
   [/paperless/i, "Paperless"],
   [/^Dart\//, "an app in Flutter"],
+  [/^Dalvik\//, "an app"],
   [/^okhttp\//i, "an Android app (okhttp)"],
   [/CFNetwork\//, "an Apple app (CFNetwork)"],
   [/^curl\//i, "curl"],
@@ -43,9 +44,16 @@ export function clientName(userAgent: string | null): string {
   const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
   const name =
     program === undefined
-      ? (userAgent.match(/^[^\s/(]+/)?.[0] ?? "unknown")
+      ? shorten(userAgent.match(/^[^\s/(]+/)?.[0] ?? "unknown")
       : fill(program[1], userAgent.match(program[0])?.[1]);
   return system === undefined || name.includes(system) ? name : `${name} ${system}`;
+}
+
+/** Longer names of a program's own making are cut, in characters. */
+const NAME_MAX = 40;
+
+function shorten(name: string): string {
+  return name.length > NAME_MAX ? `${name.slice(0, NAME_MAX)}…` : name;
 }
 
 function fill(name: string, part: string | undefined): string {
@@ -66,13 +74,19 @@ export function clientPart(path: string): string | undefined {
   return PARTS.find(([pattern]) => pattern.test(path))?.[1];
 }
 
-/** Segments that name one thing: ids, numbers, hosts, files' hashes. */
-const ONE_THING = /^(?:\d+|[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27}|[^.]+\.[a-z]{2,}(?:\.[a-z]{2,})*)$/i;
+/** Segments that name one thing: ids, numbers, files' hashes. */
+const ONE_THING = /^(?:\d+|[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27})$/i;
+/** Hosts and files name one thing below a folder; in the first place they name a program, such as `remote.php`. */
+const HOST_OR_FILE = /^[^.]+(?:\.[^.]+)*\.[a-z]{2,}$/i;
+const SEGMENT_MAX = 40;
 
 /** The beginning of a path that many calls share: two segments at most, none that names one thing. */
 export function pathPrefix(path: string): string {
   const segments = path.split("/").slice(1, 3);
-  const end = segments.findIndex((segment) => ONE_THING.test(segment) || segment.length > 40);
+  const end = segments.findIndex(
+    (segment, index) =>
+      ONE_THING.test(segment) || (index > 0 && HOST_OR_FILE.test(segment)) || segment.length > SEGMENT_MAX,
+  );
   const shared = (end === -1 ? segments : segments.slice(0, end)).filter((segment) => segment !== "");
   return `/${shared.join("/")}`;
 }

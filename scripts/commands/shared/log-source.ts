@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -55,29 +54,34 @@ export const wranglerTail: LogSource = {
   },
 };
 
-/** The log of the local edge with this state folder, from now on: also across the edge's restarts. */
-export function edgeLog(stateDir: string): LogSource {
+/** The log of the local edge with this state folder, from this call on: also across the edge's restarts. */
+export async function edgeLog(stateDir: string): Promise<LogSource> {
   const path = join(stateDir, WORKER_LOG);
-  if (!existsSync(path)) {
+  const file = await openIfThere(path);
+  if (file === undefined) {
     throw misuse(
       `there is no ${printable(path)}`,
       "start the local edge first (npm start), or name its state folder",
     );
   }
-  return { name: path, entries: (signal) => objectsIn(follow(path, signal)) };
+  const { size } = await file.stat();
+  return { name: path, entries: (signal) => objectsIn(follow(path, { file, position: size }, signal)) };
 }
 
 /** How often the file is looked at: notices of the system are not to be had on every disk. */
 const LOOK_EVERY_MS = 250;
 
 /**
- * What is appended to a file from now on. A new file in its place, or one that was cut, is read from
- * its beginning; of the old one nothing is missed. Ends with the signal's error.
+ * What is appended to a file from a position on. A new file in its place, or one that was cut, is
+ * read from its beginning; of the old one nothing is missed. Ends with the signal's error.
  */
-async function* follow(path: string, signal: AbortSignal): AsyncGenerator<string> {
-  let file = await open(path);
+async function* follow(
+  path: string,
+  from: { file: FileHandle; position: number },
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  let { file, position } = from;
   try {
-    let position = (await file.stat()).size;
     let isReplaced = false;
     const decoder = new StringDecoder("utf8");
     const buffer = Buffer.alloc(64 * 1024);
@@ -126,7 +130,10 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
     return await open(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
+    throw failed(
+      `${printable(path)} cannot be read (${errorCode(error) ?? String(error)})`,
+      "follow it as the user who started the local edge",
+    );
   }
 }
 

@@ -232,6 +232,7 @@ describe.concurrent("a device", () => {
     expect(await latchkey("lost", phone, "--yes")).toEqual(
       said(
         `dora/phone is reported lost: it is refused ${DELAY}`,
+        "whether it was told to delete its vault: latchkey show dora/phone",
         "found again: latchkey restore; gone for good: latchkey revoke",
       ),
     );
@@ -279,6 +280,27 @@ describe.concurrent("a device", () => {
       shown: expect.stringContaining(`dora/asked is revoked: it is refused ${DELAY}`),
     });
     expect(await registered("dora", id)).toMatchObject({ status: "revoked" });
+  });
+
+  it.skipIf(!hasTerminal)("is reported lost after its name was typed, and after nothing else", async () => {
+    const { id } = await enrol("dora", "Lost one");
+    const question = `Report dora/Lost one lost? (active, id ${id}) Type its name, Lost one`;
+    const ask = (typed: string) =>
+      runOnTerminal(["lost", "dora/lost one"], environment, "Lost one\r\n", typed);
+    for (const typed of ["y\r", "\r", "dora/Lost one\r", "\u0003"]) {
+      const { code, shown } = await ask(typed);
+      expect({ typed, code }).toEqual({ typed, code: 1 });
+      expect(shown).toContain("latchkey: nothing was done\r\nhint: type Lost one, or add --yes, to go ahead");
+      expect(await registered("dora", id)).toMatchObject({ status: "active" });
+    }
+    const { code, shown } = await ask("lost ONE\r");
+    expect(code).toBe(0);
+    expect(shown).toContain(question);
+    expect(shown.slice(0, shown.indexOf(question))).toMatch(
+      /^On apps with the profile bitwarden, .+\r\nOn all other apps .+\r\n/,
+    );
+    expect(shown).toContain(`dora/Lost one is reported lost: it is refused ${DELAY}`);
+    expect(await registered("dora", id)).toMatchObject({ status: "lost", wipe: null });
   });
 
   it.skipIf(!hasTerminal)("is coloured on a terminal, and NO_COLOR is respected", async () => {
@@ -496,7 +518,7 @@ describe.concurrent("the connection", () => {
     const result = await latchkey("users", "--url", origin);
     expect(result).toMatchObject({ code: 1, stdout: "" });
     expect(result.stderr).toContain(
-      `latchkey: the gate at ${origin} answers 404 Not Found, as it does to strangers\n`,
+      `latchkey: the gate at ${origin} answers 503 Service Unavailable, as it does to strangers\n`,
     );
   });
 

@@ -64,6 +64,12 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     cause: "the gate at ORIGIN answers 404 Not Found, as it does to strangers",
     hint: "check that ADMIN_TOKEN is set on the Worker (32 characters or more), and that the host is right: ADMIN_HOST, when set, is the only one",
   },
+  soon: {
+    about: "the gate's own answer on a host that it does not know, or on one of profile sync",
+    answer: answer(503, { "content-type": "text/plain; charset=utf-8" }, "Service Unavailable"),
+    cause: "the gate at ORIGIN answers 503 Service Unavailable, as it does to strangers",
+    hint: "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail tells the reason",
+  },
   app: {
     about: "an app that no gate guards",
     answer: answer(200, HTML, "<h1>Vaultwarden</h1>"),

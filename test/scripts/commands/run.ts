@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +41,68 @@ export async function run(
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
   return { code, stdout, stderr };
 }
+
+/** A command that runs until it is told to end. */
+export interface Running {
+  /** Waits until the standard output, or the standard error, holds this text. */
+  shows(text: string): Promise<void>;
+  /** Writes to the standard input, and leaves it open. */
+  type(text: string): void;
+  /** Sends the signal, and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<Run>;
+}
+
+/** Starts the command line as a process that is ended by the test, in the end with the file's other tests. */
+export function startCommand(words: readonly string[], environment: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [LATCHKEY, ...words], {
+    env: { PATH: process.env.PATH, TZ: "UTC", NODE_COMPILE_CACHE: compiled, ...environment },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  running.add(child);
+  const run: Run = { code: null, stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (part: string) => {
+    run.stdout += part;
+  });
+  child.stderr.setEncoding("utf8").on("data", (part: string) => {
+    run.stderr += part;
+  });
+  const closed = new Promise<void>((resolve) => {
+    child.once("close", (code) => {
+      run.code = code;
+      running.delete(child);
+      resolve();
+    });
+  });
+  return {
+    async shows(text) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const look = () => {
+        if (run.stdout.includes(text) || run.stderr.includes(text)) resolve();
+      };
+      child.stdout.on("data", look);
+      child.stderr.on("data", look);
+      void closed.then(() => {
+        reject(new Error(`ended without ${JSON.stringify(text)}: ${JSON.stringify(run)}`));
+      });
+      look();
+      await promise.finally(() => {
+        child.stdout.off("data", look);
+        child.stderr.off("data", look);
+      });
+    },
+    type: (text) => void child.stdin.write(text),
+    async end(signal) {
+      child.kill(signal);
+      await closed;
+      return run;
+    },
+  };
+}
+
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 /** util-linux's `script` gives a process a terminal; other systems' takes other options. */
 export const hasTerminal =

@@ -1,0 +1,193 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
+import { WorkerLog } from "../../../scripts/edge/worker-log.ts";
+import { send } from "../edge/client.ts";
+import { run, startCommand } from "./run.ts";
+
+const ANDROID = "Bitwarden_Mobile/2026.9.0 (release/standard) (Android 16; SDK 36; Model Pixel 9)";
+
+const refused = (fields: object = {}) => ({
+  event: "refused",
+  reason: "no-certificate",
+  app: "vault.example.com",
+  method: "GET",
+  path: "/icons/github.com/icon.png",
+  country: "CH",
+  ray: "8f2a",
+  client: ANDROID,
+  fingerprint: null,
+  ...fields,
+});
+
+/** An event as `wrangler tail --format json` prints it. */
+const tailEvent = (...lines: object[]) => ({
+  wallTime: 3,
+  cpuTime: 1,
+  truncated: false,
+  executionModel: "stateless",
+  outcome: "ok",
+  scriptVersion: { id: "6f1f0d9c-0000-4000-8000-000000000000" },
+  scriptName: "latchkey",
+  diagnosticsChannelEvents: [],
+  exceptions: [],
+  logs: lines.map((line) => ({ message: [JSON.stringify(line)], level: "log", timestamp: 1795400000000 })),
+  eventTimestamp: 1795400000000,
+  event: {
+    request: {
+      url: "https://vault.example.com/icons/github.com/icon.png",
+      method: "GET",
+      headers: { "user-agent": ANDROID },
+      cf: { country: "CH", tlsClientAuth: { certPresented: "0", certVerified: "NONE" } },
+    },
+    response: { status: 404 },
+  },
+});
+
+const folder = mkdtempSync(join(tmpdir(), "latchkey-watch-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const TABLE = ["COUNT", "APP", "PROGRAM", "REASON", "PATH"].join(" +");
+const squeeze = (text: string) => text.replaceAll(/ {2,}/g, "  ");
+
+describe.concurrent("watch --stdin", () => {
+  it("groups the events of wrangler tail, printed on one line or on many", async () => {
+    const events = [
+      ...Array.from({ length: 6 }, () => JSON.stringify(tailEvent(refused()))),
+      ...Array.from({ length: 6 }, () => JSON.stringify(tailEvent(refused()), null, 2)),
+      JSON.stringify(tailEvent(), null, 2),
+      JSON.stringify(tailEvent(refused({ app: "photos.example.com", path: "/", client: null })), null, 2),
+    ];
+    const { code, stdout, stderr } = await run(["watch", "--stdin"], {}, `${events.join("\n")}\n`);
+    expect(stderr).toBe("latchkey: following the standard input, Ctrl-C ends it\n");
+    expect(code).toBe(0);
+    const [first, second, third, blank, total, head, ...rows] = stdout.trimEnd().split("\n");
+    expect([first, second, third]).toEqual([
+      "vault.example.com  Bitwarden Android icons: no certificate, 1 in 5 min (/icons)",
+      "vault.example.com  Bitwarden Android icons: no certificate, 10 in 5 min (/icons)",
+      "photos.example.com  no name given: no certificate, 1 in 5 min (/)",
+    ]);
+    expect([blank, total]).toEqual(["", "13 refusals in the last 5 minutes"]);
+    expect(head).toMatch(new RegExp(`^${TABLE}$`));
+    expect(rows.map(squeeze)).toEqual([
+      "12  vault.example.com  Bitwarden Android icons  no certificate  /icons",
+      "1  photos.example.com  no name given  no certificate  /",
+    ]);
+  });
+
+  it("prints one object for programs, of one app if asked", async () => {
+    const log = [refused(), refused({ app: "photos.example.com" }), refused({ reason: "device-lost" }), {}];
+    const words = ["watch", "--stdin", "--app", "VAULT.example.com", "--minutes", "60", "--json"];
+    const { code, stdout } = await run(words, {}, log.map((line) => JSON.stringify(line)).join("\n"));
+    expect(code).toBe(0);
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    const group = { app: "vault.example.com", pathPrefix: "/icons", client: "Bitwarden Android icons" };
+    const seen = { count: 1, firstAt: time, lastAt: time };
+    expect(JSON.parse(stdout)).toEqual({
+      minutes: 60,
+      refusals: expect.arrayContaining([
+        { ...group, reason: "no-certificate", ...seen },
+        { ...group, reason: "device-lost", ...seen },
+      ]),
+    });
+  });
+
+  it("says so when nobody was refused", async () => {
+    const { code, stdout } = await run(["watch", "--stdin", "--minutes", "1"], {}, "not a log\n");
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "\n0 refusals in the last 1 minute\n" });
+  });
+
+  it("lets nothing of a client's making paint the terminal", async () => {
+    const evil = "\u001b]0;owned\u0007\u009b31m\u202e";
+    const line = refused({ app: evil, reason: evil, path: `/${evil}/x`, client: `${evil}/1.0` });
+    const input = `${JSON.stringify(line)}\n`;
+    const [people, programs] = await Promise.all([
+      run(["watch", "--stdin"], {}, input),
+      run(["watch", "--stdin", "--json"], {}, input),
+    ]);
+    for (const { code, stdout } of [people, programs]) {
+      expect(code).toBe(0);
+      expect(stdout).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+      expect(stdout).toContain("owned");
+    }
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "ends with the table and 0 on %s, its input still open",
+    async (signal) => {
+      const watching = startCommand(["watch", "--stdin"]);
+      watching.type(`${JSON.stringify(refused())}\n`);
+      await watching.shows("1 in 5 min");
+      const { code, stdout } = await watching.end(signal);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`\\n1 refusal in the last 5 minutes\\n${TABLE}\\n1 `));
+    },
+  );
+});
+
+describe("watch --edge", () => {
+  let edge: Edge | undefined;
+  afterEach(() => edge?.stop());
+
+  it("follows the local edge, also when it is started again", async () => {
+    const stateDir = join(folder, "state");
+    const start = async () => {
+      edge = await startEdge({ port: 0, stateDir });
+      return edge;
+    };
+    const visit = (path: string, userAgent = ANDROID) =>
+      send(edge as Edge, path, { headers: { "user-agent": userAgent } });
+
+    await start();
+    await visit("/before");
+    await expect.poll(() => readFileSync(join(stateDir, "worker.log"), "utf8")).toContain("/before");
+
+    const watching = startCommand(["watch", "--edge", stateDir]);
+    await watching.shows("following");
+    await visit("/icons/github.com/icon.png");
+    await watching.shows("(/icons)");
+    await edge?.stop();
+    await start();
+    await visit("/api/sync", "curl/8.5.0");
+    await watching.shows("app.localhost  curl: no certificate, 1 in 5 min (/api/sync)");
+
+    const { code, stdout } = await watching.end("SIGINT");
+    expect(code).toBe(0);
+    expect(squeeze(stdout)).toMatch(
+      /\n1 {2}app\.localhost {2}Bitwarden Android icons {2}no certificate {2}\/icons\n/,
+    );
+    expect(stdout).not.toContain("/before");
+  });
+
+  it("misses nothing when the log is begun anew, cut, or away for a while", async () => {
+    const stateDir = mkdtempSync(join(folder, "log-"));
+    const path = join(stateDir, "worker.log");
+    const fail = (error: unknown) => {
+      throw error;
+    };
+    let log = new WorkerLog(path, fail, 2_000);
+    const write = (name: string) => log.write(JSON.stringify(refused({ path: `/${name}`, client: null })));
+    const watching = startCommand(["watch", "--edge", stateDir]);
+    await watching.shows("following");
+    // More than one file holds, and less than two: what is written between two looks.
+    const names = Array.from({ length: 12 }, (_, i) => `many-${i}`);
+    for (const name of names) write(name);
+    for (const name of names) await watching.shows(`(/${name})`);
+    log.close();
+    log = new WorkerLog(path, fail, 2_000);
+    write("begun-anew");
+    await watching.shows("(/begun-anew)");
+    await writeFile(path, "");
+    write("cut");
+    await watching.shows("(/cut)");
+    await rename(path, `${path}.old`);
+    log.close();
+    log = new WorkerLog(path, fail, 2_000);
+    write("back");
+    await watching.shows("(/back)");
+    expect((await watching.end("SIGINT")).code).toBe(0);
+  });
+});
