@@ -14,8 +14,20 @@ export default defineConfig({
             miniflare: {
               bindings: {
                 ADMIN_TOKEN: "test-admin-token-of-more-than-32-characters",
-                // Hosts of the tests: one open, one bound to countries.
-                APPS: { "app.example.com": {}, "swiss.example.com": { countries: ["CH", "LI"] } },
+                // Hosts of the tests: one open, one bound to countries, and one for each other profile.
+                APPS: {
+                  "app.example.com": {},
+                  "swiss.example.com": { countries: ["CH", "LI"] },
+                  "vault.example.com": { profile: "bitwarden" },
+                  "files.example.com": { profile: "sync" },
+                  "own.example.com": {
+                    profile: "custom",
+                    status: 418,
+                    retryAfter: 60,
+                    body: '{"error":"later"}',
+                    contentType: "application/json",
+                  },
+                },
               },
               // Stands for the app behind the gate: answers what it was sent.
               outboundService: async (request: {

@@ -2,8 +2,12 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
 import worker from "../../../src/index.ts";
+import type { DeviceStatus } from "../../../src/registry/device.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import type { RegistryBindings } from "../../../src/registry/objects.ts";
-import { HOST, tlsClientAuth } from "../fixtures.ts";
+import { NO_FACTS, type WipeDelivery } from "../../../src/registry/records.ts";
+import type { UserId } from "../../../src/registry/user.ts";
+import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 
 /** What outboundService, the app of the tests, says of the request that reached it. */
 export interface Echo {
@@ -13,10 +17,60 @@ export interface Echo {
   body: string;
 }
 
+// The other hosts that vitest.config.ts names as apps, by what they are.
 export const SWISS_HOST = "swiss.example.com";
+export const VAULT_HOST = "vault.example.com";
+export const FILES_HOST = "files.example.com";
+export const OWN_HOST = "own.example.com";
 
 export type Cf = Record<string, unknown>;
 export type Init = Omit<RequestInit, "cf"> & { cf?: Cf };
+
+/** `request.cf` of a verified certificate, with some of its fields changed. */
+export const cf = (change: Record<string, unknown> = {}, of = fingerprint(1)): Cf => ({
+  tlsClientAuth: { ...tlsClientAuth(of), ...change },
+  country: "CH",
+});
+
+let devices = 0x1000;
+
+/** A fingerprint that no other test of the file has. */
+export const newFingerprint = () => fingerprint(devices++);
+
+/** A new device named "phone", by what it is to be; each with a user and a fingerprint of its own. */
+export async function device(status: DeviceStatus) {
+  const of = newFingerprint();
+  const user = `user-${devices}` as UserId;
+  if (status === "pending") {
+    // Nothing enrols devices as pending yet; the registry can.
+    await api("PUT", `/users/${user}`, {});
+    const by = { actor: "admin", ip: null, country: null, at: Date.now() };
+    const claim = await env.DIRECTORY.getByName("directory").claim(by, of, user);
+    if (!claim.ok) throw new Error("no claim");
+    const enrolment = { name: "phone", note: null, fingerprint: of, facts: NO_FACTS, status };
+    await env.USER_REGISTRY.getByName(user).enrol(by, enrolment, claim.value.claimedAt);
+    return { of, user, path: "" };
+  }
+  const { id } = await enrol(user, "phone", of);
+  const path = `/users/${user}/devices/${id}`;
+  const act = { suspended: "suspend", lost: "lost", revoked: "revoke" } as const;
+  if (status !== "active") {
+    const body = status === "lost" ? { confirm: "phone" } : {};
+    const response = await api("POST", `${path}/${act[status]}`, body);
+    if (response.status !== 200) throw new Error(`${act[status]}: ${response.status}`);
+  }
+  return { of, user, path };
+}
+
+/** Tells a user's registry of wipe answers, as the gate does. */
+export async function noteWipeOf(
+  user: string,
+  of: Fingerprint,
+  change: Pick<WipeDelivery, "at" | "count" | "tokenRefresh">,
+): Promise<void> {
+  const place = { app: "vault.example.com", country: "CH", ip: null };
+  await env.USER_REGISTRY.getByName(user).noteWipe(of, { ...place, ...change });
+}
 
 /** What every refusal looks like to a client, but for failures of our own. */
 export const NOT_FOUND = {
@@ -28,6 +82,25 @@ export const UNAVAILABLE = {
   status: 503,
   headers: { ...NOT_FOUND.headers, "retry-after": "30" },
   body: "Service Unavailable",
+};
+/** What clients that delete things on a 404 are told instead. */
+export const LATER = { ...UNAVAILABLE, headers: { ...NOT_FOUND.headers, "retry-after": "300" } };
+/** What the app of `OWN_HOST` says. */
+export const OWN = {
+  status: 418,
+  headers: { "cache-control": "no-store", "content-type": "application/json", "retry-after": "60" },
+  body: '{"error":"later"}',
+};
+/** What makes Bitwarden's clients delete their vault: on the token call, and elsewhere. */
+export const WIPE_TOKEN = {
+  status: 400,
+  headers: { "cache-control": "no-store", "content-type": "application/json" },
+  body: '{"error":"invalid_grant"}',
+};
+export const WIPE = {
+  status: 401,
+  headers: { ...NOT_FOUND.headers, "www-authenticate": "Bearer" },
+  body: "Unauthorized",
 };
 
 export async function seen(response: Response) {

@@ -8,16 +8,18 @@ import { Gate } from "../../../src/gate/gate.ts";
 import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
 import type { Visit } from "../../../src/gate/visit.ts";
-import { NO_FACTS } from "../../../src/registry/records.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
-import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
+import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
 import {
   type Cf,
+  cf,
+  device,
   type Echo,
   Isolate,
   logged,
   NOT_FOUND,
+  newFingerprint,
   runtimeError,
   SWISS_HOST,
   scripted,
@@ -29,36 +31,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
-
-const cf = (change: Record<string, unknown> = {}, of = fingerprint(1)): Cf => ({
-  tlsClientAuth: { ...tlsClientAuth(of), ...change },
-  country: "CH",
-});
-
-/** A new device, by what it is to be; each with a user and a fingerprint of its own. */
-let devices = 0x1000;
-async function device(status: "active" | "pending" | "suspended" | "lost" | "revoked") {
-  const of = fingerprint(devices++);
-  const user = `user-${devices}` as UserId;
-  if (status === "pending") {
-    // Nothing enrols devices as pending yet; the registry can.
-    await api("PUT", `/users/${user}`, {});
-    const by = { actor: "admin", ip: null, country: null, at: Date.now() };
-    const claim = await env.DIRECTORY.getByName("directory").claim(by, of, user);
-    if (!claim.ok) throw new Error("no claim");
-    const enrolment = { name: "phone", note: null, fingerprint: of, facts: NO_FACTS, status };
-    await env.USER_REGISTRY.getByName(user).enrol(by, enrolment, claim.value.claimedAt);
-    return { of, user, path: "" };
-  }
-  const { id } = await enrol(user, "phone", of);
-  const path = `/users/${user}/devices/${id}`;
-  const act = { suspended: "suspend", lost: "lost", revoked: "revoke" } as const;
-  if (status !== "active") {
-    const body = status === "lost" ? { confirm: "phone" } : {};
-    expect((await api("POST", `${path}/${act[status]}`, body)).status).toBe(200);
-  }
-  return { of, user, path };
-}
 
 const failing = () => scripted({ resolve: () => Promise.reject(runtimeError({})) }).bindings;
 
@@ -425,7 +397,7 @@ describe("what the registry said", () => {
   it("no longer stands in the way of an enrolment two seconds after a refusal", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     logged();
-    const of = fingerprint(devices++);
+    const of = newFingerprint();
     const isolate = new Isolate();
     const status = async () => (await isolate.fetch("/", { cf: cf({}, of) })).status;
     expect(await status()).toBe(404);
@@ -488,7 +460,7 @@ describe("what the registry is told", () => {
 
   it("is who waits to be enrolled: verified certificates alone", async () => {
     logged();
-    const [verified, failed] = [fingerprint(devices++), fingerprint(devices++)];
+    const [verified, failed] = [newFingerprint(), newFingerprint()];
     const isolate = new Isolate();
     await isolate.fetch("/", { cf: cf({}, verified) });
     await isolate.fetch("/", { cf: cf({ certVerified: "FAILED" }, failed) });

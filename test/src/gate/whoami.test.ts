@@ -1,0 +1,277 @@
+import { env, exports } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
+import {
+  type Cf,
+  cf,
+  device,
+  FILES_HOST,
+  Isolate,
+  LATER,
+  logged,
+  NOT_FOUND,
+  newFingerprint,
+  OWN,
+  OWN_HOST,
+  runtimeError,
+  SWISS_HOST,
+  scripted,
+  seen,
+  UNAVAILABLE,
+  VAULT_HOST,
+} from "./fixtures.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const WHOAMI = "/.latchkey/whoami";
+
+/** What a device is told, when this is what it is. */
+const told = (of: string, device: object | null, change: { app?: string; country?: string | null } = {}) => ({
+  app: change.app ?? HOST,
+  fingerprint: of,
+  enrolled: device !== null,
+  device,
+  seenByCloudflare: {
+    verified: true,
+    subject: "CN=phone",
+    issuer: "CN=Household CA",
+    serial: "0A1B2C",
+    notBefore: "2020-01-01T00:00:00.000Z",
+    notAfter: "2120-01-01T00:00:00.000Z",
+    country: change.country === undefined ? "CH" : change.country,
+  },
+});
+
+describe("a device with a verified certificate", () => {
+  it.each(["active", "pending", "suspended", "lost", "revoked"] as const)(
+    "that is %s is told so, with its name, and the request goes no further",
+    async (status) => {
+      const { of, user } = await device(status);
+      const lines = logged();
+      const app = vi.spyOn(globalThis, "fetch");
+      const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, of) });
+      expect(response.status).toBe(200);
+      expect(Object.fromEntries(response.headers)).toEqual({
+        "cache-control": "no-store",
+        "content-type": "application/json",
+      });
+      expect(await response.json()).toEqual(told(of, { user, name: "phone", status }));
+      expect(app).not.toHaveBeenCalled();
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it("that nobody enrolled is told its fingerprint, and waits to be enrolled", async () => {
+    const of = newFingerprint();
+    const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, of) });
+    expect(await response.json()).toEqual(told(of, null));
+    const { pending } = await (await api("GET", "/pending")).json<{ pending: { fingerprint: string }[] }>();
+    expect(pending.map((one) => one.fingerprint)).toContain(of);
+  });
+
+  it("is answered by the Worker as it is deployed", async () => {
+    const { of, user } = await device("active");
+    const init = { cf: cf({}, of) } as RequestInit;
+    const response = await exports.default.fetch(`https://${HOST}${WHOAMI}?x=1`, init);
+    expect(await response.json()).toEqual(told(of, { user, name: "phone", status: "active" }));
+  });
+
+  it("is told of others' names nothing, and has its own as it is", async () => {
+    const of = newFingerprint();
+    await enrol("zoe", 'Zoë\'s "phone" <1>', of);
+    const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, of) });
+    expect(await response.json()).toMatchObject({ device: { user: "zoe", name: 'Zoë\'s "phone" <1>' } });
+  });
+
+  it("is told what Cloudflare did not say as null", async () => {
+    const { of, user } = await device("active");
+    const unsaid = { certSubjectDN: undefined, certIssuerDN: "", certSerial: undefined };
+    const request = { cf: { ...cf(unsaid, of), country: undefined } };
+    const expected = told(of, { user, name: "phone", status: "active" }, { country: null });
+    expect(await (await new Isolate().fetch(WHOAMI, request)).json()).toEqual({
+      ...expected,
+      seenByCloudflare: { ...expected.seenByCloudflare, subject: null, issuer: null, serial: null },
+    });
+  });
+
+  it.each([VAULT_HOST, FILES_HOST, OWN_HOST, SWISS_HOST])("is told at %s, too", async (host) => {
+    const { of, user } = await device("active");
+    const response = await new Isolate().fetch(`https://${host}${WHOAMI}`, { cf: cf({}, of) });
+    expect(await response.json()).toEqual(told(of, { user, name: "phone", status: "active" }, { app: host }));
+  });
+
+  it("from a country that is not allowed is told which one Cloudflare saw", async () => {
+    const { of, user } = await device("active");
+    const isolate = new Isolate();
+    const request = { cf: { ...cf({}, of), country: "DE" } };
+    const response = await isolate.fetch(`https://${SWISS_HOST}${WHOAMI}`, request);
+    const change = { app: SWISS_HOST, country: "DE" };
+    expect(await response.json()).toEqual(told(of, { user, name: "phone", status: "active" }, change));
+    logged();
+    expect((await isolate.fetch(`https://${SWISS_HOST}/`, request)).status, "but let in nowhere else").toBe(
+      404,
+    );
+  });
+
+  it("is told at an app's host when ADMIN_HOST is another one", async () => {
+    const { of, user } = await device("active");
+    const lines = logged();
+    const isolate = new Isolate({ ADMIN_HOST: "latchkey.example.com" });
+    const response = await isolate.fetch(WHOAMI, { cf: cf({}, of) });
+    expect(await response.json()).toEqual(told(of, { user, name: "phone", status: "active" }));
+    // The host of the API alone is no app: nobody's device belongs there.
+    const admin = await isolate.fetch(`https://latchkey.example.com${WHOAMI}`, { cf: cf({}, of) });
+    expect(await seen(admin)).toEqual(UNAVAILABLE);
+    expect(lines).toEqual([expect.objectContaining({ event: "refused", reason: "unknown-app" })]);
+  });
+
+  it("is told though the API is off", async () => {
+    logged();
+    const { of } = await device("active");
+    const response = await new Isolate({ ADMIN_TOKEN: undefined }).fetch(WHOAMI, { cf: cf({}, of) });
+    expect(response.status).toBe(200);
+  });
+
+  it("is answered a HEAD without a body, and with the same headers", async () => {
+    const { of } = await device("active");
+    const isolate = new Isolate();
+    const get = await isolate.fetch(WHOAMI, { cf: cf({}, of) });
+    const head = await isolate.fetch(WHOAMI, { cf: cf({}, of), method: "HEAD" });
+    expect(head.status).toBe(200);
+    expect([...head.headers]).toEqual([...get.headers]);
+    expect(await head.text()).toBe("");
+    expect((await get.text()).endsWith("}\n")).toBe(true);
+  });
+
+  it("sees a change of its status as any request does: at once with a delay of 0", async () => {
+    const { of, path } = await device("active");
+    const isolate = new Isolate({ REVOCATION_DELAY_SECONDS: 0 });
+    const status = async () => {
+      const response = await isolate.fetch(WHOAMI, { cf: cf({}, of) });
+      return (await response.json<{ device: { status: string } }>()).device.status;
+    };
+    expect(await status()).toBe("active");
+    await api("POST", `${path}/suspend`, {});
+    expect(await status()).toBe("suspended");
+  });
+
+  it("that is lost is told so and nothing else: to ask is no wipe, and leaves no receipt", async () => {
+    const { of, path } = await device("lost");
+    const isolate = new Isolate();
+    const response = await isolate.fetch(`https://${VAULT_HOST}${WHOAMI}`, { cf: cf({}, of) });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ device: { status: "lost" } });
+    await isolate.idle();
+    expect(await (await api("GET", path)).json()).toMatchObject({ wipe: null });
+  });
+});
+
+describe("whoever has no verified certificate", () => {
+  const STRANGERS: [string, Cf, string][] = [
+    ["with none", { country: "CH" }, "no-certificate"],
+    ["with one that failed", cf({ certVerified: "FAILED" }), "unverified-certificate"],
+    ["with one that is revoked at Cloudflare", cf({ certRevoked: "1" }), "revoked-certificate"],
+    ["with one that expired", cf({ certNotAfter: "Jan  1 00:00:00 2021 GMT" }), "expired-certificate"],
+    ["with one that is malformed", cf({ certNotAfter: "" }), "malformed-certificate"],
+  ];
+
+  it.each(STRANGERS)("%s is refused to the byte as on any other path", async (_, request, reason) => {
+    const { bindings, counts } = scripted();
+    const isolate = new Isolate(bindings);
+    for (const [host, expected] of [
+      [HOST, NOT_FOUND],
+      [VAULT_HOST, NOT_FOUND],
+      [FILES_HOST, LATER],
+      [OWN_HOST, OWN],
+    ] as const) {
+      for (const method of ["GET", "HEAD"]) {
+        const lines = logged();
+        const whoami = await seen(await isolate.fetch(`https://${host}${WHOAMI}`, { cf: request, method }));
+        const other = await seen(await isolate.fetch(`https://${host}/other`, { cf: request, method }));
+        expect(whoami).toEqual(other);
+        expect(whoami).toEqual(method === "HEAD" ? { ...expected, body: "" } : expected);
+        expect(lines[0]).toMatchObject({ event: "refused", reason, app: host, path: WHOAMI });
+      }
+    }
+    expect(counts).toEqual({ directoryStubs: 0, resolve: 0, registryStubs: 0, standing: 0 });
+  });
+
+  it("is refused though all paths below /.latchkey/ were public, or the request is a preflight", async () => {
+    logged();
+    const app = vi.spyOn(globalThis, "fetch");
+    const isolate = new Isolate({ APPS: { [HOST]: { public: ["/.latchkey/*"], preflight: true } } });
+    expect(await seen(await isolate.fetch(WHOAMI, { cf: { country: "CH" } }))).toEqual(NOT_FOUND);
+    const headers = { Origin: "https://a.b", "Access-Control-Request-Method": "GET" };
+    const preflight = { cf: { country: "CH" }, method: "OPTIONS", headers };
+    expect(await seen(await isolate.fetch(WHOAMI, preflight))).toEqual(NOT_FOUND);
+    expect(app).not.toHaveBeenCalled();
+  });
+
+  it("is not told by the admin's token either", async () => {
+    logged();
+    const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+    const response = await new Isolate().fetch(WHOAMI, { cf: { country: "CH" }, headers });
+    expect(await seen(response)).toEqual(NOT_FOUND);
+  });
+});
+
+describe("whoami is not served", () => {
+  it.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])(
+    "to %s, which is refused as a control path",
+    async (method) => {
+      const { of } = await device("active");
+      const lines = logged();
+      const app = vi.spyOn(globalThis, "fetch");
+      const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, of), method });
+      expect(await seen(response)).toEqual(NOT_FOUND);
+      expect(app).not.toHaveBeenCalled();
+      expect(lines).toEqual([
+        expect.objectContaining({ event: "control-refused", reason: "no-credentials" }),
+      ]);
+    },
+  );
+
+  it.each([`${WHOAMI}/`, `${WHOAMI}/x`, "/.latchkey/Whoami", "/.latchkey//whoami", "/.latchkey/whoami%20"])(
+    "at %s",
+    async (path) => {
+      logged();
+      const app = vi.spyOn(globalThis, "fetch");
+      const response = await new Isolate(scripted().bindings).fetch(path, { cf: cf() });
+      expect(await seen(response)).toEqual(NOT_FOUND);
+      expect(app).not.toHaveBeenCalled();
+    },
+  );
+
+  it("at a host that is no app", async () => {
+    const { of } = await device("active");
+    const lines = logged();
+    const response = await new Isolate().fetch(`https://other.example.com${WHOAMI}`, { cf: cf({}, of) });
+    expect(await seen(response)).toEqual(UNAVAILABLE);
+    expect(lines).toEqual([expect.objectContaining({ reason: "unknown-app" })]);
+  });
+
+  it.each([HOST, VAULT_HOST, FILES_HOST, OWN_HOST])("while the registry fails, at %s", async (host) => {
+    const lines = logged();
+    const { bindings } = scripted({ standing: () => Promise.reject(runtimeError({})) });
+    const response = await new Isolate(bindings).fetch(`https://${host}${WHOAMI}`, { cf: cf() });
+    expect(await seen(response)).toEqual(UNAVAILABLE);
+    expect(lines.map(({ event, reason }) => [event, reason])).toEqual([
+      ["registry-error", undefined],
+      ["refused", "registry-unavailable"],
+    ]);
+  });
+
+  it("after a defect of ours", async () => {
+    const lines = logged();
+    const isolate = new Isolate(scripted().bindings);
+    vi.spyOn(Date, "now").mockImplementation(() => {
+      throw new Error("no clock");
+    });
+    const response = await isolate.fetch(WHOAMI, { cf: { tlsClientAuth: tlsClientAuth(fingerprint(1)) } });
+    expect(await seen(response)).toEqual(UNAVAILABLE);
+    expect(lines.map(({ reason }) => reason)).toContain("internal-error");
+  });
+});
