@@ -147,9 +147,19 @@ export function logged(): Record<string, unknown>[] {
   return lines;
 }
 
-/** Bindings whose objects are scripted; each `getByName` and each call is counted. */
-export function scripted(answers: { resolve?: () => unknown; standing?: (user: string) => unknown } = {}) {
+/**
+ * Bindings whose objects are scripted; each `getByName` and each question is counted, and `told` has
+ * the wipe answers that a registry was told of.
+ */
+export function scripted(
+  answers: {
+    resolve?: () => unknown;
+    standing?: (user: string) => unknown;
+    noteWipe?: (delivery: WipeDelivery) => unknown;
+  } = {},
+) {
   const counts = { directoryStubs: 0, resolve: 0, registryStubs: 0, standing: 0 };
+  const told: WipeDelivery[] = [];
   const bindings = {
     DIRECTORY: {
       getByName: () => {
@@ -170,11 +180,15 @@ export function scripted(answers: { resolve?: () => unknown; standing?: (user: s
             counts.standing++;
             return (answers.standing ?? (() => ({ status: "active", name: "phone", since: 0 })))(user);
           },
+          noteWipe: async (_: Fingerprint, delivery: WipeDelivery) => {
+            told.push(delivery);
+            return answers.noteWipe?.(delivery);
+          },
         };
       },
     },
   } as unknown as RegistryBindings;
-  return { bindings: { ...bindings }, counts };
+  return { bindings: { ...bindings }, counts, told };
 }
 
 /** An error as the runtime marks it. */
