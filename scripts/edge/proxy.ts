@@ -41,7 +41,11 @@ export class EdgeProxy {
       options.onError(error);
       refuse(response);
     });
-    this.#proxy.on("proxyReq", (passedOn, _request, response) => {
+    this.#proxy.on("proxyReq", (passedOn, request, response) => {
+      // The proxy gives DELETE and OPTIONS a length of 0, which their clients did not send.
+      const names = request.rawHeaders.filter((_, index) => index % 2 === 0);
+      if (!names.some((name) => name.toLowerCase() === "content-length"))
+        passedOn.removeHeader("content-length");
       // A client that goes away ends the request at the app, too. Closing alone is not enough: the
       // runtime would notice at its next write, which may be a minute away.
       response.prependOnceListener("close", () => {

@@ -19,11 +19,17 @@ export function isOpenTo(app: App, request: Request, pathname: string): boolean 
 }
 
 /** A CORS preflight as browsers send it: it has these headers and no body. */
-function isPreflight({ method, headers, body }: Request): boolean {
+function isPreflight(request: Request): boolean {
+  const { method, headers } = request;
   return (
     method === "OPTIONS" &&
-    body === null &&
+    hasNoBody(request) &&
     headers.has("origin") &&
     headers.has("access-control-request-method")
   );
+}
+
+/** With `Content-Length: 0`, which some clients and proxies add, the runtime makes an empty body of it. */
+function hasNoBody({ body, headers }: Request): boolean {
+  return body === null || (headers.get("content-length") === "0" && !headers.has("transfer-encoding"));
 }

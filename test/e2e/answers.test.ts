@@ -189,6 +189,8 @@ describe("paths without a certificate", () => {
     expect(passed.status).toBe(200);
     expect(JSON.parse(passed.text)).toMatchObject({ method: "OPTIONS" });
     expect(essence(await atOpen("/api/x", PREFLIGHT))).not.toEqual(HIDE);
+    const withLength = { ...PREFLIGHT.headers, "content-length": "0" };
+    expect(essence(await atOpen("/api/x", { ...PREFLIGHT, headers: withLength }))).not.toEqual(HIDE);
     const { "access-control-request-method": _, ...origin } = PREFLIGHT.headers;
     for (const call of [
       { ...PREFLIGHT, headers: origin },
