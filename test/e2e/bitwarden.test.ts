@@ -87,6 +87,7 @@ function client(name: string, certificate: string | undefined): BitwardenClient 
   return new BitwardenClient({
     folder: join(folder, "clients", name),
     caFile: edge.paths.ca,
+    compileCache: join(folder, "compiled"),
     certificate: certificate === undefined ? undefined : certificates.get(certificate),
     session,
   });
@@ -150,19 +151,18 @@ describe("the real Bitwarden client", () => {
     expect(items).toBe(1);
   });
 
-  it("keeps its vault without a certificate, with a self-signed one, and on an unknown device", async () => {
+  // At once: a client waits more than it computes.
+  it("keeps its vault without a certificate, with a self-signed one, unknown, suspended and revoked", async () => {
+    await changeStatus("suspended", "suspend");
+    await changeStatus("revoked", "revoke");
     await Promise.all([
       expectNoHarm("no certificate", undefined),
       expectNoHarm("self-signed", "self-signed"),
+      expectNoHarm("unknown device", "unknown"),
+      expectNoHarm("suspended", "suspended"),
+      expectNoHarm("revoked", "revoked"),
     ]);
-    await expectNoHarm("unknown device", "unknown");
-  }, 60_000);
-
-  it("keeps its vault when the device is suspended or revoked", async () => {
-    await changeStatus("suspended", "suspend");
-    await changeStatus("revoked", "revoke");
-    await Promise.all([expectNoHarm("suspended", "suspended"), expectNoHarm("revoked", "revoked")]);
-  }, 60_000);
+  }, 120_000);
 
   it("wipes its vault when the device is lost, and the receipt says so", async () => {
     await changeStatus("lost-1", "lost");
@@ -177,8 +177,7 @@ describe("the real Bitwarden client", () => {
     expect(token.itemsOnDisk()).toBe(0);
     TABLE.push("lost, token call     refused        not tried         WIPED");
 
-    const receipt = await expect.poll(async () => (await device("lost-1")).wipe).not.toBeNull();
-    void receipt;
+    await expect.poll(async () => (await device("lost-1")).wipe).not.toBeNull();
     expect((await device("lost-1")).wipe?.count).toBeGreaterThan(0);
     await expect.poll(async () => (await device("lost-2")).wipe?.tokenRefresh).toBe(true);
   }, 60_000);

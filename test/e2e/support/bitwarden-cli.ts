@@ -23,6 +23,8 @@ export class BitwardenClient {
   constructor(options: {
     folder: string;
     caFile: string;
+    /** Compiled once, the program starts in half the time. */
+    compileCache: string;
     certificate?: { certFile: string; keyFile: string } | undefined;
     session?: string;
   }) {
@@ -35,6 +37,7 @@ export class BitwardenClient {
       BW_NOINTERACTION: "true",
       NODE_EXTRA_CA_CERTS: options.caFile,
       NODE_NO_WARNINGS: "1",
+      NODE_COMPILE_CACHE: options.compileCache,
       ...(options.session === undefined ? {} : { BW_SESSION: options.session }),
       ...(options.certificate === undefined ? {} : preload(this.#folder, options.certificate)),
     };
