@@ -227,7 +227,19 @@ describe("a CORS preflight", () => {
     expect(lines).toEqual([]);
   });
 
+  it("passes with a length that is said to be 0, as some programs and proxies do", async () => {
+    const { isolate } = withApp({ preflight: true });
+    const headers = { ...PREFLIGHT, "Content-Length": "0" };
+    expect((await send(isolate, { headers })).status).toBe(200);
+    expect((await send(isolate, { headers, body: "" })).status).toBe(200);
+  });
+
   it.each<[string, RequestInit]>([
+    ["a body whose length is said", { body: "x", headers: { ...PREFLIGHT, "Content-Length": "1" } }],
+    [
+      "a body in chunks, though its length is said to be 0",
+      { body: "x", headers: { ...PREFLIGHT, "Content-Length": "0", "Transfer-Encoding": "chunked" } },
+    ],
     ["no Origin", { headers: { "Access-Control-Request-Method": "GET" } }],
     ["no method that it asks for", { headers: { Origin: "https://a.b" } }],
     ["neither", { headers: {} }],

@@ -2,6 +2,9 @@ import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditList, Device } from "../../../src/control/contract.ts";
+import type { App } from "../../../src/gate/app.ts";
+import { Gate } from "../../../src/gate/gate.ts";
+import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import { RECEIPT_EVERY_MS } from "../../../src/gate/receipts.ts";
 import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/registry/device.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
@@ -395,15 +398,24 @@ describe("the receipt, through the gate", () => {
     logged();
     const noted = Promise.withResolvers<void>();
     const { bindings, told } = scripted({ standing: () => LOST, noteWipe: () => noted.promise });
-    const isolate = new Isolate(bindings);
-    expect(await seen(await inVault(isolate, "/"))).toEqual(WIPE);
+    const vault: App = {
+      countries: null,
+      profile: { name: "bitwarden" },
+      publicPaths: NO_PATHS,
+      preflight: false,
+    };
+    const gate = new Gate(() => vault, bindings, 10_000, { now: Date.now, log: () => {} });
+    const kept: Promise<unknown>[] = [];
+    const ctx = { waitUntil: (promise: Promise<unknown>) => kept.push(promise) };
+    const url = new URL(`https://${VAULT_HOST}/`);
+    const visit = { request: new Request(url), url, hostname: VAULT_HOST, cf: cf(), ctx };
+    expect(await seen(await gate.handle(visit))).toEqual(WIPE);
     expect(told).toHaveLength(1);
-    const idle = vi.fn();
-    const waited = isolate.idle().then(idle);
-    await Promise.resolve();
-    expect(idle).not.toHaveBeenCalled();
+    expect(kept, "the question, and the receipt").toHaveLength(2);
+    const settled = () => Promise.race([Promise.all(kept).then(() => true), Promise.resolve(false)]);
+    expect(await settled()).toBe(false);
     noted.resolve();
-    await waited;
+    await expect(Promise.all(kept)).resolves.toHaveLength(2);
   });
 
   it("is told again with the next answer when the registry could not be told, and nothing is lost", async () => {
