@@ -30,6 +30,8 @@ function fill(state: DurableObjectState, devices: number): void {
   );
 }
 
+const WIPE = { at: 2000, count: 1, tokenRefresh: true, app: "app.example.com", country: null, ip: null };
+
 async function costsWith(devices: number) {
   return runInDurableObject(registryStub(userId(`with-${devices}`)), (alice, state) => {
     fill(state, devices);
@@ -52,6 +54,10 @@ async function costsWith(devices: number) {
       changeStatus: measure(() => {
         expect(alice.changeStatus(by(), `id-${devices}`, "revoke", undefined).ok).toBe(true);
       }),
+      lost: measure(() => expect(alice.changeStatus(by(), "id-5", "lost", undefined).ok).toBe(true)),
+      "noteWipe, the first": measure(() => alice.noteWipe(fingerprint(5), WIPE)),
+      noteWipe: measure(() => alice.noteWipe(fingerprint(5), WIPE)),
+      "noteWipe of an active device": measure(() => alice.noteWipe(fingerprint(6), WIPE)),
       edit: measure(() => alice.edit(by(), "id-3", { name: "Other name", note: undefined })),
       forget: measure(() => expect(alice.forget(by(), `id-${devices}`).ok).toBe(true)),
     };
@@ -68,6 +74,8 @@ it("a gate's question costs two rows read and none written, and one written when
   expect(costs["standing, last seen due"].written).toBe(1);
   expect(costs["standing of a stranger"].written).toBe(0);
   expect(costs["standing of a stranger"].read).toBeLessThanOrEqual(1);
+  expect(costs.noteWipe.written).toBe(1);
+  expect(costs["noteWipe of an active device"].written).toBe(0);
 });
 
 it("no call of the directory costs more with 2,000 users and claims than with 10", async () => {
