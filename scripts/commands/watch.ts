@@ -10,6 +10,9 @@ import { plural, printable } from "./shared/text.ts";
 const DEFAULT_MINUTES = 5;
 const MAX_MINUTES = 1440;
 
+/** The most frequent kinds of refusals, which the table shows. */
+const TABLE_ROWS = 50;
+
 interface WatchOptions {
   edge?: string;
   stdin?: boolean;
@@ -106,10 +109,14 @@ function showTable(output: Output, groups: readonly RefusalGroup[], minutes: num
   });
   const total = groups.reduce((sum, { count }) => sum + count, 0);
   output.lines("", `${plural(total, "refusal")} in the last ${plural(minutes, "minute")}`);
-  const rows = groups.map(({ count, app, client, reason, pathPrefix }) =>
-    [String(count), app, client, words(reason), pathPrefix].map(printable),
-  );
+  const rows = groups
+    .slice(0, TABLE_ROWS)
+    .map(({ count, app, client, reason, pathPrefix }) =>
+      [String(count), app, client, words(reason), pathPrefix].map(printable),
+    );
   if (rows.length > 0) output.table(["COUNT", "APP", "PROGRAM", "REASON", "PATH"], rows, "");
+  const rest = groups.length - rows.length;
+  if (rest > 0) output.lines("", `and ${plural(rest, "kind")} of refusals more; --json has all`);
 }
 
 /** `no-certificate` reads better as words. */

@@ -100,6 +100,23 @@ describe.concurrent("watch --stdin", () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: "\n0 refusals in the last 1 minute\n" });
   });
 
+  it("shows the most frequent kinds, and how many more there are", async () => {
+    const log = Array.from({ length: 60 }, (_, i) => [
+      refused({ path: `/p${i}` }),
+      ...(i === 59 ? [refused({ path: "/p59" })] : []),
+    ]).flat();
+    const { code, stdout } = await run(
+      ["watch", "--stdin"],
+      {},
+      log.map((line) => JSON.stringify(line)).join("\n"),
+    );
+    expect(code).toBe(0);
+    const table = stdout.slice(stdout.indexOf("61 refusals in the last 5 minutes")).trimEnd().split("\n");
+    expect(squeeze(table[2] ?? "")).toBe("2  vault.example.com  Bitwarden Android  no certificate  /p59");
+    expect(table).toHaveLength(2 + 50 + 2);
+    expect(table.at(-1)).toBe("and 10 kinds of refusals more; --json has all");
+  });
+
   it("lets nothing of a client's making paint the terminal", async () => {
     const evil = "\u001b]0;owned\u0007\u009b31m\u202e";
     const line = refused({ app: evil, reason: evil, path: `/${evil}/x`, client: `${evil}/1.0` });
