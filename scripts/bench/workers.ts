@@ -1,0 +1,80 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { unstable_readConfig } from "wrangler";
+
+const PROJECT = join(import.meta.dirname, "..", "..");
+
+/** What stands in for the app: an answer of a kilobyte, at native speed. */
+export const ORIGIN = `
+const BODY = "x".repeat(1024);
+export default { fetch: () => new Response(BODY) };
+`;
+
+/** The floor: nothing but the forwarding. */
+export const BARE = "export default { fetch: (request) => fetch(request) };";
+
+/** What most people write: Cloudflare's verdict, 404 or the app. It knows no devices. */
+export const TWENTY_LINES = `
+export default {
+  async fetch(request) {
+    const tls = request.cf && request.cf.tlsClientAuth;
+    if (!tls || tls.certPresented !== "1") {
+      return new Response("Not Found", { status: 404 });
+    }
+    if (tls.certVerified !== "SUCCESS") {
+      return new Response("Not Found", { status: 404 });
+    }
+    return fetch(request);
+  },
+};
+`;
+
+/** The Worker as `wrangler deploy` uploads it, and the settings that go with it. */
+export interface BuiltWorker {
+  code: string;
+  gzippedKib: number;
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+}
+
+export function buildWorker(): BuiltWorker {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-build-"));
+  try {
+    const wrangler = join(PROJECT, "node_modules", "wrangler", "bin", "wrangler.js");
+    execFileSync(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", folder], {
+      cwd: PROJECT,
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+    });
+    const code = readFileSync(join(folder, "index.js"), "utf8");
+    return { code, gzippedKib: gzipSync(code, { level: 9 }).length / 1024, ...compatibility() };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A Worker of the bench's own, bundled from `workers/`. */
+export async function bundleWorker(file: string): Promise<string> {
+  const result = await build({
+    entryPoints: [join(import.meta.dirname, "workers", file)],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    external: ["cloudflare:*", "node:*"],
+    logLevel: "silent",
+  });
+  return result.outputFiles[0]?.text ?? "";
+}
+
+export function compatibility(): { compatibilityDate: string; compatibilityFlags: string[] } {
+  const config = unstable_readConfig({ config: join(PROJECT, "wrangler.toml") });
+  return {
+    compatibilityDate: config.compatibility_date ?? "",
+    compatibilityFlags: config.compatibility_flags,
+  };
+}
