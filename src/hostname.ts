@@ -16,3 +16,27 @@ export function isHostname(text: string): boolean {
 export function hostnameOf(url: URL): string {
   return url.hostname.endsWith(".") ? url.hostname.replace(/\.+$/, "") : url.hostname;
 }
+
+/** Origins that one isolate remembers: a household has a few, a stranger may send any. */
+const MAX_REMEMBERED = 1_000;
+
+/**
+ * Hostnames of absolute URLs, by all that comes before the path. The URL parser costs more than all
+ * the rest of the gate, so each origin is parsed once: the authority of a URL ends at its first slash
+ * at the latest, so what comes before that slash has the same hostname as the whole.
+ */
+export class Hostnames {
+  readonly #known = new Map<string, string>();
+
+  /** Throws a `TypeError` for what is no URL. */
+  of(url: string): string {
+    const slash = url.indexOf("/", "https://".length);
+    const origin = slash === -1 ? url : url.slice(0, slash);
+    const known = this.#known.get(origin);
+    if (known !== undefined) return known;
+    const hostname = hostnameOf(new URL(origin));
+    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
+    this.#known.set(origin, hostname);
+    return hostname;
+  }
+}

@@ -1,8 +1,8 @@
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
 import { answer, DEFAULT_PROFILE } from "./gate/answers.ts";
 import { errorLine, refusalLine } from "./gate/log.ts";
-import type { Visit } from "./gate/visit.ts";
-import { hostnameOf } from "./hostname.ts";
+import { Visit } from "./gate/visit.ts";
+import { Hostnames } from "./hostname.ts";
 import { Latchkey } from "./latchkey.ts";
 import type { Result } from "./result.ts";
 
@@ -13,18 +13,21 @@ type Built = Result<Latchkey, ConfigProblem[]>;
 
 /** One per isolate, since an isolate has one `env`: what it remembers lives as long. */
 const builtFor = new WeakMap<object, Built>();
+const hostnames = new Hostnames();
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     let visit: Visit | undefined;
     try {
-      const url = new URL(request.url);
       const cf = (request.cf ?? {}) as Record<string, unknown>;
-      visit = { request, url, hostname: hostnameOf(url), cf, ctx };
+      visit = new Visit(request, hostnames.of(request.url), cf, ctx);
       const latchkey = builtFor.get(env) ?? build(env);
       if (latchkey.ok) return await latchkey.value.handle(visit);
       log(refusalLine(visit, "misconfigured"));
-      return answer("misconfigured", DEFAULT_PROFILE, { method: request.method, pathname: url.pathname });
+      return answer("misconfigured", DEFAULT_PROFILE, {
+        method: request.method,
+        pathname: visit.url.pathname,
+      });
     } catch (error) {
       // Nothing was forwarded: an exception here is ours.
       log(errorLine("error", error));

@@ -1,8 +1,8 @@
 import { appOf, type Config } from "./config.ts";
-import { type ControlRefusal, control, isControlPath } from "./control/control.ts";
+import { type ControlRefusal, control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
 import { refusalLine } from "./gate/log.ts";
-import { countryOf, type Visit } from "./gate/visit.ts";
+import type { Visit } from "./gate/visit.ts";
 import { WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
 
@@ -25,8 +25,10 @@ export class Latchkey {
     this.#effects = effects;
   }
 
-  handle(visit: Visit): Promise<Response> {
-    const { request, url } = visit;
+  handle(visit: Visit): Response | Promise<Response> {
+    const { request } = visit;
+    if (!mayBeControlPath(request.url)) return this.#gate.handle(visit);
+    const { url } = visit;
     if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
     return isWhoami ? this.#gate.whoami(visit) : this.#control(visit);
@@ -34,12 +36,12 @@ export class Latchkey {
 
   /** Control paths never reach an app: they are answered, or refused as anything else is. */
   async #control(visit: Visit): Promise<Response> {
-    const { request, url, hostname, cf } = visit;
+    const { request, url, hostname, country = null } = visit;
     const { adminHost, adminToken } = this.#config;
     const isServed = hostname === adminHost || appOf(this.#config, hostname) !== undefined;
     const response: Response | ControlRefusal | "unknown-app" = isServed
       ? await control(
-          { request, url, hostname, country: countryOf(cf) ?? null },
+          { request, url, hostname, country },
           { adminHost, adminToken, registry: this.#registry, ...this.#effects },
         )
       : "unknown-app";

@@ -22,6 +22,8 @@ export interface WorkerdOptions {
   durableObjects?: Record<string, string>;
   /** `host:port` of what `fetch` reaches. */
   origin?: string;
+  /** Other servers, `host:port` by binding. */
+  services?: Record<string, string>;
   compatibilityDate: string;
   compatibilityFlags: readonly string[];
 }
@@ -46,7 +48,9 @@ export class Workerd {
     const config = join(options.folder, "config.capnp");
     writeFileSync(config, capnp(options, port));
     const startedAt = performance.now();
-    const process = spawn(WORKERD, ["serve", "--experimental", config], { stdio: ["ignore", "ignore", "pipe"] });
+    const process = spawn(WORKERD, ["serve", "--experimental", config], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let errors = "";
     process.stderr?.on("data", (chunk: Buffer) => {
       errors = (errors + chunk).slice(-4_000);
@@ -68,7 +72,9 @@ export class Workerd {
   /** Processor time used so far in seconds, or `undefined` where the system does not tell. */
   cpuSeconds(): number | undefined {
     // Fields 14 and 15, in hundredths of a second; the second field may hold blanks.
-    const fields = this.#proc("stat").replace(/^.*\) /, "").split(" ");
+    const fields = this.#proc("stat")
+      .replace(/^.*\) /, "")
+      .split(" ");
     return fields.length < 13 ? undefined : (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
@@ -98,6 +104,7 @@ function capnp(options: WorkerdOptions, port: number): string {
         ? `(name = ${text(name)}, text = ${text(value)})`
         : `(name = ${text(name)}, json = ${text(JSON.stringify(value))})`,
     ),
+    ...Object.keys(options.services ?? {}).map((name) => `(name = ${text(name)}, service = ${text(name)})`),
     ...Object.entries(options.durableObjects ?? {}).map(
       ([name, className]) => `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`,
     ),
@@ -110,11 +117,15 @@ function capnp(options: WorkerdOptions, port: number): string {
       ? ""
       : `durableObjectNamespaces = [${namespaces.join(", ")}], durableObjectStorage = (localDisk = "objects"),`;
   const origin = options.origin ?? "127.0.0.1:9";
+  const services = Object.entries(options.services ?? {}).map(
+    ([name, address]) => `(name = ${text(name)}, external = (address = ${text(address)}, http = ())),`,
+  );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
     (name = "origin", external = (address = ${text(origin)}, http = ())),
+    ${services.join("\n    ")}
     (name = "objects", disk = (path = ${text(join(options.folder, "objects"))}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (cfBlobHeader = ${text(CF_HEADER)}), service = "main")],
@@ -148,7 +159,8 @@ async function answers(port: number, process: ChildProcess, errors: () => string
       await (await fetch(`http://127.0.0.1:${port}/`, { redirect: "manual" })).arrayBuffer();
       return;
     } catch (error) {
-      if (performance.now() > deadline) throw new Error(`workerd does not answer: ${errors()}`, { cause: error });
+      if (performance.now() > deadline)
+        throw new Error(`workerd does not answer: ${errors()}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }

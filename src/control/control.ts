@@ -11,6 +11,14 @@ export function isControlPath(pathname: string): boolean {
   return pathname.startsWith(`${CONTROL_PATH}/`) || pathname === CONTROL_PATH;
 }
 
+/**
+ * Whether a URL is worth parsing for its path: no URL that lacks this name has a control path, since
+ * the parser resolves dots and slashes, and no letters.
+ */
+export function mayBeControlPath(url: string): boolean {
+  return url.includes("latchkey", "https://".length);
+}
+
 /** Why a control path was refused as if nothing were there. */
 export type ControlRefusal = "api-off" | "not-the-admin-host" | "no-credentials";
 

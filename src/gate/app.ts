@@ -1,7 +1,8 @@
 // No I/O. No clock.
 import type { Profile } from "./answers.ts";
 import type { AppRules } from "./decision.ts";
-import { isPublicPath, type PathRules } from "./path-rules.ts";
+import { hasPaths, isPublicPath, type PathRules } from "./path-rules.ts";
+import type { Visit } from "./visit.ts";
 
 /** An app's settings: `[vars.APPS."host"]`. */
 export interface App extends AppRules {
@@ -14,8 +15,10 @@ export interface App extends AppRules {
 }
 
 /** Whether the app lets this request through without a certificate, if the country is right. */
-export function isOpenTo(app: App, request: Request, pathname: string): boolean {
-  return (app.preflight && isPreflight(request)) || isPublicPath(app.publicPaths, request.url, pathname);
+export function isOpenTo(app: App, visit: Visit): boolean {
+  const { request } = visit;
+  if (app.preflight && isPreflight(request)) return true;
+  return hasPaths(app.publicPaths) && isPublicPath(app.publicPaths, request.url, visit.url.pathname);
 }
 
 /** A CORS preflight as browsers send it: it has these headers and no body. */

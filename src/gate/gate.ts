@@ -5,12 +5,12 @@ import type { UserId } from "../registry/user.ts";
 import { answer, DEFAULT_PROFILE, isTokenCall, isWipe } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
 import { type Certificate, readCertificate, type VerifiedCertificate } from "./certificate.ts";
-import { type Decision, decide, type Reason, refuse, type Standing, screen } from "./decision.ts";
+import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
 import { errorLine, type Log, refusalLine } from "./log.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
-import { countryOf, type Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 import { describeVisitor } from "./whoami.ts";
 
 /** Effects that tests replace. */
@@ -25,6 +25,21 @@ interface Judged {
   app: App | undefined;
   certificate: Certificate;
   standing: Standing | undefined;
+}
+
+/** Where a judgement begins: as long as nothing else is decided, it refuses. */
+const UNDECIDED: Judged = {
+  decision: refuse("internal-error"),
+  app: undefined,
+  certificate: { kind: "absent" },
+  standing: undefined,
+};
+
+function conclude(judged: Judged, facts: Facts, standing: Standing): Judged {
+  facts.standing = standing;
+  judged.standing = standing;
+  judged.decision = decide(facts);
+  return judged;
 }
 
 /** What happens to an app's request, from top to bottom. One gate lives as long as its isolate. */
@@ -48,13 +63,11 @@ export class Gate {
   }
 
   /** Forwards the request when the decision is to allow it, and refuses it in every other case. */
-  async handle(visit: Visit): Promise<Response> {
-    const judged = await this.#judge(visit);
-    if (judged.decision.kind !== "allow") return this.#refuse(visit, judged.decision.reason, judged);
-    return forward(visit.request, (error) => {
-      this.#effects.log({ ...errorLine("app-unreachable", error), app: visit.hostname });
-      return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
-    });
+  handle(visit: Visit): Response | Promise<Response> {
+    const judged = this.#judge(visit, true);
+    return judged instanceof Promise
+      ? judged.then((late) => this.#carryOut(visit, late))
+      : this.#carryOut(visit, judged);
   }
 
   /**
@@ -62,7 +75,7 @@ export class Gate {
    * else is refused as on any other path.
    */
   async whoami(visit: Visit): Promise<Response> {
-    const judged = await this.#judge(visit, { asOpen: false });
+    const judged = await this.#judge(visit, false);
     const { decision, certificate, standing } = judged;
     const isKnown = standing !== undefined && standing.kind !== "unavailable";
     if (certificate.kind === "verified" && isKnown) return describeVisitor(visit, certificate, standing);
@@ -77,24 +90,43 @@ export class Gate {
     return answer(reason, app?.profile ?? DEFAULT_PROFILE, pathOf(visit));
   }
 
-  async #judge(visit: Visit, { asOpen = true } = {}): Promise<Judged> {
-    const { request, url, cf, hostname } = visit;
-    const certificate = readCertificate(cf.tlsClientAuth);
-    let app: App | undefined;
+  #carryOut(visit: Visit, judged: Judged): Response | Promise<Response> {
+    const { decision } = judged;
+    if (decision.kind !== "allow") return this.#refuse(visit, decision.reason, judged);
+    return forward(visit.request, (error) => {
+      this.#effects.log({ ...errorLine("app-unreachable", error), app: visit.hostname });
+      return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
+    });
+  }
+
+  /** At once when the isolate remembers enough, which is the rule; else a promise. Never throws. */
+  #judge(visit: Visit, asOpen: boolean): Judged | Promise<Judged> {
+    const judged: Judged = { ...UNDECIDED };
     try {
-      app = this.#appOf(hostname);
+      const certificate = readCertificate(visit.cf.tlsClientAuth);
+      judged.certificate = certificate;
+      const app = this.#appOf(visit.hostname);
+      judged.app = app;
       const now = this.#effects.now();
-      const isOpen = asOpen && app !== undefined && isOpenTo(app, request, url.pathname);
-      const facts = { app, isOpen, certificate, country: countryOf(cf), now };
+      const isOpen = asOpen && app !== undefined && isOpenTo(app, visit);
+      const facts: Facts = { app, isOpen, certificate, country: visit.country, standing: undefined, now };
+
       const early = screen(facts);
-      if (early !== undefined) return { decision: early, app, certificate, standing: undefined };
-      const standing =
-        certificate.kind === "verified" ? await this.#standing(visit, certificate, now) : undefined;
-      return { decision: decide({ ...facts, standing }), app, certificate, standing };
+      if (early !== undefined) return Object.assign(judged, { decision: early });
+      if (certificate.kind !== "verified") return judged;
+      const remembered = this.#standings.recall(certificate.fingerprint, now);
+      if (remembered !== undefined) return conclude(judged, facts, remembered);
+      return this.#standing(visit, certificate, now)
+        .then((standing) => conclude(judged, facts, standing))
+        .catch((error: unknown) => this.#failed(judged, error));
     } catch (error) {
-      this.#effects.log(errorLine("error", error));
-      return { decision: refuse("internal-error"), app, certificate, standing: undefined };
+      return this.#failed(judged, error);
     }
+  }
+
+  #failed(judged: Judged, error: unknown): Judged {
+    this.#effects.log(errorLine("error", error));
+    return { ...judged, decision: refuse("internal-error") };
   }
 
   #refuse(visit: Visit, reason: Reason, { app, certificate, standing }: Judged): Response {
@@ -121,7 +153,7 @@ export class Gate {
     );
   }
 
-  #standing(visit: Visit, certificate: VerifiedCertificate, now: number) {
+  async #standing(visit: Visit, certificate: VerifiedCertificate, now: number): Promise<Standing> {
     return this.#standings.standing(
       certificate.fingerprint,
       now,
@@ -159,6 +191,6 @@ function pathOf({ request, url }: Visit): { method: string; pathname: string } {
   return { method: request.method, pathname: url.pathname };
 }
 
-function placeOf({ request, hostname, cf }: Visit) {
-  return { app: hostname, country: countryOf(cf) ?? null, ip: request.headers.get("cf-connecting-ip") };
+function placeOf({ request, hostname, country }: Visit) {
+  return { app: hostname, country: country ?? null, ip: request.headers.get("cf-connecting-ip") };
 }

@@ -2,7 +2,7 @@
 import { shortFingerprint } from "../registry/fingerprint.ts";
 import type { Certificate } from "./certificate.ts";
 import type { Reason } from "./decision.ts";
-import { countryOf, type Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 
 /** Writes one line to the log. */
 export type Log = (line: Record<string, unknown>) => void;
@@ -19,14 +19,14 @@ export function refusalLine(
   reason: Reason,
   certificate?: Certificate,
 ): Record<string, unknown> {
-  const { request, url, hostname, cf } = visit;
+  const { request, url, hostname, country = null } = visit;
   return {
     event: "refused",
     reason,
     app: hostname,
     method: request.method,
     path: url.pathname.slice(0, TEXT_MAX),
-    country: countryOf(cf) ?? null,
+    country,
     ray: request.headers.get("cf-ray"),
     client: request.headers.get("user-agent")?.slice(0, TEXT_MAX) ?? null,
     fingerprint: certificate === undefined ? null : shortOf(certificate),

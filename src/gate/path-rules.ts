@@ -54,9 +54,14 @@ export function pathRules(patterns: readonly string[]): PathRules {
  * dots or slashes, and the app may read the path differently than we do.
  */
 export function isPublicPath(rules: PathRules, rawUrl: string, pathname: string): boolean {
-  if (rules.exact.size === 0 && rules.below.length === 0) return false;
+  if (!hasPaths(rules)) return false;
   if (!isPlainPath(pathname) || rawPathOf(rawUrl) !== pathname) return false;
   return rules.exact.has(pathname) || rules.below.some((folder) => pathname.startsWith(folder));
+}
+
+/** Whether there is any path in these rules. */
+export function hasPaths({ exact, below }: PathRules): boolean {
+  return exact.size > 0 || below.length > 0;
 }
 
 /** The path of an absolute URL as it is written, before any parser has made it nicer. */

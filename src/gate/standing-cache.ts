@@ -73,6 +73,19 @@ export class StandingCache {
   }
 
   /**
+   * The standing from memory alone, when nothing is to be asked: the way of nearly every request.
+   * It says the same as `standing` would, which is to be called when this is `undefined`.
+   */
+  recall(fingerprint: Fingerprint, now: number): Standing | undefined {
+    const memory = this.#memories.get(fingerprint);
+    const standing = memory?.standing;
+    if (memory === undefined || standing === undefined) return undefined;
+    const age = now - memory.askedAt;
+    const life = this.#lifeOf(standing);
+    return age >= 0 && age < (isActive(standing) ? life / 2 : life) ? standing : undefined;
+  }
+
+  /**
    * The standing of a verified certificate: from memory while young (at once, without a promise),
    * refreshed behind the answer past half the delay, asked for past the delay. Never rejects: a
    * registry that fails is the standing `unavailable`, which is not remembered.

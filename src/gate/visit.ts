@@ -1,17 +1,36 @@
 // No I/O. No clock.
 
 /** A request, and what is known of it before anything is decided. */
-export interface Visit {
-  request: Request;
-  url: URL;
+export class Visit {
+  readonly request: Request;
   /** As `hostnameOf` gives it. */
-  hostname: string;
+  readonly hostname: string;
   /** `request.cf`, which is unknown input. */
-  cf: Record<string, unknown>;
-  ctx: Pick<ExecutionContext, "waitUntil">;
-}
+  readonly cf: Record<string, unknown>;
+  readonly ctx: Pick<ExecutionContext, "waitUntil">;
+  #url: URL | undefined;
 
-/** The country as Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (not known), or nothing. */
-export function countryOf(cf: Record<string, unknown>): string | undefined {
-  return typeof cf.country === "string" ? cf.country : undefined;
+  constructor(
+    request: Request,
+    hostname: string,
+    cf: Record<string, unknown>,
+    ctx: Pick<ExecutionContext, "waitUntil">,
+  ) {
+    this.request = request;
+    this.hostname = hostname;
+    this.cf = cf;
+    this.ctx = ctx;
+  }
+
+  /** Parsed when it is first asked for: a request that is let in by a certificate needs no URL. */
+  get url(): URL {
+    this.#url ??= new URL(this.request.url);
+    return this.#url;
+  }
+
+  /** The country as Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (not known), or nothing. */
+  get country(): string | undefined {
+    const { country } = this.cf;
+    return typeof country === "string" ? country : undefined;
+  }
 }

@@ -1,13 +1,13 @@
 import type { VerifiedCertificate } from "./certificate.ts";
 import type { Standing } from "./decision.ts";
-import { countryOf, type Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 
 /** Where a device may ask, on every app's host, who it is. */
 export const WHOAMI_PATH = "/.latchkey/whoami";
 
 /** What a device with a verified certificate is told: itself, and what Cloudflare saw of it. */
 export function describeVisitor(
-  { request, hostname, cf }: Visit,
+  { request, hostname, country }: Visit,
   { fingerprint, subject, issuer, serial, notBefore, notAfter }: VerifiedCertificate,
   standing: Standing,
 ): Response {
@@ -25,7 +25,7 @@ export function describeVisitor(
       serial,
       notBefore: new Date(notBefore).toISOString(),
       notAfter: new Date(notAfter).toISOString(),
-      country: countryOf(cf) ?? null,
+      country: country ?? null,
     },
   };
   return new Response(request.method === "HEAD" ? null : `${JSON.stringify(answer, null, 2)}\n`, {

@@ -8,6 +8,12 @@ import type { Sighting, StandingRecord } from "./records.ts";
  */
 export const LAST_SEEN_EVERY_MS = 5 * 60_000;
 
+/**
+ * How often a mere change of app is written, in milliseconds: a phone that synchronises with two apps
+ * by turns would otherwise write at nearly every question (24,000 rows a day, `npm run budget`).
+ */
+export const LAST_APP_EVERY_MS = 60_000;
+
 type StandingRow = {
   seq: number;
   status: string;
@@ -22,7 +28,7 @@ type StandingRow = {
 /**
  * The standing of the device with this certificate, or `undefined`: two rows read by their keys,
  * however many devices there are. Notes when and where the device was seen, at most once in
- * `LAST_SEEN_EVERY_MS` or when app or country change, and fills in what the enrolment left open.
+ * `LAST_SEEN_EVERY_MS`, or at once when the country changes, or the app (`LAST_APP_EVERY_MS`), and fills in what the enrolment left open.
  */
 export function standingAtSighting(
   sql: SqlStorage,
@@ -52,10 +58,11 @@ function isDue(row: StandingRow, { at, app, country }: Sighting): boolean {
   if (row.last_seen_at === null) return true;
   // Questions may arrive out of order: an older one moves nothing back.
   if (at < row.last_seen_at) return false;
+  const age = at - row.last_seen_at;
   return (
-    at - row.last_seen_at >= LAST_SEEN_EVERY_MS ||
-    app !== row.last_seen_app ||
-    country !== row.last_seen_country
+    age >= LAST_SEEN_EVERY_MS ||
+    country !== row.last_seen_country ||
+    (app !== row.last_seen_app && age >= LAST_APP_EVERY_MS)
   );
 }
 

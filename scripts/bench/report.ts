@@ -1,0 +1,68 @@
+// No I/O. No clock.
+import type { GrowthRow } from "./growth.ts";
+import type { RevocationRow } from "./revocation.ts";
+import type { SpeedResult } from "./speed.ts";
+import { median, quantile } from "./statistics.ts";
+
+/** A Markdown table with aligned columns: readable in a terminal and in docs/. */
+function markdown(head: string[], rows: string[][]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
+  );
+  const line = (cells: string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+export function speedReport({ rows, startMs, gzippedKib, memoryMib }: SpeedResult): string {
+  const percent = (value: number) => `±${(value * 100).toFixed(1)} %`;
+  const table = markdown(
+    ["", "requests/s", "p50 ms", "p99 ms", "CPU µs", "compared with", "ratio", "spread", "CPU ratio"],
+    rows.map((row) => [
+      row.name,
+      row.requestsPerSecond.toFixed(0),
+      row.p50Ms.toFixed(1),
+      row.p99Ms.toFixed(1),
+      row.cpuUs?.toFixed(0) ?? "-",
+      row.comparedWith,
+      row.ratio.toFixed(2),
+      percent(row.spread),
+      row.cpuRatio?.toFixed(2) ?? "-",
+    ]),
+  );
+  const memory = markdown(
+    ["memory of workerd after", "MiB"],
+    memoryMib.map(({ after, mib }) => [after, mib.toFixed(0)]),
+  );
+  const start = `Start-up, from the process to the first answer: ${startMs.bare.toFixed(0)} ms bare, ${startMs.gate.toFixed(0)} ms the gate. Bundle: ${gzippedKib.toFixed(1)} KiB gzipped.`;
+  return [table, ...(memoryMib.length > 0 ? [memory] : []), start].join("\n\n");
+}
+
+export function growthReport(rows: GrowthRow[]): string {
+  return markdown(
+    ["object", "call", "devices", "µs", "rows read", "rows written"],
+    rows.map(({ object, operation, devices, us, read, written }) => [
+      object,
+      operation,
+      String(devices),
+      us.toFixed(0),
+      read.toFixed(1),
+      written.toFixed(1),
+    ]),
+  );
+}
+
+export function revocationReport(rows: RevocationRow[]): string {
+  const ms = (value: number) => `${value.toFixed(0)} ms`;
+  return markdown(
+    ["delay", "trials", "median", "90 %", "maximum", "within the promise"],
+    rows.map(({ delaySeconds, trials, lastAllowedMs }) => [
+      `${delaySeconds} s`,
+      String(trials),
+      ms(median(lastAllowedMs)),
+      ms(quantile(lastAllowedMs, 0.9)),
+      ms(Math.max(...lastAllowedMs)),
+      Math.max(...lastAllowedMs) <= delaySeconds * 1000 ? "yes" : "NO",
+    ]),
+  );
+}

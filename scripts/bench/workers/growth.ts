@@ -1,0 +1,124 @@
+// Runs in workerd: one object with many devices, and what a call of it costs. The time is taken by who
+// asks, since clocks stand still inside a Worker: each call is repeated within one request.
+import type { Actor } from "../../../src/registry/audit-log.ts";
+import { Directory } from "../../../src/registry/directory.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import { NO_FACTS, type Sighting } from "../../../src/registry/records.ts";
+import type { UserId } from "../../../src/registry/user.ts";
+import { UserRegistry } from "../../../src/registry/user-registry.ts";
+import { countStatements, takeTally } from "./tally.ts";
+
+const BY: Actor = { actor: "bench", ip: null, country: null, at: 0 };
+const SIGHTING: Sighting = { at: 1, app: "app.example.com", country: "CH", ip: null, facts: NO_FACTS };
+
+/** Devices that exist are numbered from 1; those that a measurement enrols, from here. */
+const NEW = 10_000_000;
+
+const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
+
+/** Spread over all devices, so that no page of the database is always the same. */
+const spread = (index: number, devices: number) => ((index * 7_919) % devices) + 1;
+
+type Operation = (index: number, devices: number) => unknown;
+
+export class GrowthRegistry extends UserRegistry {
+  #operations: Record<string, Operation> = {
+    lookup: (index, devices) => this.standing(fingerprint(spread(index, devices)), SIGHTING),
+    "lookup of a stranger": (index) => this.standing(fingerprint(NEW * 2 + index), SIGHTING),
+    enrolment: (index) =>
+      this.enrol(
+        BY,
+        {
+          name: `New ${index}`,
+          note: null,
+          fingerprint: fingerprint(NEW + index),
+          facts: NO_FACTS,
+          status: "active",
+        },
+        Date.now(),
+      ),
+    revocation: (index, devices) =>
+      this.changeStatus(
+        BY,
+        `id-${spread(index, devices)}`,
+        index < devices ? "revoke" : "restore",
+        undefined,
+      ),
+    listing: (index, devices) => this.list(100, Math.max(0, spread(index, devices) - 100)),
+  };
+
+  fill(devices: number): void {
+    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+    this.ctx.storage.transactionSync(() => {
+      this.ctx.storage.sql.exec(
+        `INSERT INTO devices (id, name, name_key, status, enrolled_at, last_seen_at, last_seen_app, last_seen_country)
+         ${numbers} SELECT 'id-' || i, 'Device ' || i, 'device ' || i, 'active', 0, 1, 'app.example.com', 'CH' FROM n`,
+      );
+      this.ctx.storage.sql.exec(
+        `INSERT INTO certificates (fingerprint, device, not_after, added_at)
+         ${numbers} SELECT printf('%064x', i), i, 4e12, 0 FROM n`,
+      );
+    });
+    countStatements(this.ctx.storage.sql);
+  }
+
+  measure(operation: string, devices: number, from: number, times: number) {
+    return repeat(this.#operations[operation], devices, from, times);
+  }
+}
+
+export class GrowthDirectory extends Directory {
+  #operations: Record<string, Operation> = {
+    lookup: (index, devices) => this.resolve(fingerprint(spread(index, devices)), SIGHTING),
+    "lookup of a stranger": (index) => this.resolve(fingerprint(NEW * 2 + (index % 5)), SIGHTING),
+    enrolment: (index) => this.claim(BY, fingerprint(NEW + index), "u1" as UserId),
+    revocation: (index, devices) => this.release([fingerprint(spread(index, devices))], "u1" as UserId),
+    listing: () => this.users(100, "u5"),
+  };
+
+  fill(devices: number): void {
+    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+    this.ctx.storage.transactionSync(() => {
+      this.ctx.storage.sql.exec(
+        `INSERT INTO users (id, name, created_at) ${numbers} SELECT 'u' || i, NULL, 0 FROM n`,
+      );
+      this.ctx.storage.sql.exec(
+        `INSERT INTO claims (fingerprint, user, claimed_at) ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`,
+      );
+    });
+    countStatements(this.ctx.storage.sql);
+  }
+
+  measure(operation: string, devices: number, from: number, times: number) {
+    return repeat(this.#operations[operation], devices, from, times);
+  }
+}
+
+function repeat(operation: Operation | undefined, devices: number, from: number, times: number) {
+  if (operation === undefined) throw new Error("no such operation");
+  takeTally();
+  for (let index = from; index < from + times; index++) operation(index, devices);
+  const { read, written } = takeTally();
+  return { read: read / times, written: written / times };
+}
+
+interface Env {
+  USER_REGISTRY: DurableObjectNamespace<GrowthRegistry>;
+  DIRECTORY: DurableObjectNamespace<GrowthDirectory>;
+}
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/") return new Response("ready");
+    const number = (name: string) => Number(searchParams.get(name));
+    const devices = number("devices");
+    const object =
+      searchParams.get("object") === "directory"
+        ? env.DIRECTORY.getByName(`with-${devices}`)
+        : env.USER_REGISTRY.getByName(`with-${devices}`);
+    if (pathname === "/fill") return Response.json((await object.fill(devices)) ?? null);
+    const operation = searchParams.get("operation") ?? "";
+    return Response.json(await object.measure(operation, devices, number("from"), number("times")));
+  },
+};

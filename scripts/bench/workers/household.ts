@@ -1,0 +1,128 @@
+// Runs in workerd: a day of a household, told by a virtual clock to the real standing caches, the real
+// registry client and the real Durable Objects.
+import { StandingCache } from "../../../src/gate/standing-cache.ts";
+import { Directory as RealDirectory } from "../../../src/registry/directory.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import { lookUp } from "../../../src/registry/lookup.ts";
+import type { RegistryBindings } from "../../../src/registry/objects.ts";
+import { NO_FACTS } from "../../../src/registry/records.ts";
+import { Registry } from "../../../src/registry/registry.ts";
+import type { UserId } from "../../../src/registry/user.ts";
+import { UserRegistry as RealUserRegistry } from "../../../src/registry/user-registry.ts";
+import type { DayEvent, DayResult, DayScenario } from "../budget/day.ts";
+import { countStatements, takeTally } from "./tally.ts";
+
+export class UserRegistry extends RealUserRegistry {
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env);
+    countStatements(ctx.storage.sql);
+  }
+}
+
+export class Directory extends RealDirectory {
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env);
+    countStatements(ctx.storage.sql);
+  }
+}
+
+const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
+/** As every handshake brings them. */
+const FACTS = {
+  ...{ subject: "CN=device", issuer: "CN=Household", serial: "0A1B" },
+  ...{ notBefore: Date.UTC(2026, 0, 1), notAfter: Date.UTC(2036, 0, 1) },
+};
+/** Certificates that are enrolled nowhere. */
+const STRANGER = 1_000_000;
+
+export default {
+  async fetch(request: Request, env: RegistryBindings): Promise<Response> {
+    if (request.method !== "POST") return new Response("ready");
+    return Response.json(await liveOneDay(env, await request.json<DayScenario>()));
+  },
+};
+
+async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise<DayResult> {
+  // Users of this day alone: several days run in one Worker.
+  const user = (device: number) => `${scenario.name}-u${device % scenario.users}` as UserId;
+  const own = (device: number) => fingerprint(scenario.seed * 10_000_000 + device);
+  await enrolAll(new Registry(env), scenario, user, own);
+  takeTally();
+
+  const calls = { count: 0 };
+  const counted = counting(env, calls);
+  const caches = Array.from({ length: scenario.isolates }, () => new StandingCache(scenario.delayMs));
+  let allowed = 0;
+  for (const event of scenario.events) {
+    // Without a certificate, `screen` refuses: nobody is asked.
+    if (event.who === "scanner") continue;
+    const of = event.who === "stranger" ? fingerprint(STRANGER + scenario.seed) : own(event.device);
+    if (await ask(counted, caches[event.isolate], of, event)) allowed += 1;
+  }
+  return { requests: scenario.events.length, objectRequests: calls.count, allowed, ...takeTally() };
+}
+
+async function ask(
+  env: RegistryBindings,
+  cache: StandingCache | undefined,
+  of: Fingerprint,
+  { at, app, country }: DayEvent,
+): Promise<boolean> {
+  if (cache === undefined) throw new Error("no such isolate");
+  const behind: Promise<unknown>[] = [];
+  const standing = await cache.standing(
+    of,
+    at,
+    async (fingerprint, remembered) => {
+      const found = await lookUp(env, fingerprint, remembered, {
+        ...{ at, app, country, ip: null, facts: FACTS },
+      });
+      return {
+        user: found.user,
+        standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
+      };
+    },
+    (promise) => behind.push(promise),
+  );
+  await Promise.all(behind);
+  return standing.kind === "device" && standing.status === "active";
+}
+
+async function enrolAll(
+  registry: Registry,
+  { users, devices }: DayScenario,
+  user: (device: number) => UserId,
+  own: (device: number) => Fingerprint,
+): Promise<void> {
+  const by = { actor: "bench", ip: null, country: null, at: Date.now() };
+  for (let index = 0; index < users; index++) await registry.putUser(by, user(index), undefined);
+  for (let device = 0; device < devices; device++) {
+    const enrolled = await registry.enrol(by, user(device), {
+      ...{
+        name: `Device ${device}`,
+        note: null,
+        fingerprint: own(device),
+        facts: NO_FACTS,
+        status: "active",
+      },
+    });
+    if (!enrolled.ok) throw new Error(enrolled.error.code);
+  }
+}
+
+/** The same bindings; each call of an object's method is counted, as Cloudflare bills it. */
+function counting(env: RegistryBindings, calls: { count: number }): RegistryBindings {
+  const counted = <T extends object>(namespace: T): T =>
+    ({
+      getByName: (name: string) =>
+        new Proxy((namespace as { getByName(name: string): object }).getByName(name), {
+          get:
+            (stub, method) =>
+            (...words: unknown[]) => {
+              calls.count += 1;
+              return (stub as Record<string | symbol, (...words: unknown[]) => unknown>)[method]?.(...words);
+            },
+        }),
+    }) as T;
+  return { USER_REGISTRY: counted(env.USER_REGISTRY), DIRECTORY: counted(env.DIRECTORY) };
+}
