@@ -91,7 +91,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const defaultApp = apps.get("*");
   apps.delete("*");
 
-  const tokenIsGood = ADMIN_TOKEN !== undefined && ADMIN_TOKEN.length >= MIN_ADMIN_TOKEN_CHARACTERS;
+  const tokenIsGood = ADMIN_TOKEN !== undefined && ADMIN_TOKEN_FORM.test(ADMIN_TOKEN);
   return ok({
     apps,
     defaultApp,
@@ -108,9 +108,16 @@ export function appOf(config: Config, hostname: string): App | undefined {
   return config.apps.get(hostname) ?? (isHostname(hostname) ? config.defaultApp : undefined);
 }
 
+/** What can be sent in a header as it is: a line break at the end would match no token ever sent. */
+const ADMIN_TOKEN_FORM = new RegExp(`^[\\x21-\\x7e]{${MIN_ADMIN_TOKEN_CHARACTERS},}$`);
+
 function tokenWarning(token: string | undefined): ConfigProblem {
   const what =
-    token === undefined ? "is not set" : `is shorter than ${MIN_ADMIN_TOKEN_CHARACTERS} characters`;
+    token === undefined
+      ? "is not set"
+      : token.length < MIN_ADMIN_TOKEN_CHARACTERS
+        ? `is shorter than ${MIN_ADMIN_TOKEN_CHARACTERS} characters`
+        : "holds blanks, line breaks or other characters that no header carries";
   return { variable: "ADMIN_TOKEN", message: `${what}: the API is off (wrangler secret put ADMIN_TOKEN)` };
 }
 

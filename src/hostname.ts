@@ -28,13 +28,15 @@ const MAX_REMEMBERED = 1_000;
 export class Hostnames {
   readonly #known = new Map<string, string>();
 
-  /** Throws a `TypeError` for what is no URL. */
-  of(url: string): string {
+  /** `undefined` for what is no URL. */
+  of(url: string): string | undefined {
     const slash = url.indexOf("/", "https://".length);
     const origin = slash === -1 ? url : url.slice(0, slash);
     const known = this.#known.get(origin);
     if (known !== undefined) return known;
-    const hostname = hostnameOf(new URL(origin));
+    const parsed = URL.parse(origin);
+    if (parsed === null) return undefined;
+    const hostname = hostnameOf(parsed);
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
     this.#known.set(origin, hostname);
     return hostname;

@@ -20,7 +20,9 @@ export default {
     let visit: Visit | undefined;
     try {
       const cf = (request.cf ?? {}) as Record<string, unknown>;
-      visit = new Visit(request, hostnames.of(request.url), cf, ctx);
+      // A host that cannot be one, such as with port 99999, is no app's.
+      const hostname = hostnames.of(request.url) ?? "";
+      visit = new Visit(request, hostname, cf, ctx);
       const latchkey = builtFor.get(env) ?? build(env);
       if (latchkey.ok) return await latchkey.value.handle(visit);
       log(refusalLine(visit, "misconfigured"));

@@ -67,7 +67,8 @@ export function cfProperties(
     timezone: "Etc/UTC",
     httpProtocol: "HTTP/1.1",
     tlsVersion: socket.getProtocol() ?? "",
-    tlsCipher: socket.getCipher().standardName,
+    // A connection that its client has ended has none any more.
+    tlsCipher: (socket.getCipher() as { standardName: string } | null)?.standardName ?? "",
     clientAcceptEncoding: acceptEncoding,
     requestPriority: "",
     edgeRequestKeepAliveStatus: 1,

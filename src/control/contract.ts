@@ -3,7 +3,7 @@
 // The API's shapes, shared by the Worker, the command line and the pages. Requests are schemas,
 // because they are checked; responses are types, because we make them. Times are ISO 8601 in UTC.
 import * as v from "valibot";
-import { type DeviceStatus, deviceNameProblem } from "../registry/device.ts";
+import { type DeviceStatus, deviceNameProblem, isDeceptive } from "../registry/device.ts";
 import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../registry/fingerprint.ts";
 import { parseUserId, USER_ID_HINT, type UserId } from "../registry/user.ts";
 
@@ -22,9 +22,8 @@ export const PAGE_LIMIT_MAX = 500;
 const NOTE_MAX_CHARACTERS = 500;
 const USER_NAME_MAX_CHARACTERS = 100;
 
-/** What no line of text may hold; a note may have line breaks and tabs. */
-const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]/u;
-const CONTROL_CHARACTERS_IN_NOTE = /[^\P{Cc}\t\n\r]/u;
+/** A note may have line breaks and tabs; not what turns text around. */
+const CONTROL_CHARACTERS_IN_NOTE = /[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/u;
 
 export const FingerprintSchema = v.pipe(
   v.string(FINGERPRINT_HINT),
@@ -49,14 +48,17 @@ export const DeviceNameSchema = v.pipe(
 const NoteSchema = v.pipe(
   v.string("a note is a text"),
   v.maxLength(NOTE_MAX_CHARACTERS, `a note has at most ${NOTE_MAX_CHARACTERS} characters`),
-  v.check((text) => !CONTROL_CHARACTERS_IN_NOTE.test(text), "a note must not hold control characters"),
+  v.check(
+    (text) => text.isWellFormed() && !CONTROL_CHARACTERS_IN_NOTE.test(text),
+    "a note must not hold control characters",
+  ),
 );
 
 const UserNameSchema = v.pipe(
   v.string("a user's name is a text"),
   v.minLength(1, "a user's name must not be empty"),
   v.maxLength(USER_NAME_MAX_CHARACTERS, `a user's name has at most ${USER_NAME_MAX_CHARACTERS} characters`),
-  v.check((text) => !CONTROL_CHARACTERS.test(text), "a user's name must not hold control characters"),
+  v.check((text) => !isDeceptive(text), "a user's name must not hold control characters or invisible ones"),
 );
 
 /** `PUT /users/{user}` */

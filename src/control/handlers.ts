@@ -5,7 +5,7 @@ import { deviceNameKey, type StatusAct } from "../registry/device.ts";
 import { type Fingerprint, parseFingerprint } from "../registry/fingerprint.ts";
 import { type CertificateFacts, NO_FACTS, type RegistryError } from "../registry/records.ts";
 import type { Registry } from "../registry/registry.ts";
-import { parseUserId, type UserId } from "../registry/user.ts";
+import { parseUserId, USER_ID_HINT, type UserId } from "../registry/user.ts";
 import type { Result } from "../result.ts";
 import {
   API_PATH,
@@ -175,8 +175,7 @@ function userParam(request: IRequest, code: "unknown-user" | "invalid-fields" = 
   const user = parseUserId(pathParam(request, "user"));
   if (user !== undefined) return user;
   if (code === "unknown-user") throw registryProblem({ code });
-  const message = "a user id has 1 to 63 lower-case letters, digits and hyphens, and begins with no hyphen";
-  throw new ApiError(code, message, { errors: [{ path: "user", message }] });
+  throw new ApiError(code, USER_ID_HINT, { errors: [{ path: "user", message: USER_ID_HINT }] });
 }
 
 function deviceParam(request: IRequest): string {

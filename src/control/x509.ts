@@ -4,7 +4,9 @@ import { type Fingerprint, parseFingerprint } from "../registry/fingerprint.ts";
 import type { CertificateFacts } from "../registry/records.ts";
 import { err, ok, type Result } from "../result.ts";
 
-const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----/g;
+/** Any block: the parser would also take `X509 CERTIFICATE`, and the first of several. */
+const BLOCK = /-----BEGIN [^-]*-----/g;
+const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 
 /**
  * Reads one PEM certificate: its fingerprint, computed from the DER, and its facts. The error is a
@@ -17,9 +19,9 @@ export function readPem(
   if (pem.includes("PRIVATE KEY-----")) {
     return err("the text holds a private key, which must never leave the device: give the certificate alone");
   }
-  const blocks = pem.match(CERTIFICATE_BLOCK)?.length ?? 0;
-  if (blocks !== 1) {
-    return err(`give exactly one PEM certificate, the device's own: the text holds ${blocks}`);
+  const blocks = pem.match(BLOCK) ?? [];
+  if (blocks.length !== 1 || blocks[0] !== CERTIFICATE) {
+    return err(`give exactly one PEM certificate, the device's own: the text holds ${blocks.length} blocks`);
   }
   let certificate: X509Certificate;
   try {

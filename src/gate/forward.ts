@@ -1,5 +1,13 @@
-/** Headers with this prefix are Latchkey's own: what a client sends under it is a forgery. */
-const OWN_HEADER_PREFIX = "x-latchkey-";
+/**
+ * Headers with such a beginning are Latchkey's own: what a client sends under it is a forgery. With
+ * underscores, too: CGI and WSGI take them for hyphens.
+ */
+const OWN_HEADER = /^x[-_]latchkey([-_]|$)/;
+
+function isOwn(name: string): boolean {
+  // Most names end the question at their first letter.
+  return name.startsWith("x") && OWN_HEADER.test(name);
+}
 
 /**
  * Sends an allowed request on to the app and returns its response as it is. `fetch(request)`, and
@@ -15,7 +23,7 @@ export function forward(request: Request, onFailure: (error: unknown) => Respons
 function withoutOwnHeaders(request: Request): Request {
   // Reading the names is the dearest step of an allowed request: no array is made of them.
   for (const name of request.headers.keys()) {
-    if (name.startsWith(OWN_HEADER_PREFIX)) return stripped(request);
+    if (isOwn(name)) return stripped(request);
   }
   return request;
 }
@@ -23,7 +31,7 @@ function withoutOwnHeaders(request: Request): Request {
 function stripped(request: Request): Request {
   const headers = new Headers(request.headers);
   for (const name of request.headers.keys()) {
-    if (name.startsWith(OWN_HEADER_PREFIX)) headers.delete(name);
+    if (isOwn(name)) headers.delete(name);
   }
   return new Request(request, { headers });
 }

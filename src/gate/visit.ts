@@ -1,5 +1,8 @@
 // No I/O. No clock.
 
+/** Stands for a URL that cannot be parsed, whose host is no app's. */
+const NO_URL = "https://invalid/";
+
 /** A request, and what is known of it before anything is decided. */
 export class Visit {
   readonly request: Request;
@@ -24,7 +27,7 @@ export class Visit {
 
   /** Parsed when it is first asked for: a request that is let in by a certificate needs no URL. */
   get url(): URL {
-    this.#url ??= new URL(this.request.url);
+    this.#url ??= URL.parse(this.request.url) ?? new URL(NO_URL);
     return this.#url;
   }
 

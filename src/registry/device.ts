@@ -37,7 +37,17 @@ export const DEVICE_NAME_MAX_CHARACTERS = 64;
 // Control characters, line and paragraph separators, blanks without width, and the marks that
 // reverse the direction of text: each can make a name look like another one in a list or a terminal.
 // (The joiners U+200C and U+200D stay: emoji and Persian need them.)
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
+const UNPRINTABLE =
+  /[\p{Cc}\u00ad\u115f\u1160\u2028\u2029\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u3164\ufeff\uffa0]/u;
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
+
+/**
+ * Whether a text would show as nothing, or as something else than it is: in one line, without marks
+ * that hide or turn letters around.
+ */
+export function isDeceptive(text: string): boolean {
+  return UNPRINTABLE.test(text) || !text.isWellFormed() || !VISIBLE.test(text);
+}
 
 /** What is wrong with a device's name, as a sentence, or `undefined` when nothing is. */
 export function deviceNameProblem(name: string): string | undefined {
@@ -46,9 +56,7 @@ export function deviceNameProblem(name: string): string | undefined {
   if ([...name].length > DEVICE_NAME_MAX_CHARACTERS) {
     return `a device's name has at most ${DEVICE_NAME_MAX_CHARACTERS} characters`;
   }
-  if (UNPRINTABLE.test(name) || !name.isWellFormed()) {
-    return "a device's name must not hold control characters";
-  }
+  if (isDeceptive(name)) return "a device's name must not hold control characters or invisible ones";
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import type { Migration } from "./schema.ts";
 /**
  * The tables of the directory.
  *
- * `users`: a row a user, until deleted; `closing` is 1 while a deletion is under way.
+ * `users`: a row a user, until deleted; `closing` names the deletion that is under way, if any.
  *
  * `claims`: which user a fingerprint belongs to, unique across users. Written before the device is
  * (see `enrol` in registry.ts), removed when the device is forgotten or the user deleted. It is
@@ -23,7 +23,7 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
      id TEXT PRIMARY KEY,
      name TEXT,
      created_at INTEGER NOT NULL,
-     closing INTEGER NOT NULL DEFAULT 0
+     closing TEXT
    ) WITHOUT ROWID;
    CREATE TABLE claims (
      fingerprint TEXT PRIMARY KEY,

@@ -15,7 +15,7 @@ import type { UserId } from "./user.ts";
  */
 export const CLAIM_ABANDONED_MS = 2 * 60_000;
 
-type UserRow = { id: string; name: string | null; created_at: number; closing: number };
+type UserRow = { id: string; name: string | null; created_at: number; closing: string | null };
 type ClaimRow = { user: string; claimed_at: number };
 
 /** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
@@ -68,7 +68,7 @@ export class Directory extends DurableObject {
    */
   putUser(by: Actor, id: UserId, name: string | undefined): { user: UserRecord; created: boolean } {
     return this.#transaction(() => {
-      this.#sql.exec("UPDATE users SET closing = 0 WHERE id = ? AND closing = 1", id);
+      this.#sql.exec("UPDATE users SET closing = NULL WHERE id = ? AND closing IS NOT NULL", id);
       const before = this.user(id);
       const user = {
         id,
@@ -90,21 +90,27 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** Before a user's registry is closed: from now on, `putUser` ends the deletion. */
-  beginRemoval(id: UserId): void {
-    this.#sql.exec("UPDATE users SET closing = 1 WHERE id = ?", id);
+  /**
+   * Before a user's registry is closed: from now on, `putUser` and another deletion end this one.
+   * Returns what `removeUser` must present.
+   */
+  beginRemoval(id: UserId): string {
+    const removal = crypto.randomUUID();
+    this.#sql.exec("UPDATE users SET closing = ? WHERE id = ?", removal, id);
+    return removal;
   }
 
   /**
    * Removes a user whose registry was closed, and what is left of that user's claims. `removed` is
-   * false when the user was put again since `beginRemoval`, and stays.
+   * false when the user was put again, or another deletion begun, since this `removal` began: then
+   * the user stays.
    */
-  removeUser(by: Actor, id: UserId): Result<{ removed: boolean }, RegistryError> {
+  removeUser(by: Actor, id: UserId, removal: string): Result<{ removed: boolean }, RegistryError> {
     return this.#transaction(() => {
       const user = this.user(id);
       if (user === null) return err({ code: "unknown-user" });
-      const closing = this.#sql.exec("SELECT 1 FROM users WHERE id = ? AND closing = 1", id).toArray();
-      if (closing.length === 0) return ok({ removed: false });
+      const open = this.#sql.exec("SELECT 1 FROM users WHERE id = ? AND closing = ?", id, removal).toArray();
+      if (open.length === 0) return ok({ removed: false });
       this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
       this.#sql.exec("DELETE FROM users WHERE id = ?", id);
       writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target: { id, name: user.name } });
@@ -153,12 +159,18 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** Gives up a user's claims, before the device with these certificates is forgotten. */
-  release(fingerprints: Fingerprint[], user: UserId): void {
+  /**
+   * Gives up a user's claims, after the device with these certificates was forgotten; not those made
+   * after `claimedUntil`, which belong to an enrolment that came since.
+   */
+  release(fingerprints: Fingerprint[], user: UserId, claimedUntil: number): void {
     this.#transaction(() => {
       for (const fingerprint of fingerprints) {
-        this.#sql.exec("DELETE FROM claims WHERE fingerprint = ? AND user = ?", fingerprint, user);
-        this.#pending.remove(fingerprint);
+        const { rowsWritten } = this.#sql.exec(
+          "DELETE FROM claims WHERE fingerprint = ? AND user = ? AND claimed_at <= ?",
+          ...[fingerprint, user, claimedUntil],
+        );
+        if (rowsWritten > 0) this.#pending.remove(fingerprint);
       }
     });
   }

@@ -41,10 +41,10 @@ export class Registry {
    */
   async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
     return this.#ofUser(user, async (registry) => {
-      await this.#directory.ask((directory) => directory.beginRemoval(user));
+      const removal = await this.#directory.ask((directory) => directory.beginRemoval(user));
       const closed = await registry.ask((stub) => stub.close(by));
       if (!closed.ok) return closed;
-      const gone = await this.#directory.askOnce((directory) => directory.removeUser(by, user));
+      const gone = await this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
       if (!gone.ok) return gone;
       if (!gone.value.removed) await registry.ask((stub) => stub.open(by));
       return ok(null);
@@ -101,17 +101,18 @@ export class Registry {
   }
 
   /**
-   * Forgets a revoked device. Its claims go first: interrupted, the record is still there to be
-   * forgotten again. A revoked device stays revoked, so nothing can become active in between.
+   * Forgets a revoked device, and then releases its claims: until the record is gone, nobody else can
+   * enrol the certificate. A claim that could not be released counts as abandoned after a while.
    */
   async forget(by: Actor, user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
     return this.#ofUser(user, async (registry) => {
-      const device = await registry.ask((stub) => stub.get(id));
-      if (device?.status === "revoked") {
-        const fingerprints = device.certificates.map(({ fingerprint }) => fingerprint);
-        await this.#directory.ask((directory) => directory.release(fingerprints, user));
-      }
-      return registry.askOnce((stub) => stub.forget(by, id));
+      const forgotten = await registry.askOnce((stub) => stub.forget(by, id));
+      if (!forgotten.ok) return forgotten;
+      const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
+      await this.#directory
+        .ask((directory) => directory.release(fingerprints, user, by.at))
+        .catch(() => undefined);
+      return forgotten;
     });
   }
 

@@ -43,6 +43,16 @@ export function standingAtSighting(
     )
     .toArray()[0];
   if (row === undefined) return undefined;
+  try {
+    note(sql, row, fingerprint, sighting);
+  } catch (error) {
+    // Over the day's limit of rows written, say: reading still works, and the device is known.
+    console.log(JSON.stringify({ event: "sighting-not-noted", message: String(error) }));
+  }
+  return { status: row.status as DeviceStatus, name: row.name, since: row.status_since };
+}
+
+function note(sql: SqlStorage, row: StandingRow, fingerprint: Fingerprint, sighting: Sighting): void {
   if (isDue(row, sighting)) {
     sql.exec(
       `UPDATE devices SET last_seen_at = ?, last_seen_app = ?, last_seen_country = ?, last_seen_ip = ?
@@ -51,7 +61,6 @@ export function standingAtSighting(
     );
   }
   if (row.not_after === null) fillIn(sql, fingerprint, sighting);
-  return { status: row.status as DeviceStatus, name: row.name, since: row.status_since };
 }
 
 function isDue(row: StandingRow, { at, app, country }: Sighting): boolean {

@@ -1,0 +1,1 @@
+timeout 300 node_modules/.bin/node micro2.ts bare,cfInGate,gate ${1:-8}
