@@ -56,9 +56,11 @@ const NoteSchema = v.pipe(
 
 const UserNameSchema = v.pipe(
   v.string("a user's name is a text"),
-  v.minLength(1, "a user's name must not be empty"),
   v.maxLength(USER_NAME_MAX_CHARACTERS, `a user's name has at most ${USER_NAME_MAX_CHARACTERS} characters`),
-  v.check((text) => !isDeceptive(text), "a user's name must not hold control characters or invisible ones"),
+  v.check(
+    (text) => !isDeceptive(text),
+    "a user's name must not be empty, nor hold control characters or invisible ones",
+  ),
 );
 
 /** `PUT /users/{user}` */

@@ -89,12 +89,12 @@ describe("the entry", () => {
     expect(passThrough).not.toHaveBeenCalled();
   });
 
-  it("refuses softly when a request cannot even be read", async () => {
+  it("refuses a request whose URL cannot be read: its host is no app", async () => {
     const lines = logged();
     const request = new Request(`https://${HOST}/`);
     Object.defineProperty(request, "url", { value: "no url" });
     expect(await seen(await new Isolate(scripted().bindings).handle(request))).toEqual(UNAVAILABLE);
-    expect(lines).toEqual([{ event: "error", message: expect.stringContaining("Invalid URL"), cause: null }]);
+    expect(lines).toMatchObject([{ event: "refused", reason: "unknown-app", app: "" }]);
   });
 
   it("refuses softly when its environment cannot be read", async () => {

@@ -7,7 +7,7 @@ import { REASONS, type Reason } from "../../../src/gate/decision.ts";
 import { Gate } from "../../../src/gate/gate.ts";
 import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
-import type { Visit } from "../../../src/gate/visit.ts";
+import { Visit } from "../../../src/gate/visit.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
 import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
@@ -604,36 +604,30 @@ describe("a defect of ours", () => {
     publicPaths: NO_PATHS,
     preflight: false,
   };
-  const visit = (): Visit => {
-    const url = new URL(`https://${HOST}/`);
-    return { request: new Request(url), url, hostname: HOST, cf: cf(), ctx: { waitUntil: () => {} } };
-  };
+  const visit = (ctx: Visit["ctx"] = { waitUntil: () => {} }) =>
+    new Visit(new Request(`https://${HOST}/`), HOST, cf(), ctx);
   const broken = () => {
     throw new Error("a defect");
   };
 
-  it.each<[string, () => Gate, Partial<Visit>]>([
-    [
-      "the clock",
-      () => new Gate(() => rules, scripted().bindings, 10_000, { now: broken, log: () => {} }),
-      {},
-    ],
-    ["the apps", () => new Gate(broken, scripted().bindings, 10_000, { now: Date.now, log: () => {} }), {}],
+  it.each<[string, () => Gate, Visit["ctx"]?]>([
+    ["the clock", () => new Gate(() => rules, scripted().bindings, 10_000, { now: broken, log: () => {} })],
+    ["the apps", () => new Gate(broken, scripted().bindings, 10_000, { now: Date.now, log: () => {} })],
     [
       "waitUntil",
       () => new Gate(() => rules, scripted().bindings, 10_000, { now: Date.now, log: () => {} }),
-      { ctx: { waitUntil: broken } },
+      { waitUntil: broken },
     ],
-  ])("in %s refuses, softly", async (_, gate, change) => {
+  ])("in %s refuses, softly", async (_, gate, ctx) => {
     const app = vi.spyOn(globalThis, "fetch");
-    expect(await seen(await gate().handle({ ...visit(), ...change }))).toEqual(UNAVAILABLE);
+    expect(await seen(await gate().handle(visit(ctx)))).toEqual(UNAVAILABLE);
     expect(app).not.toHaveBeenCalled();
   });
 
   it("in the log lets nobody in who is refused", async () => {
     const app = vi.spyOn(globalThis, "fetch");
     const gate = new Gate(() => undefined, scripted().bindings, 10_000, { now: Date.now, log: broken });
-    await expect(gate.handle(visit())).rejects.toThrow("a defect");
+    await expect((async () => gate.handle(visit()))()).rejects.toThrow("a defect");
     expect(app).not.toHaveBeenCalled();
   });
 });

@@ -6,6 +6,7 @@ import type { App } from "../../../src/gate/app.ts";
 import { Gate } from "../../../src/gate/gate.ts";
 import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import { RECEIPT_EVERY_MS } from "../../../src/gate/receipts.ts";
+import { Visit } from "../../../src/gate/visit.ts";
 import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/registry/device.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
 import { api, HOST } from "../fixtures.ts";
@@ -407,8 +408,7 @@ describe("the receipt, through the gate", () => {
     const gate = new Gate(() => vault, bindings, 10_000, { now: Date.now, log: () => {} });
     const kept: Promise<unknown>[] = [];
     const ctx = { waitUntil: (promise: Promise<unknown>) => kept.push(promise) };
-    const url = new URL(`https://${VAULT_HOST}/`);
-    const visit = { request: new Request(url), url, hostname: VAULT_HOST, cf: cf(), ctx };
+    const visit = new Visit(new Request(`https://${VAULT_HOST}/`), VAULT_HOST, cf(), ctx);
     expect(await seen(await gate.handle(visit))).toEqual(WIPE);
     expect(told).toHaveLength(1);
     expect(kept, "the question, and the receipt").toHaveLength(2);

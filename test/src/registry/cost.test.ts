@@ -89,17 +89,23 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
       for (let n = 1; n <= 5; n++) directory.resolve(fingerprint(90_000 + n), sighting());
       const measure = (work: () => unknown) => cost(state, work);
       const last = userId(`u${users}`);
+      let removal = "";
       return {
         resolve: measure(() => expect(directory.resolve(fingerprint(users), sighting())).toBe(last)),
         user: measure(() => expect(directory.user(last)).not.toBeNull()),
         pending: measure(() => directory.pending()),
         "users, a page": measure(() => directory.users(5, "u")),
         claim: measure(() => expect(directory.claim(by(), fingerprint(50_000), last).ok).toBe(true)),
-        release: measure(() => directory.release([fingerprint(50_000)], last)),
+        release: measure(() => directory.release([fingerprint(50_000)], last, Date.now())),
         putUser: measure(() => directory.putUser(by(), userId("new"), undefined)),
-        beginRemoval: measure(() => directory.beginRemoval(last)),
+        beginRemoval: measure(() => {
+          removal = directory.beginRemoval(last);
+        }),
         removeUser: measure(() =>
-          expect(directory.removeUser(by(), last)).toMatchObject({ ok: true, value: { removed: true } }),
+          expect(directory.removeUser(by(), last, removal)).toMatchObject({
+            ok: true,
+            value: { removed: true },
+          }),
         ),
       };
     });

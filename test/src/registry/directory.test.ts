@@ -91,13 +91,16 @@ describe("users", () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().claim(by(), fingerprint(2), BOB);
-    expect(await directory().removeUser(by(), ALICE), "nobody began").toEqual({
-      ok: true,
-      value: { removed: false },
+    const stays = { ok: true, value: { removed: false } };
+    expect(await directory().removeUser(by(), ALICE, "nobody began")).toEqual(stays);
+    const first = await directory().beginRemoval(ALICE);
+    const second = await directory().beginRemoval(ALICE);
+    expect(await directory().removeUser(by(), ALICE, first), "another began").toEqual(stays);
+    expect(await directory().removeUser(by(), ALICE, second)).toEqual({ ok: true, value: { removed: true } });
+    expect(await directory().removeUser(by(), ALICE, second)).toEqual({
+      ok: false,
+      error: { code: "unknown-user" },
     });
-    await directory().beginRemoval(ALICE);
-    expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: true, value: { removed: true } });
-    expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: false, error: { code: "unknown-user" } });
     expect((await directory().users(10, "")).items.map(({ id }) => id)).toEqual(["bob"]);
     expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
     expect(await directory().resolve(fingerprint(2), sighting())).toBe("bob");
@@ -106,10 +109,13 @@ describe("users", () => {
 
   it("put again while they are being removed stay", async () => {
     await directory().putUser(by(), ALICE, "Alice");
-    await directory().beginRemoval(ALICE);
+    const removal = await directory().beginRemoval(ALICE);
     await abortAllDurableObjects();
     await directory().putUser(by(), ALICE, undefined);
-    expect(await directory().removeUser(by(), ALICE)).toEqual({ ok: true, value: { removed: false } });
+    expect(await directory().removeUser(by(), ALICE, removal)).toEqual({
+      ok: true,
+      value: { removed: false },
+    });
     expect(await directory().user(ALICE)).toMatchObject({ name: "Alice" });
   });
 
@@ -201,10 +207,10 @@ describe("claim", () => {
   it("is released by its user and by no other", async () => {
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().claim(by(), fingerprint(2), ALICE);
-    await directory().release([fingerprint(1), fingerprint(2)], BOB);
+    await directory().release([fingerprint(1), fingerprint(2)], BOB, Date.now());
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
-    await directory().release([fingerprint(1)], ALICE);
-    await directory().release([fingerprint(1)], ALICE);
+    await directory().release([fingerprint(1)], ALICE, Date.now());
+    await directory().release([fingerprint(1)], ALICE, Date.now());
     expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
     expect(await directory().resolve(fingerprint(2), sighting())).toBe("alice");
     expect(await directory().claim(by(), fingerprint(1), BOB)).toMatchObject({ ok: true });
@@ -276,7 +282,7 @@ describe("pending certificates", () => {
     await directory().putUser(by(), ALICE, undefined);
     await directory().resolve(fingerprint(1), sighting({ at: NOW }));
     await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().release([fingerprint(1)], ALICE);
+    await directory().release([fingerprint(1)], ALICE, Date.now());
     expect(await pending()).toEqual([]);
     await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
     expect(await pending()).toMatchObject([{ firstSeen: NOW + 1, count: 1 }]);
@@ -286,8 +292,7 @@ describe("pending certificates", () => {
     await directory().putUser(by(), ALICE, undefined);
     await directory().resolve(fingerprint(1), sighting());
     await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().beginRemoval(ALICE);
-    await directory().removeUser(by(), ALICE);
+    await directory().removeUser(by(), ALICE, await directory().beginRemoval(ALICE));
     expect(await pending()).toHaveLength(1);
   });
 
@@ -325,12 +330,13 @@ describe("pending certificates", () => {
 
 describe("when the audit line cannot be written", () => {
   let before: unknown;
+  let removal: string;
 
   beforeEach(async () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().resolve(fingerprint(2), sighting());
-    await directory().beginRemoval(BOB);
+    removal = await directory().beginRemoval(BOB);
     await runInDurableObject(directoryStub(), (_, state) => {
       before = tables(state);
       state.storage.sql.exec(
@@ -342,7 +348,7 @@ describe("when the audit line cannot be written", () => {
   it.each([
     ["a new user", () => directory().putUser(by(), userId("carol"), undefined)],
     ["a rename", () => directory().putUser(by(), ALICE, "Alice")],
-    ["a deletion", () => directory().removeUser(by(), BOB)],
+    ["a deletion", () => directory().removeUser(by(), BOB, removal)],
     ["a dismissal", () => directory().dismiss(by(), fingerprint(2))],
     ["a refused claim", () => directory().claim(by(), fingerprint(1), BOB, held(ALICE))],
   ])("%s does not happen either", async (_, change) => {

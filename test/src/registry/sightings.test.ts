@@ -1,7 +1,7 @@
 import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Sighting } from "../../../src/registry/records.ts";
-import { LAST_SEEN_EVERY_MS } from "../../../src/registry/sightings.ts";
+import { LAST_APP_EVERY_MS, LAST_SEEN_EVERY_MS } from "../../../src/registry/sightings.ts";
 import {
   ALICE,
   by,
@@ -58,16 +58,36 @@ describe("last seen", () => {
 
   it.each([
     ["after five minutes", { at: T + LAST_SEEN_EVERY_MS, ip: "203.0.113.1" }],
-    ["at once in another app", { at: T + 1, app: "other.example.com" }],
+    ["after a minute in another app", { at: T + LAST_APP_EVERY_MS, app: "other.example.com" }],
     ["at once in another country", { at: T + 1, country: "DE" }],
     ["at once when the country is not known any more", { at: T + 1, country: null }],
-    ["at once in another app at the same moment", { app: "other.example.com" }],
   ])("is written %s", async (_, change) => {
     await see();
     const written = await changes();
     await see(change);
     expect(await changes()).toBe(written + 1);
     expect((await device()).lastSeen).toEqual({ ...FIRST, ...change });
+  });
+
+  it("is not written at each change between two apps that a phone uses by turns", async () => {
+    await see();
+    const written = await changes();
+    for (let second = 1; second < 60; second++) {
+      await see({ at: T + second * 1000, app: second % 2 === 0 ? "app.example.com" : "other.example.com" });
+    }
+    expect(await changes()).toBe(written);
+  });
+
+  it("that cannot be written lets the device in all the same", async () => {
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      state.storage.sql.exec(
+        "CREATE TRIGGER full BEFORE UPDATE ON devices BEGIN SELECT RAISE(ABORT, 'over the limit'); END",
+      );
+    });
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    expect(await see()).toMatchObject({ status: "active" });
+    expect(String(log.mock.calls[0]?.[0])).toContain("over the limit");
+    log.mockRestore();
   });
 
   it("counts its five minutes from the last time that it was written", async () => {
