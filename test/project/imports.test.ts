@@ -130,7 +130,9 @@ describe("imports go one way", () => {
   });
 
   it("scripts import the contract and pure files of the Worker, and nothing else of it", () => {
-    expect(crossings(scripts, (target) => target.startsWith("src/") && !isPure(target))).toEqual([]);
+    // The bench measures the Worker itself: its own Workers are built around it.
+    const users = scripts.filter(({ path }) => !path.startsWith("scripts/bench/"));
+    expect(crossings(users, (target) => target.startsWith("src/") && !isPure(target))).toEqual([]);
   });
 
   it("makes no cycle: in the Worker not even of types", () => {

@@ -72,7 +72,8 @@ export class GrowthDirectory extends Directory {
     lookup: (index, devices) => this.resolve(fingerprint(spread(index, devices)), SIGHTING),
     "lookup of a stranger": (index) => this.resolve(fingerprint(NEW * 2 + (index % 5)), SIGHTING),
     enrolment: (index) => this.claim(BY, fingerprint(NEW + index), "u1" as UserId),
-    revocation: (index, devices) => this.release([fingerprint(spread(index, devices))], "u1" as UserId),
+    revocation: (index, devices) =>
+      this.release([fingerprint(spread(index, devices))], "u1" as UserId, Date.now()),
     listing: () => this.users(100, "u5"),
   };
 
