@@ -28,7 +28,7 @@ export default {
       log(refusalLine(visit, "misconfigured"));
       return answer("misconfigured", DEFAULT_PROFILE, {
         method: request.method,
-        pathname: visit.url.pathname,
+        pathname: visit.pathname,
       });
     } catch (error) {
       // Nothing was forwarded: an exception here is ours.

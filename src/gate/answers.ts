@@ -64,11 +64,8 @@ export interface Refused {
 
 /** The response for a refusal: the only place that makes one. A HEAD gets no body. */
 export function answer(reason: Reason, profile: Profile, refused: Refused): Response {
-  const { status, body, headers } = render(answerFor(reason, profile), profile, refused);
-  return new Response(refused.method === "HEAD" ? null : body, {
-    status,
-    headers: { ...headers, "Cache-Control": "no-store" },
-  });
+  const { body, init } = render(answerFor(reason, profile), profile, refused);
+  return new Response(refused.method === "HEAD" ? null : body, init);
 }
 
 /** The table's entry. */
@@ -82,13 +79,17 @@ export function isWipe(reason: Reason, profile: Profile): boolean {
 }
 
 interface Rendered {
-  status: number;
   body: string;
-  headers: Record<string, string>;
+  init: { status: number; headers: Headers };
+}
+
+/** Made once for each answer, where it can be: headers are dearer to make than to copy. */
+function rendered(status: number, body: string, headers: Record<string, string>): Rendered {
+  return { body, init: { status, headers: new Headers({ ...headers, "Cache-Control": "no-store" }) } };
 }
 
 const PLAIN_TEXT = { "Content-Type": "text/plain; charset=utf-8" };
-const HIDE: Rendered = { status: 404, body: "Not Found", headers: PLAIN_TEXT };
+const HIDE = rendered(404, "Not Found", PLAIN_TEXT);
 const LATER = unavailable(300);
 const SOON = unavailable(30);
 
@@ -96,23 +97,14 @@ const SOON = unavailable(30);
  * What Bitwarden's clients of every version obey: `invalid_grant` on the token call (phones ask
  * for nothing else), and a 401 whose body is not Bitwarden's JSON error shape everywhere else.
  */
-const WIPE_TOKEN: Rendered = {
-  status: 400,
-  body: '{"error":"invalid_grant"}',
-  headers: { "Content-Type": "application/json" },
-};
-const WIPE_ELSEWHERE: Rendered = {
-  status: 401,
-  body: "Unauthorized",
-  headers: { ...PLAIN_TEXT, "WWW-Authenticate": "Bearer" },
-};
+const WIPE_TOKEN = rendered(400, '{"error":"invalid_grant"}', { "Content-Type": "application/json" });
+const WIPE_ELSEWHERE = rendered(401, "Unauthorized", { ...PLAIN_TEXT, "WWW-Authenticate": "Bearer" });
 
 function unavailable(retryAfterSeconds: number): Rendered {
-  return {
-    status: 503,
-    body: "Service Unavailable",
-    headers: { ...PLAIN_TEXT, "Retry-After": String(retryAfterSeconds) },
-  };
+  return rendered(503, "Service Unavailable", {
+    ...PLAIN_TEXT,
+    "Retry-After": String(retryAfterSeconds),
+  });
 }
 
 function render(kind: Answer, profile: Profile, refused: Refused): Rendered {
@@ -134,7 +126,7 @@ function render(kind: Answer, profile: Profile, refused: Refused): Rendered {
 
 function renderOwn({ status, retryAfterSeconds, body, contentType }: CustomAnswer): Rendered {
   const retryAfter = retryAfterSeconds === null ? {} : { "Retry-After": String(retryAfterSeconds) };
-  return { status, body, headers: { "Content-Type": contentType, ...retryAfter } };
+  return rendered(status, body, { "Content-Type": contentType, ...retryAfter });
 }
 
 /**

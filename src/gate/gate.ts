@@ -2,7 +2,7 @@ import type { Fingerprint } from "../registry/fingerprint.ts";
 import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import type { UserId } from "../registry/user.ts";
-import { answer, DEFAULT_PROFILE, isTokenCall, isWipe } from "./answers.ts";
+import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
 import { type Certificate, readCertificate, type VerifiedCertificate } from "./certificate.ts";
 import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
@@ -187,8 +187,8 @@ export class Gate {
   }
 }
 
-function pathOf({ request, url }: Visit): { method: string; pathname: string } {
-  return { method: request.method, pathname: url.pathname };
+function pathOf({ request, pathname }: Visit): Refused {
+  return { method: request.method, pathname };
 }
 
 function placeOf({ request, hostname, country }: Visit) {

@@ -19,13 +19,13 @@ export function refusalLine(
   reason: Reason,
   certificate?: Certificate,
 ): Record<string, unknown> {
-  const { request, url, hostname, country = null } = visit;
+  const { request, pathname, hostname, country = null } = visit;
   return {
     event: "refused",
     reason,
     app: hostname,
     method: request.method,
-    path: url.pathname.slice(0, TEXT_MAX),
+    path: pathname.slice(0, TEXT_MAX),
     country,
     ray: request.headers.get("cf-ray"),
     client: request.headers.get("user-agent")?.slice(0, TEXT_MAX) ?? null,

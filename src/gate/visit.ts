@@ -25,7 +25,15 @@ export class Visit {
     this.ctx = ctx;
   }
 
-  /** Parsed when it is first asked for: a request that is let in by a certificate needs no URL. */
+  /** The path as it came in, for the log and the answer. */
+  get pathname(): string {
+    const { url } = this.request;
+    const begin = url.indexOf("/", "https://".length);
+    const end = url.slice(begin).search(/[?#]/);
+    return begin === -1 ? "/" : url.slice(begin, end === -1 ? undefined : begin + end);
+  }
+
+  /** Parsed when it is first asked for: most requests are decided without. */
   get url(): URL {
     this.#url ??= URL.parse(this.request.url) ?? new URL(NO_URL);
     return this.#url;
