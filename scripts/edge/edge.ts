@@ -6,7 +6,7 @@ import { lockFolder } from "./lock.ts";
 import { parseOrigin } from "./origin.ts";
 import { EdgeProxy } from "./proxy.ts";
 import { readRevoked } from "./revoked.ts";
-import { claimFolder, openState, type StatePaths, statePaths } from "./state.ts";
+import { claimFolder, openState, type StatePaths, stateFailure, statePaths } from "./state.ts";
 import { listen } from "./tls-server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
 import { readWorkerConfig, type Vars } from "./worker-config.ts";
@@ -83,7 +83,9 @@ async function start(
   await claimFolder(paths);
   undo.push(await lockFolder(paths.lock));
   const hosts = [...new Set([...OWN_HOSTS, ...config.hosts])];
-  const state = await openState(paths, hosts, new Date());
+  const state = await openState(paths, hosts, new Date()).catch((error: unknown) => {
+    throw stateFailure(paths, error);
+  });
 
   // Before the slow part, so that a busy port is told at once.
   const server = await listen(state.authority, state.server, options.port);

@@ -116,9 +116,13 @@ export function statePaths(stateDir: string): StatePaths {
 export async function claimFolder(paths: StatePaths): Promise<void> {
   try {
     await mkdir(paths.folder, { recursive: true, mode: FOLDER_MODE });
-    const names = (await readdir(paths.folder)).filter((name) => !name.endsWith(UNFINISHED_SUFFIX));
-    const ours = ["ca.key", "ca.pem", "admin-token", "registry", "devices", "running"];
-    if (names.length > 0 && !names.some((name) => ours.includes(name))) {
+    // A crash may leave parts of files, and locks, before anything else is there.
+    const names = (await readdir(paths.folder)).filter(
+      (name) => !name.endsWith(UNFINISHED_SUFFIX) && !name.startsWith("running"),
+    );
+    // A half made state folder has nothing but ours in it; an older one may have guests.
+    const halfMade = ["ca.key", "ca.pem", "registry", "devices"];
+    if (!names.every((name) => halfMade.includes(name)) && !names.includes("ca.key")) {
       throw failed(
         `${paths.folder} holds other files and is not a state folder`,
         "name a new or an empty folder with --state",
@@ -126,13 +130,21 @@ export async function claimFolder(paths: StatePaths): Promise<void> {
     }
     await chmod(paths.folder, FOLDER_MODE);
   } catch (error) {
-    if (error instanceof Failure) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw failed(
-      `the state folder ${paths.folder} cannot be used (${code ?? String(error)})`,
-      "name a folder that this user may write with --state",
-    );
+    throw stateFailure(paths, error);
   }
+}
+
+/** What the owner can do about a folder that cannot be read or written. Other errors stay as they are. */
+export function stateFailure(paths: StatePaths, error: unknown): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (error instanceof Failure || code === undefined) return error;
+  if (code === "EEXIST" || code === "ENOTDIR") {
+    return failed(`${paths.folder} is a file, not a folder`, "name a folder with --state");
+  }
+  return failed(
+    `the state folder ${paths.folder} cannot be used (${code}${path === undefined ? "" : `: ${path}`})`,
+    "check its owner and its modes, or name another with --state",
+  );
 }
 
 /** Files that a crash left half written. */

@@ -23,7 +23,7 @@ Pass with an enrolled certificate, and be refused without one:
 In a browser: import ${show(laptop.p12)} (password: ${P12_PASSWORD}) among your
 certificates and ${show(ca)} among the authorities, then open ${url}/
 
-Enrol the stranger, revoke the phone:
+Enrol the stranger, revoke the phone (in a second terminal, from this folder):
   export LATCHKEY_URL=${edge.url(edge.apiHost)} LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
   npx latchkey devices alice
   npx latchkey enrol alice tablet --certificate ${path(stranger.pem)}

@@ -235,6 +235,17 @@ function hasOpenssl(): boolean {
 }
 
 describe("the lock", () => {
+  it("has one holder when several come at once, to a new folder and to a stale lock", async () => {
+    for (const before of [undefined, "", "999999999\n"]) {
+      await rm(paths.lock, { force: true });
+      if (before !== undefined) await writeFile(paths.lock, before);
+      const all = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(paths.lock)));
+      const winners = all.filter((one) => one.status === "fulfilled");
+      expect(winners).toHaveLength(1);
+      await winners[0]?.value();
+    }
+  });
+
   it("keeps a second edge out, until the first has ended", async () => {
     await claimFolder(paths);
     const unlock = await lockFolder(paths.lock);
