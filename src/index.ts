@@ -13,6 +13,8 @@ type Built = Result<Latchkey, ConfigProblem[]>;
 
 /** One per isolate, since an isolate has one `env`: what it remembers lives as long. */
 const builtFor = new WeakMap<object, Built>();
+/** The last one: in production, the only one. */
+let latest: { env: object; built: Built } | undefined;
 const hostnames = new Hostnames();
 
 export default {
@@ -23,7 +25,7 @@ export default {
       // A host that cannot be one, such as with port 99999, is no app's.
       const hostname = hostnames.of(request.url) ?? "";
       visit = new Visit(request, hostname, cf, ctx);
-      const latchkey = builtFor.get(env) ?? build(env);
+      const latchkey = latest?.env === env ? latest.built : builtOf(env);
       if (latchkey.ok) return await latchkey.value.handle(visit);
       log(refusalLine(visit, "misconfigured"));
       return answer("misconfigured", DEFAULT_PROFILE, {
@@ -38,6 +40,12 @@ export default {
     }
   },
 } satisfies ExportedHandler<object>;
+
+function builtOf(env: object): Built {
+  const built = builtFor.get(env) ?? build(env);
+  latest = { env, built };
+  return built;
+}
 
 function build(env: object): Built {
   const config: Result<Config, ConfigProblem[]> = parseConfig(env);

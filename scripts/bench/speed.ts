@@ -4,7 +4,7 @@ import autocannon from "autocannon";
 import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
 import { median, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
-import { BARE, buildWorker, compatibility, ORIGIN, TWENTY_LINES } from "./workers.ts";
+import { BARE, buildWorker, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
 
 const CONNECTIONS = 16;
 const ROUND_SECONDS = 2;
@@ -68,6 +68,7 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     const gateAt = (name: string, delay: number) =>
       start(name, built.code, { ...origin, vars: gateVars(delay), durableObjects: DURABLE_OBJECTS });
     const [bare, twenty] = [await start("bare", BARE, origin), await start("twenty", TWENTY_LINES, origin)];
+    const logging = await start("logging", TWENTY_LINES_AND_A_LOG, origin);
     const [warm, strict] = [await gateAt("warm", 10), await gateAt("strict", 0)];
     const phone = fingerprint(1);
     for (const gate of [warm, strict]) await enrol(gate, "alice", "phone", phone);
@@ -80,6 +81,13 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
       {
         name: "20 lines, refusing",
         worker: twenty,
+        certificate: undefined,
+        status: 404,
+        comparedWith: "20 lines, refusing",
+      },
+      {
+        name: "20 lines and a log, refusing",
+        worker: logging,
         certificate: undefined,
         status: 404,
         comparedWith: "20 lines, refusing",

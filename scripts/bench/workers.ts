@@ -33,6 +33,21 @@ export default {
 };
 `;
 
+/** The same, with a line in the log for each refusal: else nobody would know why it was refused. */
+export const TWENTY_LINES_AND_A_LOG = TWENTY_LINES.replaceAll(
+  'return new Response("Not Found", { status: 404 });',
+  `{
+    console.log(JSON.stringify({
+      event: "refused",
+      method: request.method,
+      path: new URL(request.url).pathname,
+      ray: request.headers.get("cf-ray"),
+      client: request.headers.get("user-agent"),
+    }));
+    return new Response("Not Found", { status: 404 });
+  }`,
+);
+
 /** The Worker as `wrangler deploy` uploads it, and the settings that go with it. */
 export interface BuiltWorker {
   code: string;

@@ -26,7 +26,8 @@ export type Certificate =
   | { kind: "malformed"; short: string | null }
   | VerifiedCertificate;
 
-const ABSENT: Certificate = { kind: "absent" };
+/** None was presented. */
+export const ABSENT: Certificate = { kind: "absent" };
 
 /**
  * Reads `request.cf.tlsClientAuth`, which is unknown input. In this order:

@@ -4,7 +4,7 @@ import type { RegistryBindings } from "../registry/objects.ts";
 import type { UserId } from "../registry/user.ts";
 import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
-import { type Certificate, readCertificate, type VerifiedCertificate } from "./certificate.ts";
+import { ABSENT, type Certificate, readCertificate, type VerifiedCertificate } from "./certificate.ts";
 import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
 import { errorLine, type Log, refusalLine } from "./log.ts";
@@ -27,13 +27,7 @@ interface Judged {
   standing: Standing | undefined;
 }
 
-/** Where a judgement begins: as long as nothing else is decided, it refuses. */
-const UNDECIDED: Judged = {
-  decision: refuse("internal-error"),
-  app: undefined,
-  certificate: { kind: "absent" },
-  standing: undefined,
-};
+const UNDECIDED: Decision = refuse("internal-error");
 
 function conclude(judged: Judged, facts: Facts, standing: Standing): Judged {
   facts.standing = standing;
@@ -101,7 +95,8 @@ export class Gate {
 
   /** At once when the isolate remembers enough, which is the rule; else a promise. Never throws. */
   #judge(visit: Visit, asOpen: boolean): Judged | Promise<Judged> {
-    const judged: Judged = { ...UNDECIDED };
+    // Where a judgement begins: as long as nothing else is decided, it refuses.
+    const judged: Judged = { decision: UNDECIDED, app: undefined, certificate: ABSENT, standing: undefined };
     try {
       const certificate = readCertificate(visit.cf.tlsClientAuth);
       judged.certificate = certificate;
@@ -112,7 +107,10 @@ export class Gate {
       const facts: Facts = { app, isOpen, certificate, country: visit.country, standing: undefined, now };
 
       const early = screen(facts);
-      if (early !== undefined) return Object.assign(judged, { decision: early });
+      if (early !== undefined) {
+        judged.decision = early;
+        return judged;
+      }
       if (certificate.kind !== "verified") return judged;
       const remembered = this.#standings.recall(certificate.fingerprint, now);
       if (remembered !== undefined) return conclude(judged, facts, remembered);
