@@ -120,9 +120,10 @@ export async function claimFolder(paths: StatePaths): Promise<void> {
     const names = (await readdir(paths.folder)).filter(
       (name) => !name.endsWith(UNFINISHED_SUFFIX) && !name.startsWith("running"),
     );
-    // A half made state folder has nothing but ours in it; an older one may have guests.
-    const halfMade = ["ca.key", "ca.pem", "registry", "devices"];
-    if (!names.every((name) => halfMade.includes(name)) && !names.includes("ca.key")) {
+    // A state folder that is hardly begun has nothing but these in it; an older one may have guests.
+    const isBegun = names.every((name) => name === "registry" || name === "devices");
+    const isOurs = names.some((name) => ["ca.key", "ca.pem", "admin-token"].includes(name));
+    if (!isBegun && !isOurs) {
       throw failed(
         `${paths.folder} holds other files and is not a state folder`,
         "name a new or an empty folder with --state",

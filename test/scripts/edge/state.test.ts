@@ -195,7 +195,7 @@ describe("the state folder", () => {
 
   it("is not a file", async () => {
     await writeFile(paths.folder, "");
-    await expect(open()).rejects.toThrow("cannot be used");
+    await expect(open()).rejects.toThrow("is a file, not a folder");
   });
 });
 
@@ -236,6 +236,7 @@ function hasOpenssl(): boolean {
 
 describe("the lock", () => {
   it("has one holder when several come at once, to a new folder and to a stale lock", async () => {
+    await mkdir(paths.folder);
     for (const before of [undefined, "", "999999999\n"]) {
       await rm(paths.lock, { force: true });
       if (before !== undefined) await writeFile(paths.lock, before);
