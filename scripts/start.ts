@@ -126,6 +126,11 @@ function readOptions(words: readonly string[]): EdgeOptions {
 }
 
 async function main(words: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
   const options = readOptions(words);
   // Wrangler and the runtime take a second to load: not for a help text.
   const { startEdge } = await import("./edge/edge.ts");
