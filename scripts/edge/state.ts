@@ -105,7 +105,7 @@ export function statePaths(stateDir: string): StatePaths {
     workerLog: at(WORKER_LOG),
     registry: at("registry"),
     demoEnrolled: at("demo-enrolled"),
-    lock: at("running"),
+    lock: at("running.lock"),
   };
 }
 
