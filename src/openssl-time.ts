@@ -5,7 +5,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 /** Texts that one isolate remembers: a household's certificates have a few, each on every request. */
 const MAX_REMEMBERED = 1_000;
-const remembered = new Map<string, number | undefined>();
+const remembered = new Map<string, number>();
 
 /**
  * Reads OpenSSL's text of a time, `Dec 22 19:39:00 2018 GMT` (one-digit days may be
@@ -16,6 +16,7 @@ export function parseOpenSslTime(value: unknown): number | undefined {
   const known = remembered.get(value);
   if (known !== undefined) return known;
   const time = parse(value);
+  if (time === undefined) return undefined;
   if (remembered.size >= MAX_REMEMBERED) remembered.clear();
   remembered.set(value, time);
   return time;

@@ -6,9 +6,8 @@ import type { Migration } from "./schema.ts";
  *
  * `devices`: a row a device, from its enrolment until it is forgotten. `seq` is the order of
  * enrolment and the lists' cursor; `name_key` is the name as compared (see `deviceNameKey`), unique
- * among devices that are not revoked; `last_seen_*` is written every five minutes, and when app or country change
- * (see `sightings.ts`); `wipe_*` is
- * the receipt of a lost device, cleared when it is reported lost (again).
+ * among devices that are not revoked; `last_seen_*` is written as seldom as `sightings.ts` says;
+ * `wipe_*` is the receipt of a lost device, cleared when it is reported lost (again).
  *
  * `certificates`: a row a certificate of a device, found by its fingerprint. A device has one, and
  * two while it is renewed. Facts are NULL until they are known. It is safe to trust: a row is only
