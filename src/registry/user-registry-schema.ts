@@ -1,4 +1,5 @@
 import { AUDIT_SCHEMA } from "./audit-log.ts";
+import { OUTBOX_SCHEMA } from "./outbox.ts";
 import type { Migration } from "./schema.ts";
 
 /**
@@ -7,11 +8,18 @@ import type { Migration } from "./schema.ts";
  * `devices`: a row a device, from its enrolment until it is forgotten. `seq` is the order of
  * enrolment and the lists' cursor; `name_key` is the name as compared (see `deviceNameKey`), unique
  * among devices that are not revoked; `last_seen_*` is written as seldom as `sightings.ts` says;
- * `wipe_*` is the receipt of a lost device, cleared when it is reported lost (again).
+ * `wipe_*` is the receipt of a lost device, cleared when it is reported lost (again);
+ * `comparison_code` are the six digits by which a person tells a `pending` device from another one.
  *
  * `certificates`: a row a certificate of a device, found by its fingerprint. A device has one, and
- * two while it is renewed. Facts are NULL until they are known. It is safe to trust: a row is only
+ * two while it is renewed. Facts are NULL until they are known; `expiry_told` is the least number of days
+ * before its end of which somebody was notified. It is safe to trust: a row is only
  * written together with a device, after the directory granted the fingerprint to this user.
+ *
+ * `invitations`: a row an invitation, found by the digest of its code, never the code itself; kept for
+ * thirty days after its end, so that the list shows what became of it. `used_by` is the device's id.
+ *
+ * `outbox`: see `OUTBOX_SCHEMA`.
  *
  * `registry_state`: one row, for as long as the object lives. `closed` is 1 after the user was
  * deleted: nothing can be enrolled then. `opened_at` is when a deleted user was created again.
@@ -60,4 +68,19 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ALTER TABLE devices ADD COLUMN wipe_last_at INTEGER;
    ALTER TABLE devices ADD COLUMN wipe_count INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE devices ADD COLUMN wipe_token_refresh INTEGER NOT NULL DEFAULT 0;`,
+
+  `CREATE TABLE invitations (
+     id TEXT PRIMARY KEY,
+     digest TEXT NOT NULL UNIQUE,
+     app TEXT,
+     approval INTEGER NOT NULL,
+     created_at INTEGER NOT NULL,
+     created_by TEXT NOT NULL,
+     expires_at INTEGER NOT NULL,
+     used_at INTEGER,
+     used_by TEXT
+   ) WITHOUT ROWID;
+   ALTER TABLE devices ADD COLUMN comparison_code TEXT;
+   ALTER TABLE certificates ADD COLUMN expiry_told INTEGER;
+   ${OUTBOX_SCHEMA}`,
 ];
