@@ -1,11 +1,16 @@
 // No I/O. No clock.
 //
-// The API's shapes, shared by the Worker, the command line and the pages. Requests are schemas,
-// because they are checked; responses are types, because we make them. Times are ISO 8601 in UTC.
+// What the API takes, shared by the Worker, the command line and the pages; what it gives is in
+// shapes.ts and problems.ts. The schemas check requests, and openapi.ts describes the API by them.
 import * as v from "valibot";
-import { type DeviceStatus, deviceNameProblem, isDeceptive } from "../registry/device.ts";
+import { isHostname } from "../hostname.ts";
+import { TOKEN_SCOPES } from "../registry/credential.ts";
+import { deviceNameProblem, isDeceptive } from "../registry/device.ts";
 import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../registry/fingerprint.ts";
 import { parseUserId, USER_ID_HINT, type UserId } from "../registry/user.ts";
+
+export * from "./problems.ts";
+export * from "./shapes.ts";
 
 export const API_PATH = "/.latchkey/api/v1";
 
@@ -105,122 +110,55 @@ export const ApproveRequest = v.strictObject({
   note: v.optional(NoteSchema),
 });
 
-export interface User {
-  id: string;
-  name: string | null;
-  createdAt: string;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+
+/** An invitation's life in seconds: unless it says otherwise, at least, and at most. */
+export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
+
+/** The same of a token; one that never ends says `null`. */
+export const TOKEN_SECONDS = { default: 90 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;
+
+function secondsSchema({ min, max }: { min: number; max: number }) {
+  const hint = `must be a whole number of seconds from ${min} to ${max}`;
+  return v.pipe(v.number(hint), v.integer(hint), v.minValue(min, hint), v.maxValue(max, hint));
 }
 
-/** Facts of a certificate; those that nobody has told yet are `null`. */
-export interface Certificate {
-  fingerprint: string;
-  subject: string | null;
-  issuer: string | null;
-  /** Upper-case hex digits without colons. */
-  serial: string | null;
-  notBefore: string | null;
-  notAfter: string | null;
-  addedAt: string;
-}
+const HostnameSchema = v.pipe(
+  v.string("an app is named by its hostname"),
+  v.check(isHostname, "an app is named by its hostname, in lower case and without port"),
+);
 
-export interface Device {
-  id: string;
-  user: string;
-  name: string;
-  status: DeviceStatus;
-  /** When the status began. */
-  statusSince: string;
-  note: string | null;
-  enrolledAt: string;
-  certificates: Certificate[];
-  /** The last time that its certificate was presented, whatever the answer: written every five minutes at most. */
-  lastSeen: { at: string; app: string; country: string | null; ip: string | null } | null;
-  /**
-   * The wipe answers that were delivered since it was reported lost last, `null` when none was.
-   * `count` is a lower bound; `tokenRefresh`: the one that phones obey was among them.
-   */
-  wipe: { firstAt: string; lastAt: string; count: number; tokenRefresh: boolean } | null;
-}
+/** A token's name: as a device's. */
+const TokenNameSchema = v.pipe(
+  v.string("a token's name is a text"),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? deviceNameProblem(dataset.value) : undefined;
+    if (problem !== undefined) addIssue({ message: problem.replaceAll("device", "token") });
+  }),
+);
 
-/** One line of an audit log: a change, or an attempt that was refused. */
-export interface AuditEntry {
-  id: number;
-  at: string;
-  actor: string;
-  ip: string | null;
-  country: string | null;
-  act: string;
-  outcome: "done" | "refused";
-  /** What was acted on: a device in a user's log, a user or a fingerprint in the directory's. */
-  target: { id: string; name: string | null } | null;
-  detail: Record<string, string | null>;
-}
+/**
+ * `POST /tokens`: a user's token, or with `user: null` one that reads everything. `expiresInSeconds: null`
+ * makes one that ends only when it is revoked.
+ */
+export const CreateTokenRequest = v.pipe(
+  v.strictObject({
+    user: v.nullable(UserIdSchema),
+    name: TokenNameSchema,
+    scope: v.picklist(TOKEN_SCOPES, `must be one of ${TOKEN_SCOPES.join(", ")}`),
+    expiresInSeconds: v.optional(v.nullable(secondsSchema(TOKEN_SECONDS))),
+  }),
+  v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
+);
 
-/** A certificate that Cloudflare verified and nobody has enrolled. */
-export interface PendingCertificate {
-  fingerprint: string;
-  subject: string | null;
-  issuer: string | null;
-  serial: string | null;
-  notAfter: string | null;
-  firstSeen: string;
-  lastSeen: string;
-  app: string;
-  country: string | null;
-  /** How often it was noted: at most once in ten minutes. */
-  count: number;
-}
-
-/** Lists carry `next`: what to give as `?after=` (audit: `?before=`) for the next page, or `null`. */
-export interface UserList {
-  users: User[];
-  next: string | null;
-}
-export interface DeviceList {
-  devices: Device[];
-  next: string | null;
-}
-export interface AuditList {
-  entries: AuditEntry[];
-  next: string | null;
-}
-export interface PendingList {
-  pending: PendingCertificate[];
-}
-
-/** Every error of the API, by its stable code. */
-export const PROBLEMS = {
-  "malformed-json": { status: 400, title: "The body is not JSON" },
-  "invalid-query": { status: 400, title: "A query parameter is not valid" },
-  "wrong-credentials": { status: 401, title: "The credentials are wrong" },
-  "not-found": { status: 404, title: "There is nothing here" },
-  "unknown-user": { status: 404, title: "There is no such user" },
-  "unknown-device": { status: 404, title: "This user has no such device" },
-  "unknown-pending": { status: 404, title: "No such certificate is waiting" },
-  "method-not-allowed": { status: 405, title: "This method is not allowed here" },
-  "user-has-devices": { status: 409, title: "The user still has devices" },
-  "name-taken": { status: 409, title: "Another device of this user has this name" },
-  "fingerprint-taken": { status: 409, title: "The certificate is enrolled elsewhere" },
-  "fingerprint-revoked": { status: 409, title: "The certificate belongs to a revoked device" },
-  "forbidden-transition": { status: 409, title: "The device's status does not allow this" },
-  "not-revoked": { status: 409, title: "Only a revoked device can be forgotten" },
-  "body-too-large": { status: 413, title: "The body is too large" },
-  "wrong-content-type": { status: 415, title: "The body must be application/json" },
-  "invalid-fields": { status: 422, title: "Some fields are not valid" },
-  "invalid-certificate": { status: 422, title: "The certificate cannot be enrolled" },
-  "internal-error": { status: 500, title: "Internal error" },
-  "registry-unavailable": { status: 503, title: "The registry does not answer" },
-} as const satisfies Record<string, { status: number; title: string }>;
-
-export type ProblemCode = keyof typeof PROBLEMS;
-
-/** The body of every error: `application/problem+json` (RFC 9457). */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  code: ProblemCode;
-  /** Which fields are wrong, for `invalid-fields` and `invalid-query`. */
-  errors?: { path: string; message: string }[];
-}
+/**
+ * `POST /invitations`: a code that enrols one device. `app` binds it to one hostname; with `approval`, the
+ * device waits until somebody has compared the code on its screen.
+ */
+export const CreateInvitationRequest = v.strictObject({
+  user: UserIdSchema,
+  app: v.optional(v.nullable(HostnameSchema)),
+  approval: v.optional(v.boolean("must be true or false")),
+  expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
+});

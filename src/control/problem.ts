@@ -48,6 +48,13 @@ export function registryProblem(error: RegistryError): ApiError {
       return new ApiError(error.code, "list this user's devices: GET /users/{user}/devices");
     case "unknown-pending":
       return new ApiError(error.code, "list the waiting certificates: GET /pending");
+    case "unknown-token":
+      return new ApiError(error.code, "list the tokens: GET /tokens");
+    case "unknown-session":
+      return new ApiError(error.code, "list the sessions: GET /sessions");
+    case "unknown-invitation":
+    case "invalid-invitation":
+      return new ApiError("unknown-invitation", "list the open invitations: GET /users/{user}/invitations");
     case "user-has-devices":
       return new ApiError(error.code, "revoke and forget the user's devices first");
     case "name-taken":

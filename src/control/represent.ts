@@ -10,7 +10,19 @@ export function representUser({ id, name, createdAt }: UserRecord): User {
 }
 
 export function representDevice(device: DeviceRecord): Device {
-  const { id, user, name, status, statusSince, note, enrolledAt, certificates, lastSeen, wipe } = device;
+  const {
+    id,
+    user,
+    name,
+    status,
+    statusSince,
+    note,
+    enrolledAt,
+    certificates,
+    lastSeen,
+    wipe,
+    comparisonCode,
+  } = device;
   return {
     ...{ id, user, name, status },
     statusSince: iso(statusSince),
@@ -19,6 +31,7 @@ export function representDevice(device: DeviceRecord): Device {
     certificates: certificates.map(representCertificate),
     lastSeen: lastSeen === null ? null : { ...lastSeen, at: iso(lastSeen.at) },
     wipe: wipe === null ? null : { ...wipe, firstAt: iso(wipe.firstAt), lastAt: iso(wipe.lastAt) },
+    comparisonCode,
   };
 }
 

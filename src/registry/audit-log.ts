@@ -1,8 +1,10 @@
+import { err } from "../result.ts";
 import { type Page, pageOf } from "./page.ts";
+import type { RegistryError } from "./records.ts";
 
 /** Who makes a change, from where and when: every change carries it. */
 export interface Actor {
-  /** `admin`, later a token's or a session's name. */
+  /** `admin`, a token's name, `invitation` or `gate`. */
   actor: string;
   ip: string | null;
   country: string | null;
@@ -78,12 +80,39 @@ export function writeAudit(sql: SqlStorage, by: Actor, note: AuditNote): void {
   );
 }
 
-/** Up to `limit` lines, newest first, older than the line `before` when it is given. */
-export function readAudit(sql: SqlStorage, limit: number, before: number | null): Page<AuditRecord> {
+/** Audits that a change was refused, and returns why. */
+export function refuseAudited(
+  sql: SqlStorage,
+  by: Actor,
+  act: string,
+  target: AuditNote["target"],
+  error: RegistryError,
+): { ok: false; error: RegistryError } {
+  writeAudit(sql, by, { act, outcome: "refused", target, detail: { reason: error.code } });
+  return err(error);
+}
+
+/**
+ * Up to `limit` lines, newest first, older than the line `before` when it is given; with `search`, those
+ * that hold this text, whatever its case (a search reads the whole log).
+ */
+export function readAudit(
+  sql: SqlStorage,
+  limit: number,
+  before: number | null,
+  search?: string,
+): Page<AuditRecord> {
+  const found =
+    search === undefined
+      ? ""
+      : `AND instr(lower(act || ' ' || outcome || ' ' || actor || ' ' || coalesce(ip, '') || ' ' ||
+           coalesce(country, '') || ' ' || coalesce(target_id, '') || ' ' || coalesce(target_name, '') || ' ' ||
+           detail), lower(?)) > 0`;
   const rows = sql
     .exec<Row>(
-      "SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+      `SELECT * FROM audit WHERE id < ? ${found} ORDER BY id DESC LIMIT ?`,
       before ?? Number.MAX_SAFE_INTEGER,
+      ...(search === undefined ? [] : [search]),
       limit + 1,
     )
     .toArray();

@@ -20,6 +20,7 @@ type DeviceRow = {
   wipe_last_at: number | null;
   wipe_count: number;
   wipe_token_refresh: number;
+  comparison_code: string | null;
 };
 
 type CertificateRow = {
@@ -69,11 +70,11 @@ export class DeviceTable {
     return this.#sql.exec("SELECT 1 FROM devices LIMIT 1").toArray().length > 0;
   }
 
-  insert(id: string, enrolment: Enrolment, at: number): void {
+  insert(id: string, enrolment: Enrolment, at: number, comparisonCode: string | null = null): void {
     const { seq } = this.#sql
       .exec<{ seq: number }>(
-        `INSERT INTO devices (id, name, name_key, status, note, enrolled_at, status_since)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+        `INSERT INTO devices (id, name, name_key, status, note, enrolled_at, status_since, comparison_code)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
         id,
         enrolment.name,
         deviceNameKey(enrolment.name),
@@ -81,6 +82,7 @@ export class DeviceTable {
         enrolment.note,
         at,
         at,
+        comparisonCode,
       )
       .one();
     const { subject, issuer, serial, notBefore, notAfter } = enrolment.facts;
@@ -161,6 +163,7 @@ export class DeviceTable {
               ip: row.last_seen_ip,
             },
       wipe: toReceipt(row),
+      comparisonCode: row.status === "pending" ? row.comparison_code : null,
     };
   }
 }

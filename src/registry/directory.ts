@@ -1,12 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
 import { err, ok, type Result } from "../result.ts";
+import { AttemptTable } from "./attempt-table.ts";
 import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
+import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "./credential.ts";
+import { CredentialTable, type NewSession } from "./credential-table.ts";
 import { DIRECTORY_MIGRATIONS } from "./directory-schema.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import { type FindError, InvitationIndex } from "./invitation-index.ts";
 import { type Page, pageOf } from "./page.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { PendingRecord, RegistryError, Sighting, UserRecord } from "./records.ts";
 import { migrate } from "./schema.ts";
+import { type SignInError, SignIns } from "./sign-ins.ts";
 import type { UserId } from "./user.ts";
 
 /**
@@ -28,12 +33,19 @@ export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken";
 export class Directory extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #pending: PendingTable;
+  readonly #credentials: CredentialTable;
+  readonly #signIns: SignIns;
+  readonly #invitationIndex: InvitationIndex;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
     migrate(ctx.storage, DIRECTORY_MIGRATIONS);
     this.#sql = ctx.storage.sql;
     this.#pending = new PendingTable(this.#sql);
+    this.#credentials = new CredentialTable(this.#sql);
+    const attempts = new AttemptTable(this.#sql);
+    this.#signIns = new SignIns(this.#sql, this.#credentials, attempts);
+    this.#invitationIndex = new InvitationIndex(this.#sql, attempts);
   }
 
   /**
@@ -58,8 +70,91 @@ export class Directory extends DurableObject {
     return this.#sql.exec<UserRow>("SELECT * FROM users WHERE id = ?", id).toArray().map(toUser)[0] ?? null;
   }
 
-  audit(limit: number, before: number | null): Page<AuditRecord> {
-    return readAudit(this.#sql, limit, before);
+  audit(limit: number, before: number | null, search?: string): Page<AuditRecord> {
+    return readAudit(this.#sql, limit, before, search);
+  }
+
+  /** Whose fingerprint this is, asked by the enrolment page: unlike `resolve`, it notes nothing. */
+  owner(fingerprint: Fingerprint): UserId | null {
+    return (this.#claim(fingerprint)?.user ?? null) as UserId | null;
+  }
+
+  /**
+   * Whose credentials these are. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: nobody's,
+   * or they have ended.
+   */
+  principal(
+    kind: "token" | "session",
+    digest: SecretDigest,
+    adminDigest: SecretDigest,
+    now: number,
+  ): Principal | null {
+    return this.#transaction(() => this.#signIns.principal(kind, digest, adminDigest, now));
+  }
+
+  /** Opens a session with a token; `isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`. */
+  signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<null, SignInError> {
+    return this.#transaction(() => this.#signIns.signIn(by, session, isAdmin));
+  }
+
+  /** Newest first: of one user's tokens, or all. */
+  sessions(user: UserId | null, now: number): SessionRecord[] {
+    return this.#signIns.sessions(user, now);
+  }
+
+  /** Ends these sessions, as far as `user` (`null`: everybody's) has them; `undefined` = each. Tells how many. */
+  endSessions(by: Actor, user: UserId | null, ids?: readonly string[]): number {
+    return this.#transaction(() => this.#signIns.endSessions(by, user, ids));
+  }
+
+  tokens(): TokenRecord[] {
+    return this.#signIns.tokens();
+  }
+
+  /** Writes a token with this digest. Repeating it changes nothing. */
+  createToken(
+    by: Actor,
+    token: Omit<TokenRecord, "createdAt" | "lastUsedAt">,
+    digest: SecretDigest,
+  ): Result<TokenRecord, RegistryError> {
+    return this.#transaction(() =>
+      token.user !== null && this.user(token.user) === null
+        ? err({ code: "unknown-user" })
+        : this.#signIns.createToken(by, token, digest),
+    );
+  }
+
+  /** Ends a token, and the sessions that were opened with it. */
+  revokeToken(by: Actor, id: string): Result<null, RegistryError> {
+    return this.#transaction(() => this.#signIns.revokeToken(by, id));
+  }
+
+  /** Which user an invitation's digest belongs to: written before the invitation is. */
+  indexInvitation(
+    by: Actor,
+    digest: SecretDigest,
+    user: UserId,
+    expiresAt: number,
+  ): Result<null, RegistryError> {
+    return this.#transaction(() => {
+      if (this.user(user) === null) return err({ code: "unknown-user" });
+      this.#invitationIndex.add(digest, user, expiresAt, by.at);
+      return ok(null);
+    });
+  }
+
+  /** Which user a presented code belongs to (see `InvitationIndex`). */
+  findInvitation(
+    by: Actor,
+    digest: SecretDigest,
+    fingerprint: Fingerprint,
+  ): Result<{ user: UserId }, FindError> {
+    return this.#transaction(() => this.#invitationIndex.find(by, digest, fingerprint));
+  }
+
+  /** After the user's registry said that a code has been used or has expired: it counts as a wrong one. */
+  noteWrongCode(by: Actor, fingerprint: Fingerprint): void {
+    this.#transaction(() => this.#invitationIndex.fail(by, fingerprint));
   }
 
   /**
@@ -112,6 +207,8 @@ export class Directory extends DurableObject {
       const open = this.#sql.exec("SELECT 1 FROM users WHERE id = ? AND closing = ?", id, removal).toArray();
       if (open.length === 0) return ok({ removed: false });
       this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
+      this.#sql.exec("DELETE FROM invitation_index WHERE user = ?", id);
+      this.#credentials.removeTokensOf(id);
       this.#sql.exec("DELETE FROM users WHERE id = ?", id);
       writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target: { id, name: user.name } });
       return ok({ removed: true });

@@ -3,6 +3,7 @@
 // What travels between the Worker and its Durable Objects. Times are milliseconds since the epoch.
 // During a deploy a new Worker may call an old object and the other way round: add fields, and
 // never change the meaning of one.
+import type { SecretDigest } from "./credential.ts";
 import type { DeviceStatus, StatusAct } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { UserId } from "./user.ts";
@@ -72,6 +73,8 @@ export interface DeviceRecord {
   lastSeen: { at: number; app: string; country: string | null; ip: string | null } | null;
   /** Since it was reported lost last; `null` = none was delivered. */
   wipe: WipeReceipt | null;
+  /** Six digits that its own screen shows as well, while it waits for approval. */
+  comparisonCode: string | null;
 }
 
 export interface Enrolment {
@@ -81,6 +84,28 @@ export interface Enrolment {
   facts: CertificateFacts;
   /** `pending` waits for somebody's approval. */
   status: "active" | "pending";
+}
+
+/** A code that enrols one device of one user; the code itself is stored nowhere. */
+export interface InvitationRecord {
+  id: string;
+  user: UserId;
+  /** The only app on whose host it works; `null` = on each. */
+  app: string | null;
+  /** Whether the device then waits for approval. */
+  approval: boolean;
+  createdAt: number;
+  createdBy: string;
+  expiresAt: number;
+  usedAt: number | null;
+  /** The id of the device that it enrolled. */
+  usedBy: string | null;
+}
+
+/** An invitation as it comes back: its code's digest, and the app on whose host it was presented. */
+export interface InvitationUse {
+  digest: SecretDigest;
+  app: string;
 }
 
 export interface UserRecord {
@@ -103,6 +128,11 @@ export type RegistryError =
   | { code: "unknown-user" }
   | { code: "unknown-device" }
   | { code: "unknown-pending" }
+  | { code: "unknown-token" }
+  | { code: "unknown-session" }
+  | { code: "unknown-invitation" }
+  /** Unknown, used, expired or of another app: which of them is not told. */
+  | { code: "invalid-invitation" }
   | { code: "user-has-devices" }
   | { code: "name-taken"; name: string }
   /** Enrolled, or being enrolled, by another user: nobody is named. */

@@ -2,10 +2,18 @@ import { err, ok, type Result } from "../result.ts";
 import type { Actor, AuditRecord } from "./audit-log.ts";
 import type { StatusAct } from "./device.ts";
 import type { ClaimError } from "./directory.ts";
+import type { Enrolled } from "./enrolments.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { Page } from "./page.ts";
-import type { DeviceRecord, Enrolment, PendingRecord, RegistryError, UserRecord } from "./records.ts";
+import type {
+  DeviceRecord,
+  Enrolment,
+  InvitationUse,
+  PendingRecord,
+  RegistryError,
+  UserRecord,
+} from "./records.ts";
 import type { UserId } from "./user.ts";
 
 /**
@@ -40,7 +48,7 @@ export class Registry {
    * user who is put again while this is under way counts as deleted and created anew.
    */
   async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
-    return this.#ofUser(user, async (registry) => {
+    return this.ofUser(user, async (registry) => {
       const removal = await this.#directory.ask((directory) => directory.beginRemoval(user));
       const closed = await registry.ask((stub) => stub.close(by));
       if (!closed.ok) return closed;
@@ -52,11 +60,11 @@ export class Registry {
   }
 
   devices(user: UserId, limit: number, after: number): Promise<Result<Page<DeviceRecord>, RegistryError>> {
-    return this.#ofUser(user, async (registry) => ok(await registry.ask((stub) => stub.list(limit, after))));
+    return this.ofUser(user, async (registry) => ok(await registry.ask((stub) => stub.list(limit, after))));
   }
 
   device(user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.#ofUser(user, async (registry) => {
+    return this.ofUser(user, async (registry) => {
       const device = await registry.ask((stub) => stub.get(id));
       return device === null ? err({ code: "unknown-device" }) : ok(device);
     });
@@ -65,19 +73,20 @@ export class Registry {
   /**
    * Enrols a certificate as a user's device. First asks whether it would succeed, then claims the
    * fingerprint in the directory, then writes the device: interrupted anywhere, it can be repeated,
-   * and what is left of it lets nobody in.
+   * and what is left of it lets nobody in. `use`: by an invitation, which is used up by it.
    */
   enrol(
     by: Actor,
     user: UserId,
     enrolment: Enrolment,
-  ): Promise<Result<{ device: DeviceRecord; created: boolean }, RegistryError>> {
-    return this.#ofUser(user, async (registry) => {
-      const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment));
+    use?: InvitationUse,
+  ): Promise<Result<Enrolled, RegistryError>> {
+    return this.ofUser(user, async (registry) => {
+      const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
       if (!check.ok) return check;
       const claim = await this.#claim(by, enrolment.fingerprint, user);
       if (!claim.ok) return err({ code: claim.error.code });
-      return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt));
+      return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt, use));
     });
   }
 
@@ -87,7 +96,7 @@ export class Registry {
     id: string,
     change: { name: string | undefined; note: string | null | undefined },
   ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.#ofUser(user, (registry) => registry.ask((stub) => stub.edit(by, id, change)));
+    return this.ofUser(user, (registry) => registry.ask((stub) => stub.edit(by, id, change)));
   }
 
   changeStatus(
@@ -97,7 +106,7 @@ export class Registry {
     act: StatusAct,
     note: string | undefined,
   ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.#ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act, note)));
+    return this.ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act, note)));
   }
 
   /**
@@ -105,7 +114,7 @@ export class Registry {
    * enrol the certificate. A claim that could not be released counts as abandoned after a while.
    */
   async forget(by: Actor, user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.#ofUser(user, async (registry) => {
+    return this.ofUser(user, async (registry) => {
       const forgotten = await registry.askOnce((stub) => stub.forget(by, id));
       if (!forgotten.ok) return forgotten;
       const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
@@ -120,14 +129,19 @@ export class Registry {
     user: UserId,
     limit: number,
     before: number | null,
+    search?: string,
   ): Promise<Result<Page<AuditRecord>, RegistryError>> {
-    return this.#ofUser(user, async (registry) =>
-      ok(await registry.ask((stub) => stub.audit(limit, before))),
+    return this.ofUser(user, async (registry) =>
+      ok(await registry.ask((stub) => stub.audit(limit, before, search))),
     );
   }
 
-  directoryAudit(limit: number, before: number | null): Promise<Page<AuditRecord>> {
-    return this.#directory.ask((directory) => directory.audit(limit, before));
+  directoryAudit(limit: number, before: number | null, search?: string): Promise<Page<AuditRecord>> {
+    return this.#directory.ask((directory) => directory.audit(limit, before, search));
+  }
+
+  user(user: UserId): Promise<UserRecord | null> {
+    return this.#directory.ask((directory) => directory.user(user));
   }
 
   pending(): Promise<PendingRecord[]> {
@@ -140,7 +154,7 @@ export class Registry {
     fingerprint: Fingerprint,
     user: UserId,
     device: { name: string; note: string | null },
-  ): Promise<Result<{ device: DeviceRecord; created: boolean }, RegistryError>> {
+  ): Promise<Result<Enrolled, RegistryError>> {
     const facts = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
     if (facts === null) return err({ code: "unknown-pending" });
     const { subject, issuer, serial, notBefore, notAfter } = facts;
@@ -161,7 +175,7 @@ export class Registry {
   }
 
   /** Only users whom the directory knows have a registry: others would make an empty object. */
-  async #ofUser<T>(
+  async ofUser<T>(
     user: UserId,
     work: (registry: ReturnType<typeof registryOf>) => Promise<Result<T, RegistryError>>,
   ): Promise<Result<T, RegistryError>> {

@@ -1,28 +1,35 @@
 import { DurableObject } from "cloudflare:workers";
 import { err, ok, type Result } from "../result.ts";
-import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
+import {
+  type Actor,
+  type AuditNote,
+  type AuditRecord,
+  readAudit,
+  refuseAudited,
+  writeAudit,
+} from "./audit-log.ts";
+import type { SecretDigest } from "./credential.ts";
 import { type StatusAct, transition } from "./device.ts";
 import { DeviceTable } from "./device-table.ts";
+import { CLAIM_VALID_MS, type Enrolled, Enrolments } from "./enrolments.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import { InvitationTable } from "./invitation-table.ts";
 import type { Page } from "./page.ts";
 import type {
   DeviceRecord,
   Enrolment,
+  InvitationRecord,
+  InvitationUse,
   RegistryError,
   Sighting,
   StandingRecord,
   WipeDelivery,
 } from "./records.ts";
+import { RegistryState } from "./registry-state.ts";
 import { migrate } from "./schema.ts";
 import { standingAtSighting } from "./sightings.ts";
 import type { UserId } from "./user.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./user-registry-schema.ts";
-
-/**
- * How long a claim in the directory entitles to an enrolment here, in milliseconds: shorter than
- * `CLAIM_ABANDONED_MS`, after which the directory may grant the fingerprint to another user.
- */
-export const CLAIM_VALID_MS = 30_000;
 
 /**
  * One user's devices: the only judge of who may pass. A Durable Object, one per user, named by the
@@ -31,13 +38,21 @@ export const CLAIM_VALID_MS = 30_000;
  */
 export class UserRegistry extends DurableObject {
   readonly #sql: SqlStorage;
+  readonly #user: UserId;
   readonly #devices: DeviceTable;
+  readonly #invitations: InvitationTable;
+  readonly #state: RegistryState;
+  readonly #enrolments: Enrolments;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
     migrate(ctx.storage, USER_REGISTRY_MIGRATIONS);
     this.#sql = ctx.storage.sql;
-    this.#devices = new DeviceTable(this.#sql, (ctx.id.name ?? "") as UserId);
+    this.#user = (ctx.id.name ?? "") as UserId;
+    this.#devices = new DeviceTable(this.#sql, this.#user);
+    this.#invitations = new InvitationTable(this.#sql, this.#user);
+    this.#state = new RegistryState(this.#sql);
+    this.#enrolments = new Enrolments(this.#sql, this.#devices, this.#invitations, this.#state);
   }
 
   /** The gate's question. `null`: this user has no such certificate; that costs no row. */
@@ -57,49 +72,76 @@ export class UserRegistry extends DurableObject {
     return this.#devices.byFingerprint(fingerprint) !== undefined;
   }
 
-  audit(limit: number, before: number | null): Page<AuditRecord> {
-    return readAudit(this.#sql, limit, before);
+  audit(limit: number, before: number | null, search?: string): Page<AuditRecord> {
+    return readAudit(this.#sql, limit, before, search);
   }
 
   /**
    * Whether `enrol` would succeed: asked before the directory grants the fingerprint, so that an
    * enrolment that cannot succeed leaves no claim behind. A refusal is audited.
    */
-  checkEnrolment(by: Actor, enrolment: Enrolment): Result<null, RegistryError> {
-    return this.#transaction(() => {
-      const error = this.#enrolmentError(enrolment);
-      return error === undefined ? ok(null) : this.#refuse(by, "enrol", enrolmentTarget(enrolment), error);
-    });
+  checkEnrolment(by: Actor, enrolment: Enrolment, use?: InvitationUse): Result<null, RegistryError> {
+    return this.#transaction(() => this.#enrolments.check(by, enrolment, use));
   }
 
   /**
-   * Enrols a certificate that the directory granted to this user at `claimedAt`. Enrolling one
-   * that is here already changes nothing.
-   * Throws when the claim is older than `CLAIM_VALID_MS`, or than the registry's reopening (the
-   * claim went with the user who was deleted): the caller claims and tries again.
+   * Enrols a certificate that the directory granted to this user at `claimedAt`, by an invitation if one
+   * is presented (see `Enrolments`).
+   * Throws when the claim is older than `CLAIM_VALID_MS`, or than the registry's reopening: the caller
+   * claims and tries again.
    */
   enrol(
     by: Actor,
     enrolment: Enrolment,
     claimedAt: number,
-  ): Result<{ device: DeviceRecord; created: boolean }, RegistryError> {
+    use?: InvitationUse,
+  ): Result<Enrolled, RegistryError> {
     if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claim is too old");
-    return this.#transaction(() => {
-      const error = this.#enrolmentError(enrolment);
-      if (error !== undefined) return this.#refuse(by, "enrol", enrolmentTarget(enrolment), error);
-      if (claimedAt <= this.#openedAt()) throw new Error("the claim is older than the registry");
-      const known = this.#devices.byFingerprint(enrolment.fingerprint);
-      if (known !== undefined) return ok({ device: known, created: false });
+    return this.#transaction(() => this.#enrolments.enrol(by, enrolment, claimedAt, use));
+  }
 
-      const id = crypto.randomUUID();
-      this.#devices.insert(id, enrolment, by.at);
-      writeAudit(this.#sql, by, {
-        act: "enrol",
-        outcome: "done",
-        target: { id, name: enrolment.name },
-        detail: { fingerprint: enrolment.fingerprint, status: enrolment.status, note: enrolment.note },
-      });
-      return ok({ device: this.#mustGet(id), created: true });
+  /** What a visitor with this certificate is told on the enrolment page; `null`: it is not here. */
+  deviceOf(fingerprint: Fingerprint): DeviceRecord | null {
+    return this.#devices.byFingerprint(fingerprint) ?? null;
+  }
+
+  invitations(): InvitationRecord[] {
+    return this.#invitations.list();
+  }
+
+  /** Writes an invitation whose code has this digest. Repeating it changes nothing. */
+  invite(
+    by: Actor,
+    invitation: Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">,
+    digest: SecretDigest,
+  ): Result<InvitationRecord, RegistryError> {
+    return this.#transaction(() => {
+      const { id, app, approval, expiresAt } = invitation;
+      if (this.#state.isClosed)
+        return this.#refuse(by, "invite", { id, name: null }, { code: "unknown-user" });
+      if (this.#invitations.byId(id) === undefined) {
+        const made = { ...invitation, user: this.#user, createdAt: by.at, createdBy: by.actor };
+        this.#invitations.insert(made, digest, by.at);
+        writeAudit(this.#sql, by, {
+          act: "invite",
+          outcome: "done",
+          target: { id, name: null },
+          detail: { app, approval: approval ? "yes" : "no", expiresAt: new Date(expiresAt).toISOString() },
+        });
+      }
+      const written = this.#invitations.byId(id);
+      return written === undefined ? err({ code: "unknown-invitation" }) : ok(written);
+    });
+  }
+
+  /** Takes an invitation back that nobody has used. */
+  withdraw(by: Actor, id: string): Result<null, RegistryError> {
+    return this.#transaction(() => {
+      const known = this.#invitations.byId(id);
+      if (known === undefined || known.usedAt !== null) return err({ code: "unknown-invitation" });
+      this.#invitations.remove(id);
+      writeAudit(this.#sql, by, { act: "withdraw", outcome: "done", target: { id, name: null } });
+      return ok(null);
     });
   }
 
@@ -195,38 +237,21 @@ export class UserRegistry extends DurableObject {
   close(by: Actor): Result<null, RegistryError> {
     return this.#transaction(() => {
       if (this.#devices.any()) return this.#refuse(by, "delete-user", null, { code: "user-has-devices" });
-      this.#setClosed(by, 1, "delete-user");
+      this.#invitations.removeAll();
+      this.#setClosed(by, true, "delete-user");
       return ok(null);
     });
   }
 
   /** Begins the registry of a user, or begins it again after `close`. */
   open(by: Actor): void {
-    this.#transaction(() => this.#setClosed(by, 0, "create-user"));
+    this.#transaction(() => this.#setClosed(by, false, "create-user"));
   }
 
-  #setClosed(by: Actor, closed: 0 | 1, act: string): void {
-    if (this.#isClosed() === (closed === 1)) return;
-    const openedAt = closed === 1 ? 0 : Date.now();
-    this.#sql.exec("UPDATE registry_state SET closed = ?, opened_at = ? WHERE id = 1", closed, openedAt);
+  #setClosed(by: Actor, closed: boolean, act: string): void {
+    if (this.#state.isClosed === closed) return;
+    this.#state.setClosed(closed, Date.now());
     writeAudit(this.#sql, by, { act, outcome: "done", target: null });
-  }
-
-  #isClosed(): boolean {
-    return this.#sql.exec("SELECT 1 FROM registry_state WHERE closed = 1").toArray().length > 0;
-  }
-
-  #openedAt(): number {
-    return this.#sql.exec<{ opened_at: number }>("SELECT opened_at FROM registry_state WHERE id = 1").one()
-      .opened_at;
-  }
-
-  #enrolmentError({ fingerprint, name }: Enrolment): RegistryError | undefined {
-    if (this.#isClosed()) return { code: "unknown-user" };
-    const known = this.#devices.byFingerprint(fingerprint);
-    if (known?.status === "revoked") return { code: "fingerprint-revoked" };
-    if (known !== undefined) return undefined;
-    return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }
 
   /**
@@ -256,14 +281,8 @@ export class UserRegistry extends DurableObject {
     });
   }
 
-  #refuse(
-    by: Actor,
-    act: string,
-    target: { id: string; name: string } | null,
-    error: RegistryError,
-  ): { ok: false; error: RegistryError } {
-    writeAudit(this.#sql, by, { act, outcome: "refused", target, detail: { reason: error.code } });
-    return err(error);
+  #refuse(by: Actor, act: string, target: AuditNote["target"], error: RegistryError) {
+    return refuseAudited(this.#sql, by, act, target, error);
   }
 
   #mustGet(id: string): DeviceRecord {
@@ -275,8 +294,4 @@ export class UserRegistry extends DurableObject {
   #transaction<T>(work: () => T): T {
     return this.ctx.storage.transactionSync(work);
   }
-}
-
-function enrolmentTarget({ fingerprint, name }: Enrolment): { id: string; name: string } {
-  return { id: fingerprint, name };
 }

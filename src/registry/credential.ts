@@ -1,0 +1,57 @@
+// No I/O. No clock.
+import type { UserId } from "./user.ts";
+
+/** What a token may be for: to see and change one user's devices, or only to look. */
+export const TOKEN_SCOPES = ["devices", "read"] as const;
+export type TokenScope = (typeof TOKEN_SCOPES)[number];
+
+/** SHA-256 of a token, a session's cookie or an invitation's code, in hex: they are never stored themselves. */
+export type SecretDigest = string & { readonly secretDigest: unique symbol };
+
+/** Whose credentials these are and how far they reach; `root` is the `ADMIN_TOKEN`'s alone. */
+export interface Grant {
+  scope: "root" | TokenScope;
+  /** `null`: all users. */
+  user: UserId | null;
+}
+
+export interface TokenRecord {
+  id: string;
+  /** `null`: it reads everything. */
+  user: UserId | null;
+  name: string;
+  scope: TokenScope;
+  createdAt: number;
+  /** `null`: it ends only when it is revoked. */
+  expiresAt: number | null;
+  /** Written every five minutes at most. */
+  lastUsedAt: number | null;
+}
+
+export interface SessionRecord {
+  id: string;
+  /** `null`: it was opened with the `ADMIN_TOKEN`. */
+  token: { id: string; name: string; user: UserId | null } | null;
+  createdAt: number;
+  expiresAt: number;
+  ip: string | null;
+  country: string | null;
+  /** What the browser calls itself. */
+  client: string | null;
+}
+
+/** A session's life, in milliseconds. */
+export const SESSION_MS = 12 * 60 * 60_000;
+
+/** Who sends a request with right credentials. */
+export interface Principal extends Grant {
+  /** As the audit log names them: `admin`, or `token alice/laptop`. */
+  actor: string;
+  /** The session's id, if the request came with its cookie. */
+  session: string | null;
+}
+
+/** How the audit log names the holder of a token, or of the `ADMIN_TOKEN`. */
+export function actorOf(token: { name: string; user: UserId | null } | null): string {
+  return token === null ? "admin" : `token ${token.user ?? "*"}/${token.name}`;
+}

@@ -1,0 +1,62 @@
+import type { Result } from "../result.ts";
+import type { Actor } from "./audit-log.ts";
+import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "./credential.ts";
+import type { NewSession } from "./credential-table.ts";
+import { directoryOf, type RegistryBindings } from "./objects.ts";
+import type { RegistryError } from "./records.ts";
+import type { SignInError } from "./sign-ins.ts";
+import type { UserId } from "./user.ts";
+
+/**
+ * The Worker's side of tokens and sessions. Knows them by their digests alone.
+ * Every method throws `RegistryUnavailable` when the directory does not answer.
+ */
+export class Credentials {
+  readonly #bindings: RegistryBindings;
+
+  constructor(bindings: RegistryBindings) {
+    this.#bindings = bindings;
+  }
+
+  principal(
+    kind: "token" | "session",
+    digest: SecretDigest,
+    adminDigest: SecretDigest,
+    now: number,
+  ): Promise<Principal | null> {
+    return this.#directory.ask((directory) => directory.principal(kind, digest, adminDigest, now));
+  }
+
+  /** Not repeated: a wrong token would count twice. */
+  signIn(by: Actor, session: NewSession, isAdmin: boolean): Promise<Result<null, SignInError>> {
+    return this.#directory.askOnce((directory) => directory.signIn(by, session, isAdmin));
+  }
+
+  sessions(user: UserId | null, now: number): Promise<SessionRecord[]> {
+    return this.#directory.ask((directory) => directory.sessions(user, now));
+  }
+
+  endSessions(by: Actor, user: UserId | null, ids?: readonly string[]): Promise<number> {
+    return this.#directory.ask((directory) => directory.endSessions(by, user, ids));
+  }
+
+  tokens(): Promise<TokenRecord[]> {
+    return this.#directory.ask((directory) => directory.tokens());
+  }
+
+  createToken(
+    by: Actor,
+    token: Omit<TokenRecord, "createdAt" | "lastUsedAt">,
+    digest: SecretDigest,
+  ): Promise<Result<TokenRecord, RegistryError>> {
+    return this.#directory.ask((directory) => directory.createToken(by, token, digest));
+  }
+
+  revokeToken(by: Actor, id: string): Promise<Result<null, RegistryError>> {
+    return this.#directory.askOnce((directory) => directory.revokeToken(by, id));
+  }
+
+  get #directory() {
+    return directoryOf(this.#bindings);
+  }
+}

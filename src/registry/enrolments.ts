@@ -1,0 +1,125 @@
+import { ok, type Result } from "../result.ts";
+import { type Actor, refuseAudited, writeAudit } from "./audit-log.ts";
+import type { DeviceTable } from "./device-table.ts";
+import type { InvitationTable } from "./invitation-table.ts";
+import type { DeviceRecord, Enrolment, InvitationRecord, InvitationUse, RegistryError } from "./records.ts";
+import type { RegistryState } from "./registry-state.ts";
+
+/**
+ * How long a claim in the directory entitles to an enrolment here, in milliseconds: shorter than
+ * `CLAIM_ABANDONED_MS`, after which the directory may grant the fingerprint to another user.
+ */
+export const CLAIM_VALID_MS = 30_000;
+
+/** What was enrolled; `created` is false when the certificate was there before. */
+export interface Enrolled {
+  device: DeviceRecord;
+  created: boolean;
+}
+
+/** Rules of one user's enrolments. Each method is to be called in a transaction. */
+export class Enrolments {
+  readonly #sql: SqlStorage;
+  readonly #devices: DeviceTable;
+  readonly #invitations: InvitationTable;
+  readonly #state: RegistryState;
+
+  constructor(sql: SqlStorage, devices: DeviceTable, invitations: InvitationTable, state: RegistryState) {
+    this.#sql = sql;
+    this.#devices = devices;
+    this.#invitations = invitations;
+    this.#state = state;
+  }
+
+  /** Whether `enrol` would succeed. A refusal is audited. */
+  check(by: Actor, enrolment: Enrolment, use: InvitationUse | undefined): Result<null, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    return error === undefined
+      ? ok(null)
+      : refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+  }
+
+  /**
+   * Enrols a certificate that the directory granted to this user at `claimedAt`; with an invitation, that
+   * is used up, and says whether the device waits for approval. Enrolling a certificate that is here
+   * already changes nothing, and uses nothing up.
+   * Throws when the claim is older than the registry's reopening: it went with the user who was deleted.
+   */
+  enrol(
+    by: Actor,
+    enrolment: Enrolment,
+    claimedAt: number,
+    use: InvitationUse | undefined,
+  ): Result<Enrolled, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    if (error !== undefined) {
+      return refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+    }
+    if (claimedAt <= this.#state.openedAt) throw new Error("the claim is older than the registry");
+    const known = this.#devices.byFingerprint(enrolment.fingerprint);
+    if (known !== undefined) return ok({ device: known, created: false });
+
+    const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
+    const status = invitation?.approval ? "pending" : enrolment.status;
+    const id = crypto.randomUUID();
+    this.#devices.insert(
+      id,
+      { ...enrolment, status },
+      by.at,
+      status === "pending" ? newComparisonCode() : null,
+    );
+    if (invitation !== undefined) this.#invitations.use(invitation.id, id, by.at);
+    writeAudit(this.#sql, by, {
+      act: "enrol",
+      outcome: "done",
+      target: { id, name: enrolment.name },
+      detail: {
+        fingerprint: enrolment.fingerprint,
+        status,
+        note: enrolment.note,
+        ...(invitation === undefined ? {} : { invitation: invitation.id }),
+      },
+    });
+    const device = this.#devices.byId(id);
+    if (device === undefined) throw new Error("the device is gone within its own transaction");
+    return ok({ device, created: true });
+  }
+
+  #error(
+    by: Actor,
+    { fingerprint, name }: Enrolment,
+    use: InvitationUse | undefined,
+  ): RegistryError | undefined {
+    if (this.#state.isClosed) return { code: "unknown-user" };
+    const known = this.#devices.byFingerprint(fingerprint);
+    if (use !== undefined) {
+      const invitation = this.#invitations.byDigest(use.digest);
+      if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
+    }
+    if (known?.status === "revoked") return { code: "fingerprint-revoked" };
+    if (known !== undefined) return undefined;
+    return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
+  }
+}
+
+/** Unused, in its time and on its app. One that enrolled this very device is valid for it: a reply may have been lost. */
+function isValid(
+  invitation: InvitationRecord | undefined,
+  { app }: InvitationUse,
+  now: number,
+  known: DeviceRecord | undefined,
+): boolean {
+  if (invitation === undefined || now >= invitation.expiresAt) return false;
+  if (invitation.app !== null && invitation.app !== app) return false;
+  return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
+}
+
+/** Six decimal digits. By chance, and of nothing that a certificate says: nobody can make one that matches. */
+function newComparisonCode(): string {
+  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+function enrolmentTarget({ fingerprint, name }: Enrolment): { id: string; name: string } {
+  return { id: fingerprint, name };
+}
