@@ -1,5 +1,6 @@
+import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
-import { type ControlRefusal, control, isControlPath, mayBeControlPath } from "./control/control.ts";
+import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
 import { refusalLine } from "./gate/log.ts";
 import type { Visit } from "./gate/visit.ts";
@@ -10,6 +11,7 @@ import { Registry } from "./registry/registry.ts";
 export class Latchkey {
   readonly #config: Config;
   readonly #gate: Gate;
+  readonly #control: Control;
   readonly #registry: Registry;
   readonly #effects: GateEffects;
 
@@ -23,6 +25,12 @@ export class Latchkey {
     );
     this.#registry = new Registry(config.bindings);
     this.#effects = effects;
+    this.#control = new Control({
+      ...config,
+      apps: { hosts: [...config.apps.keys()], isApp: (hostname) => appOf(config, hostname) !== undefined },
+      registry: this.#registry,
+      ...effects,
+    });
   }
 
   handle(visit: Visit): Response | Promise<Response> {
@@ -31,19 +39,19 @@ export class Latchkey {
     const { url } = visit;
     if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
-    return isWhoami ? this.#gate.whoami(visit) : this.#control(visit);
+    return isWhoami ? this.#gate.whoami(visit) : this.#answerControl(visit);
   }
 
   /** Control paths never reach an app: they are answered, or refused as anything else is. */
-  async #control(visit: Visit): Promise<Response> {
-    const { request, url, hostname, country = null } = visit;
-    const { adminHost, adminToken } = this.#config;
-    const isServed = hostname === adminHost || appOf(this.#config, hostname) !== undefined;
-    const response: Response | ControlRefusal | "unknown-app" = isServed
-      ? await control(
-          { request, url, hostname, country },
-          { adminHost, adminToken, registry: this.#registry, ...this.#effects },
-        )
+  async #answerControl(visit: Visit): Promise<Response> {
+    const { request, url, hostname, country = null, cf } = visit;
+    const isServed = hostname === this.#config.adminHost || appOf(this.#config, hostname) !== undefined;
+    const response = isServed
+      ? await this.#control.handle({
+          ...{ request, url, hostname, country },
+          timeZone: typeof cf.timezone === "string" ? cf.timezone : null,
+          certificate: readCertificate(cf.tlsClientAuth),
+        })
       : "unknown-app";
     if (typeof response !== "string") return response;
     this.#effects.log({

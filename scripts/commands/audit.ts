@@ -7,7 +7,8 @@ import { from } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { plural, printable, shortenFingerprints } from "./shared/text.ts";
-import { localTime, relativeTime } from "./shared/time.ts";
+import { relativeTime } from "../../src/relative-time.ts";
+import { localTime } from "./shared/time.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 100_000;

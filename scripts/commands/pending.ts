@@ -1,6 +1,6 @@
 import type { AddCommand } from "./shared/session.ts";
 import { printable } from "./shared/text.ts";
-import { relativeTime } from "./shared/time.ts";
+import { relativeTime } from "../../src/relative-time.ts";
 
 export const addPending: AddCommand = (program, open) => {
   program

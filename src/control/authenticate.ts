@@ -1,29 +1,101 @@
+import type { Actor } from "../registry/audit-log.ts";
+import type { Principal, SecretDigest } from "../registry/credential.ts";
+import type { Credentials } from "../registry/credentials.ts";
+import type { SignInError } from "../registry/sign-ins.ts";
+import { networkOf } from "../registry/throttle.ts";
+import { ok, type Result } from "../result.ts";
 import { ApiError } from "./problem.ts";
-
-/** Who sends a request: nobody who says so, or somebody whose token is right. */
-export type Authentication = { kind: "anonymous" } | { kind: "actor"; actor: string };
+import { digestOf, newSecret, readSecret, type SecretKind, sameText } from "./secrets.ts";
+import { StrangerBudget } from "./stranger-budget.ts";
 
 const BEARER = /^bearer +(.*)$/i;
 
-/**
- * Reads `Authorization: Bearer ADMIN_TOKEN`. Other schemes are the app's own affair and count as
- * no credentials. Throws `wrong-credentials` for a token that is not the right one.
- */
-export async function authenticate(request: Request, adminToken: string): Promise<Authentication> {
-  const token = BEARER.exec(request.headers.get("authorization") ?? "")?.[1];
-  if (token === undefined) return { kind: "anonymous" };
-  if (await sameText(token.trim(), adminToken)) return { kind: "actor", actor: "admin" };
-  throw new ApiError("wrong-credentials", "this token is not the Worker's ADMIN_TOKEN", {
-    headers: { "WWW-Authenticate": 'Bearer realm="latchkey", error="invalid_token"' },
-  });
+/** Who sends a request: an API's token, a page's session. One lives as long as its isolate. */
+export class Authenticator {
+  readonly #adminToken: string;
+  readonly #credentials: Credentials;
+  readonly #now: () => number;
+  readonly #budget = new StrangerBudget();
+  #adminDigest: Promise<SecretDigest> | undefined;
+
+  constructor(adminToken: string, credentials: Credentials, now: () => number) {
+    this.#adminToken = adminToken;
+    this.#credentials = credentials;
+    this.#now = now;
+  }
+
+  /**
+   * Reads `Authorization: Bearer TOKEN`: the `ADMIN_TOKEN`, or a user's own. `undefined`: none is sent; other
+   * schemes are the app's own affair. Throws `wrong-credentials`, or `too-many-attempts` after many of them.
+   */
+  async ofBearer(request: Request): Promise<Principal | undefined> {
+    const token = BEARER.exec(request.headers.get("authorization") ?? "")?.[1]?.trim();
+    if (token === undefined) return undefined;
+    if (await sameText(token, this.#adminToken)) {
+      return { scope: "root", user: null, actor: "admin", session: null };
+    }
+    const digest = await readSecret("token", token);
+    const principal = digest === undefined ? null : await this.#ask("token", digest, request);
+    if (principal !== null) return principal;
+    throw new ApiError(
+      "wrong-credentials",
+      "this is neither the Worker's ADMIN_TOKEN nor a token that is valid now",
+      {
+        headers: { "WWW-Authenticate": 'Bearer realm="latchkey", error="invalid_token"' },
+      },
+    );
+  }
+
+  /** Whose session this value of the cookie is. `undefined`: nobody's, or it has ended. Throws `too-many-attempts`. */
+  async ofSession(value: string, request: Request): Promise<Principal | undefined> {
+    const digest = await readSecret("session", value);
+    if (digest === undefined) return undefined;
+    return (await this.#ask("session", digest, request)) ?? undefined;
+  }
+
+  /**
+   * Opens a session with a token. The value is for the cookie, and always a new one. Whatever is wrong is
+   * counted and audited by the directory, as far as the budget for strangers reaches.
+   */
+  async signIn(request: Request, token: string, by: Actor): Promise<Result<{ cookie: string }, SignInError>> {
+    const isAdmin = await sameText(token, this.#adminToken);
+    const network = networkOf(by.ip);
+    if (!isAdmin && !this.#budget.allows(network, by.at)) {
+      return {
+        ok: false,
+        error: { code: "too-many-attempts", retryAfterMs: this.#budget.retryAfterMs(by.at) },
+      };
+    }
+    const { secret, digest } = await newSecret("session");
+    const session = {
+      id: crypto.randomUUID(),
+      digest,
+      credential: await digestOf(token),
+      ip: by.ip,
+      country: by.country,
+      client: request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null,
+    };
+    const opened = await this.#credentials.signIn(by, session, isAdmin);
+    if (opened.ok) return ok({ cookie: secret });
+    if (!isAdmin) this.#budget.spend(network);
+    return opened;
+  }
+
+  async #ask(kind: SecretKind, digest: SecretDigest, request: Request): Promise<Principal | null> {
+    const now = this.#now();
+    const network = networkOf(request.headers.get("cf-connecting-ip"));
+    if (!this.#budget.allows(network, now)) {
+      const seconds = Math.ceil(this.#budget.retryAfterMs(now) / 1000);
+      throw new ApiError("too-many-attempts", `try again in ${seconds} seconds`, {
+        headers: { "Retry-After": String(seconds) },
+      });
+    }
+    this.#adminDigest ??= digestOf(this.#adminToken);
+    const principal = await this.#credentials.principal(kind, digest, await this.#adminDigest, now);
+    if (principal === null) this.#budget.spend(network);
+    return principal;
+  }
 }
 
-/** Compares digests in constant time: neither the length nor a common beginning can be measured. */
-async function sameText(left: string, right: string): Promise<boolean> {
-  const [a, b] = await Promise.all([digest(left), digest(right)]);
-  return crypto.subtle.timingSafeEqual(a, b);
-}
-
-function digest(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-}
+/** Longer names of browsers are cut, in characters. */
+const CLIENT_MAX = 200;

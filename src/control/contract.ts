@@ -14,6 +14,9 @@ export * from "./shapes.ts";
 
 export const API_PATH = "/.latchkey/api/v1";
 
+/** The page that an invitation's link opens, on the app's host. */
+export const ENROL_PATH = "/.latchkey/enrol";
+
 /** The largest request body that the API reads, in bytes. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
@@ -153,11 +156,10 @@ export const CreateTokenRequest = v.pipe(
 );
 
 /**
- * `POST /invitations`: a code that enrols one device. `app` binds it to one hostname; with `approval`, the
+ * `POST /users/{user}/invitations`: a code that enrols one device. `app` binds it to one hostname; with `approval`, the
  * device waits until somebody has compared the code on its screen.
  */
 export const CreateInvitationRequest = v.strictObject({
-  user: UserIdSchema,
   app: v.optional(v.nullable(HostnameSchema)),
   approval: v.optional(v.boolean("must be true or false")),
   expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),

@@ -1,6 +1,14 @@
+import type { Certificate } from "../certificate.ts";
+import type { Actor } from "../registry/audit-log.ts";
 import { RegistryUnavailable } from "../registry/call.ts";
+import { Credentials } from "../registry/credentials.ts";
+import { Invitations } from "../registry/invitations.ts";
+import type { RegistryBindings } from "../registry/objects.ts";
 import type { Registry } from "../registry/registry.ts";
-import { authenticate } from "./authenticate.ts";
+import type { Apps } from "./apps.ts";
+import { Authenticator } from "./authenticate.ts";
+import type { PageServices } from "./pages/context.ts";
+import { errorPage, Pages, pageOf } from "./pages/pages.ts";
 import { ApiError, problemResponse } from "./problem.ts";
 import { route } from "./routes.ts";
 
@@ -27,37 +35,85 @@ export interface ControlRequest {
   url: URL;
   hostname: string;
   country: string | null;
+  /** `request.cf.timezone`: where the client seems to be. */
+  timeZone: string | null;
+  certificate: Certificate;
 }
 
 export interface ControlSettings {
   adminHost: string | null;
   adminToken: string | null;
+  apps: Apps;
+  revocationDelayMs: number;
+  bindings: RegistryBindings;
   registry: Registry;
   now: () => number;
   log: (line: Record<string, unknown>) => void;
 }
 
-/**
- * Answers a control path: who sends it, then the API. Returns a `ControlRefusal` where the
- * answer must be the same as any other refusal, so that a stranger cannot tell that there is an API.
- * Never throws.
- */
-export async function control(
-  { request, url, hostname, country }: ControlRequest,
-  { adminHost, adminToken, registry, now, log }: ControlSettings,
-): Promise<Response | ControlRefusal> {
-  if (adminHost !== null && hostname !== adminHost) return "not-the-admin-host";
-  if (adminToken === null) return "api-off";
-  try {
-    const sender = await authenticate(request, adminToken);
-    if (sender.kind === "anonymous") return "no-credentials";
-    const by = { actor: sender.actor, ip: request.headers.get("cf-connecting-ip"), country, at: now() };
-    return await route(request, { registry, by, url });
-  } catch (error) {
-    const problem = toApiError(error, log);
-    if (problem.code === "wrong-credentials") log({ event: "wrong-credentials", app: hostname, country });
-    return problemResponse(problem);
+/** Answers control paths: the API to whoever has a token, the pages to people. One lives as long as its isolate. */
+export class Control {
+  readonly #settings: ControlSettings;
+  /** `undefined`: without an `ADMIN_TOKEN`, all of it is off. */
+  readonly #services: PageServices | undefined;
+  readonly #pages: Pages | undefined;
+
+  constructor(settings: ControlSettings) {
+    this.#settings = settings;
+    const { adminToken, apps, bindings, registry, revocationDelayMs, now } = settings;
+    if (adminToken === null) return;
+    const credentials = new Credentials(bindings);
+    const authenticator = new Authenticator(adminToken, credentials, now);
+    const invitations = new Invitations(bindings, registry);
+    this.#services = { registry, credentials, invitations, authenticator, apps, revocationDelayMs };
+    this.#pages = new Pages(this.#services);
   }
+
+  /**
+   * Returns a `ControlRefusal` where the answer must be the same as any other refusal, so that a stranger
+   * cannot tell that there is an API. Never throws.
+   */
+  async handle(asked: ControlRequest): Promise<Response | ControlRefusal> {
+    const { adminHost } = this.#settings;
+    if (this.#services === undefined || this.#pages === undefined) return "api-off";
+    const page = pageOf(asked.url.pathname);
+    // A device is asked for its certificate on its app's host alone: the page to enrol it is there.
+    const isElsewhere = adminHost !== null && asked.hostname !== adminHost;
+    if (isElsewhere && page !== "for-devices") return "not-the-admin-host";
+    return page === undefined ? this.#api(asked, this.#services) : this.#page(asked, this.#pages);
+  }
+
+  async #page(asked: ControlRequest, pages: Pages): Promise<Response> {
+    const { now, log } = this.#settings;
+    try {
+      return await pages.handle({ ...asked, by: actorOf(asked, "", now()) });
+    } catch (error) {
+      return errorPage(toApiError(error, log));
+    }
+  }
+
+  async #api(asked: ControlRequest, services: PageServices): Promise<Response | ControlRefusal> {
+    const { request, url, hostname, country } = asked;
+    const { now, log } = this.#settings;
+    try {
+      const principal = await services.authenticator.ofBearer(request);
+      if (principal === undefined) return "no-credentials";
+      return await route(request, {
+        ...services,
+        principal,
+        by: actorOf(asked, principal.actor, now()),
+        url,
+      });
+    } catch (error) {
+      const problem = toApiError(error, log);
+      if (problem.code === "wrong-credentials") log({ event: "wrong-credentials", app: hostname, country });
+      return problemResponse(problem);
+    }
+  }
+}
+
+function actorOf({ request, country }: ControlRequest, actor: string, at: number): Actor {
+  return { actor, ip: request.headers.get("cf-connecting-ip"), country, at };
 }
 
 /** What is no error of ours is told in general words; the log has the particulars. */

@@ -26,7 +26,7 @@ export async function readBody<Schema extends v.GenericSchema>(
 }
 
 /** Reads no further than the limit: a body that lies about its length is cut off as well. */
-async function readText(request: Request): Promise<string> {
+export async function readText(request: Request): Promise<string> {
   if (request.body === null) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
@@ -56,12 +56,15 @@ function parseJson(text: string): unknown {
 const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
 
-const LimitSchema = v.pipe(
-  v.string(),
-  v.regex(/^\d{1,6}$/, LIMIT_HINT),
-  v.transform(Number),
-  v.minValue(1, LIMIT_HINT),
-  v.maxValue(PAGE_LIMIT_MAX, LIMIT_HINT),
+const LimitSchema = v.optional(
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,6}$/, LIMIT_HINT),
+    v.transform(Number),
+    v.minValue(1, LIMIT_HINT),
+    v.maxValue(PAGE_LIMIT_MAX, LIMIT_HINT),
+  ),
+  String(PAGE_LIMIT_DEFAULT),
 );
 
 /** A cursor that is a number, of devices and audit lines. */
@@ -70,19 +73,22 @@ export const NumberCursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, CURSOR_HINT
 /** A cursor that is a user's id. */
 export const UserCursor = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,63}$/, CURSOR_HINT));
 
-/** Reads `?limit=` and a cursor, `?after=` or `?before=`. Throws `invalid-query`. */
-export function readPage<Cursor>(
-  url: URL,
-  name: "after" | "before",
-  schema: v.GenericSchema<string, Cursor>,
-): { limit: number; cursor: Cursor | undefined } {
-  const query = v.object({ limit: v.optional(LimitSchema), [name]: v.optional(schema) });
-  const parsed = v.safeParse(query, Object.fromEntries(url.searchParams));
-  if (!parsed.success) {
-    throw new ApiError("invalid-query", "correct the parameters that are listed", {
-      errors: fieldErrors(parsed.issues),
-    });
-  }
-  const output = parsed.output as { limit?: number } & Record<string, unknown>;
-  return { limit: output.limit ?? PAGE_LIMIT_DEFAULT, cursor: output[name] as Cursor | undefined };
+const SEARCH_HINT = "search is a text of 1 to 100 characters";
+
+// Queries of the lists: how many entries, and from where on.
+export const UsersQuery = v.object({ limit: LimitSchema, after: v.optional(UserCursor) });
+export const DevicesQuery = v.object({ limit: LimitSchema, after: v.optional(NumberCursor) });
+export const AuditQuery = v.object({
+  limit: LimitSchema,
+  before: v.optional(NumberCursor),
+  search: v.optional(v.pipe(v.string(), v.minLength(1, SEARCH_HINT), v.maxLength(100, SEARCH_HINT))),
+});
+
+/** Reads a query by its schema; parameters that it does not name are ignored. Throws `invalid-query`. */
+export function readQuery<Schema extends v.GenericSchema>(url: URL, schema: Schema): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, Object.fromEntries(url.searchParams));
+  if (parsed.success) return parsed.output;
+  throw new ApiError("invalid-query", "correct the parameters that are listed", {
+    errors: fieldErrors(parsed.issues),
+  });
 }

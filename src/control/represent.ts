@@ -1,7 +1,23 @@
 // No I/O. No clock.
 import type { AuditRecord } from "../registry/audit-log.ts";
-import type { CertificateRecord, DeviceRecord, PendingRecord, UserRecord } from "../registry/records.ts";
-import type { AuditEntry, Certificate, Device, PendingCertificate, User } from "./contract.ts";
+import type { SessionRecord, TokenRecord } from "../registry/credential.ts";
+import type {
+  CertificateRecord,
+  DeviceRecord,
+  InvitationRecord,
+  PendingRecord,
+  UserRecord,
+} from "../registry/records.ts";
+import type {
+  AuditEntry,
+  Certificate,
+  Device,
+  Invitation,
+  PendingCertificate,
+  Session,
+  Token,
+  User,
+} from "./contract.ts";
 
 // From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
 
@@ -59,6 +75,32 @@ export function representPending(pending: PendingRecord): PendingCertificate {
 
 export function representAudit(record: AuditRecord): AuditEntry {
   return { ...record, at: iso(record.at) };
+}
+
+export function representToken(token: TokenRecord): Token {
+  const { createdAt, expiresAt, lastUsedAt } = token;
+  return {
+    ...token,
+    createdAt: iso(createdAt),
+    expiresAt: isoOrNull(expiresAt),
+    lastUsedAt: isoOrNull(lastUsedAt),
+  };
+}
+
+export function representSession(session: SessionRecord): Session {
+  return { ...session, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
+}
+
+export function representInvitation(invitation: InvitationRecord, now: number): Invitation {
+  const { usedBy, usedAt, createdAt, expiresAt, ...rest } = invitation;
+  return {
+    ...rest,
+    createdAt: iso(createdAt),
+    expiresAt: iso(expiresAt),
+    status: usedAt !== null ? "used" : expiresAt <= now ? "expired" : "open",
+    usedAt: isoOrNull(usedAt),
+    device: usedBy,
+  };
 }
 
 function iso(ms: number): string {

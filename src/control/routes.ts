@@ -1,34 +1,42 @@
-import { Router } from "itty-router";
-import { STATUS_ACTS, type StatusAct } from "../registry/device.ts";
+import { type IRequest, Router } from "itty-router";
 import { API_PATH } from "./contract.ts";
-import * as on from "./handlers.ts";
-import { ApiError } from "./problem.ts";
+import type { Context } from "./handlers/shared.ts";
+import { pathParam } from "./handlers/shared.ts";
+import { OPERATIONS, type Operation } from "./operations.ts";
+import { permits } from "./permissions.ts";
+import { ApiError, registryProblem } from "./problem.ts";
 
-/** The API, a line a route. */
-const router = Router({ base: API_PATH })
-  .get("/users", on.listUsers)
-  .put("/users/:user", on.putUser)
-  .delete("/users/:user", on.deleteUser)
-  .get("/users/:user/devices", on.listDevices)
-  .post("/users/:user/devices", on.enrolDevice)
-  .get("/users/:user/devices/:device", on.showDevice)
-  .patch("/users/:user/devices/:device", on.editDevice)
-  .delete("/users/:user/devices/:device", on.forgetDevice)
-  .get("/users/:user/audit", on.userAudit)
-  .get("/audit", on.directoryAudit)
-  .get("/pending", on.listPending)
-  .delete("/pending/:fingerprint", on.dismissPending)
-  .post("/pending/:fingerprint/approve", on.approvePending);
+const router = Router({ base: API_PATH });
+for (const operation of OPERATIONS) {
+  const register = router[operation.method.toLowerCase() as Lowercase<Operation["method"]>] as (
+    path: string,
+    handle: (request: IRequest, context: Context) => Promise<Response>,
+  ) => unknown;
+  register(operation.path, async (request, context) => {
+    enforce(operation, request, context);
+    return operation.handle(request, context);
+  });
+}
 
-for (const act of Object.keys(STATUS_ACTS) as StatusAct[]) {
-  router.post(`/users/:user/devices/:device/${act}`, act === "lost" ? on.reportLost : on.changeStatus(act));
+/**
+ * Refuses what the sender's credentials do not reach: `forbidden`, or `unknown-user` where another user's
+ * things are asked for, so that nobody learns who else there is.
+ */
+function enforce({ needs, of }: Operation, request: IRequest, { principal }: Context): void {
+  const own = principal.user;
+  if (of === "user" && own !== null && pathParam(request, "user") !== own) {
+    throw registryProblem({ code: "unknown-user" });
+  }
+  const subject = of === "own" ? "own" : of === "user" ? own : null;
+  if (permits(principal, needs, subject)) return;
+  throw new ApiError("forbidden", "this takes other credentials: see who you are with GET /me");
 }
 
 /**
  * Answers a request of the API whose sender is known. A HEAD is a GET without the body.
  * Throws `ApiError`: `method-not-allowed` with the methods that are, or `not-found`.
  */
-export async function route(request: Request, context: on.Context): Promise<Response> {
+export async function route(request: Request, context: Context): Promise<Response> {
   const isHead = request.method === "HEAD";
   const response: Response | undefined = await router.fetch(
     isHead ? new Request(request, { method: "GET" }) : request,

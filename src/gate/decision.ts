@@ -1,7 +1,8 @@
 // No I/O. No clock.
+
+import { type Certificate, isWithinDates } from "../certificate.ts";
 import type { DeviceStatus } from "../registry/device.ts";
 import type { UserId } from "../registry/user.ts";
-import type { Certificate } from "./certificate.ts";
 
 /** Why a request is refused: the closed list, the same in code, log, docs and tests. */
 export const REASONS = [
@@ -115,8 +116,7 @@ function certificateRefusal(certificate: Certificate, now: number): Reason | und
     case "revoked":
       return "revoked-certificate";
     case "verified":
-      // Written so that a time that is no number refuses.
-      return certificate.notBefore <= now && now <= certificate.notAfter ? undefined : "expired-certificate";
+      return isWithinDates(certificate, now) ? undefined : "expired-certificate";
     default:
       return "malformed-certificate";
   }

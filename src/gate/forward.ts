@@ -1,3 +1,5 @@
+import { SESSION_COOKIE, withoutSessionCookie } from "../session-cookie.ts";
+
 /**
  * Headers with such a beginning are Latchkey's own: what a client sends under it is a forgery. With
  * underscores, too: CGI and WSGI take them for hyphens.
@@ -23,15 +25,26 @@ export function forward(request: Request, onFailure: (error: unknown) => Respons
 function withoutOwnHeaders(request: Request): Request {
   // Reading the names is the dearest step of an allowed request: no array is made of them.
   for (const name of request.headers.keys()) {
-    if (isOwn(name)) return stripped(request);
+    if (isOwn(name) || (name === "cookie" && hasOwnCookie(request.headers))) return stripped(request);
   }
   return request;
+}
+
+/** A browser that is signed in on this host sends its cookie to every path: the app must not get it. */
+function hasOwnCookie(headers: Headers): boolean {
+  return headers.get("cookie")?.includes(SESSION_COOKIE) === true;
 }
 
 function stripped(request: Request): Request {
   const headers = new Headers(request.headers);
   for (const name of request.headers.keys()) {
     if (isOwn(name)) headers.delete(name);
+  }
+  const cookie = headers.get("cookie");
+  if (cookie !== null) {
+    const others = withoutSessionCookie(cookie);
+    if (others === null) headers.delete("cookie");
+    else headers.set("cookie", others);
   }
   return new Request(request, { headers });
 }

@@ -1,10 +1,10 @@
+import { ABSENT, type Certificate, readCertificate, type VerifiedCertificate } from "../certificate.ts";
 import type { Fingerprint } from "../registry/fingerprint.ts";
 import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import type { UserId } from "../registry/user.ts";
 import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
-import { ABSENT, type Certificate, readCertificate, type VerifiedCertificate } from "./certificate.ts";
 import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
 import { errorLine, type Log, refusalLine } from "./log.ts";

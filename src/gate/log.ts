@@ -1,6 +1,7 @@
 // No I/O. No clock.
+
+import type { Certificate } from "../certificate.ts";
 import { shortFingerprint } from "../registry/fingerprint.ts";
-import type { Certificate } from "./certificate.ts";
 import type { Reason } from "./decision.ts";
 import type { Visit } from "./visit.ts";
 

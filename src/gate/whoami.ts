@@ -1,4 +1,4 @@
-import type { VerifiedCertificate } from "./certificate.ts";
+import type { VerifiedCertificate } from "../certificate.ts";
 import type { Standing } from "./decision.ts";
 import type { Visit } from "./visit.ts";
 

@@ -9,7 +9,8 @@ import {
   shellWord,
   shortenFingerprints,
 } from "../../../scripts/commands/shared/text.ts";
-import { localTime, relativeTime, timeWithHint } from "../../../scripts/commands/shared/time.ts";
+import { localTime, timeWithHint } from "../../../scripts/commands/shared/time.ts";
+import { relativeTime } from "../../../src/relative-time.ts";
 
 describe("nothing from the server reaches the terminal as a command", () => {
   it.each([

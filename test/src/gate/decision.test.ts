@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Certificate } from "../../../src/gate/certificate.ts";
+import type { Certificate } from "../../../src/certificate.ts";
 import { decide, type Facts, REASONS, type Reason, refuse, screen } from "../../../src/gate/decision.ts";
 import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readCertificate } from "../../../src/gate/certificate.ts";
+import { readCertificate } from "../../../src/certificate.ts";
 import { type AppRules, decide, type Facts, screen } from "../../../src/gate/decision.ts";
 import { parseOpenSslTime } from "../../../src/openssl-time.ts";
 import { DEVICE_STATUSES } from "../../../src/registry/device.ts";

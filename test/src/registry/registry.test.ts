@@ -8,7 +8,7 @@ import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import type { Enrolment } from "../../../src/registry/records.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import type { UserId } from "../../../src/registry/user.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/user-registry.ts";
+import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
 import {
   ALICE,
   BOB,

@@ -2,7 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject }
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditRecord } from "../../../src/registry/audit-log.ts";
 import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/user-registry.ts";
+import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
 import {
   ALICE,
   by,

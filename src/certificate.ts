@@ -1,6 +1,6 @@
 // No I/O. No clock.
-import { parseOpenSslTime } from "../openssl-time.ts";
-import { type Fingerprint, parseFingerprint, shortFingerprint } from "../registry/fingerprint.ts";
+import { parseOpenSslTime } from "./openssl-time.ts";
+import { type Fingerprint, parseFingerprint, shortFingerprint } from "./registry/fingerprint.ts";
 
 /** The facts of a certificate that Cloudflare verified. Times are milliseconds since the epoch. */
 export interface VerifiedCertificate {
@@ -65,6 +65,11 @@ export function readCertificate(tlsClientAuth: unknown): Certificate {
     issuer: text(auth.certIssuerDN),
     serial: text(auth.certSerial)?.replaceAll(":", "").toUpperCase() ?? null,
   };
+}
+
+/** Whether it is valid at `now`, by our own clock. Written so that a time that is no number refuses. */
+export function isWithinDates({ notBefore, notAfter }: VerifiedCertificate, now: number): boolean {
+  return notBefore <= now && now <= notAfter;
 }
 
 function text(value: unknown): string | null {

@@ -1,0 +1,17 @@
+// No I/O. No clock.
+
+/** The hosts behind the gate, as far as the control paths need to know them. */
+export interface Apps {
+  /** Those that the configuration names. */
+  hosts: readonly string[];
+  isApp(hostname: string): boolean;
+}
+
+/**
+ * Where an invitation's link leads: to its app, else to the host it is made on if that is an app, else to
+ * the first app. A certificate is only asked for on the apps' hosts.
+ */
+export function invitationHost(apps: Apps, app: string | null, hostname: string): string {
+  if (app !== null) return app;
+  return apps.isApp(hostname) ? hostname : (apps.hosts[0] ?? hostname);
+}

@@ -1,0 +1,47 @@
+import type * as v from "valibot";
+import type { Actor } from "../registry/audit-log.ts";
+import type { Invitations } from "../registry/invitations.ts";
+import type { InvitationRecord, RegistryError } from "../registry/records.ts";
+import type { UserId } from "../registry/user.ts";
+import { ok, type Result } from "../result.ts";
+import { type Apps, invitationHost } from "./apps.ts";
+import { type CreateInvitationRequest, ENROL_PATH, INVITATION_SECONDS } from "./contract.ts";
+import { ApiError } from "./problem.ts";
+import { newCode } from "./secrets.ts";
+
+/** An invitation, and what is told of it once: its code, and the link that carries it. */
+export interface MadeInvitation {
+  invitation: InvitationRecord;
+  code: string;
+  link: string;
+}
+
+/**
+ * Makes an invitation, for the API and the page. The link has the code in its fragment, which browsers
+ * send to nobody. Throws `invalid-fields` for an app that the gate does not know.
+ */
+export async function makeInvitation(
+  { invitations, apps, by, url }: { invitations: Invitations; apps: Apps; by: Actor; url: URL },
+  user: UserId,
+  wanted: v.InferOutput<typeof CreateInvitationRequest>,
+): Promise<Result<MadeInvitation, RegistryError>> {
+  const { app = null, approval = false, expiresInSeconds = INVITATION_SECONDS.default } = wanted;
+  if (app !== null && !apps.isApp(app)) {
+    const message = `${JSON.stringify(app)} is no app of this gate: see APPS in wrangler.toml`;
+    throw new ApiError("invalid-fields", message, { errors: [{ path: "app", message }] });
+  }
+  const { code, digest } = await newCode();
+  const expiresAt = by.at + expiresInSeconds * 1000;
+  const made = await invitations.create(
+    by,
+    user,
+    { id: crypto.randomUUID(), app, approval, expiresAt },
+    digest,
+  );
+  if (!made.ok) return made;
+  const link = new URL(ENROL_PATH, url);
+  // The port stays: a local edge has one.
+  link.hostname = invitationHost(apps, app, url.hostname);
+  link.hash = code;
+  return ok({ invitation: made.value, code, link: link.href });
+}

@@ -1,0 +1,244 @@
+import { parseUserId, type UserId } from "../../registry/user.ts";
+import type { AuditEntry, User } from "../contract.ts";
+import { must } from "../handlers/shared.ts";
+import { AuditQuery, readQuery } from "../input.ts";
+import { ApiError, registryProblem } from "../problem.ts";
+import { representAudit } from "../represent.ts";
+import { visibleUsers } from "./all.ts";
+import type { PageContext, PageHandler } from "./context.ts";
+import { csvLine } from "./csv.ts";
+import { type Html, html } from "./html.ts";
+import { layout } from "./layout.ts";
+import { PATHS } from "./paths.ts";
+import { at } from "./times.ts";
+
+/** Lines on one page, of one log or of all together. */
+const LINES = 100;
+/** Lines of one page of the registry while a log is exported, and the most that one export holds. */
+const EXPORT_STEP = 500;
+const EXPORT_MAX = 20_000;
+
+/** Which log: a user's, the directory's, or all of them together. */
+type Log = { kind: "user"; user: UserId } | { kind: "directory" } | { kind: "all" };
+
+interface Line extends AuditEntry {
+  /** Whose log it stands in: a user's id, or empty for the directory's. */
+  log: string;
+}
+
+/** The audit log, newest first, searched by what is typed. */
+export const activity: PageHandler = async (_, context) => {
+  const { url, principal } = context;
+  const { users, isWhole } = await visibleUsers(context.registry, principal);
+  const { before = null, search } = readFilter(url);
+  const log = logOf(context, isWhole);
+  const { lines, next } = await read(context, log, users, search, before);
+  return layout(
+    { title: "Activity", principal, current: PATHS.activity },
+    html`${filterForm(context, log, users, isWhole, search)}
+${lines.length === 0 ? html`<p>Nothing${search === undefined ? " yet" : " with this text"}.</p>` : table(lines, context)}
+${next === null ? "" : html`<p><a href="${link(PATHS.activity, log, search, next)}">Older</a></p>`}
+${
+  log.kind === "all" && lines.length >= LINES
+    ? html`<p>These are the newest ${String(LINES)}. Choose one log to go further back.</p>`
+    : ""
+}
+<p><a href="${link(PATHS.activityCsv, log, search, null)}" download>Download as CSV</a></p>`,
+  );
+};
+
+/** The same as a file for spreadsheets, written while it is read. */
+export const activityCsv: PageHandler = async (_, context) => {
+  const { users, isWhole } = await visibleUsers(context.registry, context.principal);
+  const { search } = readFilter(context.url);
+  const log = logOf(context, isWhole);
+  return new Response(streamOf(csv(context, log, users, search)), {
+    headers: {
+      "Content-Type": "text/csv; charset=utf-8",
+      "Content-Disposition": 'attachment; filename="latchkey-activity.csv"',
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+    },
+  });
+};
+
+function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await texts.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+  });
+}
+
+/** An empty search is none. */
+function readFilter(url: URL) {
+  const cleaned = new URL(url);
+  if ((cleaned.searchParams.get("search") ?? "").trim() === "") cleaned.searchParams.delete("search");
+  return readQuery(cleaned, AuditQuery);
+}
+
+function logOf({ url, principal }: PageContext, isWhole: boolean): Log {
+  const wanted = url.searchParams.get("log") ?? "";
+  if (principal.user !== null) return { kind: "user", user: principal.user };
+  if (wanted === "directory" || (wanted === "" && !isWhole)) return { kind: "directory" };
+  if (wanted === "") return { kind: "all" };
+  const user = parseUserId(wanted.replace(/^user:/, ""));
+  if (user === undefined) throw registryProblem({ code: "unknown-user" });
+  return { kind: "user", user };
+}
+
+function logName(log: Log): string {
+  return log.kind === "user" ? `user:${log.user}` : log.kind === "directory" ? "directory" : "";
+}
+
+async function read(
+  context: PageContext,
+  log: Log,
+  users: readonly User[],
+  search: string | undefined,
+  before: number | null,
+  limit = LINES,
+): Promise<{ lines: Line[]; next: string | null }> {
+  const { registry } = context;
+  if (log.kind === "directory") {
+    const page = await registry.directoryAudit(limit, before, search);
+    return { lines: page.items.map((each) => ({ ...representAudit(each), log: "" })), next: page.next };
+  }
+  if (log.kind === "user") {
+    const page = must(await registry.userAudit(log.user, limit, before, search));
+    return { lines: page.items.map((each) => ({ ...representAudit(each), log: log.user })), next: page.next };
+  }
+  const logs: Log[] = [{ kind: "directory" }, ...users.flatMap(({ id }) => userLog(id))];
+  const pages = await Promise.all(logs.map((each) => readIfThere(context, each, users, search, limit)));
+  const lines = pages
+    .flatMap((page) => page.lines)
+    .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id));
+  return { lines: lines.slice(0, limit), next: null };
+}
+
+/** A user removed since the list was made has no log. */
+async function readIfThere(
+  context: PageContext,
+  log: Log,
+  users: readonly User[],
+  search: string | undefined,
+  limit: number,
+): Promise<{ lines: Line[] }> {
+  try {
+    return await read(context, log, users, search, null, limit);
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "unknown-user") return { lines: [] };
+    throw error;
+  }
+}
+
+function userLog(id: string): Log[] {
+  const user = parseUserId(id);
+  return user === undefined ? [] : [{ kind: "user", user }];
+}
+
+async function* csv(
+  context: PageContext,
+  log: Log,
+  users: readonly User[],
+  search: string | undefined,
+): AsyncGenerator<string> {
+  yield csvLine([
+    "time",
+    "log",
+    "line",
+    "actor",
+    "act",
+    "outcome",
+    "target",
+    "target id",
+    "ip",
+    "country",
+    "detail",
+  ]);
+  const logs: Log[] =
+    log.kind === "all" ? [{ kind: "directory" }, ...users.flatMap(({ id }) => userLog(id))] : [log];
+  let written = 0;
+  for (const each of logs) {
+    let before: number | null = null;
+    do {
+      const page: { lines: Line[]; next: string | null } = await read(
+        context,
+        each,
+        users,
+        search,
+        before,
+        EXPORT_STEP,
+      );
+      for (const line of page.lines) yield csvOf(line);
+      written += page.lines.length;
+      before = page.next === null ? null : Number(page.next);
+    } while (before !== null && written < EXPORT_MAX);
+    if (before !== null) yield csvLine([`cut off after ${written} lines: search, or export one log`]);
+  }
+}
+
+function csvOf({ at: time, log, id, actor, act, outcome, target, ip, country, detail }: Line): string {
+  const facts = Object.entries(detail).map(([key, value]) => `${key}: ${value ?? ""}`);
+  return csvLine([
+    ...[time, log === "" ? "directory" : log, String(id), actor, act, outcome],
+    ...[target?.name ?? "", target?.id ?? "", ip ?? "", country ?? "", facts.join("; ")],
+  ]);
+}
+
+function link(path: string, log: Log, search: string | undefined, before: string | null): string {
+  const query = new URLSearchParams();
+  if (log.kind !== "all") query.set("log", logName(log));
+  if (search !== undefined) query.set("search", search);
+  if (before !== null) query.set("before", before);
+  return query.size === 0 ? path : `${path}?${query}`;
+}
+
+function filterForm(
+  { principal }: PageContext,
+  log: Log,
+  users: readonly User[],
+  isWhole: boolean,
+  search: string | undefined,
+): Html {
+  const option = (value: string, label: string) =>
+    html`<option value="${value}"${logName(log) === value ? html` selected` : ""}>${label}</option>`;
+  return html`<form method="get" action="${PATHS.activity}" role="search" class="filter">
+${
+  principal.user !== null
+    ? ""
+    : html`<p><label for="log">Log</label><select id="log" name="log">${isWhole ? option("", "All together") : ""}${option("directory", "Users, sign-ins, tokens, certificates")}${users.map(({ id, name }) => option(`user:${id}`, `Devices of ${name ?? id}`))}</select></p>`
+}
+<p><label for="search">Text to find</label><input id="search" name="search" type="search" value="${search ?? ""}" maxlength="100"></p>
+<p><button>Show</button></p>
+</form>`;
+}
+
+function table(lines: readonly Line[], { now, timeZone }: PageContext): Html {
+  return html`<div class="scroll" role="region" aria-label="Activity" tabindex="0"><table>
+<thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Who</th><th scope="col">Particulars</th></tr></thead>
+<tbody>${lines.map(
+    (line) =>
+      html`<tr><td>${at(line.at, now, timeZone)}</td><td>${line.act}${line.outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}</td><td>${line.actor}${place(line)}</td><td>${particulars(line)}</td></tr>`,
+  )}</tbody></table></div>`;
+}
+
+function targetOf({ target, log }: Line): Html {
+  const of = log === "" ? "" : ` of ${log}`;
+  if (target === null) return html`${of}`;
+  const name = target.name ?? (/^[0-9a-f]{64}$/.test(target.id) ? target.id.slice(0, 8) : target.id);
+  return html`: ${name}${of}`;
+}
+
+function place({ ip, country }: Line): Html {
+  const from = [ip, country].filter((part) => part !== null).join(", ");
+  return from === "" ? html`` : html`<br><span class="hint">${from}</span>`;
+}
+
+function particulars({ detail }: Line): Html {
+  const facts = Object.entries(detail).filter(([, value]) => value !== null && value !== "");
+  return html`${facts.map(([key, value]) => html`<span class="fact">${key}: ${value}</span> `)}`;
+}

@@ -1,0 +1,117 @@
+// No I/O. No clock.
+
+import { relativeTime } from "../../relative-time.ts";
+import type { Device } from "../contract.ts";
+import type { PageContext } from "./context.ts";
+import { type Html, html } from "./html.ts";
+import { devicePath } from "./paths.ts";
+import { ago, clockOnly } from "./times.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Less than this is worth a colour, in milliseconds: time enough to carry a new certificate to a phone. */
+export const EXPIRES_SOON_MS = 30 * DAY_MS;
+
+/** What can be done with a device on its pages; `approve` and `forget` among them. */
+export type DeviceAct = "suspend" | "restore" | "lost" | "revoke" | "approve" | "forget";
+
+export const ACT_LABELS: Record<DeviceAct, string> = {
+  suspend: "Suspend",
+  restore: "Let in again",
+  lost: "Lost",
+  revoke: "Revoke",
+  approve: "Approve",
+  forget: "Forget",
+};
+
+/** The acts that a device's status allows, the most urgent first. */
+export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
+  switch (status) {
+    case "pending":
+      return isRoot ? ["approve", "revoke"] : ["revoke"];
+    case "active":
+      return ["lost", "revoke", "suspend"];
+    case "suspended":
+      return ["restore", "lost", "revoke"];
+    case "lost":
+      return ["restore", "revoke"];
+    case "revoked":
+      return ["forget"];
+  }
+}
+
+/** A device's facts in two or three lines. */
+export function deviceLines(device: Device, { now, timeZone }: PageContext): Html[] {
+  return [lastSeenLine(device, now, timeZone), ...expiryLines(device, now, timeZone)];
+}
+
+function lastSeenLine({ lastSeen }: Device, now: number, timeZone: string): Html {
+  if (lastSeen === null) return html`<p>Not seen yet</p>`;
+  const { at, app, country } = lastSeen;
+  return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
+}
+
+function expiryLines({ certificates, status }: Device, now: number, timeZone: string): Html[] {
+  return certificates.flatMap(({ notAfter }) => {
+    if (notAfter === null || status === "revoked") return [];
+    const left = Date.parse(notAfter) - now;
+    const time = ago(notAfter, now, timeZone);
+    if (left <= 0) return [html`<p class="expired">Certificate ended ${time}: Cloudflare refuses it</p>`];
+    return [html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>Certificate ends ${time}</p>`];
+  });
+}
+
+export function statusBadge({ status }: Device): Html {
+  return html`<span class="status ${status}">${status}</span>`;
+}
+
+/** Links to the pages that ask once more. */
+export function actLinks(device: Device, acts: readonly DeviceAct[]): Html {
+  if (acts.length === 0) return html``;
+  return html`<ul class="acts">${acts.map(
+    (act) =>
+      html`<li><a class="button ${act}" href="${devicePath(device, act)}">${ACT_LABELS[act]}<span class="unseen"> ${device.name}</span></a></li>`,
+  )}</ul>`;
+}
+
+/** For how long the last change of a status is told at the top of the page, in milliseconds. */
+const NEWS_MS = 2 * 60_000;
+
+/**
+ * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no
+ * longer than the revocation delay. Nothing when it was long ago.
+ */
+export function newsOf(device: Device, context: PageContext): Html | undefined {
+  const { status, statusSince } = device;
+  const since = Date.parse(statusSince);
+  if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
+  const time = (ms: number) => clockOnly(ms, context.timeZone);
+  if (status === "active" || status === "pending") {
+    const said =
+      status === "active" ? "It is let in: at the latest two seconds after that." : "It waits for approval.";
+    return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
+  }
+  const forgottenAt = since + context.revocationDelayMs;
+  const isForgotten = context.now >= forgottenAt;
+  return html`<p class="message" role="status">${capital(status)} at ${time(since)}. ${
+    isForgotten
+      ? html`Since ${time(forgottenAt)}, it is let in nowhere.`
+      : html`The last place that may still let it in forgets it at <strong>${time(forgottenAt)}</strong>, ${relativeSeconds(forgottenAt - context.now)}.`
+  }</p>`;
+}
+
+function relativeSeconds(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return seconds < 60
+    ? `in ${seconds} ${seconds === 1 ? "second" : "seconds"}`
+    : relativeTime(new Date(ms).toISOString(), 0);
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+/** `123 456` */
+export function grouped(code: string): string {
+  return code.replace(/^(\d{3})(\d{3})$/, "$1 $2");
+}

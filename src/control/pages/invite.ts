@@ -1,0 +1,140 @@
+import { renderSVG } from "uqr";
+import * as v from "valibot";
+import {
+  CreateInvitationRequest,
+  INVITATION_SECONDS,
+  type Invitation,
+  PutUserRequest,
+  type User,
+  UserIdSchema,
+} from "../contract.ts";
+import { must, pathParam, userParam } from "../handlers/shared.ts";
+import { makeInvitation } from "../invite.ts";
+import { representInvitation } from "../represent.ts";
+import { visibleUsers } from "./all.ts";
+import type { PageContext, PageHandler } from "./context.ts";
+import { field, parseFields } from "./forms.ts";
+import { type Html, html, raw } from "./html.ts";
+import { layout } from "./layout.ts";
+import { PATHS } from "./paths.ts";
+import { seeOther } from "./respond.ts";
+import { ago, at } from "./times.ts";
+import { userSelect } from "./waiting.ts";
+
+const HOUR_SECONDS = 3600;
+const LIVES: readonly [number, string][] = [
+  [HOUR_SECONDS, "1 hour"],
+  [INVITATION_SECONDS.default, "24 hours"],
+  [3 * 24 * HOUR_SECONDS, "3 days"],
+  [INVITATION_SECONDS.max, "7 days"],
+];
+
+/** Makes invitations, lists those there are, and adds users. */
+export const inviteForm: PageHandler = async (_, context) => {
+  const { registry, principal } = context;
+  const { users, isWhole } = await visibleUsers(registry, principal);
+  return layout(
+    { title: "Invite", principal, current: PATHS.invite },
+    html`${users.length === 0 ? html`<p>Add the first user, then invite them.</p>` : newInvitation(context, users)}
+${isWhole ? await invitationList(context, users) : ""}
+<section aria-labelledby="add-user"><h2 id="add-user">Add a user</h2>
+<form method="post" action="${PATHS.users}">
+<p><label for="id">Short id</label><input id="id" name="id" required pattern="[a-z0-9][a-z0-9\\-]{0,62}" maxlength="63" autocapitalize="none" autocomplete="off" spellcheck="false" aria-describedby="id-hint"></p>
+<p id="id-hint" class="hint">Lower-case letters, digits and hyphens, such as alice. It never changes.</p>
+<p><label for="user-name">Name (may be left out)</label><input id="user-name" name="name" maxlength="100" autocomplete="off"></p>
+<p><button>Add</button></p>
+</form></section>`,
+  );
+};
+
+/** Shows the code once: it is stored nowhere. */
+export const invite: PageHandler = async (_, context) => {
+  const { form, principal, now, timeZone } = context;
+  const user = parseFields({ user: field(form, "user") }, v.object({ user: UserIdSchema })).user;
+  const app = field(form, "app");
+  const wanted = parseFields(
+    {
+      app: app === "" ? null : app,
+      approval: form.get("approval") !== null,
+      expiresInSeconds: Number(field(form, "life") || INVITATION_SECONDS.default),
+    },
+    CreateInvitationRequest,
+  );
+  const { invitation, code, link } = must(await makeInvitation(context, user, wanted));
+  const { expiresAt, approval } = representInvitation(invitation, now);
+  return layout(
+    { title: `Invitation for ${user}`, principal, current: PATHS.invite },
+    html`<p>Open this link on the device itself. It works once, until ${at(expiresAt, now, timeZone)}. It is shown here and never again.</p>
+<div class="qr" role="img" aria-label="QR code of the link">${raw(renderSVG(link, { border: 2, pixelSize: 8 }))}</div>
+<p><label for="link">Link</label><textarea id="link" class="long" rows="3" readonly>${link}</textarea></p>
+<p>Or type the code on the page <code>${link.split("#")[0]}</code>:<br><strong class="code">${groupedCode(code)}</strong></p>
+<p>The device needs its client certificate first: the page tells how to install it.${
+      approval
+        ? html` Afterwards it waits under <a href="${PATHS.waiting}">Waiting</a> until you compare the code on its screen.`
+        : ""
+    }</p>
+<p><a href="${PATHS.invite}">Back to the invitations</a></p>`,
+  );
+};
+
+export const withdraw: PageHandler = async (request, { invitations, by }) => {
+  must(await invitations.withdraw(by, userParam(request), pathParam(request, "invitation") ?? ""));
+  return seeOther(PATHS.invite);
+};
+
+export const addUser: PageHandler = async (_, { registry, by, form }) => {
+  const name = field(form, "name");
+  const { id } = parseFields({ id: field(form, "id") }, v.object({ id: UserIdSchema }));
+  const fields = parseFields(name === "" ? {} : { name }, PutUserRequest);
+  await registry.putUser(by, id, fields.name);
+  return seeOther(PATHS.invite);
+};
+
+function newInvitation({ apps }: PageContext, users: readonly User[]): Html {
+  return html`<form method="post" action="${PATHS.invite}">
+<p><label for="user">Whose device</label>${userSelect("user", users)}</p>
+<p><label for="app">Through which app</label><select id="app" name="app"><option value="">Any of them</option>${apps.hosts.map(
+    (host) => html`<option value="${host}">${host}</option>`,
+  )}</select></p>
+<p><label for="life">Good for</label><select id="life" name="life">${LIVES.map(
+    ([seconds, label]) =>
+      html`<option value="${String(seconds)}"${seconds === INVITATION_SECONDS.default ? html` selected` : ""}>${label}</option>`,
+  )}</select></p>
+<p><input type="checkbox" id="approval" name="approval"><label for="approval" class="inline">Ask me before the device is let in</label></p>
+<p><button>Make an invitation</button></p>
+</form>`;
+}
+
+async function invitationList(
+  { invitations, now, timeZone }: PageContext,
+  users: readonly User[],
+): Promise<Html> {
+  const lists = await Promise.all(
+    users.map(async ({ id }) => {
+      const list = await invitations.list(id as Parameters<typeof invitations.list>[0]);
+      return list.ok ? list.value.map((each) => representInvitation(each, now)) : [];
+    }),
+  );
+  const all = lists.flat().sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  if (all.length === 0) return html``;
+  return html`<section aria-labelledby="invitations"><h2 id="invitations">Invitations of the last weeks</h2>
+<ul class="cards">${all.map((each) => invitationCard(each, now, timeZone))}</ul></section>`;
+}
+
+function invitationCard(invitation: Invitation, now: number, timeZone: string): Html {
+  const { id, user, app, approval, status, createdAt, expiresAt, usedAt } = invitation;
+  const end = usedAt === null ? expiresAt : usedAt;
+  const word = status === "open" ? "Ends" : status === "used" ? "Used" : "Ended";
+  return html`<li class="card"><h3>For ${user} <span class="status ${status}">${status}</span></h3>
+<p>Made ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${app === null ? "" : ` On ${app} only.`}${approval ? " Asks for approval." : ""}</p>
+${
+  status === "open"
+    ? html`<form method="post" action="${PATHS.invite}/${encodeURIComponent(user)}/${encodeURIComponent(id)}/withdraw"><button class="quiet">Withdraw<span class="unseen"> the invitation for ${user}</span></button></form>`
+    : ""
+}</li>`;
+}
+
+/** In groups of five, as people read it out. */
+function groupedCode(code: string): string {
+  return (code.match(/.{1,5}/g) ?? []).join("-");
+}

@@ -1,0 +1,216 @@
+import { type IRequest, Router } from "itty-router";
+import type { Principal } from "../../registry/credential.ts";
+import { parseUserId, type UserId } from "../../registry/user.ts";
+import { ENROL_PATH, PROBLEMS } from "../contract.ts";
+import { pathParam } from "../handlers/shared.ts";
+import { type Need, permits } from "../permissions.ts";
+import { ApiError } from "../problem.ts";
+import { activity, activityCsv } from "./activity.ts";
+import type { PageContext, PageHandler, PageRequest, PageServices } from "./context.ts";
+import { clearSession, sessionValues, setSession } from "./cookie.ts";
+import { device, devices, devicesOfUser, editDevice } from "./devices.ts";
+import { Enrolment } from "./enrol.ts";
+import { field, readForm } from "./forms.ts";
+import type { Html } from "./html.ts";
+import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
+import { notice } from "./layout.ts";
+import { PATHS } from "./paths.ts";
+import { asset, seeOther, show } from "./respond.ts";
+import { isFromOurPage } from "./same-origin.ts";
+import { SCRIPT } from "./script.ts";
+import { endAllSessions, endSession, sessions } from "./sessions.ts";
+import { signInPage } from "./sign-in.ts";
+import { confirmAct, doAct } from "./status-act.ts";
+import { STYLE } from "./style.ts";
+import { knownTimeZone } from "./times.ts";
+import { approve, dismiss, waiting } from "./waiting.ts";
+
+/** Who may see a page or press its button, and whose things it is about: as in `OPERATIONS`. */
+interface Page {
+  method: "GET" | "POST";
+  path: string;
+  needs: Need;
+  of: "user" | "everybody" | "own";
+  handle: PageHandler;
+}
+
+function row(route: string, needs: Need, of: Page["of"], handle: PageHandler): Page {
+  const [method, path] = route.split(" ") as [Page["method"], string];
+  return { method, path, needs, of, handle };
+}
+
+/** The pages of whoever is signed in: the table that is routed and enforced. */
+export const PAGES: readonly Page[] = [
+  row(`GET ${PATHS.home}`, "any", "own", async () => seeOther(PATHS.devices)),
+  row(`GET ${PATHS.devices}`, "read", "own", devices),
+  row(`GET ${PATHS.devices}/:user`, "read", "user", devicesOfUser),
+  row(`GET ${PATHS.devices}/:user/:device`, "read", "user", device),
+  row(`POST ${PATHS.devices}/:user/:device`, "devices", "user", editDevice),
+  row(`GET ${PATHS.devices}/:user/:device/:act`, "devices", "user", confirmAct),
+  row(`POST ${PATHS.devices}/:user/:device/:act`, "devices", "user", doAct),
+  row(`GET ${PATHS.waiting}`, "read", "everybody", waiting),
+  row(`POST ${PATHS.waiting}/:fingerprint/approve`, "root", "everybody", approve),
+  row(`POST ${PATHS.waiting}/:fingerprint/dismiss`, "root", "everybody", dismiss),
+  row(`GET ${PATHS.activity}`, "read", "own", activity),
+  row(`GET ${PATHS.activityCsv}`, "read", "own", activityCsv),
+  row(`GET ${PATHS.invite}`, "root", "everybody", inviteForm),
+  row(`POST ${PATHS.invite}`, "root", "everybody", invite),
+  row(`POST ${PATHS.invite}/:user/:invitation/withdraw`, "root", "everybody", withdraw),
+  row(`POST ${PATHS.users}`, "root", "everybody", addUser),
+  row(`GET ${PATHS.sessions}`, "read", "own", sessions),
+  row(`POST ${PATHS.sessions}/end`, "read", "own", endAllSessions),
+  row(`POST ${PATHS.sessions}/:session/end`, "read", "own", endSession),
+];
+
+const router = Router();
+for (const page of PAGES) {
+  const register = router[page.method.toLowerCase() as "get" | "post"] as (
+    path: string,
+    handle: (request: IRequest, context: PageContext) => Promise<Response>,
+  ) => unknown;
+  register(page.path, async (request, context) => {
+    enforce(page, request, context.principal);
+    const result = await page.handle(request, context);
+    return result instanceof Response ? result : show(result);
+  });
+}
+
+function enforce({ needs, of }: Page, request: IRequest, principal: Principal): void {
+  const subject = of === "own" ? "own" : of === "user" ? userOf(request) : null;
+  if (permits(principal, needs, subject)) return;
+  throw new ApiError("not-found", "There is no such page, or it is not yours.");
+}
+
+function userOf(request: IRequest): UserId | null {
+  return parseUserId(pathParam(request, "user")) ?? null;
+}
+
+const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);
+const SIGN_PATHS: ReadonlySet<string> = new Set([PATHS.signIn, PATHS.signOut, "/.latchkey"]);
+
+/** What a path is: a page for a device on its app's host, one for people, or none. */
+export function pageOf(pathname: string): "for-devices" | "for-people" | undefined {
+  if (OPEN_PATHS.has(pathname)) return "for-devices";
+  const isPage = SIGN_PATHS.has(pathname) || router.routes.some(([, pattern]) => pattern.test(pathname));
+  return isPage ? "for-people" : undefined;
+}
+
+/** Answers the pages' paths. One lives as long as its isolate. */
+export class Pages {
+  readonly #services: PageServices;
+  readonly #enrolment: Enrolment;
+
+  constructor(services: PageServices) {
+    this.#services = services;
+    this.#enrolment = new Enrolment(services.invitations);
+  }
+
+  /** Throws `ApiError` and `RegistryUnavailable`, for `errorPage`. */
+  async handle(asked: PageRequest): Promise<Response> {
+    const { request, url } = asked;
+    const isPost = request.method === "POST";
+    if (!isPost && request.method !== "GET" && request.method !== "HEAD") {
+      throw new ApiError("method-not-allowed", "A page is read, or its form is sent.", {
+        headers: { Allow: "GET, HEAD, POST" },
+      });
+    }
+    if (url.protocol === "http:") return this.#toTls(url, isPost);
+    if (url.pathname === PATHS.style) return asset(STYLE, "text/css; charset=utf-8");
+    if (url.pathname === PATHS.script) return asset(SCRIPT, "text/javascript; charset=utf-8");
+    if (isPost && !isFromOurPage(request.headers, url)) {
+      throw new ApiError("invalid-query", "This did not come from a page of this site. Nothing was changed.");
+    }
+    const form = isPost ? await readForm(request) : new URLSearchParams();
+    const response = await this.#page(asked, form, isPost);
+    return request.method === "HEAD" ? new Response(null, response) : response;
+  }
+
+  async #page(asked: PageRequest, form: URLSearchParams, isPost: boolean): Promise<Response> {
+    const { pathname } = asked.url;
+    if (pathname === ENROL_PATH) {
+      return isPost ? this.#enrolment.redeem(asked, form) : this.#enrolment.look(asked);
+    }
+    if (pathname === PATHS.signIn && isPost) return this.#signIn(asked, form);
+    const principal = await this.#principal(asked.request);
+    if (pathname === PATHS.signOut && isPost) return this.#signOut(asked, principal);
+    if (pathname === PATHS.signIn || pathname === "/.latchkey") return seeOther(PATHS.home);
+    if (principal === undefined)
+      return show(signInPage({ next: isPost ? PATHS.home : pathname, expired: isPost }));
+    const { request, url, by } = asked;
+    const context: PageContext = {
+      ...this.#services,
+      principal,
+      by: { ...by, actor: principal.actor },
+      url,
+      form,
+      now: by.at,
+      timeZone: knownTimeZone(asked.timeZone),
+    };
+    const get = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
+    // The form has been read already: the router only needs to know where it was sent.
+    const routed = isPost ? new Request(url, { method: "POST", headers: request.headers }) : get;
+    const response: Response | undefined = await router.fetch(routed, context);
+    if (response === undefined) {
+      throw new ApiError("method-not-allowed", "A page is read, or its form is sent.");
+    }
+    return response;
+  }
+
+  async #principal(request: Request): Promise<Principal | undefined> {
+    const [value] = sessionValues(request.headers.get("cookie"));
+    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, request);
+  }
+
+  async #signIn({ request, by }: PageRequest, form: URLSearchParams): Promise<Response> {
+    const next = field(form, "next");
+    const opened = await this.#services.authenticator.signIn(request, field(form, "token"), by);
+    if (opened.ok) {
+      // Only to a page of ours: not to wherever a form says.
+      const target = pageOf(next) === "for-people" && next.startsWith("/.latchkey/") ? next : PATHS.home;
+      return seeOther(target, { "Set-Cookie": setSession(opened.value.cookie) });
+    }
+    const { error } = opened;
+    if (error.code === "wrong-token") return show(signInPage({ next, wrong: true }), 422);
+    const retryAfter = String(Math.ceil(error.retryAfterMs / 1000));
+    return show(signInPage({ next, waitMs: error.retryAfterMs }), 429, { "Retry-After": retryAfter });
+  }
+
+  async #signOut({ by }: PageRequest, principal: Principal | undefined): Promise<Response> {
+    if (principal?.session != null) {
+      const { actor, user, session } = principal;
+      await this.#services.credentials.endSessions({ ...by, actor }, user, [session]);
+    }
+    return show(signInPage({ next: PATHS.home, signedOut: true }), 200, { "Set-Cookie": clearSession() });
+  }
+
+  /** A token is not sent, nor a cookie set, without TLS. */
+  #toTls(url: URL, isPost: boolean): Response {
+    if (isPost)
+      throw new ApiError("invalid-query", "This page works over https:// only. Nothing was changed.");
+    const secure = new URL(url);
+    secure.protocol = "https:";
+    return new Response(null, {
+      status: 301,
+      headers: { Location: secure.href, "Cache-Control": "no-store" },
+    });
+  }
+}
+
+/** An error as a person reads it. */
+export function errorPage({ code, message, headers }: ApiError): Promise<Response> {
+  const { status, title } = PROBLEMS[code];
+  const page: Html = notice(PAGE_TITLES[code] ?? title, message, {
+    href: PATHS.home,
+    text: "Back to the start",
+  });
+  // 401 and 403 are no page's status: an app's client on this host might act on them.
+  return show(page, status === 401 || status === 403 ? 400 : status, headers);
+}
+
+const PAGE_TITLES: Partial<Record<ApiError["code"], string>> = {
+  "invalid-query": "That did not work",
+  "invalid-fields": "Something is not right yet",
+  "not-found": "Nothing here",
+  "registry-unavailable": "Please try again",
+  "internal-error": "Something went wrong on our side",
+};

@@ -1,0 +1,52 @@
+import { err, ok } from "../../result.ts";
+import type { Session } from "../contract.ts";
+import { must, pathParam } from "../handlers/shared.ts";
+import { representSession } from "../represent.ts";
+import type { PageContext, PageHandler } from "./context.ts";
+import { clearSession } from "./cookie.ts";
+import { type Html, html } from "./html.ts";
+import { layout } from "./layout.ts";
+import { PATHS } from "./paths.ts";
+import { seeOther, show } from "./respond.ts";
+import { signInPage } from "./sign-in.ts";
+import { ago } from "./times.ts";
+
+/** The browsers that are signed in. */
+export const sessions: PageHandler = async (_, context) => {
+  const { credentials, principal, now } = context;
+  const list = (await credentials.sessions(principal.user, now)).map(representSession);
+  return layout(
+    { title: "Sessions", principal, current: PATHS.sessions },
+    html`<p>Browsers that are signed in${principal.user === null ? "" : ` with tokens of ${principal.user}`}.</p>
+<ul class="cards">${list.map((each) => card(each, context))}</ul>
+<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p></form>`,
+  );
+};
+
+export const endSession: PageHandler = async (request, { credentials, principal, by }) => {
+  const id = pathParam(request, "session") ?? "";
+  const ended = await credentials.endSessions(by, principal.user, [id]);
+  must(ended === 0 ? err({ code: "unknown-session" }) : ok(null));
+  return id === principal.session ? signedOut() : seeOther(PATHS.sessions);
+};
+
+export const endAllSessions: PageHandler = async (_, { credentials, principal, by }) => {
+  await credentials.endSessions(by, principal.user);
+  return signedOut();
+};
+
+function signedOut(): Promise<Response> {
+  const page = signInPage({ next: PATHS.home, signedOut: true });
+  return show(page, 200, { "Set-Cookie": clearSession() });
+}
+
+function card(session: Session, { now, timeZone, principal }: PageContext): Html {
+  const { id, token, client, ip, country, createdAt, expiresAt } = session;
+  const from = [ip, country].filter((part) => part !== null).join(", ");
+  const isThis = id === principal.session;
+  const holder =
+    token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` of ${token.user}`}`;
+  return html`<li class="card"><h2>${client ?? "A browser without a name"}${isThis ? html` <span class="status active">this one</span>` : ""}</h2>
+<p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Ends ${ago(expiresAt, now, timeZone)}.</p>
+<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign ${isThis ? "out" : "it out"}</button></form></li>`;
+}

@@ -1,0 +1,45 @@
+// No I/O. No clock.
+import { type Html, html } from "./html.ts";
+import { layout } from "./layout.ts";
+import { PATHS } from "./paths.ts";
+
+interface SignIn {
+  /** The page to show after it. */
+  next: string;
+  wrong?: boolean;
+  waitMs?: number;
+  signedOut?: boolean;
+  /** The session was over when a form was sent. */
+  expired?: boolean;
+}
+
+/** Where anybody may present a token. */
+export function signInPage(state: SignIn): Html {
+  const message = messageOf(state);
+  return layout(
+    { title: "Sign in" },
+    html`${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
+<form method="post" action="${PATHS.signIn}">
+<input type="hidden" name="next" value="${state.next}">
+<p><label for="token">Your token</label>
+<input id="token" name="token" type="password" required autocomplete="current-password" autocapitalize="none" spellcheck="false" aria-describedby="token-hint"></p>
+<p id="token-hint" class="hint">The <code>ADMIN_TOKEN</code>, or a token of your own that its owner made for you. This browser stays signed in for 12 hours, or until you sign out.</p>
+<p><button>Sign in</button></p>
+</form>`,
+  );
+}
+
+function messageOf({ wrong, waitMs, signedOut, expired }: SignIn): string | undefined {
+  if (waitMs !== undefined)
+    return `Too many wrong tokens came from your network. Wait ${duration(waitMs)}, then try again.`;
+  if (wrong === true) return "This token is not valid: it may be mistyped, revoked or expired.";
+  if (expired === true) return "You were not signed in any more. Nothing was changed: sign in and try again.";
+  return signedOut === true ? "You are signed out." : undefined;
+}
+
+/** `40 seconds`, `15 minutes`, rounded up. */
+export function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 120) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+  return `${Math.ceil(seconds / 60)} minutes`;
+}

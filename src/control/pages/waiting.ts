@@ -1,0 +1,106 @@
+import { ApproveRequest, type Device, type PendingCertificate, type User } from "../contract.ts";
+import { fingerprintParam, must } from "../handlers/shared.ts";
+import { representDevice, representPending } from "../represent.ts";
+import { devicesOf, visibleUsers } from "./all.ts";
+import type { PageContext, PageHandler } from "./context.ts";
+import { actLinks, actsOf, grouped } from "./device-view.ts";
+import { field, parseFields } from "./forms.ts";
+import { type Html, html } from "./html.ts";
+import { layout } from "./layout.ts";
+import { devicePath, PATHS } from "./paths.ts";
+import { seeOther } from "./respond.ts";
+import { ago, at } from "./times.ts";
+
+/** What waits for somebody: devices for approval, and verified certificates that nobody enrolled. */
+export const waiting: PageHandler = async (_, context) => {
+  const { registry, principal } = context;
+  const { users, isWhole } = await visibleUsers(registry, principal);
+  const [certificates, ...lists] = await Promise.all([
+    registry.pending(),
+    ...(isWhole ? users : []).map(async (user) => (await devicesOf(registry, user)).devices),
+  ]);
+  const devices = lists.flat().filter(({ status }) => status === "pending");
+  return layout(
+    { title: "Waiting", principal, current: PATHS.waiting },
+    html`<section aria-labelledby="devices"><h2 id="devices">Devices that wait for approval</h2>
+${
+  isWhole
+    ? ""
+    : html`<p>There are too many users to look at all of them here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
+}
+${devices.length === 0 ? html`<p>None.</p>` : html`<ul class="cards">${devices.map((device) => deviceCard(device, context))}</ul>`}
+</section>
+<section aria-labelledby="certificates"><h2 id="certificates">Certificates that nobody enrolled</h2>
+<p>Cloudflare verified them, and the gate let none of them in.</p>
+${
+  certificates.length === 0
+    ? html`<p>None.</p>`
+    : html`<ul class="cards">${certificates.map((record, index) => certificateCard(representPending(record), index, users, context))}</ul>`
+}
+</section>`,
+  );
+};
+
+/** Enrols a waiting certificate as a user's device. */
+export const approve: PageHandler = async (request, { registry, by, form }) => {
+  const fields = { user: field(form, "user"), name: field(form, "name") };
+  const { user, name } = parseFields(fields, ApproveRequest);
+  const { device } = must(await registry.approve(by, fingerprintParam(request), user, { name, note: null }));
+  return seeOther(devicePath(representDevice(device)));
+};
+
+export const dismiss: PageHandler = async (request, { registry, by }) => {
+  must(await registry.dismiss(by, fingerprintParam(request)));
+  return seeOther(PATHS.waiting);
+};
+
+function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
+  const { comparisonCode, enrolledAt, user, name } = device;
+  const isRoot = principal.scope === "root";
+  return html`<li class="card"><h3><a href="${devicePath(device)}">${name}</a> of ${user}</h3>
+<p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
+${comparisonCode === null ? "" : html`<p>Its screen must show <strong class="code">${grouped(comparisonCode)}</strong></p>`}
+${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;
+}
+
+function certificateCard(
+  certificate: PendingCertificate,
+  index: number,
+  users: readonly User[],
+  context: PageContext,
+): Html {
+  const { now, timeZone, principal } = context;
+  const { fingerprint, subject, firstSeen, lastSeen, app, country, count, notAfter } = certificate;
+  return html`<li class="card"><h3>${subject ?? "A certificate without a subject"}</h3>
+<p>Seen ${ago(lastSeen, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>
+<dl><dt>First seen</dt><dd>${at(firstSeen, now, timeZone)}${count > 1 ? `, noted ${count} times` : ""}</dd>
+${notAfter === null ? "" : html`<dt>Ends</dt><dd>${at(notAfter, now, timeZone)}</dd>`}
+<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd></dl>
+${principal.scope === "root" ? decisionForms(fingerprint, nameIn(subject), index, users) : ""}</li>`;
+}
+
+function decisionForms(fingerprint: string, name: string, index: number, users: readonly User[]): Html {
+  const path = `${PATHS.waiting}/${fingerprint}`;
+  const dismissForm = html`<form method="post" action="${path}/dismiss"><button class="quiet">Dismiss<span class="unseen"> ${name}</span></button></form>`;
+  if (users.length === 0) {
+    return html`<p><a href="${PATHS.invite}">Add a user</a> whose device this is.</p>${dismissForm}`;
+  }
+  return html`<form method="post" action="${path}/approve">
+<p><label for="user-${index}">Whose device</label>${userSelect(`user-${index}`, users)}</p>
+<p><label for="name-${index}">Its name</label><input id="name-${index}" name="name" value="${name}" required maxlength="64" autocomplete="off"></p>
+<p><button class="approve">Approve</button></p></form>${dismissForm}`;
+}
+
+export function userSelect(id: string, users: readonly User[]): Html {
+  return html`<select id="${id}" name="user" required>${users.map(
+    (user) =>
+      html`<option value="${user.id}">${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
+  )}</select>`;
+}
+
+/** The common name in a subject, as a proposal for the device's. */
+export function nameIn(subject: string | null): string {
+  const name = /(?:^|[,/]\s*)CN\s*=\s*([^,/]{1,64})/i.exec(subject ?? "")?.[1]?.trim() ?? "";
+  // Cloudflare's dashboard calls all of its certificates so.
+  return name === "Cloudflare" ? "" : name;
+}

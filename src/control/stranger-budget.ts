@@ -1,0 +1,41 @@
+// No I/O. No clock.
+
+/** Credentials that this isolate asks the directory about for strangers: in all, and for one network, an hour. */
+export const QUESTIONS_AN_HOUR = 120;
+export const QUESTIONS_A_NETWORK = 20;
+
+const HOUR_MS = 60 * 60_000;
+
+/**
+ * Bounds what strangers cost. Whoever presents credentials that may be right has to be looked up in the
+ * directory; those that turn out wrong are counted here, in the isolate's memory, and past the bound
+ * nothing is looked up any more until the hour is over. Right ones cost nothing. The `ADMIN_TOKEN` is
+ * compared without the directory, so that no stranger can lock its owner out by using the budget up.
+ */
+export class StrangerBudget {
+  #begunAt = Number.NEGATIVE_INFINITY;
+  #spent = 0;
+  readonly #byNetwork = new Map<string, number>();
+
+  /** Whether one more question may be asked, at `now` (milliseconds since the epoch). */
+  allows(network: string, now: number): boolean {
+    // A clock that was set back begins anew, too.
+    if (now < this.#begunAt || now - this.#begunAt >= HOUR_MS) {
+      this.#begunAt = now;
+      this.#spent = 0;
+      this.#byNetwork.clear();
+    }
+    return this.#spent < QUESTIONS_AN_HOUR && (this.#byNetwork.get(network) ?? 0) < QUESTIONS_A_NETWORK;
+  }
+
+  /** After credentials turned out wrong. */
+  spend(network: string): void {
+    this.#spent += 1;
+    this.#byNetwork.set(network, (this.#byNetwork.get(network) ?? 0) + 1);
+  }
+
+  /** Until when the next question must wait, in milliseconds from `now`. */
+  retryAfterMs(now: number): number {
+    return Math.max(0, this.#begunAt + HOUR_MS - now);
+  }
+}
