@@ -1,5 +1,5 @@
 // No I/O. No clock: times are parameters, in milliseconds since 1970.
-import { clientName, clientPart, pathPrefix } from "./client-name.ts";
+import { clientName, clientPart, pathPrefix } from "../../../src/client-name.ts";
 import { parseObject } from "./log-reader.ts";
 
 /** A line of the gate's log about a refusal, as far as it is grouped. */

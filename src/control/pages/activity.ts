@@ -36,7 +36,7 @@ export const activity: PageHandler = async (_, context) => {
   return layout(
     { title: "Activity", principal, current: PATHS.activity },
     html`${filterForm(context, log, users, isWhole, search)}
-${lines.length === 0 ? html`<p>Nothing${search === undefined ? " yet" : " with this text"}.</p>` : table(lines, context)}
+${lines.length === 0 ? html`<p>Nothing${search === undefined ? " yet" : " with this text"}.</p>` : list(lines, context)}
 ${next === null ? "" : html`<p><a href="${link(PATHS.activity, log, search, next)}">Older</a></p>`}
 ${
   log.kind === "all" && lines.length >= LINES
@@ -217,28 +217,32 @@ ${
 </form>`;
 }
 
-function table(lines: readonly Line[], { now, timeZone }: PageContext): Html {
-  return html`<div class="scroll" role="region" aria-label="Activity" tabindex="0"><table>
-<thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Who</th><th scope="col">Particulars</th></tr></thead>
-<tbody>${lines.map(
-    (line) =>
-      html`<tr><td>${at(line.at, now, timeZone)}</td><td>${line.act}${line.outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}</td><td>${line.actor}${place(line)}</td><td>${particulars(line)}</td></tr>`,
-  )}</tbody></table></div>`;
+function list(lines: readonly Line[], context: PageContext): Html {
+  return html`<ul class="log">${lines.map((line) => entry(line, context))}</ul>`;
+}
+
+function entry(line: Line, { now, timeZone }: PageContext): Html {
+  const { act, outcome, actor, at: time } = line;
+  const from = [line.ip, line.country].filter((part) => part !== null).join(", ");
+  return html`<li><p><strong>${act}</strong>${outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}</p>
+<p class="hint">${at(time, now, timeZone)}, ${actor}${from === "" ? "" : `, from ${from}`}</p>
+${particulars(line)}</li>`;
 }
 
 function targetOf({ target, log }: Line): Html {
   const of = log === "" ? "" : ` of ${log}`;
-  if (target === null) return html`${of}`;
-  const name = target.name ?? (/^[0-9a-f]{64}$/.test(target.id) ? target.id.slice(0, 8) : target.id);
-  return html`: ${name}${of}`;
+  return html`${target === null ? "" : ` ${target.name ?? shortId(target.id)}`}${of}`;
 }
 
-function place({ ip, country }: Line): Html {
-  const from = [ip, country].filter((part) => part !== null).join(", ");
-  return from === "" ? html`` : html`<br><span class="hint">${from}</span>`;
+/** Ids and fingerprints as the command line shows them: enough to recognise one. The CSV has them whole. */
+function shortId(text: string): string {
+  return /^[0-9a-f]{64}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text.slice(0, 8) : text;
 }
 
 function particulars({ detail }: Line): Html {
   const facts = Object.entries(detail).filter(([, value]) => value !== null && value !== "");
-  return html`${facts.map(([key, value]) => html`<span class="fact">${key}: ${value}</span> `)}`;
+  if (facts.length === 0) return html``;
+  return html`<p class="hint">${facts.map(
+    ([key, value]) => html`<span class="fact">${key}: ${shortId(value ?? "")}</span> `,
+  )}</p>`;
 }

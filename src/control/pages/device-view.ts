@@ -88,7 +88,7 @@ export function newsOf(device: Device, context: PageContext): Html | undefined {
   const time = (ms: number) => clockOnly(ms, context.timeZone);
   if (status === "active" || status === "pending") {
     const said =
-      status === "active" ? "It is let in: at the latest two seconds after that." : "It waits for approval.";
+      status === "active" ? "It is let in everywhere within two seconds." : "It waits for approval.";
     return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
   }
   const forgottenAt = since + context.revocationDelayMs;
@@ -107,7 +107,7 @@ function relativeSeconds(ms: number): string {
     : relativeTime(new Date(ms).toISOString(), 0);
 }
 
-function capital(word: string): string {
+export function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 

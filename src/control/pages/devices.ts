@@ -6,7 +6,7 @@ import { registryProblem } from "../problem.ts";
 import { representDevice, representUser } from "../represent.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
-import { actLinks, actsOf, deviceLines, grouped, newsOf, statusBadge } from "./device-view.ts";
+import { actLinks, actsOf, capital, deviceLines, grouped, newsOf, statusBadge } from "./device-view.ts";
 import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
@@ -100,7 +100,7 @@ ${deviceLines(found, context)}
 ${actLinks(found, isMine ? actsOf(found, principal.scope === "root") : [])}
 <dl>
 <dt>Enrolled</dt><dd>${at(found.enrolledAt, now, timeZone)}</dd>
-<dt>${found.status} since</dt><dd>${at(found.statusSince, now, timeZone)}</dd>
+<dt>${capital(found.status)} since</dt><dd>${at(found.statusSince, now, timeZone)}</dd>
 ${
   found.status !== "lost"
     ? ""

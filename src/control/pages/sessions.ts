@@ -1,3 +1,4 @@
+import { clientName } from "../../client-name.ts";
 import { err, ok } from "../../result.ts";
 import type { Session } from "../contract.ts";
 import { must, pathParam } from "../handlers/shared.ts";
@@ -46,7 +47,7 @@ function card(session: Session, { now, timeZone, principal }: PageContext): Html
   const isThis = id === principal.session;
   const holder =
     token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` of ${token.user}`}`;
-  return html`<li class="card"><h2>${client ?? "A browser without a name"}${isThis ? html` <span class="status active">this one</span>` : ""}</h2>
+  return html`<li class="card"><h2><span title="${client ?? ""}">${client === null ? "A browser without a name" : clientName(client)}</span>${isThis ? html` <span class="status active">this one</span>` : ""}</h2>
 <p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Ends ${ago(expiresAt, now, timeZone)}.</p>
 <form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign ${isThis ? "out" : "it out"}</button></form></li>`;
 }

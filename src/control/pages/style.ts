@@ -10,9 +10,11 @@ a{color:var(--link)}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--bg);padding:.5rem}
 header{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;border-bottom:1px solid var(--line);padding:.5rem 0}
 .brand{font-weight:700;margin:0}
-nav{flex:1}
+header form{margin-left:auto}
+nav{order:1;flex:1 0 100%}
 nav ul,.acts{display:flex;flex-wrap:wrap;gap:.5rem;list-style:none;margin:0;padding:0;align-items:center}
-nav a{display:inline-block;padding:.5rem .4rem}
+nav ul{gap:0 .9rem}
+nav a{display:inline-block;padding:.5rem 0}
 nav a[aria-current]{color:var(--fg);font-weight:700}
 h1{font-size:1.6rem;line-height:1.2;margin:1.2rem 0 .6rem}
 h2{font-size:1.2rem;margin:1.6rem 0 .5rem}
@@ -40,10 +42,10 @@ input[type=checkbox]{width:1.5rem;height:1.5rem;margin:0 .5rem 0 0;vertical-alig
 .note{white-space:pre-wrap}
 .qr{max-width:18rem}.qr svg{width:100%;height:auto;display:block}
 dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
-.filter{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:end}.filter p{flex:1 1 12rem}.filter p:last-child{flex:0}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.9rem}
-th,td{text-align:left;vertical-align:top;padding:.4rem .5rem;border-bottom:1px solid var(--line);min-width:7rem}
-.fact{display:inline-block}
+.filter{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:end}.filter p{flex:1 1 12rem}.filter p:last-child{flex:none}
+.log{list-style:none;margin:0;padding:0}
+.log li{border-top:1px solid var(--line);padding:.6rem 0}
+.log p{margin:0}
+.fact{margin-right:.6rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 `;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clientName, clientPart, pathPrefix } from "../../../scripts/commands/shared/client-name.ts";
+import { clientName, clientPart, pathPrefix } from "../../../src/client-name.ts";
 import { type Refusal, RefusalGroups, refusalsIn } from "../../../scripts/commands/shared/refusal-log.ts";
 
 const MINUTE_MS = 60_000;
