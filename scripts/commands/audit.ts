@@ -1,5 +1,6 @@
 import type { AuditEntry } from "../../src/control/contract.ts";
 import type { UserId } from "../../src/registry/user.ts";
+import { relativeTime } from "../../src/relative-time.ts";
 import { withUnknownUser } from "./shared/answer.ts";
 import type { Api } from "./shared/api.ts";
 import { userArgument } from "./shared/arguments.ts";
@@ -7,7 +8,6 @@ import { from } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { plural, printable, shortenFingerprints } from "./shared/text.ts";
-import { relativeTime } from "../../src/relative-time.ts";
 import { localTime } from "./shared/time.ts";
 
 const DEFAULT_LIMIT = 50;

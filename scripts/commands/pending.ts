@@ -1,6 +1,6 @@
+import { relativeTime } from "../../src/relative-time.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { printable } from "./shared/text.ts";
-import { relativeTime } from "../../src/relative-time.ts";
 
 export const addPending: AddCommand = (program, open) => {
   program

@@ -1,5 +1,5 @@
 // No I/O. No clock.
-import { clientName } from "../commands/shared/client-name.ts";
+import { clientName } from "../../src/client-name.ts";
 import { printable } from "../commands/shared/text.ts";
 import type { WorkerLogLine } from "./worker.ts";
 

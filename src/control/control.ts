@@ -86,7 +86,7 @@ export class Control {
   async #page(asked: ControlRequest, pages: Pages): Promise<Response> {
     const { now, log } = this.#settings;
     try {
-      return await pages.handle({ ...asked, by: actorOf(asked, "", now()) });
+      return await pages.handle({ ...asked, by: actorOf(asked, "anonymous", now()) });
     } catch (error) {
       return errorPage(toApiError(error, log));
     }

@@ -1,7 +1,7 @@
 import type { Certificate, Device } from "../../../src/control/contract.ts";
+import { relativeTime } from "../../../src/relative-time.ts";
 import type { Output } from "./output.ts";
 import { printable, printableLines, short } from "./text.ts";
-import { relativeTime } from "../../../src/relative-time.ts";
 import { timeWithHint } from "./time.ts";
 
 /** `alice/pixel-9` */

@@ -42,7 +42,17 @@ export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
 
 /** A device's facts in two or three lines. */
 export function deviceLines(device: Device, { now, timeZone }: PageContext): Html[] {
-  return [lastSeenLine(device, now, timeZone), ...expiryLines(device, now, timeZone)];
+  return [
+    lastSeenLine(device, now, timeZone),
+    ...expiryLines(device, now, timeZone),
+    ...(device.status === "lost" ? [wipeLine(device, now, timeZone)] : []),
+  ];
+}
+
+function wipeLine({ wipe }: Device, now: number, timeZone: string): Html {
+  if (wipe === null) return html`<p>Not yet told to delete its vault: it has not called since</p>`;
+  const { firstAt, tokenRefresh } = wipe;
+  return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", and not yet at the token call, the only one that phones obey"}</p>`;
 }
 
 function lastSeenLine({ lastSeen }: Device, now: number, timeZone: string): Html {

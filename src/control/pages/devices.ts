@@ -90,7 +90,7 @@ function mayChange({ principal }: PageContext, { user }: Device): boolean {
 function devicePage(found: Device, context: PageContext): Html {
   const { now, timeZone, principal } = context;
   const isMine = mayChange(context, found);
-  const { wipe, comparisonCode } = found;
+  const { comparisonCode } = found;
   return layout(
     { title: found.name, principal },
     html`${newsOf(found, context)}
@@ -101,15 +101,6 @@ ${actLinks(found, isMine ? actsOf(found, principal.scope === "root") : [])}
 <dl>
 <dt>Enrolled</dt><dd>${at(found.enrolledAt, now, timeZone)}</dd>
 <dt>${capital(found.status)} since</dt><dd>${at(found.statusSince, now, timeZone)}</dd>
-${
-  found.status !== "lost"
-    ? ""
-    : html`<dt>Told to delete its vault</dt><dd>${
-        wipe === null
-          ? "Not yet: it has not called since, or not on an app with the profile bitwarden"
-          : html`${at(wipe.firstAt, now, timeZone)}${wipe.tokenRefresh ? "" : "; not yet at the token call, the only one that phones obey"}`
-      }</dd>`
-}
 ${found.lastSeen?.ip == null ? "" : html`<dt>Last address</dt><dd>${found.lastSeen.ip}</dd>`}
 ${found.certificates.map(
   (certificate) =>
