@@ -1,0 +1,247 @@
+// A STAND-IN for Cloudflare's API v4, on loopback: not Cloudflare, and no proof of what Cloudflare does.
+//
+// It answers the calls that Latchkey makes, with the envelope, the paging and the asynchronous statuses
+// of Cloudflare's documentation and SDK, and it really signs the requests for certificates. Never seen on a
+// real zone, and therefore believed only:
+// - the codes and texts of most errors (1406, 1407, 1448, 1451, 1404 of certificates; 10021, 10022 of
+//   routes; 9999 of Access), and which service says 10000 and which 9109 when a permission is missing;
+//   reported by others: 1445, 10000, 9109, 10003, 10007, 10019, 10020;
+// - that the list of zones is empty, and no error, for a token that may read none;
+// - the number form and letter case of `serial_number` and `fingerprint_sha256`;
+// - how long a revocation stays pending (here: until `settle()`), and that it frees its slot at once;
+// - that a route without a word about it fails open, and that `request_limit_fail_open` is always told;
+// - the exact profile of a signed certificate (key usage, serial, backdating);
+// - the settings of a new zone, `grpc` among them, and the fields of bot management.
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Credential, createAuthority } from "../../scripts/edge/certificates.ts";
+import { ACCESS_ENDPOINTS } from "./access.ts";
+import { ApiError, type Endpoint, type Reply } from "./call.ts";
+import { clientCertificateEndpoints, settleCertificates } from "./client-certificates.ts";
+import { type Fault, Faults } from "./faults.ts";
+import { allows, type CloudflareState, createState } from "./state.ts";
+import { WORKER_ENDPOINTS } from "./workers.ts";
+import { ZONE_ENDPOINTS } from "./zones.ts";
+
+const BASE_PATH = "/client/v4";
+
+export interface RecordedRequest {
+  method: string;
+  /** Without the base path, with the query: `/zones?per_page=50`. */
+  path: string;
+  headers: IncomingMessage["headers"];
+  /** As it was sent. */
+  body: string;
+  /** 0 where no answer was given. */
+  status: number;
+}
+
+export interface StandIn {
+  /** `http://127.0.0.1:PORT/client/v4` */
+  url: string;
+  state: CloudflareState;
+  faults: Faults;
+  /** Every call since the start, refused ones too. */
+  requests: RecordedRequest[];
+  /** The managed CA. Give its files to an edge, and that edge verifies what was signed here. */
+  authority: Credential;
+  /** What the command line needs to find this instead of Cloudflare. */
+  environment: { CLOUDFLARE_API_TOKEN: string; LATCHKEY_CLOUDFLARE_API: string };
+  /** Lets the time pass that Cloudflare takes: pending revocations are done. */
+  settle(): void;
+  stop(): Promise<void>;
+}
+
+export interface StandInOptions {
+  zones?: readonly string[];
+  /** Without one, a new authority is made. */
+  authority?: Credential;
+}
+
+export async function startCloudflare(options: StandInOptions = {}): Promise<StandIn> {
+  const { zones = ["example.com"] } = options;
+  const authority = options.authority ?? (await createAuthority("Stand-in managed CA", new Date()));
+  const state = createState(zones);
+  const faults = new Faults();
+  const requests: RecordedRequest[] = [];
+  const endpoints = [
+    ...ZONE_ENDPOINTS,
+    ...clientCertificateEndpoints(authority),
+    ...WORKER_ENDPOINTS,
+    ...ACCESS_ENDPOINTS,
+  ];
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "GET", url = "/", headers } = request;
+    const body = await text(request);
+    const path = url.startsWith(BASE_PATH) ? url.slice(BASE_PATH.length) : url;
+    const record: RecordedRequest = { method, path, headers, body, status: 0 };
+    requests.push(record);
+    const fault = faults.take(`${method} ${path}`);
+    const done =
+      fault !== undefined && !("when" in fault && fault.when === "after-the-change")
+        ? undefined
+        : await answerTo(endpoints, state, record);
+    if (fault === undefined && done !== undefined) send(response, record, done.status, done.body);
+    else if (fault !== undefined) await fail(response, record, fault);
+  }
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      // A fault of the stand-in itself: the test should fail loudly.
+      send(response, { status: 0 }, 500, envelope(undefined, [{ code: 0, message: String(error) }]));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE_PATH}`;
+  return {
+    url,
+    state,
+    faults,
+    requests,
+    authority,
+    environment: { CLOUDFLARE_API_TOKEN: state.token, LATCHKEY_CLOUDFLARE_API: url },
+    settle: () => settleCertificates(state),
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Done {
+  status: number;
+  body: unknown;
+}
+
+async function answerTo(
+  endpoints: readonly Endpoint[],
+  state: CloudflareState,
+  { method, path, headers, body }: RecordedRequest,
+): Promise<Done> {
+  try {
+    const reply = await handle(endpoints, state, method, path, headers.authorization, body);
+    const { status = 200, result, result_info, raw } = reply;
+    // A copy: what a test changes later was not in this answer.
+    return { status, body: structuredClone(raw ?? envelope(result, [], result_info)) };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { status, code, message } = error;
+    return { status, body: envelope(null, [{ code, message }]) };
+  }
+}
+
+async function handle(
+  endpoints: readonly Endpoint[],
+  state: CloudflareState,
+  method: string,
+  path: string,
+  authorization: string | undefined,
+  body: string,
+): Promise<Reply> {
+  if (authorization === undefined) throw new ApiError(400, 9106, "Missing X-Auth-Key or Authorization");
+  if (!/^Bearer [\w-]+$/.test(authorization)) throw new ApiError(400, 6003, "Invalid request headers");
+  const isKnown = authorization === `Bearer ${state.token}`;
+  if (!isKnown && path.includes("/tokens/verify")) throw new ApiError(401, 1000, "Invalid API Token");
+  if (!isKnown) throw new ApiError(403, 9109, "Invalid access token");
+  const { pathname, searchParams } = new URL(path, "http://stand-in");
+  for (const endpoint of endpoints) {
+    const params = endpoint.method === method ? matchPath(endpoint.pattern, pathname) : undefined;
+    if (params === undefined) continue;
+    const { permissions, forbidden = 10000 } = endpoint;
+    if (permissions.length > 0 && !permissions.some((each) => allows(state, each))) {
+      throw new ApiError(
+        403,
+        forbidden,
+        forbidden === 10000 ? "Authentication error" : "Unauthorized to access requested resource",
+      );
+    }
+    return endpoint.handle({ state, params, query: searchParams, body: parse(body) });
+  }
+  throw new ApiError(404, 7000, `No route for that URI: ${method} ${pathname}`);
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const found = decodeURIComponent(given[index] ?? "");
+    if (part.startsWith(":")) params[part.slice(1)] = found;
+    else if (part !== found) return undefined;
+  }
+  return params;
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}
+
+function envelope(
+  result: unknown,
+  errors: readonly { code: number; message: string }[],
+  result_info?: Record<string, unknown>,
+) {
+  return {
+    result: result ?? null,
+    success: errors.length === 0,
+    errors,
+    messages: [],
+    ...(result_info === undefined ? {} : { result_info }),
+  };
+}
+
+function send(
+  response: ServerResponse,
+  record: { status: number },
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
+  record.status = status;
+  response.writeHead(status, { "content-type": "application/json", "cf-ray": "stand-in-LOC", ...headers });
+  response.end(JSON.stringify(body));
+}
+
+async function fail(response: ServerResponse, record: RecordedRequest, fault: Fault): Promise<void> {
+  switch (fault.kind) {
+    case "rate-limit":
+      return send(
+        response,
+        record,
+        429,
+        envelope(null, [{ code: 971, message: "Please wait and consider throttling your request speed" }]),
+        { "retry-after": String(fault.retryAfterSeconds) },
+      );
+    case "server-error": {
+      const { status = 500 } = fault;
+      return send(response, record, status, envelope(null, [{ code: 10013, message: "Unknown error" }]));
+    }
+    case "no-permission": {
+      const { code = 10000 } = fault;
+      const message = code === 10000 ? "Authentication error" : "Unauthorized to access requested resource";
+      return send(response, record, 403, envelope(null, [{ code, message }]));
+    }
+    case "reset":
+      response.socket?.resetAndDestroy();
+      return;
+    case "hang":
+      // Longer than any client of the tests waits.
+      await delay(60_000, undefined, { ref: false });
+      response.socket?.destroy();
+      return;
+    case "garbage":
+      record.status = fault.status ?? 200;
+      response.writeHead(record.status, { "content-type": "text/html" });
+      response.end("<html><body>A proxy says hello</body></html>");
+      return;
+  }
+}

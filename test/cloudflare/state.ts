@@ -1,0 +1,211 @@
+// No I/O. No clock.
+//
+// What the stand-in for Cloudflare holds: one account, its zones, its Workers, its Access applications.
+// Tests read and write it as they like; the calls do, too.
+
+/** Permission groups by the names of the API; `Write` includes `Read`. */
+export type Permission =
+  | "Zone Read"
+  | "Zone Settings Read"
+  | "Zone Settings Write"
+  | "SSL and Certificates Read"
+  | "SSL and Certificates Write"
+  | "Workers Routes Read"
+  | "Workers Routes Write"
+  | "Workers Scripts Read"
+  | "Workers Scripts Write"
+  | "Access: Apps and Policies Read"
+  | "Access: Apps and Policies Write"
+  | "Zone WAF Read"
+  | "Zone WAF Write"
+  | "Firewall Services Read"
+  | "Bot Management Read"
+  | "Bot Management Write"
+  | "DNS Read"
+  | "Account Settings Read"
+  | "Account Analytics Read";
+
+/** Everything that Latchkey may need, each at its strongest. */
+export const ALL_PERMISSIONS: readonly Permission[] = [
+  "Zone Read",
+  "Zone Settings Write",
+  "SSL and Certificates Write",
+  "Workers Routes Write",
+  "Workers Scripts Write",
+  "Access: Apps and Policies Write",
+  "Zone WAF Write",
+  "Firewall Services Read",
+  "Bot Management Write",
+  "DNS Read",
+  "Account Settings Read",
+  "Account Analytics Read",
+];
+
+export type CertificateStatus = "active" | "pending_revocation" | "revoked" | "pending_reactivation";
+
+export interface ClientCertificate {
+  id: string;
+  certificate: string;
+  certificate_authority: { id: string; name: string };
+  common_name: string;
+  organization: string;
+  organizational_unit: string;
+  country: string;
+  location: string;
+  state: string;
+  csr: string;
+  expires_on: string;
+  issued_on: string;
+  fingerprint_sha256: string;
+  serial_number: string;
+  signature: string;
+  ski: string;
+  status: CertificateStatus;
+  validity_days: number;
+}
+
+export interface Route {
+  id: string;
+  pattern: string;
+  script?: string;
+  request_limit_fail_open: boolean;
+}
+
+/** A rule of a ruleset, as far as the doctor reads it. */
+export interface Rule {
+  id: string;
+  action: string;
+  expression: string;
+  description?: string;
+  enabled: boolean;
+  [more: string]: unknown;
+}
+
+export interface AccessPolicy {
+  id: string;
+  name: string;
+  decision: "allow" | "deny" | "non_identity" | "bypass";
+  include: unknown[];
+  exclude: unknown[];
+  require: unknown[];
+  precedence: number;
+  [more: string]: unknown;
+}
+
+export interface AccessApp {
+  id: string;
+  name: string;
+  type: string;
+  domain: string;
+  self_hosted_domains?: string[];
+  destinations?: { type: string; uri: string }[];
+  policies: AccessPolicy[];
+  [more: string]: unknown;
+}
+
+export interface Script {
+  id: string;
+  secrets: Map<string, string>;
+  subdomain: { enabled: boolean; previews_enabled: boolean };
+  /** What `GET .../settings` answers: bindings, compatibility date and flags, and so on. */
+  settings: Record<string, unknown>;
+  modified_on: string;
+}
+
+export interface DnsRecord {
+  id: string;
+  name: string;
+  type: string;
+  content: string;
+  proxied: boolean;
+}
+
+export interface Zone {
+  id: string;
+  name: string;
+  status: "active" | "pending" | "initializing" | "moved";
+  plan: string;
+  certificates: ClientCertificate[];
+  /** Active and pending certificates together; one more is error 1445. */
+  certificateQuota: number;
+  /** The hostnames that are associated for mTLS with the managed CA. */
+  associations: string[];
+  routes: Route[];
+  /** By phase, such as `http_request_firewall_custom`; a phase without an entry has no ruleset yet. */
+  rulesets: Map<string, Rule[]>;
+  accessRules: { id: string; mode: string; configuration: { target: string; value: string } }[];
+  settings: Map<string, unknown>;
+  botManagement: Record<string, unknown>;
+  dnsRecords: DnsRecord[];
+}
+
+export interface CloudflareState {
+  token: string;
+  tokenStatus: "active" | "disabled" | "expired";
+  permissions: Set<Permission>;
+  account: { id: string; name: string };
+  zones: Zone[];
+  scripts: Map<string, Script>;
+  /** The account's `NAME.workers.dev`. */
+  workersSubdomain: string | null;
+  /** Custom Domains of Workers: each makes a Worker the origin of its host. */
+  workersDomains: { id: string; zone_id: string; zone_name: string; hostname: string; service: string }[];
+  accessEnabled: boolean;
+  accessApps: AccessApp[];
+  /** What the GraphQL API answers as `data`. */
+  analytics: unknown;
+}
+
+/** A new identifier: 32 hex digits, as Cloudflare's. */
+export function newId(): string {
+  return crypto.randomUUID().replaceAll("-", "");
+}
+
+/** An empty zone on the free plan, with the settings that a new one has. */
+export function emptyZone(name: string): Zone {
+  return {
+    id: newId(),
+    name,
+    status: "active",
+    plan: "Free Website",
+    certificates: [],
+    certificateQuota: 100,
+    associations: [],
+    routes: [],
+    rulesets: new Map(),
+    accessRules: [],
+    settings: new Map<string, unknown>([
+      ["security_level", "medium"],
+      ["browser_check", "on"],
+      ["always_use_https", "off"],
+      ["grpc", "off"],
+    ]),
+    botManagement: { enable_js: false, fight_mode: false, using_latest_model: true },
+    dnsRecords: [],
+  };
+}
+
+export function createState(zoneNames: readonly string[]): CloudflareState {
+  return {
+    token: `stand-in-${newId()}`,
+    tokenStatus: "active",
+    permissions: new Set(ALL_PERMISSIONS),
+    account: { id: newId(), name: "Household" },
+    zones: zoneNames.map(emptyZone),
+    scripts: new Map(),
+    workersSubdomain: null,
+    workersDomains: [],
+    accessEnabled: true,
+    accessApps: [],
+    analytics: null,
+  };
+}
+
+/** What the permissions allow: `Write` includes `Read`. */
+export function allows(state: CloudflareState, needed: Permission): boolean {
+  if (state.permissions.has(needed)) return true;
+  return (
+    needed.endsWith(" Read") &&
+    (state.permissions as ReadonlySet<string>).has(needed.replace(/ Read$/, " Write"))
+  );
+}

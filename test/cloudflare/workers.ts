@@ -1,0 +1,160 @@
+import { ApiError, type Call, checkAccount, type Endpoint, fieldsOf, textOf, zoneOf } from "./call.ts";
+import { newId, type Route, type Script } from "./state.ts";
+
+/** Workers: their routes, secrets, addresses and settings. Uploads are taken as they come, and not run. */
+export const WORKER_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "GET",
+    pattern: "/zones/:zone/workers/routes",
+    permissions: ["Workers Routes Read"],
+    handle: (call) => ({ result: zoneOf(call).routes }),
+  },
+  {
+    method: "POST",
+    pattern: "/zones/:zone/workers/routes",
+    permissions: ["Workers Routes Write"],
+    handle(call) {
+      const route = { id: newId(), ...routeFrom(call) };
+      zoneOf(call).routes.push(route);
+      return { result: route };
+    },
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/workers/routes/:route",
+    permissions: ["Workers Routes Read"],
+    handle: (call) => ({ result: routeOf(call) }),
+  },
+  {
+    method: "PUT",
+    pattern: "/zones/:zone/workers/routes/:route",
+    permissions: ["Workers Routes Write"],
+    handle(call) {
+      const route = routeOf(call);
+      const replacement = routeFrom(call, route.id);
+      delete route.script;
+      Object.assign(route, replacement);
+      return { result: { ...route } };
+    },
+  },
+  {
+    method: "DELETE",
+    pattern: "/zones/:zone/workers/routes/:route",
+    permissions: ["Workers Routes Write"],
+    handle(call) {
+      const zone = zoneOf(call);
+      const { id } = routeOf(call);
+      zone.routes = zone.routes.filter((route) => route.id !== id);
+      return { result: { id } };
+    },
+  },
+  ...account("GET", "/scripts", "Workers Scripts Read", ({ state }) => ({
+    result: [...state.scripts.values()].map(({ id, modified_on }) => ({ id, modified_on })),
+  })),
+  ...account("PUT", "/scripts/:script", "Workers Scripts Write", ({ state, params }) => {
+    const { script: id = "" } = params;
+    const modified_on = new Date().toISOString();
+    const script: Script = state.scripts.get(id) ?? {
+      id,
+      secrets: new Map(),
+      // What a Worker without a word about it gets.
+      subdomain: { enabled: false, previews_enabled: false },
+      settings: { bindings: [], compatibility_flags: [] },
+      modified_on,
+    };
+    state.scripts.set(id, { ...script, modified_on });
+    return { result: { id, modified_on } };
+  }),
+  ...account("GET", "/scripts/:script/settings", "Workers Scripts Read", (call) => ({
+    result: scriptOf(call).settings,
+  })),
+  ...account("GET", "/scripts/:script/script-settings", "Workers Scripts Read", (call) => ({
+    result: scriptOf(call).settings,
+  })),
+  ...account("GET", "/scripts/:script/subdomain", "Workers Scripts Read", (call) => ({
+    result: { ...scriptOf(call).subdomain },
+  })),
+  ...account("POST", "/scripts/:script/subdomain", "Workers Scripts Write", (call) => {
+    const script = scriptOf(call);
+    const { enabled, previews_enabled = enabled } = fieldsOf(call);
+    script.subdomain = { enabled: enabled === true, previews_enabled: previews_enabled === true };
+    return { result: { ...script.subdomain } };
+  }),
+  ...account("GET", "/scripts/:script/secrets", "Workers Scripts Read", (call) => ({
+    result: [...scriptOf(call).secrets.keys()].map((name) => ({ name, type: "secret_text" })),
+  })),
+  ...account("PUT", "/scripts/:script/secrets", "Workers Scripts Write", (call) => {
+    const { name, text } = fieldsOf(call);
+    scriptOf(call).secrets.set(textOf(name, "name"), textOf(text, "text"));
+    return { result: { name, type: "secret_text" } };
+  }),
+  ...account("DELETE", "/scripts/:script/secrets/:secret", "Workers Scripts Write", (call) => {
+    if (!scriptOf(call).secrets.delete(call.params.secret ?? "")) {
+      throw new ApiError(404, 10056, "Secret not found");
+    }
+    return { result: null };
+  }),
+  ...account("GET", "/subdomain", "Workers Scripts Read", ({ state }) => {
+    if (state.workersSubdomain === null) throw new ApiError(404, 10007, "There is no subdomain yet");
+    return { result: { subdomain: state.workersSubdomain } };
+  }),
+  ...account("GET", "/domains", "Workers Scripts Read", ({ state }) => ({ result: state.workersDomains })),
+];
+
+function account(
+  method: string,
+  path: string,
+  permission: "Workers Scripts Read" | "Workers Scripts Write",
+  handle: Endpoint["handle"],
+): Endpoint[] {
+  return [
+    {
+      method,
+      pattern: `/accounts/:account/workers${path}`,
+      permissions: [permission],
+      handle(call) {
+        checkAccount(call);
+        return handle(call);
+      },
+    },
+  ];
+}
+
+function routeOf(call: Call): Route {
+  const route = zoneOf(call).routes.find(({ id }) => id === call.params.route);
+  if (route === undefined) throw new ApiError(404, 10021, "The route was not found");
+  return route;
+}
+
+/** A route without a script is one on which no Worker runs. */
+function routeFrom(call: Call, own?: string): Omit<Route, "id"> {
+  const zone = zoneOf(call);
+  const { pattern, script, request_limit_fail_open: failOpen } = fieldsOf(call);
+  const written = textOf(pattern, "pattern");
+  const host = written.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  if (host !== zone.name && !host.endsWith(`.${zone.name}`) && host !== `*${zone.name}`) {
+    throw new ApiError(400, 10022, "The pattern's host is not in this zone");
+  }
+  if (zone.routes.some(({ id, pattern: other }) => other === written && id !== own)) {
+    throw new ApiError(409, 10020, "A route with the same pattern already exists.");
+  }
+  if (typeof script === "string" && script !== "" && !call.state.scripts.has(script)) {
+    throw new ApiError(
+      400,
+      10019,
+      "Cannot configure a route for a Worker which does not exist. Please ensure this Worker exists and try again.",
+    );
+  }
+  return {
+    pattern: written,
+    ...(typeof script === "string" && script !== "" ? { script } : {}),
+    // What a route is without a word about it: believed, after the dashboard's own default.
+    request_limit_fail_open: failOpen === undefined ? true : failOpen === true,
+  };
+}
+
+function scriptOf(call: Call): Script {
+  const script = call.state.scripts.get(call.params.script ?? "");
+  if (script === undefined) throw new ApiError(404, 10007, "This Worker does not exist on your account.");
+  return script;
+}

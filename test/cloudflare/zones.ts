@@ -1,0 +1,168 @@
+import { ApiError, checkAccount, type Endpoint, fieldsOf, pageOf, zoneOf } from "./call.ts";
+import { allows, type CloudflareState, newId, type Rule, type Zone } from "./state.ts";
+
+/** The token, the account, its zones, and the settings of a zone. */
+export const ZONE_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "GET",
+    pattern: "/user/tokens/verify",
+    permissions: [],
+    handle: verify,
+  },
+  {
+    method: "GET",
+    pattern: "/accounts/:account/tokens/verify",
+    permissions: [],
+    handle(call) {
+      checkAccount(call);
+      return verify(call);
+    },
+  },
+  {
+    method: "GET",
+    pattern: "/accounts",
+    permissions: ["Account Settings Read"],
+    forbidden: 9109,
+    handle: ({ state, query }) => pageOf([state.account], query, 50),
+  },
+  {
+    method: "GET",
+    pattern: "/zones",
+    permissions: [],
+    handle({ state, query }) {
+      // The list holds what the token may read, and is empty when that is nothing.
+      const readable = allows(state, "Zone Read") ? state.zones : [];
+      const name = query.get("name");
+      const found = readable.filter((zone) => name === null || zone.name === name);
+      return pageOf(
+        found.map((zone) => view(zone, state)),
+        query,
+        50,
+      );
+    },
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone",
+    permissions: ["Zone Read"],
+    forbidden: 9109,
+    handle: (call) => ({ result: view(zoneOf(call), call.state) }),
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/settings/:setting",
+    permissions: ["Zone Settings Read"],
+    forbidden: 9109,
+    handle(call) {
+      const { setting = "" } = call.params;
+      const { settings } = zoneOf(call);
+      if (!settings.has(setting)) throw new ApiError(400, 1003, "Undefined zone setting");
+      return { result: { id: setting, value: settings.get(setting), editable: true, modified_on: null } };
+    },
+  },
+  {
+    method: "PATCH",
+    pattern: "/zones/:zone/settings/:setting",
+    permissions: ["Zone Settings Write"],
+    forbidden: 9109,
+    handle(call) {
+      const { setting = "" } = call.params;
+      const { settings } = zoneOf(call);
+      if (!settings.has(setting)) throw new ApiError(400, 1003, "Undefined zone setting");
+      settings.set(setting, fieldsOf(call).value);
+      return { result: { id: setting, value: settings.get(setting), editable: true, modified_on: null } };
+    },
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/bot_management",
+    permissions: ["Bot Management Read"],
+    handle: (call) => ({ result: { ...zoneOf(call).botManagement } }),
+  },
+  {
+    method: "PUT",
+    pattern: "/zones/:zone/bot_management",
+    permissions: ["Bot Management Write"],
+    handle(call) {
+      const zone = zoneOf(call);
+      zone.botManagement = { ...zone.botManagement, ...fieldsOf(call) };
+      return { result: { ...zone.botManagement } };
+    },
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/dns_records",
+    permissions: ["DNS Read"],
+    handle(call) {
+      const name = call.query.get("name") ?? call.query.get("name.exact");
+      const found = zoneOf(call).dnsRecords.filter((record) => name === null || record.name === name);
+      return pageOf(found, call.query, 100);
+    },
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/firewall/access_rules/rules",
+    permissions: ["Firewall Services Read"],
+    handle: (call) => pageOf(zoneOf(call).accessRules, call.query, 100),
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/rulesets",
+    permissions: ["Zone WAF Read"],
+    handle: (call) => ({ result: [...zoneOf(call).rulesets.keys()].map((phase) => summary(phase)) }),
+  },
+  {
+    method: "GET",
+    pattern: "/zones/:zone/rulesets/phases/:phase/entrypoint",
+    permissions: ["Zone WAF Read"],
+    handle(call) {
+      const { phase = "" } = call.params;
+      const rules = zoneOf(call).rulesets.get(phase);
+      if (rules === undefined) {
+        throw new ApiError(404, 10003, `could not find entrypoint ruleset in the ${phase} phase`);
+      }
+      return { result: { ...summary(phase), rules } };
+    },
+  },
+  {
+    method: "PUT",
+    pattern: "/zones/:zone/rulesets/phases/:phase/entrypoint",
+    permissions: ["Zone WAF Write"],
+    handle(call) {
+      const { phase = "" } = call.params;
+      const { rules = [] } = fieldsOf(call);
+      if (!Array.isArray(rules)) throw new ApiError(400, 10002, "rules must be a list");
+      const kept = rules.map((rule): Rule => ({ enabled: true, ...rule, id: rule.id ?? newId() }));
+      zoneOf(call).rulesets.set(phase, kept);
+      return { result: { ...summary(phase), rules: kept } };
+    },
+  },
+  {
+    method: "POST",
+    pattern: "/graphql",
+    permissions: ["Account Analytics Read"],
+    handle: ({ state }) => ({ result: null, raw: { data: state.analytics, errors: null } }),
+  },
+];
+
+function verify({ state }: { state: CloudflareState }) {
+  return { result: { id: state.account.id, status: state.tokenStatus } };
+}
+
+function summary(phase: string) {
+  return { id: `ruleset-${phase}`, kind: "zone", name: "default", phase, version: "1", description: "" };
+}
+
+function view({ id, name, status, plan }: Zone, { account }: CloudflareState) {
+  return {
+    id,
+    name,
+    status,
+    paused: false,
+    type: "full",
+    development_mode: 0,
+    name_servers: ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"],
+    account: { ...account },
+    plan: { id: "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", name: plan, legacy_id: "free" },
+  };
+}
