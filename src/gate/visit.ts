@@ -3,6 +3,12 @@
 /** Stands for a URL that cannot be parsed, whose host is no app's. */
 const NO_URL = "https://invalid/";
 
+/** What of the runtime's context a visit needs. Our own words: scripts read these files without its types. */
+export interface Background {
+  /** Lets the work go on after the answer. */
+  waitUntil(work: Promise<unknown>): void;
+}
+
 /** A request, and what is known of it before anything is decided. */
 export class Visit {
   readonly request: Request;
@@ -10,15 +16,10 @@ export class Visit {
   readonly hostname: string;
   /** `request.cf`, which is unknown input. */
   readonly cf: Record<string, unknown>;
-  readonly ctx: Pick<ExecutionContext, "waitUntil">;
+  readonly ctx: Background;
   #url: URL | undefined;
 
-  constructor(
-    request: Request,
-    hostname: string,
-    cf: Record<string, unknown>,
-    ctx: Pick<ExecutionContext, "waitUntil">,
-  ) {
+  constructor(request: Request, hostname: string, cf: Record<string, unknown>, ctx: Background) {
     this.request = request;
     this.hostname = hostname;
     this.cf = cf;

@@ -1,0 +1,84 @@
+// No I/O. No clock.
+import { type Check, checkFact, failedCheck, listed, passed, unread } from "../check.ts";
+import type { DnsFact, WorkerFacts, ZoneFacts } from "../facts.ts";
+import { permissionLabel, TOKENS_PAGE } from "../read-fact.ts";
+
+const names = (zone: ZoneFacts) => zone.hosts.map(({ host }) => host);
+
+/** Without an association nobody is asked for a certificate: everybody is locked out. */
+export function checkMtls(zone: ZoneFacts): Check {
+  const id = "mtls";
+  return checkFact(id, zone.associations, (associations) => {
+    const known = new Set(associations.map((host) => host.toLowerCase()));
+    const missing = names(zone).filter((host) => !known.has(host));
+    return missing.length === 0
+      ? passed(id, `certificates are asked for on ${listed(names(zone))}`)
+      : failedCheck(
+          id,
+          `nobody is asked for a certificate on ${listed(missing)}: every device is refused`,
+          "add the host under SSL/TLS > Client Certificates > Hosts, or run latchkey setup",
+        );
+  });
+}
+
+/** An address that leads past Cloudflare leads past the gate. */
+export function checkDns(zone: ZoneFacts): Check {
+  const id = "dns";
+  return checkFact(id, zone.dns, (records) => {
+    const found = names(zone).map((host) => ({ host, records: recordsOf(records, host) }));
+    const missing = found.filter((each) => each.records.length === 0).map(({ host }) => host);
+    const open = found.filter((each) => each.records.some(({ proxied }) => !proxied)).map(({ host }) => host);
+    if (open.length > 0) {
+      return failedCheck(
+        id,
+        `the DNS records of ${listed(open)} are not proxied: clients go round Cloudflare and the gate`,
+        "switch the proxy on (orange cloud) under DNS > Records",
+      );
+    }
+    return missing.length > 0
+      ? failedCheck(
+          id,
+          `there is no DNS record for ${listed(missing)}`,
+          "publish the app through a tunnel first: Zero Trust > Networks > Tunnels",
+        )
+      : passed(id, `${listed(names(zone))} lead to Cloudflare alone`);
+  });
+}
+
+/** Its own records, else those of the nearest wildcard (RFC 4592). */
+function recordsOf(records: readonly DnsFact[], host: string): DnsFact[] {
+  for (let name = host; name.includes("."); name = `*.${name.replace(/^\*\./, "").replace(/^[^.]*\./, "")}`) {
+    const found = records.filter((record) => record.name === name);
+    if (found.length > 0) return found;
+    if (name === `*.${host.split(".").at(-1)}`) break;
+  }
+  return [];
+}
+
+/** A Custom Domain makes a Worker the origin: whatever it is, the app is not behind the gate there. */
+export function checkCustomDomains(zone: ZoneFacts, worker: WorkerFacts): Check {
+  const id = "custom-domain";
+  return checkFact(id, worker.domains, (domains) => {
+    const own = new Set(names(zone));
+    const taken = domains.filter(({ hostname }) => own.has(hostname));
+    return taken.length === 0
+      ? passed(id, "no host is a Worker's Custom Domain")
+      : failedCheck(
+          id,
+          `${listed(taken.map(({ hostname, service }) => `${hostname} is a Custom Domain of the Worker ${service}`))}`,
+          "remove it under Workers > the Worker > Settings > Domains & Routes: the gate needs a route",
+        );
+  });
+}
+
+/** Apps that belong to no zone of the token. */
+export function checkZones(homeless: readonly string[], zones: readonly ZoneFacts[]): Check {
+  const id = "zone";
+  return homeless.length === 0
+    ? passed(id, `the apps are in ${listed(zones.map(({ name }) => name))}`)
+    : unread(
+        id,
+        `the token sees no zone of ${listed(homeless)}`,
+        `give it ${permissionLabel("Zone", "Read")} for that zone at ${TOKENS_PAGE}, or correct the host in wrangler.toml`,
+      );
+}

@@ -1,0 +1,124 @@
+// No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
+import { type Check, checkFact, failedCheck, knownFact, listed, passed, unread, warned } from "../check.ts";
+import type { DeviceFact, Facts } from "../facts.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Time enough to issue a new certificate and bring it to a phone. */
+const ENDING_SOON_DAYS = 30;
+
+export function checkApi({ registry }: Pick<Facts, "registry">): Check {
+  const id = "api";
+  return checkFact(id, registry, () => passed(id, "the API answers"));
+}
+
+export function checkRegistry({ registry }: Pick<Facts, "registry">): Check {
+  const id = "registry";
+  return checkFact(id, registry, (devices) => {
+    const active = devices.filter(({ status }) => status === "active");
+    return active.length === 0
+      ? failedCheck(
+          id,
+          "no device is active: everybody is refused",
+          "issue and enrol one: latchkey issue alice pixel-9",
+        )
+      : passed(id, `${active.length} of ${devices.length} enrolled devices may pass`);
+  });
+}
+
+export function checkEnding({ registry }: Pick<Facts, "registry">, now: number): Check {
+  const id = "certificates-ending";
+  return checkFact(id, registry, (devices) => {
+    const dated = devices
+      .filter(({ status }) => status === "active")
+      .flatMap(({ label, certificates }) => {
+        const last = Math.max(...certificates.map(({ notAfter }) => Date.parse(notAfter ?? "") || Infinity));
+        return Number.isFinite(last) && certificates.length > 0 ? [{ label, last }] : [];
+      });
+    const ended = dated.filter(({ last }) => last <= now);
+    if (ended.length > 0) {
+      return failedCheck(
+        id,
+        `the certificates of ${listed(ended.map(({ label }) => label))} have ended: the devices are refused`,
+        `issue new ones: latchkey rotate ${ended[0]?.label}`,
+      );
+    }
+    const soon = dated.filter(({ last }) => last <= now + ENDING_SOON_DAYS * DAY_MS);
+    return soon.length > 0
+      ? warned(
+          id,
+          listed(soon.map(({ label, last }) => `${label} ends in ${Math.ceil((last - now) / DAY_MS)} days`)),
+          `issue new ones in time: latchkey rotate ${soon[0]?.label}`,
+        )
+      : passed(id, `no active device's certificate ends within ${ENDING_SOON_DAYS} days`);
+  });
+}
+
+const GONE = new Set(["revoked", "pending_revocation"]);
+
+/** The registry and Cloudflare ought to agree on who is revoked. */
+export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zones">): Check[] {
+  const there = "revoked-there-active-here";
+  const here = "revoked-here-active-there";
+  const lists = zones.map(({ certificates }) => certificates);
+  const unreadable = [registry, ...lists].find((fact) => !fact.known);
+  if (unreadable !== undefined && !unreadable.known) {
+    const { reason, remedy } = unreadable;
+    return [unread(there, reason, remedy), unread(here, reason, remedy)];
+  }
+  const devices = registry.known ? registry.value : [];
+  // One authority serves all zones of an account: the same certificate may be in none of these.
+  const statuses = new Map(
+    lists
+      .flatMap((fact) => (fact.known ? fact.value : []))
+      .map(({ fingerprint, status }) => [fingerprint, status]),
+  );
+  const statusesOf = ({ certificates }: DeviceFact) =>
+    certificates.flatMap(({ fingerprint }) => statuses.get(fingerprint) ?? []);
+  const locked = devices.filter((device) => {
+    const found = statusesOf(device);
+    return (
+      device.status === "active" &&
+      found.length === device.certificates.length &&
+      found.length > 0 &&
+      found.every((status) => GONE.has(status))
+    );
+  });
+  const left = devices.filter(
+    (device) => device.status === "revoked" && statusesOf(device).some((status) => status === "active"),
+  );
+  return [
+    checkFact(there, knownFact(locked), () =>
+      locked.length === 0
+        ? passed(there, "no active device's certificate is revoked at Cloudflare")
+        : failedCheck(
+            there,
+            `${listed(locked.map(({ label }) => label))} may pass here, but the certificate is revoked at Cloudflare: refused`,
+            `issue a new certificate: latchkey rotate ${locked[0]?.label}`,
+          ),
+    ),
+    left.length === 0
+      ? passed(here, "no revoked device's certificate is active at Cloudflare")
+      : warned(
+          here,
+          `${listed(left.map(({ label }) => label))} is revoked here, and its certificate still takes a place at Cloudflare`,
+          `free it: latchkey revoke ${left[0]?.label} --at-cloudflare`,
+        ),
+  ];
+}
+
+/** The free plan's day, until 00:00 UTC. */
+const WORKER_REQUESTS_A_DAY = 100_000;
+const OBJECT_REQUESTS_A_DAY = 100_000;
+const MANY = 0.7;
+const TOO_MANY = 0.95;
+
+export function checkUsage({ usage }: Pick<Facts, "usage">): Check {
+  const id = "usage";
+  return checkFact(id, usage, ({ workerRequests, objectRequests }) => {
+    const share = Math.max(workerRequests / WORKER_REQUESTS_A_DAY, objectRequests / OBJECT_REQUESTS_A_DAY);
+    const reason = `today ${workerRequests} Worker requests and ${objectRequests} Durable Object requests, of the free plan's 100000 each`;
+    const remedy = "see docs/operations.md: at the limit everybody is refused until 00:00 UTC";
+    if (share >= TOO_MANY) return failedCheck(id, reason, remedy);
+    return share >= MANY ? warned(id, reason, remedy) : passed(id, reason);
+  });
+}

@@ -1,0 +1,130 @@
+// No I/O. No clock.
+import type { App } from "../../src/gate/app.ts";
+import type { Fact } from "./check.ts";
+
+// What the doctor judges: everything it read, and what it could not read. `zone-facts.ts` gathers it.
+
+/** An app of `wrangler.toml`. */
+export interface GatedHost {
+  host: string;
+  app: App;
+}
+
+/** `wrangler.toml`, as far as it can open the gate at the next deploy. */
+export interface LocalSettings {
+  worker: string;
+  hosts: readonly GatedHost[];
+  adminHost: string | undefined;
+  /** What in the file would open the gate, one phrase each; empty when all is well. */
+  dangers: readonly string[];
+}
+
+export interface RouteFact {
+  id: string;
+  pattern: string;
+  /** `undefined`: no Worker runs on it. */
+  script: string | undefined;
+  /** `undefined`: Cloudflare did not say. */
+  failsOpen: boolean | undefined;
+}
+
+/** A rule of the WAF, of rate limiting, or of a managed ruleset. */
+export interface RuleFact {
+  phase: string;
+  id: string;
+  description: string;
+  action: string;
+  expression: string;
+  enabled: boolean;
+  /** The status of its own answer, where the rule says. */
+  status: number | undefined;
+  /** What a `skip` skips: `current`, or phases. */
+  skips: readonly string[];
+}
+
+export interface AccessRuleFact {
+  id: string;
+  mode: string;
+  /** `country CH`, `ip 192.0.2.1` */
+  about: string;
+}
+
+export interface AccessAppFact {
+  id: string;
+  name: string;
+  /** Where it applies: `host/path`, a `*` may stand for anything. */
+  places: readonly string[];
+  /** Workers that it covers: their names, or `*` for all. */
+  workers: readonly string[];
+  /** One of its policies lets everybody pass without a sign-in. */
+  letsEverybodyPass: boolean;
+}
+
+export interface BotFacts {
+  fightMode: boolean;
+  /** Names of super bot fight mode's settings that block or challenge. */
+  superFightMode: readonly string[];
+}
+
+export interface ClientCertificateFact {
+  id: string;
+  fingerprint: string;
+  status: string;
+  expiresOn: string;
+}
+
+export interface DnsFact {
+  name: string;
+  type: string;
+  proxied: boolean;
+}
+
+export interface ZoneFacts {
+  id: string;
+  name: string;
+  /** Of the apps, those in this zone. */
+  hosts: readonly GatedHost[];
+  associations: Fact<readonly string[]>;
+  routes: Fact<readonly RouteFact[]>;
+  rules: Fact<readonly RuleFact[]>;
+  accessRules: Fact<readonly AccessRuleFact[]>;
+  bots: Fact<BotFacts>;
+  securityLevel: Fact<string>;
+  browserCheck: Fact<string>;
+  grpc: Fact<string>;
+  dns: Fact<readonly DnsFact[]>;
+  certificates: Fact<readonly ClientCertificateFact[]>;
+}
+
+export interface WorkerFacts {
+  /** `null`: no such Worker was deployed. */
+  settings: Fact<{ compatibilityFlags: readonly string[]; cache: boolean } | null>;
+  addresses: Fact<{ workersDev: boolean; previews: boolean } | null>;
+  secrets: Fact<readonly string[]>;
+  /** Hostnames that are Custom Domains, with their Workers. */
+  domains: Fact<readonly { hostname: string; service: string }[]>;
+}
+
+/** Since 00:00 UTC. */
+export interface UsageFacts {
+  workerRequests: number;
+  objectRequests: number;
+}
+
+export interface DeviceFact {
+  /** `alice/pixel-9` */
+  label: string;
+  status: string;
+  certificates: readonly { fingerprint: string; notAfter: string | null }[];
+}
+
+export interface Facts {
+  local: LocalSettings;
+  zones: readonly ZoneFacts[];
+  /** Apps in no zone that the token can see. */
+  homeless: readonly string[];
+  worker: WorkerFacts;
+  accessApps: Fact<readonly AccessAppFact[]>;
+  usage: Fact<UsageFacts>;
+  registry: Fact<readonly DeviceFact[]>;
+}

@@ -1,0 +1,61 @@
+// No I/O. No clock.
+//
+// Patterns of Workers routes: `[scheme://]host/path`, a `*` at the host's beginning and at the path's end.
+// developers.cloudflare.com/workers/configuration/routing/routes/#matching-behavior
+
+interface Parts {
+  scheme: string | undefined;
+  host: string;
+  path: string;
+}
+
+/** The one pattern that covers a host: every path, and http as well as https. */
+export function wholeHostPattern(host: string): string {
+  return `${host}/*`;
+}
+
+function partsOf(pattern: string): Parts {
+  const [, scheme, rest = ""] = /^(?:(https?|\*):\/\/)?(.*)$/i.exec(pattern) ?? [];
+  const slash = rest.indexOf("/");
+  return {
+    scheme: scheme?.toLowerCase(),
+    host: (slash === -1 ? rest : rest.slice(0, slash)).toLowerCase(),
+    path: slash === -1 ? "" : rest.slice(slash),
+  };
+}
+
+function hostMatches(pattern: string, host: string): boolean {
+  return pattern.startsWith("*") ? host.endsWith(pattern.slice(1)) : pattern === host;
+}
+
+/** Whether a route with this pattern could get requests of the host. */
+export function touches(pattern: string, host: string): boolean {
+  return hostMatches(partsOf(pattern).host, host);
+}
+
+/** Whether it takes every request of the host: all paths, http and https. */
+export function coversWholly(pattern: string, host: string): boolean {
+  const { scheme, host: hosts, path } = partsOf(pattern);
+  return (
+    hostMatches(hosts, host) && (path === "/*" || path === "*") && (scheme === undefined || scheme === "*")
+  );
+}
+
+/** Whether it covers the host over https alone: plain http would go round the Worker. */
+export function coversHttpsOnly(pattern: string, host: string): boolean {
+  const { scheme, host: hosts, path } = partsOf(pattern);
+  return hostMatches(hosts, host) && path === "/*" && scheme === "https";
+}
+
+/**
+ * How a route that touches a host stands to `host/*`. Cloudflare takes the most specific route; that a
+ * host written out is more specific than a wildcard is its documentation's word, how it weighs a
+ * wildcard host with a longer path is not: that is `unclear`.
+ */
+export function precedence(pattern: string): "takes-some-first" | "comes-after" | "unclear" {
+  const { scheme, host: hosts, path } = partsOf(pattern);
+  const isWildcard = hosts.startsWith("*");
+  const isWhole = (path === "/*" || path === "*") && (scheme === undefined || scheme === "*");
+  if (!isWildcard) return isWhole ? "comes-after" : "takes-some-first";
+  return isWhole ? "comes-after" : "unclear";
+}
