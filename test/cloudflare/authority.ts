@@ -10,7 +10,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509Certificate as X509,
   X509CertificateGenerator,
-} from "@peculiar/x509";
+} from "../../scripts/certificates/x509.ts";
 import type { Credential } from "../../scripts/edge/certificates.ts";
 import { ApiError } from "./call.ts";
 import { type ClientCertificate, newId } from "./state.ts";

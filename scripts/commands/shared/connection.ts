@@ -75,7 +75,8 @@ function isLoopback(hostname: string): boolean {
   );
 }
 
-function parseTimeout(text: string | undefined): number {
+/** The longest wait for one answer, in milliseconds. */
+export function parseTimeout(text: string | undefined): number {
   if (text === undefined) return DEFAULT_TIMEOUT_SECONDS * 1000;
   const seconds = Number(text);
   if (!(seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS)) {

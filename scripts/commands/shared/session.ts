@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { CloudflareClient } from "../../cloudflare/client.ts";
 import type { Api } from "./api.ts";
-import { type ConnectionOptions, connectionFrom } from "./connection.ts";
+import { type ConnectionOptions, connectionFrom, parseTimeout } from "./connection.ts";
 import { misuse } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
@@ -18,6 +19,8 @@ export interface Session {
   /** Milliseconds since 1970. */
   now(): number;
   api(): Promise<Api>;
+  /** Cloudflare's own API, with the token of the environment. */
+  cloudflare(): Promise<CloudflareClient>;
   /** Before an act that asks: ends the command at once where nobody can be asked. */
   requireConsent(act: string): void;
   /** Asks, unless `--yes` was given. */
@@ -32,6 +35,7 @@ export type AddCommand = (program: Command, open: () => Session) => void;
 export function openSession(options: GlobalOptions): Session {
   const prompt = createPrompt();
   let api: Promise<Api> | undefined;
+  let cloudflare: Promise<CloudflareClient> | undefined;
   return {
     environment: process.env,
     output: createOutput(process.stdout, options.json === true),
@@ -40,6 +44,10 @@ export function openSession(options: GlobalOptions): Session {
     api() {
       api ??= connect(options);
       return api;
+    },
+    cloudflare() {
+      cloudflare ??= connectToCloudflare(options);
+      return cloudflare;
     },
     requireConsent(act) {
       if (options.yes !== true && !prompt.interactive) {
@@ -63,4 +71,12 @@ async function connect(options: ConnectionOptions): Promise<Api> {
   const connection = await connectionFrom(options, process.env);
   const { createApi } = await import("./api.ts");
   return createApi(connection);
+}
+
+/** The same: the SDK takes most of a second. */
+async function connectToCloudflare(options: ConnectionOptions): Promise<CloudflareClient> {
+  const { cloudflareConnectionFrom } = await import("../../cloudflare/connection.ts");
+  const connection = cloudflareConnectionFrom(process.env, parseTimeout(options.timeout));
+  const { createCloudflareClient } = await import("../../cloudflare/client.ts");
+  return createCloudflareClient(connection);
 }
