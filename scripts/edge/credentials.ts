@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { access } from "node:fs/promises";
+import { toPkcs12 } from "../certificates/pkcs12.ts";
 import {
   type Credential,
   createAuthority,
@@ -7,7 +8,7 @@ import {
   issueServerCertificate,
 } from "./certificates.ts";
 import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "./files.ts";
-import { toPkcs12 } from "./pkcs12.ts";
+
 import type { DeviceFiles, StatePaths } from "./state.ts";
 
 const AUTHORITY_NAME = "Latchkey development CA";
@@ -89,7 +90,7 @@ async function writeCredential(
 }
 
 function writePkcs12(files: DeviceFiles, device: Credential, password: string, name: string): Promise<void> {
-  return writeWhole(files.p12, toPkcs12(device, password, name), SECRET_MODE);
+  return writeWhole(files.p12, toPkcs12(device, password, name, "legacy"), SECRET_MODE);
 }
 
 function lasts(certificate: X509Certificate, now: Date): boolean {

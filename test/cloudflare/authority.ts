@@ -47,8 +47,8 @@ export async function signRequest(
   const notAfter = new Date(notBefore.getTime() + validityDays * DAY_MS);
   const ski = await SubjectKeyIdentifierExtension.create(request.publicKey);
   const signed = await X509CertificateGenerator.create({
-    subject: request.subjectName.toJSON(),
-    issuer: issuer.subjectName.toJSON(),
+    subject: request.subjectName,
+    issuer: issuer.subjectName,
     publicKey: request.publicKey,
     signingKey,
     signingAlgorithm: ALGORITHM,

@@ -1,0 +1,30 @@
+import { failed } from "../commands/shared/failure.ts";
+
+/** Ctrl-C during steps that must be undone when they are not completed. */
+export interface Interruption {
+  /** Between two steps: ends the command when it was interrupted meanwhile. */
+  check(): void;
+  end(): void;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** From now on the first signal waits for `check`; a second one ends the process at once, as always. */
+export function watchForInterruption(): Interruption {
+  let interrupted = false;
+  const end = () => {
+    for (const signal of SIGNALS) process.off(signal, stop);
+  };
+  const stop = () => {
+    interrupted = true;
+    end();
+    process.stderr.write("interrupted: undoing what was done; once more ends at once\n");
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  return {
+    check() {
+      if (interrupted) throw failed("interrupted", "run the command again when you are ready");
+    },
+    end,
+  };
+}
