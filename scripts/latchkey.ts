@@ -5,6 +5,7 @@ import { addApprove } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addDevices } from "./commands/devices.ts";
 import { addDismiss } from "./commands/dismiss.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addEnrol } from "./commands/enrol.ts";
 import { addFingerprint } from "./commands/fingerprint.ts";
 import { addForget } from "./commands/forget.ts";
@@ -64,6 +65,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   ],
   "Waiting certificates:": [addPending, addApprove, addDismiss],
   "Users and history:": [addUsers, addAudit, addWatch],
+  "Your Cloudflare zone:": [addDoctor],
   "Files:": [addFingerprint],
 };
 

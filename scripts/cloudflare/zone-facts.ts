@@ -1,5 +1,4 @@
-import type Cloudflare from "cloudflare";
-import type { Fact } from "./check.ts";
+import type { CloudflareClient } from "./client.ts";
 import type {
   AccessAppFact,
   AccessRuleFact,
@@ -9,50 +8,25 @@ import type {
   GatedHost,
   RouteFact,
   RuleFact,
-  WorkerFacts,
   ZoneFacts,
 } from "./facts.ts";
-import { isNotFound, readFact } from "./read-fact.ts";
-
-/** A zone that the token can see. */
-export interface Zone {
-  id: string;
-  name: string;
-  account: { id: string };
-}
+import { isNotFound, isRefusal } from "./failure.ts";
+import { readFact } from "./read-fact.ts";
 
 /** Where rules live that can answer before a Worker runs. */
-const RULE_PHASES = ["http_request_firewall_custom", "http_ratelimit", "http_request_firewall_managed"];
-
-/** Every zone that the token can see: none is no error, but a token without the permission for it. */
-export async function listZones(cloudflare: Cloudflare): Promise<Zone[]> {
-  const zones: Zone[] = [];
-  for await (const { id, name, account } of cloudflare.zones.list({ per_page: 50 })) {
-    zones.push({ id, name, account: { id: account.id ?? "" } });
-  }
-  return zones;
-}
-
-/** The zone of a host: of several, the longest name. */
-export function zoneOf<Z extends { name: string }>(zones: readonly Z[], host: string): Z | undefined {
-  return zones
-    .filter(({ name }) => host === name || host.endsWith(`.${name}`))
-    .sort((a, b) => b.name.length - a.name.length)[0];
-}
+const RULE_PHASES = [
+  "http_request_firewall_custom",
+  "http_ratelimit",
+  "http_request_firewall_managed",
+] as const;
 
 /** Reads all that the doctor wants to know of a zone. What may not be read is a fact without a value. */
 export async function gatherZone(
-  cloudflare: Cloudflare,
-  { id: zone_id, name }: Zone,
+  client: CloudflareClient,
+  { id: zone_id, name }: { id: string; name: string },
   hosts: readonly GatedHost[],
 ): Promise<ZoneFacts> {
-  const setting = (wanted: string) =>
-    readFact("Zone Settings", async () => {
-      const found = (await cloudflare.zones.settings.get(wanted as "waf", { zone_id })) as {
-        value?: unknown;
-      };
-      return String(found.value);
-    });
+  const setting = (wanted: string) => readFact(() => readSetting(client, zone_id, wanted));
   const [
     associations,
     routes,
@@ -65,16 +39,16 @@ export async function gatherZone(
     dns,
     certificates,
   ] = await Promise.all([
-    readFact("SSL and Certificates", () => readAssociations(cloudflare, zone_id)),
-    readFact("Workers Routes", () => readRoutes(cloudflare, zone_id)),
-    readFact("Zone WAF", () => readRules(cloudflare, zone_id)),
-    readFact("Firewall Services", () => readAccessRules(cloudflare, zone_id)),
-    readFact("Bot Management", () => readBots(cloudflare, zone_id)),
+    readFact(() => readAssociations(client, zone_id)),
+    readFact(() => readRoutes(client, zone_id)),
+    readFact(() => readRules(client, zone_id)),
+    readFact(() => readAccessRules(client, zone_id)),
+    readFact(() => readBots(client, zone_id)),
     setting("security_level"),
     setting("browser_check"),
     setting("grpc"),
-    readFact("DNS", () => readDns(cloudflare, zone_id)),
-    readFact("SSL and Certificates", () => readCertificates(cloudflare, zone_id)),
+    readFact(() => readDns(client, zone_id)),
+    readFact(() => readCertificates(client, zone_id)),
   ]);
   return {
     id: zone_id,
@@ -93,32 +67,46 @@ export async function gatherZone(
   };
 }
 
+async function readSetting(client: CloudflareClient, zone_id: string, name: string): Promise<string> {
+  const found = await client.ask({ permission: "settings", what: `read the zone's setting ${name}` }, (sdk) =>
+    // The SDK's list of names is not complete: `grpc` is not in it.
+    sdk.zones.settings.get(name as "waf", { zone_id }),
+  );
+  return String((found as { value?: unknown }).value);
+}
+
 /** The hostnames that ask for certificates of the managed authority. */
-export async function readAssociations(cloudflare: Cloudflare, zone_id: string): Promise<string[]> {
-  const { hostnames = [] } = await cloudflare.certificateAuthorities.hostnameAssociations.get({ zone_id });
+export async function readAssociations(client: CloudflareClient, zone_id: string): Promise<string[]> {
+  const { hostnames = [] } = await client.ask(
+    { permission: "certificates-read", what: "list the hosts that ask for a certificate" },
+    (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id }),
+  );
   return hostnames;
 }
 
-export async function readRoutes(cloudflare: Cloudflare, zone_id: string): Promise<RouteFact[]> {
-  const routes: RouteFact[] = [];
-  for await (const route of cloudflare.workers.routes.list({ zone_id })) {
+export async function readRoutes(client: CloudflareClient, zone_id: string): Promise<RouteFact[]> {
+  const routes = await client.list({ permission: "routes-read", what: "list the routes" }, (sdk) =>
+    sdk.workers.routes.list({ zone_id }),
+  );
+  return routes.map((route) => {
     // The API tells it, its description does not.
     const { request_limit_fail_open: failsOpen } = route as { request_limit_fail_open?: unknown };
-    routes.push({
+    return {
       id: route.id,
       pattern: route.pattern,
       script: route.script === "" ? undefined : route.script,
       failsOpen: typeof failsOpen === "boolean" ? failsOpen : undefined,
-    });
-  }
-  return routes;
+    };
+  });
 }
 
-async function readRules(cloudflare: Cloudflare, zone_id: string): Promise<RuleFact[]> {
+async function readRules(client: CloudflareClient, zone_id: string): Promise<RuleFact[]> {
   const phases = await Promise.all(
     RULE_PHASES.map(async (phase) => {
       try {
-        const ruleset = await cloudflare.rulesets.phases.get(phase as "http_ratelimit", { zone_id });
+        const ruleset = await client.ask({ permission: "waf", what: "read the firewall's rules" }, (sdk) =>
+          sdk.rulesets.phases.get(phase, { zone_id }),
+        );
         return ((ruleset.rules ?? []) as readonly RawRule[]).map((rule) => ruleFact(phase, rule));
       } catch (error) {
         // Nobody ever wrote a rule of this phase.
@@ -158,117 +146,72 @@ function ruleFact(phase: string, rule: RawRule): RuleFact {
   };
 }
 
-async function readAccessRules(cloudflare: Cloudflare, zone_id: string): Promise<AccessRuleFact[]> {
-  const rules: AccessRuleFact[] = [];
-  for await (const { id, mode, configuration } of cloudflare.firewall.accessRules.list({ zone_id })) {
-    const { target = "", value = "" } = configuration;
-    rules.push({ id: String(id), mode: String(mode), about: `${target} ${value}` });
-  }
-  return rules;
+async function readAccessRules(client: CloudflareClient, zone_id: string): Promise<AccessRuleFact[]> {
+  const rules = await client.list({ permission: "firewall", what: "list the IP access rules" }, (sdk) =>
+    sdk.firewall.accessRules.list({ zone_id }),
+  );
+  return rules.map(({ id, mode, configuration }) => ({
+    id: String(id),
+    mode: String(mode),
+    about: `${configuration.target ?? ""} ${configuration.value ?? ""}`.trim(),
+  }));
 }
 
-async function readBots(cloudflare: Cloudflare, zone_id: string): Promise<BotFacts> {
-  const settings = (await cloudflare.botManagement.get({ zone_id })) as Record<string, unknown>;
-  const superFightMode = ["sbfm_definitely_automated", "sbfm_likely_automated", "sbfm_verified_bots"].filter(
+/** Settings of super bot fight mode, which paid plans have. */
+const SUPER_FIGHT_MODE = ["sbfm_definitely_automated", "sbfm_likely_automated", "sbfm_verified_bots"];
+
+async function readBots(client: CloudflareClient, zone_id: string): Promise<BotFacts> {
+  const found = await client.ask({ permission: "bots", what: "read the bot settings" }, (sdk) =>
+    sdk.botManagement.get({ zone_id }),
+  );
+  const settings = found as Record<string, unknown>;
+  const superFightMode = SUPER_FIGHT_MODE.filter(
     (name) => settings[name] === "block" || settings[name] === "managed_challenge",
   );
   return { fightMode: settings.fight_mode === true, superFightMode };
 }
 
-async function readDns(cloudflare: Cloudflare, zone_id: string): Promise<DnsFact[]> {
-  const records: DnsFact[] = [];
-  for await (const { name, type, proxied } of cloudflare.dns.records.list({ zone_id, per_page: 100 })) {
-    // The types that lead somewhere.
-    if (type === "A" || type === "AAAA" || type === "CNAME") {
-      records.push({ name: name.toLowerCase(), type, proxied: proxied === true });
-    }
-  }
-  return records;
+/** The types of records that lead somewhere. */
+const LEADING = new Set(["A", "AAAA", "CNAME"]);
+
+async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFact[]> {
+  const records = await client.list({ permission: "dns", what: "list the DNS records" }, (sdk) =>
+    sdk.dns.records.list({ zone_id, per_page: 100 }),
+  );
+  return records
+    .filter(({ type }) => LEADING.has(type))
+    .map(({ name, type, proxied }) => ({ name: name.toLowerCase(), type, proxied: proxied === true }));
 }
 
-async function readCertificates(cloudflare: Cloudflare, zone_id: string): Promise<ClientCertificateFact[]> {
-  const certificates: ClientCertificateFact[] = [];
-  for await (const each of cloudflare.clientCertificates.list({ zone_id, per_page: 50 })) {
-    certificates.push({
-      id: each.id ?? "",
-      fingerprint: (each.fingerprint_sha256 ?? "").replaceAll(":", "").toLowerCase(),
-      status: each.status ?? "",
-      expiresOn: each.expires_on ?? "",
-    });
-  }
-  return certificates;
+async function readCertificates(client: CloudflareClient, zone_id: string): Promise<ClientCertificateFact[]> {
+  const certificates = await client.list(
+    { permission: "certificates-read", what: "list the zone's client certificates" },
+    (sdk) => sdk.clientCertificates.list({ zone_id, per_page: 50 }),
+  );
+  return certificates.map(({ id = "", fingerprint_sha256 = "", status = "", expires_on = "" }) => ({
+    id,
+    fingerprint: fingerprint_sha256.replaceAll(":", "").toLowerCase(),
+    status,
+    expiresOn: expires_on,
+  }));
 }
 
-/** What is deployed, and under which addresses. */
-export async function gatherWorker(
-  cloudflare: Cloudflare,
-  account_id: string,
-  worker: string,
-): Promise<WorkerFacts> {
-  const { scripts } = cloudflare.workers;
-  const read = <T>(ask: () => Promise<T>): Promise<Fact<T>> => readFact("Workers Scripts", ask);
-  const [settings, addresses, secrets, domains] = await Promise.all([
-    read(() =>
-      unlessMissing(async () => {
-        const found = await scripts.scriptAndVersionSettings.get(worker, { account_id });
-        const { compatibility_flags: flags = [], cache_options: cache } = found;
-        return { compatibilityFlags: flags, cache: cache?.enabled === true };
-      }),
-    ),
-    read(() =>
-      unlessMissing(async () => {
-        const { enabled, previews_enabled } = await scripts.subdomain.get(worker, { account_id });
-        return { workersDev: enabled, previews: previews_enabled };
-      }),
-    ),
-    read(async () => {
-      const names: string[] = [];
-      const found = await unlessMissing(async () => {
-        for await (const { name } of scripts.secrets.list(worker, { account_id })) names.push(name);
-        return names;
-      });
-      return found ?? [];
-    }),
-    read(async () => {
-      const found: { hostname: string; service: string }[] = [];
-      for await (const { hostname = "", service = "" } of cloudflare.workers.domains.list({ account_id })) {
-        found.push({ hostname: hostname.toLowerCase(), service });
-      }
-      return found;
-    }),
-  ]);
-  return { settings, addresses, secrets, domains };
-}
-
-async function unlessMissing<T>(ask: () => Promise<T>): Promise<T | null> {
+/** Access applications of the account; one that never opened Zero Trust has none. */
+export async function readAccessApps(client: CloudflareClient, account_id: string): Promise<AccessAppFact[]> {
   try {
-    return await ask();
+    const apps = await client.list(
+      { permission: "access-read", what: "list the Access applications" },
+      (sdk) => sdk.zeroTrust.access.applications.list({ account_id, per_page: 100 }),
+    );
+    return apps.map((app) => accessAppFact(app as RawAccessApp));
   } catch (error) {
-    if (isNotFound(error)) return null;
+    if (isRefusal(error, ACCESS_NOT_ENABLED)) return [];
     throw error;
   }
 }
 
-export function gatherAccessApps(
-  cloudflare: Cloudflare,
-  account_id: string,
-): Promise<Fact<readonly AccessAppFact[]>> {
-  return readFact("Access: Apps and Policies", () => readAccessApps(cloudflare, account_id));
-}
-
-/** An account that never opened Zero Trust has none. */
-export async function readAccessApps(cloudflare: Cloudflare, account_id: string): Promise<AccessAppFact[]> {
-  const apps: AccessAppFact[] = [];
-  try {
-    for await (const app of cloudflare.zeroTrust.access.applications.list({ account_id, per_page: 100 })) {
-      apps.push(accessAppFact(app as RawAccessApp));
-    }
-  } catch (error) {
-    if (error instanceof Error && error.message.includes("access.api.error.not_enabled")) return [];
-    throw error;
-  }
-  return apps;
-}
+/** `access.api.error.not_enabled`: believed, never seen on a real account. */
+const ACCESS_NOT_ENABLED = 9999;
 
 interface RawAccessApp {
   id?: string;

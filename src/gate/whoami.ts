@@ -1,3 +1,4 @@
+// No I/O. No clock.
 import type { VerifiedCertificate } from "../certificate.ts";
 import type { Standing } from "./decision.ts";
 import type { Visit } from "./visit.ts";

@@ -1,7 +1,7 @@
 // No I/O. No clock.
 import { type Check, checkFact, failedCheck, listed, passed, unread } from "../check.ts";
 import type { DnsFact, WorkerFacts, ZoneFacts } from "../facts.ts";
-import { permissionLabel, TOKENS_PAGE } from "../read-fact.ts";
+import { PERMISSIONS, TOKENS_PAGE } from "../permissions.ts";
 
 const names = (zone: ZoneFacts) => zone.hosts.map(({ host }) => host);
 
@@ -79,6 +79,6 @@ export function checkZones(homeless: readonly string[], zones: readonly ZoneFact
     : unread(
         id,
         `the token sees no zone of ${listed(homeless)}`,
-        `give it ${permissionLabel("Zone", "Read")} for that zone at ${TOKENS_PAGE}, or correct the host in wrangler.toml`,
+        `give it ${PERMISSIONS.zone.grant} for that zone at ${TOKENS_PAGE}, or correct the host in wrangler.toml`,
       );
 }

@@ -18,7 +18,8 @@ export interface Session {
   readonly prompt: Prompt;
   /** Milliseconds since 1970. */
   now(): number;
-  api(): Promise<Api>;
+  /** `url`: where it is when nobody has said so. */
+  api(url?: string): Promise<Api>;
   /** Cloudflare's own API, with the token of the environment. */
   cloudflare(): Promise<CloudflareClient>;
   /** Before an act that asks: ends the command at once where nobody can be asked. */
@@ -41,8 +42,10 @@ export function openSession(options: GlobalOptions): Session {
     output: createOutput(process.stdout, options.json === true),
     prompt,
     now: Date.now,
-    api() {
-      api ??= connect(options);
+    api(url) {
+      const environmentUrl = process.env.LATCHKEY_URL || undefined;
+      const where = options.url ?? environmentUrl ?? url;
+      api ??= connect(where === undefined ? options : { ...options, url: where });
       return api;
     },
     cloudflare() {

@@ -1,0 +1,99 @@
+import type { Api } from "../commands/shared/api.ts";
+import { Failure, failed } from "../commands/shared/failure.ts";
+import { type Fact, knownFact, unknownFact } from "./check.ts";
+import type { CloudflareClient } from "./client.ts";
+import type { DeviceFact, Facts, LocalSettings } from "./facts.ts";
+import { readFact } from "./read-fact.ts";
+import { gatherWorker, readUsage } from "./worker-facts.ts";
+import { findZone, listZones, longestSuffix, type Zone } from "./zone.ts";
+import { gatherZone, readAccessApps } from "./zone-facts.ts";
+
+export interface FactSources {
+  client: CloudflareClient;
+  local: LocalSettings;
+  /** `--zone`: the hosts of this one alone. */
+  zone: string | undefined;
+  /** The gate's own API; fails with a `Failure` where the owner has not said where and with which token. */
+  api(): Promise<Api>;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+/** Reads everything; what cannot be read is a fact without a value. Changes nothing anywhere. */
+export async function gatherFacts({ client, local, zone, api, now }: FactSources): Promise<Facts> {
+  const all = zone === undefined ? await listZones(client) : [await findZone(client, zone)];
+  const homes = local.hosts.map((gated) => ({ gated, home: longestSuffix(all, gated.host) }));
+  const zones = all.filter((each) => homes.some(({ home }) => home === each));
+  const account = onlyAccount(zones.length > 0 ? zones : all);
+  const [zoneFacts, worker, accessApps, usage, registry] = await Promise.all([
+    Promise.all(
+      zones.map((each) =>
+        gatherZone(
+          client,
+          each,
+          homes.filter(({ home }) => home === each).map(({ gated }) => gated),
+        ),
+      ),
+    ),
+    gatherWorker(client, account, local.worker),
+    readFact(() => readAccessApps(client, account)),
+    readFact(() => readUsage(client, account, now)),
+    readRegistry(api),
+  ]);
+  return {
+    local,
+    zones: zoneFacts,
+    // With --zone, hosts of other zones are not asked about.
+    homeless: zone === undefined ? homes.flatMap(({ gated, home }) => (home ? [] : [gated.host])) : [],
+    worker,
+    accessApps,
+    usage: usageFact(usage),
+    registry,
+  };
+}
+
+/** Routes lead to Workers of the zone's own account. */
+function onlyAccount(zones: readonly Zone[]): string {
+  const [first, ...others] = new Map(zones.map(({ account }) => [account.id, account])).values();
+  if (first === undefined) {
+    throw failed(
+      "the API token sees no zone",
+      "grant it Zone > Zone > Read for your zone at https://dash.cloudflare.com/profile/api-tokens",
+    );
+  }
+  if (others.length > 0) {
+    throw failed("the apps are in zones of several accounts", "look at one zone at a time with --zone");
+  }
+  return first.id;
+}
+
+function usageFact(
+  usage: Fact<Facts["usage"] extends Fact<infer U> ? U | undefined : never>,
+): Facts["usage"] {
+  if (!usage.known) return usage;
+  return usage.value === undefined
+    ? unknownFact(
+        "Cloudflare's analytics answered in a form that is not known here",
+        "see Workers & Pages > Overview in the dashboard for the day's requests",
+      )
+    : knownFact(usage.value);
+}
+
+/** Every device of every user, through the gate's own API. */
+async function readRegistry(api: FactSources["api"]): Promise<Fact<readonly DeviceFact[]>> {
+  try {
+    const gate = await api();
+    const devices: DeviceFact[] = [];
+    for (const { id } of await gate.users()) {
+      for (const { user, name, status, certificates } of await gate.devices(
+        id as Parameters<Api["devices"]>[0],
+      )) {
+        devices.push({ label: `${user}/${name}`, status, certificates });
+      }
+    }
+    return knownFact(devices);
+  } catch (error) {
+    if (error instanceof Failure) return unknownFact(error.message, error.hint);
+    throw error;
+  }
+}

@@ -1,0 +1,156 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Check, CheckStatus } from "../cloudflare/check.ts";
+import { errorCode, misuse } from "./shared/failure.ts";
+import { readSmallFile } from "./shared/files.ts";
+import type { Output } from "./shared/output.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
+import { plural, printable } from "./shared/text.ts";
+
+/** How long one answer of Cloudflare, or of a host, is waited for. */
+const TIMEOUT_MS = 30_000;
+const WRANGLER_TOML = join(import.meta.dirname, "..", "..", "wrangler.toml");
+
+export interface DoctorOptions {
+  zone?: string;
+  config?: string;
+  cert?: string;
+  key?: string;
+  issueProbe?: boolean;
+  connectTo?: string;
+  outside: boolean;
+}
+
+export const addDoctor: AddCommand = (program, open) => {
+  const command = program
+    .command("doctor")
+    .summary("look for every way round the gate, and for what refuses too much")
+    .description(
+      [
+        "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, save with",
+        "--issue-probe. Exit code 1: a check failed. What could not be read is unknown, and is never a pass.",
+      ].join("\n"),
+    );
+  addOutsideOptions(command)
+    .option("--zone <zone>", "the apps of this zone only")
+    .option("--config <file>", "another wrangler.toml")
+    .addHelpText(
+      "after",
+      `
+Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE.
+The API is asked at --url or LATCHKEY_URL, else on the first app's host.
+
+Examples:
+  latchkey doctor
+  latchkey doctor --cert pixel-9.pem --key pixel-9.key
+  latchkey doctor --json | jq '.checks[] | select(.status == "failed")'`,
+    )
+    .action(async (options: DoctorOptions) => {
+      const session = open();
+      const path = options.config ?? WRANGLER_TOML;
+      const checks = await examine(session, program.opts<{ ca?: string }>().ca, options, path);
+      showChecks(session.output, checks);
+      if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
+    });
+};
+
+function addOutsideOptions(command: Command): Command {
+  return command
+    .option("--cert <file>", "the certificate (PEM) of an active device, to try it from outside")
+    .option("--key <file>", "and its private key (PEM)")
+    .option("--issue-probe", "issue, enrol, try and revoke a certificate of the doctor's own")
+    .option("--connect-to <host:port>", "send https from outside there, as curl's --connect-to")
+    .option("--no-outside", "ask Cloudflare and the registry only");
+}
+
+/** All checks; the command prints them, and so does `setup` at its end. */
+export async function examine(
+  session: Session,
+  ca: string | undefined,
+  options: DoctorOptions,
+  path: string,
+): Promise<Check[]> {
+  const [{ localSettings }, { gatherFacts }, { checkAll }] = await Promise.all([
+    import("../cloudflare/wrangler-toml.ts"),
+    import("../cloudflare/doctor.ts"),
+    import("../cloudflare/checks/all.ts"),
+  ]);
+  const client = await session.cloudflare();
+  const local = localSettings(await readWranglerToml(path));
+  const [first] = local.hosts;
+  if (first === undefined) {
+    throw misuse(
+      `${printable(path)} names no app that Cloudflare could reach`,
+      'run latchkey setup, or add [vars.APPS."vault.example.com"]',
+    );
+  }
+  const connectTo = parseConnectTo(options.connectTo);
+  const credential = await readCredential(options);
+  const facts = await gatherFacts({
+    client,
+    local,
+    zone: options.zone,
+    api: () => session.api(`https://${local.adminHost ?? first.host}`),
+    now: session.now(),
+  });
+  const checks = checkAll(facts, session.now());
+  if (options.outside === false) return checks;
+  const [{ observe }, { checkOutside }] = await Promise.all([
+    import("../cloudflare/outside.ts"),
+    import("../cloudflare/checks/outside.ts"),
+  ]);
+  const hosts = facts.zones.flatMap((zone) => zone.hosts);
+  const authority =
+    ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
+  const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
+  const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
+  return [...checks, ...checkOutside(await look(credential))];
+}
+
+export async function readWranglerToml(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw misuse(
+      `${printable(path)} cannot be read (${errorCode(error) ?? "?"})`,
+      "name the file with --config",
+    );
+  }
+}
+
+async function readCredential({ cert, key }: DoctorOptions) {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw misuse("a certificate needs its key, and a key its certificate", "give both --cert and --key");
+  }
+  const read = async (path: string, what: string) => (await readSmallFile(path, what)).toString("latin1");
+  return { certificate: await read(cert, "a certificate"), key: await read(key, "a private key") };
+}
+
+function parseConnectTo(text: string | undefined): { hostname: string; port: number } | undefined {
+  if (text === undefined) return undefined;
+  const [, hostname = "", port = ""] = /^\[?([\w.:-]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (hostname !== "" && Number(port) > 0 && Number(port) < 65_536) return { hostname, port: Number(port) };
+  throw misuse(`--connect-to '${printable(text)}' is not HOST:PORT`, "give, for example, 127.0.0.1:8443");
+}
+
+const ORDER: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
+const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" } as const;
+
+/** The passed ones first: the worst stands last, where a terminal ends, with what to do about it. */
+export function showChecks(output: Output, checks: readonly Check[]): void {
+  const failures = checks.filter(({ status }) => status === "failed").length;
+  output.object({ ok: failures === 0, checks });
+  const sorted = ORDER.flatMap((wanted) => checks.filter(({ status }) => status === wanted));
+  for (const { id, status, reason, remedy } of sorted) {
+    const mark = output.style(STYLES[status], status.padEnd(7));
+    output.lines(`${mark}  ${id}: ${printable(reason)}`);
+    if (remedy !== null) output.lines(`         -> ${printable(remedy)}`);
+  }
+  const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
+  output.lines(
+    "",
+    `${plural(failures, "check")} failed, ${plural(count("warning"), "warning")}, ${count("unknown")} unknown, ${count("ok")} passed`,
+  );
+}

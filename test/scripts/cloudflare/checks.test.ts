@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/check.ts";
+import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
+import type { AccessAppFact, Facts, RouteFact, ZoneFacts } from "../../../scripts/cloudflare/facts.ts";
+import { device, gated, goodFacts, goodZone, NOW, rule } from "./facts.ts";
+
+// Every check of the doctor, failing and passing: one good set of facts, one thing changed a line.
+
+const route = (pattern: string, script: string | undefined = "latchkey", failsOpen?: boolean): RouteFact => ({
+  id: pattern,
+  pattern,
+  script,
+  failsOpen: failsOpen ?? false,
+});
+const BOTH = [route("vault.example.com/*"), route("photos.example.com/*")];
+const routes = (...more: RouteFact[]): Partial<ZoneFacts> => ({ routes: knownFact([...BOTH, ...more]) });
+const onlyVault = { hosts: [gated("vault.example.com")] };
+const access = (app: Partial<AccessAppFact>): Partial<Facts> => ({
+  accessApps: knownFact([
+    { id: "a", name: "House", places: [], workers: [], letsEverybodyPass: false, ...app },
+  ]),
+});
+const worker = (more: Partial<Facts["worker"]>): Partial<Facts> => ({
+  worker: { ...goodFacts().worker, ...more },
+});
+const registry = (...devices: ReturnType<typeof device>[]): Partial<Facts> => ({
+  registry: knownFact(devices),
+});
+const inDays = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
+
+type Row = [id: string, status: CheckStatus, what: string, zone: Partial<ZoneFacts>, more?: Partial<Facts>];
+
+// biome-ignore format: a table is read by its columns.
+const TABLE: Row[] = [
+  ["wrangler-toml", "failed", "the file opens the gate", {}, { local: { ...goodFacts().local, dangers: ["workers_dev is not false"] } }],
+  ["zone", "unknown", "an app in no zone of the token", {}, { homeless: ["vault.example.net"] }],
+
+  ["dns", "failed", "a record that is not proxied", { dns: knownFact([{ name: "vault.example.com", type: "A", proxied: false }, { name: "photos.example.com", type: "A", proxied: true }]) }],
+  ["dns", "failed", "no record", { dns: knownFact([{ name: "vault.example.com", type: "A", proxied: true }]) }],
+  ["dns", "failed", "an open wildcard", { dns: knownFact([{ name: "*.example.com", type: "A", proxied: false }]) }],
+
+  ["mtls", "failed", "a host that asks for no certificate", { associations: knownFact(["vault.example.com"]) }],
+  ["mtls", "ok", "the host in capitals", { associations: knownFact(["Vault.Example.com", "photos.example.com"]) }],
+
+  ["route", "failed", "no route", { routes: knownFact([]) }],
+  ["route", "failed", "one host without", { routes: knownFact([route("vault.example.com/*")]) }],
+  ["route", "failed", "https alone", { ...onlyVault, routes: knownFact([route("https://vault.example.com/*")]) }],
+  ["route", "failed", "a part of the paths", { ...onlyVault, routes: knownFact([route("vault.example.com/api/*")]) }],
+  ["route", "failed", "another Worker's", { ...onlyVault, routes: knownFact([route("vault.example.com/*", "blog")]) }],
+  ["route", "ok", "a wildcard", { routes: knownFact([route("*.example.com/*")]) }],
+  ["route", "ok", "a wildcard with the apex", { routes: knownFact([route("*example.com/*")]) }],
+  ["route", "failed", "a wildcard of another name", { routes: knownFact([route("*.example.net/*")]) }],
+
+  ["route-bypass", "failed", "a path without a Worker", routes({ ...route("vault.example.com/api/*"), script: undefined })],
+  ["route-bypass", "failed", "a path with another Worker", routes(route("vault.example.com/api/*", "blog"))],
+  ["route-bypass", "failed", "a scheme makes it more specific", routes({ ...route("http://vault.example.com/*"), script: undefined })],
+  ["route-bypass", "failed", "the host itself without a Worker", { ...onlyVault, routes: knownFact([route("*.example.com/*"), { ...route("vault.example.com/*"), script: undefined }]) }],
+  ["route-bypass", "warning", "a wildcard with a path", routes({ ...route("*.example.com/api/*"), script: undefined })],
+  ["route-bypass", "ok", "a path with the same Worker", routes(route("vault.example.com/api/*"))],
+  ["route-bypass", "ok", "a wildcard behind it", routes({ ...route("*.example.com/*"), script: undefined })],
+
+  ["route-fails-closed", "failed", "it fails open", { routes: knownFact([route("vault.example.com/*"), route("photos.example.com/*", "latchkey", true)]) }],
+  ["route-fails-closed", "unknown", "Cloudflare does not say", { routes: knownFact([{ ...route("vault.example.com/*"), failsOpen: undefined }]) }],
+  ["route-fails-closed", "unknown", "no route", { routes: knownFact([]) }],
+  ["route-fails-closed", "failed", "a part of it fails open", routes(route("vault.example.com/api/*", "latchkey", true))],
+
+  ["custom-domain", "failed", "the host is a Custom Domain", {}, worker({ domains: knownFact([{ hostname: "vault.example.com", service: "latchkey" }]) })],
+
+  ["waf", "failed", "a rule on the host", { rules: knownFact([rule('http.host eq "vault.example.com" and ip.src.country ne "CH"')]) }],
+  ["waf", "failed", "the rule that Latchkey takes the place of", { rules: knownFact([rule("not cf.tls_client_auth.cert_verified")]) }],
+  ["waf", "failed", "a challenge for a list of hosts", { rules: knownFact([rule('(http.host in {"a.example.com" "vault.example.com"})', { action: "managed_challenge" })]) }],
+  ["waf", "failed", "a rate limit that answers 403", { rules: knownFact([rule('http.host eq "vault.example.com"', { phase: "http_ratelimit", status: 403 })]) }],
+  ["waf", "ok", "a rate limit that answers 429", { rules: knownFact([rule('http.host eq "vault.example.com"', { phase: "http_ratelimit" })]) }],
+  ["waf", "ok", "a rule that is off", { rules: knownFact([rule("true", { enabled: false })]) }],
+  ["waf", "ok", "a rule that logs", { rules: knownFact([rule("true", { action: "log" })]) }],
+  ["waf", "warning", "a rule that cannot be judged", { rules: knownFact([rule("ip.geoip.asnum in {1 2}")]) }],
+  ["waf", "warning", "a managed ruleset", { rules: knownFact([rule("true", { phase: "http_request_firewall_managed", action: "execute" })]) }],
+  ["waf", "ok", "the host is spared by a skip", { ...onlyVault, rules: knownFact([rule('http.host eq "vault.example.com"', { action: "skip", skips: ["current"] }), rule("true")]) }],
+  ["waf", "failed", "a skip that comes too late", { ...onlyVault, rules: knownFact([rule("true"), rule('http.host eq "vault.example.com"', { action: "skip", skips: ["current"] })]) }],
+
+  ["ip-access-rules", "warning", "a country is blocked", { accessRules: knownFact([{ id: "1", mode: "block", about: "country CH" }]) }],
+  ["ip-access-rules", "ok", "an address is let in", { accessRules: knownFact([{ id: "1", mode: "whitelist", about: "ip 192.0.2.1" }]) }],
+  ["bots", "failed", "Bot Fight Mode", { bots: knownFact({ fightMode: true, superFightMode: [] }) }],
+  ["bots", "failed", "Super Bot Fight Mode", { bots: knownFact({ fightMode: false, superFightMode: ["sbfm_likely_automated"] }) }],
+  ["security-level", "failed", "under attack", { securityLevel: knownFact("under_attack") }],
+  ["browser-check", "warning", "on", { browserCheck: knownFact("on") }],
+  ["grpc", "warning", "on", { grpc: knownFact("on") }],
+
+  ["access", "failed", "an application on the host", {}, access({ places: ["vault.example.com"] })],
+  ["access", "failed", "on a wildcard", {}, access({ places: ["*.example.com"] })],
+  ["access", "failed", "on a path", {}, access({ places: ["vault.example.com/admin"] })],
+  ["access", "failed", "on all Workers", {}, access({ workers: ["*"] })],
+  ["access", "failed", "on this Worker", {}, access({ workers: ["latchkey"] })],
+  ["access", "ok", "on another Worker", {}, access({ workers: ["blog"] })],
+  ["access", "ok", "on another host", {}, access({ places: ["blog.example.com"] })],
+  ["access", "ok", "on our own sign-in path", {}, access({ places: ["vault.example.com/.latchkey/sign-in"] })],
+  ["access", "ok", "that everybody may bypass", {}, access({ places: ["*.example.com"], letsEverybodyPass: true })],
+
+  ["workers-dev", "failed", "workers.dev is on", {}, worker({ addresses: knownFact({ workersDev: true, previews: false }) })],
+  ["workers-dev", "failed", "previews are on", {}, worker({ addresses: knownFact({ workersDev: false, previews: true }) })],
+  ["workers-dev", "failed", "nothing is deployed", {}, worker({ addresses: knownFact(null) })],
+  ["workers-cache", "failed", "on", {}, worker({ settings: knownFact({ compatibilityFlags: [], cache: true }) })],
+  ["global-fetch", "failed", "set", {}, worker({ settings: knownFact({ compatibilityFlags: ["global_fetch_strictly_public"], cache: false }) })],
+  ["secret", "failed", "not set", {}, worker({ secrets: knownFact(["OTHER"]) })],
+
+  ["api", "unknown", "no answer", {}, { registry: unknownFact("nothing listens", "start it") }],
+  ["registry", "failed", "empty", {}, registry()],
+  ["registry", "failed", "nobody active", {}, registry(device("a/b", "suspended", "a"))],
+  ["certificates-ending", "warning", "in ten days", {}, registry(device("a/b", "active", "a", inDays(10)))],
+  ["certificates-ending", "failed", "ended", {}, registry(device("a/b", "active", "a", inDays(-1)))],
+  ["certificates-ending", "ok", "ended, of a revoked device", {}, registry(device("a/b", "revoked", "a", inDays(-1)))],
+  ["certificates-ending", "ok", "in a year", {}, registry(device("a/b", "active", "a", inDays(365)))],
+  ["revoked-there-active-here", "failed", "revoked at Cloudflare", {}, registry(device("a/b", "active", "b"))],
+  ["revoked-there-active-here", "ok", "of another zone", {}, registry(device("a/b", "active", "d"))],
+  ["revoked-here-active-there", "warning", "active at Cloudflare", {}, registry(device("a/b", "revoked", "a"))],
+  ["usage", "warning", "much", {}, { usage: knownFact({ workerRequests: 80_000, objectRequests: 0 }) }],
+  ["usage", "failed", "nearly all", {}, { usage: knownFact({ workerRequests: 0, objectRequests: 99_000 }) }],
+];
+
+function statusOf(id: string, facts: Facts): CheckStatus | undefined {
+  return checkAll(facts, NOW).find((check) => check.id === id)?.status;
+}
+
+describe("the doctor's checks", () => {
+  it("pass on a zone in which nothing is wrong", () => {
+    expect(checkAll(goodFacts(), NOW).filter(({ status }) => status !== "ok")).toEqual([]);
+  });
+
+  it.each(TABLE)("%s: %s with %s", (id, status, _, zone, more) => {
+    expect(statusOf(id, goodFacts(zone, more))).toBe(status);
+  });
+
+  it("are each in the table with what makes them fail", () => {
+    const bad = new Set(TABLE.filter(([, status]) => status !== "ok").map(([id]) => id));
+    expect(
+      checkAll(goodFacts(), NOW)
+        .map(({ id }) => id)
+        .filter((id) => !bad.has(id)),
+    ).toEqual([]);
+  });
+
+  it("name reason and remedy whenever they do not pass", () => {
+    for (const [, , , zone, more] of TABLE) {
+      for (const check of checkAll(goodFacts(zone, more), NOW)) {
+        expect(check.reason).toMatch(/^\S.*[^.\s]$/);
+        expect(check.remedy === null).toBe(check.status === "ok");
+      }
+    }
+  });
+
+  it("are never a pass for what could not be read", () => {
+    const gone = unknownFact("the token lacks the permission X", "grant it");
+    const zone = goodZone();
+    const nothing = Object.fromEntries(
+      Object.entries(zone).map(([key, value]) => [key, isFact(value) ? gone : value]),
+    ) as unknown as ZoneFacts;
+    const facts = goodFacts(nothing, {
+      worker: { settings: gone, addresses: gone, secrets: gone, domains: gone },
+      accessApps: gone,
+      usage: gone,
+      registry: gone,
+    });
+    const passed = checkAll(facts, NOW).filter(({ status }) => status !== "unknown");
+    expect(passed.map(({ id }) => id)).toEqual(["wrangler-toml", "zone"]);
+  });
+});
+
+function isFact(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "known" in value;
+}

@@ -1,0 +1,83 @@
+import * as v from "valibot";
+import { knownFact } from "../../../scripts/cloudflare/check.ts";
+import type { Facts, GatedHost, RuleFact, ZoneFacts } from "../../../scripts/cloudflare/facts.ts";
+import { AppSchema, toApp } from "../../../src/app-settings.ts";
+
+export function gated(host: string, settings: object = {}): GatedHost {
+  return { host, app: toApp(v.parse(AppSchema, settings)) };
+}
+
+export const NOW = Date.parse("2026-11-25T12:00:00Z");
+
+/** A zone in which nothing is wrong. */
+export function goodZone(): ZoneFacts {
+  return {
+    id: "zone-1",
+    name: "example.com",
+    hosts: [gated("vault.example.com", { profile: "bitwarden" }), gated("photos.example.com")],
+    associations: knownFact(["vault.example.com", "photos.example.com", "other.example.com"]),
+    routes: knownFact([
+      { id: "r1", pattern: "vault.example.com/*", script: "latchkey", failsOpen: false },
+      { id: "r2", pattern: "photos.example.com/*", script: "latchkey", failsOpen: false },
+      { id: "r3", pattern: "blog.example.com/*", script: "blog", failsOpen: true },
+      { id: "r4", pattern: "*.example.com/*", script: undefined, failsOpen: true },
+    ]),
+    rules: knownFact([]),
+    accessRules: knownFact([]),
+    bots: knownFact({ fightMode: false, superFightMode: [] }),
+    securityLevel: knownFact("medium"),
+    browserCheck: knownFact("off"),
+    grpc: knownFact("off"),
+    dns: knownFact([
+      { name: "vault.example.com", type: "CNAME", proxied: true },
+      { name: "*.example.com", type: "CNAME", proxied: true },
+      { name: "mail.example.com", type: "A", proxied: false },
+    ]),
+    certificates: knownFact([
+      { id: "c1", fingerprint: "a".repeat(64), status: "active", expiresOn: "2036-01-01T00:00:00Z" },
+      { id: "c2", fingerprint: "b".repeat(64), status: "revoked", expiresOn: "2036-01-01T00:00:00Z" },
+    ]),
+  };
+}
+
+/** Facts in which nothing is wrong. */
+export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = {}): Facts {
+  const whole = { ...goodZone(), ...zone };
+  return {
+    local: { worker: "latchkey", hosts: whole.hosts, adminHost: undefined, dangers: [] },
+    zones: [whole],
+    homeless: [],
+    worker: {
+      settings: knownFact({ compatibilityFlags: ["nodejs_compat"], cache: false }),
+      addresses: knownFact({ workersDev: false, previews: false }),
+      secrets: knownFact(["ADMIN_TOKEN"]),
+      domains: knownFact([{ hostname: "www.example.com", service: "site" }]),
+    },
+    accessApps: knownFact([]),
+    usage: knownFact({ workerRequests: 1000, objectRequests: 100 }),
+    registry: knownFact([
+      device("alice/pixel-9", "active", "a"),
+      device("alice/old", "revoked", "b"),
+      device("bob/laptop", "active", "c"),
+    ]),
+    ...more,
+  };
+}
+
+export function device(label: string, status: string, digit: string, notAfter = "2036-01-01T00:00:00.000Z") {
+  return { label, status, certificates: [{ fingerprint: digit.repeat(64), notAfter }] };
+}
+
+export function rule(expression: string, more: Partial<RuleFact> = {}): RuleFact {
+  return {
+    phase: "http_request_firewall_custom",
+    id: "rule-1",
+    description: "a rule",
+    action: "block",
+    expression,
+    enabled: true,
+    status: undefined,
+    skips: [],
+    ...more,
+  };
+}
