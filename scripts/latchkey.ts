@@ -9,6 +9,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEnrol } from "./commands/enrol.ts";
 import { addFingerprint } from "./commands/fingerprint.ts";
 import { addForget } from "./commands/forget.ts";
+import { addIssue } from "./commands/issue.ts";
 import { addLost } from "./commands/lost.ts";
 import { addNote } from "./commands/note.ts";
 import { addPending } from "./commands/pending.ts";
@@ -35,6 +36,7 @@ Environment:
   LATCHKEY_TOKEN_FILE    or a file that holds it
   LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
   LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
+  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: issue, revoke --at-cloudflare
   NO_COLOR               no colours; there are none outside a terminal either
 
 Exit codes:
@@ -45,7 +47,8 @@ Exit codes:
 Examples:
   export LATCHKEY_URL=https://vault.example.com LATCHKEY_TOKEN_FILE=~/.latchkey-token
   latchkey users add alice
-  latchkey enrol alice pixel-9 --certificate pixel-9.pem
+  latchkey issue alice pixel-9
+  latchkey enrol alice laptop --certificate laptop.pem
   latchkey devices alice
   latchkey revoke alice/pixel-9`;
 
@@ -53,6 +56,7 @@ Examples:
 const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Devices:": [
     addDevices,
+    addIssue,
     addEnrol,
     addShow,
     addRename,

@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { access, constants, lstat, mkdir, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { errorCode, failed, misuse } from "../commands/shared/failure.ts";
+import { printable } from "../commands/shared/text.ts";
+import { FOLDER_MODE, SECRET_MODE, writeNew } from "../edge/files.ts";
+import { toMobileConfig } from "./mobileconfig.ts";
+import { toPkcs12 } from "./pkcs12.ts";
+
+/** The files of one device's certificate. All of them are secrets, or lie beside one: mode 0600. */
+export interface DeviceFiles {
+  folder: string;
+  /** PKCS#12 in the form that imports everywhere, and in the modern one. */
+  p12: string;
+  modern: string;
+  /** PEM. */
+  certificate: string;
+  key: string;
+  /** Apple's configuration profile, when it is asked for. */
+  mobileConfig: string | undefined;
+}
+
+/** Where the files of `alice`'s `pixel-9` go in a folder: `alice-pixel-9.p12` and so on. */
+export function deviceFiles(
+  folder: string,
+  user: string,
+  device: string,
+  mobileConfig: boolean,
+): DeviceFiles {
+  const base = fileNameOf(`${user}-${device}`);
+  const at = (end: string) => join(resolve(folder), `${base}${end}`);
+  return {
+    folder: resolve(folder),
+    p12: at(".p12"),
+    modern: at("-modern.p12"),
+    certificate: at(".pem"),
+    key: at(".key"),
+    mobileConfig: mobileConfig ? at(".mobileconfig") : undefined,
+  };
+}
+
+export function allOf({ p12, modern, certificate, key, mobileConfig }: DeviceFiles): string[] {
+  return [p12, modern, certificate, key, ...(mobileConfig === undefined ? [] : [mobileConfig])];
+}
+
+/**
+ * Letters and digits of any language stay; what a shell, a file system or a phone's file chooser may take
+ * amiss becomes a hyphen.
+ */
+function fileNameOf(name: string): string {
+  return name
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{M}\p{N}._-]+/gu, "-")
+    .replace(/^[.-]+|[.-]+$/g, "");
+}
+
+/** Before anything is signed: the folder is there and may be written to, and none of the files is there. */
+export async function claimFiles(files: DeviceFiles): Promise<void> {
+  try {
+    await mkdir(files.folder, { recursive: true, mode: FOLDER_MODE });
+    await access(files.folder, constants.W_OK | constants.X_OK);
+    for (const path of allOf(files)) {
+      if (await isThere(path)) throw existsFailure(path);
+    }
+  } catch (error) {
+    throw folderFailure(error, files);
+  }
+}
+
+export interface Contents {
+  /** `alice pixel-9` */
+  name: string;
+  certificate: string;
+  key: string;
+  fingerprint: string;
+  password: string;
+}
+
+/** Writes all files, or none: what was written before one failed is deleted again. */
+export async function writeFiles(files: DeviceFiles, contents: Contents): Promise<void> {
+  const { name, certificate, key, fingerprint, password } = contents;
+  const legacy = toPkcs12({ certificate, key }, password, name, "legacy");
+  const toWrite: [string, string | Buffer][] = [
+    [files.key, key],
+    [files.certificate, certificate],
+    [files.p12, legacy],
+    [files.modern, toPkcs12({ certificate, key }, password, name, "modern")],
+  ];
+  if (files.mobileConfig !== undefined) {
+    const profile = toMobileConfig({
+      name,
+      fingerprint,
+      pkcs12: legacy,
+      pkcs12FileName: files.p12.slice(dirname(files.p12).length + 1),
+      uuids: [randomUUID(), randomUUID()],
+    });
+    toWrite.push([files.mobileConfig, profile]);
+  }
+  const written: string[] = [];
+  try {
+    for (const [path, content] of toWrite) {
+      await writeNew(path, content, SECRET_MODE);
+      written.push(path);
+    }
+  } catch (error) {
+    await deleteAll(written);
+    throw folderFailure(error, files);
+  }
+}
+
+/** Deletes files that `writeFiles` wrote. */
+export async function deleteFiles(files: DeviceFiles): Promise<void> {
+  await deleteAll(allOf(files));
+}
+
+async function deleteAll(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await rm(path, { force: true });
+}
+
+/** Also a link that leads nowhere: nothing is written over it. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function existsFailure(path: string) {
+  return misuse(
+    `${printable(path)} is there already, and files are never overwritten`,
+    "move it away, or name another folder with --out",
+  );
+}
+
+function folderFailure(error: unknown, { folder }: DeviceFiles): unknown {
+  const code = errorCode(error);
+  const { path, dest } = error as NodeJS.ErrnoException & { dest?: string };
+  if (code === undefined) return error;
+  if (code === "EEXIST" && dest !== undefined) return existsFailure(dest);
+  if (code === "EEXIST" || code === "ENOTDIR") {
+    return misuse(`${printable(folder)} is not a folder`, "name a folder with --out");
+  }
+  return failed(
+    `the files cannot be written (${code}${path === undefined ? "" : `: ${printable(path)}`})`,
+    "check the folder's owner, its modes and the room on the disk, or name another with --out",
+  );
+}
