@@ -28,13 +28,17 @@ type Answered = Cloudflare.ClientCertificates.ClientCertificate;
 /** Our page; Cloudflare may make it smaller. */
 const PAGE = 50;
 
-/** All client certificates of a zone, revoked ones too: their records stay. */
+/**
+ * All client certificates of a zone, revoked ones too: their records stay. `permission` is what the command
+ * needs in the end, so that a token that lacks it is mended once.
+ */
 export async function listClientCertificates(
   client: CloudflareClient,
   zone: Zone,
+  permission: "certificates-read" | "certificates",
 ): Promise<ClientCertificate[]> {
   const found = new Map<string, ClientCertificate>();
-  const need = { permission: "certificates-read", what: "list the zone's client certificates" } as const;
+  const need = { permission, what: "list the zone's client certificates" };
   for (let offset = 0; ; ) {
     const page = await client.ask(need, (sdk) =>
       sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: PAGE, offset }),

@@ -113,7 +113,7 @@ async function lookFor(
   try {
     for (const pause of LOOK_AFTER_MS) {
       await delay(pause);
-      const all = await listClientCertificates(client, zone);
+      const all = await listClientCertificates(client, zone, "certificates");
       const found = all.find(({ pem }) => parseCertificate(pem)?.checkPrivateKey(privateKey) === true);
       if (found !== undefined) return found;
     }

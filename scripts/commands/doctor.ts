@@ -87,11 +87,12 @@ export async function examine(
   }
   const connectTo = parseConnectTo(options.connectTo);
   const credential = await readCredential(options);
+  const api = () => session.api(`https://${local.adminHost ?? first.host}`);
   const facts = await gatherFacts({
     client,
     local,
     zone: options.zone,
-    api: () => session.api(`https://${local.adminHost ?? first.host}`),
+    api,
     now: session.now(),
   });
   const checks = checkAll(facts, session.now());
@@ -105,7 +106,17 @@ export async function examine(
     ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
   const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
   const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
-  return [...checks, ...checkOutside(await look(credential))];
+  const [zone] = facts.zones;
+  if (options.issueProbe !== true || zone === undefined)
+    return [...checks, ...checkOutside(await look(credential))];
+  const [{ withProbe }, { findZone }] = await Promise.all([
+    import("../cloudflare/probe.ts"),
+    import("../cloudflare/zone.ts"),
+  ]);
+  const progress = (line: string) => process.stderr.write(`latchkey: ${printable(line)}\n`);
+  const home = await findZone(client, zone.id);
+  // One authority signs for all zones of the account.
+  return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
 }
 
 export async function readWranglerToml(path: string): Promise<string> {

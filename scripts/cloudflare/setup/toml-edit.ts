@@ -1,0 +1,143 @@
+// No I/O. No clock.
+//
+// Edits of `wrangler.toml` that leave every other byte as it is. The parser says where things stand; what
+// is inserted is read again and compared, so that an edit never says anything else than was meant.
+import { isDeepStrictEqual } from "node:util";
+import { type AST, parseTOML } from "toml-eslint-parser";
+import type { ProfileName } from "../../../src/gate/answers.ts";
+import { failed } from "../../commands/shared/failure.ts";
+import { parseWranglerToml } from "../wrangler-toml.ts";
+
+export interface TomlRoute {
+  pattern: string;
+  zone_name: string;
+}
+
+/** Gives a host its entry in `APPS`, or its entry another profile; its other settings stay. */
+export function withApp(text: string, host: string, profile: ProfileName): string {
+  const before = appsOf(text);
+  const own = before[host];
+  if (own !== undefined && (own.profile ?? "web") === profile) return text;
+  const after = { ...before, [host]: { ...own, profile } };
+  const edited = editApp(text, host, profile);
+  return checked(edited, () => isDeepStrictEqual(appsOf(edited), after), `APPS."${host}"`);
+}
+
+function editApp(text: string, host: string, profile: ProfileName): string {
+  const line = `profile = ${JSON.stringify(profile)}`;
+  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
+  const own = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars", "APPS", host]));
+  if (own !== undefined) {
+    const written = own.body.find((pair) => isKey(pair, "profile"));
+    return written === undefined
+      ? insert(text, lineEnd(text, own.key.range[1]), `\n${line}`)
+      : replace(text, written.value.range, JSON.stringify(profile));
+  }
+  const neighbour = tables.findLast(({ resolvedKey }) => resolvedKey[0] === "vars");
+  const block = `[vars.APPS.${JSON.stringify(host)}]\n${line}`;
+  if (neighbour === undefined) return `${text.trimEnd()}\n\n${block}\n`;
+  return insert(text, lineEnd(text, neighbour.range[1]), `\n\n${block}`);
+}
+
+/** Adds the routes that are missing; those that are there stay as they are, other people's too. */
+export function withRoutes(text: string, routes: readonly TomlRoute[]): string {
+  const before = routesOf(text);
+  const missing = routes.filter(({ pattern }) => !before.some((route) => patternOf(route) === pattern));
+  if (missing.length === 0) return text;
+  const edited = editRoutes(text, missing);
+  return checked(edited, () => isDeepStrictEqual(routesOf(edited), [...before, ...missing]), "routes");
+}
+
+function editRoutes(text: string, missing: readonly TomlRoute[]): string {
+  const elements = missing.map(
+    ({ pattern, zone_name }) =>
+      `{ pattern = ${JSON.stringify(pattern)}, zone_name = ${JSON.stringify(zone_name)} }`,
+  );
+  const lines = elements.map((element) => `  ${element},\n`).join("");
+  const top = topOf(text);
+  const written = top.body.find((node) => node.type === "TOMLKeyValue" && isKey(node, "routes"));
+  if (written?.type !== "TOMLKeyValue") {
+    const at = beforeFirstTable(text, top);
+    return insert(text, at, `routes = [\n${lines}]\n\n`);
+  }
+  const { value } = written;
+  if (value.type !== "TOMLArray") return text;
+  const last = value.elements.at(-1);
+  if (last === undefined) return replace(text, value.range, `[\n${lines}]`);
+  const close = value.range[1] - 1;
+  const hasComma = text
+    .slice(last.range[1], close)
+    .replace(/#[^\n]*/g, "")
+    .includes(",");
+  const isOneLine = !text.slice(value.range[0], close).includes("\n");
+  if (isOneLine) return insert(text, last.range[1], `, ${elements.join(", ")}`);
+  const bracketLine = text.lastIndexOf("\n", close) + 1;
+  const added = insert(text, Math.max(bracketLine, last.range[1]), lines);
+  return hasComma ? added : insert(added, last.range[1], ",");
+}
+
+/** Above the first table and the comment that belongs to it: below, it would be a setting of a table. */
+function beforeFirstTable(text: string, top: AST.TOMLTopLevelTable): number {
+  const table = top.body.find((node) => node.type === "TOMLTable");
+  if (table === undefined) return text.length;
+  let at = text.lastIndexOf("\n", table.range[0] - 1) + 1;
+  for (;;) {
+    const above = text.lastIndexOf("\n", at - 2) + 1;
+    if (at === 0 || !text.slice(above, at).startsWith("#")) return at;
+    at = above;
+  }
+}
+
+function topOf(text: string): AST.TOMLTopLevelTable {
+  return parseTOML(text).body[0];
+}
+
+function isKey(pair: AST.TOMLKeyValue, name: string): boolean {
+  const [key, ...more] = pair.key.keys;
+  return more.length === 0 && (key?.type === "TOMLBare" ? key.name : key?.value) === name;
+}
+
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf("\n", from);
+  return end === -1 ? text.length : end;
+}
+
+const insert = (text: string, at: number, what: string) => `${text.slice(0, at)}${what}${text.slice(at)}`;
+const replace = (text: string, [from, to]: readonly [number, number], what: string) =>
+  `${text.slice(0, from)}${what}${text.slice(to)}`;
+
+function checked(edited: string, holds: () => boolean, what: string): string {
+  let isRight: boolean;
+  try {
+    isRight = holds();
+  } catch {
+    isRight = false;
+  }
+  if (isRight) return edited;
+  throw unsupported(what);
+}
+
+function unsupported(what: string) {
+  return failed(
+    `wrangler.toml is written in a form that setup does not edit (${what})`,
+    "write it by hand as in docs/configuration.md, then run setup again: it finds it there",
+  );
+}
+
+type Settings = Readonly<Record<string, unknown>>;
+
+function appsOf(text: string): Record<string, Settings> {
+  const { vars } = parseWranglerToml(text) as { vars?: { APPS?: Record<string, Settings> } };
+  return vars?.APPS ?? {};
+}
+
+/** `route` and `routes` exclude each other (wrangler), so the single form cannot be added to. */
+function routesOf(text: string): unknown[] {
+  const { routes = [], route } = parseWranglerToml(text);
+  if (route !== undefined || !Array.isArray(routes)) throw unsupported("routes");
+  return routes;
+}
+
+function patternOf(route: unknown): unknown {
+  return typeof route === "object" && route !== null && "pattern" in route ? route.pattern : route;
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Check } from "../../../scripts/cloudflare/check.ts";
+import { issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
+import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
+import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
+import { ALL_PERMISSIONS, emptyZone, type Permission } from "../../cloudflare/state.ts";
+import { run } from "../commands/run.ts";
+
+// The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
+// what it meets outside. Where the edge and the stand-in share their authority, a probe passes.
+
+const HOST = "vault.example.com";
+let folder: string;
+let edge: Edge;
+let cloudflare: StandIn;
+let config: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "latchkey-doctor-"));
+  edge = await startEdge({
+    port: 0,
+    stateDir: join(folder, "edge"),
+    vars: { APPS: { [HOST]: { profile: "bitwarden" }, localhost: {} } },
+  });
+  cloudflare = await startCloudflare({
+    authority: { certificate: edge.ca, key: readFileSync(edge.paths.caKey, "utf8") },
+  });
+  config = join(folder, "wrangler.toml");
+  const text = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
+  writeFileSync(config, `${text}\n[vars.APPS."${HOST}"]\nprofile = "bitwarden"\n`);
+});
+afterAll(async () => {
+  await cloudflare.stop();
+  await edge.stop();
+  rmSync(folder, { recursive: true });
+});
+
+beforeEach(() => {
+  const { state } = cloudflare;
+  const zone = emptyZone("example.com");
+  zone.associations = [HOST];
+  zone.routes = [{ id: "r1", pattern: `${HOST}/*`, script: "latchkey", request_limit_fail_open: false }];
+  zone.dnsRecords = [{ id: "d1", name: HOST, type: "CNAME", content: "tunnel", proxied: true }];
+  zone.settings.set("browser_check", "off");
+  state.zones = [zone];
+  state.scripts.set("latchkey", {
+    id: "latchkey",
+    secrets: new Map([["ADMIN_TOKEN", "x"]]),
+    subdomain: { enabled: false, previews_enabled: false },
+    settings: { bindings: [], compatibility_flags: ["nodejs_compat"] },
+    modified_on: new Date().toISOString(),
+  });
+  state.permissions = new Set(ALL_PERMISSIONS);
+  state.analytics = {
+    viewer: {
+      accounts: [
+        {
+          workersInvocationsAdaptive: [{ sum: { requests: 1200 } }, { sum: { requests: 34 } }],
+          durableObjectsInvocationsAdaptiveGroups: [{ sum: { requests: 56 } }],
+        },
+      ],
+    },
+  };
+  cloudflare.faults.clear();
+});
+
+async function doctor(...words: string[]) {
+  const environment = {
+    ...cloudflare.environment,
+    LATCHKEY_URL: edge.url("localhost"),
+    LATCHKEY_TOKEN: edge.adminToken,
+    LATCHKEY_CA: edge.paths.ca,
+  };
+  const all = ["doctor", "--config", config, "--connect-to", `127.0.0.1:${edge.port}`, "--ca", edge.paths.ca];
+  const { code, stdout, stderr } = await run([...all, "--json", ...words], environment);
+  const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Check[] };
+  const of = (id: string) => checks.find((check) => check.id === id);
+  const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
+  return { code, stderr, checks, of, bad };
+}
+
+describe("latchkey doctor", () => {
+  it("says what a probe finds, and takes the probe back", async () => {
+    const before = await doctor();
+    expect(before.bad).toEqual([
+      "registry failed",
+      "outside-http unknown",
+      "outside-with-certificate unknown",
+    ]);
+    expect(before.code).toBe(1);
+    expect(before.of("usage")?.reason).toContain("1234 Worker requests and 56 Durable Object requests");
+
+    const probed = await doctor("--issue-probe");
+    expect(probed.of("outside-with-certificate")).toMatchObject({ status: "ok" });
+    expect(probed.of("outside-without-certificate")?.status).toBe("ok");
+    expect(probed.of("outside-forged-headers")?.status).toBe("ok");
+    const [certificate] = cloudflare.state.zones[0]?.certificates ?? [];
+    expect(certificate?.status).toBe("pending_revocation");
+    expect((await run(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain("latchkey-doctor");
+  });
+
+  it("takes the certificate of an active device, and passes with all in order", async () => {
+    const authority = { certificate: edge.ca, key: readFileSync(edge.paths.caKey, "utf8") };
+    const device = await issueDeviceCertificate(authority, "alice pixel-9");
+    const [cert, key] = [join(folder, "d.pem"), join(folder, "d.key")];
+    writeFileSync(cert, device.certificate);
+    writeFileSync(key, device.key);
+    const unknown = await doctor("--cert", cert, "--key", key);
+    expect(unknown.of("outside-with-certificate")).toMatchObject({
+      status: "unknown",
+      reason: "the certificate is enrolled nowhere",
+    });
+    await run(["users", "add", "alice"], apiEnvironment());
+    await run(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
+    const { bad, code } = await doctor("--cert", cert, "--key", key);
+    expect(bad).toEqual(["outside-http unknown"]);
+    expect(code).toBe(0);
+  });
+
+  it("prints for people the problems last, each with its remedy", async () => {
+    const zone = cloudflare.state.zones[0];
+    for (const route of zone?.routes ?? []) route.request_limit_fail_open = true;
+    const { stdout, code } = await run(["doctor", "--config", config, "--no-outside"], {
+      ...cloudflare.environment,
+      ...apiEnvironment(),
+    });
+    expect(code).toBe(1);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.at(-4)).toBe(
+      `failed   route-fails-closed: ${HOST}/* fails open: over the day's limit, the gate is gone`,
+    );
+    expect(lines.at(-3)).toMatch(/^ {9}-> set "Request limit failure mode: Fail closed"/);
+    expect(lines.at(-1)).toMatch(/^1 check failed, 0 warnings, 0 unknown, \d+ passed$/);
+  });
+
+  it.each<[Permission, string[]]>([
+    ["SSL and Certificates Write", ["mtls", "revoked-there-active-here", "revoked-here-active-there"]],
+    ["Workers Routes Write", ["route", "route-bypass", "route-fails-closed"]],
+    ["Workers Scripts Write", ["custom-domain", "workers-dev", "workers-cache", "global-fetch", "secret"]],
+    ["Zone WAF Write", ["waf"]],
+    ["Firewall Services Read", ["ip-access-rules"]],
+    ["Bot Management Write", ["bots"]],
+    ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
+    ["DNS Read", ["dns"]],
+    ["Access: Apps and Policies Write", ["access"]],
+    ["Account Analytics Read", ["usage"]],
+  ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {
+    cloudflare.state.permissions.delete(permission);
+    const { checks } = await doctor("--no-outside");
+    const unread = checks.filter(({ status }) => status === "unknown");
+    expect(unread.map(({ id }) => id)).toEqual(ids);
+    for (const { reason, remedy } of unread) {
+      expect(reason).toContain(permission.replace(/ (Read|Write)$/, ""));
+      expect(remedy).toContain("https://dash.cloudflare.com/profile/api-tokens");
+    }
+  });
+
+  it("reads the statuses of Cloudflare's faults as unknown", async () => {
+    cloudflare.faults.on("/bot_management", { kind: "server-error" }, 99);
+    cloudflare.state.analytics = { viewer: null };
+    const { bad } = await doctor("--no-outside");
+    expect(bad).toEqual(["bots unknown", "usage unknown"]);
+  });
+
+  it("changes nothing without --issue-probe", async () => {
+    cloudflare.requests.length = 0;
+    await doctor();
+    const changing = cloudflare.requests.filter(
+      ({ method, path }) => method !== "GET" && path !== "/graphql",
+    );
+    expect(changing).toEqual([]);
+  });
+});
+
+function apiEnvironment() {
+  return { LATCHKEY_URL: edge.url("localhost"), LATCHKEY_TOKEN: edge.adminToken, LATCHKEY_CA: edge.paths.ca };
+}

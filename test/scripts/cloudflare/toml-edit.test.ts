@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
+
+const OURS = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
+const ROUTES = [
+  { pattern: "vault.example.com/*", zone_name: "example.com" },
+  { pattern: "photos.example.com/*", zone_name: "example.com" },
+];
+const lines = (text: string) => text.split("\n");
+
+describe("wrangler.toml, edited", () => {
+  it("keeps every line that was there, comments and blanks, and adds the rest", () => {
+    const edited = withRoutes(
+      withApp(withApp(OURS, "vault.example.com", "bitwarden"), "photos.example.com", "sync"),
+      ROUTES,
+    );
+    const added = lines(edited).filter((line) => !lines(OURS).includes(line));
+    expect(added).toEqual([
+      "routes = [",
+      '  { pattern = "vault.example.com/*", zone_name = "example.com" },',
+      '  { pattern = "photos.example.com/*", zone_name = "example.com" },',
+      "]",
+      '[vars.APPS."vault.example.com"]',
+      'profile = "bitwarden"',
+      '[vars.APPS."photos.example.com"]',
+      'profile = "sync"',
+    ]);
+    // The old lines are all there, in their order.
+    let at = -1;
+    for (const line of lines(OURS)) {
+      at = lines(edited).indexOf(line, at + 1);
+      expect(at, line).toBeGreaterThan(-1);
+    }
+    expect(parseWranglerToml(edited)).toMatchObject({
+      routes: ROUTES,
+      name: "latchkey",
+      cache: { enabled: false },
+    });
+  });
+
+  it("is the same when it says it already", () => {
+    const once = withRoutes(withApp(OURS, "vault.example.com", "sync"), ROUTES);
+    expect(withRoutes(withApp(once, "vault.example.com", "sync"), ROUTES)).toBe(once);
+    expect(withApp(OURS, "localhost", "web")).toBe(OURS);
+  });
+
+  it.each([
+    [
+      "another profile",
+      '[vars.APPS."a.b"]\nprofile = "web" # why\ncountries = ["CH"]\n',
+      '[vars.APPS."a.b"]\nprofile = "sync" # why\ncountries = ["CH"]\n',
+    ],
+    [
+      "a profile that was not named",
+      '[vars.APPS."a.b"] # mine\ncountries = ["CH"]\n',
+      '[vars.APPS."a.b"] # mine\nprofile = "sync"\ncountries = ["CH"]\n',
+    ],
+    ["no APPS at all", 'name = "x"\n', 'name = "x"\n\n[vars.APPS."a.b"]\nprofile = "sync"\n'],
+    [
+      "Windows' line ends",
+      "[vars]\r\nX = 1\r\n",
+      '[vars]\r\nX = 1\r\n\n[vars.APPS."a.b"]\nprofile = "sync"\n',
+    ],
+  ])("app: %s", (_, before, after) => {
+    expect(withApp(before, "a.b", "sync").replaceAll("\r", "")).toBe(after.replaceAll("\r", ""));
+  });
+
+  const NEW = '{ pattern = "vault.example.com/*", zone_name = "example.com" }';
+  it.each([
+    [
+      "one line",
+      'routes = [{ pattern = "o.example.com/*", zone_name = "example.com" }] # mine\n',
+      `routes = [{ pattern = "o.example.com/*", zone_name = "example.com" }, ${NEW}] # mine\n`,
+    ],
+    [
+      "texts",
+      'routes = [\n  "o.example.com/*", # other\n]\n',
+      `routes = [\n  "o.example.com/*", # other\n  ${NEW},\n]\n`,
+    ],
+    [
+      "no comma at the end",
+      'routes = [\n  "o.example.com/*" # other\n]\n',
+      `routes = [\n  "o.example.com/*", # other\n  ${NEW},\n]\n`,
+    ],
+    ["none", "routes = []\n", `routes = [\n  ${NEW},\n]\n`],
+    ["no tables", 'name = "x"\n', `name = "x"\nroutes = [\n  ${NEW},\n]\n\n`],
+    ["a table at the very top", "# about it\n[vars]\n", `routes = [\n  ${NEW},\n]\n\n# about it\n[vars]\n`],
+  ])("routes: %s", (_, before, after) => {
+    expect(withRoutes(before, ROUTES.slice(0, 1))).toBe(after);
+  });
+
+  it.each([
+    ["inline APPS", '[vars]\nAPPS = { "o.b" = {} }\n', (text: string) => withApp(text, "a.b", "sync")],
+    [
+      "a route of the old form",
+      'route = "o.example.com/*"\n[vars]\n',
+      (text: string) => withRoutes(text, ROUTES),
+    ],
+    ["routes that are no list", 'routes = "o.example.com/*"\n', (text: string) => withRoutes(text, ROUTES)],
+  ])("refuses what it cannot edit rather than guess: %s", (_, text, edit) => {
+    expect(() => edit(text)).toThrow("a form that setup does not edit");
+  });
+});
