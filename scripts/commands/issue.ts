@@ -167,7 +167,11 @@ async function tellLeftovers(
   const [api, client] = await Promise.all([session.api(), session.cloudflare()]);
   const { listClientCertificates, revokeAtCloudflare } = await import("../cloudflare/client-certificates.ts");
   const { findLeftovers } = await import("../cloudflare/leftovers.ts");
-  const leftovers = await findLeftovers(await listClientCertificates(client, zone), commonName, api);
+  const leftovers = await findLeftovers(
+    await listClientCertificates(client, zone, "certificates"),
+    commonName,
+    api,
+  );
   for (const { id, serial } of leftovers) {
     const named = `certificate ${id} (serial ${serial}) of an earlier run, which no device here has`;
     if (revoke) {

@@ -19,15 +19,20 @@ interface StatusCommand {
   warning?: readonly string[];
   /** What to say when it is done; `before` is the status that the device had. */
   done: (label: string, before: DeviceStatus, device: Device) => string[];
+  /** Refuses the act for a device as it is, before anybody is asked and anything is done. */
+  check?: (device: Device, label: string) => void;
+  /** What comes after the registry's own act. The object is printed with `--json`, instead of the device. */
+  then?: (changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>;
 }
 
 /** The one way of `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
-  const { act, note, question, warning, done } = command;
+  const { act, note, question, warning, done, check, then } = command;
   if (question !== undefined) session.requireConsent(act);
   const api = await session.api();
   const device = await findDevice(api, command.device);
   const label = deviceLabel(device);
+  check?.(device, label);
   const { to } = STATUS_ACTS[act];
   // A device that is there already needs no consent; the server still has the last word.
   if (question !== undefined && device.status !== to) {
@@ -41,9 +46,15 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   } catch (error) {
     throw withHint(error, "forbidden-transition", transitionHint(device, act));
   }
-  session.output.object(changed);
   if (device.status === to) session.output.lines(`${label} was ${session.output.status(to)} already`);
   else session.output.lines(...done(label, device.status, device));
+  let after: Awaited<ReturnType<NonNullable<typeof then>>> | undefined;
+  try {
+    after = await then?.(changed);
+  } finally {
+    session.output.object(after?.object ?? changed);
+  }
+  session.output.lines(...(after?.lines ?? []));
 }
 
 /** What tells a device from others in a question. */
