@@ -60,7 +60,7 @@ Examples:
               check: (found, label) => {
                 if (!force) requireWipe(found, label);
               },
-              then: async (changed) => {
+              afterwards: async (changed) => {
                 const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
                 const { hostname } = new URL((await session.api()).origin);
                 const revoked = await revokeEverywhere(client, changed, { zone, hostname });

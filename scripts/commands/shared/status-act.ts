@@ -22,12 +22,12 @@ interface StatusCommand {
   /** Refuses the act for a device as it is, before anybody is asked and anything is done. */
   check?: (device: Device, label: string) => void;
   /** What comes after the registry's own act. The object is printed with `--json`, instead of the device. */
-  then?: (changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>;
+  afterwards?: (changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>;
 }
 
 /** The one way of `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
-  const { act, note, question, warning, done, check, then } = command;
+  const { act, note, question, warning, done, check, afterwards } = command;
   if (question !== undefined) session.requireConsent(act);
   const api = await session.api();
   const device = await findDevice(api, command.device);
@@ -48,9 +48,9 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   }
   if (device.status === to) session.output.lines(`${label} was ${session.output.status(to)} already`);
   else session.output.lines(...done(label, device.status, device));
-  let after: Awaited<ReturnType<NonNullable<typeof then>>> | undefined;
+  let after: Awaited<ReturnType<NonNullable<typeof afterwards>>> | undefined;
   try {
-    after = await then?.(changed);
+    after = await afterwards?.(changed);
   } finally {
     session.output.object(after?.object ?? changed);
   }
