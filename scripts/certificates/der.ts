@@ -36,10 +36,9 @@ export function octets(bytes: Buffer): Asn1 {
   return asn1.create(UNIVERSAL, asn1.Type.OCTETSTRING, false, bytes.toString("binary"));
 }
 
-/** UTF-16, high byte first. */
+/** UTF-16, high byte first; node-forge makes the bytes of it. */
 export function bmpString(text: string): Asn1 {
-  const bytes = Buffer.from(text, "utf16le").swap16();
-  return asn1.create(UNIVERSAL, asn1.Type.BMPSTRING, false, bytes.toString("binary"));
+  return asn1.create(UNIVERSAL, asn1.Type.BMPSTRING, false, text);
 }
 
 export function nothing(): Asn1 {

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Device } from "../../src/control/contract.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../scripts/edge/edge.ts";
 import { callApi } from "../../scripts/edge/local-api.ts";
 import { statePaths } from "../../scripts/edge/state.ts";
+import type { Device } from "../../src/control/contract.ts";
 import { type StandIn, startCloudflare } from "./stand-in.ts";
 
 /** The stand-in, and the real local edge that verifies what it signs: its CA is the stand-in's. */

@@ -1,0 +1,203 @@
+// Our client of Cloudflare's API against the stand-in: every fault, as people are told of it.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
+import { listClientCertificates } from "../../../scripts/cloudflare/client-certificates.ts";
+import { cloudflareConnectionFrom } from "../../../scripts/cloudflare/connection.ts";
+import { CloudflareFailure } from "../../../scripts/cloudflare/failure.ts";
+import { PERMISSIONS } from "../../../scripts/cloudflare/permissions.ts";
+import { findZone, listZones, zoneOfHost } from "../../../scripts/cloudflare/zone.ts";
+import { Failure } from "../../../scripts/commands/shared/failure.ts";
+import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
+import { emptyZone } from "../../cloudflare/state.ts";
+
+const LIST = { permission: "certificates", what: "list things" } as const;
+
+let standIn: StandIn;
+let client: CloudflareClient;
+beforeAll(async () => {
+  standIn = await startCloudflare({ zones: ["example.com"] });
+  client = createCloudflareClient(cloudflareConnectionFrom(standIn.environment, 1000));
+});
+beforeEach(() => {
+  standIn.faults.clear();
+  standIn.requests.length = 0;
+});
+afterAll(() => standIn.stop());
+
+const zoneId = () => standIn.state.zones[0]?.id ?? "";
+const read = () =>
+  client.ask(LIST, (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id: zoneId() }));
+const make = () =>
+  client.once(LIST, (sdk) =>
+    sdk.workers.routes.create({ zone_id: zoneId(), pattern: `${Math.random()}.example.com/*` }),
+  );
+
+async function failureOf(promise: Promise<unknown>): Promise<CloudflareFailure> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof CloudflareFailure)) throw new Error(`no CloudflareFailure: ${String(error)}`);
+  expect(`${error.message} ${error.hint}`).not.toContain(standIn.state.token);
+  return error;
+}
+
+describe("a call that may be repeated", () => {
+  it("waits as long as Retry-After says, and tries again", async () => {
+    standIn.faults.at(1, { kind: "rate-limit", retryAfterSeconds: 1 });
+    const start = performance.now();
+    expect(await read()).toEqual({ hostnames: [] });
+    expect(performance.now() - start).toBeGreaterThan(990);
+    expect(standIn.requests.map(({ status }) => status)).toEqual([429, 200]);
+  });
+
+  it("does not keep people waiting for minutes: it tells them", async () => {
+    standIn.faults.at(1, { kind: "rate-limit", retryAfterSeconds: 240 });
+    const { problem, hint } = await failureOf(read());
+    expect(problem).toEqual({ kind: "rate-limit", retryAfterSeconds: 240 });
+    expect(hint).toContain("try again in 240 s");
+    expect(standIn.requests).toHaveLength(1);
+  });
+
+  it.each([
+    { kind: "server-error", status: 503 },
+    { kind: "reset" },
+    { kind: "hang" },
+    { kind: "garbage" },
+  ] as const)("survives a passing $kind", async (fault) => {
+    standIn.faults.at(1, fault);
+    expect(await read()).toEqual({ hostnames: [] });
+    expect(standIn.requests).toHaveLength(2);
+  });
+
+  it("gives up after four", async () => {
+    standIn.faults.at(1, { kind: "server-error", status: 502 }, 99);
+    const { problem, outcome, message } = await failureOf(read());
+    expect({ problem, outcome }).toEqual({ problem: { kind: "unavailable" }, outcome: "unknown" });
+    expect(message).toBe("Cloudflare's API answered 502: could not list things, or it is not known");
+    expect(standIn.requests).toHaveLength(4);
+  });
+
+  it("never takes a proxy's page for an empty list", async () => {
+    standIn.faults.at(1, { kind: "garbage" }, 99);
+    const { message } = await failureOf(listZones(client));
+    expect(message).toBe(
+      "something that is not Cloudflare's API answered 200: could not list the zones, or it is not known",
+    );
+  });
+});
+
+describe("a call that makes something new", () => {
+  it.each([
+    { kind: "server-error", when: "after-the-change" },
+    { kind: "reset", when: "after-the-change" },
+    { kind: "hang", when: "after-the-change" },
+    { kind: "garbage", when: "after-the-change" },
+  ] as const)("is not repeated after a $kind that came after the change", async (fault) => {
+    const before = standIn.state.zones[0]?.routes.length ?? 0;
+    standIn.faults.at(1, fault);
+    expect((await failureOf(make())).outcome).toBe("unknown");
+    expect(standIn.state.zones[0]?.routes).toHaveLength(before + 1);
+    expect(standIn.requests).toHaveLength(1);
+  });
+
+  it("is repeated where Cloudflare only asked to wait", async () => {
+    const before = standIn.state.zones[0]?.routes.length ?? 0;
+    standIn.faults.at(1, { kind: "rate-limit", retryAfterSeconds: 0 });
+    await make();
+    expect(standIn.state.zones[0]?.routes).toHaveLength(before + 1);
+  });
+});
+
+describe("a permission that is missing", () => {
+  it.each([10000, 9109] as const)("is named with the page where it is granted (code %i)", async (code) => {
+    standIn.faults.at(1, { kind: "no-permission", code });
+    const { problem, message, hint } = await failureOf(read());
+    expect(problem).toEqual({ kind: "permission", permission: "certificates" });
+    expect(message).toBe("the API token may not list things");
+    expect(hint).toBe(
+      `grant it ${PERMISSIONS.certificates.grant} (${PERMISSIONS.certificates.purpose}) for this zone and account, at https://dash.cloudflare.com/profile/api-tokens`,
+    );
+    expect(standIn.requests).toHaveLength(1);
+  });
+
+  it("is told from a token that is unknown", async () => {
+    const stranger = createCloudflareClient(
+      cloudflareConnectionFrom({ ...standIn.environment, CLOUDFLARE_API_TOKEN: "not-the-token" }, 1000),
+    );
+    const { problem, message } = await failureOf(listZones(stranger));
+    expect(problem).toEqual({ kind: "token" });
+    expect(message).toBe("Cloudflare does not accept the API token");
+  });
+
+  it("is suspected where the token sees no zone at all", async () => {
+    standIn.state.permissions.delete("Zone Read");
+    await expect(findZone(client, "example.com")).rejects.toMatchObject({
+      message: "the API token sees no zone",
+      hint: expect.stringContaining("Zone > Zone > Read"),
+    });
+    standIn.state.permissions.add("Zone Read");
+  });
+});
+
+describe("the connection", () => {
+  it.each([
+    [{}, "CLOUDFLARE_API_TOKEN is not set"],
+    [{ CLOUDFLARE_API_TOKEN: " " }, "CLOUDFLARE_API_TOKEN is not set"],
+    [
+      { CLOUDFLARE_API_TOKEN: "a b" },
+      "CLOUDFLARE_API_TOKEN does not hold a token: it has blanks or characters beyond ASCII",
+    ],
+    [
+      { CLOUDFLARE_API_TOKEN: "abc", LATCHKEY_CLOUDFLARE_API: "http://api.example.com/" },
+      "LATCHKEY_CLOUDFLARE_API 'http://api.example.com/' is not an address that a token may be sent to",
+    ],
+  ])("is refused before anything is sent: %j", (environment, message) => {
+    const connect = () => cloudflareConnectionFrom(environment, 1000);
+    expect(connect).toThrow(Failure);
+    expect(connect).toThrow(message);
+  });
+
+  it("goes to Cloudflare unless told otherwise", () => {
+    expect(cloudflareConnectionFrom({ CLOUDFLARE_API_TOKEN: "abc" }, 1000).baseUrl).toBe(
+      "https://api.cloudflare.com/client/v4",
+    );
+  });
+});
+
+describe("zones", () => {
+  it("a host's zone is the one with the longest name that it ends with, at a dot", async () => {
+    standIn.state.zones.push(emptyZone("lab.example.com"), emptyZone("ample.com"));
+    expect((await zoneOfHost(client, "vault.example.com")).name).toBe("example.com");
+    expect((await zoneOfHost(client, "vault.lab.example.com")).name).toBe("lab.example.com");
+    expect((await zoneOfHost(client, "Example.com.")).name).toBe("example.com");
+    await expect(zoneOfHost(client, "example.org")).rejects.toThrow("no zone holds the host example.org");
+    await expect(findZone(client, "exampel.com")).rejects.toMatchObject({
+      hint: "did you mean --zone example.com",
+    });
+  });
+
+  it("are found on every page", async () => {
+    const before = standIn.state.zones.length;
+    for (let i = 0; i < 120; i++) standIn.state.zones.push(emptyZone(`z${i}.example.net`));
+    expect(await listZones(client)).toHaveLength(before + 120);
+  });
+});
+
+describe("client certificates", () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ id: `certificate-${index}`, status: "active" }));
+
+  it("are listed over all pages", async () => {
+    const [zone] = await listZones(client);
+    if (zone === undefined) throw new Error("no zone");
+    const held = standIn.state.zones.find(({ id }) => id === zone.id);
+    if (held === undefined) throw new Error("no such zone");
+    held.certificates = many(123) as never;
+    expect(await listClientCertificates(client, zone, "certificates")).toHaveLength(123);
+    held.certificates = many(50) as never;
+    expect(await listClientCertificates(client, zone, "certificates")).toHaveLength(50);
+    held.certificates = [];
+    expect(await listClientCertificates(client, zone, "certificates")).toEqual([]);
+  });
+});
