@@ -16,6 +16,7 @@ import { addPending } from "./commands/pending.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addSetup } from "./commands/setup.ts";
 import { LATCHKEY } from "./commands/shared/called-as.ts";
 import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
 import { misuse } from "./commands/shared/failure.ts";
@@ -69,7 +70,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   ],
   "Waiting certificates:": [addPending, addApprove, addDismiss],
   "Users and history:": [addUsers, addAudit, addWatch],
-  "Your Cloudflare zone:": [addDoctor],
+  "Your Cloudflare zone:": [addSetup, addDoctor],
   "Files:": [addFingerprint],
 };
 

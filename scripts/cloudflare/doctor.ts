@@ -1,12 +1,13 @@
 import type { Api } from "../commands/shared/api.ts";
 import { Failure, failed } from "../commands/shared/failure.ts";
+import { readAccessApps } from "./access-facts.ts";
 import { type Fact, knownFact, unknownFact } from "./check.ts";
 import type { CloudflareClient } from "./client.ts";
 import type { DeviceFact, Facts, LocalSettings } from "./facts.ts";
 import { readFact } from "./read-fact.ts";
 import { gatherWorker, readUsage } from "./worker-facts.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "./zone.ts";
-import { gatherZone, readAccessApps } from "./zone-facts.ts";
+import { gatherZone } from "./zone-facts.ts";
 
 export interface FactSources {
   client: CloudflareClient;

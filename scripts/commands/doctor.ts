@@ -10,7 +10,8 @@ import { plural, printable } from "./shared/text.ts";
 
 /** How long one answer of Cloudflare, or of a host, is waited for. */
 const TIMEOUT_MS = 30_000;
-const WRANGLER_TOML = join(import.meta.dirname, "..", "..", "wrangler.toml");
+/** This clone's own. */
+export const WRANGLER_TOML = join(import.meta.dirname, "..", "..", "wrangler.toml");
 
 export interface DoctorOptions {
   zone?: string;

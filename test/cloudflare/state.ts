@@ -110,6 +110,8 @@ export interface Script {
   /** What `GET .../settings` answers: bindings, compatibility date and flags, and so on. */
   settings: Record<string, unknown>;
   modified_on: string;
+  /** Newest first; the newest runs. */
+  versions?: { id: string; annotations: Record<string, string> }[];
 }
 
 export interface DnsRecord {

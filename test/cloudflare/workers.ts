@@ -71,6 +71,14 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
   ...account("GET", "/scripts/:script/script-settings", "Workers Scripts Read", (call) => ({
     result: scriptOf(call).settings,
   })),
+  ...account("GET", "/scripts/:script/versions", "Workers Scripts Read", (call) => ({
+    result: { items: scriptOf(call).versions ?? [] },
+  })),
+  ...account("GET", "/scripts/:script/deployments", "Workers Scripts Read", (call) => {
+    const [newest] = scriptOf(call).versions ?? [];
+    const versions = newest === undefined ? [] : [{ version_id: newest.id, percentage: 100 }];
+    return { result: { deployments: [{ id: newId(), strategy: "percentage", versions }] } };
+  }),
   ...account("GET", "/scripts/:script/subdomain", "Workers Scripts Read", (call) => ({
     result: { ...scriptOf(call).subdomain },
   })),
@@ -85,7 +93,10 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
   })),
   ...account("PUT", "/scripts/:script/secrets", "Workers Scripts Write", (call) => {
     const { name, text } = fieldsOf(call);
-    scriptOf(call).secrets.set(textOf(name, "name"), textOf(text, "text"));
+    const script = scriptOf(call);
+    script.secrets.set(textOf(name, "name"), textOf(text, "text"));
+    // A secret makes a version of its own, without the tag of the code's.
+    script.versions?.unshift({ id: newId(), annotations: { "workers/triggered_by": "secret" } });
     return { result: { name, type: "secret_text" } };
   }),
   ...account("DELETE", "/scripts/:script/secrets/:secret", "Workers Scripts Write", (call) => {

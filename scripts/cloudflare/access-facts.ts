@@ -1,0 +1,52 @@
+import type { CloudflareClient } from "./client.ts";
+import type { AccessAppFact } from "./facts.ts";
+import { isRefusal } from "./failure.ts";
+
+/** Access applications of the account; one that never opened Zero Trust has none. */
+export async function readAccessApps(client: CloudflareClient, account_id: string): Promise<AccessAppFact[]> {
+  try {
+    const apps = await client.list(
+      { permission: "access-read", what: "list the Access applications" },
+      (sdk) => sdk.zeroTrust.access.applications.list({ account_id, per_page: 100 }),
+    );
+    return apps.map((app) => accessAppFact(app as RawAccessApp));
+  } catch (error) {
+    if (isRefusal(error, ACCESS_NOT_ENABLED)) return [];
+    throw error;
+  }
+}
+
+/** `access.api.error.not_enabled`: believed, never seen on a real account. */
+const ACCESS_NOT_ENABLED = 9999;
+
+interface RawAccessApp {
+  id?: string;
+  name?: string;
+  domain?: string;
+  self_hosted_domains?: readonly string[];
+  destinations?: readonly { type?: string; uri?: string; worker_name?: string; name?: string }[];
+  policies?: readonly {
+    decision?: string;
+    include?: readonly object[];
+    require?: readonly object[];
+    exclude?: readonly object[];
+  }[];
+}
+
+function accessAppFact(app: RawAccessApp): AccessAppFact {
+  const { id = "", name = "", domain, self_hosted_domains = [], destinations = [], policies = [] } = app;
+  const uris = destinations.flatMap(({ type, uri }) => ((type ?? "public") === "public" ? (uri ?? []) : []));
+  const places = [...new Set([...(domain === undefined ? [] : [domain]), ...self_hosted_domains, ...uris])];
+  const workers = destinations.flatMap(({ type, worker_name, name: named }) => {
+    if (type === "all_workers") return ["*"];
+    return type === "worker" ? [worker_name ?? named ?? "*"] : [];
+  });
+  const letsEverybodyPass = policies.some(
+    ({ decision, include = [], require = [], exclude = [] }) =>
+      decision === "bypass" &&
+      require.length === 0 &&
+      exclude.length === 0 &&
+      include.some((rule) => "everyone" in rule),
+  );
+  return { id, name, places: places.map((place) => place.toLowerCase()), workers, letsEverybodyPass };
+}

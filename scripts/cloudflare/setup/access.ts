@@ -1,0 +1,81 @@
+import { readAccessApps } from "../access-facts.ts";
+import { type Covering, coveringAccess } from "../checks/first-answers.ts";
+import type { CloudflareClient } from "../client.ts";
+import type { AccessAppFact } from "../facts.ts";
+import type { Plan, Step } from "./step.ts";
+
+const POLICY = {
+  name: "Latchkey: everybody, the gate decides",
+  decision: "bypass",
+  include: [{ everyone: {} }],
+} as const;
+
+/**
+ * Where an Access application covers a host: lets everybody bypass it there, and there alone. What would
+ * open anything else is left to the owner.
+ */
+export function accessSteps(
+  client: CloudflareClient,
+  account: string,
+  hosts: readonly string[],
+  apps: readonly AccessAppFact[],
+): { steps: Step[]; byHand: Plan["byHand"] } {
+  const steps: Step[] = [];
+  const byHand: { reason: string; remedy: string }[] = [];
+  for (const covering of coveringAccess(apps, hosts)) {
+    const { app, host, place } = covering;
+    const way = bypassFor(covering, hosts);
+    if (way === undefined) {
+      byHand.push({
+        reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and covers more than that`,
+        remedy:
+          "take the host out of it, or let everybody bypass it, under Zero Trust > Access > Applications",
+      });
+      continue;
+    }
+    steps.push({
+      id: `access ${host}`,
+      found: `the Access application '${app.name}' (${place}) answers on ${host} before the gate`,
+      change:
+        way === "policy"
+          ? "add a policy to it that lets everybody bypass it"
+          : `make an application for ${host} alone that everybody bypasses`,
+      apply: async () => {
+        const now = coveringAccess(await readAccessApps(client, account), hosts);
+        if (!now.some((each) => each.host === host && each.app.id === app.id)) return;
+        await bypass(client, account, way, app.id, host);
+      },
+    });
+  }
+  return { steps, byHand };
+}
+
+/** `undefined`: everything that could be done would open more than the gated hosts. */
+function bypassFor(
+  { app, host, place }: Covering,
+  hosts: readonly string[],
+): "policy" | "application" | undefined {
+  const bare = place.replace(/^https?:\/\//, "").replace(/\/\*?$/, "");
+  if (bare.includes("*") && !bare.includes("/")) return "application";
+  const ours = app.places.every((each) => hosts.includes(each.replace(/\/\*?$/, "")));
+  return bare === host && ours ? "policy" : undefined;
+}
+
+async function bypass(
+  client: CloudflareClient,
+  account_id: string,
+  way: "policy" | "application",
+  app: string,
+  host: string,
+): Promise<void> {
+  const need = { permission: "access", what: `let everybody bypass Access on ${host}` } as const;
+  const path = `/accounts/${account_id}/access/apps`;
+  if (way === "policy") {
+    // Bypass policies are looked at before all others, whatever their place
+    // (developers.cloudflare.com/cloudflare-one/policies/access/#order-of-execution).
+    await client.once(need, (sdk) => sdk.post(`${path}/${app}/policies`, { body: POLICY }));
+    return;
+  }
+  const body = { name: `Latchkey: ${host}`, type: "self_hosted", domain: host, policies: [POLICY] };
+  await client.once(need, (sdk) => sdk.post(path, { body }));
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import { chmod, stat } from "node:fs/promises";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/control/contract.ts";
+import { failed } from "../../commands/shared/failure.ts";
+import { printable } from "../../commands/shared/text.ts";
+import { readIfThere, SECRET_MODE, writeWhole } from "../../edge/files.ts";
+import type { CloudflareClient } from "../client.ts";
+import { readSecretNames } from "../worker-facts.ts";
+import { nothingToDo, type Step } from "./step.ts";
+
+const SECRET = "ADMIN_TOKEN";
+/** 64 hex digits, as the README's `openssl rand -hex 32`. */
+const TOKEN_BYTES = 32;
+
+export interface TokenPlace {
+  client: CloudflareClient;
+  account: string;
+  worker: string;
+  /** The file that holds the token, or will. */
+  file: string;
+}
+
+/** The token's file, first: should the run end before Cloudflare has the token, the next run finds it. */
+export async function tokenFileStep({ client, account, worker, file }: TokenPlace): Promise<Step> {
+  const id = "admin token file";
+  const shown = printable(file);
+  const text = await readIfThere(file);
+  if (text !== undefined) {
+    checkToken(text, shown);
+    const isOpen = ((await stat(file)).mode & 0o077) !== 0;
+    return isOpen
+      ? {
+          id,
+          found: `${shown} holds the token, and others may read it`,
+          change: "make it readable by you alone",
+          apply: () => chmod(file, SECRET_MODE),
+        }
+      : { id, found: `${shown} holds the token`, change: null, apply: nothingToDo };
+  }
+  if ((await readSecretNames(client, account, worker)).includes(SECRET)) {
+    // Cloudflare never tells a secret; a new one would lock out whoever has the old.
+    return {
+      id,
+      found: `${SECRET} is set, and ${shown} is not there: name the file that holds it with --token-file`,
+      change: null,
+      apply: nothingToDo,
+    };
+  }
+  return {
+    id,
+    found: `there is no ${shown}`,
+    change: "write a new token there, readable by you alone",
+    apply: async () => {
+      if ((await readIfThere(file)) !== undefined) return;
+      await writeWhole(file, `${randomBytes(TOKEN_BYTES).toString("hex")}\n`, SECRET_MODE);
+    },
+  };
+}
+
+/** After the deploy: a Worker that is not there has no secrets. Until then the API is off. */
+export async function secretStep({ client, account, worker, file }: TokenPlace): Promise<Step> {
+  const id = "admin token secret";
+  const isSet = async () => (await readSecretNames(client, account, worker)).includes(SECRET);
+  if (await isSet()) return { id, found: `${SECRET} is set, and kept`, change: null, apply: nothingToDo };
+  return {
+    id,
+    found: `the Worker has no secret ${SECRET}`,
+    change: "store the token as the Worker's secret",
+    apply: async () => {
+      if (await isSet()) return;
+      const text = (await readIfThere(file))?.trim();
+      if (text === undefined) throw failed(`${printable(file)} is gone`, "run latchkey setup again");
+      await client.ask({ permission: "scripts", what: "store the Worker's secret" }, (sdk) =>
+        sdk.workers.scripts.secrets.update(worker, {
+          account_id: account,
+          name: SECRET,
+          text,
+          type: "secret_text",
+        }),
+      );
+    },
+  };
+}
+
+/** Whether a token of the owner's is at hand that the Worker would take. The token is in no message. */
+function checkToken(text: string, shown: string): void {
+  const token = text.trim();
+  if (token.length >= MIN_ADMIN_TOKEN_CHARACTERS && /^[\x21-\x7e]+$/.test(token)) return;
+  throw failed(
+    `${shown} holds no token of ${MIN_ADMIN_TOKEN_CHARACTERS} characters or more`,
+    "name another file with --token-file, or delete this one: setup then makes a token",
+  );
+}

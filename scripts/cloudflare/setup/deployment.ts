@@ -1,0 +1,148 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { failed } from "../../commands/shared/failure.ts";
+import type { CloudflareClient } from "../client.ts";
+import { isNotFound } from "../failure.ts";
+import { parseWranglerToml } from "../wrangler-toml.ts";
+import { nothingToDo, type Step } from "./step.ts";
+
+/** Runs `wrangler deploy`; rejects with a `Failure` when it fails. */
+export interface Deployer {
+  /** `tag` is kept with the version: how the next run knows what is deployed. */
+  deploy(config: string, account: string, tag: string): Promise<void>;
+  /** Builds and checks, and sends nothing. */
+  dryRun(config: string): Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, "..", "..", "..");
+
+/** The real program, of this project's own version. What it prints goes to the standard error. */
+export const wrangler: Deployer = {
+  deploy: (config, account, tag) =>
+    run(["deploy", "--config", config, "--tag", tag], { CLOUDFLARE_ACCOUNT_ID: account }),
+  dryRun: (config) => run(["deploy", "--config", config, "--dry-run"], {}),
+};
+
+async function run(words: readonly string[], environment: Record<string, string>): Promise<void> {
+  const program = join(
+    dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
+    "bin",
+    "wrangler.js",
+  );
+  const child = spawn(process.execPath, [program, ...words], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", process.stderr, process.stderr],
+  });
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.on("error", reject).on("close", resolve),
+  );
+  if (code !== 0) {
+    throw failed(
+      `wrangler ${words[0]} failed`,
+      "see its own words above; what was done before stays, and latchkey setup goes on from there",
+    );
+  }
+}
+
+export interface Deployment {
+  client: CloudflareClient;
+  account: string;
+  worker: string;
+  /** The path of `wrangler.toml`, and the text that it will have by then. */
+  config: string;
+  text: string;
+  deployer: Deployer;
+}
+
+/** Deploys, unless Cloudflare says that this very state is what runs. */
+export async function deployStep({
+  client,
+  account,
+  worker,
+  config,
+  text,
+  deployer,
+}: Deployment): Promise<Step> {
+  const id = "deploy";
+  const tag = await tagOf(text);
+  const deployed = await deployedTag(client, account, worker);
+  if (deployed === tag) {
+    return { id, found: `the Worker ${worker} runs as it is here`, change: null, apply: nothingToDo };
+  }
+  return {
+    id,
+    found:
+      deployed === undefined
+        ? `there is no Worker ${worker}`
+        : `the Worker ${worker} runs, and not known to be as it is here`,
+    change: "npx wrangler deploy",
+    apply: () => deployer.deploy(config, account, tag),
+  };
+}
+
+/**
+ * A name for what a deploy would send: sources, dependencies and `wrangler.toml` without its routes,
+ * which setup makes itself.
+ */
+export async function tagOf(text: string): Promise<string> {
+  const { routes: _, ...settings } = parseWranglerToml(text);
+  const hash = createHash("sha256").update(JSON.stringify(settings));
+  const names = (await readdir(join(ROOT, "src"), { recursive: true })).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  for (const name of [...names.map((each) => join("src", each)).sort(), "package-lock.json"]) {
+    hash.update(`\0${name}\0`).update(await readFile(join(ROOT, name)));
+  }
+  return `latchkey-${hash.digest("hex").slice(0, 12)}`;
+}
+
+interface Version {
+  id?: string;
+  annotations?: Record<string, string>;
+}
+
+/** The tag of what runs: `undefined` without a Worker, empty when it is not known. */
+async function deployedTag(
+  client: CloudflareClient,
+  account: string,
+  worker: string,
+): Promise<string | undefined> {
+  const need = { permission: "scripts-read", what: "list the Worker's versions" } as const;
+  const path = `/accounts/${account}/workers/scripts/${encodeURIComponent(worker)}`;
+  try {
+    const { result: versions } = await client.ask(need, (sdk) =>
+      sdk.get<{ result?: { items?: readonly Version[] } }>(`${path}/versions`),
+    );
+    const { result: deployments } = await client.ask(need, (sdk) =>
+      sdk.get<{ result?: { deployments?: readonly { versions?: readonly { version_id?: string }[] }[] } }>(
+        `${path}/deployments`,
+      ),
+    );
+    const newest = versions?.items ?? [];
+    const running = deployments?.deployments?.[0]?.versions ?? [];
+    // Of several versions, or of one that is not the newest, nothing is known.
+    if (running.length !== 1 || running[0]?.version_id !== newest[0]?.id) return "";
+    // A secret that is set makes a version of its own, with the same code.
+    const uploaded = newest.find(({ annotations }) => annotations?.["workers/triggered_by"] !== "secret");
+    return uploaded?.annotations?.["workers/tag"] ?? "";
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Has the real program check a text as `wrangler.toml`, which is not written for it. */
+export async function dryRun(deployer: Deployer, config: string, text: string): Promise<void> {
+  // Beside it: paths in the file are relative to its folder.
+  const path = join(dirname(config), `.latchkey-dry-run-${process.pid}.toml`);
+  await writeFile(path, text, { flag: "wx" });
+  try {
+    await deployer.dryRun(path);
+  } finally {
+    await rm(path, { force: true });
+  }
+}

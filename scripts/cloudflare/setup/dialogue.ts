@@ -1,0 +1,106 @@
+import { PROFILE_NAMES, type ProfileName } from "../../../src/gate/answers.ts";
+import { isHostname } from "../../../src/hostname.ts";
+import { failed, misuse } from "../../commands/shared/failure.ts";
+import { printable } from "../../commands/shared/text.ts";
+import type { GatedHost } from "../facts.ts";
+
+/** What somebody on a terminal is asked, when the command line does not say it. */
+const streams = { input: process.stdin, output: process.stderr };
+
+const PROFILES: Record<Exclude<ProfileName, "custom">, string> = {
+  bitwarden: "Vaultwarden, Bitwarden",
+  sync: "Nextcloud, WebDAV, Home Assistant, Immich, ntfy: clients with local copies",
+  web: "pages in a browser, and apps that keep nothing",
+};
+
+export async function askForZone(names: readonly string[]): Promise<string> {
+  const { isCancel, select } = await import("@clack/prompts");
+  const options = names.map((value) => ({ value, label: printable(value) }));
+  const answer = await select({ message: "Which zone?", options, ...streams });
+  if (isCancel(answer)) throw nothingDone();
+  return answer;
+}
+
+/** Hosts and how their clients take refusals. Those that `wrangler.toml` names already are proposed. */
+export async function askForApps(
+  zone: string,
+  known: readonly GatedHost[],
+): Promise<Map<string, ProfileName>> {
+  const { isCancel, select, text } = await import("@clack/prompts");
+  const written = await text({
+    message: "The apps' hostnames, separated by blanks",
+    placeholder: `vault.${zone} photos.${zone}`,
+    initialValue: known.map(({ host }) => host).join(" "),
+    validate: (value) => hostsProblem(value ?? "", zone),
+    ...streams,
+  });
+  if (isCancel(written)) throw nothingDone();
+  const apps = new Map<string, ProfileName>();
+  for (const host of hostsIn(written)) {
+    const own = known.find((each) => each.host === host)?.app.profile.name;
+    if (own === "custom") continue;
+    const profile = await select<keyof typeof PROFILES>({
+      message: `What runs on ${host}?`,
+      options: (["bitwarden", "sync", "web"] as const).map((value) => ({
+        value,
+        label: value,
+        hint: PROFILES[value],
+      })),
+      initialValue: own ?? (/vault|bitwarden/.test(host) ? "bitwarden" : "sync"),
+      ...streams,
+    });
+    if (isCancel(profile)) throw nothingDone();
+    apps.set(host, profile);
+  }
+  return apps;
+}
+
+function hostsIn(text: string): string[] {
+  return [
+    ...new Set(
+      text
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter((word) => word !== ""),
+    ),
+  ];
+}
+
+function hostsProblem(text: string, zone: string): string | undefined {
+  const hosts = hostsIn(text);
+  if (hosts.length === 0) return "Name one at least";
+  const odd = hosts.find((host) => !isHostname(host) || !(host === zone || host.endsWith(`.${zone}`)));
+  return odd === undefined ? undefined : `${printable(odd)} is not a hostname in ${zone}`;
+}
+
+/** The first device, as `alice/pixel-9`; `undefined`: not now. */
+export async function askForDevice(): Promise<string | undefined> {
+  const { isCancel, text } = await import("@clack/prompts");
+  const answer = await text({
+    message: "Nobody is enrolled yet. Issue a first device? Its USER/NAME, or nothing for not now",
+    placeholder: "alice/pixel-9",
+    ...streams,
+  });
+  if (isCancel(answer) || !answer?.trim()) return undefined;
+  return answer.trim();
+}
+
+/** `vault.example.com=bitwarden`; without a profile, `web`. */
+export function parseApp(word: string): [string, ProfileName] {
+  const [host = "", profile = "web", ...more] = word.toLowerCase().split("=");
+  const known = PROFILE_NAMES.find((name) => name === profile);
+  if (!isHostname(host) || more.length > 0) {
+    throw misuse(
+      `--app '${printable(word)}' names no host`,
+      "give HOST=PROFILE, such as vault.example.com=bitwarden",
+    );
+  }
+  if (known === undefined) {
+    throw misuse(`'${printable(profile)}' is not a profile`, `give one of ${PROFILE_NAMES.join(", ")}`);
+  }
+  return [host, known];
+}
+
+export function nothingDone() {
+  return failed("nothing was done", "run latchkey setup again when you are ready");
+}

@@ -1,0 +1,215 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { ProfileName } from "../../src/gate/answers.ts";
+import type { UserId } from "../../src/registry/user.ts";
+import type { Plan } from "../cloudflare/setup/step.ts";
+import type { Zone } from "../cloudflare/zone.ts";
+import { examine, readWranglerToml, showChecks, WRANGLER_TOML } from "./doctor.ts";
+import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
+import { failed, misuse } from "./shared/failure.ts";
+import type { Output } from "./shared/output.ts";
+import { progress } from "./shared/progress.ts";
+import { runLatchkey } from "./shared/run-latchkey.ts";
+import { type AddCommand, type GlobalOptions, openSession, type Session } from "./shared/session.ts";
+import { plural, printable } from "./shared/text.ts";
+
+interface SetupOptions {
+  zone?: string;
+  app?: string[];
+  dryRun?: boolean;
+  config?: string;
+  device?: string;
+  outside: boolean;
+}
+
+export const addSetup: AddCommand = (program, open) => {
+  program
+    .command("setup")
+    .summary("put the gate in front of your apps: all of it, step by step, as often as you like")
+    .description(
+      [
+        "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor.",
+        "Each step may be repeated: what is as it should be stays. A run that ends early is mended by the next.",
+      ].join("\n"),
+    )
+    .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
+    .option("--app <host=profile>", "an app and its profile; may be given several times", collect)
+    .option("--device <user/name>", "issue and enrol a first device at the end")
+    .option("--dry-run", "show the plan, have wrangler check it, and change nothing")
+    .option("--config <file>", "another wrangler.toml")
+    .option("--no-outside", "end without requests from outside")
+    .addHelpText(
+      "after",
+      `
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The token of the gate is kept in --token-file or
+LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made when there is none, and never shown.
+
+Examples:
+  latchkey setup
+  latchkey setup --app vault.example.com=bitwarden --app photos.example.com=sync --dry-run
+  latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`,
+    )
+    .action(async (options: SetupOptions) => {
+      const globals = program.opts<GlobalOptions>();
+      const session = open();
+      const { environment } = session;
+      const tokenFile =
+        globals.tokenFile ?? (environment.LATCHKEY_TOKEN_FILE || join(homedir(), ".latchkey-token"));
+      const device = options.device === undefined ? undefined : parseDevice(options.device);
+      const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
+      if (!(await setUp(session, options, tokenFile, asks))) return;
+      // By now the token is there, which this session may have missed.
+      const after = openSession({ ...globals, ...(environment.LATCHKEY_TOKEN ? {} : { tokenFile }) });
+      const config = options.config ?? WRANGLER_TOML;
+      await firstDevice(after, device, asks, config, tokenFile);
+      const zone = options.zone === undefined ? {} : { zone: options.zone };
+      const checks = await examine(after, globals.ca, { ...zone, outside: options.outside }, config);
+      showChecks(after.output, checks);
+      if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
+    });
+};
+
+function collect(word: string, words: string[] = []): string[] {
+  return [...words, word];
+}
+
+/** Plans, shows, asks and does. `false`: a dry run, after which nothing is new. */
+async function setUp(
+  session: Session,
+  options: SetupOptions,
+  tokenFile: string,
+  asks: boolean,
+): Promise<boolean> {
+  const { output } = session;
+  const config = options.config ?? WRANGLER_TOML;
+  if (options.dryRun !== true) session.requireConsent("setup");
+  const client = await session.cloudflare();
+  const { makePlan, plannedText } = await import("../cloudflare/setup/plan.ts");
+  const { dryRun, wrangler } = await import("../cloudflare/setup/deployment.ts");
+  const { carryOut, isDone } = await import("../cloudflare/setup/run.ts");
+
+  const { zones, apps } = await whatIsWanted(session, options, config, asks);
+  const { longestSuffix } = await import("../cloudflare/zone.ts");
+  const wanted = {
+    apps,
+    config,
+    tokenFile,
+    zoneOf(host: string) {
+      const zone = longestSuffix(zones, host);
+      if (zone !== undefined || options.zone !== undefined) return zone;
+      throw failed(
+        `no zone of the API token holds the host ${host}`,
+        "correct the host in wrangler.toml, let the token see its zone, or name one zone with --zone",
+      );
+    },
+  };
+  const plan = await makePlan({ client, deployer: wrangler }, wanted);
+  showPlan(output, plan);
+  if (options.dryRun === true) {
+    output.object({
+      steps: plan.steps.map(({ id, found, change }) => ({ id, found, change })),
+      byHand: plan.byHand,
+    });
+    await dryRun(wrangler, config, await plannedText(wanted));
+    output.lines("", "dry run: nothing was changed, and wrangler takes the new wrangler.toml");
+    return false;
+  }
+  if (isDone(plan)) {
+    output.lines("", "everything is set up already");
+    return true;
+  }
+  if (asks) await session.confirm("Go ahead?");
+  await carryOut(plan, { before: ({ id, change }) => progress(`${id}: ${change}`) });
+  output.lines("", "set up; what the doctor finds:", "");
+  return true;
+}
+
+/** From the command line, else from whoever is there, else from `wrangler.toml`. */
+async function whatIsWanted(
+  session: Session,
+  options: SetupOptions,
+  config: string,
+  asks: boolean,
+): Promise<{ zones: readonly Zone[]; apps: Map<string, ProfileName> }> {
+  const client = await session.cloudflare();
+  const { findZone, listZones } = await import("../cloudflare/zone.ts");
+  const { askForApps, askForZone, parseApp } = await import("../cloudflare/setup/dialogue.ts");
+  const { localSettings } = await import("../cloudflare/wrangler-toml.ts");
+  const { hosts } = localSettings(await readWranglerToml(config));
+  const given = new Map((options.app ?? []).map(parseApp));
+  let zones = options.zone === undefined ? await listZones(client) : [await findZone(client, options.zone)];
+  if (given.size > 0 || !asks) {
+    if (given.size === 0 && hosts.length === 0) {
+      throw misuse("there is no app to set up", "name one: --app vault.example.com=bitwarden");
+    }
+    const [zone] = zones;
+    for (const host of given.keys()) {
+      if (options.zone !== undefined && host !== zone?.name && !host.endsWith(`.${zone?.name}`)) {
+        throw misuse(`${host} is not in the zone ${zone?.name}`, "name its own zone with --zone");
+      }
+    }
+    return { zones, apps: given };
+  }
+  if (zones.length > 1) {
+    const name = await askForZone(zones.map((zone) => zone.name));
+    zones = zones.filter((zone) => zone.name === name);
+  }
+  const [zone] = zones;
+  if (zone === undefined) {
+    throw failed("the API token sees no zone", "grant it Zone > Zone > Read, see docs/cloudflare.md");
+  }
+  return { zones, apps: await askForApps(zone.name, hosts) };
+}
+
+function showPlan(output: Output, { steps, byHand }: Plan): void {
+  for (const { id, found, change } of steps) {
+    output.lines(`${output.style("bold", id)}: ${printable(found)}`);
+    if (change !== null) output.lines(`  ${output.style("yellow", "->")} ${printable(change)}`);
+  }
+  if (byHand.length === 0) return;
+  output.lines("", `${plural(byHand.length, "thing")} for you to look at; setup leaves it alone:`);
+  for (const { reason, remedy } of byHand)
+    output.lines(`  ${printable(reason)}`, `    -> ${printable(remedy)}`);
+}
+
+interface DeviceName {
+  user: UserId;
+  name: string;
+}
+
+function parseDevice(text: string): DeviceName {
+  const [user, name, ...more] = text.split("/");
+  if (user === undefined || name === undefined || more.length > 0) {
+    throw misuse(`--device '${printable(text)}' is not USER/NAME`, "give, for example, alice/pixel-9");
+  }
+  return { user: userArgument(user), name: deviceNameArgument(name) };
+}
+
+/** Issues the device that was named; offers it to who is there, when no device is enrolled at all. */
+async function firstDevice(
+  session: Session,
+  named: DeviceName | undefined,
+  asks: boolean,
+  config: string,
+  tokenFile: string,
+): Promise<void> {
+  if (named === undefined && !asks) return;
+  const { localSettings } = await import("../cloudflare/wrangler-toml.ts");
+  const { adminHost, hosts } = localSettings(await readWranglerToml(config));
+  const api = await session.api(`https://${adminHost ?? hosts[0]?.host}`);
+  let device = named;
+  if (device === undefined) {
+    if ((await api.users()).length > 0) return;
+    const { askForDevice } = await import("../cloudflare/setup/dialogue.ts");
+    const answer = await askForDevice();
+    if (answer === undefined) return;
+    device = parseDevice(answer);
+  }
+  const { user, name } = device;
+  await api.putUser(user, undefined);
+  if ((await api.devices(user)).some((each) => each.name === name && each.status !== "revoked")) {
+    progress(`${user}/${name} is there already`);
+    return;
+  }
+  await runLatchkey(["issue", user, name], { LATCHKEY_URL: api.origin, LATCHKEY_TOKEN_FILE: tokenFile });
+}

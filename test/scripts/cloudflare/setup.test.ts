@@ -1,0 +1,411 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
+import type { Deployer } from "../../../scripts/cloudflare/setup/deployment.ts";
+import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
+import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
+import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
+import { listZones, longestSuffix } from "../../../scripts/cloudflare/zone.ts";
+import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
+import type { ProfileName } from "../../../src/gate/answers.ts";
+import type { Fault } from "../../cloudflare/faults.ts";
+import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
+import { ALL_PERMISSIONS, emptyZone, newId, type Permission, type Zone } from "../../cloudflare/state.ts";
+
+// Setup against the stand-in, with a deployer that does at the stand-in what wrangler does at Cloudflare:
+// it publishes the routes of the file, without a word about how they fail.
+
+const OURS = join(import.meta.dirname, "../../../wrangler.toml");
+const APPS = new Map<string, ProfileName>([
+  ["vault.example.com", "bitwarden"],
+  ["photos.example.com", "sync"],
+]);
+
+let cloudflare: StandIn;
+let folder: string;
+let config: string;
+let tokenFile: string;
+let zone: Zone;
+let deploys: number;
+
+beforeAll(async () => {
+  // Nobody asks for a certificate here.
+  cloudflare = await startCloudflare({ authority: await issueSelfSignedCertificate("unused") });
+});
+afterAll(() => cloudflare.stop());
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "latchkey-setup-"));
+  reset();
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function reset(): void {
+  config = join(folder, "wrangler.toml");
+  tokenFile = join(folder, "token");
+  rmSync(tokenFile, { force: true });
+  copyFileSync(OURS, config);
+  zone = emptyZone("example.com");
+  // Other people's.
+  zone.associations = ["other.example.com"];
+  zone.routes = [
+    { id: newId(), pattern: "blog.example.com/*", script: "blog", request_limit_fail_open: true },
+    { id: newId(), pattern: "*.example.com/*", request_limit_fail_open: true },
+  ];
+  zone.dnsRecords = [{ id: "d", name: "*.example.com", type: "CNAME", content: "t", proxied: true }];
+  zone.settings.set("browser_check", "off");
+  const { state } = cloudflare;
+  state.zones = [zone];
+  state.scripts = new Map();
+  state.accessApps = [];
+  state.permissions = new Set(ALL_PERMISSIONS);
+  cloudflare.faults.clear();
+  cloudflare.requests.length = 0;
+  deploys = 0;
+}
+
+const deployer: Deployer = {
+  async deploy(path, _account, tag) {
+    deploys += 1;
+    const { state } = cloudflare;
+    const settings = parseWranglerToml(readFileSync(path, "utf8"));
+    const old = state.scripts.get("latchkey");
+    state.scripts.set("latchkey", {
+      id: "latchkey",
+      secrets: old?.secrets ?? new Map(),
+      subdomain: {
+        enabled: settings.workers_dev !== false,
+        previews_enabled: settings.preview_urls !== false,
+      },
+      settings: { bindings: [], compatibility_flags: settings.compatibility_flags },
+      modified_on: new Date().toISOString(),
+      versions: [{ id: newId(), annotations: { "workers/tag": tag } }, ...(old?.versions ?? [])],
+    });
+    for (const { pattern } of (settings.routes ?? []) as { pattern: string }[]) {
+      const known = zone.routes.find((route) => route.pattern === pattern);
+      // The worst that could be: a deploy resets how a route fails.
+      if (known !== undefined) Object.assign(known, { script: "latchkey", request_limit_fail_open: true });
+      else zone.routes.push({ id: newId(), pattern, script: "latchkey", request_limit_fail_open: true });
+    }
+  },
+  async dryRun() {
+    throw new Error("not asked for here");
+  },
+};
+
+function client() {
+  const { url, state } = cloudflare;
+  return createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
+}
+
+async function plan(apps: ReadonlyMap<string, ProfileName> = APPS) {
+  const zones = await listZones(client());
+  const zoneOf = (host: string) => longestSuffix(zones, host);
+  return makePlan({ client: client(), deployer }, { apps, zoneOf, config, tokenFile });
+}
+
+async function setUp(apps?: ReadonlyMap<string, ProfileName>): Promise<string[]> {
+  const made = await plan(apps);
+  const done: string[] = [];
+  await carryOut(made, { before: ({ id }) => done.push(id) });
+  return done;
+}
+
+/** All that setup is there for, without ids and what is drawn by lot. */
+function endState() {
+  const script = cloudflare.state.scripts.get("latchkey");
+  const token = existsSync(tokenFile) ? readFileSync(tokenFile, "utf8").trim() : undefined;
+  return {
+    associations: zone.associations,
+    routes: zone.routes
+      .map(({ pattern, script: to, request_limit_fail_open: open }) => `${pattern} ${to} ${open}`)
+      .sort(),
+    secretIsTheFiles: token !== undefined && script?.secrets.get("ADMIN_TOKEN") === token,
+    toml: readFileSync(config, "utf8"),
+    access: cloudflare.state.accessApps.map(({ domain, policies }) => ({
+      domain,
+      decisions: policies.map(({ decision }) => decision),
+    })),
+    mode: statSync(tokenFile).mode & 0o777,
+    strays: readdirSync(folder).sort(),
+  };
+}
+
+const changes = () => cloudflare.requests.filter(({ method }) => method !== "GET");
+const wildcardAccess = () => ({
+  id: newId(),
+  name: "House",
+  type: "self_hosted",
+  domain: "*.example.com",
+  policies: [
+    { id: "p", name: "us", decision: "allow" as const, include: [], exclude: [], require: [], precedence: 1 },
+  ],
+});
+
+describe("setup", () => {
+  it("sets up an empty zone, in the order that keeps the gate closed", async () => {
+    cloudflare.state.accessApps.push(wildcardAccess());
+    expect(await setUp()).toEqual([
+      "wrangler.toml apps",
+      "admin token file",
+      "deploy",
+      "admin token secret",
+      "mtls example.com",
+      "route vault.example.com",
+      "route photos.example.com",
+      "wrangler.toml routes",
+      "access vault.example.com",
+      "access photos.example.com",
+    ]);
+    const end = endState();
+    expect(end).toMatchObject({
+      associations: ["other.example.com", "vault.example.com", "photos.example.com"],
+      routes: [
+        "*.example.com/* undefined true",
+        "blog.example.com/* blog true",
+        "photos.example.com/* latchkey false",
+        "vault.example.com/* latchkey false",
+      ],
+      secretIsTheFiles: true,
+      mode: 0o600,
+      strays: ["token", "wrangler.toml"],
+      access: [
+        { domain: "*.example.com", decisions: ["allow"] },
+        { domain: "vault.example.com", decisions: ["bypass"] },
+        { domain: "photos.example.com", decisions: ["bypass"] },
+      ],
+    });
+    expect(readFileSync(tokenFile, "utf8")).toMatch(/^[0-9a-f]{64}\n$/);
+    for (const line of readFileSync(OURS, "utf8").split("\n")) expect(end.toml.split("\n")).toContain(line);
+  });
+
+  it("makes no route that fails open, not for a moment", async () => {
+    await setUp();
+    const made = changes().filter(({ path }) => path.includes("/workers/routes"));
+    expect(made.map(({ method }) => method)).toEqual(["POST", "POST"]);
+    for (const { body } of made) {
+      expect(JSON.parse(body)).toMatchObject({ script: "latchkey", request_limit_fail_open: false });
+    }
+  });
+
+  it("changes nothing when it is run again", async () => {
+    await setUp();
+    const before = endState();
+    cloudflare.requests.length = 0;
+    const again = await plan(new Map());
+    expect(again.steps.filter(({ change }) => change !== null)).toEqual([]);
+    expect(isDone(again)).toBe(true);
+    await carryOut(again, { before: () => expect.unreachable() });
+    expect(changes()).toEqual([]);
+    expect(deploys).toBe(1);
+    expect(endState()).toEqual(before);
+  });
+
+  it("closes again what a deploy of its own has opened", async () => {
+    await setUp(new Map([["vault.example.com", "bitwarden"]]));
+    // One more app: the deploy publishes the first one's route, and resets it.
+    await setUp(new Map([["photos.example.com", "sync"]]));
+    expect(deploys).toBe(2);
+    expect(zone.routes.filter(({ script }) => script === "latchkey")).toMatchObject([
+      { request_limit_fail_open: false },
+      { request_limit_fail_open: false },
+    ]);
+  });
+
+  it("goes on from a zone that is half set up by hand", async () => {
+    zone.associations.push("Vault.example.com");
+    await deployer.deploy(config, "", "by-hand");
+    zone.routes.push(
+      { id: "own", pattern: "vault.example.com/*", script: "latchkey", request_limit_fail_open: true },
+      { id: "bare", pattern: "photos.example.com/*", request_limit_fail_open: true },
+    );
+    writeFileSync(tokenFile, `${"t".repeat(40)}\n`);
+    chmodSync(tokenFile, 0o644);
+    await setUp();
+    expect(zone.associations).toEqual(["other.example.com", "Vault.example.com", "photos.example.com"]);
+    expect(zone.routes.find(({ id }) => id === "own")).toMatchObject({ request_limit_fail_open: false });
+    expect(zone.routes.find(({ id }) => id === "bare")).toMatchObject({
+      script: "latchkey",
+      request_limit_fail_open: false,
+    });
+    expect(endState()).toMatchObject({ secretIsTheFiles: true, mode: 0o600 });
+    expect(readFileSync(tokenFile, "utf8").trim()).toBe("t".repeat(40));
+  });
+
+  it("keeps a secret that is there, and makes no token beside it", async () => {
+    await deployer.deploy(config, "", "by-hand");
+    cloudflare.state.scripts.get("latchkey")?.secrets.set("ADMIN_TOKEN", "the owner's");
+    await setUp();
+    expect(existsSync(tokenFile)).toBe(false);
+    expect(cloudflare.state.scripts.get("latchkey")?.secrets.get("ADMIN_TOKEN")).toBe("the owner's");
+  });
+
+  it("keeps settings and profile of an app that is not named", async () => {
+    writeFileSync(
+      config,
+      `${readFileSync(config, "utf8")}\n[vars.APPS."files.example.com"]\nprofile = "sync" # ours\ncountries = ["CH"]\n`,
+    );
+    await setUp();
+    expect(readFileSync(config, "utf8")).toContain('profile = "sync" # ours\ncountries = ["CH"]\n');
+    expect(zone.associations).toContain("files.example.com");
+  });
+
+  it("leaves what is not its own, and names it", async () => {
+    const shared = {
+      ...wildcardAccess(),
+      domain: "vault.example.com",
+      self_hosted_domains: ["vault.example.com", "wiki.example.com"],
+    };
+    cloudflare.state.accessApps.push(shared);
+    zone.rulesets.set("http_request_firewall_custom", [
+      {
+        id: "r",
+        action: "block",
+        expression: "not cf.tls_client_auth.cert_verified",
+        description: "no cert",
+        enabled: true,
+      },
+    ]);
+    const { byHand, steps } = await plan();
+    expect(byHand.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining("'House' (vault.example.com) answers on vault.example.com before the gate"),
+      expect.stringContaining("the custom rule 'no cert' (block) answers on vault.example.com"),
+    ]);
+    expect(steps.filter(({ id }) => id.startsWith("access"))).toEqual([]);
+  });
+
+  it("lets everybody bypass an Access application of the hosts' own", async () => {
+    cloudflare.state.accessApps.push({ ...wildcardAccess(), domain: "vault.example.com" });
+    await setUp();
+    expect(
+      cloudflare.state.accessApps.map(({ policies }) => policies.map(({ decision }) => decision)),
+    ).toEqual([["allow", "bypass"]]);
+  });
+
+  it("does not take a route from another Worker", async () => {
+    zone.routes.push({
+      id: "x",
+      pattern: "vault.example.com/*",
+      script: "blog",
+      request_limit_fail_open: true,
+    });
+    await expect(plan()).rejects.toThrow("leads to another Worker, blog");
+    expect(changes()).toEqual([]);
+  });
+
+  it("does not deploy a wrangler.toml that opens the gate", async () => {
+    writeFileSync(config, readFileSync(config, "utf8").replace("workers_dev = false", "workers_dev = true"));
+    await expect(plan()).rejects.toThrow("workers_dev is not false");
+  });
+
+  it("says so when Cloudflare ignores that a route is to fail closed", async () => {
+    const route = {
+      id: "x",
+      pattern: "vault.example.com/*",
+      script: "latchkey",
+      request_limit_fail_open: true,
+    };
+    Object.defineProperty(route, "request_limit_fail_open", {
+      get: () => true,
+      set: () => undefined,
+      enumerable: true,
+    });
+    zone.routes.push(route);
+    await expect(setUp()).rejects.toThrow("does not fail closed, though Cloudflare was told so");
+  });
+
+  it("names all missing permissions at once, before anything is changed", async () => {
+    const missing: Permission[] = [
+      "SSL and Certificates Write",
+      "Workers Routes Write",
+      "Access: Apps and Policies Write",
+    ];
+    for (const permission of missing) cloudflare.state.permissions.delete(permission);
+    const failure = await plan().catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      list: [
+        expect.stringContaining("Zone > SSL and Certificates > Read"),
+        expect.stringContaining("Zone > Workers Routes > Read"),
+        expect.stringContaining("Account > Access: Apps and Policies > Read"),
+      ],
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  it.each<[Permission, Permission, string]>([
+    ["SSL and Certificates Write", "SSL and Certificates Read", "Zone > SSL and Certificates > Edit"],
+    ["Workers Routes Write", "Workers Routes Read", "Zone > Workers Routes > Edit"],
+    ["Workers Scripts Write", "Workers Scripts Read", "Account > Workers Scripts > Edit"],
+  ])(
+    "with a token that may only read (%s), names what it lacks; a better one goes on",
+    async (write, read, grant) => {
+      cloudflare.state.permissions.delete(write);
+      cloudflare.state.permissions.add(read);
+      await expect(setUp()).rejects.toMatchObject({ hint: expect.stringContaining(grant) });
+      cloudflare.state.permissions.add(write);
+      await setUp();
+      expect(endState().secretIsTheFiles).toBe(true);
+    },
+  );
+});
+
+describe("setup, interrupted", () => {
+  const FAULTS: [string, Fault][] = [
+    ["refused before the change", { kind: "no-permission" }],
+    ["unanswered after the change", { kind: "garbage", status: 400, when: "after-the-change" }],
+  ];
+
+  it.each(FAULTS)(
+    "after any single call (%s), has the same end when it is run again",
+    async (_, fault) => {
+      const withAccess = () => cloudflare.state.accessApps.push(wildcardAccess());
+      withAccess();
+      await setUp();
+      const calls = cloudflare.requests.length;
+      const wanted = endState();
+      expect(calls).toBeGreaterThan(30);
+      for (let n = 1; n <= calls; n++) {
+        reset();
+        withAccess();
+        cloudflare.faults.at(n, fault, 1000);
+        const first = await setUp().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        cloudflare.faults.clear();
+        expectClosed(n);
+        await setUp();
+        expect(endState(), `interrupted at call ${n} of ${calls}: ${String(first)}`).toEqual(wanted);
+      }
+    },
+    120_000,
+  );
+
+  /** Wherever it ended: no route fails open, and no bypass stands where no route is. */
+  function expectClosed(n: number): void {
+    const own = zone.routes.filter(({ script }) => script === "latchkey");
+    expect(
+      own.filter((route) => route.request_limit_fail_open),
+      `call ${n}`,
+    ).toEqual([]);
+    const bypassed = cloudflare.state.accessApps.filter(({ domain }) => domain !== "*.example.com");
+    for (const { domain } of bypassed) {
+      expect(
+        own.map(({ pattern }) => pattern),
+        `call ${n}`,
+      ).toContain(`${domain}/*`);
+    }
+  }
+});
