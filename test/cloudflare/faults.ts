@@ -10,6 +10,8 @@ export type Fault =
   | { kind: "reset"; when?: When }
   /** No answer comes until the client gives up. */
   | { kind: "hang"; when?: When }
+  /** The right answer, late. */
+  | { kind: "slow"; ms: number }
   /** A page that is not the API's: what a proxy in between might answer. */
   | { kind: "garbage"; status?: number; when?: When };
 

@@ -80,6 +80,11 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
     const record: RecordedRequest = { method, path, headers, body, status: 0 };
     requests.push(record);
     const fault = faults.take(`${method} ${path}`);
+    if (fault?.kind === "slow") {
+      const done = await answerTo(endpoints, state, record);
+      await delay(fault.ms);
+      return send(response, record, done.status, done.body);
+    }
     const done =
       fault !== undefined && !("when" in fault && fault.when === "after-the-change")
         ? undefined
@@ -211,7 +216,11 @@ function send(
   response.end(JSON.stringify(body));
 }
 
-async function fail(response: ServerResponse, record: RecordedRequest, fault: Fault): Promise<void> {
+async function fail(
+  response: ServerResponse,
+  record: RecordedRequest,
+  fault: Exclude<Fault, { kind: "slow" }>,
+): Promise<void> {
   switch (fault.kind) {
     case "rate-limit":
       return send(
