@@ -1,0 +1,187 @@
+// latchkey revoke --at-cloudflare, as a process, against the stand-in and the real local edge.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
+import { failure, run } from "../commands/run.ts";
+import { send } from "../edge/client.ts";
+
+const VAULT = "vault.localhost";
+
+let zone: LocalZone;
+beforeAll(async () => {
+  const APPS = { "app.localhost": {}, [VAULT]: { profile: "bitwarden" }, localhost: {} };
+  zone = await startLocalZone({ APPS, REVOCATION_DELAY_SECONDS: 0 });
+});
+afterEach(() => zone.cloudflare.faults.clear());
+afterAll(() => zone?.stop());
+
+const latchkey = (...words: string[]) => run(words, zone.environment);
+const revoke = (name: string, ...words: string[]) =>
+  latchkey("revoke", `alice/${name}`, "--at-cloudflare", "--yes", ...words);
+const statusOf = async (name: string) =>
+  (await zone.devices("alice")).find((device) => device.name === name)?.status;
+
+/** A new device, its credential, and its certificate at Cloudflare. */
+async function issued(name: string, ...words: string[]) {
+  const folder = zone.folder();
+  const { code, stderr } = await latchkey("issue", "alice", name, "--out", folder, ...words);
+  expect(code, stderr).toBe(0);
+  const read = (end: string) => readFileSync(join(folder, `alice-${name}${end}`), "utf8");
+  const found = zone.cloudflare.state.zones
+    .flatMap(({ certificates }) => certificates)
+    .find(({ common_name }) => common_name === `alice ${name}`);
+  if (found === undefined) throw new Error("not signed");
+  return { certificate: read(".pem"), key: read(".key"), atCloudflare: found };
+}
+
+describe("revoke --at-cloudflare", () => {
+  it("revokes in the registry, then at Cloudflare, says that it is pending, and may be repeated", async () => {
+    const { certificate, key, atCloudflare } = await issued("phone");
+    const as = { certificate, key };
+    expect((await send(zone.edge, "/", { as })).status).toBe(200);
+    const short = atCloudflare.fingerprint_sha256.slice(0, 8);
+
+    const first = await revoke("phone");
+    expect(first.stdout.split("\n")).toEqual([
+      "alice/phone is revoked: it is refused everywhere within the revocation delay (10 s unless configured)",
+      `certificate ${short} is to be revoked at Cloudflare: pending, its slot is free`,
+      "",
+    ]);
+    expect(first).toMatchObject({ code: 0, stderr: "" });
+    expect((await send(zone.edge, "/", { as })).status).toBe(404);
+
+    expect((await revoke("phone")).stdout).toBe(
+      `alice/phone was revoked already\ncertificate ${short} is to be revoked at Cloudflare: pending, as it was\n`,
+    );
+    zone.cloudflare.settle();
+    expect((await revoke("phone")).stdout).toBe(
+      `alice/phone was revoked already\ncertificate ${short} is revoked at Cloudflare already\n`,
+    );
+  });
+
+  it("tells programs both in one object", async () => {
+    const { atCloudflare } = await issued("json");
+    const { stdout } = await revoke("json", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      device: { name: "json", status: "revoked" },
+      cloudflare: [
+        {
+          id: atCloudflare.id,
+          zone: "localhost",
+          fingerprint: atCloudflare.fingerprint_sha256,
+          status: "pending_revocation",
+        },
+      ],
+    });
+  });
+
+  it("finds the certificate in another zone, and behind a hundred others", async () => {
+    const { atCloudflare } = await issued("far", "--zone", "example.com");
+    const example = zone.cloudflare.state.zones.find(({ name }) => name === "example.com");
+    for (let i = 0; i < 120; i++) {
+      example?.certificates.unshift({
+        ...atCloudflare,
+        id: `other-${i}`,
+        certificate: "",
+        fingerprint_sha256: "",
+      });
+    }
+    expect((await revoke("far")).code).toBe(0);
+    expect(atCloudflare.status).toBe("pending_revocation");
+    example?.certificates.splice(0, 120);
+  });
+
+  it("says so when Cloudflare does not know the certificate; the registry's word stands", async () => {
+    const { atCloudflare } = await issued("elsewhere");
+    for (const each of zone.cloudflare.state.zones) {
+      each.certificates = each.certificates.filter(({ id }) => id !== atCloudflare.id);
+    }
+    const { code, stdout, stderr } = await revoke("elsewhere");
+    expect(code).toBe(1);
+    expect(stdout).toContain("alice/elsewhere is revoked: ");
+    expect(stderr).toContain(
+      `Cloudflare knows no certificate ${atCloudflare.fingerprint_sha256.slice(0, 8)}`,
+    );
+    expect(await statusOf("elsewhere")).toBe("revoked");
+  });
+
+  it("needs a token before it does anything, and odd words are refused", async () => {
+    await issued("kept");
+    const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = zone.environment;
+    const refused = await run(["revoke", "alice/kept", "--at-cloudflare", "--yes"], tokenless);
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(await latchkey("revoke", "alice/kept", "--force", "--yes")).toEqual(
+      failure(2, "--force means nothing without --at-cloudflare", "add it, or leave both out"),
+    );
+    expect(await statusOf("kept")).toBe("active");
+  });
+});
+
+describe("a fault of Cloudflare's", () => {
+  const CALLS = ["zones", "zones, page 2", "list", "revoke"];
+  describe.each(CALLS.map((call, index) => [index + 1, call] as const))("at call %i (%s)", (n) => {
+    it.each([
+      ["an outage", { kind: "server-error", status: 503 }],
+      ["an outage after the change", { kind: "server-error", status: 503, when: "after-the-change" }],
+      ["a missing permission", { kind: "no-permission" }],
+    ] as const)("never hinders the registry (%s), and the next run completes it", async (kind, fault) => {
+      const name = `r${n}-${kind.replaceAll(" ", "-")}`;
+      const { atCloudflare } = await issued(name);
+      zone.cloudflare.faults.at(n, fault, 99);
+      const first = await revoke(name);
+      expect(first.stdout).toContain(`alice/${name} is revoked: `);
+      expect(first.code).toBe(1);
+      expect(first.stderr).toContain(
+        "in the registry the device is revoked: it is refused, whatever Cloudflare says",
+      );
+      expect(await statusOf(name)).toBe("revoked");
+
+      zone.cloudflare.faults.clear();
+      expect((await revoke(name)).code).toBe(0);
+      expect(atCloudflare.status).toBe("pending_revocation");
+    });
+
+    it("that passes (a lost answer) is outlived", async () => {
+      const { atCloudflare } = await issued(`s${n}`);
+      zone.cloudflare.faults.at(n, { kind: "reset", when: "after-the-change" });
+      expect((await revoke(`s${n}`)).code).toBe(0);
+      expect(atCloudflare.status).toBe("pending_revocation");
+    });
+  });
+});
+
+describe("a lost device", () => {
+  it("keeps its certificate until it was told to wipe", async () => {
+    const { certificate, key, atCloudflare } = await issued("lost");
+    expect((await latchkey("lost", "alice/lost", "--yes")).code).toBe(0);
+
+    const refused = await revoke("lost");
+    expect(refused).toEqual(
+      failure(
+        1,
+        "alice/lost is lost, and was not told to delete its vault yet: without its certificate it never can be",
+        "wait until latchkey show alice/lost tells that the wipe answer was delivered, or add --force",
+      ),
+    );
+    expect(await statusOf("lost")).toBe("lost");
+    expect(atCloudflare.status).toBe("active");
+
+    expect((await send(zone.edge, "/api/sync", { as: { certificate, key }, host: VAULT })).status).toBe(401);
+    await expect
+      .poll(async () => (await zone.devices("alice")).find(({ name }) => name === "lost")?.wipe ?? null, {
+        timeout: 10_000,
+      })
+      .not.toBeNull();
+    expect((await revoke("lost")).code).toBe(0);
+    expect(atCloudflare.status).toBe("pending_revocation");
+  });
+
+  it("loses it before that only when forced to", async () => {
+    const { atCloudflare } = await issued("forced");
+    expect((await latchkey("lost", "alice/forced", "--yes")).code).toBe(0);
+    expect((await revoke("forced", "--force")).code).toBe(0);
+    expect(await statusOf("forced")).toBe("revoked");
+    expect(atCloudflare.status).toBe("pending_revocation");
+  });
+});

@@ -1,0 +1,142 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
+import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
+import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
+import { failure, run } from "../commands/run.ts";
+
+// `latchkey setup` as a process, with the real wrangler where no account is needed.
+
+const ROOT = join(import.meta.dirname, "../../..");
+const HOST = "vault.example.com";
+let cloudflare: StandIn;
+let folder: string;
+let config: string;
+
+beforeAll(async () => {
+  cloudflare = await startCloudflare({ authority: await issueSelfSignedCertificate("unused") });
+  folder = mkdtempSync(join(tmpdir(), "latchkey-setup-command-"));
+  // What wrangler builds from, beside a wrangler.toml of the test's own.
+  for (const name of ["src", "node_modules", "package.json", "tsconfig.json"]) {
+    symlinkSync(join(ROOT, name), join(folder, name));
+  }
+  config = join(folder, "wrangler.toml");
+});
+afterAll(async () => {
+  await cloudflare.stop();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  copyFileSync(join(ROOT, "wrangler.toml"), config);
+  cloudflare.requests.length = 0;
+});
+
+const setup = (...words: string[]) =>
+  run(["setup", "--config", config, "--no-outside", ...words], { ...cloudflare.environment, HOME: folder });
+const changes = () =>
+  cloudflare.requests.filter(({ method, path }) => method !== "GET" && path !== "/graphql");
+
+describe("latchkey setup", () => {
+  it("shows with --dry-run what it would do, has the real wrangler check it, and does nothing", async () => {
+    const before = readFileSync(config, "utf8");
+    const { code, stdout, stderr } = await setup("--app", `${HOST}=bitwarden`, "--dry-run");
+    expect(stderr).toContain("--dry-run: exiting now.");
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      `route ${HOST}: there is no route ${HOST}/*\n  -> make it, to latchkey, failing closed`,
+    );
+    expect(stdout).toMatch(/dry run: nothing was changed, and wrangler takes the new wrangler\.toml\n$/);
+    expect(changes()).toEqual([]);
+    expect(readFileSync(config, "utf8")).toBe(before);
+    expect(existsSync(join(folder, ".latchkey-token"))).toBe(false);
+  });
+
+  it("tells with --json programs the same", async () => {
+    const { stdout } = await setup("--app", `${HOST}=bitwarden`, "--dry-run", "--json");
+    const { steps } = JSON.parse(stdout) as { steps: { id: string; change: string | null }[] };
+    expect(steps.map(({ id }) => id)).toContain(`route ${HOST}`);
+    expect(stdout).not.toMatch(/[0-9a-f]{64}/);
+  });
+
+  it("writes a wrangler.toml that the real wrangler takes, apps, routes and all", async () => {
+    const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+      { pattern: `${HOST}/*`, zone_name: "example.com" },
+    ]);
+    writeFileSync(config, text);
+    await wrangler.dryRun(config);
+    writeFileSync(config, text.replace("[vars]", "[vars"));
+    await expect(wrangler.dryRun(config)).rejects.toThrow("wrangler deploy failed");
+  });
+
+  it("finds everything set up already, changes nothing, and ends with the doctor", async () => {
+    const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+      { pattern: `${HOST}/*`, zone_name: "example.com" },
+    ]);
+    writeFileSync(config, text);
+    writeFileSync(join(folder, ".latchkey-token"), `${"t".repeat(40)}\n`, { mode: 0o600 });
+    const [zone] = cloudflare.state.zones;
+    zone?.associations.push(HOST);
+    zone?.routes.push({ id: "r", pattern: `${HOST}/*`, script: "latchkey", request_limit_fail_open: false });
+    cloudflare.state.scripts.set("latchkey", {
+      id: "latchkey",
+      secrets: new Map([["ADMIN_TOKEN", "t".repeat(40)]]),
+      subdomain: { enabled: false, previews_enabled: false },
+      settings: {},
+      modified_on: new Date().toISOString(),
+      versions: [{ id: "v", annotations: { "workers/tag": await tagOf(text) } }],
+    });
+    const { stdout, code } = await setup("--yes");
+    expect(stdout).toContain("everything is set up already");
+    expect(stdout).toMatch(/ok {7}route-fails-closed: over the day's limit, everybody is refused\n/);
+    // There is no DNS record, and nobody answers for the registry.
+    expect(stdout).toContain("failed   dns: ");
+    expect(code).toBe(1);
+    expect(changes()).toEqual([]);
+    expect(stdout).not.toContain("t".repeat(40));
+  });
+
+  it.each([
+    [["--app", "vault"], "'web' is not a host"],
+    [["--app", "Vault.example.com=firefox"], "'firefox' is not a profile"],
+    [["--app", "a/b=web"], "--app 'a/b=web' names no host"],
+    [
+      ["--app", "vault.example.net=web", "--zone", "example.com"],
+      "vault.example.net is not in the zone example.com",
+    ],
+    [
+      ["--zone", "example.org", "--app", `${HOST}=web`],
+      "there is no zone example.org among those that the API token sees",
+    ],
+    [["--app", "vault.example.net=web"], "no zone of the API token holds the host vault.example.net"],
+    [["--device", "alice"], "--device 'alice' is not USER/NAME"],
+    [[], "there is no app to set up"],
+  ])("refuses %j", async (words, message) => {
+    const { code, stderr } = await setup(...words, "--yes");
+    expect(code).not.toBe(0);
+    if (words[1] !== "vault") expect(stderr).toContain(message);
+    expect(changes()).toEqual([]);
+  });
+
+  it("asks before it acts, and so needs --yes where nobody is there", async () => {
+    expect(await setup("--app", `${HOST}=web`)).toEqual(
+      failure(2, "setup asks before it acts, and nobody is there to answer", "add --yes to go ahead unasked"),
+    );
+  });
+
+  it("needs Cloudflare's token", async () => {
+    const { stderr, code } = await run(["setup", "--yes"], {});
+    expect(stderr).toContain("latchkey: CLOUDFLARE_API_TOKEN is not set\nhint: make an API token at");
+    expect(code).toBe(2);
+  });
+});
