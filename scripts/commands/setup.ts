@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ProfileName } from "../../src/gate/answers.ts";
@@ -58,8 +59,8 @@ Examples:
       const device = options.device === undefined ? undefined : parseDevice(options.device);
       const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
-      // By now the token is there, which this session may have missed.
-      const after = openSession({ ...globals, ...(environment.LATCHKEY_TOKEN ? {} : { tokenFile }) });
+      // By now the token may be there, which this session has missed. It wins over LATCHKEY_TOKEN.
+      const after = openSession({ ...globals, ...(existsSync(tokenFile) ? { tokenFile } : {}) });
       const config = options.config ?? WRANGLER_TOML;
       await firstDevice(after, device, asks, config, tokenFile);
       const zone = options.zone === undefined ? {} : { zone: options.zone };
