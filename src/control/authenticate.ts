@@ -46,16 +46,20 @@ export class Authenticator {
     );
   }
 
-  /** Whose session this value of the cookie is. `undefined`: nobody's, or it has ended. Throws `too-many-attempts`. */
-  async ofSession(value: string, request: Request): Promise<Principal | undefined> {
-    const digest = await readSecret("session", value);
+  /**
+   * Whose session this value of the cookie is. `undefined`: nobody's, one of another host, or it has ended.
+   * Throws `too-many-attempts`.
+   */
+  async ofSession(value: string, request: Request, hostname: string): Promise<Principal | undefined> {
+    const digest = await readSecret("session", value, hostname);
     if (digest === undefined) return undefined;
     return (await this.#ask("session", digest, request)) ?? undefined;
   }
 
   /**
-   * Opens a session with a token. The value is for the cookie, and always a new one. Whatever is wrong is
-   * counted and audited by the directory, as far as the budget for strangers reaches.
+   * Opens a session with a token, for one host: a cookie that was stolen there is of no use elsewhere. The
+   * value is always a new one. Whatever is wrong is counted and audited by the directory, as far as the
+   * budget for strangers reaches.
    */
   async signIn(request: Request, token: string, by: Actor): Promise<Result<{ cookie: string }, SignInError>> {
     const isAdmin = await sameText(token, this.#adminToken);
@@ -66,7 +70,7 @@ export class Authenticator {
         error: { code: "too-many-attempts", retryAfterMs: this.#budget.retryAfterMs(by.at) },
       };
     }
-    const { secret, digest } = await newSecret("session");
+    const { secret, digest } = await newSecret("session", hostname);
     const session = {
       id: crypto.randomUUID(),
       digest,

@@ -15,21 +15,31 @@ const SECRET_BYTES = 32;
 const CHECK_CHARACTERS = 6;
 const SECRET_FORM = /^[A-Za-z0-9_-]{43}([A-Za-z0-9_-]{6})$/;
 
-/** Makes a token or a session's value. It is told once; the registry keeps its digest. */
-export async function newSecret(kind: SecretKind): Promise<{ secret: string; digest: SecretDigest }> {
+/**
+ * Makes a token or a session's value. It is told once; the registry keeps its digest. With `boundTo`, the
+ * digest is that of both: the value is of use there alone.
+ */
+export async function newSecret(
+  kind: SecretKind,
+  boundTo = "",
+): Promise<{ secret: string; digest: SecretDigest }> {
   const body = `${PREFIXES[kind]}${base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`;
   const secret = body + (await checkOf(body));
-  return { secret, digest: await digestOf(secret) };
+  return { secret, digest: await digestOf(secret + boundTo) };
 }
 
-/** The digest of a secret of this kind, or `undefined` when it cannot be one. */
-export async function readSecret(kind: SecretKind, secret: string): Promise<SecretDigest | undefined> {
+/** The digest of a secret of this kind, or `undefined` when it cannot be one. `boundTo`: as for `newSecret`. */
+export async function readSecret(
+  kind: SecretKind,
+  secret: string,
+  boundTo = "",
+): Promise<SecretDigest | undefined> {
   const prefix = PREFIXES[kind];
   if (!secret.startsWith(prefix)) return undefined;
   const check = SECRET_FORM.exec(secret.slice(prefix.length))?.[1];
   if (check === undefined) return undefined;
   if (check !== (await checkOf(secret.slice(0, -CHECK_CHARACTERS)))) return undefined;
-  return digestOf(secret);
+  return digestOf(secret + boundTo);
 }
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
