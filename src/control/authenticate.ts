@@ -61,7 +61,12 @@ export class Authenticator {
    * value is always a new one. Whatever is wrong is counted and audited by the directory, as far as the
    * budget for strangers reaches.
    */
-  async signIn(request: Request, token: string, by: Actor): Promise<Result<{ cookie: string }, SignInError>> {
+  async signIn(
+    request: Request,
+    hostname: string,
+    token: string,
+    by: Actor,
+  ): Promise<Result<{ cookie: string }, SignInError>> {
     const isAdmin = await sameText(token, this.#adminToken);
     const network = networkOf(by.ip);
     if (!isAdmin && !this.#budget.allows(network, by.at)) {
