@@ -122,8 +122,14 @@ describe("imports go one way", () => {
     );
   });
 
+  it("notifications know neither, and of the registry its pure words alone", () => {
+    const forbidden = (target: string) =>
+      /^src\/(gate|control)\//.test(target) || (target.startsWith("src/registry/") && !isPure(target));
+    expect(crossings(inFolder("src/notify/"), forbidden)).toEqual([]);
+  });
+
   it("no room knows the entry, its composition or the configuration", () => {
-    const rooms = inFolder("src/gate/").concat(inFolder("src/control/"), inFolder("src/registry/"));
+    const rooms = ["gate", "control", "registry", "notify"].flatMap((room) => inFolder(`src/${room}/`));
     const top = ["src/index.ts", "src/latchkey.ts", "src/config.ts"];
     expect(crossings(rooms, (target) => top.includes(target))).toEqual([]);
   });
