@@ -6,6 +6,7 @@ import type { DeviceRecord } from "../../registry/records.ts";
 import { DeviceNameSchema, ENROL_PATH } from "../contract.ts";
 import { ApiError } from "../problem.ts";
 import { readCode } from "../secrets.ts";
+import { ShortMemory } from "../short-memory.ts";
 import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
 import type { PageRequest } from "./context.ts";
@@ -14,7 +15,6 @@ import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
-import { ShortMemory } from "./short-memory.ts";
 import { duration } from "./sign-in.ts";
 import { nameIn } from "./waiting.ts";
 

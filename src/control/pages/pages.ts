@@ -158,12 +158,12 @@ export class Pages {
 
   async #principal({ request, hostname }: PageRequest): Promise<Principal | undefined> {
     const [value] = sessionValues(request.headers.get("cookie"));
-    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, request, hostname);
+    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, hostname);
   }
 
-  async #signIn({ request, hostname, by }: PageRequest, form: URLSearchParams): Promise<Response> {
+  async #signIn(asked: PageRequest, form: URLSearchParams): Promise<Response> {
     const next = field(form, "next");
-    const opened = await this.#services.authenticator.signIn(request, hostname, field(form, "token"), by);
+    const opened = await this.#services.authenticator.signIn(asked, field(form, "token"));
     if (opened.ok) {
       // Only to a page of ours: not to wherever a form says.
       const target = pageOf(next) === "for-people" && next.startsWith("/.latchkey/") ? next : PATHS.home;
