@@ -136,7 +136,7 @@ ${CERTIFICATE_HELP}`,
 
 const NOT_VERIFIED: Record<"unverified" | "revoked" | "malformed" | "expired", string> = {
   unverified:
-    "Cloudflare could not verify the certificate of this device: it is of another authority, or incomplete.",
+    "Cloudflare could not verify the certificate of this device: it is of another authority or incomplete, or its time is over.",
   revoked: "The certificate of this device was revoked.",
   malformed: "The certificate of this device could not be read.",
   expired: "The certificate of this device is not valid now: its time is over or has not begun.",

@@ -14,6 +14,9 @@ const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-
 /** WCAG 2.2, 2.5.8: the least width and height of what is pressed, in CSS pixels. */
 const LEAST_TARGET = 24;
 
+/** Colours are all that the other scheme changes: only the rules about them are asked again. */
+const COLOR_RULES = ["color-contrast", "link-in-text-block"];
+
 const SCHEMES = ["light", "dark"] as const;
 
 /**
@@ -30,19 +33,24 @@ export async function inspect(page: Page, name: string, widths: readonly Viewpor
       await page.emulateMedia({ colorScheme });
       const where = `${name}-${width}-${colorScheme}`;
       await page.screenshot({ path: `${SCREENSHOTS}${where}.png`, fullPage: true });
-      const found = [...(await axeFaults(page)), ...(await layoutFaults(page, VIEWPORTS[width].width))];
+      const found = [
+        ...(await axeFaults(page, colorScheme)),
+        ...(await layoutFaults(page, VIEWPORTS[width].width)),
+      ];
       faults.push(...found.map((fault) => `${where}: ${fault}`));
     }
   }
   return faults;
 }
 
-async function axeFaults(page: Page): Promise<string[]> {
-  const { violations, incomplete } = await page.evaluate((tags) => {
+async function axeFaults(page: Page, scheme: (typeof SCHEMES)[number]): Promise<string[]> {
+  const asked =
+    scheme === "light" ? { type: "tag", values: AXE_TAGS } : { type: "rule", values: COLOR_RULES };
+  const { violations, incomplete } = await page.evaluate((runOnly) => {
     // The name that its source gives itself in the page.
     const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } };
-    return axe.run({ runOnly: tags, resultTypes: ["violations", "incomplete"] });
-  }, AXE_TAGS);
+    return axe.run({ runOnly, resultTypes: ["violations", "incomplete"] });
+  }, asked);
   // What axe-core could not decide counts: nothing on these pages is hard to decide.
   return [...violations, ...incomplete].map(
     ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`,
