@@ -80,16 +80,19 @@ export class Authenticator {
     if (!isAdmin && !this.#mayAsk(credential, network, by.at)) {
       return err({ code: "too-many-attempts", retryAfterMs: this.#budget.retryAfterMs(by.at) });
     }
+    if (!isAdmin) this.#budget.spend(network);
     const { value, digest } = await this.#sessions.create(hostname);
     const client = request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null;
     const session = { id: crypto.randomUUID(), digest, credential, ip: by.ip, country: by.country, client };
     const opened = await this.#credentials.signIn(by, session, isAdmin);
     if (opened.ok) {
-      if (!isAdmin) this.#knownTokens.set(credential, true, by.at);
+      if (!isAdmin) {
+        this.#budget.giveBack(network);
+        this.#knownTokens.set(credential, true, by.at);
+      }
       return ok({ cookie: value });
     }
     if (!isAdmin && opened.error.code === "wrong-token") this.#knownTokens.delete(credential);
-    if (!isAdmin) this.#budget.spend(network);
     return opened;
   }
 
@@ -102,11 +105,12 @@ export class Authenticator {
         headers: { "Retry-After": String(seconds) },
       });
     }
+    this.#budget.spend(network);
     const principal = await this.#credentials.principal("token", digest, await this.#digestOfAdmin(), now);
     if (principal === null) {
       this.#knownTokens.delete(digest);
-      this.#budget.spend(network);
     } else {
+      this.#budget.giveBack(network);
       this.#knownTokens.set(digest, true, now);
     }
     return principal;

@@ -12,8 +12,8 @@ import type { UserId } from "./user.ts";
 /** How often a token's last use is written, in milliseconds: as a device's last-seen time. */
 export const LAST_USED_EVERY_MS = 5 * 60_000;
 
-/** Sessions that are kept: no more than this, the oldest goes. */
-export const SESSIONS_MAX = 200;
+/** Sessions of one token that are kept: no more than this, its oldest goes. */
+export const SESSIONS_MAX = 20;
 
 type TokenRow = {
   id: string;
@@ -133,7 +133,8 @@ export class CredentialTable {
     );
     this.#sql.exec(
       `DELETE FROM sessions WHERE id IN
-         (SELECT id FROM sessions ORDER BY created_at DESC, id LIMIT -1 OFFSET ?)`,
+         (SELECT id FROM sessions WHERE credential = ? ORDER BY created_at DESC, id LIMIT -1 OFFSET ?)`,
+      credential,
       SESSIONS_MAX,
     );
   }

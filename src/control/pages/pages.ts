@@ -74,8 +74,7 @@ for (const page of PAGES) {
 }
 
 function enforce({ needs, of }: Page, request: IRequest, principal: Principal): void {
-  const subject = of === "own" ? "own" : of === "user" ? userOf(request) : null;
-  if (permits(principal, needs, subject)) return;
+  if (permits(principal, needs, of === "user" ? { user: userOf(request) } : of)) return;
   throw new ApiError("not-found", "There is no such page, or it is not yours.");
 }
 
