@@ -123,13 +123,15 @@ export class CredentialTable {
     return { principal: { scope, user, actor: sessionActor(token, session), session }, token };
   }
 
-  insertSession(session: NewSession, token: string | null, now: number): void {
+  /** It ends with its token at the latest. `token` is `null` for the `ADMIN_TOKEN`. */
+  insertSession(session: NewSession, token: TokenRecord | null, now: number): void {
     const { id, digest, credential, ip, country, client } = session;
+    const expiresAt = Math.min(now + SESSION_MS, token?.expiresAt ?? Number.POSITIVE_INFINITY);
     this.#sql.exec("DELETE FROM sessions WHERE expires_at <= ?", now);
     this.#sql.exec(
       `INSERT INTO sessions (id, digest, token, credential, created_at, expires_at, ip, country, client)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, digest, token, credential, now, now + SESSION_MS, ip, country, client],
+      ...[id, digest, token?.id ?? null, credential, now, expiresAt, ip, country, client],
     );
     this.#sql.exec(
       `DELETE FROM sessions WHERE id IN
