@@ -45,7 +45,8 @@ export function waitMs(kind: AttemptKind, { count, lastAt }: Attempts, now: numb
       : over > 0
         ? Math.min(FIRST_WAIT_MS * 2 ** (over - 1), LONGEST_WAIT_MS)
         : 0;
-  return Math.max(0, lastAt + wait - now);
+  // Clocks of two Workers differ a little: nobody waits longer for that.
+  return Math.min(wait, Math.max(0, lastAt + wait - now));
 }
 
 const UNKNOWN = "unknown";

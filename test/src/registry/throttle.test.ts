@@ -57,6 +57,12 @@ describe("the wait after wrong codes", () => {
   });
 });
 
+it("nobody waits longer because another clock was ahead", () => {
+  expect(waitMs("sign-in", { count: 1, lastAt: NOW + 5 }, NOW)).toBe(0);
+  expect(waitMs("sign-in", { count: 5, lastAt: NOW + HOUR }, NOW)).toBe(15 * SECOND);
+  expect(waitMs("code", { count: 10, lastAt: NOW + HOUR }, NOW)).toBe(HOUR);
+});
+
 it("nothing is forgiven while it must still be waited for", () => {
   for (const kind of ["sign-in", "code"] as const) {
     expect(waitMs(kind, { count: 10_000, lastAt: NOW }, NOW)).toBeLessThanOrEqual(FORGIVEN_AFTER_MS[kind]);
