@@ -68,11 +68,11 @@ describe("a search of the audit log", () => {
         writeAudit(sql, by(), { act: n % 2 === 0 ? "even" : "odd", outcome: "done", target: null });
       }
       const pages: number[][] = [];
-      for (let before: number | null = null, next: string | null = ""; next !== null; before = Number(next)) {
-        const page = readAudit(sql, 4, before, "even");
-        pages.push(page.items.map(({ id }) => id));
-        next = page.next;
+      for (let before: number | null = null; ; ) {
+        const { items, next } = readAudit(sql, 4, before, "even");
+        pages.push(items.map(({ id }) => id));
         if (next === null) break;
+        before = Number(next);
       }
       expect(pages.map(({ length }) => length)).toEqual([4, 4, 2]);
       expect(pages.flat()).toEqual([...pages.flat()].sort((a, b) => b - a));
