@@ -158,7 +158,7 @@ describe("the owner's pages", () => {
     await expectPage(owner, "Activity", "activity-nothing");
   });
 
-  // One template makes them all: two are looked at, and further down that of the registry.
+  // One template makes them all: not each is looked at.
   it("say what is wrong on pages of their own", async () => {
     const { id } = laptop;
     await open(owner, devicePath(laptop), 404);
