@@ -3,7 +3,7 @@ import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
 import * as v from "valibot";
 import { AppSchema, toApp } from "../../src/app-settings.ts";
 import { isHostname } from "../../src/hostname.ts";
-import { isLocalhostName } from "../commands/shared/connection.ts";
+import { isLocalhostName } from "../commands/shared/address.ts";
 import { misuse } from "../commands/shared/failure.ts";
 import type { GatedHost, LocalSettings } from "./facts.ts";
 

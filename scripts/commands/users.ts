@@ -1,10 +1,13 @@
 import type { Command } from "commander";
-import { parseUserId } from "../../src/registry/user.ts";
-import { withHint, withUnknownUser } from "./shared/answer.ts";
+import type { User } from "../../src/control/contract.ts";
+import { parseUserId, type UserId } from "../../src/registry/user.ts";
+import { ProblemFailure, withHint, withUnknownUser } from "./shared/answer.ts";
+import type { Api, Made } from "./shared/api.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
-import { type Failure, failed, misuse } from "./shared/failure.ts";
+import { failed } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
+import { refuseUnknownSubcommand } from "./shared/subcommand.ts";
 import { nearest, printable, shellWord } from "./shared/text.ts";
 import { localTime } from "./shared/time.ts";
 
@@ -24,8 +27,7 @@ Examples:
     )
     .allowExcessArguments()
     .action(async (_options: unknown, command: Command) => {
-      const [unknown] = command.args;
-      if (unknown !== undefined) throw unknownSubcommand(unknown, command);
+      refuseUnknownSubcommand(command);
       const { output, api } = open();
       const list = await (await api()).users();
       output.object({ users: list, next: null });
@@ -45,7 +47,7 @@ Examples:
     .action(async (id: string, options: { name?: string }) => {
       const user = userArgument(id);
       const { output, api } = open();
-      const { created, value } = await (await api()).putUser(user, options.name);
+      const { created, value } = await addUser(await api(), user, options.name);
       output.object(value);
       const named = value.name === null ? "" : `, named '${printable(value.name)}'`;
       output.lines(created ? `added user ${user}${named}` : `user ${user} was there already${named}`);
@@ -100,13 +102,12 @@ Examples:
     });
 };
 
-function unknownSubcommand(word: string, command: Command): Failure {
-  const [near] = nearest(
-    word,
-    command.commands.map((subcommand) => subcommand.name()),
-  );
-  return misuse(
-    `unknown command 'users ${printable(word)}'`,
-    near === undefined ? `see ${LATCHKEY} users --help` : `did you mean users ${near}`,
-  );
+/** To a user's own token the API says that others do not exist, also when one is to be made. */
+async function addUser(api: Api, user: UserId, name: string | undefined): Promise<Made<User>> {
+  try {
+    return await api.putUser(user, name);
+  } catch (error) {
+    if (!(error instanceof ProblemFailure) || error.code !== "unknown-user") throw error;
+    throw failed("users are added with the ADMIN_TOKEN alone", `see who you are with: ${LATCHKEY} me`);
+  }
 }

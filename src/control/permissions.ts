@@ -19,11 +19,25 @@ const SCOPES: Record<Need, readonly Grant["scope"][]> = {
 };
 
 /**
- * Whether credentials reach so far: their scope must meet the need, and credentials of one user reach only
- * what is that user's. `of` is the user whose things they are; `null`: everybody's; `own`: the operation
- * itself gives each one no more than what is theirs.
+ * Whose things are asked for: one user's (`null`: of nobody who can be), everybody's, or `own`: the operation
+ * itself gives each one no more than what is theirs. A user's id may be any word, so it is no part of the words.
  */
-export function permits(grant: Grant, need: Need, of: UserId | null | "own"): boolean {
-  if (!SCOPES[need].includes(grant.scope)) return false;
-  return grant.user === null || of === "own" || grant.user === of;
+export type Subject = { user: UserId | null } | "everybody" | "own";
+
+/** Why credentials do not suffice: they are another user's, or for something else. */
+export type Denial = "reach" | "scope";
+
+/**
+ * What credentials lack: those of one user reach only what is that user's, and their scope must meet the need.
+ * `undefined`: they suffice.
+ */
+export function denial(grant: Grant, need: Need, of: Subject): Denial | undefined {
+  const isWithin = grant.user === null || of === "own" || (of !== "everybody" && grant.user === of.user);
+  if (!isWithin) return "reach";
+  return SCOPES[need].includes(grant.scope) ? undefined : "scope";
+}
+
+/** Whether credentials suffice. */
+export function permits(grant: Grant, need: Need, of: Subject): boolean {
+  return denial(grant, need, of) === undefined;
 }

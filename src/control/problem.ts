@@ -60,7 +60,7 @@ export function registryProblem(error: RegistryError): ApiError {
     case "name-taken":
       return new ApiError(
         error.code,
-        `another device is named ${JSON.stringify(error.name)}: choose another name`,
+        `another one is named ${JSON.stringify(error.name)}: choose another name`,
       );
     case "fingerprint-taken":
       return new ApiError(error.code, "this certificate is already enrolled, and not for this user");

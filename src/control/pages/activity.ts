@@ -1,5 +1,6 @@
+import type { UserRecord } from "../../registry/records.ts";
 import { parseUserId, type UserId } from "../../registry/user.ts";
-import type { AuditEntry, User } from "../contract.ts";
+import type { AuditEntry } from "../contract.ts";
 import { must } from "../handlers/shared.ts";
 import { AuditQuery, readQuery } from "../input.ts";
 import { ApiError, registryProblem } from "../problem.ts";
@@ -14,9 +15,12 @@ import { at } from "./times.ts";
 
 /** Lines on one page, of one log or of all together. */
 const LINES = 100;
-/** Lines of one page of the registry while a log is exported, and the most that one export holds. */
+/**
+ * Lines of one read while a log is exported, and how many reads one export makes: each is two calls, and a
+ * Worker of the free plan makes 50 for a request.
+ */
 const EXPORT_STEP = 500;
-const EXPORT_MAX = 20_000;
+const EXPORT_READS_MAX = 18;
 
 /** Which log: a user's, the directory's, or all of them together. */
 type Log = { kind: "user"; user: UserId } | { kind: "directory" } | { kind: "all" };
@@ -52,6 +56,9 @@ export const activityCsv: PageHandler = async (_, context) => {
   const { users, isWhole } = await visibleUsers(context.registry, context.principal);
   const { search } = readFilter(context.url);
   const log = logOf(context, isWhole);
+  if (log.kind === "user" && (await context.registry.user(log.user)) === null) {
+    throw registryProblem({ code: "unknown-user" });
+  }
   return new Response(streamOf(csv(context, log, users, search)), {
     headers: {
       "Content-Type": "text/csv; charset=utf-8",
@@ -97,7 +104,7 @@ function logName(log: Log): string {
 async function read(
   context: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   search: string | undefined,
   before: number | null,
   limit = LINES,
@@ -111,7 +118,7 @@ async function read(
     const page = must(await registry.userAudit(log.user, limit, before, search));
     return { lines: page.items.map((each) => ({ ...representAudit(each), log: log.user })), next: page.next };
   }
-  const logs: Log[] = [{ kind: "directory" }, ...users.flatMap(({ id }) => userLog(id))];
+  const logs: Log[] = [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))];
   const pages = await Promise.all(logs.map((each) => readIfThere(context, each, users, search, limit)));
   const lines = pages
     .flatMap((page) => page.lines)
@@ -123,7 +130,7 @@ async function read(
 async function readIfThere(
   context: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   search: string | undefined,
   limit: number,
 ): Promise<{ lines: Line[] }> {
@@ -135,15 +142,10 @@ async function readIfThere(
   }
 }
 
-function userLog(id: string): Log[] {
-  const user = parseUserId(id);
-  return user === undefined ? [] : [{ kind: "user", user }];
-}
-
 async function* csv(
   context: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   search: string | undefined,
 ): AsyncGenerator<string> {
   yield csvLine([
@@ -160,8 +162,10 @@ async function* csv(
     "detail",
   ]);
   const logs: Log[] =
-    log.kind === "all" ? [{ kind: "directory" }, ...users.flatMap(({ id }) => userLog(id))] : [log];
-  let written = 0;
+    log.kind === "all"
+      ? [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))]
+      : [log];
+  let reads = 0;
   for (const each of logs) {
     let before: number | null = null;
     do {
@@ -174,10 +178,13 @@ async function* csv(
         EXPORT_STEP,
       );
       for (const line of page.lines) yield csvOf(line);
-      written += page.lines.length;
+      reads += 1;
       before = page.next === null ? null : Number(page.next);
-    } while (before !== null && written < EXPORT_MAX);
-    if (before !== null) yield csvLine([`cut off after ${written} lines: search, or export one log`]);
+    } while (before !== null && reads < EXPORT_READS_MAX);
+    if (before !== null || (reads >= EXPORT_READS_MAX && each !== logs.at(-1))) {
+      yield csvLine(["there is more: search, or export the logs one by one"]);
+      return;
+    }
   }
 }
 
@@ -200,7 +207,7 @@ function link(path: string, log: Log, search: string | undefined, before: string
 function filterForm(
   { principal }: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   isWhole: boolean,
   search: string | undefined,
 ): Html {

@@ -1,38 +1,38 @@
-import * as v from "valibot";
 import { isWithinDates, type VerifiedCertificate } from "../../certificate.ts";
+import { deviceNameProblem } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
 import type { Invitations, RedeemError } from "../../registry/invitations.ts";
 import type { DeviceRecord } from "../../registry/records.ts";
-import { DeviceNameSchema, ENROL_PATH } from "../contract.ts";
-import { ApiError } from "../problem.ts";
+import { ENROL_PATH } from "../contract.ts";
 import { readCode } from "../secrets.ts";
+import { ShortMemory } from "../short-memory.ts";
 import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
 import type { PageRequest } from "./context.ts";
-import { grouped } from "./device-view.ts";
-import { field, parseFields } from "./forms.ts";
+import { capital, grouped } from "./device-view.ts";
+import { nameIn } from "./fields.ts";
+import { field } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
-import { ShortMemory } from "./short-memory.ts";
-import { duration } from "./sign-in.ts";
-import { nameIn } from "./waiting.ts";
+import { duration } from "./times.ts";
 
 /** A device that looks again within this time, in milliseconds, costs no question to the registry. */
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
 
+/** Each may cost three questions to the registry and a line in its audit log. */
+const FORMS_AN_HOUR = 20;
+
 /** How often a waiting device looks again, in seconds. */
 const LOOK_AGAIN_SECONDS = 10;
-
-const NameSchema = v.object({ name: DeviceNameSchema });
 
 /** The page that an invitation's link opens on the device. One lives as long as its isolate. */
 export class Enrolment {
   readonly #invitations: Invitations;
   readonly #known = new ShortMemory<Fingerprint, DeviceRecord | null>(MEMORY_MS, MEMORY_ENTRIES);
-  /** By certificate: a code is asked about so often an hour, besides the directory's own rule. */
-  readonly #budget = new StrangerBudget();
+  /** By certificate, whatever others do: wrong forms an hour, besides the directory's own rule. */
+  readonly #budget = new StrangerBudget(Number.POSITIVE_INFINITY, FORMS_AN_HOUR);
 
   constructor(invitations: Invitations) {
     this.#invitations = invitations;
@@ -59,29 +59,30 @@ export class Enrolment {
     const entered = { code: field(form, "code"), name: field(form, "name") };
     const again = (message: string, status: number) => show(ready(certificate, entered, message), status);
 
-    const name = nameOf(entered.name);
-    if (name.problem !== undefined) return again(`${name.problem}. The code is still good.`, 422);
+    const problem = deviceNameProblem(entered.name);
+    if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
     const digest = await readCode(entered.code);
     if (digest === undefined) return again(INVALID, 422);
     if (!this.#budget.allows(fingerprint, by.at)) {
       return again(tooMany(this.#budget.retryAfterMs(by.at)), 429);
     }
+    this.#budget.spend(fingerprint);
     const facts = { subject, issuer, serial, notBefore, notAfter };
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
-    const enrolled = await this.#invitations.redeem(
-      { ...by, actor: "invitation" },
-      digest,
-      hostname,
-      enrolment,
-    );
+    const enrolled = await this.#invitations
+      .redeem({ ...by, actor: "invitation" }, digest, hostname, enrolment)
+      .catch((error: unknown) => {
+        this.#budget.giveBack(fingerprint);
+        throw error;
+      });
     this.#known.delete(fingerprint);
     if (enrolled.ok) {
+      this.#budget.giveBack(fingerprint);
       if (enrolled.value.created) return seeOther(ENROL_PATH);
       return show(known(enrolled.value.device, true));
     }
     const { error } = enrolled;
     if (error.code === "too-many-attempts") return again(tooMany(error.retryAfterMs), 429);
-    if (error.code === "invalid-invitation") this.#budget.spend(fingerprint);
     return again(sentence(error), 422);
   }
 
@@ -115,17 +116,6 @@ function sentence(error: RedeemError): string {
   }
 }
 
-function nameOf(name: string): { problem: string | undefined } {
-  try {
-    parseFields({ name }, NameSchema);
-    return { problem: undefined };
-  } catch (error) {
-    if (error instanceof ApiError)
-      return { problem: error.message.charAt(0).toUpperCase() + error.message.slice(1) };
-    throw error;
-  }
-}
-
 function withoutCertificate(hostname: string): Html {
   return layout(
     { title: "No certificate yet" },
@@ -136,7 +126,7 @@ ${CERTIFICATE_HELP}`,
 
 const NOT_VERIFIED: Record<"unverified" | "revoked" | "malformed" | "expired", string> = {
   unverified:
-    "Cloudflare could not verify the certificate of this device: it is of another authority, or incomplete.",
+    "Cloudflare could not verify the certificate of this device: it is of another authority or incomplete, or its time is over.",
   revoked: "The certificate of this device was revoked.",
   malformed: "The certificate of this device could not be read.",
   expired: "The certificate of this device is not valid now: its time is over or has not begun.",
@@ -152,7 +142,7 @@ ${CERTIFICATE_HELP}`,
 
 /** For a device that is enrolled. Whose and how it is named is told to who had a code of the same user. */
 function known({ status, name, user, comparisonCode }: DeviceRecord, hadCode = false): Html {
-  const who = hadCode ? html`It is ${name} of ${user}. Your invitation was not used up.` : "";
+  const who = hadCode ? html`It is ${name} of ${user}.` : "";
   switch (status) {
     case "active":
       return layout(
@@ -178,7 +168,7 @@ function ready(certificate: VerifiedCertificate, entered = { code: "", name: "" 
   return layout(
     { title: "Enrol this device", scripted: true },
     html`${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
-<p>This device showed a certificate that Cloudflare verified${certificate.subject === null ? "" : html`: <span class="long">${certificate.subject}</span>`}. Give it a name, and it is let in.</p>
+<p>This device showed a certificate that Cloudflare verified${certificate.subject === null ? "" : html`: <span class="long">${certificate.subject}</span>`}. Give it a name to enrol it.</p>
 <form method="post" action="${ENROL_PATH}">
 <p><label for="name">Name of this device</label><input id="name" name="name" value="${entered.name || nameIn(certificate.subject)}" required maxlength="64" autocomplete="off" aria-describedby="name-hint"></p>
 <p id="name-hint" class="hint">Such as “Pixel 9” or “Laptop”.</p>

@@ -1,8 +1,7 @@
 import { type IRequest, Router } from "itty-router";
 import type { Principal } from "../../registry/credential.ts";
-import { parseUserId, type UserId } from "../../registry/user.ts";
-import { ENROL_PATH, PROBLEMS } from "../contract.ts";
-import { pathParam } from "../handlers/shared.ts";
+import { ENROL_PATH } from "../contract.ts";
+import { subjectOf } from "../handlers/shared.ts";
 import { type Need, permits } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
 import { activity, activityCsv } from "./activity.ts";
@@ -11,12 +10,10 @@ import { clearSession, sessionValues, setSession } from "./cookie.ts";
 import { device, devices, devicesOfUser, editDevice } from "./devices.ts";
 import { Enrolment } from "./enrol.ts";
 import { field, readForm } from "./forms.ts";
-import type { Html } from "./html.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
-import { notice } from "./layout.ts";
 import { PATHS } from "./paths.ts";
 import { asset, seeOther, show } from "./respond.ts";
-import { isFromOurPage } from "./same-origin.ts";
+import { isForReading, isFromOurPage } from "./same-origin.ts";
 import { SCRIPT } from "./script.ts";
 import { endAllSessions, endSession, sessions } from "./sessions.ts";
 import { signInPage } from "./sign-in.ts";
@@ -58,8 +55,8 @@ export const PAGES: readonly Page[] = [
   row(`POST ${PATHS.invite}/:user/:invitation/withdraw`, "root", "everybody", withdraw),
   row(`POST ${PATHS.users}`, "root", "everybody", addUser),
   row(`GET ${PATHS.sessions}`, "read", "own", sessions),
-  row(`POST ${PATHS.sessions}/end`, "read", "own", endAllSessions),
-  row(`POST ${PATHS.sessions}/:session/end`, "read", "own", endSession),
+  row(`POST ${PATHS.sessions}/end`, "devices", "own", endAllSessions),
+  row(`POST ${PATHS.sessions}/:session/end`, "devices", "own", endSession),
 ];
 
 const router = Router();
@@ -76,13 +73,8 @@ for (const page of PAGES) {
 }
 
 function enforce({ needs, of }: Page, request: IRequest, principal: Principal): void {
-  const subject = of === "own" ? "own" : of === "user" ? userOf(request) : null;
-  if (permits(principal, needs, subject)) return;
+  if (permits(principal, needs, subjectOf(of, request))) return;
   throw new ApiError("not-found", "There is no such page, or it is not yours.");
-}
-
-function userOf(request: IRequest): UserId | null {
-  return parseUserId(pathParam(request, "user")) ?? null;
 }
 
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);
@@ -93,6 +85,12 @@ export function pageOf(pathname: string): "for-devices" | "for-people" | undefin
   if (OPEN_PATHS.has(pathname)) return "for-devices";
   const isPage = SIGN_PATHS.has(pathname) || router.routes.some(([, pattern]) => pattern.test(pathname));
   return isPage ? "for-people" : undefined;
+}
+
+/** Whether a path is a page that is read, written as a browser writes it: where a sign-in may lead. */
+function isReadablePage(path: string): boolean {
+  if (!/^\/[\x21-\x7e]*$/.test(path) || URL.parse(path, "https://invalid")?.pathname !== path) return false;
+  return router.routes.some(([method, pattern]) => method === "GET" && pattern.test(path));
 }
 
 /** Answers the pages' paths. One lives as long as its isolate. */
@@ -120,6 +118,9 @@ export class Pages {
     if (isPost && !isFromOurPage(request.headers, url)) {
       throw new ApiError("invalid-query", "This did not come from a page of this site. Nothing was changed.");
     }
+    if (!isPost && !isForReading(request.headers)) {
+      throw new ApiError("invalid-query", "A page is for a person to read, in a window of its own.");
+    }
     const form = isPost ? await readForm(request) : new URLSearchParams();
     const response = await this.#page(asked, form, isPost);
     return request.method === "HEAD" ? new Response(null, response) : response;
@@ -131,7 +132,7 @@ export class Pages {
       return isPost ? this.#enrolment.redeem(asked, form) : this.#enrolment.look(asked);
     }
     if (pathname === PATHS.signIn && isPost) return this.#signIn(asked, form);
-    const principal = await this.#principal(asked.request);
+    const principal = await this.#principal(asked);
     if (pathname === PATHS.signOut && isPost) return this.#signOut(asked, principal);
     if (pathname === PATHS.signIn || pathname === "/.latchkey") return seeOther(PATHS.home);
     if (principal === undefined)
@@ -156,17 +157,17 @@ export class Pages {
     return response;
   }
 
-  async #principal(request: Request): Promise<Principal | undefined> {
+  async #principal({ request, hostname }: PageRequest): Promise<Principal | undefined> {
     const [value] = sessionValues(request.headers.get("cookie"));
-    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, request);
+    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, hostname);
   }
 
-  async #signIn({ request, by }: PageRequest, form: URLSearchParams): Promise<Response> {
+  async #signIn(asked: PageRequest, form: URLSearchParams): Promise<Response> {
     const next = field(form, "next");
-    const opened = await this.#services.authenticator.signIn(request, field(form, "token"), by);
+    const opened = await this.#services.authenticator.signIn(asked, field(form, "token"));
     if (opened.ok) {
       // Only to a page of ours: not to wherever a form says.
-      const target = pageOf(next) === "for-people" && next.startsWith("/.latchkey/") ? next : PATHS.home;
+      const target = isReadablePage(next) ? next : PATHS.home;
       return seeOther(target, { "Set-Cookie": setSession(opened.value.cookie) });
     }
     const { error } = opened;
@@ -195,22 +196,3 @@ export class Pages {
     });
   }
 }
-
-/** An error as a person reads it. */
-export function errorPage({ code, message, headers }: ApiError): Promise<Response> {
-  const { status, title } = PROBLEMS[code];
-  const page: Html = notice(PAGE_TITLES[code] ?? title, message, {
-    href: PATHS.home,
-    text: "Back to the start",
-  });
-  // 401 and 403 are no page's status: an app's client on this host might act on them.
-  return show(page, status === 401 || status === 403 ? 400 : status, headers);
-}
-
-const PAGE_TITLES: Partial<Record<ApiError["code"], string>> = {
-  "invalid-query": "That did not work",
-  "invalid-fields": "Something is not right yet",
-  "not-found": "Nothing here",
-  "registry-unavailable": "Please try again",
-  "internal-error": "Something went wrong on our side",
-};
