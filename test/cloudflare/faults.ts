@@ -3,7 +3,8 @@
 /** What may go wrong with one call. `when` says whether the change was made before it did. */
 export type Fault =
   | { kind: "rate-limit"; retryAfterSeconds: number }
-  | { kind: "server-error"; status?: 500 | 502 | 503 | 504; when?: When }
+  /** With `retryAfterSeconds: 0`, a client need not make pauses that a test would wait for. */
+  | { kind: "server-error"; status?: 500 | 502 | 503 | 504; retryAfterSeconds?: number; when?: When }
   /** 403 with code 10000, or 9109 where the real one is believed to say that. */
   | { kind: "no-permission"; code?: 10000 | 9109 }
   /** The connection ends without an answer. */

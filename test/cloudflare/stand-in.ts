@@ -231,8 +231,14 @@ async function fail(
         { "retry-after": String(fault.retryAfterSeconds) },
       );
     case "server-error": {
-      const { status = 500 } = fault;
-      return send(response, record, status, envelope(null, [{ code: 10013, message: "Unknown error" }]));
+      const { status = 500, retryAfterSeconds } = fault;
+      return send(
+        response,
+        record,
+        status,
+        envelope(null, [{ code: 10013, message: "Unknown error" }]),
+        retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) },
+      );
     }
     case "no-permission": {
       const { code = 10000 } = fault;

@@ -1,11 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createKeyAndRequest } from "../../scripts/certificates/request.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../scripts/edge/edge.ts";
 import { callApi } from "../../scripts/edge/local-api.ts";
 import { statePaths } from "../../scripts/edge/state.ts";
 import type { Device } from "../../src/control/contract.ts";
+import { signRequest } from "./authority.ts";
 import { type StandIn, startCloudflare } from "./stand-in.ts";
+import type { ClientCertificate } from "./state.ts";
 
 /** The stand-in, and the real local edge that verifies what it signs: its CA is the stand-in's. */
 export interface LocalZone {
@@ -16,6 +19,11 @@ export interface LocalZone {
   /** A new folder of the test's own, deleted by `stop`. */
   folder(): string;
   devices(user: string): Promise<Device[]>;
+  /** What `latchkey issue` does, without its process: a device of alice's whose certificate the stand-in signed. */
+  issue(
+    name: string,
+    zone?: string,
+  ): Promise<{ certificate: string; key: string; atCloudflare: ClientCertificate }>;
   stop(): Promise<void>;
 }
 
@@ -42,6 +50,16 @@ export async function startLocalZone(vars: EdgeOptions["vars"] = {}): Promise<Lo
     async devices(user) {
       const { body } = await callApi(edge, "GET", `/users/${user}/devices`);
       return (body as { devices: Device[] }).devices;
+    },
+    async issue(name, zone = "localhost") {
+      const home = cloudflare.state.zones.find((each) => each.name === zone);
+      if (home === undefined) throw new Error(`no zone ${zone}`);
+      const { key, csr } = await createKeyAndRequest(`alice ${name}`, "ecdsa-p256");
+      const atCloudflare = await signRequest(cloudflare.authority, csr, 30, new Date());
+      home.certificates.unshift(atCloudflare);
+      const { certificate } = atCloudflare;
+      await callApi(edge, "POST", "/users/alice/devices", { name, certificate });
+      return { certificate, key, atCloudflare };
     },
     async stop() {
       await edge.stop();

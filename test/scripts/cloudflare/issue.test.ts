@@ -210,8 +210,11 @@ describe("a fault of Cloudflare's", () => {
     ["rate limit", { kind: "rate-limit", retryAfterSeconds: 0 }],
   ] as const;
   const lasting = [
-    ["outage", { kind: "server-error", status: 503 }],
-    ["outage after the change", { kind: "server-error", status: 503, when: "after-the-change" }],
+    ["outage", { kind: "server-error", status: 503, retryAfterSeconds: 0 }],
+    [
+      "outage after the change",
+      { kind: "server-error", status: 503, retryAfterSeconds: 0, when: "after-the-change" },
+    ],
     ["missing permission", { kind: "no-permission" }],
   ] as const;
 
@@ -284,7 +287,7 @@ describe("a fault of the gate's, when the certificate is signed", () => {
   it("that lasts, with Cloudflare gone too, names what is left", async () => {
     const folder = zone.folder();
     relay.fail(ENROL, "lose-request", 3);
-    zone.cloudflare.faults.on("DELETE ", { kind: "server-error" }, 99);
+    zone.cloudflare.faults.on("DELETE ", { kind: "server-error", retryAfterSeconds: 0 }, 99);
     const { code, stderr } = await through("both", "--out", folder);
     expect(code).toBe(1);
     const [left] = named("both");

@@ -1,6 +1,4 @@
 // latchkey revoke --at-cloudflare, as a process, against the stand-in and the real local edge.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { failure, run } from "../commands/run.ts";
@@ -22,22 +20,9 @@ const revoke = (name: string, ...words: string[]) =>
 const statusOf = async (name: string) =>
   (await zone.devices("alice")).find((device) => device.name === name)?.status;
 
-/** A new device, its credential, and its certificate at Cloudflare. */
-async function issued(name: string, ...words: string[]) {
-  const folder = zone.folder();
-  const { code, stderr } = await latchkey("issue", "alice", name, "--out", folder, ...words);
-  expect(code, stderr).toBe(0);
-  const read = (end: string) => readFileSync(join(folder, `alice-${name}${end}`), "utf8");
-  const found = zone.cloudflare.state.zones
-    .flatMap(({ certificates }) => certificates)
-    .find(({ common_name }) => common_name === `alice ${name}`);
-  if (found === undefined) throw new Error("not signed");
-  return { certificate: read(".pem"), key: read(".key"), atCloudflare: found };
-}
-
 describe("revoke --at-cloudflare", () => {
   it("revokes in the registry, then at Cloudflare, says that it is pending, and may be repeated", async () => {
-    const { certificate, key, atCloudflare } = await issued("phone");
+    const { certificate, key, atCloudflare } = await zone.issue("phone");
     const as = { certificate, key };
     expect((await send(zone.edge, "/", { as })).status).toBe(200);
     const short = atCloudflare.fingerprint_sha256.slice(0, 8);
@@ -61,7 +46,7 @@ describe("revoke --at-cloudflare", () => {
   });
 
   it("tells programs both in one object", async () => {
-    const { atCloudflare } = await issued("json");
+    const { atCloudflare } = await zone.issue("json");
     const { stdout } = await revoke("json", "--json");
     expect(JSON.parse(stdout)).toMatchObject({
       device: { name: "json", status: "revoked" },
@@ -77,7 +62,7 @@ describe("revoke --at-cloudflare", () => {
   });
 
   it("finds the certificate in another zone, and behind a hundred others", async () => {
-    const { atCloudflare } = await issued("far", "--zone", "example.com");
+    const { atCloudflare } = await zone.issue("far", "example.com");
     const example = zone.cloudflare.state.zones.find(({ name }) => name === "example.com");
     for (let i = 0; i < 120; i++) {
       example?.certificates.unshift({
@@ -93,7 +78,7 @@ describe("revoke --at-cloudflare", () => {
   });
 
   it("says so when Cloudflare does not know the certificate; the registry's word stands", async () => {
-    const { atCloudflare } = await issued("elsewhere");
+    const { atCloudflare } = await zone.issue("elsewhere");
     for (const each of zone.cloudflare.state.zones) {
       each.certificates = each.certificates.filter(({ id }) => id !== atCloudflare.id);
     }
@@ -107,7 +92,7 @@ describe("revoke --at-cloudflare", () => {
   });
 
   it("needs a token before it does anything, and odd words are refused", async () => {
-    await issued("kept");
+    await zone.issue("kept");
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = zone.environment;
     const refused = await run(["revoke", "alice/kept", "--at-cloudflare", "--yes"], tokenless);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
@@ -122,12 +107,15 @@ describe("a fault of Cloudflare's", () => {
   const CALLS = ["zones", "zones, page 2", "list", "revoke"];
   describe.each(CALLS.map((call, index) => [index + 1, call] as const))("at call %i (%s)", (n) => {
     it.each([
-      ["an outage", { kind: "server-error", status: 503 }],
-      ["an outage after the change", { kind: "server-error", status: 503, when: "after-the-change" }],
+      ["an outage", { kind: "server-error", status: 503, retryAfterSeconds: 0 }],
+      [
+        "an outage after the change",
+        { kind: "server-error", status: 503, retryAfterSeconds: 0, when: "after-the-change" },
+      ],
       ["a missing permission", { kind: "no-permission" }],
     ] as const)("never hinders the registry (%s), and the next run completes it", async (kind, fault) => {
       const name = `r${n}-${kind.replaceAll(" ", "-")}`;
-      const { atCloudflare } = await issued(name);
+      const { atCloudflare } = await zone.issue(name);
       zone.cloudflare.faults.at(n, fault, 99);
       const first = await revoke(name);
       expect(first.stdout).toContain(`alice/${name} is revoked: `);
@@ -143,7 +131,7 @@ describe("a fault of Cloudflare's", () => {
     });
 
     it("that passes (a lost answer) is outlived", async () => {
-      const { atCloudflare } = await issued(`s${n}`);
+      const { atCloudflare } = await zone.issue(`s${n}`);
       zone.cloudflare.faults.at(n, { kind: "reset", when: "after-the-change" });
       expect((await revoke(`s${n}`)).code).toBe(0);
       expect(atCloudflare.status).toBe("pending_revocation");
@@ -153,7 +141,7 @@ describe("a fault of Cloudflare's", () => {
 
 describe("a lost device", () => {
   it("keeps its certificate until it was told to wipe", async () => {
-    const { certificate, key, atCloudflare } = await issued("lost");
+    const { certificate, key, atCloudflare } = await zone.issue("lost");
     expect((await latchkey("lost", "alice/lost", "--yes")).code).toBe(0);
 
     const refused = await revoke("lost");
@@ -178,7 +166,7 @@ describe("a lost device", () => {
   });
 
   it("loses it before that only when forced to", async () => {
-    const { atCloudflare } = await issued("forced");
+    const { atCloudflare } = await zone.issue("forced");
     expect((await latchkey("lost", "alice/forced", "--yes")).code).toBe(0);
     expect((await revoke("forced", "--force")).code).toBe(0);
     expect(await statusOf("forced")).toBe("revoked");

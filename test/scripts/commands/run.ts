@@ -121,6 +121,7 @@ export const hasTerminal =
 interface Terminal {
   /** How wide it is. */
   columns?: number;
+  cwd?: string;
   /** Questions, in the order in which they are shown, and what is typed then. */
   answers?: readonly (readonly [question: string, answer: string])[];
 }
@@ -129,13 +130,14 @@ interface Terminal {
 export async function runOnTerminal(
   words: readonly string[],
   environment: Record<string, string>,
-  { columns = 120, answers = [] }: Terminal = {},
+  { columns = 120, cwd, answers = [] }: Terminal = {},
 ): Promise<{ code: number | null; shown: string }> {
   const quoted = [process.execPath, LATCHKEY, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child = spawn(
     "script",
     ["--quiet", "--return", "--command", `stty cols ${columns}; ${quoted.join(" ")}`, "/dev/null"],
     {
+      ...(cwd === undefined ? {} : { cwd }),
       env: { ...ENVIRONMENT, TERM: "xterm-256color", ...environment },
       stdio: ["pipe", "pipe", "inherit"],
     },

@@ -1,0 +1,133 @@
+// latchkey setup with somebody on a terminal, and its first device: against the stand-in and the real
+// local edge. Everything is deployed already, for wrangler could not deploy to the stand-in.
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
+import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { emptyZone } from "../../cloudflare/state.ts";
+import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
+import { hasTerminal, run, runOnTerminal } from "../commands/run.ts";
+
+const OURS = join(import.meta.dirname, "../../../wrangler.toml");
+const HOST = "vault.example.com";
+const HOSTS_QUESTION = "The apps' hostnames";
+const PROFILE_QUESTION = `What runs on ${HOST}?`;
+const DEVICE_QUESTION = "Nobody is enrolled yet. Issue a first device?";
+
+let local: LocalZone;
+let folder: string;
+let config: string;
+beforeAll(async () => {
+  local = await startLocalZone();
+  const gone = await run(["users", "delete", "alice", "--yes"], local.environment);
+  expect(gone.code, gone.stderr).toBe(0);
+});
+afterAll(() => local?.stop());
+
+/** A zone in which all is set up, for a `wrangler.toml` that says so. */
+beforeEach(async () => {
+  folder = local.folder();
+  config = join(folder, "wrangler.toml");
+  copyFileSync(OURS, config);
+  const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+    { pattern: `${HOST}/*`, zone_name: "example.com" },
+  ]);
+  writeFileSync(config, text);
+  const zone = emptyZone("example.com");
+  zone.associations = [HOST];
+  zone.routes = [{ id: "r", pattern: `${HOST}/*`, script: "latchkey", request_limit_fail_open: false }];
+  zone.dnsRecords = [{ id: "d", name: HOST, type: "CNAME", content: "tunnel", proxied: true }];
+  zone.settings.set("browser_check", "off");
+  const { state } = local.cloudflare;
+  state.zones = [zone, ...state.zones.filter(({ name }) => name !== "example.com")];
+  state.scripts.set("latchkey", {
+    id: "latchkey",
+    secrets: new Map([["ADMIN_TOKEN", local.edge.adminToken]]),
+    subdomain: { enabled: false, previews_enabled: false },
+    settings: { bindings: [], compatibility_flags: ["nodejs_compat"] },
+    modified_on: new Date().toISOString(),
+    versions: [{ id: "v", annotations: { "workers/tag": await tagOf(text) } }],
+  });
+  local.cloudflare.requests.length = 0;
+});
+
+const changes = () =>
+  local.cloudflare.requests
+    .filter(({ method, path }) => method !== "GET" && path !== "/graphql")
+    .map(({ method, path }) => `${method} ${path}`);
+
+describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
+  const setup = (answers: readonly (readonly [string, string])[], ...words: string[]) =>
+    runOnTerminal(["setup", "--config", config, "--no-outside", ...words], local.environment, {
+      answers,
+      cwd: folder,
+    });
+
+  it("asks for zone, hosts and profiles, proposes what is there, and issues a first device", async () => {
+    const { shown, code } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, "\r"],
+      [PROFILE_QUESTION, "\r"],
+      [DEVICE_QUESTION, "olga/phone\r"],
+    ]);
+    expect(shown).toContain("everything is set up already");
+    expect(shown).toContain("enrolled olga/phone");
+    expect(shown).toContain("1 of 1 enrolled devices may pass");
+    expect(code, shown).toBe(0);
+    expect(existsSync(join(folder, "olga-phone.p12"))).toBe(true);
+    expect(changes()).toEqual([expect.stringMatching(/^POST .*client_certificates$/)]);
+    expect((await local.devices("olga")).map(({ name, status }) => [name, status])).toEqual([
+      ["phone", "active"],
+    ]);
+    const gone = await run(["users", "delete", "olga", "--yes"], local.environment);
+    expect(gone.code, gone.stderr).toBe(0);
+  });
+
+  it("shows the plan and does nothing of it without a yes", async () => {
+    const before = readFileSync(config, "utf8");
+    const { shown, code } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, " photos.example.com\r"],
+      [PROFILE_QUESTION, "\r"],
+      ["What runs on photos.example.com?", "\r"],
+      ["Go ahead?", "\r"],
+    ]);
+    expect(shown).toContain("there is no route photos.example.com/*");
+    expect(shown).toContain("nothing was done");
+    expect(code).toBe(1);
+    expect(changes()).toEqual([]);
+    expect(readFileSync(config, "utf8")).toBe(before);
+  });
+
+  it("says what is wrong with a host, and takes it corrected", async () => {
+    const { shown } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, " vault.example.net\r"],
+      ["vault.example.net is not a hostname in example.com", "\u0008".repeat(18)],
+      [HOSTS_QUESTION, "\r"],
+      [PROFILE_QUESTION, "\u0003"],
+    ]);
+    expect(shown).toContain(PROFILE_QUESTION);
+    expect(shown).toContain("nothing was done");
+    expect(changes()).toEqual([]);
+  });
+});
+
+describe("latchkey setup --device", () => {
+  const setup = (device: string) =>
+    run(["setup", "--config", config, "--no-outside", "--yes", "--device", device], local.environment, "", {
+      cwd: folder,
+    });
+
+  it("issues the first device, and only once", async () => {
+    const first = await setup("petra/laptop");
+    expect(first.stdout).toContain("enrolled petra/laptop");
+    expect(first.code, first.stdout).toBe(0);
+    expect(existsSync(join(folder, "petra-laptop.key"))).toBe(true);
+    const again = await setup("petra/laptop");
+    expect(again.stderr).toContain("petra/laptop is there already");
+    expect(again.code).toBe(0);
+    expect(changes()).toHaveLength(1);
+  });
+});
