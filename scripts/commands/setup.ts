@@ -6,6 +6,7 @@ import type { UserId } from "../../src/registry/user.ts";
 import type { Plan } from "../cloudflare/setup/step.ts";
 import type { Zone } from "../cloudflare/zone.ts";
 import { examine, readWranglerToml, showChecks, WRANGLER_TOML } from "./doctor.ts";
+import type { Api } from "./shared/api.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
 import { failed, misuse } from "./shared/failure.ts";
 import type { Output } from "./shared/output.ts";
@@ -186,6 +187,13 @@ function parseDevice(text: string): DeviceName {
   return { user: userArgument(user), name: deviceNameArgument(name) };
 }
 
+async function hasDevices(api: Api): Promise<boolean> {
+  for (const { id } of await api.users()) {
+    if ((await api.devices(userArgument(id))).length > 0) return true;
+  }
+  return false;
+}
+
 /** Issues the device that was named; offers it to who is there, when no device is enrolled at all. */
 async function firstDevice(
   session: Session,
@@ -200,7 +208,7 @@ async function firstDevice(
   const api = await session.api(`https://${adminHost ?? hosts[0]?.host}`);
   let device = named;
   if (device === undefined) {
-    if ((await api.users()).length > 0) return;
+    if (await hasDevices(api)) return;
     const { askForDevice } = await import("../cloudflare/setup/dialogue.ts");
     const answer = await askForDevice();
     if (answer === undefined) return;

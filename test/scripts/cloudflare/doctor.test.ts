@@ -29,7 +29,8 @@ beforeAll(async () => {
   edge = await startEdge({
     port: 0,
     stateDir: join(folder, "edge"),
-    vars: { APPS: { [HOST]: { profile: "bitwarden" }, localhost: {} } },
+    // Asks the registry each time: a certificate that was unknown a moment ago is enrolled here.
+    vars: { APPS: { [HOST]: { profile: "bitwarden" }, localhost: {} }, REVOCATION_DELAY_SECONDS: 0 },
   });
   cloudflare = await startCloudflare({
     authority: { certificate: edge.ca, key: readFileSync(edge.paths.caKey, "utf8") },

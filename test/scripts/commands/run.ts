@@ -135,13 +135,14 @@ export async function runOnTerminal(
   const quoted = [process.execPath, LATCHKEY, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child = spawn(
     "script",
-    ["--quiet", "--return", "--command", `stty cols ${columns}; ${quoted.join(" ")}`, "/dev/null"],
+    ["--quiet", "--return", "--command", `stty rows 40 cols ${columns}; ${quoted.join(" ")}`, "/dev/null"],
     {
       ...(cwd === undefined ? {} : { cwd }),
       env: { ...ENVIRONMENT, TERM: "xterm-256color", ...environment },
       stdio: ["pipe", "pipe", "inherit"],
     },
   );
+  running.add(child);
   let shown = "";
   const left = [...answers];
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
@@ -154,6 +155,7 @@ export async function runOnTerminal(
   const code = await new Promise<number | null>((resolve, reject) =>
     child.on("error", reject).on("close", resolve),
   );
+  running.delete(child);
   return { code, shown };
 }
 
