@@ -6,7 +6,7 @@ import type { Api } from "../commands/shared/api.ts";
 import { Failure } from "../commands/shared/failure.ts";
 import { withAftermath } from "./aftermath.ts";
 
-/** Enrolling the same certificate again changes nothing, so it may be repeated when no answer came. */
+/** Before the second try, and before the third. */
 const PAUSES_MS = [1000, 2000];
 
 export interface Enrolment {
@@ -18,26 +18,32 @@ export interface Enrolment {
 }
 
 /** Enrols a certificate that was just signed. A failure says when the device may be enrolled all the same. */
-export async function enrolSigned(api: Api, { user, name, certificate, note }: Enrolment): Promise<Device> {
+export function enrolSigned(api: Api, { user, name, certificate, note }: Enrolment): Promise<Device> {
+  const request = { name, certificate, ...(note === undefined ? {} : { note }) };
+  return registerSigned(
+    async () => (await api.enrol(user, request)).value,
+    `it is not known whether ${user}/${name} was enrolled: should latchkey devices ${user} list it, revoke and forget it`,
+  );
+}
+
+/**
+ * Tells the registry of a certificate that was just signed. The same certificate once more changes nothing
+ * there, so `send` is repeated when no answer came; a failure in the end carries the line `unknown`.
+ */
+export async function registerSigned(send: () => Promise<Device>, unknown: string): Promise<Device> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const request = { name, certificate, ...(note === undefined ? {} : { note }) };
-      return (await api.enrol(user, request)).value;
+      return await send();
     } catch (error) {
       if (isRefused(error)) throw error;
       const pause = PAUSES_MS[attempt];
-      if (pause !== undefined) {
-        await delay(pause);
-        continue;
-      }
-      throw withAftermath(error, [
-        `it is not known whether ${user}/${name} was enrolled: should latchkey devices ${user} list it, revoke and forget it`,
-      ]);
+      if (pause === undefined) throw withAftermath(error, [unknown]);
+      await delay(pause);
     }
   }
 }
 
-/** The gate said no, and why: nothing was enrolled. */
+/** The gate said no, and why: nothing was changed. */
 function isRefused(error: unknown): boolean {
   if (!(error instanceof Failure)) return true;
   return (
