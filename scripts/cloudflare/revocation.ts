@@ -1,4 +1,3 @@
-import type { Device } from "../../src/control/contract.ts";
 import { type Failure, failed } from "../commands/shared/failure.ts";
 import { short } from "../commands/shared/text.ts";
 import { withAftermath } from "./aftermath.ts";
@@ -28,14 +27,18 @@ interface Place {
   hostname: string;
 }
 
-/** Revokes all certificates of a device, which the registry has revoked before, at Cloudflare. */
+/**
+ * Revokes certificates at Cloudflare, which the registry refuses already. `done` says the latter, for the
+ * message of a failure.
+ */
 export async function revokeEverywhere(
   client: CloudflareClient,
-  device: Device,
+  fingerprints: readonly string[],
   place: Place,
+  done: string,
 ): Promise<Revoked[]> {
   try {
-    const wanted = new Set<string>(device.certificates.map(({ fingerprint }) => fingerprint));
+    const wanted = new Set(fingerprints);
     const found: Revoked[] = [];
     for (const zone of await zonesInOrder(client, place)) {
       if (wanted.size === 0) break;
@@ -48,9 +51,7 @@ export async function revokeEverywhere(
     if (wanted.size > 0) throw notFound([...wanted], found);
     return found;
   } catch (error) {
-    throw withAftermath(error, [
-      "in the registry the device is revoked: it is refused, whatever Cloudflare says",
-    ]);
+    throw withAftermath(error, [`in the registry ${done}: it is refused, whatever Cloudflare says`]);
   }
 }
 

@@ -63,7 +63,9 @@ Examples:
               afterwards: async (changed) => {
                 const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
                 const { hostname } = new URL((await session.api()).origin);
-                const revoked = await revokeEverywhere(client, changed, { zone, hostname });
+                const fingerprints = changed.certificates.map(({ fingerprint }) => fingerprint);
+                const place = { zone, hostname };
+                const revoked = await revokeEverywhere(client, fingerprints, place, "the device is revoked");
                 return {
                   object: { device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) },
                   lines: revoked.map(({ line }) => line),
