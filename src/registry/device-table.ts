@@ -2,6 +2,7 @@ import { type DeviceStatus, deviceNameKey } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { type Page, pageOf } from "./page.ts";
 import type { CertificateRecord, DeviceRecord, Enrolment, WipeReceipt } from "./records.ts";
+import { retiredSince } from "./retirement.ts";
 import type { UserId } from "./user.ts";
 
 type DeviceRow = {
@@ -32,6 +33,9 @@ type CertificateRow = {
   not_before: number | null;
   not_after: number | null;
   added_at: number;
+  retired_at: number | null;
+  retires_at: number | null;
+  replaces: string | null;
 };
 
 /** Reads and writes the tables `devices` and `certificates` of one user. Decides nothing. */
@@ -132,7 +136,7 @@ export class DeviceTable {
     const certificates = Map.groupBy(
       this.#sql
         .exec<CertificateRow>(
-          "SELECT * FROM certificates WHERE device BETWEEN ? AND ? ORDER BY device, added_at",
+          "SELECT * FROM certificates WHERE device BETWEEN ? AND ? ORDER BY device, added_at, replaces",
           first.seq,
           last.seq,
         )
@@ -187,5 +191,9 @@ function toCertificate(row: CertificateRow): CertificateRecord {
     notBefore: row.not_before,
     notAfter: row.not_after,
     addedAt: row.added_at,
+    // A date that has passed is written down when somebody comes by; it counts before.
+    retiredAt: retiredSince({ retiredAt: row.retired_at, retiresAt: row.retires_at }, Date.now()),
+    retiresAt: row.retires_at,
+    replaces: row.replaces as Fingerprint | null,
   };
 }

@@ -4,6 +4,7 @@ import type { DeviceTable } from "./device-table.ts";
 import type { InvitationTable } from "./invitation-table.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, InvitationUse, RegistryError } from "./records.ts";
 import type { RegistryState } from "./registry-state.ts";
+import { retiredSince } from "./retirement.ts";
 
 /**
  * How long a claim in the directory entitles to an enrolment here, in milliseconds: shorter than
@@ -96,7 +97,9 @@ export class Enrolments {
       const invitation = this.#invitations.byDigest(use.digest);
       if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
     }
-    if (known?.status === "revoked") return { code: "fingerprint-revoked" };
+    const retirement = known?.certificates.find((each) => each.fingerprint === fingerprint);
+    const isRetired = retirement !== undefined && retiredSince(retirement, by.at) !== null;
+    if (known?.status === "revoked" || isRetired) return { code: "fingerprint-revoked" };
     if (known !== undefined) return undefined;
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }

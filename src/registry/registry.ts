@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { Actor, AuditRecord } from "./audit-log.ts";
+import type { Added } from "./certificates.ts";
 import type { StatusAct } from "./device.ts";
 import type { ClaimError } from "./directory.ts";
 import type { Enrolled } from "./enrolments.ts";
@@ -10,6 +11,7 @@ import type {
   DeviceRecord,
   Enrolment,
   InvitationUse,
+  NextCertificate,
   PendingRecord,
   RegistryError,
   UserRecord,
@@ -88,6 +90,34 @@ export class Registry {
       if (!claim.ok) return err({ code: claim.error.code });
       return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt, use));
     });
+  }
+
+  /** Adds a certificate to a device, in the order in which `enrol` writes, and for the same reasons. */
+  addCertificate(
+    by: Actor,
+    user: UserId,
+    id: string,
+    next: NextCertificate,
+  ): Promise<Result<Added, RegistryError>> {
+    return this.ofUser(user, async (registry) => {
+      const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
+      if (!check.ok) return check;
+      const claim = await this.#claim(by, next.fingerprint, user);
+      if (!claim.ok) return err({ code: claim.error.code });
+      return registry.ask((stub) => stub.addCertificate(by, id, next, claim.value.claimedAt));
+    });
+  }
+
+  /** The claim stays: a retired certificate is this device's until it is forgotten. */
+  retireCertificate(
+    by: Actor,
+    user: UserId,
+    id: string,
+    fingerprint: Fingerprint,
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.ofUser(user, (registry) =>
+      registry.ask((stub) => stub.retireCertificate(by, id, fingerprint)),
+    );
   }
 
   edit(

@@ -8,6 +8,7 @@ import {
   refuseAudited,
   writeAudit,
 } from "./audit-log.ts";
+import { type Added, Certificates } from "./certificates.ts";
 import type { SecretDigest } from "./credential.ts";
 import { type StatusAct, transition } from "./device.ts";
 import { DeviceTable } from "./device-table.ts";
@@ -20,6 +21,7 @@ import type {
   Enrolment,
   InvitationRecord,
   InvitationUse,
+  NextCertificate,
   RegistryError,
   Sighting,
   StandingRecord,
@@ -43,6 +45,7 @@ export class UserRegistry extends DurableObject {
   readonly #invitations: InvitationTable;
   readonly #state: RegistryState;
   readonly #enrolments: Enrolments;
+  readonly #certificates: Certificates;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
@@ -53,11 +56,13 @@ export class UserRegistry extends DurableObject {
     this.#invitations = new InvitationTable(this.#sql, this.#user);
     this.#state = new RegistryState(this.#sql);
     this.#enrolments = new Enrolments(this.#sql, this.#devices, this.#invitations, this.#state);
+    this.#certificates = new Certificates(this.#sql, this.#devices, this.#state);
   }
 
   /** The gate's question. `null`: this user has no such certificate; that costs no row. */
   standing(fingerprint: Fingerprint, sighting: Sighting): StandingRecord | null {
-    return standingAtSighting(this.#sql, fingerprint, sighting) ?? null;
+    const transaction = (work: () => void) => this.#transaction(work);
+    return standingAtSighting(this.#sql, fingerprint, sighting, transaction) ?? null;
   }
 
   list(limit: number, after: number): Page<DeviceRecord> {
@@ -102,7 +107,36 @@ export class UserRegistry extends DurableObject {
 
   /** What a visitor with this certificate is told on the enrolment page; `null`: it is not here. */
   deviceOf(fingerprint: Fingerprint): DeviceRecord | null {
-    return this.#devices.byFingerprint(fingerprint) ?? null;
+    const device = this.#devices.byFingerprint(fingerprint);
+    if (device === undefined) return null;
+    const isRetired = device.certificates.some(
+      (each) => each.fingerprint === fingerprint && each.retiredAt !== null,
+    );
+    return isRetired && device.status !== "lost" ? { ...device, status: "revoked" } : device;
+  }
+
+  /** Whether `addCertificate` would succeed: asked before the directory grants the fingerprint, as with `enrol`. */
+  checkCertificate(by: Actor, id: string, next: NextCertificate): Result<null, RegistryError> {
+    return this.#transaction(() => this.#certificates.check(by, id, next));
+  }
+
+  /**
+   * Adds a certificate that the directory granted to this user at `claimedAt` to a device (see `Certificates`).
+   * Throws when the claim is too old, as `enrol` does.
+   */
+  addCertificate(
+    by: Actor,
+    id: string,
+    next: NextCertificate,
+    claimedAt: number,
+  ): Result<Added, RegistryError> {
+    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claim is too old");
+    return this.#transaction(() => this.#certificates.add(by, id, next, claimedAt));
+  }
+
+  /** Retires one certificate of a device at once: never the last one. Repeating is no error. */
+  retireCertificate(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
+    return this.#transaction(() => this.#certificates.retire(by, id, fingerprint));
   }
 
   invitations(): InvitationRecord[] {
