@@ -8,12 +8,18 @@ import { addDismiss } from "./commands/dismiss.ts";
 import { addEnrol } from "./commands/enrol.ts";
 import { addFingerprint } from "./commands/fingerprint.ts";
 import { addForget } from "./commands/forget.ts";
+import { addInvitations } from "./commands/invitations.ts";
+import { addInvite } from "./commands/invite.ts";
+import { addLogin } from "./commands/login.ts";
+import { addLogout } from "./commands/logout.ts";
 import { addLost } from "./commands/lost.ts";
+import { addMe } from "./commands/me.ts";
 import { addNote } from "./commands/note.ts";
 import { addPending } from "./commands/pending.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addSessions } from "./commands/sessions.ts";
 import { LATCHKEY } from "./commands/shared/called-as.ts";
 import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
 import { misuse } from "./commands/shared/failure.ts";
@@ -21,6 +27,7 @@ import { misuseFromCommander, report } from "./commands/shared/report.ts";
 import { type AddCommand, type GlobalOptions, openSession } from "./commands/shared/session.ts";
 import { addShow } from "./commands/show.ts";
 import { addSuspend } from "./commands/suspend.ts";
+import { addToken } from "./commands/token.ts";
 import { addUsers } from "./commands/users.ts";
 import { addWatch } from "./commands/watch.ts";
 
@@ -30,11 +37,14 @@ are named by their fingerprint, or by its first 8 digits or more.
 
 Environment:
   LATCHKEY_URL           the address of the gate, such as https://vault.example.com
-  LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN
+  LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN, or a token of your own
   LATCHKEY_TOKEN_FILE    or a file that holds it
   LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
   LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
   NO_COLOR               no colours; there are none outside a terminal either
+
+An option wins over its variable, and a variable over what login has kept. The token that login has
+kept is sent to its own address alone.
 
 Exit codes:
   0  done
@@ -42,9 +52,10 @@ Exit codes:
   2  called in a way that cannot work; nothing was done
 
 Examples:
-  export LATCHKEY_URL=https://vault.example.com LATCHKEY_TOKEN_FILE=~/.latchkey-token
+  latchkey login --url https://vault.example.com
   latchkey users add alice
   latchkey enrol alice pixel-9 --certificate pixel-9.pem
+  latchkey invite alice
   latchkey devices alice
   latchkey revoke alice/pixel-9`;
 
@@ -62,7 +73,8 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addRevoke,
     addForget,
   ],
-  "Waiting certificates:": [addPending, addApprove, addDismiss],
+  "Waiting for you:": [addPending, addApprove, addDismiss],
+  "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch],
   "Files:": [addFingerprint],
 };
@@ -77,7 +89,7 @@ function createProgram(): Command {
     .option("--ca <file>", "trust this authority (PEM) and no other")
     .option("--timeout <seconds>", `how long to wait for an answer (default: ${DEFAULT_TIMEOUT_SECONDS})`)
     .option("--json", "print the API's own objects, for programs")
-    .option("-y, --yes", "do not ask before an act that takes access away")
+    .option("-y, --yes", "go ahead without asking")
     .addOption(new Option("--token [token]").hideHelp())
     .addHelpText("after", USAGE)
     .configureHelp({ showGlobalOptions: true })

@@ -4,6 +4,7 @@ import { AppSchema, TableSchema, toApp } from "./app-settings.ts";
 import { MIN_ADMIN_TOKEN_CHARACTERS } from "./control/contract.ts";
 import type { App } from "./gate/app.ts";
 import { isHostname } from "./hostname.ts";
+import { NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
 import type { RegistryBindings } from "./registry/objects.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -17,6 +18,8 @@ export interface Config {
   adminHost: string | null;
   /** `null`: the API is off. */
   adminToken: string | null;
+  /** Whether anybody is told of events: where and how is read by the objects that do it. */
+  notifies: boolean;
   bindings: RegistryBindings;
   /** What is not as it should be, but harms nobody: for the log. */
   warnings: ConfigProblem[];
@@ -69,6 +72,8 @@ const EnvSchema = v.object(
       v.pipe(v.string("must be a hostname"), v.check(isHostname, "must be a hostname in lower case")),
     ),
     ADMIN_TOKEN: v.optional(v.string("must be a text")),
+    NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
+    NOTIFY_SECRET: v.optional(NotifySecretSchema),
     USER_REGISTRY: NamespaceSchema,
     DIRECTORY: NamespaceSchema,
   },
@@ -84,7 +89,7 @@ const EnvSchema = v.object(
 export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const parsed = v.safeParse(EnvSchema, env);
   if (!parsed.success) return err(parsed.issues.map(toProblem));
-  const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS } = parsed.output;
+  const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS, NOTIFY_URLS } = parsed.output;
 
   const apps = new Map<string, App>();
   for (const [hostname, settings] of Object.entries(APPS)) apps.set(hostname, toApp(settings));
@@ -98,6 +103,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
     revocationDelayMs: REVOCATION_DELAY_SECONDS * 1000,
     adminHost: ADMIN_HOST ?? null,
     adminToken: tokenIsGood ? ADMIN_TOKEN : null,
+    notifies: NOTIFY_URLS.length > 0,
     bindings: env as RegistryBindings,
     warnings: tokenIsGood ? [] : [tokenWarning(ADMIN_TOKEN)],
   });

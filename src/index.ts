@@ -39,6 +39,12 @@ export default {
       return answer("internal-error", DEFAULT_PROFILE, { method: request.method, pathname: "/" });
     }
   },
+
+  async scheduled(_, env): Promise<void> {
+    const latchkey = builtOf(env);
+    // What is wrong with the configuration is in the log by now.
+    if (latchkey.ok) await latchkey.value.daily(Date.now());
+  },
 } satisfies ExportedHandler<object>;
 
 function builtOf(env: object): Built {

@@ -2,7 +2,7 @@ import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
 import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
-import { refusalLine } from "./gate/log.ts";
+import { errorLine, refusalLine } from "./gate/log.ts";
 import type { Visit } from "./gate/visit.ts";
 import { WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
@@ -40,6 +40,18 @@ export class Latchkey {
     if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
     return isWhoami ? this.#gate.whoami(visit) : this.#answerControl(visit);
+  }
+
+  /** What the cron does. Never throws: whatever fails is logged, and tried again the next day. */
+  async daily(now: number): Promise<void> {
+    if (!this.#config.notifies) return;
+    try {
+      for (const { object, error } of await this.#registry.noteExpiring(now)) {
+        this.#effects.log({ ...errorLine("daily-error", error), object });
+      }
+    } catch (error) {
+      this.#effects.log(errorLine("daily-error", error));
+    }
   }
 
   /** Control paths never reach an app: they are answered, or refused as anything else is. */

@@ -1,40 +1,96 @@
+import type { Device } from "../../src/control/contract.ts";
 import { withUnknownUser } from "./shared/answer.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
-import { findPending } from "./shared/device-reference.ts";
+import { findPending, isDeviceReference } from "./shared/device-reference.ts";
 import { deviceLabel } from "./shared/device-view.ts";
-import type { AddCommand } from "./shared/session.ts";
-import { short } from "./shared/text.ts";
+import { misuse } from "./shared/failure.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
+import { changeStatus } from "./shared/status-act.ts";
+import { groupedCode, printable, short } from "./shared/text.ts";
 
 export const addApprove: AddCommand = (program, open) => {
   program
     .command("approve")
-    .summary("enrol a certificate that is waiting")
+    .summary("let a device in that was invited, or a certificate that is waiting")
     .description(
-      "Enrol a certificate that is waiting: make it a device of a user. Compare the fingerprint first.",
+      "Let a device in that was invited and waits for approval: compare the code on its screen first. Or enrol a certificate that is waiting, as a device of a user: compare the fingerprint first.",
     )
-    .argument("<fingerprint>", "64 hex digits, or at least the first 8 of one that is waiting")
-    .argument("<user>", "the user's id, such as alice")
-    .argument("<name>", "the device's name, such as pixel-9")
-    .option("--note <text>", "a note for people to read")
-    .addHelpText("after", "\nExample:\n  latchkey approve 9f86d081 alice pixel-9")
-    .action(async (text: string, userText: string, nameText: string, options: { note?: string }) => {
-      const user = userArgument(userText);
-      const name = deviceNameArgument(nameText);
-      const { output, ...session } = open();
-      const api = await session.api();
-      const fingerprint = await findPending(api, text);
-      const note = options.note === undefined ? {} : { note: options.note };
-      try {
-        const { created, value } = await api.approve(fingerprint, { user, name, ...note });
-        output.object(value);
-        output.lines(
-          created
-            ? `enrolled ${deviceLabel(value)} (certificate ${short(fingerprint)}): it is let in from now on`
-            : `${deviceLabel(value)} is already enrolled with this certificate and ${output.status(value.status)}`,
-        );
-      } catch (error) {
-        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
-      }
-    });
+    .argument("<waiting>", "the device, USER/NAME or its id; or a fingerprint, or its first 8 digits or more")
+    .argument("[user]", "with a fingerprint: the user's id, such as alice")
+    .argument("[name]", "with a fingerprint: the device's name, such as pixel-9")
+    .option("--note <text>", "a note for people to read, or for the audit log")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey approve alice/tablet
+  latchkey approve 9f86d081 alice pixel-9`,
+    )
+    .action(
+      async (
+        waiting: string,
+        user: string | undefined,
+        name: string | undefined,
+        { note }: { note?: string },
+      ) => {
+        if (!isDeviceReference(waiting)) return approveCertificate(open, waiting, user, name, note);
+        if (user !== undefined) {
+          throw misuse(
+            `'${printable(waiting)}' names a device: what follows it is too much`,
+            `write ${LATCHKEY} approve USER/NAME, or ${LATCHKEY} approve FINGERPRINT USER NAME`,
+          );
+        }
+        return approveDevice(open(), waiting, note);
+      },
+    );
 };
+
+function approveDevice(session: Session, device: string, note: string | undefined): Promise<void> {
+  return changeStatus(session, {
+    act: "approve",
+    device,
+    note,
+    question: comparison,
+    done: (label) => [`${label} is approved: it is let in from now on`],
+  });
+}
+
+/** Who sits at the device reads its code out: another's device, in the place of the invited one, shows another. */
+function comparison(label: string, { comparisonCode }: Device): string {
+  return comparisonCode === null
+    ? `Approve ${label}, which has no code to compare?`
+    : `Does ${label} show the code ${groupedCode(comparisonCode)}? A yes lets it in`;
+}
+
+async function approveCertificate(
+  open: () => Session,
+  text: string,
+  userText: string | undefined,
+  nameText: string | undefined,
+  noteText: string | undefined,
+): Promise<void> {
+  if (userText === undefined || nameText === undefined) {
+    throw misuse(
+      `the ${userText === undefined ? "user" : "device's name"} is missing`,
+      `write ${LATCHKEY} approve FINGERPRINT USER NAME, or USER/NAME of a device that was invited`,
+    );
+  }
+  const user = userArgument(userText);
+  const name = deviceNameArgument(nameText);
+  const { output, ...session } = open();
+  const api = await session.api();
+  const fingerprint = await findPending(api, text);
+  const note = noteText === undefined ? {} : { note: noteText };
+  try {
+    const { created, value } = await api.approve(fingerprint, { user, name, ...note });
+    output.object(value);
+    output.lines(
+      created
+        ? `enrolled ${deviceLabel(value)} (certificate ${short(fingerprint)}): it is let in from now on`
+        : `${deviceLabel(value)} is already enrolled with this certificate and ${output.status(value.status)}`,
+    );
+  } catch (error) {
+    throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
+  }
+}

@@ -13,6 +13,15 @@ import { localTime } from "./shared/time.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 100_000;
 
+/** The longest text to search for, as the API takes it. */
+const MAX_SEARCH = 100;
+
+interface AuditOptions {
+  limit: string;
+  before?: string;
+  search?: string;
+}
+
 export const addAudit: AddCommand = (program, open) => {
   program
     .command("audit")
@@ -22,19 +31,22 @@ export const addAudit: AddCommand = (program, open) => {
     )
     .argument("[user]", "the user's id; the directory's own log when left out")
     .option("--limit <n>", "how many entries", String(DEFAULT_LIMIT))
+    .option("--search <text>", "those alone that hold this text, in any case")
     .option("--before <cursor>", "go on where an earlier list ended: its 'next'")
     .addHelpText(
       "after",
       `
 Examples:
   latchkey audit alice
+  latchkey audit alice --search revoke
   latchkey audit --limit 200 --json`,
     )
-    .action(async (text: string | undefined, options: { limit: string; before?: string }) => {
+    .action(async (text: string | undefined, options: AuditOptions) => {
       const user = text === undefined ? undefined : userArgument(text);
       const limit = parseLimit(options.limit);
+      if (options.search !== undefined) checkSearch(options.search);
       const { output, now, ...session } = open();
-      const { entries, next } = await readAudit(await session.api(), user, limit, options.before);
+      const { entries, next } = await readAudit(await session.api(), user, limit, options);
       output.object({ entries, next });
       output.table(
         ["TIME", "ACT", "TARGET", "OUTCOME", "ACTOR", "FROM", "DETAIL"],
@@ -47,7 +59,9 @@ Examples:
           from(entry),
           detail(entry),
         ]),
-        "nothing was changed yet",
+        options.search === undefined
+          ? "nothing was changed yet"
+          : `nothing holds '${printable(options.search)}'`,
       );
       if (next !== null) {
         output.lines(
@@ -58,9 +72,14 @@ Examples:
     });
 };
 
-async function readAudit(api: Api, user: UserId | undefined, limit: number, before: string | undefined) {
+async function readAudit(
+  api: Api,
+  user: UserId | undefined,
+  limit: number,
+  { before, search }: AuditOptions,
+) {
   try {
-    return await api.audit(user, limit, before);
+    return await api.audit(user, limit, before, search);
   } catch (error) {
     throw user === undefined ? error : withUnknownUser(error, user);
   }
@@ -72,6 +91,14 @@ function parseLimit(text: string): number {
     throw misuse(`--limit '${printable(text)}' is not a number of entries`, `give 1 to ${MAX_LIMIT}`);
   }
   return limit;
+}
+
+function checkSearch(text: string): void {
+  if (text.length >= 1 && text.length <= MAX_SEARCH) return;
+  throw misuse(
+    `--search takes a text of 1 to ${MAX_SEARCH} characters`,
+    "give a part of what the entry shows, such as revoke or a device's name",
+  );
 }
 
 /** A user's log is about devices, known by name; the directory's about users and fingerprints. */

@@ -1,12 +1,14 @@
 import type { Device } from "../../src/control/contract.ts";
-import { parseUserId, type UserId } from "../../src/registry/user.ts";
-import { ProblemFailure } from "./shared/answer.ts";
-import type { Api } from "./shared/api.ts";
+import { ofAllUsers } from "./shared/all-users.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { devicesOf } from "./shared/device-reference.ts";
 import { DEVICE_HEAD, deviceRow } from "./shared/device-view.ts";
+import { durationOption } from "./shared/duration.ts";
 import type { AddCommand } from "./shared/session.ts";
+
+/** What `--expiring` takes, in seconds: up to ten years. */
+const EXPIRING_SECONDS = { min: 60, max: 3650 * 24 * 3600 };
 
 export const addDevices: AddCommand = (program, open) => {
   program
@@ -14,47 +16,50 @@ export const addDevices: AddCommand = (program, open) => {
     .summary("list the devices of one user, or of all")
     .description("List the devices of one user, or of all users.")
     .argument("[user]", "the user's id; all users when left out")
+    .option("--expiring <time>", "those alone whose certificate ends within this time, or has ended")
     .addHelpText(
       "after",
       `
+With --expiring the certificate that ends first comes first; revoked devices are left out.
+A time is a number and d, h or m: 30d, 12h, 90m.
+
 Examples:
   latchkey devices
   latchkey devices alice
+  latchkey devices --expiring 30d
   latchkey devices --json | jq -r '.devices[] | select(.status == "active") | .name'`,
     )
-    .action(async (text: string | undefined) => {
+    .action(async (text: string | undefined, { expiring }: { expiring?: string }) => {
       const user = text === undefined ? undefined : userArgument(text);
+      const seconds =
+        expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
       const { output, now, ...session } = open();
       const api = await session.api();
-      const devices = user === undefined ? await devicesOfAll(api) : await devicesOf(api, user);
+      const all = user === undefined ? await ofAllUsers(api, api.devices) : await devicesOf(api, user);
+      const devices = seconds === undefined ? all : endingBefore(all, now() + seconds * 1000);
       output.object({ devices, next: null });
       output.table(
         DEVICE_HEAD,
         devices.map((device) => deviceRow(device, output, now())),
-        `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
+        expiring !== undefined
+          ? `no certificate ends within ${expiring}`
+          : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
       );
     });
 };
 
-/** Users whose devices are asked for at once: few enough to spare the server, enough not to wait long. */
-const USERS_AT_ONCE = 4;
-
-async function devicesOfAll(api: Api): Promise<Device[]> {
-  const users = (await api.users()).flatMap(({ id }) => parseUserId(id) ?? []);
-  const devices: Device[] = [];
-  for (let index = 0; index < users.length; index += USERS_AT_ONCE) {
-    const batch = users.slice(index, index + USERS_AT_ONCE);
-    devices.push(...(await Promise.all(batch.map((user) => devicesIfAny(api, user)))).flat());
-  }
-  return devices;
+/** Devices that a certificate's end will shut out by this time, in milliseconds; the first one first. */
+function endingBefore(devices: readonly Device[], time: number): Device[] {
+  return devices
+    .filter(({ status }) => status !== "revoked")
+    .map((device) => ({ device, end: firstEnd(device) }))
+    .filter(({ end }) => end <= time)
+    .sort((a, b) => a.end - b.end)
+    .map(({ device }) => device);
 }
 
-/** A user removed since the list was made has no devices. */
-async function devicesIfAny(api: Api, user: UserId): Promise<Device[]> {
-  try {
-    return await api.devices(user);
-  } catch (error) {
-    if (error instanceof ProblemFailure && error.code === "unknown-user") return [];
-    throw error;
-  }
+/** When the first of its certificates ends; what nobody knows yet is never. */
+function firstEnd({ certificates }: Device): number {
+  const ends = certificates.flatMap(({ notAfter }) => (notAfter === null ? [] : [Date.parse(notAfter)]));
+  return Math.min(...ends, Number.POSITIVE_INFINITY);
 }

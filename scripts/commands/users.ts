@@ -3,8 +3,9 @@ import { parseUserId } from "../../src/registry/user.ts";
 import { withHint, withUnknownUser } from "./shared/answer.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
-import { type Failure, failed, misuse } from "./shared/failure.ts";
+import { failed } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
+import { refuseUnknownSubcommand } from "./shared/subcommand.ts";
 import { nearest, printable, shellWord } from "./shared/text.ts";
 import { localTime } from "./shared/time.ts";
 
@@ -24,8 +25,7 @@ Examples:
     )
     .allowExcessArguments()
     .action(async (_options: unknown, command: Command) => {
-      const [unknown] = command.args;
-      if (unknown !== undefined) throw unknownSubcommand(unknown, command);
+      refuseUnknownSubcommand(command);
       const { output, api } = open();
       const list = await (await api()).users();
       output.object({ users: list, next: null });
@@ -99,14 +99,3 @@ Examples:
       output.lines(`removed user ${user}`);
     });
 };
-
-function unknownSubcommand(word: string, command: Command): Failure {
-  const [near] = nearest(
-    word,
-    command.commands.map((subcommand) => subcommand.name()),
-  );
-  return misuse(
-    `unknown command 'users ${printable(word)}'`,
-    near === undefined ? `see ${LATCHKEY} users --help` : `did you mean users ${near}`,
-  );
-}

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptions } from "miniflare";
+import { notifySettings } from "../../src/notify/settings.ts";
 import type { Origin } from "./origin.ts";
 import type { Vars, WorkerConfig } from "./worker-config.ts";
 
@@ -62,7 +63,7 @@ export async function startWorker({
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: ({ level, message }) => log({ level, message }),
       resourcePersistencePath: registry,
-      workers: [gateWorker(config, vars, gate), originWorker(origin, tunnel)],
+      workers: [gateWorker(config, vars, gate), originWorker(origin, vars, tunnel)],
     }),
   );
   try {
@@ -92,12 +93,13 @@ function gateWorker({ options }: WorkerConfig, vars: Vars, code: string): V4Work
   };
 }
 
-function originWorker(origin: Origin, code: string): V4WorkerOptions {
+function originWorker(origin: Origin, vars: Vars, code: string): V4WorkerOptions {
+  const notifyOrigins = notifySettings(vars).targets.map(({ url }) => new URL(url).origin);
   return {
     ...moduleOf(code),
     name: ORIGIN,
     compatibilityDate: ORIGIN_COMPATIBILITY_DATE,
-    bindings: { ZONE: "localhost" },
+    bindings: { ZONE: "localhost", NOTIFY_ORIGINS: notifyOrigins },
     serviceBindings: { APP: { external: externalServer(origin) } },
   };
 }

@@ -3,25 +3,37 @@ import type { Principal, SecretDigest } from "../registry/credential.ts";
 import type { Credentials } from "../registry/credentials.ts";
 import type { SignInError } from "../registry/sign-ins.ts";
 import { networkOf } from "../registry/throttle.ts";
-import { ok, type Result } from "../result.ts";
+import { err, ok, type Result } from "../result.ts";
 import { ApiError } from "./problem.ts";
-import { digestOf, newSecret, readSecret, type SecretKind, sameText } from "./secrets.ts";
+import { digestOf, readToken, sameText } from "./secrets.ts";
+import { SessionValues } from "./session-value.ts";
+import { ShortMemory } from "./short-memory.ts";
 import { StrangerBudget } from "./stranger-budget.ts";
 
 const BEARER = /^bearer +(.*)$/i;
+
+/** Longer names of browsers are cut, in characters. */
+const CLIENT_MAX = 200;
+
+/** Tokens that were right are asked about whatever strangers do, for so long, in milliseconds. */
+const KNOWN_MS = 24 * 60 * 60_000;
+const KNOWN_MAX = 1_000;
 
 /** Who sends a request: an API's token, a page's session. One lives as long as its isolate. */
 export class Authenticator {
   readonly #adminToken: string;
   readonly #credentials: Credentials;
   readonly #now: () => number;
+  readonly #sessions: SessionValues;
   readonly #budget = new StrangerBudget();
+  readonly #knownTokens = new ShortMemory<SecretDigest, true>(KNOWN_MS, KNOWN_MAX);
   #adminDigest: Promise<SecretDigest> | undefined;
 
   constructor(adminToken: string, credentials: Credentials, now: () => number) {
     this.#adminToken = adminToken;
     this.#credentials = credentials;
     this.#now = now;
+    this.#sessions = new SessionValues(adminToken);
   }
 
   /**
@@ -34,68 +46,79 @@ export class Authenticator {
     if (await sameText(token, this.#adminToken)) {
       return { scope: "root", user: null, actor: "admin", session: null };
     }
-    const digest = await readSecret("token", token);
-    const principal = digest === undefined ? null : await this.#ask("token", digest, request);
+    const digest = await readToken(token);
+    const principal = digest === undefined ? null : await this.#ofToken(digest, request);
     if (principal !== null) return principal;
     throw new ApiError(
       "wrong-credentials",
       "this is neither the Worker's ADMIN_TOKEN nor a token that is valid now",
-      {
-        headers: { "WWW-Authenticate": 'Bearer realm="latchkey", error="invalid_token"' },
-      },
+      { headers: { "WWW-Authenticate": 'Bearer realm="latchkey", error="invalid_token"' } },
     );
   }
 
-  /** Whose session this value of the cookie is. `undefined`: nobody's, or it has ended. Throws `too-many-attempts`. */
-  async ofSession(value: string, request: Request): Promise<Principal | undefined> {
-    const digest = await readSecret("session", value);
+  /** Whose session this value of the cookie is. `undefined`: nobody's, one of another host, or it has ended. */
+  async ofSession(value: string, hostname: string): Promise<Principal | undefined> {
+    const digest = await this.#sessions.read(value, hostname);
     if (digest === undefined) return undefined;
-    return (await this.#ask("session", digest, request)) ?? undefined;
+    return (
+      (await this.#credentials.principal("session", digest, await this.#digestOfAdmin(), this.#now())) ??
+      undefined
+    );
   }
 
   /**
-   * Opens a session with a token. The value is for the cookie, and always a new one. Whatever is wrong is
+   * Opens a session with a token, for one host. The cookie's value is always a new one. Whatever is wrong is
    * counted and audited by the directory, as far as the budget for strangers reaches.
    */
-  async signIn(request: Request, token: string, by: Actor): Promise<Result<{ cookie: string }, SignInError>> {
+  async signIn(
+    { request, hostname, by }: { request: Request; hostname: string; by: Actor },
+    token: string,
+  ): Promise<Result<{ cookie: string }, SignInError>> {
     const isAdmin = await sameText(token, this.#adminToken);
+    const credential = await digestOf(token);
     const network = networkOf(by.ip);
-    if (!isAdmin && !this.#budget.allows(network, by.at)) {
-      return {
-        ok: false,
-        error: { code: "too-many-attempts", retryAfterMs: this.#budget.retryAfterMs(by.at) },
-      };
+    if (!isAdmin && !this.#mayAsk(credential, network, by.at)) {
+      return err({ code: "too-many-attempts", retryAfterMs: this.#budget.retryAfterMs(by.at) });
     }
-    const { secret, digest } = await newSecret("session");
-    const session = {
-      id: crypto.randomUUID(),
-      digest,
-      credential: await digestOf(token),
-      ip: by.ip,
-      country: by.country,
-      client: request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null,
-    };
+    const { value, digest } = await this.#sessions.create(hostname);
+    const client = request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null;
+    const session = { id: crypto.randomUUID(), digest, credential, ip: by.ip, country: by.country, client };
     const opened = await this.#credentials.signIn(by, session, isAdmin);
-    if (opened.ok) return ok({ cookie: secret });
+    if (opened.ok) {
+      if (!isAdmin) this.#knownTokens.set(credential, true, by.at);
+      return ok({ cookie: value });
+    }
+    if (!isAdmin && opened.error.code === "wrong-token") this.#knownTokens.delete(credential);
     if (!isAdmin) this.#budget.spend(network);
     return opened;
   }
 
-  async #ask(kind: SecretKind, digest: SecretDigest, request: Request): Promise<Principal | null> {
+  async #ofToken(digest: SecretDigest, request: Request): Promise<Principal | null> {
     const now = this.#now();
     const network = networkOf(request.headers.get("cf-connecting-ip"));
-    if (!this.#budget.allows(network, now)) {
+    if (!this.#mayAsk(digest, network, now)) {
       const seconds = Math.ceil(this.#budget.retryAfterMs(now) / 1000);
       throw new ApiError("too-many-attempts", `try again in ${seconds} seconds`, {
         headers: { "Retry-After": String(seconds) },
       });
     }
-    this.#adminDigest ??= digestOf(this.#adminToken);
-    const principal = await this.#credentials.principal(kind, digest, await this.#adminDigest, now);
-    if (principal === null) this.#budget.spend(network);
+    const principal = await this.#credentials.principal("token", digest, await this.#digestOfAdmin(), now);
+    if (principal === null) {
+      this.#knownTokens.delete(digest);
+      this.#budget.spend(network);
+    } else {
+      this.#knownTokens.set(digest, true, now);
+    }
     return principal;
   }
-}
 
-/** Longer names of browsers are cut, in characters. */
-const CLIENT_MAX = 200;
+  /** Whoever was right before is asked about, whatever strangers have used up. */
+  #mayAsk(digest: SecretDigest, network: string, now: number): boolean {
+    return this.#knownTokens.get(digest, now) === true || this.#budget.allows(network, now);
+  }
+
+  #digestOfAdmin(): Promise<SecretDigest> {
+    this.#adminDigest ??= digestOf(this.#adminToken);
+    return this.#adminDigest;
+  }
+}

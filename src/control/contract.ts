@@ -5,9 +5,14 @@
 import * as v from "valibot";
 import { isHostname } from "../hostname.ts";
 import { TOKEN_SCOPES } from "../registry/credential.ts";
-import { deviceNameProblem, isDeceptive } from "../registry/device.ts";
-import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../registry/fingerprint.ts";
-import { parseUserId, USER_ID_HINT, type UserId } from "../registry/user.ts";
+import { DEVICE_NAME_MAX_CHARACTERS, deviceNameProblem, isDeceptive } from "../registry/device.ts";
+import {
+  FINGERPRINT_FORM,
+  FINGERPRINT_HINT,
+  type Fingerprint,
+  parseFingerprint,
+} from "../registry/fingerprint.ts";
+import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../registry/user.ts";
 
 export * from "./problems.ts";
 export * from "./shapes.ts";
@@ -33,17 +38,23 @@ const USER_NAME_MAX_CHARACTERS = 100;
 /** A note may have line breaks and tabs; not what turns text around. */
 const CONTROL_CHARACTERS_IN_NOTE = /[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/u;
 
+// `v.metadata` is for the description: what a check demands, as far as JSON Schema can say it.
+
 export const FingerprintSchema = v.pipe(
   v.string(FINGERPRINT_HINT),
   v.check((text) => parseFingerprint(text) !== undefined, FINGERPRINT_HINT),
+  v.metadata({ pattern: FINGERPRINT_FORM.source }),
   v.transform((text) => parseFingerprint(text) as Fingerprint),
 );
 
 export const UserIdSchema = v.pipe(
   v.string(USER_ID_HINT),
   v.check((text) => parseUserId(text) !== undefined, USER_ID_HINT),
+  v.metadata({ pattern: USER_ID.source }),
   v.transform((text) => text as UserId),
 );
+
+const NAME_LENGTH = { minLength: 1, maxLength: DEVICE_NAME_MAX_CHARACTERS };
 
 export const DeviceNameSchema = v.pipe(
   v.string("a device's name is a text"),
@@ -51,6 +62,7 @@ export const DeviceNameSchema = v.pipe(
     const problem = dataset.typed ? deviceNameProblem(dataset.value) : undefined;
     if (problem !== undefined) addIssue({ message: problem });
   }),
+  v.metadata(NAME_LENGTH),
 );
 
 const NoteSchema = v.pipe(
@@ -139,6 +151,7 @@ const TokenNameSchema = v.pipe(
     const problem = dataset.typed ? deviceNameProblem(dataset.value) : undefined;
     if (problem !== undefined) addIssue({ message: problem.replaceAll("device", "token") });
   }),
+  v.metadata(NAME_LENGTH),
 );
 
 /**

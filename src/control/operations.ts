@@ -1,37 +1,18 @@
-import type { GenericSchema } from "valibot";
 import { STATUS_ACTS, type StatusAct } from "../registry/device.ts";
 import * as shape from "./contract.ts";
 import * as access from "./handlers/access.ts";
 import * as audit from "./handlers/audit.ts";
+import { showDescription } from "./handlers/description.ts";
 import * as devices from "./handlers/devices.ts";
-import type { Handler } from "./handlers/shared.ts";
 import * as users from "./handlers/users.ts";
 import { AuditQuery, DevicesQuery, UsersQuery } from "./input.ts";
-import type { Need } from "./permissions.ts";
+import type { Operation } from "./operation.ts";
 
-/** One operation of the API: who may, what goes in, what comes out. */
-export interface Operation {
-  method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
-  /** Below `API_PATH`, as the router takes it. */
-  path: string;
-  summary: string;
-  needs: Need;
-  /** Whose things it is about: the path's `:user`, everybody's, or no more than the asker's own. */
-  of: "user" | "everybody" | "own";
-  query?: GenericSchema;
-  body?: GenericSchema;
-  /** By status; `null` = no body. */
-  answers: Record<number, GenericSchema | null>;
-  /** Problems of its own, besides those that every operation may have (see openapi.ts). */
-  problems: readonly shape.ProblemCode[];
-  handle: Handler;
-}
+type Row = Omit<Operation, "id" | "method" | "path" | "summary">;
 
-type Row = Omit<Operation, "method" | "path" | "summary">;
-
-function row(route: string, summary: string, rest: Row): Operation {
+function row(route: string, id: string, summary: string, rest: Row): Operation {
   const [method, path] = route.split(" ") as [Operation["method"], string];
-  return { method, path, summary, ...rest };
+  return { id, method, path, summary, ...rest };
 }
 
 const DEVICE_200 = { 200: shape.DeviceSchema };
@@ -39,16 +20,16 @@ const NO_USER = ["unknown-user"] as const;
 const NO_DEVICE = ["unknown-user", "unknown-device"] as const;
 const ENROLMENT = ["unknown-user", "name-taken", "fingerprint-taken", "fingerprint-revoked"] as const;
 
-const ACT_SUMMARIES: Record<StatusAct, string> = {
-  approve: "Let a device in that waits for approval",
-  suspend: "Shut a device out for now",
-  restore: "Let a suspended or lost device in again",
-  lost: "Report a device lost: Bitwarden's clients on it delete their vault",
-  revoke: "Shut a device out for good",
+const ACTS: Record<StatusAct, [id: string, summary: string]> = {
+  approve: ["approveDevice", "Let a device in that waits for approval"],
+  suspend: ["suspendDevice", "Shut a device out for now"],
+  restore: ["restoreDevice", "Let a suspended or lost device in again"],
+  lost: ["reportDeviceLost", "Report a device lost: Bitwarden's clients on it delete their vault"],
+  revoke: ["revokeDevice", "Shut a device out for good"],
 };
 
 function statusAct(act: StatusAct): Operation {
-  return row(`POST /users/:user/devices/:device/${act}`, ACT_SUMMARIES[act], {
+  return row(`POST /users/:user/devices/:device/${act}`, ...ACTS[act], {
     // Who waits for approval does not give it.
     needs: act === "approve" ? "root" : "devices",
     of: "user",
@@ -62,35 +43,36 @@ function statusAct(act: StatusAct): Operation {
 /** The whole API: the table that is routed, enforced and described. */
 // biome-ignore format: a table is read by its rows.
 export const OPERATIONS: readonly Operation[] = [
-  row("GET /me", "Whose credentials these are", { needs: "any", of: "own", answers: { 200: shape.MeSchema }, problems: [], handle: access.showMe }),
+  row("GET /me", "showMe", "Whose credentials these are", { needs: "any", of: "own", answers: { 200: shape.MeSchema }, problems: [], handle: access.showMe }),
+  row("GET /openapi.json", "showDescription", "This description", { needs: "any", of: "own", answers: { 200: shape.DescriptionSchema }, problems: [], handle: showDescription(() => OPERATIONS) }),
 
-  row("GET /users", "List the users; with a user's own token, that one", { needs: "read", of: "own", query: UsersQuery, answers: { 200: shape.UserListSchema }, problems: [], handle: users.listUsers }),
-  row("PUT /users/:user", "Add a user, or rename one", { needs: "root", of: "user", body: shape.PutUserRequest, answers: { 200: shape.UserSchema, 201: shape.UserSchema }, problems: [], handle: users.putUser }),
-  row("DELETE /users/:user", "Remove a user who has no devices left", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_USER, "user-has-devices"], handle: users.deleteUser }),
+  row("GET /users", "listUsers", "List the users; with a user's own token, that one", { needs: "read", of: "own", query: UsersQuery, answers: { 200: shape.UserListSchema }, problems: [], handle: users.listUsers }),
+  row("PUT /users/:user", "putUser", "Add a user, or rename one", { needs: "root", of: "user", body: shape.PutUserRequest, answers: { 200: shape.UserSchema, 201: shape.UserSchema }, problems: [], handle: users.putUser }),
+  row("DELETE /users/:user", "deleteUser", "Remove a user who has no devices left", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_USER, "user-has-devices"], handle: users.deleteUser }),
 
-  row("GET /users/:user/devices", "List a user's devices", { needs: "read", of: "user", query: DevicesQuery, answers: { 200: shape.DeviceListSchema }, problems: NO_USER, handle: devices.listDevices }),
-  row("POST /users/:user/devices", "Enrol a device by its certificate or fingerprint", { needs: "root", of: "user", body: shape.EnrolRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "invalid-certificate"], handle: devices.enrolDevice }),
-  row("GET /users/:user/devices/:device", "Show a device", { needs: "read", of: "user", answers: DEVICE_200, problems: NO_DEVICE, handle: devices.showDevice }),
-  row("PATCH /users/:user/devices/:device", "Rename a device, or change its note", { needs: "devices", of: "user", body: shape.EditDeviceRequest, answers: DEVICE_200, problems: [...NO_DEVICE, "name-taken"], handle: devices.editDevice }),
-  row("DELETE /users/:user/devices/:device", "Forget a revoked device", { needs: "devices", of: "user", answers: { 204: null }, problems: [...NO_DEVICE, "not-revoked"], handle: devices.forgetDevice }),
+  row("GET /users/:user/devices", "listDevices", "List a user's devices", { needs: "read", of: "user", query: DevicesQuery, answers: { 200: shape.DeviceListSchema }, problems: NO_USER, handle: devices.listDevices }),
+  row("POST /users/:user/devices", "enrolDevice", "Enrol a device by its certificate or fingerprint", { needs: "root", of: "user", body: shape.EnrolRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "invalid-certificate"], handle: devices.enrolDevice }),
+  row("GET /users/:user/devices/:device", "showDevice", "Show a device", { needs: "read", of: "user", answers: DEVICE_200, problems: NO_DEVICE, handle: devices.showDevice }),
+  row("PATCH /users/:user/devices/:device", "editDevice", "Rename a device, or change its note", { needs: "devices", of: "user", body: shape.EditDeviceRequest, answers: DEVICE_200, problems: [...NO_DEVICE, "name-taken"], handle: devices.editDevice }),
+  row("DELETE /users/:user/devices/:device", "forgetDevice", "Forget a revoked device", { needs: "devices", of: "user", answers: { 204: null }, problems: [...NO_DEVICE, "not-revoked"], handle: devices.forgetDevice }),
   ...(Object.keys(STATUS_ACTS) as StatusAct[]).map(statusAct),
 
-  row("GET /users/:user/invitations", "List a user's invitations", { needs: "read", of: "user", answers: { 200: shape.InvitationListSchema }, problems: NO_USER, handle: access.listInvitations }),
-  row("POST /users/:user/invitations", "Invite a user to enrol one device", { needs: "root", of: "user", body: shape.CreateInvitationRequest, answers: { 201: shape.NewInvitationSchema }, problems: NO_USER, handle: access.createInvitation }),
-  row("DELETE /users/:user/invitations/:invitation", "Withdraw an invitation that nobody has used", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_USER, "unknown-invitation"], handle: access.withdrawInvitation }),
+  row("GET /users/:user/invitations", "listInvitations", "List a user's invitations", { needs: "read", of: "user", answers: { 200: shape.InvitationListSchema }, problems: NO_USER, handle: access.listInvitations }),
+  row("POST /users/:user/invitations", "createInvitation", "Invite a user to enrol one device", { needs: "root", of: "user", body: shape.CreateInvitationRequest, answers: { 201: shape.NewInvitationSchema }, problems: NO_USER, handle: access.createInvitation }),
+  row("DELETE /users/:user/invitations/:invitation", "withdrawInvitation", "Withdraw an invitation that nobody has used", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_USER, "unknown-invitation"], handle: access.withdrawInvitation }),
 
-  row("GET /users/:user/audit", "Read a user's audit log", { needs: "read", of: "user", query: AuditQuery, answers: { 200: shape.AuditListSchema }, problems: NO_USER, handle: audit.userAudit }),
-  row("GET /audit", "Read the audit log of users, sign-ins, tokens and waiting certificates", { needs: "read", of: "everybody", query: AuditQuery, answers: { 200: shape.AuditListSchema }, problems: [], handle: audit.directoryAudit }),
+  row("GET /users/:user/audit", "readUserAudit", "Read a user's audit log", { needs: "read", of: "user", query: AuditQuery, answers: { 200: shape.AuditListSchema }, problems: NO_USER, handle: audit.userAudit }),
+  row("GET /audit", "readAudit", "Read the audit log of users, sign-ins, tokens and waiting certificates", { needs: "read", of: "everybody", query: AuditQuery, answers: { 200: shape.AuditListSchema }, problems: [], handle: audit.directoryAudit }),
 
-  row("GET /pending", "List verified certificates that nobody has enrolled", { needs: "read", of: "everybody", answers: { 200: shape.PendingListSchema }, problems: [], handle: devices.listPending }),
-  row("POST /pending/:fingerprint/approve", "Enrol a waiting certificate", { needs: "root", of: "everybody", body: shape.ApproveRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "unknown-pending"], handle: devices.approvePending }),
-  row("DELETE /pending/:fingerprint", "Take a certificate off the waiting list until it is seen again", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-pending"], handle: devices.dismissPending }),
+  row("GET /pending", "listPending", "List verified certificates that nobody has enrolled", { needs: "read", of: "everybody", answers: { 200: shape.PendingListSchema }, problems: [], handle: devices.listPending }),
+  row("POST /pending/:fingerprint/approve", "approvePending", "Enrol a waiting certificate", { needs: "root", of: "everybody", body: shape.ApproveRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "unknown-pending"], handle: devices.approvePending }),
+  row("DELETE /pending/:fingerprint", "dismissPending", "Take a certificate off the waiting list until it is seen again", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-pending"], handle: devices.dismissPending }),
 
-  row("GET /tokens", "List the tokens", { needs: "root", of: "everybody", answers: { 200: shape.TokenListSchema }, problems: [], handle: access.listTokens }),
-  row("POST /tokens", "Make a token; it is told once", { needs: "root", of: "everybody", body: shape.CreateTokenRequest, answers: { 201: shape.NewTokenSchema }, problems: [...NO_USER, "name-taken"], handle: access.createToken }),
-  row("DELETE /tokens/:token", "Revoke a token, and end the sessions that were opened with it", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-token"], handle: access.revokeToken }),
+  row("GET /tokens", "listTokens", "List the tokens", { needs: "root", of: "everybody", answers: { 200: shape.TokenListSchema }, problems: [], handle: access.listTokens }),
+  row("POST /tokens", "createToken", "Make a token; it is told once", { needs: "root", of: "everybody", body: shape.CreateTokenRequest, answers: { 201: shape.NewTokenSchema }, problems: [...NO_USER, "name-taken"], handle: access.createToken }),
+  row("DELETE /tokens/:token", "revokeToken", "Revoke a token, and end the sessions that were opened with it", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-token"], handle: access.revokeToken }),
 
-  row("GET /sessions", "List the browsers that are signed in; with a user's token, that user's", { needs: "read", of: "own", answers: { 200: shape.SessionListSchema }, problems: [], handle: access.listSessions }),
-  row("DELETE /sessions", "Sign out everywhere", { needs: "devices", of: "own", answers: { 204: null }, problems: [], handle: access.endSessions }),
-  row("DELETE /sessions/:session", "Sign one browser out", { needs: "devices", of: "own", answers: { 204: null }, problems: ["unknown-session"], handle: access.endSession }),
+  row("GET /sessions", "listSessions", "List the browsers that are signed in; with a user's token, that user's", { needs: "read", of: "own", answers: { 200: shape.SessionListSchema }, problems: [], handle: access.listSessions }),
+  row("DELETE /sessions", "endAllSessions", "Sign out everywhere", { needs: "devices", of: "own", answers: { 204: null }, problems: [], handle: access.endSessions }),
+  row("DELETE /sessions/:session", "endSession", "Sign one browser out", { needs: "devices", of: "own", answers: { 204: null }, problems: ["unknown-session"], handle: access.endSession }),
 ];

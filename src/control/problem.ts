@@ -62,12 +62,15 @@ export function registryProblem(error: RegistryError): ApiError {
     case "name-taken":
       return new ApiError(
         error.code,
-        `another device is named ${JSON.stringify(error.name)}: choose another name`,
+        `another one is named ${JSON.stringify(error.name)}: choose another name`,
       );
     case "fingerprint-taken":
       return new ApiError(error.code, "this certificate is already enrolled, as another device");
     case "fingerprint-revoked":
-      return new ApiError(error.code, "the certificate was retired, or its device revoked: issue a new one, or forget the device first");
+      return new ApiError(
+        error.code,
+        "the certificate was retired, or its device revoked: issue a new one, or forget the device first",
+      );
     case "forbidden-transition":
       return new ApiError(error.code, `a device that is ${error.status} cannot take "${error.act}"`);
     case "too-many-certificates":

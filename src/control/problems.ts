@@ -17,7 +17,7 @@ export const PROBLEMS = {
   "unknown-invitation": { status: 404, title: "There is no such invitation" },
   "method-not-allowed": { status: 405, title: "This method is not allowed here" },
   "user-has-devices": { status: 409, title: "The user still has devices" },
-  "name-taken": { status: 409, title: "Another device of this user has this name" },
+  "name-taken": { status: 409, title: "The name is taken" },
   "fingerprint-taken": { status: 409, title: "The certificate is enrolled elsewhere" },
   "fingerprint-revoked": { status: 409, title: "The certificate was retired, or its device revoked" },
   "forbidden-transition": { status: 409, title: "The device's status does not allow this" },
@@ -39,7 +39,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 export const ProblemSchema = v.object({
   type: v.string(),
   title: v.string(),
-  status: v.number(),
+  status: v.pipe(v.number(), v.integer()),
   detail: v.string(),
   code: v.picklist(Object.keys(PROBLEMS) as ProblemCode[]),
   /** Which fields are wrong, for `invalid-fields` and `invalid-query`. */

@@ -2,7 +2,8 @@ import { type IRequest, Router } from "itty-router";
 import { API_PATH } from "./contract.ts";
 import type { Context } from "./handlers/shared.ts";
 import { pathParam } from "./handlers/shared.ts";
-import { OPERATIONS, type Operation } from "./operations.ts";
+import type { Operation } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 import { permits } from "./permissions.ts";
 import { ApiError, registryProblem } from "./problem.ts";
 

@@ -1,35 +1,30 @@
 import type { SecretDigest } from "../registry/credential.ts";
 
-/** A user's token, or the value of a session's cookie. */
-export type SecretKind = "token" | "session";
+// Tokens and codes: long random texts, of which the registry keeps the digests alone.
 
-const PREFIXES: Record<SecretKind, string> = { token: "lkt_", session: "lks_" };
-
+const TOKEN_PREFIX = "lkt_";
 /** 256 bits: no guessing, however often. */
-const SECRET_BYTES = 32;
+const TOKEN_BYTES = 32;
 
 /**
- * The last characters of a secret are made of the others, so that what is mistyped, cut off or made up is
- * known for it without asking the registry.
+ * The last characters of a token are made of the others, so that what is mistyped, cut off or made up
+ * carelessly is known for it without asking the registry.
  */
 const CHECK_CHARACTERS = 6;
-const SECRET_FORM = /^[A-Za-z0-9_-]{43}([A-Za-z0-9_-]{6})$/;
+const TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{43}([A-Za-z0-9_-]{6})$/;
 
-/** Makes a token or a session's value. It is told once; the registry keeps its digest. */
-export async function newSecret(kind: SecretKind): Promise<{ secret: string; digest: SecretDigest }> {
-  const body = `${PREFIXES[kind]}${base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`;
-  const secret = body + (await checkOf(body));
-  return { secret, digest: await digestOf(secret) };
+/** Makes a user's token. It is told once. */
+export async function newToken(): Promise<{ token: string; digest: SecretDigest }> {
+  const body = `${TOKEN_PREFIX}${randomText(TOKEN_BYTES)}`;
+  const token = body + (await checkOf(body));
+  return { token, digest: await digestOf(token) };
 }
 
-/** The digest of a secret of this kind, or `undefined` when it cannot be one. */
-export async function readSecret(kind: SecretKind, secret: string): Promise<SecretDigest | undefined> {
-  const prefix = PREFIXES[kind];
-  if (!secret.startsWith(prefix)) return undefined;
-  const check = SECRET_FORM.exec(secret.slice(prefix.length))?.[1];
+/** The digest of a token, or `undefined` when the text cannot be one. */
+export async function readToken(token: string): Promise<SecretDigest | undefined> {
+  const check = TOKEN_FORM.exec(token)?.[1];
   if (check === undefined) return undefined;
-  if (check !== (await checkOf(secret.slice(0, -CHECK_CHARACTERS)))) return undefined;
-  return digestOf(secret);
+  return check === (await checkOf(token.slice(0, -CHECK_CHARACTERS))) ? digestOf(token) : undefined;
 }
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
@@ -66,17 +61,22 @@ export async function sameText(left: string, right: string): Promise<boolean> {
   return crypto.subtle.timingSafeEqual(a, b);
 }
 
+/** So many random bytes in base64url. */
+export function randomText(bytes: number): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(bytes)));
+}
+
+export function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}
+
 async function checkOf(body: string): Promise<string> {
   return base64url(new Uint8Array(await sha256(body))).slice(0, CHECK_CHARACTERS);
 }
 
 function sha256(text: string): Promise<ArrayBuffer> {
   return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-}
-
-function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
 }

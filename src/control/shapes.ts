@@ -6,6 +6,7 @@ import { TOKEN_SCOPES } from "../registry/credential.ts";
 import { DEVICE_STATUSES } from "../registry/device.ts";
 
 const TimeSchema = v.pipe(v.string(), v.isoTimestamp());
+const WholeNumber = v.pipe(v.number(), v.integer());
 const TextOrNull = v.nullable(v.string());
 const TimeOrNull = v.nullable(TimeSchema);
 /** What to give for the next page, or `null` on the last one. */
@@ -42,7 +43,7 @@ export const DeviceSchema = v.object({
    * `count` is a lower bound; `tokenRefresh`: the one that phones obey was among them.
    */
   wipe: v.nullable(
-    v.object({ firstAt: TimeSchema, lastAt: TimeSchema, count: v.number(), tokenRefresh: v.boolean() }),
+    v.object({ firstAt: TimeSchema, lastAt: TimeSchema, count: WholeNumber, tokenRefresh: v.boolean() }),
   ),
   /** Six digits that the device shows as well, while it waits for approval after an invitation. */
   comparisonCode: TextOrNull,
@@ -50,7 +51,7 @@ export const DeviceSchema = v.object({
 
 /** One line of an audit log: a change, or an attempt that was refused. */
 export const AuditEntrySchema = v.object({
-  id: v.number(),
+  id: WholeNumber,
   at: TimeSchema,
   actor: v.string(),
   ip: TextOrNull,
@@ -74,7 +75,7 @@ export const PendingCertificateSchema = v.object({
   app: v.string(),
   country: TextOrNull,
   /** How often it was noted: at most once in ten minutes. */
-  count: v.number(),
+  count: WholeNumber,
 });
 
 const TOKEN_FIELDS = {
@@ -131,6 +132,9 @@ export const MeSchema = v.object({
   user: TextOrNull,
 });
 
+/** An OpenAPI document (see openapi.ts). */
+export const DescriptionSchema = v.looseObject({ openapi: v.string() });
+
 export const UserListSchema = v.object({ users: v.array(UserSchema), next: NextSchema });
 export const DeviceListSchema = v.object({ devices: v.array(DeviceSchema), next: NextSchema });
 export const AuditListSchema = v.object({ entries: v.array(AuditEntrySchema), next: NextSchema });
@@ -150,6 +154,7 @@ export type Session = v.InferOutput<typeof SessionSchema>;
 export type Invitation = v.InferOutput<typeof InvitationSchema>;
 export type NewInvitation = v.InferOutput<typeof NewInvitationSchema>;
 export type Me = v.InferOutput<typeof MeSchema>;
+export type Description = v.InferOutput<typeof DescriptionSchema>;
 export type UserList = v.InferOutput<typeof UserListSchema>;
 export type DeviceList = v.InferOutput<typeof DeviceListSchema>;
 export type AuditList = v.InferOutput<typeof AuditListSchema>;

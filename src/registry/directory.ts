@@ -1,4 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
+import { certificateWaiting } from "../notify/event.ts";
+import { notifySettings } from "../notify/settings.ts";
 import { err, ok, type Result } from "../result.ts";
 import { AttemptTable } from "./attempt-table.ts";
 import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
@@ -7,6 +9,7 @@ import { CredentialTable, type NewSession } from "./credential-table.ts";
 import { DIRECTORY_MIGRATIONS } from "./directory-schema.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { type FindError, InvitationIndex } from "./invitation-index.ts";
+import { Outbox } from "./outbox.ts";
 import { type Page, pageOf } from "./page.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { PendingRecord, RegistryError, Sighting, UserRecord } from "./records.ts";
@@ -36,6 +39,7 @@ export class Directory extends DurableObject {
   readonly #credentials: CredentialTable;
   readonly #signIns: SignIns;
   readonly #invitationIndex: InvitationIndex;
+  readonly #outbox: Outbox;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
@@ -46,17 +50,32 @@ export class Directory extends DurableObject {
     const attempts = new AttemptTable(this.#sql);
     this.#signIns = new SignIns(this.#sql, this.#credentials, attempts);
     this.#invitationIndex = new InvitationIndex(this.#sql, attempts);
+    this.#outbox = new Outbox(ctx.storage, notifySettings(env));
+  }
+
+  override alarm(): Promise<void> {
+    return this.#outbox.deliverDue(Date.now);
   }
 
   /**
    * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
-   * certificate is noted as waiting to be enrolled.
+   * certificate is noted as waiting to be enrolled, and told of when it is new.
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting): UserId | null {
     const claim = this.#claim(fingerprint);
     if (claim !== undefined) return claim.user as UserId;
-    this.#pending.note(fingerprint, sighting);
+    this.#transaction(() => {
+      if (!this.#pending.note(fingerprint, sighting)) return;
+      const { at: firstSeen, app, country, facts } = sighting;
+      const { subject } = facts;
+      this.#outbox.add(certificateWaiting({ fingerprint, subject, app, country, firstSeen }), Date.now());
+    });
     return null;
+  }
+
+  /** Once a day: see `Outbox.resume`. */
+  resumeOutbox(): void {
+    this.#outbox.resume();
   }
 
   users(limit: number, after: string): Page<UserRecord> {

@@ -9,6 +9,9 @@ const CANONICAL = /^[0-9a-f]{64}$/;
 const PLAIN = /^[0-9a-fA-F]{64}$/;
 const COLONS = /^[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){31}$/;
 
+/** What `parseFingerprint` reads. */
+export const FINGERPRINT_FORM = new RegExp(`${PLAIN.source}|${COLONS.source}`);
+
 /** The sentence for people whose input `parseFingerprint` turned down. */
 export const FINGERPRINT_HINT =
   "a fingerprint is the SHA-256 of the certificate: 64 hex digits, with or without colons between pairs";

@@ -29,16 +29,16 @@ export class PendingTable {
     this.#sql = sql;
   }
 
-  /** Notes that a certificate came to the gate. */
-  note(fingerprint: Fingerprint, { at, app, country, facts }: Sighting): void {
+  /** Notes that a certificate came to the gate. Tells whether it was not waiting before. */
+  note(fingerprint: Fingerprint, { at, app, country, facts }: Sighting): boolean {
     const known = this.get(fingerprint);
     if (known !== undefined) {
-      if (at - known.lastSeen < PENDING_EVERY_MS) return;
+      if (at - known.lastSeen < PENDING_EVERY_MS) return false;
       this.#sql.exec(
         "UPDATE pending SET last_seen = ?, app = ?, country = ?, count = count + 1 WHERE fingerprint = ?",
         ...[at, app, country, fingerprint],
       );
-      return;
+      return false;
     }
     this.#sql.exec(
       `INSERT INTO pending
@@ -52,6 +52,7 @@ export class PendingTable {
          (SELECT fingerprint FROM pending ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
       PENDING_MAX,
     );
+    return true;
   }
 
   get(fingerprint: Fingerprint): PendingRecord | undefined {

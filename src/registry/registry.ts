@@ -18,6 +18,8 @@ import type {
 } from "./records.ts";
 import type { UserId } from "./user.ts";
 
+const USERS_A_PAGE = 100;
+
 /**
  * The Worker's side of the directory and the users' registries, for those who manage them: which
  * object is asked, in which order things are written, and what is repeated when a call fails.
@@ -198,6 +200,28 @@ export class Registry {
 
   dismiss(by: Actor, fingerprint: Fingerprint): Promise<Result<null, RegistryError>> {
     return this.#directory.askOnce((directory) => directory.dismiss(by, fingerprint));
+  }
+
+  /**
+   * Once a day: every user's registry notes which certificates end soon. Tells which objects did not
+   * answer; the others have done it.
+   */
+  async noteExpiring(now: number): Promise<{ object: string; error: unknown }[]> {
+    const failed: { object: string; error: unknown }[] = [];
+    const failure = (object: string) => (error: unknown) => {
+      failed.push({ object, error });
+    };
+    for (let after: string | null = ""; after !== null; ) {
+      const page: Page<UserRecord> = await this.users(USERS_A_PAGE, after);
+      for (const { id } of page.items) {
+        await registryOf(this.#bindings, id)
+          .ask((registry) => registry.noteExpiring(now))
+          .catch(failure(id));
+      }
+      after = page.next;
+    }
+    await this.#directory.ask((directory) => directory.resumeOutbox()).catch(failure("directory"));
+    return failed;
   }
 
   get #directory() {

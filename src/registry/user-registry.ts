@@ -1,4 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
+import { deviceLost, wipeDelivered } from "../notify/event.ts";
+import { notifySettings } from "../notify/settings.ts";
 import { err, ok, type Result } from "../result.ts";
 import {
   type Actor,
@@ -13,8 +15,10 @@ import type { SecretDigest } from "./credential.ts";
 import { type StatusAct, transition } from "./device.ts";
 import { DeviceTable } from "./device-table.ts";
 import { CLAIM_VALID_MS, type Enrolled, Enrolments } from "./enrolments.ts";
+import { noteExpiring } from "./expiry.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { InvitationTable } from "./invitation-table.ts";
+import { Outbox } from "./outbox.ts";
 import type { Page } from "./page.ts";
 import type {
   DeviceRecord,
@@ -46,6 +50,7 @@ export class UserRegistry extends DurableObject {
   readonly #state: RegistryState;
   readonly #enrolments: Enrolments;
   readonly #certificates: Certificates;
+  readonly #outbox: Outbox;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
@@ -57,6 +62,11 @@ export class UserRegistry extends DurableObject {
     this.#state = new RegistryState(this.#sql);
     this.#enrolments = new Enrolments(this.#sql, this.#devices, this.#invitations, this.#state);
     this.#certificates = new Certificates(this.#sql, this.#devices, this.#state);
+    this.#outbox = new Outbox(ctx.storage, notifySettings(env));
+  }
+
+  override alarm(): Promise<void> {
+    return this.#outbox.deliverDue(Date.now);
   }
 
   /** The gate's question. `null`: this user has no such certificate; that costs no row. */
@@ -216,7 +226,11 @@ export class UserRegistry extends DurableObject {
       if (note !== undefined) this.#devices.describe(id, device.name, note);
       if (status !== device.status) {
         this.#devices.setStatus(id, status, by.at);
-        if (status === "lost") this.#devices.setReceipt(id, null);
+        if (status === "lost") {
+          this.#devices.setReceipt(id, null);
+          const lost = { user: this.#user, device, by: by.actor, since: by.at };
+          this.#outbox.add(deviceLost(lost), Date.now());
+        }
       }
       return ok({ before: device.status, status, ...(note === undefined ? {} : { note }) });
     });
@@ -224,7 +238,7 @@ export class UserRegistry extends DurableObject {
 
   /**
    * Adds to a lost device's receipt. The first delivery, and the first that the token call was
-   * among, are audited: by `gate`, since nobody asked for them.
+   * among, are told and audited: by `gate`, since nobody asked for them.
    */
   noteWipe(fingerprint: Fingerprint, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
     this.#transaction(() => {
@@ -248,7 +262,16 @@ export class UserRegistry extends DurableObject {
           detail: { app, tokenRefresh: tokenRefresh ? "yes" : "no" },
         },
       );
+      const { statusSince: lostSince } = device;
+      const delivered = { user: this.#user, device, app, country, tokenRefresh, lostSince, at };
+      this.#outbox.add(wipeDelivered(delivered), Date.now());
     });
+  }
+
+  /** Once a day: notes which certificates end soon (see `noteExpiring`). Repeating it changes nothing. */
+  noteExpiring(now: number): void {
+    this.#transaction(() => noteExpiring(this.#sql, this.#user, this.#outbox, now));
+    this.#outbox.resume();
   }
 
   /** Removes the record of a revoked device; the audit log keeps that it existed. */

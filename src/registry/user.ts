@@ -5,7 +5,8 @@ declare const userIdBrand: unique symbol;
 /** A user's short id, such as `alice`: also the name of the user's registry object. */
 export type UserId = string & { readonly [userIdBrand]: "UserId" };
 
-const USER_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** What a user's id looks like. */
+export const USER_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** The sentence for people whose input `parseUserId` turned down. */
 export const USER_ID_HINT =

@@ -39,7 +39,7 @@ describe("wrangler.toml", () => {
 
   it("holds no secret", () => {
     expect(Object.keys(config.vars).sort()).toEqual(["APPS", "REVOCATION_DELAY_SECONDS"]);
-    expect(text).not.toMatch(/^\s*ADMIN_TOKEN/m);
+    expect(text).not.toMatch(/^\s*(ADMIN_TOKEN|NOTIFY_)/m);
   });
 
   it("lets no host in by default but the local ones", () => {

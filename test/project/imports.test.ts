@@ -7,6 +7,9 @@ import { describe, expect, it } from "vitest";
 const ROOT = resolve(import.meta.dirname, "../..");
 const PURE_MARK = "// No I/O. No clock.";
 
+/** Packages that are pure as well: they check and describe values, and make texts. */
+const PURE_PACKAGES = ["valibot", "@valibot/to-json-schema", "hono/html"];
+
 interface Import {
   /** A path from the project's root, or a package's name. */
   target: string;
@@ -119,8 +122,14 @@ describe("imports go one way", () => {
     );
   });
 
+  it("notifications know neither, and of the registry its pure words alone", () => {
+    const forbidden = (target: string) =>
+      /^src\/(gate|control)\//.test(target) || (target.startsWith("src/registry/") && !isPure(target));
+    expect(crossings(inFolder("src/notify/"), forbidden)).toEqual([]);
+  });
+
   it("no room knows the entry, its composition or the configuration", () => {
-    const rooms = inFolder("src/gate/").concat(inFolder("src/control/"), inFolder("src/registry/"));
+    const rooms = ["gate", "control", "registry", "notify"].flatMap((room) => inFolder(`src/${room}/`));
     const top = ["src/index.ts", "src/latchkey.ts", "src/config.ts"];
     expect(crossings(rooms, (target) => top.includes(target))).toEqual([]);
   });
@@ -153,9 +162,9 @@ describe("imports go one way", () => {
 describe("pure files", () => {
   const pure = src.filter((source) => source.pure);
 
-  it("import only pure files, save for types, and valibot", () => {
+  it("import only pure files and packages, save for types", () => {
     expect(
-      crossings(pure, (target, typeOnly) => !typeOnly && !isPure(target) && target !== "valibot"),
+      crossings(pure, (target, typeOnly) => !typeOnly && !isPure(target) && !PURE_PACKAGES.includes(target)),
     ).toEqual([]);
   });
 

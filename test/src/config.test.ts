@@ -46,6 +46,7 @@ describe("a good configuration", () => {
       revocationDelayMs: 10_000,
       adminHost: null,
       adminToken: TOKEN,
+      notifies: false,
       bindings: expect.objectContaining({ USER_REGISTRY: env.USER_REGISTRY, DIRECTORY: env.DIRECTORY }),
       warnings: [],
     });
@@ -67,6 +68,11 @@ describe("a good configuration", () => {
     ["3600", 3_600_000],
   ])("has a REVOCATION_DELAY_SECONDS of %j", (REVOCATION_DELAY_SECONDS, ms) => {
     expect(good({ REVOCATION_DELAY_SECONDS }).revocationDelayMs).toBe(ms);
+  });
+
+  it("tells somebody of events when NOTIFY_URLS says whom", () => {
+    expect(good({ NOTIFY_URLS: ["https://a.example/hook"] }).notifies).toBe(true);
+    expect(good({ NOTIFY_URLS: "" }).notifies).toBe(false);
   });
 
   it("may name one host for the API", () => {
@@ -140,6 +146,8 @@ describe("a bad configuration is a problem, told by the variable's name", () => 
     ["an ADMIN_HOST of *", { ADMIN_HOST: "*" }, "ADMIN_HOST", /hostname/],
     ["an ADMIN_HOST that is null", { ADMIN_HOST: null }, "ADMIN_HOST", /hostname/],
     ["an ADMIN_TOKEN that is a number", { ADMIN_TOKEN: 1 }, "ADMIN_TOKEN", /text/],
+    ["a NOTIFY_URLS by http", { NOTIFY_URLS: ["http://a.b"] }, "NOTIFY_URLS.0", /https:/],
+    ["a NOTIFY_SECRET of another form", { NOTIFY_SECRET: TOKEN }, "NOTIFY_SECRET", /whsec_/],
     ["no USER_REGISTRY", { USER_REGISTRY: undefined }, "USER_REGISTRY", /missing/],
     ["no DIRECTORY", { DIRECTORY: undefined }, "DIRECTORY", /missing/],
     ["a USER_REGISTRY that is a text", { USER_REGISTRY: "x" }, "USER_REGISTRY", /durable_objects/],

@@ -9,11 +9,16 @@ import type { Answer } from "./transport.ts";
 const HINTS: Record<ProblemCode, string> = {
   "malformed-json": "update this clone: its command line does not match the Worker",
   "invalid-query": "see --help for what the option takes",
-  "wrong-credentials": "give the token that was set with: npx wrangler secret put ADMIN_TOKEN",
+  "wrong-credentials":
+    "give the token that was set with npx wrangler secret put ADMIN_TOKEN, or one of your own that is valid still",
+  forbidden: `see who you are with: ${LATCHKEY} me; what you may not do, ask the owner of the ADMIN_TOKEN`,
   "not-found": "update this clone or deploy the Worker: their versions do not match",
   "unknown-user": `list the users with: ${LATCHKEY} users`,
   "unknown-device": `list the devices with: ${LATCHKEY} devices`,
   "unknown-pending": `list what is waiting with: ${LATCHKEY} pending`,
+  "unknown-token": `list the tokens with: ${LATCHKEY} token`,
+  "unknown-session": `list the browsers with: ${LATCHKEY} sessions`,
+  "unknown-invitation": `list the invitations with: ${LATCHKEY} invitations`,
   "method-not-allowed": "update this clone or deploy the Worker: their versions do not match",
   "user-has-devices": `revoke and forget the devices first: ${LATCHKEY} devices lists them`,
   "name-taken": "choose another name, or revoke the device that has it",
@@ -25,6 +30,7 @@ const HINTS: Record<ProblemCode, string> = {
   "wrong-content-type": "update this clone: its command line does not match the Worker",
   "invalid-fields": "correct it and try again; nothing was changed",
   "invalid-certificate": "issue a new certificate and enrol that one",
+  "too-many-attempts": "wait a few minutes and try again with the right token",
   "internal-error": "look into the Worker's log: npx wrangler tail",
   "registry-unavailable": "try again in a minute; nothing is lost, repeating does no harm",
 };
@@ -34,7 +40,7 @@ export class ProblemFailure extends Failure {
   readonly code: ProblemCode;
 
   constructor(problem: Problem) {
-    super(1, causeOf(problem), { hint: HINTS[problem.code] });
+    super(1, causeOf(problem), { hint: hintOf(problem) });
     this.code = problem.code;
   }
 }
@@ -44,8 +50,13 @@ const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
   "unknown-user",
   "unknown-device",
   "unknown-pending",
+  "unknown-token",
+  "unknown-session",
+  "unknown-invitation",
+  "forbidden",
   "user-has-devices",
   "fingerprint-revoked",
+  "too-many-attempts",
   "registry-unavailable",
 ]);
 
@@ -55,6 +66,11 @@ function causeOf({ code, title, detail, errors = [] }: Problem): string {
     return errors.map(({ path, message }) => asMessage(path ? `${path}: ${message}` : message)).join("; ");
   }
   return asMessage(detail || title);
+}
+
+/** Only the API knows how long to wait. */
+function hintOf({ code, detail }: Problem): string {
+  return code === "too-many-attempts" && detail !== "" ? asMessage(detail) : HINTS[code];
 }
 
 /** Gives the failure of one code a better hint; anything else stays what it is. */

@@ -4,11 +4,19 @@ import {
   type ApproveRequest,
   type AuditEntry,
   type AuditList,
+  type CreateInvitationRequest,
+  type CreateTokenRequest,
   type Device,
   type EditDeviceRequest,
   type EnrolRequest,
+  type Invitation,
+  type Me,
+  type NewInvitation,
+  type NewToken,
   PAGE_LIMIT_MAX,
   type PendingCertificate,
+  type Session,
+  type Token,
   type User,
 } from "../../../src/control/contract.ts";
 import type { StatusAct } from "../../../src/registry/device.ts";
@@ -28,6 +36,7 @@ export interface Made<T> {
 /** The API, one method a route. Lists come whole: every page is asked for. */
 export interface Api {
   readonly origin: string;
+  me(): Promise<Me>;
   users(): Promise<User[]>;
   putUser(user: UserId, name: string | undefined): Promise<Made<User>>;
   deleteUser(user: UserId): Promise<void>;
@@ -41,8 +50,26 @@ export interface Api {
   pending(): Promise<PendingCertificate[]>;
   approve(fingerprint: Fingerprint, request: v.InferInput<typeof ApproveRequest>): Promise<Made<Device>>;
   dismiss(fingerprint: Fingerprint): Promise<void>;
-  /** Newest first: at most `limit` entries, of the directory's own log when no user is named. */
-  audit(user: UserId | undefined, limit: number, before: string | undefined): Promise<AuditList>;
+  /**
+   * Newest first: at most `limit` entries, of the directory's own log when no user is named; with `search`,
+   * only those that hold this text.
+   */
+  audit(
+    user: UserId | undefined,
+    limit: number,
+    before: string | undefined,
+    search?: string,
+  ): Promise<AuditList>;
+  invitations(user: UserId): Promise<Invitation[]>;
+  invite(user: UserId, request: v.InferInput<typeof CreateInvitationRequest>): Promise<NewInvitation>;
+  withdraw(invitation: Invitation): Promise<void>;
+  tokens(): Promise<Token[]>;
+  createToken(request: v.InferInput<typeof CreateTokenRequest>): Promise<NewToken>;
+  revokeToken(token: Token): Promise<void>;
+  /** With a user's token, those of that user. */
+  sessions(): Promise<Session[]>;
+  endSession(session: Session): Promise<void>;
+  endSessions(): Promise<void>;
 }
 
 export function createApi(connection: Connection): Api {
@@ -96,6 +123,7 @@ export function createApi(connection: Connection): Api {
 
   return {
     origin,
+    me: async () => object<Me>((await ask("GET", "/me")).body, ["actor", "scope", "user"]),
     users: () => pages<User>("/users", "users", ["id", "name"]),
     async putUser(user, name) {
       const { created, body } = await ask("PUT", userPath(user), name === undefined ? {} : { name });
@@ -131,7 +159,7 @@ export function createApi(connection: Connection): Api {
     async dismiss(fingerprint) {
       await ask("DELETE", `/pending/${fingerprint}`);
     },
-    async audit(user, limit, before) {
+    async audit(user, limit, before, search) {
       const entries: AuditEntry[] = [];
       let next = before ?? null;
       do {
@@ -139,6 +167,7 @@ export function createApi(connection: Connection): Api {
           limit: String(Math.min(limit - entries.length, PAGE_LIMIT_MAX)),
         });
         if (next !== null) query.set("before", next);
+        if (search !== undefined) query.set("search", search);
         const { body } = await ask("GET", `${user === undefined ? "" : userPath(user)}/audit?${query}`);
         const page = list<AuditEntry>(body, "entries", ["id", "at", "actor", "act", "outcome"]);
         const following = nextOf(body);
@@ -147,6 +176,33 @@ export function createApi(connection: Connection): Api {
         next = following;
       } while (next !== null && entries.length < limit);
       return { entries, next };
+    },
+    invitations: async (user) =>
+      list<Invitation>(
+        (await ask("GET", `${userPath(user)}/invitations`)).body,
+        "invitations",
+        INVITATION_KEYS,
+      ),
+    invite: async (user, request) =>
+      object<NewInvitation>((await ask("POST", `${userPath(user)}/invitations`, request)).body, [
+        ...INVITATION_KEYS,
+        "link",
+      ]),
+    async withdraw({ user, id }) {
+      await ask("DELETE", `${userPath(user)}/invitations/${encodeURIComponent(id)}`);
+    },
+    tokens: async () => list<Token>((await ask("GET", "/tokens")).body, "tokens", TOKEN_KEYS),
+    createToken: async (request) =>
+      object<NewToken>((await ask("POST", "/tokens", request)).body, [...TOKEN_KEYS, "token"]),
+    async revokeToken({ id }) {
+      await ask("DELETE", `/tokens/${encodeURIComponent(id)}`);
+    },
+    sessions: async () => list<Session>((await ask("GET", "/sessions")).body, "sessions", SESSION_KEYS),
+    async endSession({ id }) {
+      await ask("DELETE", `/sessions/${encodeURIComponent(id)}`);
+    },
+    async endSessions() {
+      await ask("DELETE", "/sessions");
     },
   };
 }
@@ -161,4 +217,17 @@ const DEVICE_KEYS = [
   "certificates",
   "lastSeen",
   "wipe",
+  "comparisonCode",
 ] as const;
+const INVITATION_KEYS = [
+  "id",
+  "user",
+  "app",
+  "approval",
+  "createdAt",
+  "expiresAt",
+  "status",
+  "usedAt",
+] as const;
+const TOKEN_KEYS = ["id", "user", "name", "scope", "createdAt", "expiresAt", "lastUsedAt"] as const;
+const SESSION_KEYS = ["id", "token", "createdAt", "expiresAt", "ip", "country", "client"] as const;

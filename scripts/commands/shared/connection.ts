@@ -1,18 +1,19 @@
-import { isIPv4 } from "node:net";
-import { API_PATH } from "../../../src/control/contract.ts";
-import { misuse } from "./failure.ts";
+import { parseAddress } from "./address.ts";
+import { LATCHKEY } from "./called-as.ts";
+import { type Failure, misuse } from "./failure.ts";
 import { readSmallFile } from "./files.ts";
+import { LOGIN_FILE, type Login, readLogin } from "./login-file.ts";
 import { printable } from "./text.ts";
+import { checkedToken, givenToken, type TokenOptions, tokenSource } from "./token-source.ts";
 
 /** Longest wait for one answer, in seconds, unless `--timeout` says otherwise. */
 export const DEFAULT_TIMEOUT_SECONDS = 30;
 const MAX_TIMEOUT_SECONDS = 3600;
 
 /** The options that every command takes, as they were written. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends TokenOptions {
   url?: string;
   ca?: string;
-  tokenFile?: string;
   timeout?: string;
 }
 
@@ -26,56 +27,53 @@ export interface Connection {
   timeoutMs: number;
 }
 
-/** The one reader of the `LATCHKEY_` variables that say where the API is. An option wins over its variable. */
+/**
+ * The one reader of the `LATCHKEY_` variables that say where the API is. An option wins over its variable,
+ * and that over the stored login, which is looked at only when the address or the token is not given.
+ * The stored token and authority go with the stored address, and with no other.
+ */
 export async function connectionFrom(
   options: ConnectionOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<Connection> {
+  const url = givenUrl(options, environment);
+  const isTokenGiven = tokenSource(options, environment) !== undefined;
+  const login = url === undefined || !isTokenGiven ? await readLogin() : undefined;
+  const origin = parseAddress(url ?? login?.url);
+  const own = login !== undefined && parseAddress(login.url) === origin ? login : undefined;
+  if (!isTokenGiven && own === undefined) throw noToken(origin, login);
   return {
-    origin: parseUrl(options.url ?? environment.LATCHKEY_URL),
+    origin,
     timeoutMs: parseTimeout(options.timeout),
-    ca: await readAuthorities(options.ca ?? (environment.LATCHKEY_CA || undefined)),
-    token: await readToken(options.tokenFile, environment),
+    ca: await readAuthorities(givenCa(options, environment) ?? own?.ca ?? undefined),
+    token: (await givenToken(options, environment)) ?? checkedToken(own?.token ?? "", printable(LOGIN_FILE)),
   };
 }
 
-function parseUrl(text: string | undefined): string {
-  const example = "such as https://vault.example.com";
-  if (text === undefined || text === "") {
-    throw misuse("the address of the gate is missing", `set LATCHKEY_URL or give --url, ${example}`);
-  }
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    throw misuse(`'${printable(text)}' is not an address`, `give scheme and host, ${example}`);
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw misuse(
-      "the address holds a user name or a password",
-      "leave them out: the token is all that is needed",
+/** The address as it was written in an option or a variable. */
+export function givenUrl(options: ConnectionOptions, environment: NodeJS.ProcessEnv): string | undefined {
+  return options.url ?? (environment.LATCHKEY_URL || undefined);
+}
+
+/** The path of the authority's certificate, likewise. */
+export function givenCa(options: ConnectionOptions, environment: NodeJS.ProcessEnv): string | undefined {
+  return options.ca ?? (environment.LATCHKEY_CA || undefined);
+}
+
+function noToken(origin: string, login: Login | undefined): Failure {
+  if (login === undefined) {
+    return misuse(
+      "the token is missing",
+      `log in with ${LATCHKEY} login, set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file`,
     );
   }
-  const path = url.pathname.replace(/\/+$/, "");
-  if (!(path === "" || path === "/.latchkey" || path === API_PATH) || url.search !== "" || url.hash !== "") {
-    throw misuse(`'${printable(text)}' is more than an address`, `give scheme and host alone, ${example}`);
-  }
-  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    throw misuse("http:// would send the token unprotected", `use https://${url.host}`);
-  }
-  return url.origin;
-}
-
-/** Names of this machine that need no resolver to know (RFC 6761, section 6.3). */
-export function isLocalhostName(hostname: string): boolean {
-  return hostname === "localhost" || hostname.endsWith(".localhost");
-}
-
-function isLoopback(hostname: string): boolean {
-  return (
-    isLocalhostName(hostname) || hostname === "[::1]" || (isIPv4(hostname) && hostname.startsWith("127."))
+  return misuse(
+    `the stored login is for ${printable(login.url)}: its token is sent nowhere else`,
+    `log in with ${LATCHKEY} login --url ${origin}, or give that gate's token with LATCHKEY_TOKEN or --token-file`,
   );
 }
 
-function parseTimeout(text: string | undefined): number {
+export function parseTimeout(text: string | undefined): number {
   if (text === undefined) return DEFAULT_TIMEOUT_SECONDS * 1000;
   const seconds = Number(text);
   if (!(seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS)) {
@@ -87,7 +85,7 @@ function parseTimeout(text: string | undefined): number {
   return seconds * 1000;
 }
 
-async function readAuthorities(path: string | undefined): Promise<string | undefined> {
+export async function readAuthorities(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   const pem = (await readSmallFile(path, "a certificate authority")).toString("latin1");
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
@@ -97,29 +95,4 @@ async function readAuthorities(path: string | undefined): Promise<string | undef
     );
   }
   return pem;
-}
-
-/** `--token-file`, else `LATCHKEY_TOKEN`, else `LATCHKEY_TOKEN_FILE`. The token is in no message. */
-async function readToken(tokenFile: string | undefined, environment: NodeJS.ProcessEnv): Promise<string> {
-  const variable = environment.LATCHKEY_TOKEN;
-  const path = tokenFile ?? (variable ? undefined : environment.LATCHKEY_TOKEN_FILE || undefined);
-  if (path === undefined && !variable) {
-    throw misuse(
-      "the admin token is missing",
-      "set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file",
-    );
-  }
-  const source = path === undefined ? "LATCHKEY_TOKEN" : printable(path);
-  const text =
-    path === undefined ? (variable ?? "") : (await readSmallFile(path, "the token")).toString("latin1");
-  const token = text.trim();
-  if (token === "") throw misuse(`${source} is empty`, "put the Worker's ADMIN_TOKEN there");
-  // What a header can carry (RFC 9110, section 5.5) without blanks; no key and no certificate looks so.
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw misuse(
-      `${source} does not hold a token: it has blanks, line breaks or characters beyond ASCII`,
-      "put the Worker's ADMIN_TOKEN there, and nothing else",
-    );
-  }
-  return token;
 }

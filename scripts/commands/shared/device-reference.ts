@@ -13,6 +13,11 @@ import { localTime } from "./time.ts";
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
+/** Whether a word names a device, and no fingerprint. */
+export function isDeviceReference(text: string): boolean {
+  return text.includes("/") || UUID.test(text);
+}
+
 /** Which device a name means when a living and a revoked device share it. */
 export type Preference = "not-revoked" | "revoked";
 

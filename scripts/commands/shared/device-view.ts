@@ -1,7 +1,7 @@
 import type { Certificate, Device } from "../../../src/control/contract.ts";
 import { relativeTime } from "../../../src/relative-time.ts";
 import type { Output } from "./output.ts";
-import { printable, printableLines, short } from "./text.ts";
+import { groupedCode, printable, printableLines, short } from "./text.ts";
 import { timeWithHint } from "./time.ts";
 
 /** `alice/pixel-9` */
@@ -14,11 +14,17 @@ export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST 
 export function deviceRow(device: Device, output: Output, now: number): string[] {
   return [
     deviceLabel(device),
-    `${output.status(device.status)}${device.status === "lost" && device.wipe !== null ? ", wipe delivered" : ""}`,
+    `${output.status(device.status)}${statusDetail(device)}`,
     device.certificates.map(({ fingerprint }) => short(fingerprint)).join(", ") || "none",
     device.certificates.map(({ notAfter }) => expiry(notAfter, output, now)).join(", "),
     lastSeen(device, now),
   ];
+}
+
+function statusDetail({ status, wipe, comparisonCode }: Device): string {
+  if (status === "lost" && wipe !== null) return ", wipe delivered";
+  if (status === "pending" && comparisonCode !== null) return `, code ${groupedCode(comparisonCode)}`;
+  return "";
 }
 
 /** Everything about one device. */
@@ -29,6 +35,7 @@ export function showDevice(device: Device, output: Output, now: number): void {
     ["id", printable(device.id)],
     ["status", output.status(device.status)],
     ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
+    ["code", comparison(device)],
     ["wipe", wipe(device, now)],
     ["enrolled", timeWithHint(device.enrolledAt, now)],
     ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
@@ -42,6 +49,12 @@ export function showDevice(device: Device, output: Output, now: number): void {
   if (device.note !== null && device.note !== "") {
     output.lines("", output.style("bold", "note"), ...printableLines(device.note).map((line) => `  ${line}`));
   }
+}
+
+/** What the device shows as well, while it waits for approval. */
+function comparison({ status, comparisonCode }: Device): string | null {
+  if (status !== "pending" || comparisonCode === null) return null;
+  return `${groupedCode(comparisonCode)}: approve it when the device shows the same`;
 }
 
 /** Whether a lost device was given the answer on which Bitwarden deletes its vault. */

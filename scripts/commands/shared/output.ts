@@ -18,10 +18,14 @@ export interface Output {
   readonly json: boolean;
   /** The API's own object; with `--json` only. */
   object(value: unknown): void;
-  /** For people only, and so are the next two. The texts are printable already. */
+  /** For people only, and so are the next ones. The texts are printable already. */
   lines(...lines: string[]): void;
   table(head: readonly string[], rows: readonly (readonly string[])[], whenEmpty: string): void;
   facts(pairs: readonly (readonly [string, string | null])[]): void;
+  /** On the standard error: what goes beside a secret that is the whole output. */
+  aside(...lines: string[]): void;
+  /** The columns of the terminal, or `undefined` when the output is none that can draw. */
+  readonly drawable: number | undefined;
   status(status: DeviceStatus): string;
   style(style: Style, text: string): string;
 }
@@ -47,6 +51,10 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
     facts(pairs) {
       lines(...facts(pairs.map(([label, value]) => [style("bold", label), value])));
     },
+    aside(...texts) {
+      if (!json) process.stderr.write(texts.map((text) => `latchkey: ${text}\n`).join(""));
+    },
+    drawable: stream.isTTY && process.env.TERM !== "dumb" ? columns : undefined,
     status: (status) => style(STATUS_STYLE[status] ?? "reset", printable(status)),
     style,
   };

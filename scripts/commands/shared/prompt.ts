@@ -11,11 +11,21 @@ export interface Prompt {
   /** Warns, and resolves when this device's name is typed; everything else ends the command. */
   confirmByName(warning: readonly string[], question: string, name: string): Promise<void>;
   password(question: string): Promise<string>;
+  /** What is typed is shown. Only where somebody is there to answer; so is the next. */
+  text(question: string): Promise<string>;
+  /** What is typed is not shown. */
+  secret(question: string): Promise<string>;
 }
 
 export function createPrompt(): Prompt {
   const interactive = process.stdin.isTTY === true && process.stderr.isTTY === true;
   const streams = { input: process.stdin, output: process.stderr };
+  async function secret(question: string, hint: string): Promise<string> {
+    const { isCancel, password } = await import("@clack/prompts");
+    const answer = await password({ message: question, ...streams });
+    if (isCancel(answer)) throw failed("nothing was done", hint);
+    return answer;
+  }
   return {
     interactive,
     async confirm(question) {
@@ -37,10 +47,14 @@ export function createPrompt(): Prompt {
       if (!interactive) {
         throw misuse("the password of the file is missing", "set LATCHKEY_P12_PASSWORD or give --password");
       }
-      const { password, isCancel } = await import("@clack/prompts");
-      const answer = await password({ message: question, ...streams });
-      if (isCancel(answer)) throw failed("nothing was done", "give the password to go ahead");
-      return answer;
+      return secret(question, "give the password to go ahead");
     },
+    async text(question) {
+      const { isCancel, text } = await import("@clack/prompts");
+      const answer = await text({ message: question, ...streams });
+      if (isCancel(answer)) throw failed("nothing was done", "answer it to go ahead");
+      return answer ?? "";
+    },
+    secret: (question) => secret(question, "give it to go ahead"),
   };
 }

@@ -13,6 +13,8 @@ export interface GlobalOptions extends ConnectionOptions {
 /** What a command works with. The connection is made when it is first asked for. */
 export interface Session {
   readonly environment: NodeJS.ProcessEnv;
+  /** Those that say where the API is, as they were written: for `login`. */
+  readonly options: ConnectionOptions;
   readonly output: Output;
   readonly prompt: Prompt;
   /** Milliseconds since 1970. */
@@ -34,6 +36,7 @@ export function openSession(options: GlobalOptions): Session {
   let api: Promise<Api> | undefined;
   return {
     environment: process.env,
+    options,
     output: createOutput(process.stdout, options.json === true),
     prompt,
     now: Date.now,

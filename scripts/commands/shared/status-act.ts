@@ -1,5 +1,5 @@
 import type { Device } from "../../../src/control/contract.ts";
-import { type DeviceStatus, STATUS_ACTS, type StatusAct } from "../../../src/registry/device.ts";
+import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/registry/device.ts";
 import { withHint } from "./answer.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { findDevice, referenceTo } from "./device-reference.ts";
@@ -14,14 +14,14 @@ interface StatusCommand {
   device: string;
   note: string | undefined;
   /** The question to ask first, if the act is one to be asked about. */
-  question?: (label: string) => string;
+  question?: (label: string, device: Device) => string;
   /** What the act does, said before it is asked about; the device's name is to be typed then. */
   warning?: readonly string[];
   /** What to say when it is done; `before` is the status that the device had. */
   done: (label: string, before: DeviceStatus, device: Device) => string[];
 }
 
-/** The one way of `suspend`, `restore`, `lost` and `revoke`. */
+/** The one way of `approve`, `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
   const { act, note, question, warning, done } = command;
   if (question !== undefined) session.requireConsent(act);
@@ -29,9 +29,9 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   const device = await findDevice(api, command.device);
   const label = deviceLabel(device);
   const { to } = STATUS_ACTS[act];
-  // A device that is there already needs no consent; the server still has the last word.
-  if (question !== undefined && device.status !== to) {
-    const asked = `${question(label)} ${identity(device)}`;
+  // What changes nothing needs no consent; the server still has the last word.
+  if (question !== undefined && transition(device.status, act).kind === "changed") {
+    const asked = `${question(label, device)} ${identity(device)}`;
     if (warning === undefined) await session.confirm(asked);
     else await session.confirmByName(warning, `${asked} Type its name, ${device.name}`, device.name);
   }

@@ -49,6 +49,11 @@ export function shortenFingerprints(text: string): string {
   return text.replace(/\b[0-9a-f]{64}\b/g, short);
 }
 
+/** `123 456`: a comparison code as the device shows it. */
+export function groupedCode(code: string): string {
+  return printable(code).replace(/^(\d{3})(\d{3})$/, "$1 $2");
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }

@@ -1,5 +1,6 @@
 import { Agent, request as send } from "undici";
-import { type Connection, isLocalhostName } from "./connection.ts";
+import { isLocalhostName } from "./address.ts";
+import type { Connection } from "./connection.ts";
 import { errorCode, type Failure, failed } from "./failure.ts";
 import { printable } from "./text.ts";
 

@@ -12,7 +12,7 @@ import {
 import { makeInvitation } from "../invite.ts";
 import { registryProblem } from "../problem.ts";
 import { representInvitation, representSession, representToken } from "../represent.ts";
-import { newSecret } from "../secrets.ts";
+import { newToken } from "../secrets.ts";
 import { body, type Handler, json, must, noContent, pathParam, userParam } from "./shared.ts";
 
 // Who may do what besides the devices: tokens, sessions, invitations.
@@ -33,11 +33,11 @@ export const createToken: Handler = async (request, { credentials, by }) => {
     scope,
     expiresInSeconds = TOKEN_SECONDS.default,
   } = await body(request, CreateTokenRequest);
-  const { secret, digest } = await newSecret("token");
+  const { token: text, digest } = await newToken();
   const expiresAt = expiresInSeconds === null ? null : by.at + expiresInSeconds * 1000;
   const token = { id: crypto.randomUUID(), user, name, scope, expiresAt };
   const made = must(await credentials.createToken(by, token, digest));
-  return json<NewToken>({ ...representToken(made), token: secret }, 201);
+  return json<NewToken>({ ...representToken(made), token: text }, 201);
 };
 
 export const revokeToken: Handler = async (request, { credentials, by }) => {

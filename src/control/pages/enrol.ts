@@ -6,6 +6,7 @@ import type { DeviceRecord } from "../../registry/records.ts";
 import { DeviceNameSchema, ENROL_PATH } from "../contract.ts";
 import { ApiError } from "../problem.ts";
 import { readCode } from "../secrets.ts";
+import { ShortMemory } from "../short-memory.ts";
 import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
 import type { PageRequest } from "./context.ts";
@@ -14,7 +15,6 @@ import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
-import { ShortMemory } from "./short-memory.ts";
 import { duration } from "./sign-in.ts";
 import { nameIn } from "./waiting.ts";
 
@@ -136,7 +136,7 @@ ${CERTIFICATE_HELP}`,
 
 const NOT_VERIFIED: Record<"unverified" | "revoked" | "malformed" | "expired", string> = {
   unverified:
-    "Cloudflare could not verify the certificate of this device: it is of another authority, or incomplete.",
+    "Cloudflare could not verify the certificate of this device: it is of another authority or incomplete, or its time is over.",
   revoked: "The certificate of this device was revoked.",
   malformed: "The certificate of this device could not be read.",
   expired: "The certificate of this device is not valid now: its time is over or has not begun.",

@@ -131,7 +131,7 @@ export class Pages {
       return isPost ? this.#enrolment.redeem(asked, form) : this.#enrolment.look(asked);
     }
     if (pathname === PATHS.signIn && isPost) return this.#signIn(asked, form);
-    const principal = await this.#principal(asked.request);
+    const principal = await this.#principal(asked);
     if (pathname === PATHS.signOut && isPost) return this.#signOut(asked, principal);
     if (pathname === PATHS.signIn || pathname === "/.latchkey") return seeOther(PATHS.home);
     if (principal === undefined)
@@ -156,14 +156,14 @@ export class Pages {
     return response;
   }
 
-  async #principal(request: Request): Promise<Principal | undefined> {
+  async #principal({ request, hostname }: PageRequest): Promise<Principal | undefined> {
     const [value] = sessionValues(request.headers.get("cookie"));
-    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, request);
+    return value === undefined ? undefined : this.#services.authenticator.ofSession(value, hostname);
   }
 
-  async #signIn({ request, by }: PageRequest, form: URLSearchParams): Promise<Response> {
+  async #signIn(asked: PageRequest, form: URLSearchParams): Promise<Response> {
     const next = field(form, "next");
-    const opened = await this.#services.authenticator.signIn(request, field(form, "token"), by);
+    const opened = await this.#services.authenticator.signIn(asked, field(form, "token"));
     if (opened.ok) {
       // Only to a page of ours: not to wherever a form says.
       const target = pageOf(next) === "for-people" && next.startsWith("/.latchkey/") ? next : PATHS.home;

@@ -1,5 +1,3 @@
-// No I/O. No clock.
-
 /**
  * The only script, and every page works without: it takes an invitation's code out of the address, so that
  * nobody has to type it, and looks again while a device waits.

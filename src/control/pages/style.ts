@@ -5,7 +5,7 @@ export const STYLE = `:root{color-scheme:light dark;--bg:#fff;--fg:#1c1c22;--sof
 @media (prefers-color-scheme:dark){:root{--bg:#16161a;--fg:#ececf1;--soft:#b3b3bf;--line:#7d7d8a;--card:#222228;--link:#8ab8ff;--go:#8ab8ff;--go-fg:#10131a;--danger:#ff9a9a;--amber:#ffc46b;--green:#7fdc9b}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:44rem;padding:0 1rem 3rem;background:var(--bg);color:var(--fg);font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
-a{color:var(--link)}
+a{color:var(--link);padding:.2rem 0}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--bg);padding:.5rem}
 header{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;border-bottom:1px solid var(--line);padding:.5rem 0}

@@ -1,9 +1,9 @@
 // A real Chromium from an npm package, with real client certificates.
 import { readFileSync } from "node:fs";
-import chromium from "@sparticuz/chromium";
 import { type Browser, type BrowserContext, chromium as playwright } from "playwright-core";
 import type { Credential } from "../../../scripts/edge/certificates.ts";
 import type { Edge } from "../../../scripts/edge/edge.ts";
+import { chromiumPath } from "./chromium.ts";
 
 /** A phone's and a desktop's window, in CSS pixels. */
 export const VIEWPORTS = {
@@ -14,7 +14,7 @@ export type ViewportName = keyof typeof VIEWPORTS;
 
 export async function launchBrowser(): Promise<Browser> {
   return playwright.launch({
-    executablePath: await chromium.executablePath(),
+    executablePath: await chromiumPath(),
     args: [
       "--headless=shell",
       "--no-sandbox",
@@ -29,6 +29,9 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
+/** For anything on a page to be there, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
 export interface PersonOptions {
   viewport?: ViewportName;
   /** The certificate that the browser shows to the apps' hosts. */
@@ -38,14 +41,14 @@ export interface PersonOptions {
 }
 
 /** A browser of its own: no cookie and no certificate is shared with another one. */
-export function newPerson(
+export async function newPerson(
   browser: Browser,
   edge: Edge,
   options: PersonOptions = {},
 ): Promise<BrowserContext> {
   const { viewport = "desktop", credential, javaScriptEnabled = true, colorScheme = "light" } = options;
   const isPhone = viewport === "phone";
-  return browser.newContext({
+  const context = await browser.newContext({
     viewport: VIEWPORTS[viewport],
     isMobile: isPhone,
     hasTouch: isPhone,
@@ -63,6 +66,9 @@ export function newPerson(
           })),
         }),
   });
+  // Sooner than the test's own end, so that it is told what was waited for.
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context;
 }
 
 /** axe-core's own source, to be run in a page. */

@@ -474,7 +474,7 @@ describe.concurrent("the connection", () => {
     });
     expect(result).toMatchObject({ code: 1, stdout: "" });
     expect(result.stderr).toMatch(
-      /^latchkey: .+\nhint: give the token that was set with: npx wrangler secret put ADMIN_TOKEN\n$/,
+      /^latchkey: .+\nhint: give the token that was set with npx wrangler secret put ADMIN_TOKEN, or one of your own .+\n$/,
     );
     expect(result.stderr).not.toContain(token);
   });

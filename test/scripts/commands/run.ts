@@ -24,6 +24,14 @@ export interface Run {
 const compiled = mkdtempSync(join(tmpdir(), "latchkey-compiled-"));
 afterAll(() => rmSync(compiled, { recursive: true }));
 
+/** The environment of every process: an empty home, so that no login of whoever runs the tests is found. */
+const ENVIRONMENT = {
+  PATH: process.env.PATH,
+  HOME: join(compiled, "home"),
+  TZ: "UTC",
+  NODE_COMPILE_CACHE: compiled,
+};
+
 /** Runs the command line as a process, with nothing of this one's environment but the PATH. */
 export async function run(
   words: readonly string[],
@@ -31,7 +39,7 @@ export async function run(
   input: string | Buffer = "",
 ): Promise<Run> {
   const child = spawn(process.execPath, [LATCHKEY, ...words], {
-    env: { PATH: process.env.PATH, TZ: "UTC", NODE_COMPILE_CACHE: compiled, ...environment },
+    env: { ...ENVIRONMENT, ...environment },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.end(input);
@@ -55,7 +63,7 @@ export interface Running {
 /** Starts the command line as a process that is ended by the test, in the end with the file's other tests. */
 export function startCommand(words: readonly string[], environment: Record<string, string> = {}): Running {
   const child = spawn(process.execPath, [LATCHKEY, ...words], {
-    env: { PATH: process.env.PATH, TZ: "UTC", NODE_COMPILE_CACHE: compiled, ...environment },
+    env: { ...ENVIRONMENT, ...environment },
     stdio: ["pipe", "pipe", "pipe"],
   });
   running.add(child);
@@ -120,13 +128,7 @@ export async function runOnTerminal(
     "script",
     ["--quiet", "--return", "--command", `stty cols 120; ${quoted.join(" ")}`, "/dev/null"],
     {
-      env: {
-        PATH: process.env.PATH,
-        TERM: "xterm-256color",
-        TZ: "UTC",
-        NODE_COMPILE_CACHE: compiled,
-        ...environment,
-      },
+      env: { ...ENVIRONMENT, TERM: "xterm-256color", ...environment },
       stdio: ["pipe", "pipe", "inherit"],
     },
   );

@@ -1,0 +1,60 @@
+import { resolve } from "node:path";
+import { text as readText } from "node:stream/consumers";
+import { parseAddress } from "./shared/address.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
+import { givenCa, givenUrl, parseTimeout, readAuthorities } from "./shared/connection.ts";
+import { misuse } from "./shared/failure.ts";
+import { LOGIN_FILE, writeLogin } from "./shared/login-file.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
+import { printable } from "./shared/text.ts";
+import { checkedToken, givenToken } from "./shared/token-source.ts";
+
+export const addLogin: AddCommand = (program, open) => {
+  program
+    .command("login")
+    .summary("keep the address and a token on this machine")
+    .description(
+      "Keep the gate's address and a token on this machine, so that the other commands need neither. The token is asked for, or read from the standard input, LATCHKEY_TOKEN or --token-file, and tried first.",
+    )
+    .addHelpText(
+      "after",
+      `
+It is kept where only you can read it, in the place of an older login:
+  ${LOGIN_FILE}
+The token is sent to this address alone. Options and variables win over what is kept here.
+
+Examples:
+  latchkey login --url https://vault.example.com
+  pass show latchkey | latchkey login --url https://vault.example.com`,
+    )
+    .action(async () => {
+      const session = open();
+      const { output, environment, options } = session;
+      const origin = await address(session);
+      const ca = givenCa(options, environment);
+      const authorities = await readAuthorities(ca);
+      const timeoutMs = parseTimeout(options.timeout);
+      const token = await tokenOf(session);
+      const { createApi } = await import("./shared/api.ts");
+      const me = await createApi({ origin, token, ca: authorities, timeoutMs }).me();
+      await writeLogin({ url: origin, token, ca: ca === undefined ? null : resolve(ca) });
+      output.object(me);
+      output.lines(`logged in at ${origin} as ${printable(me.actor)}; ${LATCHKEY} logout ends it`);
+    });
+};
+
+async function address({ options, environment, prompt }: Session): Promise<string> {
+  const given = givenUrl(options, environment);
+  if (given !== undefined || !prompt.interactive) return parseAddress(given);
+  return parseAddress((await prompt.text("Address of the gate, such as https://vault.example.com")).trim());
+}
+
+async function tokenOf({ options, environment, prompt }: Session): Promise<string> {
+  const given = await givenToken(options, environment);
+  if (given !== undefined) return given;
+  if (prompt.interactive) return checkedToken(await prompt.secret("Token"), "the answer");
+  if (process.stdin.isTTY) {
+    throw misuse("the token cannot be asked for here", "give it on the standard input, or with --token-file");
+  }
+  return checkedToken(await readText(process.stdin), "the standard input");
+}

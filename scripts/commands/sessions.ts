@@ -1,0 +1,96 @@
+import type { Command } from "commander";
+import { clientName } from "../../src/client-name.ts";
+import type { Session as SignIn } from "../../src/control/contract.ts";
+import { relativeTime } from "../../src/relative-time.ts";
+import type { Api } from "./shared/api.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
+import { from } from "./shared/device-view.ts";
+import { misuse } from "./shared/failure.ts";
+import { findById, shortId } from "./shared/id-reference.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
+import { refuseUnknownSubcommand } from "./shared/subcommand.ts";
+import { printable } from "./shared/text.ts";
+import { tokenLabel } from "./shared/token-reference.ts";
+
+export const addSessions: AddCommand = (program, open) => {
+  const sessions = program
+    .command("sessions")
+    .summary("list the browsers that are signed in; sign them out")
+    .description("List the browsers that are signed in on the pages. A subcommand signs them out.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey sessions
+  latchkey sessions end 3f2a1b9c
+  latchkey sessions end --all`,
+    )
+    .allowExcessArguments()
+    .action(async (_options: unknown, command: Command) => {
+      refuseUnknownSubcommand(command);
+      const { output, now, ...session } = open();
+      const list = await (await session.api()).sessions();
+      output.object({ sessions: list });
+      output.table(
+        ["SESSION", "SIGNED IN WITH", "BROWSER", "FROM", "SINCE", "ENDS"],
+        list.map((each) => [
+          shortId(each.id),
+          credential(each),
+          printable(clientName(each.client)),
+          from(each),
+          relativeTime(each.createdAt, now()),
+          relativeTime(each.expiresAt, now()),
+        ]),
+        "no browser is signed in",
+      );
+    });
+
+  sessions
+    .command("end")
+    .summary("sign one browser out, or all of them")
+    .description(
+      "Sign one browser out, or with --all every one: with a user's own token, every one of that user.",
+    )
+    .argument("[session]", "the session's id; its first characters will do")
+    .option("--all", "sign out everywhere")
+    .action(async (reference: string | undefined, { all = false }: { all?: boolean }) => {
+      if ((reference === undefined) !== all) {
+        throw misuse(
+          all ? "a session and --all are one too many" : "which session to end is missing",
+          `give its id, as ${LATCHKEY} sessions lists them, or --all`,
+        );
+      }
+      if (reference === undefined) await endAll(open());
+      else await endOne(open(), reference);
+    });
+};
+
+async function endOne({ output, ...session }: Session, reference: string): Promise<void> {
+  const api = await session.api();
+  const found = findById(await api.sessions(), reference, {
+    one: "session",
+    many: "sessions",
+    list: `${LATCHKEY} sessions`,
+    describe: (each) => `${credential(each)}, ${printable(clientName(each.client))}`,
+  });
+  await api.endSession(found);
+  output.lines(`signed out ${printable(clientName(found.client))} (${credential(found)})`);
+}
+
+async function endAll({ output, ...session }: Session): Promise<void> {
+  session.requireConsent("sessions end --all");
+  const api = await session.api();
+  const browsers = await whoseBrowsers(api);
+  await session.confirm(`Sign out ${browsers}?`);
+  await api.endSessions();
+  output.lines(`signed out ${browsers}; the tokens are still good`);
+}
+
+async function whoseBrowsers(api: Api): Promise<string> {
+  const { user } = await api.me();
+  return user === null ? "every browser of everybody" : `every browser of ${printable(user)}`;
+}
+
+function credential({ token }: SignIn): string {
+  return token === null ? "ADMIN_TOKEN" : tokenLabel(token);
+}

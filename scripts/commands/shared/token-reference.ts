@@ -1,0 +1,54 @@
+// No I/O. No clock.
+import type { Token } from "../../../src/control/contract.ts";
+import { deviceNameKey } from "../../../src/registry/device.ts";
+import { LATCHKEY } from "./called-as.ts";
+import { failed } from "./failure.ts";
+import { findById, isIdPrefix } from "./id-reference.ts";
+import { nearest, printable, shellWord } from "./text.ts";
+
+// `alice/laptop`, or `*/grafana` of one that reads everything: as the audit log names them.
+export function tokenLabel({ user, name }: Pick<Token, "user" | "name">): string {
+  return printable(`${user ?? "*"}/${name}`);
+}
+
+/**
+ * The token that the caller names: `alice/laptop`, or `laptop` alone, in any case; else its id, or the
+ * first characters of it.
+ */
+export function findToken(tokens: readonly Token[], reference: string): Token {
+  const [found, ...others] = byName(tokens, reference);
+  if (found === undefined) return byId(tokens, reference);
+  if (others.length === 0) return found;
+  throw failed(
+    `${others.length + 1} tokens are named '${printable(reference)}'`,
+    "name the one you mean by its id",
+    [found, ...others].map((token) => `${printable(token.id)}  ${tokenLabel(token)}`),
+  );
+}
+
+function byName(tokens: readonly Token[], reference: string): Token[] {
+  const key = deviceNameKey(reference);
+  const whole = tokens.filter(({ user, name }) => deviceNameKey(`${user ?? "*"}/${name}`) === key);
+  return whole.length > 0 ? whole : tokens.filter(({ name }) => deviceNameKey(name) === key);
+}
+
+function byId(tokens: readonly Token[], reference: string): Token {
+  if (isIdPrefix(reference)) {
+    return findById<Token>(tokens, reference, {
+      one: "token",
+      many: "tokens",
+      list: `${LATCHKEY} token`,
+      describe: tokenLabel,
+    });
+  }
+  const near = nearest(
+    reference,
+    tokens.flatMap((token) => [token.name, tokenLabel(token)]),
+  );
+  throw failed(
+    `there is no token '${printable(reference)}'`,
+    near.length === 0
+      ? `list the tokens with: ${LATCHKEY} token`
+      : `did you mean ${near.map(shellWord).join(" or ")}`,
+  );
+}

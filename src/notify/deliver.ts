@@ -1,0 +1,65 @@
+import type { Notification } from "./event.ts";
+import { bodyFor } from "./format.ts";
+import type { NotifyTarget } from "./settings.ts";
+
+/** A receiver that has not answered by then, in milliseconds, counts as unreachable. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** What became of one try; `status` is that of the answer. */
+export type Delivery =
+  | { kind: "taken" }
+  | { kind: "refused"; status: number }
+  | { kind: "unreachable"; message: string };
+
+/**
+ * Posts a notification to one target, once. 2xx is taken, everything else refused, a redirect too: it
+ * could lead anywhere. Never throws.
+ *
+ * Generic JSON goes out under the headers of Standard Webhooks, signed when there is a secret. Source:
+ * github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ */
+export async function deliver(
+  target: NotifyTarget,
+  notification: Notification,
+  secret: Uint8Array<ArrayBuffer> | null,
+  now: number,
+): Promise<Delivery> {
+  // Not AbortSignal.timeout: nothing ends its timer, which keeps the object awake after the answer.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new DOMException("late", "TimeoutError")), ANSWER_TIMEOUT_MS);
+  try {
+    const body = bodyFor(target, notification);
+    const headers = new Headers({ "Content-Type": "application/json", "User-Agent": "Latchkey" });
+    if (target.authorization !== null) headers.set("Authorization", target.authorization);
+    if (target.format === "json") {
+      const timestamp = String(Math.floor(now / 1000));
+      headers.set("webhook-id", notification.id);
+      headers.set("webhook-timestamp", timestamp);
+      if (secret !== null) {
+        headers.set("webhook-signature", await signature(secret, `${notification.id}.${timestamp}.${body}`));
+      }
+    }
+    const request = new Request(target.url, {
+      ...{ method: "POST", headers, body },
+      redirect: "manual",
+      signal: late.signal,
+    });
+    const response = await fetch(request);
+    // An answer that nobody reads would hold its connection; what was taken stays taken.
+    await response.body?.cancel().catch(() => undefined);
+    return response.ok ? { kind: "taken" } : { kind: "refused", status: response.status };
+  } catch (error) {
+    // The name alone: the runtime's message may repeat the address.
+    return { kind: "unreachable", message: error instanceof Error ? error.name : "error" };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `v1,<base64>`: HMAC-SHA-256. */
+async function signature(secret: Uint8Array<ArrayBuffer>, signed: string): Promise<string> {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"]);
+  const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(signed)));
+  return `v1,${btoa(String.fromCharCode(...mac))}`;
+}

@@ -1,0 +1,138 @@
+// No I/O. No clock.
+import { type Fingerprint, shortFingerprint } from "../registry/fingerprint.ts";
+import type { UserId } from "../registry/user.ts";
+
+interface Device {
+  id: string;
+  name: string;
+}
+
+/**
+ * What somebody may be told of: nothing that is not in the audit log or the lists. Times are ISO 8601,
+ * fingerprints 64 hex digits.
+ */
+export type NotifyEvent =
+  | {
+      type: "certificate-expiring";
+      data: { user: UserId; device: Device; fingerprint: Fingerprint; notAfter: string; threshold: number };
+    }
+  | {
+      type: "certificate-waiting";
+      data: { fingerprint: Fingerprint; subject: string | null; app: string; country: string | null };
+    }
+  | { type: "device-lost"; data: { user: UserId; device: Device; by: string } }
+  | {
+      type: "wipe-delivered";
+      data: { user: UserId; device: Device; app: string; country: string | null; tokenRefresh: boolean };
+    };
+
+/** An event, as it is stored and sent. */
+export type Notification = NotifyEvent & {
+  /** The same at each repetition, so that receivers can drop repeats. Without dots: the signature joins with them. */
+  id: string;
+  /** When it happened, ISO 8601. */
+  at: string;
+  /** For people. */
+  title: string;
+  message: string;
+};
+
+/** The days before a certificate's end at which somebody is told, ascending. */
+export const EXPIRY_THRESHOLDS_DAYS = [1, 7, 30] as const;
+
+export const DAY_MS = 24 * 3600_000;
+
+/** A certificate's own words are cut to this, in characters: anybody can write them. */
+const SUBJECT_MAX_CHARACTERS = 100;
+
+/** `threshold`: the number of days of `EXPIRY_THRESHOLDS_DAYS` that it has reached. */
+export function certificateExpiring(
+  of: { user: UserId; device: Device; fingerprint: Fingerprint; notAfter: number; threshold: number },
+  now: number,
+): Notification {
+  const { user, device, fingerprint, threshold } = of;
+  const notAfter = iso(of.notAfter);
+  const days = Math.floor((of.notAfter - now) / DAY_MS);
+  const when = days < 1 ? "in less than a day" : days === 1 ? "in 1 day" : `in ${days} days`;
+  return {
+    id: `certificate-expiring:${fingerprint}:${threshold}`,
+    type: "certificate-expiring",
+    at: iso(now),
+    title: `The certificate of ${device.name} (${user}) ends ${when}`,
+    message: `Certificate ${shortFingerprint(fingerprint)} is valid until ${notAfter}. After that the device is refused: enrol a new certificate before.`,
+    data: { user, device: pick(device), fingerprint, notAfter, threshold },
+  };
+}
+
+export function certificateWaiting(of: {
+  fingerprint: Fingerprint;
+  subject: string | null;
+  app: string;
+  country: string | null;
+  firstSeen: number;
+}): Notification {
+  const { fingerprint, app, country } = of;
+  const subject = of.subject === null ? null : printable(of.subject);
+  const what = `${shortFingerprint(fingerprint)}${subject === null ? "" : ` (${subject})`}`;
+  return {
+    id: `certificate-waiting:${fingerprint}:${of.firstSeen}`,
+    type: "certificate-waiting",
+    at: iso(of.firstSeen),
+    title: "A new certificate is waiting",
+    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody approves it: latchkey pending.`,
+    data: { fingerprint, subject, app, country },
+  };
+}
+
+export function deviceLost(of: { user: UserId; device: Device; by: string; since: number }): Notification {
+  const { user, device, by } = of;
+  return {
+    id: `device-lost:${device.id}:${of.since}`,
+    type: "device-lost",
+    at: iso(of.since),
+    title: `${device.name} (${user}) is reported lost`,
+    message: `Reported by ${by}. It is refused from now on, and Bitwarden's apps on it are told to delete their vault.`,
+    data: { user, device: pick(device), by },
+  };
+}
+
+/** `lostSince` tells this loss from an earlier one of the same device. */
+export function wipeDelivered(of: {
+  user: UserId;
+  device: Device;
+  app: string;
+  country: string | null;
+  tokenRefresh: boolean;
+  lostSince: number;
+  at: number;
+}): Notification {
+  const { user, device, app, country, tokenRefresh } = of;
+  const how = tokenRefresh
+    ? "on the token call, which phones obey"
+    : "though not yet on the token call, which phones obey";
+  return {
+    id: `wipe-delivered:${device.id}:${of.lostSince}:${tokenRefresh ? "token" : "other"}`,
+    type: "wipe-delivered",
+    at: iso(of.at),
+    title: `${device.name} (${user}) was told to delete its vault`,
+    message: `It came to ${app}${country === null ? "" : ` from ${country}`} and was given the answer that wipes, ${how}.`,
+    data: { user, device: pick(device), app, country, tokenRefresh },
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** Of a whole record, nothing else may slip into what is sent. */
+function pick({ id, name }: Device): Device {
+  return { id, name };
+}
+
+/** In one line, short, and of whole characters. */
+function printable(text: string): string {
+  const plain = [...text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")];
+  return plain.length <= SUBJECT_MAX_CHARACTERS
+    ? plain.join("")
+    : `${plain.slice(0, SUBJECT_MAX_CHARACTERS).join("")}…`;
+}

@@ -1,0 +1,145 @@
+// No I/O. No clock.
+import * as v from "valibot";
+
+interface Address {
+  /** What is posted to; without user and password, which `fetch` refuses in an address. */
+  url: string;
+  /** The header `Authorization`, if the address named a user or a password. */
+  authorization: string | null;
+  /** All that a log may say of it: the rest may be a secret, as an ntfy topic is. */
+  host: string;
+}
+
+/** Where notifications go, and in which format. */
+export type NotifyTarget = Address & ({ format: "json" } | { format: "ntfy"; topic: string });
+
+export interface NotifySettings {
+  /** None: nothing is noted and nothing is sent. */
+  targets: readonly NotifyTarget[];
+  /** The key of the signature; `null` = notifications are not signed. */
+  secret: Uint8Array<ArrayBuffer> | null;
+}
+
+/** Ten addresses, so that four events a run stay well below the 50 requests of the free plan. */
+export const NOTIFY_TARGETS_MAX = 10;
+
+/** Of a secret, in bytes: what the Standard Webhooks specification asks for. */
+const SECRET_MIN_BYTES = 24;
+const SECRET_MAX_BYTES = 64;
+
+const NTFY_PREFIX = "ntfy+";
+/** What ntfy itself takes for a topic. */
+const NTFY_TOPIC = /^\/([-_A-Za-z0-9]{1,64})$/;
+const LOOPBACK = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+// No message repeats the address: it goes to the log.
+const TargetSchema = v.pipe(
+  v.string("must be a text"),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const target = parseTarget(dataset.value);
+    if (typeof target !== "string") return target;
+    addIssue({ message: target });
+    return NEVER;
+  }),
+);
+
+/**
+ * `NOTIFY_URLS`: a list, or one text with blanks, line breaks or commas in between, since a secret and a
+ * variable of the dashboard are texts. Empty: no notifications.
+ */
+export const NotifyUrlsSchema = v.pipe(
+  v.union(
+    [
+      v.pipe(
+        v.string(),
+        v.transform((text): unknown[] => text.split(/[\s,]+/).filter((part) => part !== "")),
+      ),
+      v.array(v.unknown()),
+    ],
+    "must be a list of addresses, or a text with blanks between them",
+  ),
+  v.array(TargetSchema),
+  v.maxLength(NOTIFY_TARGETS_MAX, `has more than ${NOTIFY_TARGETS_MAX} addresses`),
+);
+
+const SECRET_HINT = `must be whsec_ and then ${SECRET_MIN_BYTES} to ${SECRET_MAX_BYTES} bytes in base64: echo "whsec_$(openssl rand -base64 32)"`;
+
+/** `NOTIFY_SECRET`, in the form of Standard Webhooks. */
+export const NotifySecretSchema = v.pipe(
+  v.string("must be a text"),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const secret = parseSecret(dataset.value);
+    if (secret !== undefined) return secret;
+    addIssue({ message: SECRET_HINT });
+    return NEVER;
+  }),
+);
+
+const NotifySchema = v.object({
+  NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
+  NOTIFY_SECRET: v.optional(NotifySecretSchema),
+});
+
+/**
+ * The settings out of a Worker's environment. No targets when one of them is malformed: `parseConfig`
+ * has told of it by then, and nothing is sent unsigned that was meant to be signed.
+ */
+export function notifySettings(env: unknown): NotifySettings {
+  const parsed = v.safeParse(NotifySchema, env);
+  if (!parsed.success) return { targets: [], secret: null };
+  return { targets: parsed.output.NOTIFY_URLS, secret: parsed.output.NOTIFY_SECRET ?? null };
+}
+
+/** A target, or what is wrong with the text. */
+function parseTarget(text: string): NotifyTarget | string {
+  // The URL parser would drop some blanks and keep others.
+  if (/\s/.test(text)) return "must be an address without blanks";
+  const isNtfy = text.startsWith(NTFY_PREFIX);
+  const url = URL.parse(isNtfy ? text.slice(NTFY_PREFIX.length) : text);
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    return "must be an address such as https://example.com/hook or ntfy+https://ntfy.sh/topic";
+  }
+  if (url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
+    return "must begin with https: (http: goes to this machine alone)";
+  }
+  if (url.hash !== "") return "must not have a part after #, which is never sent";
+  const authorization = basicAuthorization(url);
+  if (authorization === undefined)
+    return "has a user with a colon, or a user or password with a % that is not written %25";
+  url.username = "";
+  url.password = "";
+  const { host } = url;
+  if (!isNtfy) return { format: "json", url: url.href, authorization, host };
+  const topic = url.search === "" ? NTFY_TOPIC.exec(url.pathname)?.[1] : undefined;
+  if (topic === undefined) return "must end with one ntfy topic: up to 64 letters, digits, - and _";
+  // ntfy takes JSON at its root alone (docs.ntfy.sh/publish, "Publish as JSON").
+  return { format: "ntfy", url: `${url.origin}/`, topic, authorization, host };
+}
+
+/** RFC 7617. `null` = neither user nor password; `undefined` = they cannot be sent. */
+function basicAuthorization({ username, password }: URL): string | null | undefined {
+  if (username === "" && password === "") return null;
+  try {
+    const user = decodeURIComponent(username);
+    // The first colon ends the user.
+    if (user.includes(":")) return undefined;
+    const bytes = new TextEncoder().encode(`${user}:${decodeURIComponent(password)}`);
+    return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseSecret(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const base64 = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
+  if (base64 === undefined) return undefined;
+  try {
+    const binary = atob(base64);
+    // `atob` takes some texts that others do not, such as one without padding.
+    if (btoa(binary) !== base64) return undefined;
+    if (binary.length < SECRET_MIN_BYTES || binary.length > SECRET_MAX_BYTES) return undefined;
+    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

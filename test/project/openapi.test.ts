@@ -1,0 +1,144 @@
+import { createConfig, lintFromString } from "@redocly/openapi-core";
+import { beforeAll, describe, expect, it } from "vitest";
+
+// The description is made of the Worker's own table, whose types are those of workerd: it is imported
+// by names that the types of Node do not follow.
+const OPERATIONS_FILE = "../../src/control/operations.ts";
+const OPENAPI_FILE = "../../src/control/openapi.ts";
+
+interface Operation {
+  operationId: string;
+  parameters?: { name: string; in: string; required: boolean; schema: object }[];
+  requestBody?: { required: boolean };
+  responses: Record<string, object>;
+  "x-latchkey-needs": string;
+}
+
+interface Description {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object>; responses: Record<string, unknown> };
+}
+
+let table: readonly { id: string; method: string; path: string }[];
+let description: Description;
+beforeAll(async () => {
+  table = ((await import(OPERATIONS_FILE)) as { OPERATIONS: typeof table }).OPERATIONS;
+  const { describeApi } = (await import(OPENAPI_FILE)) as { describeApi(of: typeof table): unknown };
+  description = describeApi(table) as Description;
+});
+
+async function complaints(of: object): Promise<unknown[]> {
+  const config = await createConfig({
+    extends: ["recommended"],
+    // What the ruleset only warns of, or leaves to taste, and we want.
+    rules: {
+      "no-unused-components": "error",
+      "no-http-verbs-in-paths": "error",
+      "operation-operationId": "error",
+      "operation-description": "error",
+      "operation-tag-defined": "error",
+      "operation-singular-tag": "error",
+      "operation-4xx-problem-details-rfc7807": "error",
+      "path-params-defined": "error",
+    },
+  });
+  const source = JSON.stringify(of);
+  const problems = await lintFromString({ source, absoluteRef: "/openapi.json", config });
+  return problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer]);
+}
+
+describe("the description of the API", () => {
+  it("has nothing that a linter would complain of: no error, and no warning", async () => {
+    expect(await complaints(description)).toEqual([]);
+  });
+
+  it("is looked at by that linter", async () => {
+    const { UserId: _, ...schemas } = description.components.schemas;
+    const broken = { ...description, components: { ...description.components, schemas }, extra: 1 };
+    const rules = (await complaints(broken)).map((complaint) => (complaint as string[])[0]);
+    expect(rules).toContain("no-unresolved-refs");
+    expect(rules).toContain("struct");
+  });
+
+  it("has every operation of the table, by its id", () => {
+    const described = Object.entries(description.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => [method.toUpperCase(), path, operationId]),
+    );
+    const routed = table.map(({ method, path, id }) => [method, path.replaceAll(/:(\w+)/g, "{$1}"), id]);
+    expect(described.sort()).toEqual(routed.sort());
+    for (const { id } of table) expect(id).toMatch(/^[a-z]+([A-Z][a-z]+)*$/);
+  });
+
+  it("tells what a check demands: lengths, patterns, enums, formats, and what only code can check", () => {
+    expect(description.components.schemas).toMatchObject({
+      UserId: { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" },
+      DeviceName: { minLength: 1, maxLength: 64 },
+      Fingerprint: {
+        pattern: expect.stringMatching(/64.*\|.*31/),
+        description: expect.stringMatching(/SHA-256/),
+      },
+      Device: {
+        properties: {
+          status: { enum: ["pending", "active", "suspended", "lost", "revoked"] },
+          enrolledAt: { format: "date-time" },
+        },
+      },
+      EnrolRequest: {
+        required: ["name"],
+        additionalProperties: false,
+        properties: { note: { maxLength: 500 }, fingerprint: { $ref: "#/components/schemas/Fingerprint" } },
+        description: "give either a fingerprint or a certificate",
+      },
+      CreateInvitationRequest: { properties: { expiresInSeconds: { minimum: 300, maximum: 604800 } } },
+    });
+  });
+
+  it("tells of an operation what it takes and which answers it has", () => {
+    expect(description.paths["/users/{user}/devices"]?.get).toMatchObject({
+      "x-latchkey-needs": "read",
+      parameters: [
+        { name: "user", in: "path", required: true, schema: { $ref: "#/components/schemas/UserId" } },
+        { name: "limit", in: "query", required: false, schema: { type: "string", default: "100" } },
+        { name: "after", in: "query", required: false },
+      ],
+    });
+    const statuses = (path: string, method: string) =>
+      Object.keys(description.paths[path]?.[method]?.responses ?? {}).map(Number);
+    expect(statuses("/me", "get")).toEqual([200, 401, 429, 500, 503]);
+    expect(statuses("/users", "get")).toEqual([200, 400, 401, 429, 500, 503]);
+    expect(statuses("/users/{user}/devices", "get")).toEqual([200, 400, 401, 404, 429, 500, 503]);
+    expect(statuses("/users/{user}/devices", "post")).toEqual([
+      200, 201, 400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503,
+    ]);
+    expect(statuses("/sessions", "delete")).toEqual([204, 401, 403, 429, 500, 503]);
+    expect(description.components.responses.UnknownUserOrUnknownDevice).toMatchObject({
+      content: {
+        "application/problem+json": {
+          schema: {
+            allOf: [
+              { $ref: "#/components/schemas/Problem" },
+              { properties: { code: { enum: ["unknown-user", "unknown-device"] } } },
+            ],
+          },
+        },
+      },
+    });
+    expect(description.components.responses.TooManyAttempts).toMatchObject({
+      headers: { "Retry-After": {} },
+    });
+  });
+
+  it("demands a body where none would be refused", () => {
+    const demanded = Object.values(description.paths)
+      .flatMap((path) => Object.values(path))
+      .filter(({ requestBody }) => requestBody?.required)
+      .map(({ operationId }) => operationId);
+    expect(demanded.sort()).toEqual([
+      "approvePending",
+      "createToken",
+      "editDevice",
+      "enrolDevice",
+      "reportDeviceLost",
+    ]);
+  });
+});
