@@ -32,6 +32,9 @@ export const MIN_ADMIN_TOKEN_CHARACTERS = 32;
 export const PAGE_LIMIT_DEFAULT = 100;
 export const PAGE_LIMIT_MAX = 500;
 
+/** The longest that a certificate may live on beside its successor, in seconds: ten years. */
+export const RETIREMENT_MAX_SECONDS = 3650 * 24 * 3600;
+
 const NOTE_MAX_CHARACTERS = 500;
 const USER_NAME_MAX_CHARACTERS = 100;
 
@@ -93,6 +96,35 @@ export const EnrolRequest = v.pipe(
     fingerprint: v.optional(FingerprintSchema),
     certificate: v.optional(v.string("a certificate is a PEM text")),
     note: v.optional(NoteSchema),
+  }),
+  v.check(
+    (body) => (body.fingerprint === undefined) !== (body.certificate === undefined),
+    "give either a fingerprint or a certificate",
+  ),
+);
+
+const RETIREMENT_HINT = "give a time (ISO 8601), or in how many seconds, from 1 on";
+
+/**
+ * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
+ * `retireOthersAt`: when the one that it has ends at the latest, as a time or in seconds from now; `null` or
+ * nothing = when the next one is first seen, and not before.
+ */
+export const AddCertificateRequest = v.pipe(
+  v.strictObject({
+    fingerprint: v.optional(FingerprintSchema),
+    certificate: v.optional(v.string("a certificate is a PEM text")),
+    retireOthersAt: v.optional(
+      v.nullable(
+        v.union(
+          [
+            v.pipe(v.string(), v.isoTimestamp()),
+            v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(RETIREMENT_MAX_SECONDS)),
+          ],
+          RETIREMENT_HINT,
+        ),
+      ),
+    ),
   }),
   v.check(
     (body) => (body.fingerprint === undefined) !== (body.certificate === undefined),

@@ -2,6 +2,7 @@ import { STATUS_ACTS, type StatusAct } from "../registry/device.ts";
 import * as shape from "./contract.ts";
 import * as access from "./handlers/access.ts";
 import * as audit from "./handlers/audit.ts";
+import * as certificates from "./handlers/certificates.ts";
 import { showDescription } from "./handlers/description.ts";
 import * as devices from "./handlers/devices.ts";
 import * as users from "./handlers/users.ts";
@@ -56,6 +57,8 @@ export const OPERATIONS: readonly Operation[] = [
   row("PATCH /users/:user/devices/:device", "editDevice", "Rename a device, or change its note", { needs: "devices", of: "user", body: shape.EditDeviceRequest, answers: DEVICE_200, problems: [...NO_DEVICE, "name-taken"], handle: devices.editDevice }),
   row("DELETE /users/:user/devices/:device", "forgetDevice", "Forget a revoked device", { needs: "devices", of: "user", answers: { 204: null }, problems: [...NO_DEVICE, "not-revoked"], handle: devices.forgetDevice }),
   ...(Object.keys(STATUS_ACTS) as StatusAct[]).map(statusAct),
+  row("POST /users/:user/devices/:device/certificates", "addCertificate", "Give a device its next certificate; the old one ends when the next one is first seen", { needs: "root", of: "user", body: shape.AddCertificateRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...NO_DEVICE, "fingerprint-taken", "fingerprint-revoked", "forbidden-transition", "too-many-certificates", "invalid-certificate"], handle: certificates.addCertificate }),
+  row("DELETE /users/:user/devices/:device/certificates/:fingerprint", "retireCertificate", "Retire a certificate of a device that has another one", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_DEVICE, "unknown-certificate", "last-certificate"], handle: certificates.retireCertificate }),
 
   row("GET /users/:user/invitations", "listInvitations", "List a user's invitations", { needs: "read", of: "user", answers: { 200: shape.InvitationListSchema }, problems: NO_USER, handle: access.listInvitations }),
   row("POST /users/:user/invitations", "createInvitation", "Invite a user to enrol one device", { needs: "root", of: "user", body: shape.CreateInvitationRequest, answers: { 201: shape.NewInvitationSchema }, problems: NO_USER, handle: access.createInvitation }),
