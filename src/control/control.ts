@@ -8,7 +8,8 @@ import type { Registry } from "../registry/registry.ts";
 import type { Apps } from "./apps.ts";
 import { Authenticator } from "./authenticate.ts";
 import type { PageServices } from "./pages/context.ts";
-import { errorPage, Pages, pageOf } from "./pages/pages.ts";
+import { errorPage } from "./pages/error-page.ts";
+import { Pages, pageOf } from "./pages/pages.ts";
 import { ApiError, problemResponse } from "./problem.ts";
 import { route } from "./routes.ts";
 

@@ -164,7 +164,7 @@ describe("the owner's pages", () => {
     await open(owner, devicePath(laptop), 404);
     await expectPage(owner, "This user has no such device", "error-unknown-device");
     await open(owner, PATHS.users, 405);
-    await expectPage(owner, "This method is not allowed here", "error-method");
+    await expectPage(owner, "Nothing to see here", "error-method");
     await open(owner, devicePath({ user: "alice", id }, "explode"), 404);
     await open(owner, `${PATHS.activity}?before=x`, 400);
     await expectPage(owner, "That did not work", "error-query");
@@ -187,7 +187,7 @@ describe("the owner's pages", () => {
       note.value = "n".repeat(70_000);
     });
     await press(owner, "Save");
-    await expectPage(owner, "The body is too large", "error-too-large");
+    await expectPage(owner, "This is too much text", "error-too-large");
   });
 
   it("give a reader no buttons", async () => {

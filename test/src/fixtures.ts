@@ -1,5 +1,5 @@
 import { env, exports } from "cloudflare:workers";
-import { API_PATH, type Device } from "../../src/control/contract.ts";
+import { API_PATH, type Device, type NewToken } from "../../src/control/contract.ts";
 import type { Standing } from "../../src/gate/decision.ts";
 import type { DeviceStatus } from "../../src/registry/device.ts";
 import type { Fingerprint } from "../../src/registry/fingerprint.ts";
@@ -51,5 +51,20 @@ export async function enrol(user: string, name: string, of: Fingerprint): Promis
   await api("PUT", `/users/${user}`, {});
   const response = await api("POST", `/users/${user}/devices`, { name, fingerprint: of });
   if (response.status !== 201) throw new Error(`enrol: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** A request with other credentials than the `ADMIN_TOKEN`. */
+export const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
+
+/** Makes a token; of a user who is created when need be. */
+export async function makeToken(
+  user: string | null,
+  scope: "devices" | "read",
+  name = `${scope} of ${user}`,
+): Promise<NewToken> {
+  if (user !== null) await api("PUT", `/users/${user}`, {});
+  const response = await api("POST", "/tokens", { user, scope, name });
+  if (response.status !== 201) throw new Error(`token: ${response.status} ${await response.text()}`);
   return response.json();
 }

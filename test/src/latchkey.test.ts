@@ -28,10 +28,9 @@ const fetchFrom = (isolate: Isolate, pathOrUrl: string, init: Init = {}) =>
 describe("a control path", () => {
   it.each([
     USERS,
-    "/.latchkey/",
-    "/.latchkey",
     "/.latchkey/nothing",
-    "/.latchkey?x",
+    "/.latchkey/nothing?x",
+    "/.latchkey/api/v1/openapi.json",
     "/x/../.latchkey/api/v1/users",
     "/x/%2e%2E/.latchkey/api/v1/users",
     "/./.latchkey/x",
@@ -45,6 +44,19 @@ describe("a control path", () => {
     expect(app).not.toHaveBeenCalled();
     expect(lines).toEqual([expect.objectContaining({ event: "control-refused", reason: "no-credentials" })]);
   });
+
+  it.each(["/.latchkey/", "/.latchkey", "/.latchkey?x", "/.latchkey/devices"])(
+    "that is a page never reaches an app either, nor an object: %s",
+    async (path) => {
+      const app = vi.spyOn(globalThis, "fetch");
+      const { bindings, counts } = scripted();
+      const isolate = new Isolate(bindings);
+      const response = await isolate.fetch(path, { cf: { tlsClientAuth: tlsClientAuth() } });
+      expect([200, 303]).toContain(response.status);
+      expect(app).not.toHaveBeenCalled();
+      expect(counts).toMatchObject({ directoryStubs: 0, registryStubs: 0 });
+    },
+  );
 
   it.each([
     "/.Latchkey/api/v1/users",

@@ -1,7 +1,7 @@
 import { type IRequest, Router } from "itty-router";
 import type { Principal } from "../../registry/credential.ts";
 import { parseUserId, type UserId } from "../../registry/user.ts";
-import { ENROL_PATH, PROBLEMS } from "../contract.ts";
+import { ENROL_PATH } from "../contract.ts";
 import { pathParam } from "../handlers/shared.ts";
 import { type Need, permits } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
@@ -11,9 +11,7 @@ import { clearSession, sessionValues, setSession } from "./cookie.ts";
 import { device, devices, devicesOfUser, editDevice } from "./devices.ts";
 import { Enrolment } from "./enrol.ts";
 import { field, readForm } from "./forms.ts";
-import type { Html } from "./html.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
-import { notice } from "./layout.ts";
 import { PATHS } from "./paths.ts";
 import { asset, seeOther, show } from "./respond.ts";
 import { isFromOurPage } from "./same-origin.ts";
@@ -195,22 +193,3 @@ export class Pages {
     });
   }
 }
-
-/** An error as a person reads it. */
-export function errorPage({ code, message, headers }: ApiError): Promise<Response> {
-  const { status, title } = PROBLEMS[code];
-  const page: Html = notice(PAGE_TITLES[code] ?? title, message, {
-    href: PATHS.home,
-    text: "Back to the start",
-  });
-  // 401 and 403 are no page's status: an app's client on this host might act on them.
-  return show(page, status === 401 || status === 403 ? 400 : status, headers);
-}
-
-const PAGE_TITLES: Partial<Record<ApiError["code"], string>> = {
-  "invalid-query": "That did not work",
-  "invalid-fields": "Something is not right yet",
-  "not-found": "Nothing here",
-  "registry-unavailable": "Please try again",
-  "internal-error": "Something went wrong on our side",
-};

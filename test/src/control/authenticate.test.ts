@@ -99,8 +99,6 @@ describe("a wrong token is told so", () => {
 
 describe("without credentials, a control path answers to the byte as any refusal", () => {
   const PATHS = [
-    "/.latchkey",
-    "/.latchkey/",
     "/.latchkey/x",
     "/.latchkey/api/v1",
     "/.latchkey/api/v1/users",

@@ -140,6 +140,7 @@ describe("enrolling", () => {
       ],
       lastSeen: null,
       wipe: null,
+      comparisonCode: null,
     });
     const location = response.headers.get("location") ?? "";
     expect(location).toBe(`${API_PATH}${DEVICES}/${device.id}`);

@@ -2,7 +2,10 @@ import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH, PROBLEMS, type ProblemCode } from "../../../src/control/contract.ts";
-import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
+import { newToken } from "../../../src/control/secrets.ts";
+import { QUESTIONS_A_NETWORK } from "../../../src/control/stranger-budget.ts";
+import { api, bearer, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
+import { Isolate } from "../gate/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let phone: string;
@@ -32,10 +35,17 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     api("POST", devices, undefined, { body: "{", headers: { "content-type": "application/json" } }),
   "invalid-query": () => api("GET", "/users?limit=0"),
   "wrong-credentials": () => api("GET", "/users", undefined, { headers: { Authorization: "Bearer x" } }),
+  forbidden: async () => {
+    const { token } = await makeToken("alice", "read");
+    return api("GET", "/tokens", undefined, bearer(token));
+  },
   "not-found": () => api("GET", "/nothing"),
   "unknown-user": () => api("GET", "/users/nobody/devices"),
   "unknown-device": () => api("GET", `${devices}/nothing`),
   "unknown-pending": () => api("DELETE", `/pending/${fingerprint(7)}`),
+  "unknown-token": () => api("DELETE", "/tokens/nothing"),
+  "unknown-session": () => api("DELETE", "/sessions/nothing"),
+  "unknown-invitation": () => api("DELETE", "/users/alice/invitations/nothing"),
   "method-not-allowed": () => api("POST", "/users", {}),
   "user-has-devices": () => api("DELETE", "/users/alice"),
   "name-taken": () => api("POST", devices, { name: "phone", fingerprint: fingerprint(3) }),
@@ -48,6 +58,13 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "wrong-content-type": () => api("PUT", "/users/bob", {}, { headers: { "content-type": "text/plain" } }),
   "invalid-fields": () => api("PUT", "/users/bob", { nam: "x" }),
   "invalid-certificate": () => api("POST", devices, { name: "New", certificate: EXPIRED_PEM }),
+  "too-many-attempts": async () => {
+    // Of an isolate of its own, since an isolate remembers it for an hour.
+    const isolate = new Isolate();
+    const wrong = async () => isolate.fetch(`${API_PATH}/me`, bearer((await newToken()).token));
+    for (let n = 0; n < QUESTIONS_A_NETWORK; n++) expect((await wrong()).status).toBe(401);
+    return wrong();
+  },
   "internal-error": async () => {
     await runInDurableObject(env.USER_REGISTRY.getByName("alice"), (_, state) => {
       state.storage.sql.exec("UPDATE devices SET enrolled_at = 9e15");

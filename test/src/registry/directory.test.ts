@@ -1,9 +1,9 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
+import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
 import { PENDING_EVERY_MS, PENDING_MAX } from "../../../src/registry/pending-table.ts";
 import type { UserId } from "../../../src/registry/user.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
 import {
   ALICE,
   BOB,

@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Actor } from "../../../src/registry/audit-log.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
@@ -139,6 +140,20 @@ export function cost(state: DurableObjectState, work: () => unknown): { read: nu
     read: cursors.reduce((sum, cursor) => sum + cursor.rowsRead, 0),
     written: cursors.reduce((sum, cursor) => sum + cursor.rowsWritten, 0),
   };
+}
+
+/** All rows of an object, by table: for tests that nothing was changed, or that something is nowhere. */
+export function dump(stub: DurableObjectStub): Promise<Record<string, unknown[]>> {
+  return runInDurableObject(stub, (_, state) =>
+    Object.fromEntries(
+      rows(
+        state,
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
+      )
+        .map(({ name }) => String(name))
+        .map((name) => [name, rows(state, `SELECT * FROM ${name}`)]),
+    ),
+  );
 }
 
 export { type Fingerprint, fingerprint };

@@ -29,12 +29,18 @@ const THIRD = "UPDATE shelves SET label = upper(label); DROP INDEX shelves_label
 /** Runs `work` in an object's storage that holds nothing, not even what the object's start made. */
 function inEmptyStorage<T>(work: (state: DurableObjectState) => T): Promise<T> {
   return runInDurableObject(env.USER_REGISTRY.getByName("empty"), (_, state) => {
-    for (const table of ["certificates", "devices", "registry_state", "audit", "schema_version"]) {
-      state.storage.sql.exec(`DROP TABLE ${table}`);
-    }
+    dropAll(state);
     expect(schema(state)).toEqual([]);
     return work(state);
   });
+}
+
+/** Drops every table, those that others refer to last. */
+function dropAll({ storage: { sql } }: DurableObjectState): void {
+  const tables = sql.exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'").toArray();
+  const own = tables.filter(({ name }) => !String(name).startsWith("_cf_"));
+  own.sort((a, b) => Number(/REFERENCES/.test(String(b.sql))) - Number(/REFERENCES/.test(String(a.sql))));
+  for (const { name } of own) sql.exec(`DROP TABLE ${name}`);
 }
 
 function schema(state: DurableObjectState) {
@@ -161,9 +167,7 @@ describe("a registry of version 1, with data in it", () => {
   async function makeOld(): Promise<void> {
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       const { sql } = state.storage;
-      for (const { name } of rows(state, "SELECT name FROM sqlite_master WHERE type = 'table'")) {
-        if (!String(name).startsWith("_cf_")) sql.exec(`DROP TABLE ${name}`);
-      }
+      dropAll(state);
       migrate(state.storage, USER_REGISTRY_MIGRATIONS.slice(0, 1));
       expect(version(state)).toEqual([{ id: 1, version: 1 }]);
       for (const [n, status] of ["active", "lost", "revoked", "pending", "suspended"].entries()) {

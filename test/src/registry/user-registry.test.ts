@@ -1,8 +1,8 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditRecord } from "../../../src/registry/audit-log.ts";
-import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
 import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
+import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
 import {
   ALICE,
   by,
@@ -56,6 +56,7 @@ describe("enrol", () => {
       ],
       lastSeen: null,
       wipe: null,
+      comparisonCode: null,
     };
     expect(result).toEqual({ ok: true, value: { device, created: true } });
     if (!result.ok) return;
