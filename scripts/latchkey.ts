@@ -18,7 +18,9 @@ import { addNote } from "./commands/note.ts";
 import { addPending } from "./commands/pending.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRestore } from "./commands/restore.ts";
+import { addRetire } from "./commands/retire.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addRotate } from "./commands/rotate.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { LATCHKEY } from "./commands/shared/called-as.ts";
 import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
@@ -67,6 +69,8 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addShow,
     addRename,
     addNote,
+    addRotate,
+    addRetire,
     addSuspend,
     addRestore,
     addLost,

@@ -134,6 +134,7 @@ describe("the description of the API", () => {
       .filter(({ requestBody }) => requestBody?.required)
       .map(({ operationId }) => operationId);
     expect(demanded.sort()).toEqual([
+      "addCertificate",
       "approvePending",
       "createToken",
       "editDevice",

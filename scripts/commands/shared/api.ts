@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 import {
+  type AddCertificateRequest,
   API_PATH,
   type ApproveRequest,
   type AuditEntry,
@@ -47,6 +48,8 @@ export interface Api {
   /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
   act(device: Device, act: StatusAct, note: string | undefined): Promise<Device>;
   forget(device: Device): Promise<void>;
+  addCertificate(device: Device, request: v.InferInput<typeof AddCertificateRequest>): Promise<Made<Device>>;
+  retireCertificate(device: Device, fingerprint: string): Promise<void>;
   pending(): Promise<PendingCertificate[]>;
   approve(fingerprint: Fingerprint, request: v.InferInput<typeof ApproveRequest>): Promise<Made<Device>>;
   dismiss(fingerprint: Fingerprint): Promise<void>;
@@ -149,6 +152,14 @@ export function createApi(connection: Connection): Api {
     },
     async forget(device) {
       await ask("DELETE", devicePath(device.user, device.id));
+    },
+    async addCertificate(device, request) {
+      const path = `${devicePath(device.user, device.id)}/certificates`;
+      const { created, body } = await ask("POST", path, request);
+      return { created, value: toDevice(body) };
+    },
+    async retireCertificate(device, fingerprint) {
+      await ask("DELETE", `${devicePath(device.user, device.id)}/certificates/${fingerprint}`);
     },
     pending: async () =>
       list<PendingCertificate>((await ask("GET", "/pending")).body, "pending", ["fingerprint", "lastSeen"]),

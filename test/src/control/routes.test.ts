@@ -28,6 +28,8 @@ const PATHS: [string, string][] = [
   ["/users/alice/devices/ID/restore", "POST"],
   ["/users/alice/devices/ID/lost", "POST"],
   ["/users/alice/devices/ID/revoke", "POST"],
+  ["/users/alice/devices/ID/certificates", "POST"],
+  [`/users/alice/devices/ID/certificates/${fingerprint(9)}`, "DELETE"],
   ["/users/alice/invitations", "GET, HEAD, POST"],
   ["/users/alice/invitations/x", "DELETE"],
   ["/users/alice/audit", "GET, HEAD"],
