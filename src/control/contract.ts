@@ -68,7 +68,7 @@ export const DeviceNameSchema = v.pipe(
   v.metadata(NAME_LENGTH),
 );
 
-const NoteSchema = v.pipe(
+export const NoteSchema = v.pipe(
   v.string("a note is a text"),
   v.maxLength(NOTE_MAX_CHARACTERS, `a note has at most ${NOTE_MAX_CHARACTERS} characters`),
   v.check(
@@ -77,7 +77,7 @@ const NoteSchema = v.pipe(
   ),
 );
 
-const UserNameSchema = v.pipe(
+export const UserNameSchema = v.pipe(
   v.string("a user's name is a text"),
   v.maxLength(USER_NAME_MAX_CHARACTERS, `a user's name has at most ${USER_NAME_MAX_CHARACTERS} characters`),
   v.check(

@@ -40,6 +40,8 @@ const TAGS = {
   pending: "Verified certificates that nobody has enrolled.",
   tokens: "Credentials of users, which reach no further than their scope.",
   sessions: "Browsers that are signed in.",
+  backup: "What a backup needs besides the lists.",
+  restore: "Putting a backup back.",
   api: "The API itself, and whose credentials these are.",
 };
 

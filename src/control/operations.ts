@@ -1,7 +1,9 @@
 import { STATUS_ACTS, type StatusAct } from "../registry/device.ts";
+import * as backup from "./backup.ts";
 import * as shape from "./contract.ts";
 import * as access from "./handlers/access.ts";
 import * as audit from "./handlers/audit.ts";
+import * as backups from "./handlers/backup.ts";
 import * as certificates from "./handlers/certificates.ts";
 import { showDescription } from "./handlers/description.ts";
 import * as devices from "./handlers/devices.ts";
@@ -74,6 +76,12 @@ export const OPERATIONS: readonly Operation[] = [
   row("GET /tokens", "listTokens", "List the tokens", { needs: "root", of: "everybody", answers: { 200: shape.TokenListSchema }, problems: [], handle: access.listTokens }),
   row("POST /tokens", "createToken", "Make a token; it is told once", { needs: "root", of: "everybody", body: shape.CreateTokenRequest, answers: { 201: shape.NewTokenSchema }, problems: [...NO_USER, "name-taken"], handle: access.createToken }),
   row("DELETE /tokens/:token", "revokeToken", "Revoke a token, and end the sessions that were opened with it", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-token"], handle: access.revokeToken }),
+
+  row("GET /backup", "showBackup", "What a backup needs besides the lists: the tokens' digests, and all facts of what is waiting", { needs: "root", of: "everybody", answers: { 200: backup.BackupAnswer }, problems: [], handle: backups.showBackup }),
+  row("POST /restore", "restoreDirectory", "Restore users, tokens and waiting certificates that are missing", { needs: "root", of: "everybody", body: backup.RestoreDirectoryRequest, answers: { 200: backup.RestoredDirectory }, problems: [], handle: backups.restoreDirectory }),
+  row("POST /restore/audit", "restoreAudit", "Take lines over into the directory's audit log while it has none of its own", { needs: "root", of: "everybody", body: backup.RestoreAuditRequest, answers: { 200: backup.RestoredAudit }, problems: [], handle: backups.restoreDirectoryAudit }),
+  row("POST /users/:user/restore", "restoreUser", "Restore devices of a user, in one transaction", { needs: "root", of: "user", body: backup.RestoreUserRequest, answers: { 200: backup.RestoredUser }, problems: NO_USER, handle: backups.restoreUser }),
+  row("POST /users/:user/restore/audit", "restoreUserAudit", "Take lines over into a user's audit log while it has none of its own", { needs: "root", of: "user", body: backup.RestoreAuditRequest, answers: { 200: backup.RestoredAudit }, problems: NO_USER, handle: backups.restoreUserAudit }),
 
   row("GET /sessions", "listSessions", "List the browsers that are signed in; with a user's token, that user's", { needs: "read", of: "own", answers: { 200: shape.SessionListSchema }, problems: [], handle: access.listSessions }),
   row("DELETE /sessions", "endAllSessions", "Sign out everywhere", { needs: "devices", of: "own", answers: { 204: null }, problems: [], handle: access.endSessions }),

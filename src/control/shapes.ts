@@ -67,6 +67,8 @@ export const AuditEntrySchema = v.object({
   /** What was acted on: a device in a user's log, a user, token or fingerprint in the directory's. */
   target: v.nullable(v.object({ id: v.string(), name: TextOrNull })),
   detail: v.record(v.string(), TextOrNull),
+  /** Only there when it is true: the line came from a backup, and was not written by this registry. */
+  restored: v.optional(v.literal(true)),
 });
 
 /** A certificate that Cloudflare verified and nobody has enrolled. */

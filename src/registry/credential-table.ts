@@ -61,6 +61,14 @@ export class CredentialTable {
     return this.#tokens("ORDER BY created_at, id");
   }
 
+  /** For a backup: what finds a token again, as long as whoever has it keeps it. */
+  tokensWithDigests(): (TokenRecord & { digest: SecretDigest })[] {
+    return this.#sql
+      .exec<TokenRow & { digest: string }>("SELECT * FROM tokens ORDER BY created_at, id")
+      .toArray()
+      .map((row) => ({ ...toToken(row), digest: row.digest as SecretDigest }));
+  }
+
   token(id: string): TokenRecord | undefined {
     return this.#tokens("WHERE id = ?", id)[0];
   }

@@ -70,6 +70,11 @@ export class DeviceTable {
     return { items: this.#withCertificates(items), next };
   }
 
+  /** All of them: for a restore. */
+  all(): DeviceRecord[] {
+    return this.#withCertificates(this.#sql.exec<DeviceRow>("SELECT * FROM devices ORDER BY seq").toArray());
+  }
+
   any(): boolean {
     return this.#sql.exec("SELECT 1 FROM devices LIMIT 1").toArray().length > 0;
   }

@@ -47,12 +47,16 @@ export class PendingTable {
       ...[fingerprint, facts.subject, facts.issuer, facts.serial, facts.notBefore, facts.notAfter],
       ...[at, at, app, country],
     );
+    this.#trim();
+    return true;
+  }
+
+  #trim(): void {
     this.#sql.exec(
       `DELETE FROM pending WHERE fingerprint IN
          (SELECT fingerprint FROM pending ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
       PENDING_MAX,
     );
-    return true;
   }
 
   get(fingerprint: Fingerprint): PendingRecord | undefined {
@@ -60,6 +64,33 @@ export class PendingTable {
       .exec<PendingRow>("SELECT * FROM pending WHERE fingerprint = ?", fingerprint)
       .toArray()
       .map(toRecord)[0];
+  }
+
+  /** Puts a certificate of a backup on the list that is not on it, and that nobody claims. Tells whether. */
+  restore(record: PendingRecord): boolean {
+    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = record;
+    const { firstSeen, lastSeen, app, country, count } = record;
+    const { rowsWritten } = this.#sql.exec(
+      `INSERT OR IGNORE INTO pending
+         (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+       WHERE NOT EXISTS (SELECT 1 FROM claims WHERE fingerprint = ?1)`,
+      ...[
+        fingerprint,
+        subject,
+        issuer,
+        serial,
+        notBefore,
+        notAfter,
+        firstSeen,
+        lastSeen,
+        app,
+        country,
+        count,
+      ],
+    );
+    this.#trim();
+    return rowsWritten > 0 && this.get(fingerprint) !== undefined;
   }
 
   /** All that nobody claims, last seen first. */

@@ -88,7 +88,7 @@ export class Registry {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
       if (!check.ok) return check;
-      const claim = await this.#claim(by, enrolment.fingerprint, user);
+      const claim = await this.claim(by, enrolment.fingerprint, user);
       if (!claim.ok) return err({ code: claim.error.code });
       return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt, use));
     });
@@ -104,7 +104,7 @@ export class Registry {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
       if (!check.ok) return check;
-      const claim = await this.#claim(by, next.fingerprint, user);
+      const claim = await this.claim(by, next.fingerprint, user);
       if (!claim.ok) return err({ code: claim.error.code });
       return registry.ask((stub) => stub.addCertificate(by, id, next, claim.value.claimedAt));
     });
@@ -238,7 +238,8 @@ export class Registry {
     return work(registryOf(this.#bindings, user));
   }
 
-  async #claim(
+  /** Has the directory grant a fingerprint, also when the claim that somebody else has is abandoned. */
+  async claim(
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,

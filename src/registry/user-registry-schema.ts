@@ -1,4 +1,4 @@
-import { AUDIT_SCHEMA } from "./audit-log.ts";
+import { AUDIT_RESTORED_SCHEMA, AUDIT_SCHEMA } from "./audit-log.ts";
 import { OUTBOX_SCHEMA } from "./outbox.ts";
 import type { Migration } from "./schema.ts";
 
@@ -27,7 +27,7 @@ import type { Migration } from "./schema.ts";
  * `registry_state`: one row, for as long as the object lives. `closed` is 1 after the user was
  * deleted: nothing can be enrolled then. `opened_at` is when a deleted user was created again.
  *
- * `audit`: see `AUDIT_SCHEMA`.
+ * `audit`: see `AUDIT_SCHEMA`; `audit_restored`: see `AUDIT_RESTORED_SCHEMA`.
  *
  * Times are milliseconds since the epoch.
  */
@@ -89,5 +89,6 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
 
   `ALTER TABLE certificates ADD COLUMN retired_at INTEGER;
    ALTER TABLE certificates ADD COLUMN retires_at INTEGER;
-   ALTER TABLE certificates ADD COLUMN replaces TEXT;`,
+   ALTER TABLE certificates ADD COLUMN replaces TEXT;
+   ${AUDIT_RESTORED_SCHEMA}`,
 ];

@@ -10,6 +10,7 @@ import {
   refuseAudited,
   writeAudit,
 } from "./audit-log.ts";
+import { type AuditRestored, restoreAudit } from "./audit-restore.ts";
 import { type Added, Certificates } from "./certificates.ts";
 import type { SecretDigest } from "./credential.ts";
 import { type StatusAct, transition } from "./device.ts";
@@ -32,6 +33,7 @@ import type {
   WipeDelivery,
 } from "./records.ts";
 import { RegistryState } from "./registry-state.ts";
+import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
 import { migrate } from "./schema.ts";
 import { standingAtSighting } from "./sightings.ts";
 import type { UserId } from "./user.ts";
@@ -50,6 +52,7 @@ export class UserRegistry extends DurableObject {
   readonly #state: RegistryState;
   readonly #enrolments: Enrolments;
   readonly #certificates: Certificates;
+  readonly #restores: Restores;
   readonly #outbox: Outbox;
 
   constructor(ctx: DurableObjectState, env: unknown) {
@@ -62,6 +65,7 @@ export class UserRegistry extends DurableObject {
     this.#state = new RegistryState(this.#sql);
     this.#enrolments = new Enrolments(this.#sql, this.#devices, this.#invitations, this.#state);
     this.#certificates = new Certificates(this.#sql, this.#devices, this.#state);
+    this.#restores = new Restores(this.#sql, this.#devices, this.#state);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
   }
 
@@ -187,6 +191,27 @@ export class UserRegistry extends DurableObject {
       writeAudit(this.#sql, by, { act: "withdraw", outcome: "done", target: { id, name: null } });
       return ok(null);
     });
+  }
+
+  /** Fingerprints that `restore` would need, for the directory to grant first. */
+  wantedByRestore(request: RestoreRequest, now: number): Fingerprint[] {
+    return this.#restores.wanted(request, now);
+  }
+
+  /** Restores devices out of a backup (see `Restores`). Throws when the claims are too old, as `enrol` does. */
+  restore(
+    by: Actor,
+    request: RestoreRequest,
+    granted: Fingerprint[],
+    claimedAt: number,
+  ): Result<Restored, RegistryError> {
+    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claims are too old");
+    return this.#transaction(() => this.#restores.restore(by, request, granted, claimedAt));
+  }
+
+  /** Takes lines of a backup over into this log while it has none of its own (see audit-restore.ts). */
+  restoreAudit(entries: AuditRecord[]): AuditRestored {
+    return this.#transaction(() => restoreAudit(this.#sql, entries));
   }
 
   /** Renames a device or changes its note; what is `undefined` stays. */

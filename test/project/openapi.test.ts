@@ -140,6 +140,10 @@ describe("the description of the API", () => {
       "editDevice",
       "enrolDevice",
       "reportDeviceLost",
+      "restoreAudit",
+      "restoreDirectory",
+      "restoreUser",
+      "restoreUserAudit",
     ]);
   });
 });

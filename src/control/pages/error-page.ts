@@ -31,7 +31,9 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
     sentence: "Somebody may have enrolled or dismissed it meanwhile. Nothing was changed.",
   },
   "unknown-session": { sentence: "It may have ended meanwhile." },
-  "unknown-invitation": { sentence: "It may have been used or withdrawn meanwhile, or its time may be over." },
+  "unknown-invitation": {
+    sentence: "It may have been used or withdrawn meanwhile, or its time may be over.",
+  },
   "method-not-allowed": { title: "Nothing to see here" },
   "body-too-large": { title: "This is too much text" },
   "wrong-content-type": { title: "That did not work" },

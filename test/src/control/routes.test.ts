@@ -39,6 +39,11 @@ const PATHS: [string, string][] = [
   [`/pending/${fingerprint(9)}/approve`, "POST"],
   ["/tokens", "GET, HEAD, POST"],
   ["/tokens/x", "DELETE"],
+  ["/backup", "GET, HEAD"],
+  ["/restore", "POST"],
+  ["/restore/audit", "POST"],
+  ["/users/alice/restore", "POST"],
+  ["/users/alice/restore/audit", "POST"],
   ["/sessions", "DELETE, GET, HEAD"],
   ["/sessions/x", "DELETE"],
 ];
