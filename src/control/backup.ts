@@ -10,7 +10,7 @@ import { DEVICE_STATUSES } from "../registry/device.ts";
 import { RESTORE_CHANGES, RESTORE_OUTCOMES, RESTORE_REASONS } from "../registry/restore-plan.ts";
 import { TOKEN_OUTCOMES, TOKEN_REASONS } from "../registry/restore-tokens.ts";
 import { CERTIFICATES_MAX } from "../registry/retirement.ts";
-import { DeviceNameSchema, FingerprintSchema, NoteSchema, UserIdSchema, UserNameSchema } from "./contract.ts";
+import { DeviceNameSchema, FingerprintSchema, NoteInput, UserIdSchema, UserNameInput } from "./contract.ts";
 import { PendingCertificateSchema, TokenSchema } from "./shapes.ts";
 
 /** The largest body of a restore, in bytes: some 250 devices, or 500 lines of an audit log. */
@@ -51,7 +51,7 @@ export const BackupDevice = v.strictObject({
   name: DeviceNameSchema,
   status: v.picklist(DEVICE_STATUSES, `must be one of ${DEVICE_STATUSES.join(", ")}`),
   statusSince: TimeInput,
-  note: v.nullable(NoteSchema),
+  note: v.nullable(NoteInput),
   enrolledAt: TimeInput,
   certificates: v.pipe(
     v.array(BackupCertificate, "must be a list"),
@@ -76,7 +76,7 @@ export const BackupDevice = v.strictObject({
 
 export const BackupUser = v.strictObject({
   id: UserIdSchema,
-  name: v.nullable(UserNameSchema),
+  name: v.nullable(UserNameInput),
   createdAt: TimeInput,
 });
 

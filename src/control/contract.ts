@@ -68,7 +68,7 @@ export const DeviceNameSchema = v.pipe(
   v.metadata(NAME_LENGTH),
 );
 
-export const NoteSchema = v.pipe(
+const NoteSchema = v.pipe(
   v.string("a note is a text"),
   v.maxLength(NOTE_MAX_CHARACTERS, `a note has at most ${NOTE_MAX_CHARACTERS} characters`),
   v.check(
@@ -77,7 +77,7 @@ export const NoteSchema = v.pipe(
   ),
 );
 
-export const UserNameSchema = v.pipe(
+const UserNameSchema = v.pipe(
   v.string("a user's name is a text"),
   v.maxLength(USER_NAME_MAX_CHARACTERS, `a user's name has at most ${USER_NAME_MAX_CHARACTERS} characters`),
   v.check(
@@ -85,6 +85,9 @@ export const UserNameSchema = v.pipe(
     "a user's name must not be empty, nor hold control characters or invisible ones",
   ),
 );
+
+/** For the shapes of backups; under other names, since they are no schemas of their own in the description. */
+export { NoteSchema as NoteInput, UserNameSchema as UserNameInput };
 
 /** `PUT /users/{user}` */
 export const PutUserRequest = v.strictObject({ name: v.optional(UserNameSchema) });
