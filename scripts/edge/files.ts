@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 
 /** Readable by the owner alone: keys and tokens. */
 export const SECRET_MODE = 0o600;
@@ -14,6 +14,20 @@ export const UNFINISHED_SUFFIX = ".unfinished";
  * the disk, then renamed. The mode holds from the first byte.
  */
 export async function writeWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  await rename(await writeBeside(path, content, mode), path);
+}
+
+/** The same for a file that is not there yet: fails with `EEXIST` rather than to take another one's place. */
+export async function writeNew(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const unfinished = await writeBeside(path, content, mode);
+  try {
+    await link(unfinished, path);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+async function writeBeside(path: string, content: string | Uint8Array, mode: number): Promise<string> {
   const unfinished = `${path}.${randomBytes(6).toString("hex")}${UNFINISHED_SUFFIX}`;
   const file = await open(unfinished, "wx", mode);
   try {
@@ -25,7 +39,7 @@ export async function writeWhole(path: string, content: string | Uint8Array, mod
   } finally {
     await file.close();
   }
-  await rename(unfinished, path);
+  return unfinished;
 }
 
 /** A text file's content, or `undefined` when there is no such file. */

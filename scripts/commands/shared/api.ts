@@ -1,4 +1,13 @@
 import type * as v from "valibot";
+import type {
+  BackupAnswer,
+  RestoreAuditRequest,
+  RestoreDirectoryRequest,
+  RestoredAudit,
+  RestoredDirectory,
+  RestoredUser,
+  RestoreUserRequest,
+} from "../../../src/control/backup.ts";
 import {
   type AddCertificateRequest,
   API_PATH,
@@ -71,6 +80,20 @@ export interface Api {
   revokeToken(token: Token): Promise<void>;
   /** With a user's token, those of that user. */
   sessions(): Promise<Session[]>;
+  /** What a backup needs besides the lists. */
+  backup(): Promise<v.InferOutput<typeof BackupAnswer>>;
+  restoreDirectory(
+    request: v.InferInput<typeof RestoreDirectoryRequest>,
+  ): Promise<v.InferOutput<typeof RestoredDirectory>>;
+  restoreUser(
+    user: UserId,
+    request: v.InferInput<typeof RestoreUserRequest>,
+  ): Promise<v.InferOutput<typeof RestoredUser>>;
+  /** Of the directory's own log when no user is named. */
+  restoreAudit(
+    user: UserId | undefined,
+    entries: v.InferInput<typeof RestoreAuditRequest>["entries"],
+  ): Promise<v.InferOutput<typeof RestoredAudit>>;
   endSession(session: Session): Promise<void>;
   endSessions(): Promise<void>;
 }
@@ -153,6 +176,22 @@ export function createApi(connection: Connection): Api {
     async forget(device) {
       await ask("DELETE", devicePath(device.user, device.id));
     },
+    backup: async () =>
+      object<v.InferOutput<typeof BackupAnswer>>((await ask("GET", "/backup")).body, ["tokens", "pending"]),
+    restoreDirectory: async (request) =>
+      object<v.InferOutput<typeof RestoredDirectory>>((await ask("POST", "/restore", request)).body, [
+        ...(["added", "renamed", "tokens", "pending"] as const),
+      ]),
+    restoreUser: async (user, request) =>
+      object<v.InferOutput<typeof RestoredUser>>(
+        (await ask("POST", `${userPath(user)}/restore`, request)).body,
+        ["devices", "left"],
+      ),
+    restoreAudit: async (user, entries) =>
+      object<v.InferOutput<typeof RestoredAudit>>(
+        (await ask("POST", `${user === undefined ? "" : userPath(user)}/restore/audit`, { entries })).body,
+        ["lines", "isClosed"],
+      ),
     async addCertificate(device, request) {
       const path = `${devicePath(device.user, device.id)}/certificates`;
       const { created, body } = await ask("POST", path, request);

@@ -222,9 +222,9 @@ function list(lines: readonly Line[], context: PageContext): Html {
 }
 
 function entry(line: Line, { now, timeZone }: PageContext): Html {
-  const { act, outcome, actor, at: time } = line;
+  const { act, outcome, actor, at: time, restored } = line;
   const from = [line.ip, line.country].filter((part) => part !== null).join(", ");
-  return html`<li><p><strong>${act}</strong>${outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}</p>
+  return html`<li><p><strong>${act}</strong>${outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}${restored === true ? " (from a backup)" : ""}</p>
 <p class="hint">${at(time, now, timeZone)}, ${actor}${from === "" ? "" : `, from ${from}`}</p>
 ${particulars(line)}</li>`;
 }
