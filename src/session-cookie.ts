@@ -7,5 +7,6 @@ export const SESSION_COOKIE = "__Host-latchkey";
 export function withoutSessionCookie(header: string): string | null {
   const others = header.split(";").filter((pair) => (pair.split("=")[0] ?? "").trim() !== SESSION_COOKIE);
   const rest = others.join(";").trim();
-  return rest === "" ? null : rest;
+  // Two headers that somebody joined with a comma: rather none than ours.
+  return rest === "" || rest.includes(SESSION_COOKIE) ? null : rest;
 }

@@ -6,7 +6,7 @@ import type { Api } from "./shared/api.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { from } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
-import { findById, shortId } from "./shared/id-reference.ts";
+import { findById, idArgument, type Kind, shortId } from "./shared/id-reference.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
 import { refuseUnknownSubcommand } from "./shared/subcommand.ts";
 import { printable } from "./shared/text.ts";
@@ -65,14 +65,17 @@ Examples:
     });
 };
 
+const SIGN_IN: Kind<SignIn> = {
+  one: "session",
+  many: "sessions",
+  list: `${LATCHKEY} sessions`,
+  describe: (each) => `${credential(each)}, ${printable(clientName(each.client))}`,
+};
+
 async function endOne({ output, ...session }: Session, reference: string): Promise<void> {
+  const id = idArgument(reference, SIGN_IN);
   const api = await session.api();
-  const found = findById(await api.sessions(), reference, {
-    one: "session",
-    many: "sessions",
-    list: `${LATCHKEY} sessions`,
-    describe: (each) => `${credential(each)}, ${printable(clientName(each.client))}`,
-  });
+  const found = findById(await api.sessions(), id, SIGN_IN);
   await api.endSession(found);
   output.lines(`signed out ${printable(clientName(found.client))} (${credential(found)})`);
 }

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
-import { parseUserId } from "../../src/registry/user.ts";
-import { withHint, withUnknownUser } from "./shared/answer.ts";
+import type { User } from "../../src/control/contract.ts";
+import { parseUserId, type UserId } from "../../src/registry/user.ts";
+import { ProblemFailure, withHint, withUnknownUser } from "./shared/answer.ts";
+import type { Api, Made } from "./shared/api.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { failed } from "./shared/failure.ts";
@@ -45,7 +47,7 @@ Examples:
     .action(async (id: string, options: { name?: string }) => {
       const user = userArgument(id);
       const { output, api } = open();
-      const { created, value } = await (await api()).putUser(user, options.name);
+      const { created, value } = await addUser(await api(), user, options.name);
       output.object(value);
       const named = value.name === null ? "" : `, named '${printable(value.name)}'`;
       output.lines(created ? `added user ${user}${named}` : `user ${user} was there already${named}`);
@@ -99,3 +101,13 @@ Examples:
       output.lines(`removed user ${user}`);
     });
 };
+
+/** To a user's own token the API says that others do not exist, also when one is to be made. */
+async function addUser(api: Api, user: UserId, name: string | undefined): Promise<Made<User>> {
+  try {
+    return await api.putUser(user, name);
+  } catch (error) {
+    if (!(error instanceof ProblemFailure) || error.code !== "unknown-user") throw error;
+    throw failed("users are added with the ADMIN_TOKEN alone", `see who you are with: ${LATCHKEY} me`);
+  }
+}

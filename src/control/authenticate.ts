@@ -27,6 +27,8 @@ export class Authenticator {
   readonly #sessions: SessionValues;
   readonly #budget = new StrangerBudget();
   readonly #knownTokens = new ShortMemory<SecretDigest, true>(KNOWN_MS, KNOWN_MAX);
+  /** Questions that are under way. */
+  readonly #asked = new Map<SecretDigest, Promise<unknown>>();
   #adminDigest: Promise<SecretDigest> | undefined;
 
   constructor(adminToken: string, credentials: Credentials, now: () => number) {
@@ -80,33 +82,49 @@ export class Authenticator {
     if (!isAdmin && !this.#mayAsk(credential, network, by.at)) {
       return err({ code: "too-many-attempts", retryAfterMs: this.#budget.retryAfterMs(by.at) });
     }
+    if (!isAdmin) this.#budget.spend(network);
     const { value, digest } = await this.#sessions.create(hostname);
     const client = request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null;
     const session = { id: crypto.randomUUID(), digest, credential, ip: by.ip, country: by.country, client };
     const opened = await this.#credentials.signIn(by, session, isAdmin);
     if (opened.ok) {
-      if (!isAdmin) this.#knownTokens.set(credential, true, by.at);
+      if (!isAdmin) {
+        this.#budget.giveBack(network);
+        this.#knownTokens.set(credential, true, by.at);
+      }
       return ok({ cookie: value });
     }
     if (!isAdmin && opened.error.code === "wrong-token") this.#knownTokens.delete(credential);
-    if (!isAdmin) this.#budget.spend(network);
     return opened;
   }
 
   async #ofToken(digest: SecretDigest, request: Request): Promise<Principal | null> {
     const now = this.#now();
     const network = networkOf(request.headers.get("cf-connecting-ip"));
+    // Many at a time with a token that is not known yet: what the first is told tells of all.
+    if (!this.#mayAsk(digest, network, now)) await this.#asked.get(digest)?.catch(() => undefined);
     if (!this.#mayAsk(digest, network, now)) {
       const seconds = Math.ceil(this.#budget.retryAfterMs(now) / 1000);
       throw new ApiError("too-many-attempts", `try again in ${seconds} seconds`, {
         headers: { "Retry-After": String(seconds) },
       });
     }
+    const asked = this.#askOfToken(digest, network, now);
+    this.#asked.set(digest, asked);
+    try {
+      return await asked;
+    } finally {
+      if (this.#asked.get(digest) === asked) this.#asked.delete(digest);
+    }
+  }
+
+  async #askOfToken(digest: SecretDigest, network: string, now: number): Promise<Principal | null> {
+    this.#budget.spend(network);
     const principal = await this.#credentials.principal("token", digest, await this.#digestOfAdmin(), now);
     if (principal === null) {
       this.#knownTokens.delete(digest);
-      this.#budget.spend(network);
     } else {
+      this.#budget.giveBack(network);
       this.#knownTokens.set(digest, true, now);
     }
     return principal;

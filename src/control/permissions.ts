@@ -19,11 +19,17 @@ const SCOPES: Record<Need, readonly Grant["scope"][]> = {
 };
 
 /**
- * Whether credentials reach so far: their scope must meet the need, and credentials of one user reach only
- * what is that user's. `of` is the user whose things they are; `null`: everybody's; `own`: the operation
- * itself gives each one no more than what is theirs.
+ * Whose things are asked for: one user's (`null`: of nobody who can be), everybody's, or `own`: the operation
+ * itself gives each one no more than what is theirs. A user's id may be any word, so it is no part of the words.
  */
-export function permits(grant: Grant, need: Need, of: UserId | null | "own"): boolean {
+export type Subject = { user: UserId | null } | "everybody" | "own";
+
+/**
+ * Whether credentials reach so far: their scope must meet the need, and credentials of one user reach only
+ * what is that user's.
+ */
+export function permits(grant: Grant, need: Need, of: Subject): boolean {
   if (!SCOPES[need].includes(grant.scope)) return false;
-  return grant.user === null || of === "own" || grant.user === of;
+  if (grant.user === null || of === "own") return true;
+  return of !== "everybody" && grant.user === of.user;
 }

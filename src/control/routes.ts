@@ -28,8 +28,7 @@ function enforce({ needs, of }: Operation, request: IRequest, { principal }: Con
   if (of === "user" && own !== null && pathParam(request, "user") !== own) {
     throw registryProblem({ code: "unknown-user" });
   }
-  const subject = of === "own" ? "own" : of === "user" ? own : null;
-  if (permits(principal, needs, subject)) return;
+  if (permits(principal, needs, of === "user" ? { user: own } : of)) return;
   throw new ApiError("forbidden", "this takes other credentials: see who you are with GET /me");
 }
 

@@ -16,9 +16,16 @@ const HOUR_MS = 60 * 60_000;
  * compared without the directory, so that no stranger can lock its owner out by using the budget up.
  */
 export class StrangerBudget {
+  readonly #inAll: number;
+  readonly #each: number;
   #begunAt = Number.NEGATIVE_INFINITY;
   #spent = 0;
   readonly #byNetwork = new Map<string, number>();
+
+  constructor(inAll = QUESTIONS_AN_HOUR, each = QUESTIONS_A_NETWORK) {
+    this.#inAll = inAll;
+    this.#each = each;
+  }
 
   /** Whether one more question may be asked, at `now` (milliseconds since the epoch). */
   allows(network: string, now: number): boolean {
@@ -28,13 +35,21 @@ export class StrangerBudget {
       this.#spent = 0;
       this.#byNetwork.clear();
     }
-    return this.#spent < QUESTIONS_AN_HOUR && (this.#byNetwork.get(network) ?? 0) < QUESTIONS_A_NETWORK;
+    return this.#spent < this.#inAll && (this.#byNetwork.get(network) ?? 0) < this.#each;
   }
 
-  /** After credentials turned out wrong. */
+  /** Before the question, so that many at a time cost no more; `giveBack` when the answer is that all is right. */
   spend(network: string): void {
-    this.#spent += 1;
-    this.#byNetwork.set(network, (this.#byNetwork.get(network) ?? 0) + 1);
+    this.#add(network, 1);
+  }
+
+  giveBack(network: string): void {
+    this.#add(network, -1);
+  }
+
+  #add(network: string, count: number): void {
+    this.#spent = Math.max(0, this.#spent + count);
+    this.#byNetwork.set(network, Math.max(0, (this.#byNetwork.get(network) ?? 0) + count));
   }
 
   /** Until when the next question must wait, in milliseconds from `now`. */

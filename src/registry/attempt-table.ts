@@ -1,6 +1,6 @@
 import { type AttemptKind, type Attempts, FORGIVEN_AFTER_MS, waitMs } from "./throttle.ts";
 
-/** Networks and certificates that are counted for: no more than this, the longest quiet goes. */
+/** Networks, and certificates, that are counted for: no more than this of each kind, the longest quiet goes. */
 export const ATTEMPTS_MAX = 1_000;
 
 /** Reads and writes the table `attempts`: what was tried with wrong credentials. */
@@ -25,9 +25,9 @@ export class AttemptTable {
     );
     if (count === 1) {
       this.#sql.exec(
-        `DELETE FROM attempts WHERE (kind, subject) IN
-           (SELECT kind, subject FROM attempts ORDER BY last_at DESC LIMIT -1 OFFSET ?)`,
-        ATTEMPTS_MAX,
+        `DELETE FROM attempts WHERE kind = ?1 AND subject IN
+           (SELECT subject FROM attempts WHERE kind = ?1 ORDER BY last_at DESC LIMIT -1 OFFSET ?2)`,
+        ...[kind, ATTEMPTS_MAX],
       );
     }
     return count;

@@ -12,8 +12,8 @@ import type { UserId } from "./user.ts";
 /** How often a token's last use is written, in milliseconds: as a device's last-seen time. */
 export const LAST_USED_EVERY_MS = 5 * 60_000;
 
-/** Sessions that are kept: no more than this, the oldest goes. */
-export const SESSIONS_MAX = 200;
+/** Sessions of one token that are kept: no more than this, its oldest goes. */
+export const SESSIONS_MAX = 20;
 
 type TokenRow = {
   id: string;
@@ -131,17 +131,20 @@ export class CredentialTable {
     return { principal: { scope, user, actor: sessionActor(token, session), session }, token };
   }
 
-  insertSession(session: NewSession, token: string | null, now: number): void {
+  /** It ends with its token at the latest. `token` is `null` for the `ADMIN_TOKEN`. */
+  insertSession(session: NewSession, token: TokenRecord | null, now: number): void {
     const { id, digest, credential, ip, country, client } = session;
+    const expiresAt = Math.min(now + SESSION_MS, token?.expiresAt ?? Number.POSITIVE_INFINITY);
     this.#sql.exec("DELETE FROM sessions WHERE expires_at <= ?", now);
     this.#sql.exec(
       `INSERT INTO sessions (id, digest, token, credential, created_at, expires_at, ip, country, client)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, digest, token, credential, now, now + SESSION_MS, ip, country, client],
+      ...[id, digest, token?.id ?? null, credential, now, expiresAt, ip, country, client],
     );
     this.#sql.exec(
       `DELETE FROM sessions WHERE id IN
-         (SELECT id FROM sessions ORDER BY created_at DESC, id LIMIT -1 OFFSET ?)`,
+         (SELECT id FROM sessions WHERE credential = ? ORDER BY created_at DESC, id LIMIT -1 OFFSET ?)`,
+      credential,
       SESSIONS_MAX,
     );
   }

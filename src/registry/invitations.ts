@@ -68,7 +68,9 @@ export class Invitations {
     enrolment: Enrolment,
   ): Promise<Result<Enrolled, RedeemError>> {
     const { fingerprint } = enrolment;
-    const found = await this.#directory.ask((directory) => directory.findInvitation(by, digest, fingerprint));
+    const found = await this.#directory.askOnce((directory) =>
+      directory.findInvitation(by, digest, fingerprint),
+    );
     if (!found.ok) return found;
     const enrolled = await this.#registry.enrol(by, found.value.user, enrolment, { digest, app });
     if (enrolled.ok || enrolled.error.code !== "invalid-invitation") return enrolled;

@@ -64,7 +64,7 @@ export class SignIns {
       return err({ code: "wrong-token" });
     }
     this.#attempts.clear("sign-in", network);
-    this.#credentials.insertSession(session, token?.id ?? null, by.at);
+    this.#credentials.insertSession(session, token, by.at);
     if (token !== null) this.#credentials.noteUse(token, by.at);
     const target = { id: session.id, name: null };
     writeAudit(this.#sql, { ...by, actor: actorOf(token) }, { act: "sign-in", outcome: "done", target });

@@ -45,17 +45,24 @@ export function waitMs(kind: AttemptKind, { count, lastAt }: Attempts, now: numb
       : over > 0
         ? Math.min(FIRST_WAIT_MS * 2 ** (over - 1), LONGEST_WAIT_MS)
         : 0;
-  return Math.max(0, lastAt + wait - now);
+  // Clocks of two Workers differ a little: nobody waits longer for that.
+  return Math.min(wait, Math.max(0, lastAt + wait - now));
 }
+
+const UNKNOWN = "unknown";
+const IPV4_LIKE = /^\d{1,3}(\.\d{1,3}){3}$/;
+/** What the URL parser then reads, and nothing that would end its host. */
+const IPV6_LIKE = /^[\da-f:.]+$/i;
 
 /**
  * The network by which wrong attempts of an address are counted: an IPv4 address, or the /64 of an
  * IPv6 one, since one customer has all of it (RFC 6177). What is no address counts as one network.
  */
 export function networkOf(ip: string | null): string {
-  if (ip === null || !ip.includes(":")) return ip ?? "unknown";
-  const host = URL.parse(`http://[${ip}]/`)?.hostname.slice(1, -1);
-  if (host === undefined) return "unknown";
+  if (ip === null) return UNKNOWN;
+  if (IPV4_LIKE.test(ip)) return ip;
+  const host = IPV6_LIKE.test(ip) ? URL.parse(`http://[${ip}]/`)?.hostname.slice(1, -1) : undefined;
+  if (host === undefined) return UNKNOWN;
   const [left = "", right] = host.split("::");
   const head = left === "" ? [] : left.split(":");
   const tail = right === undefined || right === "" ? [] : right.split(":");

@@ -126,7 +126,7 @@ describe("a stranger", () => {
       [FILES, LATER],
       [OWN, CUSTOM],
     ] as const) {
-      for (const path of ["/.latchkey/api/v1/users", "/.latchkey/whoami", "/.latchkey/"]) {
+      for (const path of ["/.latchkey/api/v1/users", "/.latchkey/whoami", "/.latchkey/x"]) {
         expect(essence(await stranger.call(path, { host }))).toEqual(expected);
       }
     }

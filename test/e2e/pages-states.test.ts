@@ -7,7 +7,7 @@ import { startEdge } from "../../scripts/edge/edge.ts";
 import { type Device, ENROL_PATH } from "../../src/control/contract.ts";
 import { devicePath, PATHS } from "../../src/control/pages/paths.ts";
 import { FREE_SIGN_INS } from "../../src/registry/throttle.ts";
-import { launchBrowser, newPerson, type ViewportName } from "./support/browser.ts";
+import { launchBrowser, newPerson } from "./support/browser.ts";
 import { serialOf } from "./support/certificate.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";
@@ -17,7 +17,6 @@ import { breakRegistry } from "./support/registry-files.ts";
 const DAY_MS = 86_400_000;
 /** Long enough to enrol a device, in days. */
 const ENDING_DAYS = 2_500 / DAY_MS;
-const WIDTHS: ViewportName[] = ["phone", "desktop"];
 
 /** As long as names and notes may be, and without a place to break the line. */
 const LONG_NAME = "W".repeat(64);
@@ -42,7 +41,7 @@ afterAll(async () => {
 /** The page that is there has this heading, and nothing is wrong with it. */
 async function expectPage(page: Page, title: string, name: string): Promise<void> {
   expect(await heading(page)).toBe(title);
-  expect(await inspect(page, name, WIDTHS)).toEqual([]);
+  expect(await inspect(page, name)).toEqual([]);
 }
 
 /** Opens a page with the status that it is to have. */

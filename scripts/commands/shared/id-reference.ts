@@ -4,15 +4,21 @@ import { printable } from "./text.ts";
 
 /** The fewest characters that may stand for an id. */
 const PREFIX_MIN = 4;
+/** Of a whole one: a UUID. */
+const ID_CHARACTERS = 36;
 
 /** The beginning of an id, as lists show it. */
 export function shortId(id: string): string {
   return printable(id.slice(0, 8));
 }
 
-/** Whether a text may be an id or the beginning of one. */
-export function isIdPrefix(text: string): boolean {
-  return text.length >= PREFIX_MIN && text.length <= 36 && /^[0-9a-f-]+$/i.test(text);
+/** An id in lower case, or the beginning of one. */
+export type IdPrefix = string & { readonly idPrefix: unique symbol };
+
+/** Reads an id or the beginning of one; anything else is `undefined`. */
+export function parseIdPrefix(text: string): IdPrefix | undefined {
+  const isOne = text.length >= PREFIX_MIN && text.length <= ID_CHARACTERS && /^[0-9a-f-]+$/i.test(text);
+  return isOne ? (text.toLowerCase() as IdPrefix) : undefined;
 }
 
 /** How the things are called in errors, and how one is told from another. */
@@ -24,15 +30,18 @@ export interface Kind<T> {
   describe(thing: T): string;
 }
 
-/** The one thing whose id is the text, or alone begins with it. */
-export function findById<T extends { id: string }>(things: readonly T[], text: string, kind: Kind<T>): T {
-  if (!isIdPrefix(text)) {
-    throw misuse(
-      `'${printable(text)}' is not the id of ${article(kind.one)}`,
-      `give the id, or at least its first ${PREFIX_MIN} characters; ${kind.list} lists them`,
-    );
-  }
-  const prefix = text.toLowerCase();
+/** A word of the command line that is to name a thing by its id, read before anything is sent. */
+export function idArgument(text: string, { one, list }: Pick<Kind<never>, "one" | "list">): IdPrefix {
+  const prefix = parseIdPrefix(text);
+  if (prefix !== undefined) return prefix;
+  throw misuse(
+    `'${printable(text)}' is not the id of ${/^[aeiou]/.test(one) ? "an" : "a"} ${one}`,
+    `give the id, or at least its first ${PREFIX_MIN} characters; ${list} lists them`,
+  );
+}
+
+/** The one thing that has this id, or whose id alone begins so. */
+export function findById<T extends { id: string }>(things: readonly T[], prefix: IdPrefix, kind: Kind<T>): T {
   const [found, ...others] = things.filter(({ id }) => id.startsWith(prefix));
   if (found === undefined) {
     throw failed(`the id of no ${kind.one} begins with ${prefix}`, `list them with: ${kind.list}`);
@@ -45,8 +54,4 @@ export function findById<T extends { id: string }>(things: readonly T[], text: s
     );
   }
   return found;
-}
-
-function article(noun: string): string {
-  return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
 }

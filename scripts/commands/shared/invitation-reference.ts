@@ -5,7 +5,7 @@ import { withUnknownUser } from "./answer.ts";
 import type { Api } from "./api.ts";
 import { userArgument } from "./arguments.ts";
 import { LATCHKEY } from "./called-as.ts";
-import { findById, type Kind, shortId } from "./id-reference.ts";
+import { findById, idArgument, type Kind, shortId } from "./id-reference.ts";
 import { printable } from "./text.ts";
 
 /** `alice/3f2a1b9c`: the user and the beginning of the id, as the list shows it. */
@@ -16,9 +16,13 @@ export function referenceToInvitation({ user, id }: Invitation): string {
 /** Finds the invitation that the caller names: `alice/3f2a1b9c`, or its id alone; every user is asked then. */
 export async function findInvitation(api: Api, reference: string): Promise<Invitation> {
   const slash = reference.indexOf("/");
-  if (slash < 0) return findById(await ofAllUsers(api, api.invitations), reference, kind());
+  if (slash < 0) {
+    const id = idArgument(reference, kind());
+    return findById(await ofAllUsers(api, api.invitations), id, kind());
+  }
   const user = userArgument(reference.slice(0, slash));
-  return findById(await invitationsOf(api, user), reference.slice(slash + 1), kind(user));
+  const id = idArgument(reference.slice(slash + 1), kind(user));
+  return findById(await invitationsOf(api, user), id, kind(user));
 }
 
 /** The invitations of a user who may not exist. */

@@ -14,6 +14,8 @@ const RESET = "\u001b[0m";
  */
 export function qrCode(text: string): { lines: string[]; columns: number } {
   const rows = renderUnicodeCompact(text, { border: BORDER }).split("\n");
+  // A code has an odd number of rows: the last line is the margin, and half of it would stay dark.
+  rows.push((rows.pop() ?? "").replaceAll("▀", "█"));
   return {
     lines: rows.map((row) => `${WHITE_ON_BLACK}${row}${RESET}`),
     columns: encode(text, { border: BORDER }).size,

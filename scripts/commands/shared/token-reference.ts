@@ -3,7 +3,7 @@ import type { Token } from "../../../src/control/contract.ts";
 import { deviceNameKey } from "../../../src/registry/device.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { failed } from "./failure.ts";
-import { findById, isIdPrefix } from "./id-reference.ts";
+import { findById, parseIdPrefix } from "./id-reference.ts";
 import { nearest, printable, shellWord } from "./text.ts";
 
 // `alice/laptop`, or `*/grafana` of one that reads everything: as the audit log names them.
@@ -26,15 +26,23 @@ export function findToken(tokens: readonly Token[], reference: string): Token {
   );
 }
 
+/** As it is written before any case, with its user before without: the API tells `Laptop` from `laptop`. */
 function byName(tokens: readonly Token[], reference: string): Token[] {
+  const whole = ({ user, name }: Token) => `${user ?? "*"}/${name}`;
   const key = deviceNameKey(reference);
-  const whole = tokens.filter(({ user, name }) => deviceNameKey(`${user ?? "*"}/${name}`) === key);
-  return whole.length > 0 ? whole : tokens.filter(({ name }) => deviceNameKey(name) === key);
+  const rules: ((token: Token) => boolean)[] = [
+    (token) => whole(token) === reference,
+    (token) => deviceNameKey(whole(token)) === key,
+    ({ name }) => name === reference,
+    ({ name }) => deviceNameKey(name) === key,
+  ];
+  return rules.map((fits) => tokens.filter(fits)).find((found) => found.length > 0) ?? [];
 }
 
 function byId(tokens: readonly Token[], reference: string): Token {
-  if (isIdPrefix(reference)) {
-    return findById<Token>(tokens, reference, {
+  const id = parseIdPrefix(reference);
+  if (id !== undefined) {
+    return findById<Token>(tokens, id, {
       one: "token",
       many: "tokens",
       list: `${LATCHKEY} token`,

@@ -84,7 +84,7 @@ ${actLinks(each, mayChange(context, each) ? actsOf(each, context.principal.scope
 }
 
 function mayChange({ principal }: PageContext, { user }: Device): boolean {
-  return permits(principal, "devices", user as NonNullable<typeof principal.user>);
+  return permits(principal, "devices", { user: user as typeof principal.user });
 }
 
 function devicePage(found: Device, context: PageContext): Html {

@@ -22,6 +22,9 @@ import { nameIn } from "./waiting.ts";
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
 
+/** Each may cost three questions to the registry and a line in its audit log. */
+const FORMS_AN_HOUR = 20;
+
 /** How often a waiting device looks again, in seconds. */
 const LOOK_AGAIN_SECONDS = 10;
 
@@ -31,8 +34,8 @@ const NameSchema = v.object({ name: DeviceNameSchema });
 export class Enrolment {
   readonly #invitations: Invitations;
   readonly #known = new ShortMemory<Fingerprint, DeviceRecord | null>(MEMORY_MS, MEMORY_ENTRIES);
-  /** By certificate: a code is asked about so often an hour, besides the directory's own rule. */
-  readonly #budget = new StrangerBudget();
+  /** By certificate, whatever others do: wrong forms an hour, besides the directory's own rule. */
+  readonly #budget = new StrangerBudget(Number.POSITIVE_INFINITY, FORMS_AN_HOUR);
 
   constructor(invitations: Invitations) {
     this.#invitations = invitations;
@@ -66,6 +69,7 @@ export class Enrolment {
     if (!this.#budget.allows(fingerprint, by.at)) {
       return again(tooMany(this.#budget.retryAfterMs(by.at)), 429);
     }
+    this.#budget.spend(fingerprint);
     const facts = { subject, issuer, serial, notBefore, notAfter };
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
     const enrolled = await this.#invitations.redeem(
@@ -76,12 +80,12 @@ export class Enrolment {
     );
     this.#known.delete(fingerprint);
     if (enrolled.ok) {
+      this.#budget.giveBack(fingerprint);
       if (enrolled.value.created) return seeOther(ENROL_PATH);
       return show(known(enrolled.value.device, true));
     }
     const { error } = enrolled;
     if (error.code === "too-many-attempts") return again(tooMany(error.retryAfterMs), 429);
-    if (error.code === "invalid-invitation") this.#budget.spend(fingerprint);
     return again(sentence(error), 422);
   }
 
@@ -152,7 +156,7 @@ ${CERTIFICATE_HELP}`,
 
 /** For a device that is enrolled. Whose and how it is named is told to who had a code of the same user. */
 function known({ status, name, user, comparisonCode }: DeviceRecord, hadCode = false): Html {
-  const who = hadCode ? html`It is ${name} of ${user}. Your invitation was not used up.` : "";
+  const who = hadCode ? html`It is ${name} of ${user}.` : "";
   switch (status) {
     case "active":
       return layout(

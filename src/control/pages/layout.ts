@@ -10,22 +10,19 @@ export interface Frame {
   principal?: Principal | undefined;
   /** The navigation's entry that this page belongs to. */
   current?: string;
-  /** Seconds after which the browser asks again. */
-  refreshSeconds?: number;
   /** Whether the page uses the script; every page works without. */
   scripted?: boolean;
 }
 
 /** A whole page. */
 export function layout(frame: Frame, content: Html | Html[]): Html {
-  const { title, principal, refreshSeconds, scripted = false } = frame;
+  const { title, principal, scripted = false } = frame;
   return html`<html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-${refreshSeconds === undefined ? "" : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}">`}
 <title>${title} – Latchkey</title>
 <link rel="stylesheet" href="${PATHS.style}">
 <link rel="icon" href="data:,">

@@ -14,7 +14,7 @@ import { field, readForm } from "./forms.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
 import { PATHS } from "./paths.ts";
 import { asset, seeOther, show } from "./respond.ts";
-import { isFromOurPage } from "./same-origin.ts";
+import { isForReading, isFromOurPage } from "./same-origin.ts";
 import { SCRIPT } from "./script.ts";
 import { endAllSessions, endSession, sessions } from "./sessions.ts";
 import { signInPage } from "./sign-in.ts";
@@ -56,8 +56,8 @@ export const PAGES: readonly Page[] = [
   row(`POST ${PATHS.invite}/:user/:invitation/withdraw`, "root", "everybody", withdraw),
   row(`POST ${PATHS.users}`, "root", "everybody", addUser),
   row(`GET ${PATHS.sessions}`, "read", "own", sessions),
-  row(`POST ${PATHS.sessions}/end`, "read", "own", endAllSessions),
-  row(`POST ${PATHS.sessions}/:session/end`, "read", "own", endSession),
+  row(`POST ${PATHS.sessions}/end`, "devices", "own", endAllSessions),
+  row(`POST ${PATHS.sessions}/:session/end`, "devices", "own", endSession),
 ];
 
 const router = Router();
@@ -74,8 +74,7 @@ for (const page of PAGES) {
 }
 
 function enforce({ needs, of }: Page, request: IRequest, principal: Principal): void {
-  const subject = of === "own" ? "own" : of === "user" ? userOf(request) : null;
-  if (permits(principal, needs, subject)) return;
+  if (permits(principal, needs, of === "user" ? { user: userOf(request) } : of)) return;
   throw new ApiError("not-found", "There is no such page, or it is not yours.");
 }
 
@@ -91,6 +90,12 @@ export function pageOf(pathname: string): "for-devices" | "for-people" | undefin
   if (OPEN_PATHS.has(pathname)) return "for-devices";
   const isPage = SIGN_PATHS.has(pathname) || router.routes.some(([, pattern]) => pattern.test(pathname));
   return isPage ? "for-people" : undefined;
+}
+
+/** Whether a path is a page that is read, written as a browser writes it: where a sign-in may lead. */
+function isReadablePage(path: string): boolean {
+  if (!/^\/[\x21-\x7e]*$/.test(path) || URL.parse(path, "https://invalid")?.pathname !== path) return false;
+  return router.routes.some(([method, pattern]) => method === "GET" && pattern.test(path));
 }
 
 /** Answers the pages' paths. One lives as long as its isolate. */
@@ -117,6 +122,9 @@ export class Pages {
     if (url.pathname === PATHS.script) return asset(SCRIPT, "text/javascript; charset=utf-8");
     if (isPost && !isFromOurPage(request.headers, url)) {
       throw new ApiError("invalid-query", "This did not come from a page of this site. Nothing was changed.");
+    }
+    if (!isPost && !isForReading(request.headers)) {
+      throw new ApiError("invalid-query", "A page is for a person to read, in a window of its own.");
     }
     const form = isPost ? await readForm(request) : new URLSearchParams();
     const response = await this.#page(asked, form, isPost);
@@ -164,7 +172,7 @@ export class Pages {
     const opened = await this.#services.authenticator.signIn(asked, field(form, "token"));
     if (opened.ok) {
       // Only to a page of ours: not to wherever a form says.
-      const target = pageOf(next) === "for-people" && next.startsWith("/.latchkey/") ? next : PATHS.home;
+      const target = isReadablePage(next) ? next : PATHS.home;
       return seeOther(target, { "Set-Cookie": setSession(opened.value.cookie) });
     }
     const { error } = opened;

@@ -15,3 +15,13 @@ export function isFromOurPage(headers: Headers, url: URL): boolean {
   if (origin !== null && origin !== url.origin) return false;
   return (headers.get("sec-fetch-dest") ?? "document") === "document";
 }
+
+/**
+ * Whether a page is asked for by a person's browser, to be shown or (`empty`) kept as a file: not by a script,
+ * such as one of the app on this host, which could read what it is answered, and not for a frame.
+ */
+export function isForReading(headers: Headers): boolean {
+  const mode = headers.get("sec-fetch-mode") ?? "navigate";
+  const dest = headers.get("sec-fetch-dest") ?? "document";
+  return mode === "navigate" && (dest === "document" || dest === "empty");
+}

@@ -5,7 +5,7 @@
 export const SCRIPT = `"use strict";
 const code = document.querySelector("input[name=code]");
 if (code && location.hash.length > 1) {
-  code.value = decodeURIComponent(location.hash.slice(1));
+  code.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
 }
 const seconds = Number(document.querySelector("[data-look-again]")?.dataset.lookAgain);

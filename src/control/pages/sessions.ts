@@ -2,6 +2,7 @@ import { clientName } from "../../client-name.ts";
 import { err, ok } from "../../result.ts";
 import type { Session } from "../contract.ts";
 import { must, pathParam } from "../handlers/shared.ts";
+import { permits } from "../permissions.ts";
 import { representSession } from "../represent.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { clearSession } from "./cookie.ts";
@@ -20,9 +21,14 @@ export const sessions: PageHandler = async (_, context) => {
     { title: "Sessions", principal, current: PATHS.sessions },
     html`<p>Browsers that are signed in${principal.user === null ? "" : ` with tokens of ${principal.user}`}.</p>
 <ul class="cards">${list.map((each) => card(each, context))}</ul>
-<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p></form>`,
+${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p></form>` : ""}`,
   );
 };
+
+/** Who only looks ends no session but the own one, with the button above. */
+function mayEnd({ principal }: PageContext): boolean {
+  return permits(principal, "devices", "own");
+}
 
 export const endSession: PageHandler = async (request, { credentials, principal, by }) => {
   const id = pathParam(request, "session") ?? "";
@@ -41,7 +47,9 @@ function signedOut(): Promise<Response> {
   return show(page, 200, { "Set-Cookie": clearSession() });
 }
 
-function card(session: Session, { now, timeZone, principal }: PageContext): Html {
+function card(session: Session, context: PageContext): Html {
+  const { now, timeZone, principal } = context;
+  const canEnd = mayEnd(context);
   const { id, token, client, ip, country, createdAt, expiresAt } = session;
   const from = [ip, country].filter((part) => part !== null).join(", ");
   const isThis = id === principal.session;
@@ -49,5 +57,5 @@ function card(session: Session, { now, timeZone, principal }: PageContext): Html
     token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` of ${token.user}`}`;
   return html`<li class="card"><h2><span title="${client ?? ""}">${client === null ? "A browser without a name" : clientName(client)}</span>${isThis ? html` <span class="status active">this one</span>` : ""}</h2>
 <p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Ends ${ago(expiresAt, now, timeZone)}.</p>
-<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign ${isThis ? "out" : "it out"}</button></form></li>`;
+${canEnd ? html`<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign ${isThis ? "out" : "it out"}</button></form>` : ""}</li>`;
 }

@@ -45,8 +45,8 @@ export class TestEdge {
     return (await this.api("POST", `/users/${device.user}/devices/${device.id}/${act}`, body)) as Device;
   }
 
-  client(credential?: Credential): TlsClient {
-    const client = new TlsClient(this.edge, credential);
+  client(credential?: Credential, localAddress?: string): TlsClient {
+    const client = new TlsClient(this.edge, credential, localAddress);
     this.#clients.push(client);
     return client;
   }

@@ -1,7 +1,7 @@
 // A page as people with other screens, other eyes and other tools have it.
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { AxeResults } from "axe-core";
+import type { AxeResults, RunOnly } from "axe-core";
 import type { Page } from "playwright-core";
 import { AXE_SOURCE, VIEWPORTS, type ViewportName } from "./browser.ts";
 
@@ -14,45 +14,49 @@ const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-
 /** WCAG 2.2, 2.5.8: the least width and height of what is pressed, in CSS pixels. */
 const LEAST_TARGET = 24;
 
-/** Colours are all that the other scheme changes: only the rules about them are asked again. */
+/** All that may differ in the dark. No colour depends on the width: they are asked about once. */
 const COLOR_RULES = ["color-contrast", "link-in-text-block"];
 
-const SCHEMES = ["light", "dark"] as const;
-
 /**
- * Looks at a page in both colour schemes, at these widths, and keeps a screenshot of each. Returns all that
+ * Looks at a page at these widths and in both colour schemes, and keeps a screenshot of each. Returns all that
  * is wrong, in words: what axe-core finds, scrolling sideways, targets too small to press.
  */
-export async function inspect(page: Page, name: string, widths: readonly ViewportName[]): Promise<string[]> {
+export async function inspect(
+  page: Page,
+  name: string,
+  widths: readonly ViewportName[] = ["phone", "desktop"],
+): Promise<string[]> {
   mkdirSync(SCREENSHOTS, { recursive: true });
   await page.evaluate(AXE_SOURCE);
   const faults: string[] = [];
   for (const width of widths) {
     await page.setViewportSize(VIEWPORTS[width]);
-    for (const colorScheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme });
-      const where = `${name}-${width}-${colorScheme}`;
-      await page.screenshot({ path: `${SCREENSHOTS}${where}.png`, fullPage: true });
-      const found = [
-        ...(await axeFaults(page, colorScheme)),
-        ...(await layoutFaults(page, VIEWPORTS[width].width)),
-      ];
-      faults.push(...found.map((fault) => `${where}: ${fault}`));
-    }
+    await page.emulateMedia({ colorScheme: "light" });
+    await keep(page, `${name}-${width}-light`);
+    faults.push(...(await axeFaults(page, { type: "tag", values: AXE_TAGS })));
+    faults.push(...(await layoutFaults(page, VIEWPORTS[width].width)));
+    await page.emulateMedia({ colorScheme: "dark" });
+    await keep(page, `${name}-${width}-dark`);
   }
-  return faults;
+  faults.push(...(await axeFaults(page, { type: "rule", values: COLOR_RULES })));
+  return faults.map((fault) => `${name}: ${fault}`);
 }
 
-async function axeFaults(page: Page, scheme: (typeof SCHEMES)[number]): Promise<string[]> {
-  const asked =
-    scheme === "light" ? { type: "tag", values: AXE_TAGS } : { type: "rule", values: COLOR_RULES };
-  const { violations, incomplete } = await page.evaluate((runOnly) => {
+/** JPEG is half the time of PNG. */
+async function keep(page: Page, name: string): Promise<void> {
+  const path = `${SCREENSHOTS}${name}.jpeg`;
+  await page.screenshot({ path, type: "jpeg", quality: 80, fullPage: true });
+}
+
+async function axeFaults(page: Page, asked: RunOnly): Promise<string[]> {
+  const found = await page.evaluate(async (runOnly) => {
     // The name that its source gives itself in the page.
     const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } };
-    return axe.run({ runOnly, resultTypes: ["violations", "incomplete"] });
+    const { violations, incomplete } = await axe.run({ runOnly, resultTypes: ["violations", "incomplete"] });
+    // What axe-core could not decide counts: nothing on these pages is hard to decide.
+    return [...violations, ...incomplete];
   }, asked);
-  // What axe-core could not decide counts: nothing on these pages is hard to decide.
-  return [...violations, ...incomplete].map(
+  return found.map(
     ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`,
   );
 }
@@ -62,21 +66,18 @@ async function layoutFaults(page: Page, width: number): Promise<string[]> {
     const targets = [
       ...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea"),
     ];
-    // A link within a sentence is as high as its line (WCAG 2.2, 2.5.8, "Inline").
-    const isInSentence = (target: Element) =>
-      target.tagName === "A" && target.parentElement?.textContent.trim() !== target.textContent.trim();
     return {
       scrollWidth: document.scrollingElement?.scrollWidth ?? 0,
       small: targets
         .filter((target) => {
           const { width, height } = target.getBoundingClientRect();
-          return (width < least || height < least) && !isInSentence(target);
+          return width < least || height < least;
         })
         .map((target) => target.outerHTML.slice(0, 120)),
     };
   }, LEAST_TARGET);
   return [
     ...(scrollWidth > width ? [`scrolls sideways: ${scrollWidth} px`] : []),
-    ...small.map((target) => `too small to press: ${target}`),
+    ...small.map((target) => `too small to press, at ${width} px: ${target}`),
   ];
 }

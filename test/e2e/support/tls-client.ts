@@ -26,11 +26,13 @@ export class TlsClient {
   readonly #edge: Edge;
   readonly #agent: Agent;
 
-  constructor(edge: Edge, credential?: Credential) {
+  /** `localAddress`: the client's own, `127.0.0.2` for one of another network. */
+  constructor(edge: Edge, credential?: Credential, localAddress?: string) {
     this.#edge = edge;
     this.#agent = new Agent({
       ca: edge.ca,
       keepAlive: true,
+      ...(localAddress === undefined ? {} : { localAddress }),
       ...(credential === undefined ? {} : { cert: credential.certificate, key: credential.key }),
     });
   }

@@ -271,10 +271,10 @@ describe.concurrent("a device", () => {
   it.skipIf(!hasTerminal)("that asks first is revoked after a yes, and after nothing else", async () => {
     const { id } = await enrol("dora", "asked");
     const question = `Revoke dora/asked for good? (active, id ${id})`;
-    const no = await runOnTerminal(["revoke", "dora/asked"], environment, question, "\r");
+    const no = await runOnTerminal(["revoke", "dora/asked"], environment, { answers: [[question, "\r"]] });
     expect(no).toMatchObject({ code: 1, shown: expect.stringContaining("latchkey: nothing was done") });
     expect(await registered("dora", id)).toMatchObject({ status: "active" });
-    const yes = await runOnTerminal(["revoke", "dora/asked"], environment, question, "y");
+    const yes = await runOnTerminal(["revoke", "dora/asked"], environment, { answers: [[question, "y"]] });
     expect(yes).toMatchObject({
       code: 0,
       shown: expect.stringContaining(`dora/asked is revoked: it is refused ${DELAY}`),
@@ -286,7 +286,7 @@ describe.concurrent("a device", () => {
     const { id } = await enrol("dora", "Lost one");
     const question = `Report dora/Lost one lost? (active, id ${id}) Type its name, Lost one`;
     const ask = (typed: string) =>
-      runOnTerminal(["lost", "dora/lost one"], environment, "Lost one\r\n", typed);
+      runOnTerminal(["lost", "dora/lost one"], environment, { answers: [["Lost one\r\n", typed]] });
     for (const typed of ["y\r", "\r", "dora/Lost one\r", "\u0003"]) {
       const { code, shown } = await ask(typed);
       expect({ typed, code }).toEqual({ typed, code: 1 });

@@ -182,6 +182,153 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "give 1 to 100000",
     ],
     [
+      "an unknown subcommand of token",
+      ["token", "creat"],
+      {},
+      "unknown command 'token creat'",
+      "did you mean token create",
+    ],
+    [
+      "an unknown subcommand of sessions",
+      ["sessions", "stop"],
+      {},
+      "unknown command 'sessions stop'",
+      "see latchkey sessions --help",
+    ],
+    [
+      "an invitation for too long",
+      ["invite", "alice", "--expires", "8d"],
+      CONNECTED,
+      "--expires '8d' is too short or too long",
+      "give 5 minutes to 7 days",
+    ],
+    [
+      "an invitation for no time",
+      ["invite", "alice", "--expires", "tomorrow"],
+      CONNECTED,
+      "--expires 'tomorrow' is not a time span",
+      "write a number and d, h or m, such as 30d, 12h or 90m: 5 minutes to 7 days",
+    ],
+    [
+      "an invitation to an address",
+      ["invite", "alice", "--app", "https://vault.example.com"],
+      CONNECTED,
+      "--app 'https://vault.example.com' is not a hostname",
+      "give the host alone, such as vault.example.com",
+    ],
+    [
+      "an invitation that cannot be one",
+      ["invitations", "withdraw", "a b"],
+      CONNECTED,
+      "'a b' is not the id of an invitation",
+      "give the id, or at least its first 4 characters; latchkey invitations lists them",
+    ],
+    [
+      "an invitation of a user who cannot be",
+      ["invitations", "withdraw", "Alice/3f2a"],
+      CONNECTED,
+      "'Alice' is not a user id",
+      USER_ID,
+    ],
+    [
+      "a token for nobody",
+      ["token", "create", "--for", "read"],
+      CONNECTED,
+      "whose token it shall be is missing",
+      "name a user, or give --everyone for one that reads everything",
+    ],
+    [
+      "a token for one and everyone",
+      ["token", "create", "alice", "--everyone", "--for", "read"],
+      CONNECTED,
+      "a user and --everyone are one too many",
+      "name a user, or give --everyone for one that reads everything",
+    ],
+    [
+      "a token for nothing",
+      ["token", "create", "alice"],
+      CONNECTED,
+      "what the token is for is missing",
+      "give --for devices to change the user's devices, or --for read to look at them",
+    ],
+    [
+      "a token for everything",
+      ["token", "create", "alice", "--for", "root"],
+      CONNECTED,
+      "--for 'root' is nothing that a token is for",
+      "give --for devices to change the user's devices, or --for read to look at them",
+    ],
+    [
+      "a token that changes everybody's devices",
+      ["token", "create", "--everyone", "--for", "devices"],
+      CONNECTED,
+      "a token for everyone can only read",
+      "give --for read, or name one user",
+    ],
+    [
+      "a token for a moment",
+      ["token", "create", "alice", "--for", "read", "--expires", "1m"],
+      CONNECTED,
+      "--expires '1m' is too short or too long",
+      "give 5 minutes to 3650 days, or never",
+    ],
+    [
+      "a token with no name",
+      ["token", "create", "alice", "--for", "read", "--name", " "],
+      CONNECTED,
+      "--name ' ' is not a name: a token's name must not be empty",
+      "put a name with blanks in quotes",
+    ],
+    [
+      "ending no session",
+      ["sessions", "end"],
+      CONNECTED,
+      "which session to end is missing",
+      "give its id, as latchkey sessions lists them, or --all",
+    ],
+    [
+      "ending a session that cannot be one",
+      ["sessions", "end", "all"],
+      CONNECTED,
+      "'all' is not the id of a session",
+      "give the id, or at least its first 4 characters; latchkey sessions lists them",
+    ],
+    [
+      "ending one and all",
+      ["sessions", "end", "3f2a", "--all"],
+      CONNECTED,
+      "a session and --all are one too many",
+      "give its id, as latchkey sessions lists them, or --all",
+    ],
+    [
+      "devices that end some time",
+      ["devices", "--expiring", "soon"],
+      CONNECTED,
+      "--expiring 'soon' is not a time span",
+      "write a number and d, h or m, such as 30d, 12h or 90m: 1 minute to 3650 days",
+    ],
+    [
+      "approving a fingerprint for nobody",
+      ["approve", "9f86d081"],
+      CONNECTED,
+      "the user is missing",
+      "write latchkey approve FINGERPRINT USER NAME, or USER/NAME of a device that was invited",
+    ],
+    [
+      "approving a fingerprint without a name",
+      ["approve", "9f86d081", "alice"],
+      CONNECTED,
+      "the device's name is missing",
+      "write latchkey approve FINGERPRINT USER NAME, or USER/NAME of a device that was invited",
+    ],
+    [
+      "approving a device for somebody",
+      ["approve", "alice/tablet", "alice"],
+      CONNECTED,
+      "'alice/tablet' names a device: what follows it is too much",
+      "write latchkey approve USER/NAME, or latchkey approve FINGERPRINT USER NAME",
+    ],
+    [
       "watching two things",
       ["watch", "--edge", folder, "--stdin"],
       {},
@@ -216,13 +363,15 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       `there is no ${join(folder, "worker.log")}`,
       "start the local edge first (npm start), or name its state folder",
     ],
-    ...["lost", "revoke", "forget"].map((act): [string, string[], Record<string, string>, string, string] => [
-      `${act}, where nobody can answer its question`,
-      [act, "alice/pixel-9"],
-      CONNECTED,
-      `${act} asks before it acts, and nobody is there to answer`,
-      "add --yes to go ahead unasked",
-    ]),
+    ...["lost", "revoke", "forget", "approve"].map(
+      (act): [string, string[], Record<string, string>, string, string] => [
+        `${act}, where nobody can answer its question`,
+        [act, "alice/pixel-9"],
+        CONNECTED,
+        `${act} asks before it acts, and nobody is there to answer`,
+        "add --yes to go ahead unasked",
+      ],
+    ),
   ])("%s", async (_, words, environment, cause, hint) => {
     expect(await run(words, environment)).toEqual(failure(2, cause, hint));
   });
@@ -238,7 +387,15 @@ describe("what is asked of the program itself", () => {
     expect(version).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: "" });
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/^Usage: latchkey /);
-    for (const part of ["Environment:", "LATCHKEY_TOKEN", "Exit codes:", "Examples:", "--ca <file>"]) {
+    for (const part of [
+      "Access:",
+      "Environment:",
+      "LATCHKEY_TOKEN",
+      "what login has",
+      "Exit codes:",
+      "Examples:",
+      "--ca <file>",
+    ]) {
       expect(help.stdout).toContain(part);
     }
     expect(help.stdout).not.toContain("--token ");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { clientName, clientPart, pathPrefix } from "../../../src/client-name.ts";
 import { type Refusal, RefusalGroups, refusalsIn } from "../../../scripts/commands/shared/refusal-log.ts";
+import { clientName, clientPart, pathPrefix } from "../../../src/client-name.ts";
 
 const MINUTE_MS = 60_000;
 const ANDROID = "Bitwarden_Mobile/2026.9.0 (release/standard) (Android 16; SDK 36; Model Pixel 9)";

@@ -37,8 +37,10 @@ export async function run(
   words: readonly string[],
   environment: Record<string, string> = {},
   input: string | Buffer = "",
+  { cwd }: { cwd?: string } = {},
 ): Promise<Run> {
   const child = spawn(process.execPath, [LATCHKEY, ...words], {
+    ...(cwd === undefined ? {} : { cwd }),
     env: { ...ENVIRONMENT, ...environment },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -116,29 +118,36 @@ afterAll(() => {
 export const hasTerminal =
   process.platform === "linux" && spawnSync("script", ["--version"], { stdio: "ignore" }).status === 0;
 
-/** Runs the command line on a terminal, and types the answer when the question is shown. */
+interface Terminal {
+  /** How wide it is. */
+  columns?: number;
+  /** Questions, in the order in which they are shown, and what is typed then. */
+  answers?: readonly (readonly [question: string, answer: string])[];
+}
+
+/** Runs the command line on a terminal, and types each answer when its question is shown. */
 export async function runOnTerminal(
   words: readonly string[],
   environment: Record<string, string>,
-  question?: string,
-  answer = "",
+  { columns = 120, answers = [] }: Terminal = {},
 ): Promise<{ code: number | null; shown: string }> {
   const quoted = [process.execPath, LATCHKEY, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child = spawn(
     "script",
-    ["--quiet", "--return", "--command", `stty cols 120; ${quoted.join(" ")}`, "/dev/null"],
+    ["--quiet", "--return", "--command", `stty cols ${columns}; ${quoted.join(" ")}`, "/dev/null"],
     {
       env: { ...ENVIRONMENT, TERM: "xterm-256color", ...environment },
       stdio: ["pipe", "pipe", "inherit"],
     },
   );
   let shown = "";
-  let asked = false;
+  const left = [...answers];
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
     shown += part;
-    if (question === undefined || asked || !shown.includes(question)) return;
-    asked = true;
-    child.stdin.write(answer);
+    const [next] = left;
+    if (next === undefined || !shown.includes(next[0])) return;
+    left.shift();
+    child.stdin.write(next[1]);
   });
   const code = await new Promise<number | null>((resolve, reject) =>
     child.on("error", reject).on("close", resolve),

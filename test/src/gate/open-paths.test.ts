@@ -185,16 +185,19 @@ describe("what only looks like a public path never reaches the app", () => {
     expect(app).not.toHaveBeenCalled();
   });
 
-  it.each(["/.latchkey/api/v1/users", "/.latchkey/x", "/.latchkey"])("a control path: %s", async (path) => {
-    const lines = logged();
-    const app = vi.spyOn(globalThis, "fetch");
-    const { isolate } = withApp({ public: ["/.latchkey/*", "/.latchkey"], preflight: true });
-    expect(await seen(await isolate.fetch(path, { cf: NOBODY }))).toEqual(NOT_FOUND);
-    const preflight = { cf: NOBODY, method: "OPTIONS", headers: PREFLIGHT };
-    expect(await seen(await isolate.fetch(path, preflight))).toEqual(NOT_FOUND);
-    expect(app).not.toHaveBeenCalled();
-    expect(lines.map(({ event }) => event)).toEqual(["control-refused", "control-refused"]);
-  });
+  it.each(["/.latchkey/api/v1/users", "/.latchkey/x", "/.latchkey/nothing"])(
+    "a control path: %s",
+    async (path) => {
+      const lines = logged();
+      const app = vi.spyOn(globalThis, "fetch");
+      const { isolate } = withApp({ public: ["/.latchkey/*", "/.latchkey"], preflight: true });
+      expect(await seen(await isolate.fetch(path, { cf: NOBODY }))).toEqual(NOT_FOUND);
+      const preflight = { cf: NOBODY, method: "OPTIONS", headers: PREFLIGHT };
+      expect(await seen(await isolate.fetch(path, preflight))).toEqual(NOT_FOUND);
+      expect(app).not.toHaveBeenCalled();
+      expect(lines.map(({ event }) => event)).toEqual(["control-refused", "control-refused"]);
+    },
+  );
 
   it("and is refused by the app's profile", async () => {
     logged();

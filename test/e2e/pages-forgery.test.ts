@@ -1,0 +1,332 @@
+// Attacks on the pages without a browser: forged headers, another user's things, guessing; and what every
+// page says of itself.
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Device, ENROL_PATH } from "../../src/control/contract.ts";
+import { devicePath, PATHS } from "../../src/control/pages/paths.ts";
+import { CODES_MAX, FREE_SIGN_INS } from "../../src/registry/throttle.ts";
+import { TestEdge } from "./support/edge.ts";
+import { PageClient } from "./support/page-client.ts";
+
+let test: TestEdge;
+let owner: PageClient;
+let tablet: Device;
+
+beforeAll(async () => {
+  test = await TestEdge.start();
+  tablet = await test.enrol("Tablet", await test.issue("tablet"));
+  owner = client();
+  await owner.signIn(test.edge.adminToken);
+});
+
+afterAll(() => test?.stop());
+
+function client(...how: Parameters<TestEdge["client"]>): PageClient {
+  return new PageClient(test.client(...how), test.edge.url("localhost"));
+}
+
+async function tokenFor(user: string, name: string, scope: string): Promise<string> {
+  return ((await test.api("POST", "/tokens", { user, name, scope })) as { token: string }).token;
+}
+
+async function shown({ user, id }: Device): Promise<Device> {
+  return (await test.api("GET", `/users/${user}/devices/${id}`)) as Device;
+}
+
+async function invite(): Promise<string> {
+  return ((await test.api("POST", "/users/alice/invitations", {})) as { code: string }).code;
+}
+
+describe("a form with the owner's cookie", () => {
+  const OURS = "sec-fetch-site";
+  const suspend = () => devicePath(tablet, "suspend");
+
+  it.each<[string, Record<string, string>]>([
+    ["another site's origin", { origin: "https://evil.example" }],
+    ["an origin of another port", { origin: "https://localhost:1" }],
+    ["an origin without TLS", { origin: "http://localhost" }],
+    ["the origin null, as from a sandbox", { origin: "null" }],
+    ["an origin that begins like ours", { origin: "https://localhost.evil.example" }],
+    ["another site by Sec-Fetch-Site, whatever the origin", { [OURS]: "cross-site" }],
+    ["a sibling by Sec-Fetch-Site", { [OURS]: "same-site" }],
+    ["a made-up Sec-Fetch-Site", { [OURS]: "ours" }],
+    ["our Sec-Fetch-Site with another origin", { [OURS]: "same-origin", origin: "https://evil.example" }],
+    ["a script's fetch", { [OURS]: "same-origin", "sec-fetch-dest": "empty" }],
+    ["a frame", { [OURS]: "same-origin", "sec-fetch-dest": "iframe" }],
+  ])("changes nothing with %s", async (_, headers) => {
+    const answer = await owner.post(suspend(), {}, headers);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain("Nothing was changed");
+    expect((await shown(tablet)).status).toBe("active");
+  });
+
+  it("changes nothing without any of these headers", async () => {
+    const answer = await test.client().call(suspend(), {
+      method: "POST",
+      host: "localhost",
+      headers: {
+        cookie: `__Host-latchkey=${owner.cookie}`,
+        "content-type": "application/x-www-form-urlencoded",
+      },
+    });
+    expect(answer.status).toBe(400);
+    expect((await shown(tablet)).status).toBe("active");
+  });
+
+  it.each(["text/plain", "application/json", "multipart/form-data; boundary=x"])(
+    "changes nothing as %s",
+    async (type) => {
+      expect((await owner.post(suspend(), {}, { "content-type": type })).status).toBe(415);
+      expect((await shown(tablet)).status).toBe("active");
+    },
+  );
+
+  it("changes nothing by GET", async () => {
+    expect((await owner.get(suspend())).status).toBe(200);
+    expect((await shown(tablet)).status).toBe("active");
+  });
+
+  it("changes something when it is ours", async () => {
+    expect((await owner.post(suspend())).status).toBe(303);
+    expect((await shown(tablet)).status).toBe("suspended");
+    const ours = { [OURS]: "same-origin", "sec-fetch-dest": "document" };
+    expect((await owner.post(devicePath(tablet, "restore"), {}, ours)).status).toBe(303);
+    expect((await shown(tablet)).status).toBe("active");
+  });
+
+  it.each([
+    "https://evil.example/",
+    "//evil.example",
+    "/.latchkey/../evil",
+    "javascript:alert(1)",
+    "/",
+    "/\\evil",
+  ])("leads to no other place after the sign-in: %s", async (next) => {
+    const answer = await client().post(PATHS.signIn, { token: test.edge.adminToken, next });
+    expect(answer.headers.location).toBe(PATHS.home);
+  });
+});
+
+describe("a user's token", () => {
+  let bob: PageClient;
+  let own: Device;
+
+  beforeAll(async () => {
+    await test.api("PUT", "/users/bob", {});
+    own = await test.enrol("Bob's phone", await test.issue("bob"), "bob");
+    bob = client();
+    await bob.signIn(await tokenFor("bob", "browser", "devices"));
+  });
+
+  it("shows its own user's things alone", async () => {
+    for (const path of [PATHS.devices, PATHS.activity, PATHS.activityCsv, PATHS.sessions]) {
+      const { status, text } = await bob.get(path);
+      expect(status, path).toBe(200);
+      expect(text, path).not.toMatch(/Tablet|alice/);
+    }
+    expect((await bob.get(PATHS.devices)).text).toContain("Bob&#39;s phone");
+    expect((await bob.get(`${PATHS.activity}?log=user:alice`)).text).not.toMatch(/Tablet/);
+    expect((await bob.get(`${PATHS.activity}?log=directory`)).text).not.toMatch(/alice/);
+  });
+
+  it("sees nothing where another user's things are, nor where the owner's are", async () => {
+    const nothing = await bob.get(`${PATHS.devices}/nobody`);
+    expect(nothing.status).toBe(404);
+    const paths = [
+      `${PATHS.devices}/alice`,
+      devicePath(tablet),
+      ...["suspend", "lost", "revoke"].map((act) => devicePath(tablet, act)),
+      PATHS.waiting,
+      PATHS.invite,
+    ];
+    for (const path of paths) {
+      const { status, text } = await bob.get(path);
+      expect(status, path).toBe(404);
+      expect(text, path).toBe(nothing.text);
+    }
+    // Another's device, said to be one's own.
+    expect((await bob.get(devicePath({ user: "bob", id: tablet.id }))).status).toBe(404);
+  });
+
+  it("changes nothing there", async () => {
+    const before = await shown(tablet);
+    const { sessions } = (await test.api("GET", "/sessions")) as {
+      sessions: { id: string; token: unknown }[];
+    };
+    const owners = sessions.find(({ token }) => token === null)?.id;
+    if (owners === undefined) throw new Error("the owner is signed in");
+    const fingerprint = tablet.certificates[0]?.fingerprint ?? "";
+    const posts: [string, Record<string, string>][] = [
+      [devicePath(tablet), { name: "Stolen", note: "" }],
+      ...["suspend", "revoke", "approve", "restore", "forget"].map(
+        (act): [string, Record<string, string>] => [devicePath(tablet, act), {}],
+      ),
+      [devicePath(tablet, "lost"), { confirm: "Tablet" }],
+      [devicePath({ user: "bob", id: tablet.id }, "revoke"), {}],
+      [`${PATHS.waiting}/${fingerprint}/approve`, { user: "bob", name: "Mine" }],
+      [`${PATHS.waiting}/${fingerprint}/dismiss`, {}],
+      [PATHS.invite, { user: "bob" }],
+      [PATHS.users, { id: "mallory" }],
+      [`${PATHS.sessions}/${owners}/end`, {}],
+    ];
+    for (const [path, fields] of posts) expect((await bob.post(path, fields)).status, path).toBe(404);
+    expect(await shown(tablet)).toEqual(before);
+    expect((await owner.get(PATHS.invite)).text).not.toContain("mallory");
+    // Waiting for approval is not for the user to end.
+    expect((await bob.post(devicePath(own, "approve"))).status).toBe(409);
+  });
+
+  it("changes its own, and with the scope read not even that", async () => {
+    expect((await bob.post(devicePath(own, "suspend"))).status).toBe(303);
+    const reader = client();
+    await reader.signIn(await tokenFor("bob", "reader", "read"));
+    expect((await reader.get(devicePath(own))).status).toBe(200);
+    expect((await reader.post(devicePath(own, "restore"))).status).toBe(404);
+    expect((await shown(own)).status).toBe("suspended");
+  });
+
+  it("ends its sessions when it is revoked", async () => {
+    const { tokens } = (await test.api("GET", "/tokens")) as { tokens: { id: string; name: string }[] };
+    for (const { id } of tokens) await test.api("DELETE", `/tokens/${id}`);
+    expect((await bob.get(PATHS.devices)).text).toContain("Your token");
+  });
+});
+
+describe("guessing", () => {
+  it("a token: the fifth wrong one is followed by a wait, even with the right one", async () => {
+    const guesser = client(undefined, "127.0.0.2");
+    for (let wrong = 0; wrong <= FREE_SIGN_INS; wrong += 1) {
+      expect((await guesser.signIn(`guess ${wrong}`)).status).toBe(422);
+    }
+    for (const token of ["one more guess", test.edge.adminToken]) {
+      const answer = await guesser.signIn(token);
+      expect(answer.status).toBe(429);
+      expect(Number(answer.headers["retry-after"])).toBeGreaterThan(10);
+      expect(Number(answer.headers["retry-after"])).toBeLessThanOrEqual(15);
+      expect(answer.headers["set-cookie"]).toBeUndefined();
+    }
+    // Another address cannot be claimed, and who really has one is not held up.
+    const forged = {
+      "cf-connecting-ip": "127.0.0.9",
+      "x-forwarded-for": "127.0.0.9",
+      "true-client-ip": "127.0.0.9",
+    };
+    expect((await guesser.signIn(test.edge.adminToken, forged)).status).toBe(429);
+    expect((await client(undefined, "127.0.0.3").signIn(test.edge.adminToken)).status).toBe(303);
+    expect((await owner.get(PATHS.devices)).status).toBe(200);
+    const { text } = await owner.get(`${PATHS.activity}?log=directory&search=wrong-token`);
+    expect(text.match(/from 127\.0\.0\.2/g)).toHaveLength(FREE_SIGN_INS + 1);
+  });
+
+  it("a cookie: it is nobody's, and as many guesses as one likes hold nobody up", async () => {
+    const guesser = client(undefined, "127.0.0.4");
+    const halves = owner.cookie.split(".");
+    const guesses = [
+      "",
+      "x",
+      "a.b",
+      `${halves[0]}.${"A".repeat(43)}`,
+      `${"A".repeat(43)}.${halves[1]}`,
+      owner.cookie.toUpperCase(),
+    ];
+    for (const guess of [...guesses, ...Array.from({ length: 30 }, (_, index) => `guess-${index}`)]) {
+      guesser.cookie = guess;
+      expect((await guesser.get(PATHS.devices)).text).toContain("Your token");
+    }
+    guesser.cookie = owner.cookie;
+    expect((await guesser.get(PATHS.devices)).text).toContain("Sign out");
+  });
+
+  it("a code: the tenth wrong one stops the certificate, even with a right one, and no other", async () => {
+    const [guesser, honest] = [client(await test.issue("guesser")), client(await test.issue("honest"))];
+    for (let wrong = 0; wrong < CODES_MAX; wrong += 1) {
+      const code = wrong.toString().padStart(26, "0");
+      const answer = await guesser.post(ENROL_PATH, { name: "Guess", code });
+      expect(answer.status).toBe(422);
+      expect(answer.text).toContain("This code cannot be used");
+    }
+    const code = await invite();
+    const stopped = await guesser.post(ENROL_PATH, { name: "Guess", code });
+    expect(stopped.status).toBe(429);
+    expect(stopped.text).toContain("Too many wrong codes");
+    expect((await honest.post(ENROL_PATH, { name: "Honest", code })).status).toBe(303);
+  });
+});
+
+describe("an invitation's code", () => {
+  it("enrols one of many certificates that send it at once", async () => {
+    const code = await invite();
+    const credentials = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => test.issue(`racer ${index}`)),
+    );
+    const racers = credentials.map((credential) => client(credential));
+    const answers = await Promise.all(
+      racers.map((racer, index) => racer.post(ENROL_PATH, { name: `Racer ${index}`, code })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([303, 422, 422, 422, 422, 422]);
+    const { devices } = (await test.api("GET", "/users/alice/devices")) as { devices: Device[] };
+    expect(devices.filter(({ name }) => name.startsWith("Racer"))).toHaveLength(1);
+    const winner = racers[answers.findIndex(({ status }) => status === 303)];
+    expect((await winner?.get(ENROL_PATH))?.text).toContain("This device is enrolled");
+  });
+
+  it("is no good to who shows no certificate, or from a page that is not ours", async () => {
+    const code = await invite();
+    const fields = { name: "Thief", code };
+    expect((await client().post(ENROL_PATH, fields)).text).toContain("No certificate yet");
+    const phone = client(await test.issue("phone"));
+    expect((await phone.post(ENROL_PATH, fields, { origin: "https://evil.example" })).status).toBe(400);
+    expect((await phone.get(ENROL_PATH)).text).toContain("Enrol this device");
+    expect((await phone.post(ENROL_PATH, { name: "Phone", code })).status).toBe(303);
+  });
+});
+
+describe("every page", () => {
+  const PAGES = () => [
+    ...[PATHS.devices, PATHS.waiting, PATHS.activity, PATHS.invite, PATHS.sessions, ENROL_PATH],
+    ...[
+      `${PATHS.devices}/alice`,
+      devicePath(tablet),
+      devicePath(tablet, "revoke"),
+      devicePath(tablet, "lost"),
+    ],
+    // Errors are pages, too.
+    ...[`${PATHS.devices}/nobody`, PATHS.users, `${PATHS.activity}?before=x`],
+  ];
+
+  it("keeps scripts, frames, copies and other sites out", async () => {
+    const signInPages = [await client().get(PATHS.home), await client().signIn("wrong")];
+    const pages = await Promise.all(PAGES().map((path) => owner.get(path)));
+    for (const { headers, text } of [...signInPages, ...pages]) {
+      expect(headers).toMatchObject({
+        "content-type": "text/html; charset=utf-8",
+        "cache-control": "no-store",
+        "content-security-policy":
+          "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "x-frame-options": "DENY",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+      });
+      expect(text).toMatch(/^<!doctype html><html lang="en">/);
+      expect(text).not.toMatch(/ style=| on[a-z]+=|<style|<script>/);
+    }
+  });
+
+  it("sets its cookie for this host, for TLS and away from scripts", async () => {
+    const { headers } = await client().signIn(test.edge.adminToken);
+    expect(headers["set-cookie"]).toEqual([
+      expect.stringMatching(
+        /^__Host-latchkey=[\w.-]+; Max-Age=43200; Path=\/; Secure; HttpOnly; SameSite=Strict$/,
+      ),
+    ]);
+  });
+
+  it("fits into 30 KB with all the others, with style and script, compressed", async () => {
+    const paths = [...PAGES(), PATHS.style, PATHS.script];
+    const answers = await Promise.all(paths.map((path) => owner.get(path)));
+    const bytes = answers.reduce((sum, { body }) => sum + gzipSync(body).length, 0);
+    expect(bytes).toBeLessThan(30_000);
+  });
+});

@@ -1,0 +1,103 @@
+import { env } from "cloudflare:workers";
+import { API_PATH, type Device, type NewInvitation, type NewToken } from "../../../src/control/contract.ts";
+import type { Operation } from "../../../src/control/operation.ts";
+import { digestOf, newToken } from "../../../src/control/secrets.ts";
+import { api, bearer, enrol, makeToken } from "../fixtures.ts";
+import { Isolate } from "../gate/fixtures.ts";
+import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
+
+/** Something of everything that the API is about: all of it alice's. */
+export interface Scene {
+  phone: Device;
+  revoked: Device;
+  /** The id of a device that waits for approval. */
+  waiting: string;
+  invitation: NewInvitation;
+  /** The id of a session that was opened with alice's token. */
+  session: string;
+  /** The id of a token that nobody in the tests uses. */
+  spareToken: string;
+}
+
+export const PENDING = fingerprint(9);
+
+export async function makeScene(): Promise<Scene> {
+  const phone = await enrol("alice", "Phone", fingerprint(1));
+  const revoked = await enrol("alice", "Old", fingerprint(2));
+  await api("POST", `/users/alice/devices/${revoked.id}/revoke`);
+  const pending = enrolment({ name: "New", fingerprint: fingerprint(3), status: "pending" });
+  const waiting = await registry(ALICE).enrol(by(), pending, Date.now());
+  if (!waiting.ok) throw new Error("nothing waits");
+  await directory().resolve(PENDING, sighting());
+  const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();
+  const spare = await makeToken("alice", "devices", "spare");
+  const session = await openSession(spare.token);
+  return { phone, revoked, waiting: waiting.value.device.id, invitation, session, spareToken: spare.id };
+}
+
+/** Opens a session with a token, as the sign-in page does. Its id. */
+export async function openSession(token: string): Promise<string> {
+  const id = crypto.randomUUID();
+  const place = { ip: "198.51.100.7", country: "CH", client: "Firefox" };
+  const session = { id, digest: await digestOf(`cookie ${id}`), credential: await digestOf(token), ...place };
+  const opened = await directory().signIn(by(), session, token === env.ADMIN_TOKEN);
+  if (!opened.ok) throw new Error(opened.error.code);
+  return id;
+}
+
+/** Credentials of each kind, by name: what a request sends. */
+export async function makeCredentials() {
+  const of = ({ token }: NewToken) => bearer(token);
+  const revoked = await makeToken("alice", "devices", "revoked");
+  await api("DELETE", `/tokens/${revoked.id}`);
+  const expired = await newToken();
+  const id = crypto.randomUUID();
+  const token = { id, user: ALICE, name: "expired", scope: "devices" as const, expiresAt: Date.now() - 1 };
+  await directory().createToken(by(), token, expired.digest);
+  return {
+    root: bearer(env.ADMIN_TOKEN),
+    own: of(await makeToken("alice", "devices")),
+    others: of(await makeToken("bob", "devices")),
+    ownRead: of(await makeToken("alice", "read")),
+    allRead: of(await makeToken(null, "read", "all")),
+    expired: bearer(expired.token),
+    revoked: of(revoked),
+    none: { headers: {} },
+  };
+}
+export type Credentials = Awaited<ReturnType<typeof makeCredentials>>;
+
+/** Asks for an operation about what is in the scene, with a body that is right. */
+export function ask(
+  { id, method, path }: Operation,
+  scene: Scene,
+  init: { headers: Record<string, string> },
+  isolate = new Isolate(),
+): Promise<Response> {
+  const device =
+    { forgetDevice: scene.revoked.id, approveDevice: scene.waiting }[id as string] ?? scene.phone.id;
+  const filled = path
+    .replace(":user", "alice")
+    .replace(":device", device)
+    .replace(":invitation", scene.invitation.id)
+    .replace(":fingerprint", PENDING)
+    .replace(":token", scene.spareToken)
+    .replace(":session", scene.session);
+  const body = BODIES[id];
+  return isolate.fetch(`${API_PATH}${filled}`, {
+    method,
+    cf: {},
+    headers: { ...init.headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+const BODIES: Record<string, unknown> = {
+  putUser: { name: "Alice" },
+  enrolDevice: { name: "Tablet", fingerprint: fingerprint(4) },
+  editDevice: { name: "Pixel" },
+  reportDeviceLost: { confirm: "Phone" },
+  createInvitation: {},
+  approvePending: { user: "alice", name: "Desktop" },
+  createToken: { user: "alice", name: "third", scope: "read" },
+};
