@@ -158,19 +158,20 @@ describe("the owner's pages", () => {
     await expectPage(owner, "Activity", "activity-nothing");
   });
 
+  // One template makes them all: not each is looked at.
   it("say what is wrong on pages of their own", async () => {
     const { id } = laptop;
     await open(owner, devicePath(laptop), 404);
     await expectPage(owner, "This user has no such device", "error-unknown-device");
     await open(owner, PATHS.users, 405);
-    await expectPage(owner, "Nothing to see here", "error-method");
+    expect(await heading(owner)).toBe("Nothing to see here");
     await open(owner, devicePath({ user: "alice", id }, "explode"), 404);
     await open(owner, `${PATHS.activity}?before=x`, 400);
-    await expectPage(owner, "That did not work", "error-query");
+    expect(await heading(owner)).toBe("That did not work");
 
     const phone = await test.enrol("Phone", await test.issue("phone"));
     await open(owner, devicePath(phone, "restore"), 409);
-    await expectPage(owner, "The device's status does not allow this", "error-status");
+    expect(await heading(owner)).toBe("The device's status does not allow this");
     await open(owner, devicePath(phone));
     await owner.getByLabel("Name").fill("stolen");
     await press(owner, "Save");
@@ -186,7 +187,7 @@ describe("the owner's pages", () => {
       note.value = "n".repeat(70_000);
     });
     await press(owner, "Save");
-    await expectPage(owner, "This is too much text", "error-too-large");
+    expect(await heading(owner)).toBe("This is too much text");
   });
 
   it("give a reader no buttons", async () => {
@@ -233,7 +234,9 @@ describe("the page of an invitation's link", () => {
   ])("says that a certificate does not work that is %s", async (name, words, issue) => {
     const page = await device(await issue());
     expect(await page.getByRole("main").innerText()).toContain(words);
-    await expectPage(page, "This certificate does not work", `enrol-${name}`);
+    expect(await heading(page)).toBe("This certificate does not work");
+    // The others differ in one sentence.
+    if (name === "expired") await expectPage(page, "This certificate does not work", "enrol-expired");
     await page.context().close();
   });
 

@@ -1,7 +1,10 @@
+import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { API_PATH } from "../../src/control/contract.ts";
-import { HOST, tlsClientAuth } from "./fixtures.ts";
+import { API_PATH, ENROL_PATH } from "../../src/control/contract.ts";
+import { OPERATIONS } from "../../src/control/operations.ts";
+import { PAGES } from "../../src/control/pages/pages.ts";
+import { bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
 import {
   type Echo,
   type Init,
@@ -153,6 +156,26 @@ describe("a control path", () => {
     expect(await status(HOST)).toBe(404);
     expect(await status("other.example.com")).toBe(503);
     expect(await status("latchkey.example.com", "/"), "everything else there is no app").toBe(503);
+  });
+
+  it("is of ADMIN_HOST alone, for pages of people and each path of the API; a device's page is its app's", async () => {
+    const isolate = new Isolate({ ADMIN_HOST: "latchkey.example.com" });
+    const { token } = await makeToken("alice", "devices");
+    const lines = logged();
+    const paths = [...OPERATIONS.map(({ path }) => API_PATH + path), ...PAGES.map(({ path }) => path)];
+    for (const path of [...paths, "/.latchkey", "/.latchkey/sign-in", "/.latchkey/sign-out"]) {
+      for (const method of ["GET", "POST"]) {
+        const headers = { ...bearer(token).headers, Origin: `https://${HOST}` };
+        expect(await seen(await fetchFrom(isolate, path, { method, headers })), path).toEqual(NOT_FOUND);
+      }
+    }
+    expect(new Set(lines.map(({ reason }) => reason))).toEqual(new Set(["not-the-admin-host"]));
+    for (const path of [ENROL_PATH, "/.latchkey/style.css", "/.latchkey/script.js"]) {
+      expect((await fetchFrom(isolate, path)).status, path).toBe(200);
+    }
+    const me = await fetchFrom(isolate, `https://latchkey.example.com${API_PATH}/me`, bearer(token));
+    expect(await me.json()).toMatchObject({ user: "alice" });
+    await reset();
   });
 
   it("tells a wrong token from none, and the log does not repeat it", async () => {

@@ -1,3 +1,4 @@
+// No I/O. No clock.
 import type { Html } from "./html.ts";
 
 /**

@@ -9,13 +9,21 @@ import { AXE_SOURCE, VIEWPORTS, type ViewportName } from "./browser.ts";
 const SCREENSHOTS = fileURLToPath(new URL("../screenshots/", import.meta.url));
 
 /** WCAG 2.2, level AA, and what axe-core's authors recommend besides. */
-const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const ALL: RunOnly = {
+  type: "tag",
+  values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+};
 
 /** WCAG 2.2, 2.5.8: the least width and height of what is pressed, in CSS pixels. */
 const LEAST_TARGET = 24;
 
-/** All that may differ in the dark. No colour depends on the width: they are asked about once. */
-const COLOR_RULES = ["color-contrast", "link-in-text-block"];
+/** Of these, what colours and layout decide: the document is the same in the dark and at every width. */
+const COLORS = ["color-contrast", "link-in-text-block"];
+const OF_COLORS: RunOnly = { type: "rule", values: COLORS };
+const OF_LAYOUT: RunOnly = {
+  type: "rule",
+  values: [...COLORS, "target-size", "scrollable-region-focusable"],
+};
 
 /**
  * Looks at a page at these widths and in both colour schemes, and keeps a screenshot of each. Returns all that
@@ -33,12 +41,12 @@ export async function inspect(
     await page.setViewportSize(VIEWPORTS[width]);
     await page.emulateMedia({ colorScheme: "light" });
     await keep(page, `${name}-${width}-light`);
-    faults.push(...(await axeFaults(page, { type: "tag", values: AXE_TAGS })));
+    faults.push(...(await axeFaults(page, width === widths[0] ? ALL : OF_LAYOUT)));
     faults.push(...(await layoutFaults(page, VIEWPORTS[width].width)));
     await page.emulateMedia({ colorScheme: "dark" });
     await keep(page, `${name}-${width}-dark`);
   }
-  faults.push(...(await axeFaults(page, { type: "rule", values: COLOR_RULES })));
+  faults.push(...(await axeFaults(page, OF_COLORS)));
   return faults.map((fault) => `${name}: ${fault}`);
 }
 

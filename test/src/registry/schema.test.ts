@@ -1,6 +1,7 @@
 import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
+import type { SecretDigest } from "../../../src/registry/credential.ts";
 import { DIRECTORY_MIGRATIONS } from "../../../src/registry/directory-schema.ts";
 import { migrate } from "../../../src/registry/schema.ts";
 import { USER_REGISTRY_MIGRATIONS } from "../../../src/registry/user-registry-schema.ts";
@@ -17,6 +18,7 @@ import {
   registryStub,
   rows,
   sighting,
+  userId,
 } from "./fixtures.ts";
 
 afterEach(reset);
@@ -239,6 +241,136 @@ describe("a registry of version 1, with data in it", () => {
     await makeOld();
     expect(await runInDurableObject(registryStub(ALICE), (_, state) => columns(state))).toEqual(fresh);
   });
+});
+
+/** Takes an object back to an older version, with what was in its tables then. */
+async function takeBack(
+  stub: DurableObjectStub,
+  migrations: readonly string[],
+  statements: readonly string[],
+): Promise<void> {
+  await runInDurableObject(stub, (_, state) => {
+    dropAll(state);
+    migrate(state.storage, migrations);
+    for (const statement of statements) state.storage.sql.exec(statement);
+  });
+  await evictDurableObject(stub);
+}
+
+const AUDIT =
+  "INSERT INTO audit (at, actor, act, outcome, detail) VALUES (7, 'admin', 'enrol', 'done', '{}')";
+
+describe("a directory of version 1, with data in it", () => {
+  const makeOld = () =>
+    takeBack(directoryStub(), DIRECTORY_MIGRATIONS.slice(0, 1), [
+      "INSERT INTO users VALUES ('alice', 'Alice', 5, NULL), ('bob', NULL, 6, 'a removal')",
+      `INSERT INTO claims VALUES ('${fingerprint(1)}', 'alice', 8)`,
+      `INSERT INTO pending VALUES ('${fingerprint(2)}', 'CN=x', NULL, NULL, NULL, 9, 1, 2, 'a.b', 'CH', 3)`,
+      AUDIT,
+    ]);
+
+  it("is brought up to date by the first question, and has lost nothing", async () => {
+    await makeOld();
+    const before = await runInDurableObject(directoryStub(), (_, state) => version(state));
+    expect(before).toEqual([{ id: 1, version: DIRECTORY_MIGRATIONS.length }]);
+    expect((await directory().users(10, "")).items).toEqual([
+      { id: "alice", name: "Alice", createdAt: 5 },
+      { id: "bob", name: null, createdAt: 6 },
+    ]);
+    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
+    expect(await directory().pending()).toMatchObject([
+      { fingerprint: fingerprint(2), subject: "CN=x", notAfter: 9, firstSeen: 1, lastSeen: 2, count: 3 },
+    ]);
+    expect((await directory().audit(10, null)).items).toMatchObject([{ at: 7, act: "enrol" }]);
+    expect(await directory().removeUser(by(), userId("bob"), "a removal")).toMatchObject({
+      value: { removed: true },
+    });
+  });
+
+  it("takes tokens, sessions and invitations as a fresh one does", async () => {
+    await makeOld();
+    const digest = (of: string) => of as SecretDigest;
+    const token = { id: "t", user: ALICE, name: "laptop", scope: "devices" as const, expiresAt: null };
+    expect(await directory().createToken(by(), token, digest("d"))).toMatchObject({ ok: true });
+    const session = {
+      id: "s",
+      digest: digest("c"),
+      credential: digest("d"),
+      ip: null,
+      country: null,
+      client: null,
+    };
+    expect(await directory().signIn(by(), session, false)).toMatchObject({ ok: true });
+    expect(await directory().indexInvitation(by(), digest("i"), ALICE, Date.now() + 1e6)).toMatchObject({
+      ok: true,
+    });
+    expect(await directory().findInvitation(by(), digest("i"), fingerprint(3))).toMatchObject({ ok: true });
+  });
+});
+
+describe("a registry of version 2, with data in it", () => {
+  const makeOld = () =>
+    takeBack(registryStub(ALICE), USER_REGISTRY_MIGRATIONS.slice(0, 2), [
+      `INSERT INTO devices (id, name, name_key, status, note, enrolled_at, status_since, wipe_first_at,
+         wipe_last_at, wipe_count, wipe_token_refresh)
+       VALUES ('a', 'Phone', 'phone', 'lost', 'n', 1, 2, 3, 4, 5, 1), ('b', 'New', 'new', 'pending', NULL, 1, 1, NULL, NULL, 0, 0)`,
+      `INSERT INTO certificates VALUES ('${fingerprint(1)}', 1, 'CN=x', NULL, '0A', 1, 9, 1)`,
+      `INSERT INTO certificates VALUES ('${fingerprint(2)}', 2, NULL, NULL, NULL, NULL, NULL, 1)`,
+      AUDIT,
+    ]);
+
+  it("is brought up to date by the first question, and has lost nothing", async () => {
+    await makeOld();
+    expect((await registry(ALICE).list(10, 0)).items).toMatchObject([
+      {
+        id: "a",
+        status: "lost",
+        note: "n",
+        statusSince: 2,
+        wipe: { firstAt: 3, lastAt: 4, count: 5, tokenRefresh: true },
+        certificates: [{ fingerprint: fingerprint(1), subject: "CN=x", serial: "0A", notAfter: 9 }],
+        comparisonCode: null,
+      },
+      // It waits since before there were digits to compare.
+      { id: "b", status: "pending", wipe: null, comparisonCode: null },
+    ]);
+    expect(await registry(ALICE).invitations()).toEqual([]);
+    expect((await registry(ALICE).audit(10, null)).items).toMatchObject([{ at: 7, act: "enrol" }]);
+    await runInDurableObject(registryStub(ALICE), (_, state) => {
+      expect(version(state)).toEqual([{ id: 1, version: USER_REGISTRY_MIGRATIONS.length }]);
+    });
+  });
+
+  it("takes invitations as a fresh one does", async () => {
+    await makeOld();
+    const invitation = { id: "i", app: null, approval: true, expiresAt: Date.now() + 1e6 };
+    const digest = "d" as SecretDigest;
+    expect(await registry(ALICE).invite(by(), invitation, digest)).toMatchObject({ ok: true });
+    const use = { digest, app: "app.example.com" };
+    const wanted = enrolment({ fingerprint: fingerprint(3) });
+    expect(await registry(ALICE).enrol(by(), wanted, Date.now(), use)).toMatchObject({
+      value: { device: { status: "pending", comparisonCode: expect.stringMatching(/^\d{6}$/) } },
+    });
+  });
+});
+
+it.each([
+  ["the directory", directoryStub, DIRECTORY_MIGRATIONS],
+  ["a user's registry", () => registryStub(ALICE), USER_REGISTRY_MIGRATIONS],
+] as const)("%s has the same tables, from whichever version it comes", async (_, stub, migrations) => {
+  const columns = (state: DurableObjectState) =>
+    rows(
+      state,
+      `SELECT t.name AS "table", c.name, c.type, c."notnull", c.dflt_value, c.pk
+       FROM sqlite_master t, pragma_table_info(t.name) c
+       WHERE t.type = 'table' AND t.name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY 1, c.cid`,
+    );
+  const fresh = await runInDurableObject(stub(), (_, state) => columns(state));
+  expect(fresh.length).toBeGreaterThan(20);
+  for (let from = 1; from < migrations.length; from++) {
+    await takeBack(stub(), migrations.slice(0, from), []);
+    expect(await runInDurableObject(stub(), (_, state) => columns(state))).toEqual(fresh);
+  }
 });
 
 describe("after a rollback to code that is older than the database", () => {
