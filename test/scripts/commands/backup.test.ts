@@ -168,7 +168,9 @@ describe("restore-backup into an empty registry", () => {
 
   it.runIf(hasTerminal)("does nothing when the answer is no", async () => {
     const words = ["restore-backup", backup];
-    const { code, shown } = await runOnTerminal(words, environmentOf(fresh), "Restore this into", "n");
+    const { code, shown } = await runOnTerminal(words, environmentOf(fresh), {
+      answers: [["Restore this into", "n"]],
+    });
     expect(code).toBe(1);
     expect(shown).toContain("+ alice/phone, active");
     expect((await lists(fresh)).users).toEqual([]);

@@ -52,7 +52,14 @@ describe("enrol", () => {
       note: "black",
       enrolledAt: at,
       certificates: [
-        { fingerprint: fingerprint(1), ...FACTS, addedAt: at, retiredAt: null, retiresAt: null, replaces: null },
+        {
+          fingerprint: fingerprint(1),
+          ...FACTS,
+          addedAt: at,
+          retiredAt: null,
+          retiresAt: null,
+          replaces: null,
+        },
       ],
       lastSeen: null,
       wipe: null,
