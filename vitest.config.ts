@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     // What a passing test prints is noise.
     silent: "passed-only",
+    // On two cores, the default is one file at a time; most of them wait for other processes.
+    maxWorkers: 2,
     projects: [
       {
         plugins: [

@@ -86,7 +86,10 @@ export class Authenticator {
     const { value, digest } = await this.#sessions.create(hostname);
     const client = request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null;
     const session = { id: crypto.randomUUID(), digest, credential, ip: by.ip, country: by.country, client };
-    const opened = await this.#credentials.signIn(by, session, isAdmin);
+    const opened = await this.#credentials.signIn(by, session, isAdmin).catch((error: unknown) => {
+      if (!isAdmin) this.#budget.giveBack(network);
+      throw error;
+    });
     if (opened.ok) {
       if (!isAdmin) {
         this.#budget.giveBack(network);
@@ -120,7 +123,13 @@ export class Authenticator {
 
   async #askOfToken(digest: SecretDigest, network: string, now: number): Promise<Principal | null> {
     this.#budget.spend(network);
-    const principal = await this.#credentials.principal("token", digest, await this.#digestOfAdmin(), now);
+    const adminDigest = await this.#digestOfAdmin();
+    const principal = await this.#credentials
+      .principal("token", digest, adminDigest, now)
+      .catch((error: unknown) => {
+        this.#budget.giveBack(network);
+        throw error;
+      });
     if (principal === null) {
       this.#knownTokens.delete(digest);
     } else {

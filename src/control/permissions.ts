@@ -24,12 +24,20 @@ const SCOPES: Record<Need, readonly Grant["scope"][]> = {
  */
 export type Subject = { user: UserId | null } | "everybody" | "own";
 
+/** Why credentials do not suffice: they are another user's, or for something else. */
+export type Denial = "reach" | "scope";
+
 /**
- * Whether credentials reach so far: their scope must meet the need, and credentials of one user reach only
- * what is that user's.
+ * What credentials lack: those of one user reach only what is that user's, and their scope must meet the need.
+ * `undefined`: they suffice.
  */
+export function denial(grant: Grant, need: Need, of: Subject): Denial | undefined {
+  const isWithin = grant.user === null || of === "own" || (of !== "everybody" && grant.user === of.user);
+  if (!isWithin) return "reach";
+  return SCOPES[need].includes(grant.scope) ? undefined : "scope";
+}
+
+/** Whether credentials suffice. */
 export function permits(grant: Grant, need: Need, of: Subject): boolean {
-  if (!SCOPES[need].includes(grant.scope)) return false;
-  if (grant.user === null || of === "own") return true;
-  return of !== "everybody" && grant.user === of.user;
+  return denial(grant, need, of) === undefined;
 }

@@ -1,10 +1,9 @@
 import { type IRequest, Router } from "itty-router";
 import { API_PATH } from "./contract.ts";
-import type { Context } from "./handlers/shared.ts";
-import { pathParam } from "./handlers/shared.ts";
+import { type Context, subjectOf } from "./handlers/shared.ts";
 import type { Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
-import { permits } from "./permissions.ts";
+import { denial } from "./permissions.ts";
 import { ApiError, registryProblem } from "./problem.ts";
 
 const router = Router({ base: API_PATH });
@@ -24,11 +23,9 @@ for (const operation of OPERATIONS) {
  * things are asked for, so that nobody learns who else there is.
  */
 function enforce({ needs, of }: Operation, request: IRequest, { principal }: Context): void {
-  const own = principal.user;
-  if (of === "user" && own !== null && pathParam(request, "user") !== own) {
-    throw registryProblem({ code: "unknown-user" });
-  }
-  if (permits(principal, needs, of === "user" ? { user: own } : of)) return;
+  const why = denial(principal, needs, subjectOf(of, request));
+  if (why === undefined) return;
+  if (why === "reach" && of === "user") throw registryProblem({ code: "unknown-user" });
   throw new ApiError("forbidden", "this takes other credentials: see who you are with GET /me");
 }
 

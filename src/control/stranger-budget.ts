@@ -20,7 +20,7 @@ export class StrangerBudget {
   readonly #each: number;
   #begunAt = Number.NEGATIVE_INFINITY;
   #spent = 0;
-  readonly #byNetwork = new Map<string, number>();
+  readonly #byKey = new Map<string, number>();
 
   constructor(inAll = QUESTIONS_AN_HOUR, each = QUESTIONS_A_NETWORK) {
     this.#inAll = inAll;
@@ -28,28 +28,29 @@ export class StrangerBudget {
   }
 
   /** Whether one more question may be asked, at `now` (milliseconds since the epoch). */
-  allows(network: string, now: number): boolean {
+  allows(key: string, now: number): boolean {
     // A clock that was set back begins anew, too.
     if (now < this.#begunAt || now - this.#begunAt >= HOUR_MS) {
       this.#begunAt = now;
       this.#spent = 0;
-      this.#byNetwork.clear();
+      this.#byKey.clear();
     }
-    return this.#spent < this.#inAll && (this.#byNetwork.get(network) ?? 0) < this.#each;
+    return this.#spent < this.#inAll && (this.#byKey.get(key) ?? 0) < this.#each;
   }
 
-  /** Before the question, so that many at a time cost no more; `giveBack` when the answer is that all is right. */
-  spend(network: string): void {
-    this.#add(network, 1);
+  /** Before the question, so that many at a time cost no more. `key`: a network, or a certificate. */
+  spend(key: string): void {
+    this.#add(key, 1);
   }
 
-  giveBack(network: string): void {
-    this.#add(network, -1);
+  /** After a right answer, or none for a fault of ours. */
+  giveBack(key: string): void {
+    this.#add(key, -1);
   }
 
-  #add(network: string, count: number): void {
+  #add(key: string, count: number): void {
     this.#spent = Math.max(0, this.#spent + count);
-    this.#byNetwork.set(network, Math.max(0, (this.#byNetwork.get(network) ?? 0) + count));
+    this.#byKey.set(key, Math.max(0, (this.#byKey.get(key) ?? 0) + count));
   }
 
   /** Until when the next question must wait, in milliseconds from `now`. */

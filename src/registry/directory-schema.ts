@@ -21,7 +21,8 @@ import type { Migration } from "./schema.ts";
  * `sessions`: a row a sign-in, for twelve hours or until it is ended. `token` is NULL for one with the
  * `ADMIN_TOKEN`; `credential` is the digest of what it was opened with, so that it ends when that changes.
  *
- * `invitation_index`: which user an invitation's digest belongs to, until it is used or has expired. As
+ * `invitation_index`: which user an invitation's digest belongs to, until the next one is made after it has
+ * expired. As
  * with claims, the user's registry is the judge.
  *
  * `attempts`: failed sign-ins by address and wrong codes by certificate, to slow the next ones down; 1,000

@@ -12,6 +12,7 @@ import { parseUserId, USER_ID_HINT, type UserId } from "../../registry/user.ts";
 import type { Result } from "../../result.ts";
 import type { Apps } from "../apps.ts";
 import { readBody } from "../input.ts";
+import type { Subject } from "../permissions.ts";
 import { ApiError, registryProblem } from "../problem.ts";
 
 /** What every handler is given besides the request. */
@@ -47,6 +48,11 @@ export function userParam(
   if (user !== undefined) return user;
   if (code === "unknown-user") throw registryProblem({ code });
   throw new ApiError(code, USER_ID_HINT, { errors: [{ path: "user", message: USER_ID_HINT }] });
+}
+
+/** Whose things a row of `OPERATIONS` or `PAGES` is about, in this request. */
+export function subjectOf(of: "user" | "everybody" | "own", request: IRequest): Subject {
+  return of === "user" ? { user: parseUserId(pathParam(request, "user")) ?? null } : of;
 }
 
 export function deviceParam(request: IRequest): string {

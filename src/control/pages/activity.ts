@@ -1,5 +1,6 @@
+import type { UserRecord } from "../../registry/records.ts";
 import { parseUserId, type UserId } from "../../registry/user.ts";
-import type { AuditEntry, User } from "../contract.ts";
+import type { AuditEntry } from "../contract.ts";
 import { must } from "../handlers/shared.ts";
 import { AuditQuery, readQuery } from "../input.ts";
 import { ApiError, registryProblem } from "../problem.ts";
@@ -103,7 +104,7 @@ function logName(log: Log): string {
 async function read(
   context: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   search: string | undefined,
   before: number | null,
   limit = LINES,
@@ -117,7 +118,7 @@ async function read(
     const page = must(await registry.userAudit(log.user, limit, before, search));
     return { lines: page.items.map((each) => ({ ...representAudit(each), log: log.user })), next: page.next };
   }
-  const logs: Log[] = [{ kind: "directory" }, ...users.flatMap(({ id }) => userLog(id))];
+  const logs: Log[] = [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))];
   const pages = await Promise.all(logs.map((each) => readIfThere(context, each, users, search, limit)));
   const lines = pages
     .flatMap((page) => page.lines)
@@ -129,7 +130,7 @@ async function read(
 async function readIfThere(
   context: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   search: string | undefined,
   limit: number,
 ): Promise<{ lines: Line[] }> {
@@ -141,15 +142,10 @@ async function readIfThere(
   }
 }
 
-function userLog(id: string): Log[] {
-  const user = parseUserId(id);
-  return user === undefined ? [] : [{ kind: "user", user }];
-}
-
 async function* csv(
   context: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   search: string | undefined,
 ): AsyncGenerator<string> {
   yield csvLine([
@@ -166,7 +162,9 @@ async function* csv(
     "detail",
   ]);
   const logs: Log[] =
-    log.kind === "all" ? [{ kind: "directory" }, ...users.flatMap(({ id }) => userLog(id))] : [log];
+    log.kind === "all"
+      ? [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))]
+      : [log];
   let reads = 0;
   for (const each of logs) {
     let before: number | null = null;
@@ -183,7 +181,7 @@ async function* csv(
       reads += 1;
       before = page.next === null ? null : Number(page.next);
     } while (before !== null && reads < EXPORT_READS_MAX);
-    if (before !== null || reads >= EXPORT_READS_MAX) {
+    if (before !== null || (reads >= EXPORT_READS_MAX && each !== logs.at(-1))) {
       yield csvLine(["there is more: search, or export the logs one by one"]);
       return;
     }
@@ -209,7 +207,7 @@ function link(path: string, log: Log, search: string | undefined, before: string
 function filterForm(
   { principal }: PageContext,
   log: Log,
-  users: readonly User[],
+  users: readonly UserRecord[],
   isWhole: boolean,
   search: string | undefined,
 ): Html {

@@ -1,8 +1,8 @@
 import type { Principal } from "../../registry/credential.ts";
+import type { UserRecord } from "../../registry/records.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { Device, User } from "../contract.ts";
-import { PAGE_LIMIT_MAX } from "../contract.ts";
-import { representDevice, representUser } from "../represent.ts";
+import { type Device, PAGE_LIMIT_MAX } from "../contract.ts";
+import { representDevice } from "../represent.ts";
 
 /**
  * Users whose registries one page asks: a Worker of the free plan makes no more than 50 calls for a request.
@@ -14,22 +14,22 @@ export const USERS_AT_ONCE = 20;
 export async function visibleUsers(
   registry: Registry,
   { user }: Principal,
-): Promise<{ users: User[]; isWhole: boolean }> {
+): Promise<{ users: UserRecord[]; isWhole: boolean }> {
   if (user !== null) {
     const own = await registry.user(user);
-    return { users: own === null ? [] : [representUser(own)], isWhole: true };
+    return { users: own === null ? [] : [own], isWhole: true };
   }
   const { items } = await registry.users(PAGE_LIMIT_MAX, "");
-  return { users: items.map(representUser), isWhole: items.length <= USERS_AT_ONCE };
+  return { users: items, isWhole: items.length <= USERS_AT_ONCE };
 }
 
 /** Up to a page of a user's devices; none for a user who was removed meanwhile. */
 export async function devicesOf(
   registry: Registry,
-  user: User,
+  user: UserRecord,
   after = 0,
 ): Promise<{ devices: Device[]; next: string | null }> {
-  const page = await registry.devices(user.id as Parameters<Registry["devices"]>[0], PAGE_LIMIT_MAX, after);
+  const page = await registry.devices(user.id, PAGE_LIMIT_MAX, after);
   return page.ok
     ? { devices: page.value.items.map(representDevice), next: page.value.next }
     : { devices: [], next: null };

@@ -1,9 +1,9 @@
-import type { Device, User } from "../contract.ts";
-import { EditDeviceRequest } from "../contract.ts";
+import type { UserRecord } from "../../registry/records.ts";
+import { type Device, EditDeviceRequest } from "../contract.ts";
 import { deviceParam, must, userParam } from "../handlers/shared.ts";
 import { permits } from "../permissions.ts";
 import { registryProblem } from "../problem.ts";
-import { representDevice, representUser } from "../represent.ts";
+import { representDevice } from "../represent.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { actLinks, actsOf, capital, deviceLines, grouped, newsOf, statusBadge } from "./device-view.ts";
@@ -29,9 +29,8 @@ export const devices: PageHandler = async (_, context) => {
 
 export const devicesOfUser: PageHandler = async (request, context) => {
   const { registry, principal, url } = context;
-  const known = await registry.user(userParam(request));
-  if (known === null) throw registryProblem({ code: "unknown-user" });
-  const user = representUser(known);
+  const user = await registry.user(userParam(request));
+  if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
   const page = await devicesOf(registry, user, Number.isSafeInteger(after) ? after : 0);
   return layout({ title: `Devices of ${user.name ?? user.id}`, principal }, section(context, user, page));
@@ -57,13 +56,17 @@ function noUsers({ principal }: PageContext): Html {
     : html`<p>There is nobody yet.</p>`;
 }
 
-function userLinks(users: readonly User[]): Html {
+function userLinks(users: readonly UserRecord[]): Html {
   return html`<ul>${users.map(
     ({ id, name }) => html`<li><a href="${PATHS.devices}/${encodeURIComponent(id)}">${name ?? id}</a></li>`,
   )}</ul>`;
 }
 
-function section(context: PageContext, user: User, page: { devices: Device[]; next: string | null }): Html {
+function section(
+  context: PageContext,
+  user: UserRecord,
+  page: { devices: Device[]; next: string | null },
+): Html {
   const heading = `user-${user.id}`;
   const list = page.devices.map((each) => card(each, context));
   return html`<section aria-labelledby="${heading}">

@@ -1,22 +1,21 @@
-import * as v from "valibot";
 import { isWithinDates, type VerifiedCertificate } from "../../certificate.ts";
+import { deviceNameProblem } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
 import type { Invitations, RedeemError } from "../../registry/invitations.ts";
 import type { DeviceRecord } from "../../registry/records.ts";
-import { DeviceNameSchema, ENROL_PATH } from "../contract.ts";
-import { ApiError } from "../problem.ts";
+import { ENROL_PATH } from "../contract.ts";
 import { readCode } from "../secrets.ts";
 import { ShortMemory } from "../short-memory.ts";
 import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
 import type { PageRequest } from "./context.ts";
-import { grouped } from "./device-view.ts";
-import { field, parseFields } from "./forms.ts";
+import { capital, grouped } from "./device-view.ts";
+import { nameIn } from "./fields.ts";
+import { field } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
-import { duration } from "./sign-in.ts";
-import { nameIn } from "./waiting.ts";
+import { duration } from "./times.ts";
 
 /** A device that looks again within this time, in milliseconds, costs no question to the registry. */
 const MEMORY_MS = 2_000;
@@ -27,8 +26,6 @@ const FORMS_AN_HOUR = 20;
 
 /** How often a waiting device looks again, in seconds. */
 const LOOK_AGAIN_SECONDS = 10;
-
-const NameSchema = v.object({ name: DeviceNameSchema });
 
 /** The page that an invitation's link opens on the device. One lives as long as its isolate. */
 export class Enrolment {
@@ -62,8 +59,8 @@ export class Enrolment {
     const entered = { code: field(form, "code"), name: field(form, "name") };
     const again = (message: string, status: number) => show(ready(certificate, entered, message), status);
 
-    const name = nameOf(entered.name);
-    if (name.problem !== undefined) return again(`${name.problem}. The code is still good.`, 422);
+    const problem = deviceNameProblem(entered.name);
+    if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
     const digest = await readCode(entered.code);
     if (digest === undefined) return again(INVALID, 422);
     if (!this.#budget.allows(fingerprint, by.at)) {
@@ -72,12 +69,12 @@ export class Enrolment {
     this.#budget.spend(fingerprint);
     const facts = { subject, issuer, serial, notBefore, notAfter };
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
-    const enrolled = await this.#invitations.redeem(
-      { ...by, actor: "invitation" },
-      digest,
-      hostname,
-      enrolment,
-    );
+    const enrolled = await this.#invitations
+      .redeem({ ...by, actor: "invitation" }, digest, hostname, enrolment)
+      .catch((error: unknown) => {
+        this.#budget.giveBack(fingerprint);
+        throw error;
+      });
     this.#known.delete(fingerprint);
     if (enrolled.ok) {
       this.#budget.giveBack(fingerprint);
@@ -116,17 +113,6 @@ function sentence(error: RedeemError): string {
       return "This device was revoked. Ask whoever runs this to forget it first; the code is still good.";
     default:
       return INVALID;
-  }
-}
-
-function nameOf(name: string): { problem: string | undefined } {
-  try {
-    parseFields({ name }, NameSchema);
-    return { problem: undefined };
-  } catch (error) {
-    if (error instanceof ApiError)
-      return { problem: error.message.charAt(0).toUpperCase() + error.message.slice(1) };
-    throw error;
   }
 }
 
@@ -182,7 +168,7 @@ function ready(certificate: VerifiedCertificate, entered = { code: "", name: "" 
   return layout(
     { title: "Enrol this device", scripted: true },
     html`${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
-<p>This device showed a certificate that Cloudflare verified${certificate.subject === null ? "" : html`: <span class="long">${certificate.subject}</span>`}. Give it a name, and it is let in.</p>
+<p>This device showed a certificate that Cloudflare verified${certificate.subject === null ? "" : html`: <span class="long">${certificate.subject}</span>`}. Give it a name to enrol it.</p>
 <form method="post" action="${ENROL_PATH}">
 <p><label for="name">Name of this device</label><input id="name" name="name" value="${entered.name || nameIn(certificate.subject)}" required maxlength="64" autocomplete="off" aria-describedby="name-hint"></p>
 <p id="name-hint" class="hint">Such as “Pixel 9” or “Laptop”.</p>

@@ -1,11 +1,11 @@
 import { renderSVG } from "uqr";
 import * as v from "valibot";
+import type { UserRecord } from "../../registry/records.ts";
 import {
   CreateInvitationRequest,
   INVITATION_SECONDS,
   type Invitation,
   PutUserRequest,
-  type User,
   UserIdSchema,
 } from "../contract.ts";
 import { must, pathParam, userParam } from "../handlers/shared.ts";
@@ -13,13 +13,13 @@ import { makeInvitation } from "../invite.ts";
 import { representInvitation } from "../represent.ts";
 import { visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
+import { userSelect } from "./fields.ts";
 import { field, parseFields } from "./forms.ts";
 import { type Html, html, raw } from "./html.ts";
 import { layout } from "./layout.ts";
 import { PATHS } from "./paths.ts";
 import { seeOther } from "./respond.ts";
 import { ago, at } from "./times.ts";
-import { userSelect } from "./waiting.ts";
 
 const HOUR_SECONDS = 3600;
 const LIVES: readonly [number, string][] = [
@@ -90,7 +90,7 @@ export const addUser: PageHandler = async (_, { registry, by, form }) => {
   return seeOther(PATHS.invite);
 };
 
-function newInvitation({ apps }: PageContext, users: readonly User[]): Html {
+function newInvitation({ apps }: PageContext, users: readonly UserRecord[]): Html {
   return html`<form method="post" action="${PATHS.invite}">
 <p><label for="user">Whose device</label>${userSelect("user", users)}</p>
 <p><label for="app">Through which app</label><select id="app" name="app"><option value="">Any of them</option>${apps.hosts.map(
@@ -107,11 +107,11 @@ function newInvitation({ apps }: PageContext, users: readonly User[]): Html {
 
 async function invitationList(
   { invitations, now, timeZone }: PageContext,
-  users: readonly User[],
+  users: readonly UserRecord[],
 ): Promise<Html> {
   const lists = await Promise.all(
     users.map(async ({ id }) => {
-      const list = await invitations.list(id as Parameters<typeof invitations.list>[0]);
+      const list = await invitations.list(id);
       return list.ok ? list.value.map((each) => representInvitation(each, now)) : [];
     }),
   );

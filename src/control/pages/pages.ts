@@ -1,8 +1,7 @@
 import { type IRequest, Router } from "itty-router";
 import type { Principal } from "../../registry/credential.ts";
-import { parseUserId, type UserId } from "../../registry/user.ts";
 import { ENROL_PATH } from "../contract.ts";
-import { pathParam } from "../handlers/shared.ts";
+import { subjectOf } from "../handlers/shared.ts";
 import { type Need, permits } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
 import { activity, activityCsv } from "./activity.ts";
@@ -74,12 +73,8 @@ for (const page of PAGES) {
 }
 
 function enforce({ needs, of }: Page, request: IRequest, principal: Principal): void {
-  if (permits(principal, needs, of === "user" ? { user: userOf(request) } : of)) return;
+  if (permits(principal, needs, subjectOf(of, request))) return;
   throw new ApiError("not-found", "There is no such page, or it is not yours.");
-}
-
-function userOf(request: IRequest): UserId | null {
-  return parseUserId(pathParam(request, "user")) ?? null;
 }
 
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);

@@ -2,6 +2,7 @@
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { PATHS } from "./paths.ts";
+import { duration } from "./times.ts";
 
 interface SignIn {
   /** The page to show after it. */
@@ -35,11 +36,4 @@ function messageOf({ wrong, waitMs, signedOut, expired }: SignIn): string | unde
   if (wrong === true) return "This token is not valid: it may be mistyped, revoked or expired.";
   if (expired === true) return "You were not signed in any more. Nothing was changed: sign in and try again.";
   return signedOut === true ? "You are signed out." : undefined;
-}
-
-/** `40 seconds`, `15 minutes`, rounded up. */
-export function duration(ms: number): string {
-  const seconds = Math.ceil(ms / 1000);
-  if (seconds < 120) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
-  return `${Math.ceil(seconds / 60)} minutes`;
 }

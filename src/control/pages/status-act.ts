@@ -10,7 +10,7 @@ import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { devicePath, PATHS } from "./paths.ts";
 import { seeOther, show } from "./respond.ts";
-import { duration } from "./sign-in.ts";
+import { duration } from "./times.ts";
 
 /** The first tap: says what will happen, and asks. */
 export const confirmAct: PageHandler = async (request, context) => {

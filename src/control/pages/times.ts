@@ -39,3 +39,10 @@ export function ago(iso: string, now: number, timeZone: string): Html {
 export function at(iso: string, now: number, timeZone: string): Html {
   return html`<time datetime="${iso}">${clockTime(Date.parse(iso), timeZone)}</time> (${relativeTime(iso, now)})`;
 }
+
+/** `40 seconds`, `15 minutes`, rounded up. */
+export function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 120) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+  return `${Math.ceil(seconds / 60)} minutes`;
+}

@@ -1,9 +1,11 @@
-import { ApproveRequest, type Device, type PendingCertificate, type User } from "../contract.ts";
+import type { UserRecord } from "../../registry/records.ts";
+import { ApproveRequest, type Device, type PendingCertificate } from "../contract.ts";
 import { fingerprintParam, must } from "../handlers/shared.ts";
 import { representDevice, representPending } from "../represent.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { actLinks, actsOf, grouped } from "./device-view.ts";
+import { nameIn, userSelect } from "./fields.ts";
 import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
@@ -66,7 +68,7 @@ ${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;
 function certificateCard(
   certificate: PendingCertificate,
   index: number,
-  users: readonly User[],
+  users: readonly UserRecord[],
   context: PageContext,
 ): Html {
   const { now, timeZone, principal } = context;
@@ -79,7 +81,7 @@ ${notAfter === null ? "" : html`<dt>Ends</dt><dd>${at(notAfter, now, timeZone)}<
 ${principal.scope === "root" ? decisionForms(fingerprint, nameIn(subject), index, users) : ""}</li>`;
 }
 
-function decisionForms(fingerprint: string, name: string, index: number, users: readonly User[]): Html {
+function decisionForms(fingerprint: string, name: string, index: number, users: readonly UserRecord[]): Html {
   const path = `${PATHS.waiting}/${fingerprint}`;
   const dismissForm = html`<form method="post" action="${path}/dismiss"><button class="quiet">Dismiss<span class="unseen"> ${name}</span></button></form>`;
   if (users.length === 0) {
@@ -89,18 +91,4 @@ function decisionForms(fingerprint: string, name: string, index: number, users: 
 <p><label for="user-${index}">Whose device</label>${userSelect(`user-${index}`, users)}</p>
 <p><label for="name-${index}">Its name</label><input id="name-${index}" name="name" value="${name}" required maxlength="64" autocomplete="off"></p>
 <p><button class="approve">Approve</button></p></form>${dismissForm}`;
-}
-
-export function userSelect(id: string, users: readonly User[]): Html {
-  return html`<select id="${id}" name="user" required>${users.map(
-    (user) =>
-      html`<option value="${user.id}">${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
-  )}</select>`;
-}
-
-/** The common name in a subject, as a proposal for the device's. */
-export function nameIn(subject: string | null): string {
-  const name = /(?:^|[,/]\s*)CN\s*=\s*([^,/]{1,64})/i.exec(subject ?? "")?.[1]?.trim() ?? "";
-  // Cloudflare's dashboard calls all of its certificates so.
-  return name === "Cloudflare" ? "" : name;
 }

@@ -1,10 +1,11 @@
-import { listDurableObjectIds, reset } from "cloudflare:test";
+import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Device } from "../../../src/control/contract.ts";
+import { API_PATH, type Device } from "../../../src/control/contract.ts";
 import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
-import { api, enrol, fingerprint } from "../fixtures.ts";
-import { expectProblem, seen } from "./fixtures.ts";
+import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
+import { intercepted } from "../registry/fixtures.ts";
+import { expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let device: Device;
 
@@ -181,12 +182,20 @@ describe("parameters of a path", () => {
     },
   );
 
-  it("a user who is not there gets no registry object", async () => {
-    await api("GET", "/users/nobody/devices");
-    await api("POST", "/users/nobody/devices/x/revoke");
-    const ids = (await listDurableObjectIds(env.USER_REGISTRY)).map(String);
-    expect(ids).toContain(String(env.USER_REGISTRY.idFromName("alice")));
-    expect(ids).not.toContain(String(env.USER_REGISTRY.idFromName("nobody")));
+  it("of a user who is not there wake no registry object", async () => {
+    const asked: string[] = [];
+    const bindings = intercepted((call) => {
+      asked.push(call.name);
+      return call.proceed();
+    });
+    const url = `https://${HOST}${API_PATH}/users/nobody/devices`;
+    const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+    await expectProblem(await withEnv(bindings, url, { headers }), "unknown-user");
+    await expectProblem(
+      await withEnv(bindings, `${url}/x/revoke`, { method: "POST", headers }),
+      "unknown-user",
+    );
+    expect(asked).toEqual(["directory.user", "directory.user"]);
   });
 });
 
@@ -197,6 +206,6 @@ it("each status can be reached, and each act has a route", async () => {
     const response = await api("POST", at(`/users/alice/devices/ID/${act}`), body);
     reached.add(((await response.json()) as Device).status);
   }
-  // Only an invitation makes a device pending: see redeem.test.ts.
+  // Only an invitation makes a device pending: see invitations.test.ts.
   expect([...reached].sort()).toEqual(DEVICE_STATUSES.filter((status) => status !== "pending").sort());
 });
