@@ -1,6 +1,6 @@
 import { deviceNameKey } from "../../src/registry/device.ts";
 import { type Backup, readBackup } from "../backup/backup-file.ts";
-import { compare, isEmpty } from "../backup/difference.ts";
+import { compare, type Difference, isEmpty } from "../backup/difference.ts";
 import { differenceLines, sameDevices, userLines } from "../backup/difference-view.ts";
 import { type RestoreResult, restore } from "../backup/restore.ts";
 import { failed, misuse } from "./shared/failure.ts";
@@ -63,7 +63,7 @@ Examples:
       await session.confirm(`Restore this into ${api.origin}?`);
       const result = await restore(api, json, difference, resurrect);
       output.object({ done: true, ...result });
-      output.lines("", ...summary(result));
+      output.lines("", ...summary(result), ...keptUnforeseen(result, difference));
       refuseConflicts(result);
     });
 };
@@ -115,6 +115,25 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
         `the ${user === null ? "directory's audit log" : `audit log of ${user}`} got a line of its own meanwhile: it has ${plural(lines, "line")} of the backup's`,
     ),
   ];
+}
+
+/**
+ * The log of a user who was deleted cannot be read: which of their devices were forgotten, the registry alone
+ * knows, and tells when it is asked to restore them.
+ */
+function keptUnforeseen({ users }: RestoreResult, difference: Difference): string[] {
+  const foreseen = new Set(
+    difference.devices.flatMap(({ devices }) =>
+      devices.filter(({ outcome }) => outcome === "kept").map(({ id }) => id),
+    ),
+  );
+  return users.flatMap(({ user, devices }) =>
+    userLines({
+      user,
+      devices: devices.filter(({ id, outcome }) => outcome === "kept" && !foreseen.has(id)),
+      left: [],
+    }),
+  );
 }
 
 /** After all others were restored: what could not be is a failure. */

@@ -13,7 +13,7 @@ export type References = ReadonlyMap<GenericSchema, string>;
 type Schema =
   | { type: "string" | "number" | "boolean" }
   | { type: "array"; item: GenericSchema }
-  | { type: "object" | "loose_object" | "strict_object"; entries: Record<string, GenericSchema> }
+  | { type: "object" | "strict_object"; entries: Record<string, GenericSchema> }
   | { type: "record"; key: GenericSchema; value: GenericSchema }
   | { type: "optional" | "nullable"; wrapped: GenericSchema }
   | { type: "picklist"; options: readonly unknown[] }
@@ -22,7 +22,7 @@ type Schema =
 
 type Action =
   | { type: "check"; message: unknown }
-  | { type: "raw_check" | "integer" | "iso_timestamp" | "uuid" }
+  | { type: "integer" | "iso_timestamp" | "uuid" }
   | { type: "metadata"; metadata: Json }
   | { type: "regex"; requirement: RegExp }
   | { type: "min_value" | "max_value" | "min_length" | "max_length"; requirement: number };
@@ -62,7 +62,6 @@ function schemaOf(schema: Schema, references: References): Json {
     case "array":
       return { type: "array", items: inner(schema.item) };
     case "object":
-    case "loose_object":
     case "strict_object": {
       const entries = Object.entries(schema.entries);
       return {
@@ -103,8 +102,6 @@ function actionOf(action: Action, json: Json): Json {
   switch (action.type) {
     case "check":
       return typeof action.message === "string" ? { description: action.message } : {};
-    case "raw_check":
-      return {};
     case "metadata":
       return action.metadata;
     case "integer":

@@ -1,4 +1,4 @@
-import { type AuditRecord, restoredLines } from "./audit-log.ts";
+import { type AuditRecord, restoredLines, writeAudit } from "./audit-log.ts";
 
 /** What became of lines that were to be restored. */
 export interface AuditRestored {
@@ -17,14 +17,10 @@ export function restoreAudit(sql: SqlStorage, entries: readonly AuditRecord[]): 
   const { last } = sql.exec<{ last: number }>("SELECT COALESCE(MAX(id), 0) AS last FROM audit").one();
   if (last > restored) return { lines: restored, isClosed: true };
   let next = last + 1;
-  for (const { id, at, actor, ip, country, act, outcome, target, detail } of entries) {
-    if (id !== next) continue;
-    sql.exec(
-      `INSERT INTO audit (id, at, actor, ip, country, act, outcome, target_id, target_name, detail)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, at, actor, ip, country, act, outcome],
-      ...[target?.id ?? null, target?.name ?? null, JSON.stringify(detail)],
-    );
+  for (const entry of entries) {
+    if (entry.id !== next) continue;
+    // It gets the number that it had: SQLite gives a line the highest one and one more.
+    writeAudit(sql, entry, entry);
     next += 1;
   }
   if (next - 1 > restored) {

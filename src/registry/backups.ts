@@ -1,8 +1,7 @@
-import { err, type Result } from "../result.ts";
+import { err, ok, type Result } from "../result.ts";
 import type { Actor, AuditRecord } from "./audit-log.ts";
 import type { AuditRestored } from "./audit-restore.ts";
 import type { DirectoryBackup, DirectoryRestored, DirectoryRestoreRequest } from "./directory-restores.ts";
-import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings } from "./objects.ts";
 import type { RegistryError } from "./records.ts";
 import type { Registry } from "./registry.ts";
@@ -42,10 +41,9 @@ export class Backups {
   }
 
   restoreUserAudit(user: UserId, entries: AuditRecord[]): Promise<Result<AuditRestored, RegistryError>> {
-    return this.#registry.ofUser(user, async (registry) => ({
-      ok: true,
-      value: await registry.ask((stub) => stub.restoreAudit(entries)),
-    }));
+    return this.#registry.ofUser(user, async (registry) =>
+      ok(await registry.ask((stub) => stub.restoreAudit(entries))),
+    );
   }
 
   /**
@@ -63,14 +61,11 @@ export class Backups {
       const granted = new Set(wanted);
       for (const fingerprint of taken) granted.delete(fingerprint);
       for (const fingerprint of taken.slice(0, LOOKED_INTO)) {
-        if (await this.#claimAbandoned(by, user, fingerprint)) granted.add(fingerprint);
+        const claim = await this.#registry.claim(by, fingerprint, user);
+        if (claim.ok) granted.add(fingerprint);
       }
       return registry.ask((stub) => stub.restore(by, request, [...granted], claimedAt));
     });
-  }
-
-  async #claimAbandoned(by: Actor, user: UserId, fingerprint: Fingerprint): Promise<boolean> {
-    return (await this.#registry.claim(by, fingerprint, user)).ok;
   }
 
   get #directory() {

@@ -54,7 +54,8 @@ export class Certificates {
     this.#table.settle(device, by);
     const { fingerprint, facts, retireOthersAt } = next;
     const replaced = living(device, by.at)[0]?.fingerprint ?? null;
-    this.#table.insert(id, fingerprint, facts, replaced, by.at);
+    const added = { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null };
+    this.#devices.insertCertificate(id, { ...added, replaces: replaced });
     if (replaced !== null) this.#table.setDate(replaced, retireOthersAt);
     writeAudit(this.#sql, by, {
       act: ADD,
@@ -66,7 +67,7 @@ export class Certificates {
         retiresAt: retireOthersAt === null ? null : new Date(retireOthersAt).toISOString(),
       },
     });
-    return ok({ device: this.#mustGet(id), created: true });
+    return ok({ device: this.#devices.mustGet(id), created: true });
   }
 
   /**
@@ -79,13 +80,13 @@ export class Certificates {
     const certificate = certificateOf(device, fingerprint);
     if (certificate === undefined) return err({ code: "unknown-certificate" });
     this.#table.settle(device, by);
-    if (retiredSince(certificate, by.at) !== null) return ok(this.#mustGet(id));
+    if (retiredSince(certificate, by.at) !== null) return ok(this.#devices.mustGet(id));
     if (living(device, by.at).length === 1) {
       return refuseAudited(this.#sql, by, RETIRE, device, { code: "last-certificate" });
     }
-    this.#table.retire(device, fingerprint, by, "asked");
+    this.#table.retire(device, fingerprint, by.at, by, "asked");
     this.#table.keepAlone(id);
-    return ok(this.#mustGet(id));
+    return ok(this.#devices.mustGet(id));
   }
 
   #checked(by: Actor, id: string, next: NextCertificate): Result<DeviceRecord, RegistryError> {
@@ -109,12 +110,6 @@ export class Certificates {
       return { code: other.status === "revoked" ? "fingerprint-revoked" : "fingerprint-taken" };
     }
     return living(device, by.at).length >= CERTIFICATES_MAX ? { code: "too-many-certificates" } : undefined;
-  }
-
-  #mustGet(id: string): DeviceRecord {
-    const device = this.#devices.byId(id);
-    if (device === undefined) throw new Error("the device is gone within its own transaction");
-    return device;
   }
 }
 

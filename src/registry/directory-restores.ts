@@ -64,6 +64,8 @@ export class DirectoryRestores {
   #restoreUsers(by: Actor, users: readonly UserRecord[], backup: string): DirectoryRestored["users"] {
     const [added, renamed]: [UserId[], UserId[]] = [[], []];
     for (const { id, name, createdAt } of users) {
+      // As with `putUser`: a deletion that is under way does not come to its end.
+      this.#sql.exec("UPDATE users SET closing = NULL WHERE id = ? AND closing IS NOT NULL", id);
       const present = this.#sql
         .exec<{ name: string | null }>("SELECT name FROM users WHERE id = ?", id)
         .toArray()[0];
@@ -87,14 +89,12 @@ export class DirectoryRestores {
   }
 
   #restoreTokens(by: Actor, wanted: readonly BackupToken[], backup: string): PlannedToken[] {
-    const present = this.#credentials.tokensWithDigests();
-    const digests = new Set(present.map(({ digest }) => digest));
+    const present = this.#credentials.tokens();
     const planned = planTokens(wanted, { ...this.#ended(), present, users: this.#users(wanted), now: by.at });
     for (const [index, { outcome }] of planned.entries()) {
       const token = wanted[index];
       if (outcome !== "added" || token === undefined) continue;
-      if (digests.has(token.digest)) throw new Error("a token of the backup has the digest of another one");
-      digests.add(token.digest);
+      // Throws when another token has this digest: no backup can hold that.
       this.#credentials.insertToken(token, token.digest);
       writeAudit(this.#sql, by, {
         act: "restore-backup",

@@ -63,27 +63,27 @@ export class Enrolments {
     const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
     const status = invitation?.approval ? "pending" : enrolment.status;
     const id = crypto.randomUUID();
-    this.#devices.insert(
-      id,
-      { ...enrolment, status },
-      by.at,
-      status === "pending" ? newComparisonCode() : null,
-    );
+    const { fingerprint, facts, name, note } = enrolment;
+    this.#devices.insert({
+      ...{ id, name, status, note, statusSince: by.at, enrolledAt: by.at },
+      certificates: [
+        { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null, replaces: null },
+      ],
+      lastSeen: null,
+      wipe: null,
+      comparisonCode: status === "pending" ? newComparisonCode() : null,
+    });
     if (invitation !== undefined) this.#invitations.use(invitation.id, id, by.at);
     writeAudit(this.#sql, by, {
       act: "enrol",
       outcome: "done",
-      target: { id, name: enrolment.name },
+      target: { id, name },
       detail: {
-        fingerprint: enrolment.fingerprint,
-        status,
-        note: enrolment.note,
+        ...{ fingerprint, status, note },
         ...(invitation === undefined ? {} : { invitation: invitation.id }),
       },
     });
-    const device = this.#devices.byId(id);
-    if (device === undefined) throw new Error("the device is gone within its own transaction");
-    return ok({ device, created: true });
+    return ok({ device: this.#devices.mustGet(id), created: true });
   }
 
   #error(

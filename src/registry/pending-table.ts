@@ -40,18 +40,20 @@ export class PendingTable {
       );
       return false;
     }
-    this.#sql.exec(
-      `INSERT INTO pending
-         (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
-      ...[fingerprint, facts.subject, facts.issuer, facts.serial, facts.notBefore, facts.notAfter],
-      ...[at, at, app, country],
-    );
-    this.#trim();
+    this.#insert({ ...facts, fingerprint, firstSeen: at, lastSeen: at, app, country, count: 1 });
     return true;
   }
 
-  #trim(): void {
+  #insert(record: PendingRecord): void {
+    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = record;
+    const { firstSeen, lastSeen, app, country, count } = record;
+    this.#sql.exec(
+      `INSERT INTO pending
+         (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
+      ...[firstSeen, lastSeen, app, country, count],
+    );
     this.#sql.exec(
       `DELETE FROM pending WHERE fingerprint IN
          (SELECT fingerprint FROM pending ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
@@ -68,29 +70,12 @@ export class PendingTable {
 
   /** Puts a certificate of a backup on the list that is not on it, and that nobody claims. Tells whether. */
   restore(record: PendingRecord): boolean {
-    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = record;
-    const { firstSeen, lastSeen, app, country, count } = record;
-    const { rowsWritten } = this.#sql.exec(
-      `INSERT OR IGNORE INTO pending
-         (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
-       WHERE NOT EXISTS (SELECT 1 FROM claims WHERE fingerprint = ?1)`,
-      ...[
-        fingerprint,
-        subject,
-        issuer,
-        serial,
-        notBefore,
-        notAfter,
-        firstSeen,
-        lastSeen,
-        app,
-        country,
-        count,
-      ],
-    );
-    this.#trim();
-    return rowsWritten > 0 && this.get(fingerprint) !== undefined;
+    const { fingerprint } = record;
+    const claims = this.#sql.exec("SELECT 1 FROM claims WHERE fingerprint = ?", fingerprint).toArray();
+    if (claims.length > 0 || this.get(fingerprint) !== undefined) return false;
+    this.#insert(record);
+    // The list is full of newer ones, perhaps.
+    return this.get(fingerprint) !== undefined;
   }
 
   /** All that nobody claims, last seen first. */

@@ -87,10 +87,9 @@ export class Registry {
   ): Promise<Result<Enrolled, RegistryError>> {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
-      if (!check.ok) return check;
-      const claim = await this.claim(by, enrolment.fingerprint, user);
-      if (!claim.ok) return err({ code: claim.error.code });
-      return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt, use));
+      return this.#granted(check, by, enrolment.fingerprint, user, (claimedAt) =>
+        registry.ask((stub) => stub.enrol(by, enrolment, claimedAt, use)),
+      );
     });
   }
 
@@ -103,10 +102,9 @@ export class Registry {
   ): Promise<Result<Added, RegistryError>> {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
-      if (!check.ok) return check;
-      const claim = await this.claim(by, next.fingerprint, user);
-      if (!claim.ok) return err({ code: claim.error.code });
-      return registry.ask((stub) => stub.addCertificate(by, id, next, claim.value.claimedAt));
+      return this.#granted(check, by, next.fingerprint, user, (claimedAt) =>
+        registry.ask((stub) => stub.addCertificate(by, id, next, claimedAt)),
+      );
     });
   }
 
@@ -236,6 +234,19 @@ export class Registry {
     const known = await this.#directory.ask((directory) => directory.user(user));
     if (known === null) return err({ code: "unknown-user" });
     return work(registryOf(this.#bindings, user));
+  }
+
+  /** Claims what the user's registry agreed to, then has it written. */
+  async #granted<T>(
+    check: Result<null, RegistryError>,
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    write: (claimedAt: number) => Promise<Result<T, RegistryError>>,
+  ): Promise<Result<T, RegistryError>> {
+    if (!check.ok) return check;
+    const claim = await this.claim(by, fingerprint, user);
+    return claim.ok ? write(claim.value.claimedAt) : err({ code: claim.error.code });
   }
 
   /** Has the directory grant a fingerprint, also when the claim that somebody else has is abandoned. */

@@ -1,9 +1,9 @@
 import { err, ok, type Result } from "../result.ts";
 import { type Actor, writeAudit } from "./audit-log.ts";
-import { deviceNameKey } from "./device.ts";
+import { CertificateTable } from "./certificate-table.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { Fingerprint } from "./fingerprint.ts";
-import type { CertificateRecord, DeviceRecord, RegistryError } from "./records.ts";
+import type { DeviceRecord, RegistryError } from "./records.ts";
 import type { RegistryState } from "./registry-state.ts";
 import { leftAlone, type PlannedDevice, planRestore, type Step } from "./restore-plan.ts";
 
@@ -26,11 +26,13 @@ export interface Restored {
 export class Restores {
   readonly #sql: SqlStorage;
   readonly #devices: DeviceTable;
+  readonly #certificates: CertificateTable;
   readonly #state: RegistryState;
 
   constructor(sql: SqlStorage, devices: DeviceTable, state: RegistryState) {
     this.#sql = sql;
     this.#devices = devices;
+    this.#certificates = new CertificateTable(sql);
     this.#state = state;
   }
 
@@ -60,7 +62,7 @@ export class Restores {
     for (const { planned, after } of steps) {
       if (after === undefined) continue;
       const before = present.find(({ id }) => id === planned.id);
-      if (before === undefined) this.#insert(after);
+      if (before === undefined) this.#devices.insert(after);
       else this.#change(before, after, by.at);
       this.#audit(by, request, planned, before, after);
     }
@@ -89,45 +91,15 @@ export class Restores {
     return new Set([...rows].map(({ id }) => id));
   }
 
-  #insert(device: DeviceRecord): void {
-    const { id, name, status, statusSince, note, enrolledAt, lastSeen, wipe, comparisonCode } = device;
-    this.#sql.exec(
-      `INSERT INTO devices (id, name, name_key, status, status_since, note, enrolled_at, comparison_code,
-         last_seen_at, last_seen_app, last_seen_country, last_seen_ip)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, name, deviceNameKey(name), status, statusSince, note, enrolledAt, comparisonCode],
-      ...[lastSeen?.at ?? null, lastSeen?.app ?? null, lastSeen?.country ?? null, lastSeen?.ip ?? null],
-    );
-    this.#devices.setReceipt(id, wipe);
-    for (const certificate of device.certificates) this.#insertCertificate(id, certificate);
-  }
-
   #change(before: DeviceRecord, after: DeviceRecord, at: number): void {
-    const { id, name, note, status } = after;
-    if (before.status !== status) this.#devices.setStatus(id, status, at);
-    this.#devices.describe(id, name, note);
+    this.#devices.change({ ...after, statusSince: before.status === after.status ? before.statusSince : at });
     for (const certificate of after.certificates) {
       const had = before.certificates.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
-      if (had === undefined) this.#insertCertificate(id, certificate);
+      if (had === undefined) this.#devices.insertCertificate(after.id, certificate);
       else if (had.retiredAt !== certificate.retiredAt) {
-        this.#sql.exec(
-          "UPDATE certificates SET retired_at = ?, replaces = NULL WHERE fingerprint = ?",
-          ...[certificate.retiredAt, certificate.fingerprint],
-        );
+        this.#certificates.end(certificate.fingerprint, certificate.retiredAt);
       }
     }
-  }
-
-  #insertCertificate(device: string, certificate: CertificateRecord): void {
-    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = certificate;
-    const { addedAt, retiredAt, retiresAt, replaces } = certificate;
-    this.#sql.exec(
-      `INSERT INTO certificates (fingerprint, device, subject, issuer, serial, not_before, not_after,
-         added_at, retired_at, retires_at, replaces)
-       SELECT ?, seq, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM devices WHERE id = ?`,
-      ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
-      ...[addedAt, retiredAt, retiresAt, replaces, device],
-    );
   }
 
   #audit(

@@ -59,7 +59,7 @@ export function standingAtSighting(
   const isRetired = retiredAt !== null && row.status !== "lost";
   try {
     if (!isRetired) note(sql, row, fingerprint, sighting);
-    follow(sql, row, fingerprint, sighting, retiredAt !== null, transaction);
+    follow(sql, row, fingerprint, sighting, retiredAt, transaction);
   } catch (error) {
     // Over the day's limit of rows written, say: reading still works, and the device is known.
     console.log(JSON.stringify({ event: "sighting-not-noted", message: String(error) }));
@@ -89,16 +89,17 @@ function follow(
   row: StandingRow,
   fingerprint: Fingerprint,
   { at, country, ip }: Sighting,
-  isRetired: boolean,
+  retiredAt: number | null,
   transaction: (work: () => void) => void,
 ): void {
-  const isUnwritten = isRetired && row.retired_at === null;
-  const replaced = isRetired || row.status !== "active" ? null : (row.replaces as Fingerprint | null);
+  const isUnwritten = retiredAt !== null && row.retired_at === null;
+  const replaced =
+    retiredAt !== null || row.status !== "active" ? null : (row.replaces as Fingerprint | null);
   if (!isUnwritten && replaced === null) return;
   const by = { actor: "gate", ip, country, at };
   const table = new CertificateTable(sql);
   transaction(() => {
-    if (isUnwritten) table.retire(row, fingerprint, by, "date");
+    if (isUnwritten) table.retire(row, fingerprint, retiredAt, by, "date");
     else if (replaced !== null) table.succeed(row, fingerprint, replaced, by);
   });
 }

@@ -226,7 +226,7 @@ export class UserRegistry extends DurableObject {
       const namesake = device.status === "revoked" ? undefined : this.#devices.byName(name);
       if (namesake !== undefined && namesake.id !== id) return err({ code: "name-taken", name });
       if (name === device.name && note === device.note) return ok(undefined);
-      this.#devices.describe(id, name, note);
+      this.#devices.change({ ...device, name, note });
       return ok({
         ...(name === device.name ? {} : { nameBefore: device.name, name }),
         ...(note === device.note ? {} : { noteBefore: device.note, note }),
@@ -248,14 +248,12 @@ export class UserRegistry extends DurableObject {
       }
       const status = step.kind === "changed" ? step.to : device.status;
       if (status === device.status && (note === undefined || note === device.note)) return ok(undefined);
-      if (note !== undefined) this.#devices.describe(id, device.name, note);
-      if (status !== device.status) {
-        this.#devices.setStatus(id, status, by.at);
-        if (status === "lost") {
-          this.#devices.setReceipt(id, null);
-          const lost = { user: this.#user, device, by: by.actor, since: by.at };
-          this.#outbox.add(deviceLost(lost), Date.now());
-        }
+      const statusSince = status === device.status ? device.statusSince : by.at;
+      this.#devices.change({ ...device, status, statusSince, note: note ?? device.note });
+      if (status === "lost" && status !== device.status) {
+        this.#devices.setReceipt(id, null);
+        const lost = { user: this.#user, device, by: by.actor, since: by.at };
+        this.#outbox.add(deviceLost(lost), Date.now());
       }
       return ok({ before: device.status, status, ...(note === undefined ? {} : { note }) });
     });
@@ -352,7 +350,7 @@ export class UserRegistry extends DurableObject {
       const changed = change(device);
       if (!changed.ok) return this.#refuse(by, act, { id, name: device.name }, changed.error);
       if (changed.value === undefined) return ok(device);
-      const after = this.#mustGet(id);
+      const after = this.#devices.mustGet(id);
       writeAudit(this.#sql, by, {
         act,
         outcome: "done",
@@ -365,12 +363,6 @@ export class UserRegistry extends DurableObject {
 
   #refuse(by: Actor, act: string, target: AuditNote["target"], error: RegistryError) {
     return refuseAudited(this.#sql, by, act, target, error);
-  }
-
-  #mustGet(id: string): DeviceRecord {
-    const device = this.#devices.byId(id);
-    if (device === undefined) throw new Error("the device is gone within its own transaction");
-    return device;
   }
 
   #transaction<T>(work: () => T): T {

@@ -28,7 +28,6 @@ const REFERENCES = new Map(Object.entries(NAMED).map(([name, schema]) => [schema
 const CONVERSION: ConversionConfig = {
   target: "draft-2020-12",
   typeMode: "input",
-  ignoreActions: ["raw_check"],
   overrideAction: ({ valibotAction, jsonSchema }) => {
     if (valibotAction.type !== "check") return undefined;
     const { message } = valibotAction as { message?: unknown };
@@ -105,7 +104,7 @@ describe("the description of a schema", () => {
     ],
     ["a default", v.object({ a: v.optional(v.string(), "x"), b: v.nullable(v.number(), 1) })],
     ["a default that is made", v.optional(v.array(v.string()), () => ["x"])],
-    ["a loose object", v.looseObject({ a: v.literal(7) })],
+    ["a strict object", v.strictObject({ a: v.literal(7) })],
     ["a record", v.record(v.pipe(v.string(), v.uuid()), v.union([v.boolean(), v.literal("x")]))],
   ])("is the library's: %s", (_, schema) => {
     expect(jsonSchema(schema, new Map())).toEqual(byLibrary(schema, {}));
@@ -115,11 +114,19 @@ describe("the description of a schema", () => {
 describe("a schema that cannot be described", () => {
   it.each<[string, v.GenericSchema]>([
     ["date", v.date()],
+    ["loose_object", v.looseObject({ a: v.string() })],
     ["nullish", v.object({ a: v.nullish(v.string()) })],
     ["tuple", v.array(v.tuple([v.string()]))],
     ["picklist", v.picklist([1, 2])],
     ["lazy", v.lazy(() => v.string())],
     ["email", v.pipe(v.string(), v.email())],
+    [
+      "raw_check",
+      v.pipe(
+        v.string(),
+        v.rawCheck(() => {}),
+      ),
+    ],
     ["trim", v.pipe(v.string(), v.trim())],
     ["non_empty", v.pipe(v.array(v.string()), v.nonEmpty())],
     ["regex", v.pipe(v.string(), v.regex(/a/i))],

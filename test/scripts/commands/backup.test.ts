@@ -240,6 +240,22 @@ describe("restore-backup into a registry that went on", () => {
     expect(await statusOf("old")).toBe(404);
   });
 
+  it("does not let a device in that was forgotten with its user, and says so", async () => {
+    await on(old, "users", "add", "carol");
+    await on(old, "enrol", "carol", "desk", "--certificate", await issue("desk"));
+    const file = join(folder, "carol.json");
+    expect(await on(old, "backup", "--out", file)).toMatchObject({ code: 0 });
+    await on(old, "revoke", "carol/desk", "--yes");
+    await on(old, "forget", "carol/desk", "--yes");
+    expect(await on(old, "users", "remove", "carol", "--yes")).toMatchObject({ code: 0 });
+    const restored = await on(old, "restore-backup", file, "--yes");
+    expect(restored).toMatchObject({ code: 0 });
+    expect(restored.stdout).toContain(
+      "\n  carol/desk stays away: it was revoked and forgotten since; --resurrect carol/desk restores it\n",
+    );
+    expect(await statusOf("desk")).toBe(404);
+  });
+
   it("reports what it cannot restore, does the rest, and fails then", async () => {
     await on(old, "revoke", "bob/my tablet", "--yes");
     const { devices } = await json<{ devices: Device[] }>(old, "devices", "bob");

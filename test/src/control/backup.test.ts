@@ -196,6 +196,21 @@ describe("a restore into a registry that went on", () => {
     });
   });
 
+  it("gives a device back its status and name in one, though another device has the name that it had", async () => {
+    const phone = await enrol("alice", "Phone", fingerprint(1));
+    const before = await devicesOf();
+    await api("PATCH", `/users/alice/devices/${phone.id}`, { name: "Old phone" });
+    await api("POST", `/users/alice/devices/${phone.id}/revoke`);
+    await enrol("alice", "Old phone", fingerprint(2));
+    expect(await restore(before, [phone.id])).toMatchObject({
+      devices: [{ outcome: "changed", changes: ["name", "status"], status: "active" }],
+    });
+    expect((await devicesOf()).map(({ name, status }) => [name, status])).toEqual([
+      ["Phone", "active"],
+      ["Old phone", "active"],
+    ]);
+  });
+
   it("does not bring back a device that was revoked and forgotten, unless it is named", async () => {
     const phone = await enrol("alice", "Phone", fingerprint(1));
     const before = await devicesOf();
@@ -301,6 +316,16 @@ describe("a restore into a registry that went on", () => {
     });
   });
 
+  it("ends a deletion of the user that is under way", async () => {
+    await api("PUT", "/users/alice");
+    const { users } = await snapshot();
+    const removal = await directoryStub().beginRemoval(ALICE);
+    await post("/restore", { madeAt: MADE_AT, users, tokens: [], pending: [] });
+    expect(await directoryStub().removeUser(by(), ALICE, removal)).toMatchObject({
+      value: { removed: false },
+    });
+  });
+
   it("opens the registry of a user who was deleted meanwhile", async () => {
     await enrol("alice", "Phone", fingerprint(1));
     const before = await snapshot();
@@ -377,6 +402,11 @@ describe("a request to restore", () => {
       ],
       [{ certificates: [device?.certificates[0], device?.certificates[0]] }, "devices.0.certificates"],
       [{ enrolledAt: "yesterday" }, "devices.0.enrolledAt"],
+      // A form of ISO 8601 that the runtime cannot read: as no time at all, it would let the certificate in.
+      [
+        { certificates: [{ ...device?.certificates[0], retiredAt: "2026-01-01T00:00:00+05" }] },
+        "devices.0.certificates.0.retiredAt",
+      ],
       [{ comparisonCode: "12" }, "devices.0.comparisonCode"],
       [{ more: 1 }, "devices.0.more"],
     ];

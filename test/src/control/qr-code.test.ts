@@ -7,48 +7,23 @@ const LINK = "https://vault.example.com/.latchkey/enrol#0123456789ABCDEFGHJKMNPQ
 /** Pixels of a module's side: a decoder wants more than one. */
 const SCALE = 4;
 
-type Point = readonly [x: number, y: number];
-
-/** The outlines of a path that is made of straight lines alone. */
-function outlines(path: string): Point[][] {
-  expect(path).toMatch(/^(M\d+ \d+(L\d+ \d+)+Z)+$/);
-  return path
-    .split("Z")
-    .slice(0, -1)
-    .map((outline) =>
-      outline
-        .slice(1)
-        .split("L")
-        .map((point) => {
-          const [x = 0, y = 0] = point.split(" ").map(Number);
-          return [x, y] as const;
-        }),
-    );
-}
-
-/** Whether a browser fills this point: by the rule that it uses unless told otherwise, `nonzero`. */
-function isFilled(shapes: readonly Point[][], x: number, y: number): boolean {
-  let winding = 0;
-  for (const shape of shapes) {
-    for (const [index, [fromX, fromY]] of shape.entries()) {
-      const [toX, toY] = shape[(index + 1) % shape.length] ?? [0, 0];
-      if (fromX === toX && fromX > x && fromY < y !== toY < y) winding += fromY < toY ? 1 : -1;
-    }
-  }
-  return winding !== 0;
+/** The modules that a path fills: it is made of squares alone. */
+function squares(path: string): ReadonlySet<string> {
+  expect(path).toMatch(/^(M\d+ \d+h1v1h-1z)+$/);
+  return new Set([...path.matchAll(/M(\d+ \d+)/g)].map(([, corner = ""]) => corner));
 }
 
 /** Reads the code as a camera does: off the pixels that a browser makes of the SVG. */
 function read(svg: string): string | undefined {
   const [, box = "", path = ""] = /viewBox="([^"]+)".*<path d="([^"]+)" fill="black"/.exec(svg) ?? [];
   const [left = 0, top = 0, width = 0, height = 0] = box.split(" ").map(Number);
-  const shapes = outlines(path);
+  const dark = squares(path);
   const pixels = new Uint8ClampedArray(width * height * SCALE * SCALE * 4).fill(255);
   for (let y = 0; y < height * SCALE; y++) {
     for (let x = 0; x < width * SCALE; x++) {
-      const isDark = isFilled(shapes, left + (x + 0.5) / SCALE, top + (y + 0.5) / SCALE);
+      const corner = `${left + Math.floor(x / SCALE)} ${top + Math.floor(y / SCALE)}`;
       const at = (y * width * SCALE + x) * 4;
-      if (isDark) pixels.fill(0, at, at + 3);
+      if (dark.has(corner)) pixels.fill(0, at, at + 3);
     }
   }
   return jsQR(pixels, width * SCALE, height * SCALE, { inversionAttempts: "dontInvert" })?.data;
