@@ -13,7 +13,7 @@ export type References = ReadonlyMap<GenericSchema, string>;
 type Schema =
   | { type: "string" | "number" | "boolean" }
   | { type: "array"; item: GenericSchema }
-  | { type: "object" | "strict_object"; entries: Record<string, GenericSchema> }
+  | { type: "object" | "loose_object" | "strict_object"; entries: Record<string, GenericSchema> }
   | { type: "record"; key: GenericSchema; value: GenericSchema }
   | { type: "optional" | "nullable"; wrapped: GenericSchema }
   | { type: "picklist"; options: readonly unknown[] }
@@ -62,6 +62,7 @@ function schemaOf(schema: Schema, references: References): Json {
     case "array":
       return { type: "array", items: inner(schema.item) };
     case "object":
+    case "loose_object":
     case "strict_object": {
       const entries = Object.entries(schema.entries);
       return {

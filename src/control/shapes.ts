@@ -141,7 +141,7 @@ export const MeSchema = v.object({
 });
 
 /** An OpenAPI document (see openapi.ts). */
-export const DescriptionSchema = v.object({ openapi: v.string() });
+export const DescriptionSchema = v.looseObject({ openapi: v.string() });
 
 export const UserListSchema = v.object({ users: v.array(UserSchema), next: NextSchema });
 export const DeviceListSchema = v.object({ devices: v.array(DeviceSchema), next: NextSchema });
@@ -162,7 +162,7 @@ export type Session = v.InferOutput<typeof SessionSchema>;
 export type Invitation = v.InferOutput<typeof InvitationSchema>;
 export type NewInvitation = v.InferOutput<typeof NewInvitationSchema>;
 export type Me = v.InferOutput<typeof MeSchema>;
-export type Description = v.InferOutput<typeof DescriptionSchema> & Record<string, unknown>;
+export type Description = v.InferOutput<typeof DescriptionSchema>;
 export type UserList = v.InferOutput<typeof UserListSchema>;
 export type DeviceList = v.InferOutput<typeof DeviceListSchema>;
 export type AuditList = v.InferOutput<typeof AuditListSchema>;

@@ -163,3 +163,14 @@ export const NO_FACTS: CertificateFacts = {
   notBefore: null,
   notAfter: null,
 };
+
+/** The facts alone, of what holds more than them. */
+export function factsOf({
+  subject,
+  issuer,
+  serial,
+  notBefore,
+  notAfter,
+}: CertificateFacts): CertificateFacts {
+  return { subject, issuer, serial, notBefore, notAfter };
+}

@@ -7,14 +7,15 @@ import type { Enrolled } from "./enrolments.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { Page } from "./page.ts";
-import type {
-  DeviceRecord,
-  Enrolment,
-  InvitationUse,
-  NextCertificate,
-  PendingRecord,
-  RegistryError,
-  UserRecord,
+import {
+  type DeviceRecord,
+  type Enrolment,
+  factsOf,
+  type InvitationUse,
+  type NextCertificate,
+  type PendingRecord,
+  type RegistryError,
+  type UserRecord,
 } from "./records.ts";
 import type { UserId } from "./user.ts";
 
@@ -185,13 +186,12 @@ export class Registry {
     user: UserId,
     device: { name: string; note: string | null },
   ): Promise<Result<Enrolled, RegistryError>> {
-    const facts = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
-    if (facts === null) return err({ code: "unknown-pending" });
-    const { subject, issuer, serial, notBefore, notAfter } = facts;
+    const pending = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
+    if (pending === null) return err({ code: "unknown-pending" });
     return this.enrol(by, user, {
       ...device,
       fingerprint,
-      facts: { subject, issuer, serial, notBefore, notAfter },
+      facts: factsOf(pending),
       status: "active",
     });
   }
