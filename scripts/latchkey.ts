@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addApprove } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addBackup } from "./commands/backup.ts";
 import { addDevices } from "./commands/devices.ts";
 import { addDismiss } from "./commands/dismiss.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -20,7 +21,10 @@ import { addNote } from "./commands/note.ts";
 import { addPending } from "./commands/pending.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRestore } from "./commands/restore.ts";
+import { addRestoreBackup } from "./commands/restore-backup.ts";
+import { addRetire } from "./commands/retire.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addRotate } from "./commands/rotate.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addSetup } from "./commands/setup.ts";
 import { LATCHKEY } from "./commands/shared/called-as.ts";
@@ -73,6 +77,8 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addShow,
     addRename,
     addNote,
+    addRotate,
+    addRetire,
     addSuspend,
     addRestore,
     addLost,
@@ -81,7 +87,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   ],
   "Waiting for you:": [addPending, addApprove, addDismiss],
   "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
-  "Users and history:": [addUsers, addAudit, addWatch],
+  "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],
   "Your Cloudflare zone:": [addSetup, addDoctor],
   "Files:": [addFingerprint],
 };

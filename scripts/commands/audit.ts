@@ -54,7 +54,7 @@ Examples:
           `${localTime(entry.at, true)} (${relativeTime(entry.at, now())})`,
           printable(entry.act),
           target(entry, user),
-          entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome)),
+          `${entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome))}${entry.restored === true ? ", from a backup" : ""}`,
           printable(entry.actor),
           from(entry),
           detail(entry),

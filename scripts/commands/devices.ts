@@ -3,7 +3,7 @@ import { ofAllUsers } from "./shared/all-users.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { devicesOf } from "./shared/device-reference.ts";
-import { DEVICE_HEAD, deviceRow } from "./shared/device-view.ts";
+import { DEVICE_HEAD, deviceRow, living } from "./shared/device-view.ts";
 import { durationOption } from "./shared/duration.ts";
 import type { AddCommand } from "./shared/session.ts";
 
@@ -58,8 +58,8 @@ function endingBefore(devices: readonly Device[], time: number): Device[] {
     .map(({ device }) => device);
 }
 
-/** When the first of its certificates ends; what nobody knows yet is never. */
-function firstEnd({ certificates }: Device): number {
-  const ends = certificates.flatMap(({ notAfter }) => (notAfter === null ? [] : [Date.parse(notAfter)]));
+/** When the first of its certificates ends that is not retired; what nobody knows yet is never. */
+function firstEnd(device: Device): number {
+  const ends = living(device).flatMap(({ notAfter }) => (notAfter === null ? [] : [Date.parse(notAfter)]));
   return Math.min(...ends, Number.POSITIVE_INFINITY);
 }

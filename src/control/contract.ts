@@ -32,6 +32,9 @@ export const MIN_ADMIN_TOKEN_CHARACTERS = 32;
 export const PAGE_LIMIT_DEFAULT = 100;
 export const PAGE_LIMIT_MAX = 500;
 
+/** The longest that a certificate may live on beside its successor, in seconds: ten years. */
+export const RETIREMENT_MAX_SECONDS = 3650 * 24 * 3600;
+
 const NOTE_MAX_CHARACTERS = 500;
 const USER_NAME_MAX_CHARACTERS = 100;
 
@@ -54,16 +57,19 @@ export const UserIdSchema = v.pipe(
   v.transform((text) => text as UserId),
 );
 
-const NAME_LENGTH = { minLength: 1, maxLength: DEVICE_NAME_MAX_CHARACTERS };
+/** A name of a device; a token's follows the same rules. */
+function nameSchema(what: "device" | "token") {
+  return v.pipe(
+    v.string(`a ${what}'s name is a text`),
+    v.check(
+      (text) => deviceNameProblem(text) === undefined,
+      ({ input }) => deviceNameProblem(input)?.replaceAll("device", what) ?? "",
+    ),
+    v.metadata({ minLength: 1, maxLength: DEVICE_NAME_MAX_CHARACTERS }),
+  );
+}
 
-export const DeviceNameSchema = v.pipe(
-  v.string("a device's name is a text"),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const problem = dataset.typed ? deviceNameProblem(dataset.value) : undefined;
-    if (problem !== undefined) addIssue({ message: problem });
-  }),
-  v.metadata(NAME_LENGTH),
-);
+export const DeviceNameSchema = nameSchema("device");
 
 const NoteSchema = v.pipe(
   v.string("a note is a text"),
@@ -83,21 +89,52 @@ const UserNameSchema = v.pipe(
   ),
 );
 
+/** For the shapes of backups; under other names, since they are no schemas of their own in the description. */
+export { NoteSchema as NoteInput, UserNameSchema as UserNameInput };
+
 /** `PUT /users/{user}` */
 export const PutUserRequest = v.strictObject({ name: v.optional(UserNameSchema) });
 
-/** `POST /users/{user}/devices`: the fingerprint, or the certificate (PEM) that it is computed from. */
+/** The fingerprint, or the certificate (PEM) that it is computed from. */
+const EITHER = {
+  fingerprint: v.optional(FingerprintSchema),
+  certificate: v.optional(v.string("a certificate is a PEM text")),
+};
+const EITHER_HINT = "give either a fingerprint or a certificate";
+
+function hasEither(body: v.InferOutput<v.StrictObjectSchema<typeof EITHER, undefined>>): boolean {
+  return (body.fingerprint === undefined) !== (body.certificate === undefined);
+}
+
+/** `POST /users/{user}/devices` */
 export const EnrolRequest = v.pipe(
+  v.strictObject({ name: DeviceNameSchema, ...EITHER, note: v.optional(NoteSchema) }),
+  v.check((body) => hasEither(body), EITHER_HINT),
+);
+
+const RETIREMENT_HINT = "give a time (ISO 8601), or in how many seconds, from 1 on";
+
+/**
+ * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
+ * `retireOthersAt`: when the one that it has ends at the latest, as a time or in seconds from now; `null` or
+ * nothing = when the next one is first seen, and not before.
+ */
+export const AddCertificateRequest = v.pipe(
   v.strictObject({
-    name: DeviceNameSchema,
-    fingerprint: v.optional(FingerprintSchema),
-    certificate: v.optional(v.string("a certificate is a PEM text")),
-    note: v.optional(NoteSchema),
+    ...EITHER,
+    retireOthersAt: v.optional(
+      v.nullable(
+        v.union(
+          [
+            v.pipe(v.string(), v.isoTimestamp()),
+            v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(RETIREMENT_MAX_SECONDS)),
+          ],
+          RETIREMENT_HINT,
+        ),
+      ),
+    ),
   }),
-  v.check(
-    (body) => (body.fingerprint === undefined) !== (body.certificate === undefined),
-    "give either a fingerprint or a certificate",
-  ),
+  v.check((body) => hasEither(body), EITHER_HINT),
 );
 
 /** `PATCH /users/{user}/devices/{device}`; a note of `null` removes the note. */
@@ -144,16 +181,6 @@ const HostnameSchema = v.pipe(
   v.check(isHostname, "an app is named by its hostname, in lower case and without port"),
 );
 
-/** A token's name: as a device's. */
-const TokenNameSchema = v.pipe(
-  v.string("a token's name is a text"),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const problem = dataset.typed ? deviceNameProblem(dataset.value) : undefined;
-    if (problem !== undefined) addIssue({ message: problem.replaceAll("device", "token") });
-  }),
-  v.metadata(NAME_LENGTH),
-);
-
 /**
  * `POST /tokens`: a user's token, or with `user: null` one that reads everything. `expiresInSeconds: null`
  * makes one that ends only when it is revoked.
@@ -161,7 +188,7 @@ const TokenNameSchema = v.pipe(
 export const CreateTokenRequest = v.pipe(
   v.strictObject({
     user: v.nullable(UserIdSchema),
-    name: TokenNameSchema,
+    name: nameSchema("token"),
     scope: v.picklist(TOKEN_SCOPES, `must be one of ${TOKEN_SCOPES.join(", ")}`),
     expiresInSeconds: v.optional(v.nullable(secondsSchema(TOKEN_SECONDS))),
   }),

@@ -1,5 +1,6 @@
 import type { Certificate } from "../certificate.ts";
 import type { Actor } from "../registry/audit-log.ts";
+import { Backups } from "../registry/backups.ts";
 import { RegistryUnavailable } from "../registry/call.ts";
 import { Credentials } from "../registry/credentials.ts";
 import { Invitations } from "../registry/invitations.ts";
@@ -66,7 +67,8 @@ export class Control {
     const credentials = new Credentials(bindings);
     const authenticator = new Authenticator(adminToken, credentials, now);
     const invitations = new Invitations(bindings, registry);
-    this.#services = { registry, credentials, invitations, authenticator, apps, revocationDelayMs };
+    const backups = new Backups(bindings, registry);
+    this.#services = { registry, credentials, invitations, backups, authenticator, apps, revocationDelayMs };
     this.#pages = new Pages(this.#services);
   }
 

@@ -11,8 +11,9 @@ const JSON_TYPE = /^application\/json\s*(;|$)/i;
 export async function readBody<Schema extends v.GenericSchema>(
   request: Request,
   schema: Schema,
+  maxBytes = MAX_BODY_BYTES,
 ): Promise<v.InferOutput<Schema>> {
-  const text = await readText(request);
+  const text = await readText(request, maxBytes);
   if (text !== "" && !JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
     throw new ApiError("wrong-content-type", "send the body as Content-Type: application/json");
   }
@@ -26,7 +27,7 @@ export async function readBody<Schema extends v.GenericSchema>(
 }
 
 /** Reads no further than the limit: a body that lies about its length is cut off as well. */
-export async function readText(request: Request): Promise<string> {
+export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<string> {
   if (request.body === null) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
@@ -34,8 +35,8 @@ export async function readText(request: Request): Promise<string> {
   try {
     for await (const chunk of request.body) {
       bytes += chunk.byteLength;
-      if (bytes > MAX_BODY_BYTES) {
-        throw new ApiError("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`);
+      if (bytes > maxBytes) {
+        throw new ApiError("body-too-large", `a body has at most ${maxBytes} bytes`);
       }
       text += decoder.decode(chunk, { stream: true });
     }

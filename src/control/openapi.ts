@@ -1,36 +1,20 @@
 // No I/O. No clock.
-import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import { type GenericSchema, safeParse } from "valibot";
 import * as contract from "./contract.ts";
 import { API_PATH, type Description, PROBLEMS, type ProblemCode } from "./contract.ts";
+import { type Json, jsonSchema, jsonSchemaOrReference, type References } from "./json-schema.ts";
 import type { Operation } from "./operation.ts";
 import type { Need } from "./permissions.ts";
 
 // The API in OpenAPI 3.1, made of the table that is routed and of the schemas that validate: there is no
 // second source that could say otherwise.
 
-type Json = Record<string, unknown>;
-
 /** The schemas that have a name of their own: `UserSchema` becomes `User`, `EnrolRequest` stays. */
-const NAMED = Object.fromEntries(
-  Object.entries(contract).flatMap(([name, value]) =>
-    /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
-  ),
+const NAMED = Object.entries(contract).flatMap(([name, value]): [name: string, schema: GenericSchema][] =>
+  /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
 );
 
-/** Anything that JSON Schema cannot say is an error, save for checks by code: their hints become descriptions. */
-const CONVERSION: ConversionConfig = {
-  target: "draft-2020-12",
-  typeMode: "input",
-  definitions: NAMED,
-  ignoreActions: ["raw_check"],
-  overrideAction: ({ valibotAction, jsonSchema }) => {
-    if (valibotAction.type !== "check") return undefined;
-    const { message } = valibotAction as { message?: unknown };
-    return typeof message === "string" ? { ...jsonSchema, description: message } : jsonSchema;
-  },
-  overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
-};
+const REFERENCES: References = new Map(NAMED.map(([name, schema]) => [schema, referenceTo(name)]));
 
 const TAGS = {
   users: "Who has devices.",
@@ -40,6 +24,8 @@ const TAGS = {
   pending: "Verified certificates that nobody has enrolled.",
   tokens: "Credentials of users, which reach no further than their scope.",
   sessions: "Browsers that are signed in.",
+  backup: "What a backup needs besides the lists.",
+  restore: "Putting a backup back.",
   api: "The API itself, and whose credentials these are.",
 };
 
@@ -54,8 +40,8 @@ const ANSWERS: Record<number, string> = { 200: "Done", 201: "Made", 204: "Done; 
 
 /** Schemas of the path's parameters; of others, any text may be asked for. */
 const PARAMETERS: Record<string, Json> = {
-  user: { $ref: "#/components/schemas/UserId" },
-  fingerprint: { $ref: "#/components/schemas/Fingerprint" },
+  user: { $ref: referenceTo("UserId") },
+  fingerprint: { $ref: referenceTo("Fingerprint") },
 };
 
 const RETRY_AFTER = { "Retry-After": { description: "In seconds.", schema: { type: "integer" } } };
@@ -91,7 +77,7 @@ export function describeApi(operations: readonly Operation[]): Description {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "A user's token, or the `ADMIN_TOKEN`." },
       },
-      schemas: toJsonSchemaDefs(NAMED, CONVERSION),
+      schemas: Object.fromEntries(NAMED.map(([name, schema]) => [name, jsonSchema(schema, REFERENCES)])),
       responses,
     },
   };
@@ -201,7 +187,7 @@ function problemResponse(codes: ProblemCode[]): Json {
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
     ...content("application/problem+json", {
       allOf: [
-        { $ref: "#/components/schemas/Problem" },
+        { $ref: referenceTo("Problem") },
         { type: "object", properties: { code: { type: "string", enum: codes } } },
       ],
     }),
@@ -213,8 +199,11 @@ function content(type: string, schema: Json): Json {
 }
 
 function schemaOf(schema: GenericSchema): Json {
-  const { $schema: _, $defs: __, ...rest } = toJsonSchema(schema, CONVERSION);
-  return rest;
+  return jsonSchemaOrReference(schema, REFERENCES);
+}
+
+function referenceTo(name: string): string {
+  return `#/components/schemas/${name}`;
 }
 
 function pascalCase(code: string): string {

@@ -1,7 +1,10 @@
 import { STATUS_ACTS, type StatusAct } from "../registry/device.ts";
+import * as backup from "./backup.ts";
 import * as shape from "./contract.ts";
 import * as access from "./handlers/access.ts";
 import * as audit from "./handlers/audit.ts";
+import * as backups from "./handlers/backup.ts";
+import * as certificates from "./handlers/certificates.ts";
 import { showDescription } from "./handlers/description.ts";
 import * as devices from "./handlers/devices.ts";
 import * as users from "./handlers/users.ts";
@@ -56,6 +59,8 @@ export const OPERATIONS: readonly Operation[] = [
   row("PATCH /users/:user/devices/:device", "editDevice", "Rename a device, or change its note", { needs: "devices", of: "user", body: shape.EditDeviceRequest, answers: DEVICE_200, problems: [...NO_DEVICE, "name-taken"], handle: devices.editDevice }),
   row("DELETE /users/:user/devices/:device", "forgetDevice", "Forget a revoked device", { needs: "devices", of: "user", answers: { 204: null }, problems: [...NO_DEVICE, "not-revoked"], handle: devices.forgetDevice }),
   ...(Object.keys(STATUS_ACTS) as StatusAct[]).map(statusAct),
+  row("POST /users/:user/devices/:device/certificates", "addCertificate", "Give a device its next certificate; the old one ends when the next one is first seen", { needs: "root", of: "user", body: shape.AddCertificateRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...NO_DEVICE, "fingerprint-taken", "fingerprint-revoked", "forbidden-transition", "too-many-certificates", "invalid-certificate"], handle: certificates.addCertificate }),
+  row("DELETE /users/:user/devices/:device/certificates/:fingerprint", "retireCertificate", "Retire a certificate of a device that has another one", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_DEVICE, "unknown-certificate", "last-certificate"], handle: certificates.retireCertificate }),
 
   row("GET /users/:user/invitations", "listInvitations", "List a user's invitations", { needs: "read", of: "user", answers: { 200: shape.InvitationListSchema }, problems: NO_USER, handle: access.listInvitations }),
   row("POST /users/:user/invitations", "createInvitation", "Invite a user to enrol one device", { needs: "root", of: "user", body: shape.CreateInvitationRequest, answers: { 201: shape.NewInvitationSchema }, problems: NO_USER, handle: access.createInvitation }),
@@ -71,6 +76,12 @@ export const OPERATIONS: readonly Operation[] = [
   row("GET /tokens", "listTokens", "List the tokens", { needs: "root", of: "everybody", answers: { 200: shape.TokenListSchema }, problems: [], handle: access.listTokens }),
   row("POST /tokens", "createToken", "Make a token; it is told once", { needs: "root", of: "everybody", body: shape.CreateTokenRequest, answers: { 201: shape.NewTokenSchema }, problems: [...NO_USER, "name-taken"], handle: access.createToken }),
   row("DELETE /tokens/:token", "revokeToken", "Revoke a token, and end the sessions that were opened with it", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-token"], handle: access.revokeToken }),
+
+  row("GET /backup", "showBackup", "What a backup needs besides the lists: the tokens' digests, and all facts of what is waiting", { needs: "root", of: "everybody", answers: { 200: backup.BackupAnswer }, problems: [], handle: backups.showBackup }),
+  row("POST /restore", "restoreDirectory", "Restore users, tokens and waiting certificates that are missing", { needs: "root", of: "everybody", body: backup.RestoreDirectoryRequest, answers: { 200: backup.RestoredDirectory }, problems: [], handle: backups.restoreDirectory }),
+  row("POST /restore/audit", "restoreAudit", "Take lines over into the directory's audit log while it has none of its own", { needs: "root", of: "everybody", body: backup.RestoreAuditRequest, answers: { 200: backup.RestoredAudit }, problems: [], handle: backups.restoreDirectoryAudit }),
+  row("POST /users/:user/restore", "restoreUser", "Restore devices of a user, in one transaction", { needs: "root", of: "user", body: backup.RestoreUserRequest, answers: { 200: backup.RestoredUser }, problems: NO_USER, handle: backups.restoreUser }),
+  row("POST /users/:user/restore/audit", "restoreUserAudit", "Take lines over into a user's audit log while it has none of its own", { needs: "root", of: "user", body: backup.RestoreAuditRequest, answers: { 200: backup.RestoredAudit }, problems: NO_USER, handle: backups.restoreUserAudit }),
 
   row("GET /sessions", "listSessions", "List the browsers that are signed in; with a user's token, that user's", { needs: "read", of: "own", answers: { 200: shape.SessionListSchema }, problems: [], handle: access.listSessions }),
   row("DELETE /sessions", "endAllSessions", "Sign out everywhere", { needs: "devices", of: "own", answers: { 204: null }, problems: [], handle: access.endSessions }),

@@ -46,6 +46,8 @@ export function registryProblem(error: RegistryError): ApiError {
       return new ApiError(error.code, "create the user first: PUT /users/{user}");
     case "unknown-device":
       return new ApiError(error.code, "list this user's devices: GET /users/{user}/devices");
+    case "unknown-certificate":
+      return new ApiError(error.code, "see the device's certificates: GET /users/{user}/devices/{device}");
     case "unknown-pending":
       return new ApiError(error.code, "list the waiting certificates: GET /pending");
     case "unknown-token":
@@ -63,11 +65,18 @@ export function registryProblem(error: RegistryError): ApiError {
         `another one is named ${JSON.stringify(error.name)}: choose another name`,
       );
     case "fingerprint-taken":
-      return new ApiError(error.code, "this certificate is already enrolled, and not for this user");
+      return new ApiError(error.code, "this certificate is already enrolled, as another device");
     case "fingerprint-revoked":
-      return new ApiError(error.code, "forget the revoked device with this certificate, then enrol it again");
+      return new ApiError(
+        error.code,
+        "the certificate was retired, or its device revoked: issue a new one, or forget the device first",
+      );
     case "forbidden-transition":
       return new ApiError(error.code, `a device that is ${error.status} cannot take "${error.act}"`);
+    case "too-many-certificates":
+      return new ApiError(error.code, "wait until the older one is retired, or retire one of the two");
+    case "last-certificate":
+      return new ApiError(error.code, "add the device's next certificate first, or revoke the device");
     case "not-revoked":
       return new ApiError(error.code, `the device is ${error.status}: revoke it before it is forgotten`);
   }

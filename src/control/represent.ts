@@ -1,6 +1,8 @@
 // No I/O. No clock.
+import type * as v from "valibot";
 import type { AuditRecord } from "../registry/audit-log.ts";
 import type { SessionRecord, TokenRecord } from "../registry/credential.ts";
+import type { DirectoryBackup } from "../registry/directory-restores.ts";
 import type {
   CertificateRecord,
   DeviceRecord,
@@ -8,6 +10,7 @@ import type {
   PendingRecord,
   UserRecord,
 } from "../registry/records.ts";
+import type { BackupAnswer } from "./backup.ts";
 import type {
   AuditEntry,
   Certificate,
@@ -53,11 +56,16 @@ export function representDevice(device: DeviceRecord): Device {
 
 function representCertificate(certificate: CertificateRecord): Certificate {
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
+  // During a deploy, an object may still be an older one that knows nothing of these.
+  const { retiredAt = null, retiresAt = null, replaces = null } = certificate;
   return {
     ...{ fingerprint, subject, issuer, serial },
     notBefore: isoOrNull(notBefore),
     notAfter: isoOrNull(notAfter),
     addedAt: iso(addedAt),
+    retiredAt: isoOrNull(retiredAt),
+    retiresAt: isoOrNull(retiresAt),
+    replaces,
   };
 }
 
@@ -70,6 +78,13 @@ export function representPending(pending: PendingRecord): PendingCertificate {
     firstSeen: iso(firstSeen),
     lastSeen: iso(lastSeen),
     ...{ app, country, count },
+  };
+}
+
+export function representBackup({ tokens, pending }: DirectoryBackup): v.InferOutput<typeof BackupAnswer> {
+  return {
+    tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
+    pending: pending.map((each) => ({ ...representPending(each), notBefore: isoOrNull(each.notBefore) })),
   };
 }
 

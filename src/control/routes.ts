@@ -1,4 +1,5 @@
-import { type IRequest, Router } from "itty-router";
+import type { IRequest } from "itty-router";
+import { IttyRouter } from "itty-router/IttyRouter";
 import { API_PATH } from "./contract.ts";
 import { type Context, subjectOf } from "./handlers/shared.ts";
 import type { Operation } from "./operation.ts";
@@ -6,7 +7,7 @@ import { OPERATIONS } from "./operations.ts";
 import { denial } from "./permissions.ts";
 import { ApiError, registryProblem } from "./problem.ts";
 
-const router = Router({ base: API_PATH });
+const router = IttyRouter({ base: API_PATH });
 for (const operation of OPERATIONS) {
   const register = router[operation.method.toLowerCase() as Lowercase<Operation["method"]>] as (
     path: string,

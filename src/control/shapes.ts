@@ -24,6 +24,12 @@ export const CertificateSchema = v.object({
   notBefore: TimeOrNull,
   notAfter: TimeOrNull,
   addedAt: TimeSchema,
+  /** Since when it is refused, while the device has another one; `null` = it is not. */
+  retiredAt: TimeOrNull,
+  /** When it is retired at the latest; `null` = there is no date. */
+  retiresAt: TimeOrNull,
+  /** The fingerprint of the one that is retired when this one is first seen; `null` = there is none. */
+  replaces: TextOrNull,
 });
 
 export const DeviceSchema = v.object({
@@ -61,6 +67,8 @@ export const AuditEntrySchema = v.object({
   /** What was acted on: a device in a user's log, a user, token or fingerprint in the directory's. */
   target: v.nullable(v.object({ id: v.string(), name: TextOrNull })),
   detail: v.record(v.string(), TextOrNull),
+  /** Only there when it is true: the line came from a backup, and was not written by this registry. */
+  restored: v.optional(v.literal(true)),
 });
 
 /** A certificate that Cloudflare verified and nobody has enrolled. */

@@ -2,6 +2,7 @@ import { ABSENT, type Certificate, readCertificate, type VerifiedCertificate } f
 import type { Fingerprint } from "../registry/fingerprint.ts";
 import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
+import { factsOf } from "../registry/records.ts";
 import type { UserId } from "../registry/user.ts";
 import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
@@ -162,12 +163,12 @@ export class Gate {
 
   async #ask(
     visit: Visit,
-    { subject, issuer, serial, notBefore, notAfter }: VerifiedCertificate,
+    certificate: VerifiedCertificate,
     at: number,
     fingerprint: Fingerprint,
     rememberedUser: UserId | undefined,
   ): Promise<StandingAnswer> {
-    const facts = { subject, issuer, serial, notBefore, notAfter };
+    const facts = factsOf(certificate);
     try {
       const found = await lookUp(this.#bindings, fingerprint, rememberedUser, {
         at,

@@ -22,6 +22,8 @@ export interface AuditRecord {
   outcome: "done" | "refused";
   target: { id: string; name: string | null } | null;
   detail: Record<string, string | null>;
+  /** It is a backup's, and not written by this registry. */
+  restored?: true;
 }
 
 export interface AuditNote {
@@ -49,6 +51,19 @@ export const AUDIT_SCHEMA = `
     target_name TEXT,
     detail TEXT NOT NULL
   );`;
+
+/**
+ * How many of a log's lines, from the first one on, are a backup's: one row at most, for as long as the object
+ * lives. The log shows these lines as restored, so that none of them can pass for its own.
+ */
+export const AUDIT_RESTORED_SCHEMA = `
+  CREATE TABLE audit_restored (id INTEGER PRIMARY KEY CHECK (id = 1), lines INTEGER NOT NULL);`;
+
+export function restoredLines(sql: SqlStorage): number {
+  return (
+    sql.exec<{ lines: number }>("SELECT lines FROM audit_restored WHERE id = 1").toArray()[0]?.lines ?? 0
+  );
+}
 
 type Row = {
   id: number;
@@ -116,10 +131,15 @@ export function readAudit(
       limit + 1,
     )
     .toArray();
-  return pageOf(rows.map(toRecord), limit, (record) => String(record.id));
+  const restored = restoredLines(sql);
+  return pageOf(
+    rows.map((row) => toRecord(row, row.id <= restored)),
+    limit,
+    (record) => String(record.id),
+  );
 }
 
-function toRecord(row: Row): AuditRecord {
+function toRecord(row: Row, isRestored: boolean): AuditRecord {
   return {
     id: row.id,
     at: row.at,
@@ -130,5 +150,6 @@ function toRecord(row: Row): AuditRecord {
     outcome: row.outcome === "done" ? "done" : "refused",
     target: row.target_id === null ? null : { id: row.target_id, name: row.target_name },
     detail: JSON.parse(row.detail) as Record<string, string | null>,
+    ...(isRestored ? { restored: true } : {}),
   };
 }

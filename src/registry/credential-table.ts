@@ -15,8 +15,11 @@ export const LAST_USED_EVERY_MS = 5 * 60_000;
 /** Sessions of one token that are kept: no more than this, its oldest goes. */
 export const SESSIONS_MAX = 20;
 
+const TOKENS_IN_ORDER = "ORDER BY created_at, id";
+
 type TokenRow = {
   id: string;
+  digest: string;
   user: string | null;
   name: string;
   scope: string;
@@ -58,16 +61,26 @@ export class CredentialTable {
   }
 
   tokens(): TokenRecord[] {
-    return this.#tokens("ORDER BY created_at, id");
+    return this.#rows(TOKENS_IN_ORDER).map(toToken);
+  }
+
+  /** For a backup: what finds a token again, as long as whoever has it keeps it. */
+  tokensWithDigests(): (TokenRecord & { digest: SecretDigest })[] {
+    return this.#rows(TOKENS_IN_ORDER).map((row) => ({
+      ...toToken(row),
+      digest: row.digest as SecretDigest,
+    }));
   }
 
   token(id: string): TokenRecord | undefined {
-    return this.#tokens("WHERE id = ?", id)[0];
+    return this.#rows("WHERE id = ?", id).map(toToken)[0];
   }
 
   /** The token with this digest that has not expired. */
   tokenByDigest(digest: SecretDigest, now: number): TokenRecord | undefined {
-    return this.#tokens("WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?)", digest, now)[0];
+    return this.#rows("WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?)", digest, now).map(
+      toToken,
+    )[0];
   }
 
   insertToken(token: Omit<TokenRecord, "lastUsedAt">, digest: SecretDigest): void {
@@ -159,14 +172,8 @@ export class CredentialTable {
     this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
   }
 
-  #tokens(where: string, ...values: SqlStorageValue[]): TokenRecord[] {
-    return this.#sql
-      .exec<TokenRow>(
-        `SELECT id, user, name, scope, created_at, expires_at, last_used_at FROM tokens ${where}`,
-        ...values,
-      )
-      .toArray()
-      .map(toToken);
+  #rows(where: string, ...values: SqlStorageValue[]): TokenRow[] {
+    return this.#sql.exec<TokenRow>(`SELECT * FROM tokens ${where}`, ...values).toArray();
   }
 }
 
@@ -175,6 +182,7 @@ function sessionActor(token: TokenRecord | null, session: string): string {
   return `${actorOf(token)}, session ${session.slice(0, 8)}`;
 }
 
+/** Without the digest: it leaves the directory in backups alone. */
 function toToken(row: TokenRow): TokenRecord {
   return {
     id: row.id,

@@ -1,7 +1,8 @@
 import { type DeviceStatus, deviceNameKey } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { type Page, pageOf } from "./page.ts";
-import type { CertificateRecord, DeviceRecord, Enrolment, WipeReceipt } from "./records.ts";
+import type { CertificateRecord, DeviceRecord, WipeReceipt } from "./records.ts";
+import { retiredSince } from "./retirement.ts";
 import type { UserId } from "./user.ts";
 
 type DeviceRow = {
@@ -32,6 +33,9 @@ type CertificateRow = {
   not_before: number | null;
   not_after: number | null;
   added_at: number;
+  retired_at: number | null;
+  retires_at: number | null;
+  replaces: string | null;
 };
 
 /** Reads and writes the tables `devices` and `certificates` of one user. Decides nothing. */
@@ -46,6 +50,13 @@ export class DeviceTable {
 
   byId(id: string): DeviceRecord | undefined {
     return this.#read("WHERE id = ?", id)[0];
+  }
+
+  /** Of a device that was there before in the same transaction. */
+  mustGet(id: string): DeviceRecord {
+    const device = this.byId(id);
+    if (device === undefined) throw new Error("the device is gone within its own transaction");
+    return device;
   }
 
   byFingerprint(fingerprint: Fingerprint): DeviceRecord | undefined {
@@ -66,42 +77,46 @@ export class DeviceTable {
     return { items: this.#withCertificates(items), next };
   }
 
+  /** All of them: for a restore. */
+  all(): DeviceRecord[] {
+    return this.#withCertificates(this.#sql.exec<DeviceRow>("SELECT * FROM devices ORDER BY seq").toArray());
+  }
+
   any(): boolean {
     return this.#sql.exec("SELECT 1 FROM devices LIMIT 1").toArray().length > 0;
   }
 
-  insert(id: string, enrolment: Enrolment, at: number, comparisonCode: string | null = null): void {
-    const { seq } = this.#sql
-      .exec<{ seq: number }>(
-        `INSERT INTO devices (id, name, name_key, status, note, enrolled_at, status_since, comparison_code)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-        id,
-        enrolment.name,
-        deviceNameKey(enrolment.name),
-        enrolment.status,
-        enrolment.note,
-        at,
-        at,
-        comparisonCode,
-      )
-      .one();
-    const { subject, issuer, serial, notBefore, notAfter } = enrolment.facts;
+  insert(device: Omit<DeviceRecord, "user">): void {
+    const { id, name, status, statusSince, note, enrolledAt, lastSeen, wipe, comparisonCode } = device;
     this.#sql.exec(
-      `INSERT INTO certificates (fingerprint, device, subject, issuer, serial, not_before, not_after, added_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[enrolment.fingerprint, seq, subject, issuer, serial, notBefore, notAfter, at],
+      `INSERT INTO devices (id, name, name_key, status, status_since, note, enrolled_at, comparison_code,
+         last_seen_at, last_seen_app, last_seen_country, last_seen_ip)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, name, deviceNameKey(name), status, statusSince, note, enrolledAt, comparisonCode],
+      ...[lastSeen?.at ?? null, lastSeen?.app ?? null, lastSeen?.country ?? null, lastSeen?.ip ?? null],
+    );
+    if (wipe !== null) this.setReceipt(id, wipe);
+    for (const certificate of device.certificates) this.insertCertificate(id, certificate);
+  }
+
+  insertCertificate(device: string, certificate: CertificateRecord): void {
+    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = certificate;
+    const { addedAt, retiredAt, retiresAt, replaces } = certificate;
+    this.#sql.exec(
+      `INSERT INTO certificates (fingerprint, device, subject, issuer, serial, not_before, not_after,
+         added_at, retired_at, retires_at, replaces)
+       SELECT ?, seq, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM devices WHERE id = ?`,
+      ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
+      ...[addedAt, retiredAt, retiresAt, replaces, device],
     );
   }
 
-  describe(id: string, name: string, note: string | null): void {
+  /** What may be changed of a device. In one statement: a name counts as taken only by who is not revoked. */
+  change({ id, name, note, status, statusSince }: DeviceRecord): void {
     this.#sql.exec(
-      "UPDATE devices SET name = ?, name_key = ?, note = ? WHERE id = ?",
-      ...[name, deviceNameKey(name), note, id],
+      "UPDATE devices SET name = ?, name_key = ?, note = ?, status = ?, status_since = ? WHERE id = ?",
+      ...[name, deviceNameKey(name), note, status, statusSince, id],
     );
-  }
-
-  setStatus(id: string, status: DeviceStatus, since: number): void {
-    this.#sql.exec("UPDATE devices SET status = ?, status_since = ? WHERE id = ?", status, since, id);
   }
 
   setReceipt(id: string, receipt: WipeReceipt | null): void {
@@ -132,7 +147,7 @@ export class DeviceTable {
     const certificates = Map.groupBy(
       this.#sql
         .exec<CertificateRow>(
-          "SELECT * FROM certificates WHERE device BETWEEN ? AND ? ORDER BY device, added_at",
+          "SELECT * FROM certificates WHERE device BETWEEN ? AND ? ORDER BY device, added_at, replaces",
           first.seq,
           last.seq,
         )
@@ -187,5 +202,9 @@ function toCertificate(row: CertificateRow): CertificateRecord {
     notBefore: row.not_before,
     notAfter: row.not_after,
     addedAt: row.added_at,
+    // A date that has passed is written down when somebody comes by; it counts before.
+    retiredAt: retiredSince({ retiredAt: row.retired_at, retiresAt: row.retires_at }, Date.now()),
+    retiresAt: row.retires_at,
+    replaces: row.replaces as Fingerprint | null,
   };
 }

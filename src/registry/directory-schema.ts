@@ -1,4 +1,4 @@
-import { AUDIT_SCHEMA } from "./audit-log.ts";
+import { AUDIT_RESTORED_SCHEMA, AUDIT_SCHEMA } from "./audit-log.ts";
 import { OUTBOX_SCHEMA } from "./outbox.ts";
 import type { Migration } from "./schema.ts";
 
@@ -30,7 +30,7 @@ import type { Migration } from "./schema.ts";
  *
  * `outbox`: see `OUTBOX_SCHEMA`.
  *
- * `audit`: see `AUDIT_SCHEMA`.
+ * `audit`: see `AUDIT_SCHEMA`; `audit_restored`: see `AUDIT_RESTORED_SCHEMA`.
  *
  * Times are milliseconds since the epoch.
  */
@@ -98,4 +98,6 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
      PRIMARY KEY (kind, subject)
    ) WITHOUT ROWID;
    ${OUTBOX_SCHEMA}`,
+
+  AUDIT_RESTORED_SCHEMA,
 ];

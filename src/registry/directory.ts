@@ -4,8 +4,15 @@ import { notifySettings } from "../notify/settings.ts";
 import { err, ok, type Result } from "../result.ts";
 import { AttemptTable } from "./attempt-table.ts";
 import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
+import { type AuditRestored, restoreAudit } from "./audit-restore.ts";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "./credential.ts";
 import { CredentialTable, type NewSession } from "./credential-table.ts";
+import {
+  type DirectoryBackup,
+  type DirectoryRestored,
+  type DirectoryRestoreRequest,
+  DirectoryRestores,
+} from "./directory-restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./directory-schema.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { type FindError, InvitationIndex } from "./invitation-index.ts";
@@ -40,6 +47,7 @@ export class Directory extends DurableObject {
   readonly #signIns: SignIns;
   readonly #invitationIndex: InvitationIndex;
   readonly #outbox: Outbox;
+  readonly #restores: DirectoryRestores;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
@@ -51,6 +59,7 @@ export class Directory extends DurableObject {
     this.#signIns = new SignIns(this.#sql, this.#credentials, attempts);
     this.#invitationIndex = new InvitationIndex(this.#sql, attempts);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
+    this.#restores = new DirectoryRestores(this.#sql, this.#credentials, this.#pending);
   }
 
   override alarm(): Promise<void> {
@@ -267,12 +276,43 @@ export class Directory extends DurableObject {
           return err({ code: "fingerprint-taken", owner: held.user as UserId });
         }
       }
-      this.#sql.exec(
-        "INSERT OR REPLACE INTO claims (fingerprint, user, claimed_at) VALUES (?, ?, ?)",
-        ...[fingerprint, user, claimedAt],
-      );
+      this.#grant(fingerprint, user, claimedAt);
       return ok({ claimedAt });
     });
+  }
+
+  /**
+   * Grants a restore all of these fingerprints that nobody else has: as `claim` does, in one go. The others are
+   * `taken`, and may be asked for one by one.
+   */
+  claimAll(
+    fingerprints: readonly Fingerprint[],
+    user: UserId,
+  ): Result<{ claimedAt: number; taken: Fingerprint[] }, RegistryError> {
+    return this.#transaction(() => {
+      if (this.user(user) === null) return err({ code: "unknown-user" });
+      const claimedAt = Date.now();
+      const taken = fingerprints.filter((fingerprint) => (this.#claim(fingerprint)?.user ?? user) !== user);
+      for (const fingerprint of fingerprints) {
+        if (!taken.includes(fingerprint)) this.#grant(fingerprint, user, claimedAt);
+      }
+      return ok({ claimedAt, taken });
+    });
+  }
+
+  /** What a backup needs of the directory besides its lists. */
+  backup(): DirectoryBackup {
+    return this.#restores.backup();
+  }
+
+  /** Restores users, tokens and waiting certificates out of a backup (see `DirectoryRestores`). */
+  restore(by: Actor, request: DirectoryRestoreRequest): DirectoryRestored {
+    return this.#transaction(() => this.#restores.restore(by, request));
+  }
+
+  /** Takes lines of a backup over into this log while it has none of its own (see audit-restore.ts). */
+  restoreAudit(entries: AuditRecord[]): AuditRestored {
+    return this.#transaction(() => restoreAudit(this.#sql, entries));
   }
 
   /**
@@ -314,6 +354,13 @@ export class Directory extends DurableObject {
       });
       return ok(null);
     });
+  }
+
+  #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO claims (fingerprint, user, claimed_at) VALUES (?, ?, ?)",
+      ...[fingerprint, user, claimedAt],
+    );
   }
 
   #claim(fingerprint: Fingerprint): ClaimRow | undefined {

@@ -4,6 +4,7 @@ import type { DeviceTable } from "./device-table.ts";
 import type { InvitationTable } from "./invitation-table.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, InvitationUse, RegistryError } from "./records.ts";
 import type { RegistryState } from "./registry-state.ts";
+import { retiredSince } from "./retirement.ts";
 
 /**
  * How long a claim in the directory entitles to an enrolment here, in milliseconds: shorter than
@@ -62,27 +63,27 @@ export class Enrolments {
     const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
     const status = invitation?.approval ? "pending" : enrolment.status;
     const id = crypto.randomUUID();
-    this.#devices.insert(
-      id,
-      { ...enrolment, status },
-      by.at,
-      status === "pending" ? newComparisonCode() : null,
-    );
+    const { fingerprint, facts, name, note } = enrolment;
+    this.#devices.insert({
+      ...{ id, name, status, note, statusSince: by.at, enrolledAt: by.at },
+      certificates: [
+        { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null, replaces: null },
+      ],
+      lastSeen: null,
+      wipe: null,
+      comparisonCode: status === "pending" ? newComparisonCode() : null,
+    });
     if (invitation !== undefined) this.#invitations.use(invitation.id, id, by.at);
     writeAudit(this.#sql, by, {
       act: "enrol",
       outcome: "done",
-      target: { id, name: enrolment.name },
+      target: { id, name },
       detail: {
-        fingerprint: enrolment.fingerprint,
-        status,
-        note: enrolment.note,
+        ...{ fingerprint, status, note },
         ...(invitation === undefined ? {} : { invitation: invitation.id }),
       },
     });
-    const device = this.#devices.byId(id);
-    if (device === undefined) throw new Error("the device is gone within its own transaction");
-    return ok({ device, created: true });
+    return ok({ device: this.#devices.mustGet(id), created: true });
   }
 
   #error(
@@ -96,7 +97,9 @@ export class Enrolments {
       const invitation = this.#invitations.byDigest(use.digest);
       if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
     }
-    if (known?.status === "revoked") return { code: "fingerprint-revoked" };
+    const retirement = known?.certificates.find((each) => each.fingerprint === fingerprint);
+    const isRetired = retirement !== undefined && retiredSince(retirement, by.at) !== null;
+    if (known?.status === "revoked" || isRetired) return { code: "fingerprint-revoked" };
     if (known !== undefined) return undefined;
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }

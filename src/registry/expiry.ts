@@ -7,8 +7,8 @@ type Row = { fingerprint: string; not_after: number; expiry_told: number | null;
 
 /**
  * Notes one event for each certificate that has come nearer to its end than anybody was told: within 30,
- * 7 or 1 days. Certificates of devices that pass, or may pass again; one that has ended is no longer told
- * of, since its device is refused already. Call it in a transaction; it reads every certificate, so daily
+ * 7 or 1 days. Certificates of devices that pass, or may pass again; one that was retired or has ended is no
+ * longer told of, since it is refused already. Call it in a transaction; it reads every certificate, so daily
  * is often enough. Writes nothing while nobody is to be told.
  */
 export function noteExpiring(sql: SqlStorage, user: UserId, outbox: Outbox, now: number): void {
@@ -18,9 +18,9 @@ export function noteExpiring(sql: SqlStorage, user: UserId, outbox: Outbox, now:
     .exec<Row>(
       `SELECT c.fingerprint, c.not_after, c.expiry_told, d.id, d.name
        FROM certificates c JOIN devices d ON d.seq = c.device
-       WHERE d.status IN ('active', 'suspended') AND c.not_after > ? AND c.not_after <= ?`,
-      now,
-      now + longest * DAY_MS,
+       WHERE d.status IN ('active', 'suspended') AND c.not_after > ? AND c.not_after <= ?
+         AND c.retired_at IS NULL AND (c.retires_at IS NULL OR c.retires_at > ?)`,
+      ...[now, now + longest * DAY_MS, now],
     )
     .toArray();
   for (const { fingerprint, not_after: notAfter, expiry_told: told, ...device } of rows) {

@@ -40,19 +40,25 @@ export class PendingTable {
       );
       return false;
     }
+    this.#insert({ ...facts, fingerprint, firstSeen: at, lastSeen: at, app, country, count: 1 });
+    return true;
+  }
+
+  #insert(record: PendingRecord): void {
+    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = record;
+    const { firstSeen, lastSeen, app, country, count } = record;
     this.#sql.exec(
       `INSERT INTO pending
          (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
-      ...[fingerprint, facts.subject, facts.issuer, facts.serial, facts.notBefore, facts.notAfter],
-      ...[at, at, app, country],
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
+      ...[firstSeen, lastSeen, app, country, count],
     );
     this.#sql.exec(
       `DELETE FROM pending WHERE fingerprint IN
          (SELECT fingerprint FROM pending ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
       PENDING_MAX,
     );
-    return true;
   }
 
   get(fingerprint: Fingerprint): PendingRecord | undefined {
@@ -60,6 +66,16 @@ export class PendingTable {
       .exec<PendingRow>("SELECT * FROM pending WHERE fingerprint = ?", fingerprint)
       .toArray()
       .map(toRecord)[0];
+  }
+
+  /** Puts a certificate of a backup on the list that is not on it, and that nobody claims. Tells whether. */
+  restore(record: PendingRecord): boolean {
+    const { fingerprint } = record;
+    const claims = this.#sql.exec("SELECT 1 FROM claims WHERE fingerprint = ?", fingerprint).toArray();
+    if (claims.length > 0 || this.get(fingerprint) !== undefined) return false;
+    this.#insert(record);
+    // The list is full of newer ones, perhaps.
+    return this.get(fingerprint) !== undefined;
   }
 
   /** All that nobody claims, last seen first. */

@@ -6,6 +6,7 @@
 import type { SecretDigest } from "./credential.ts";
 import type { DeviceStatus, StatusAct } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Retirement } from "./retirement.ts";
 import type { UserId } from "./user.ts";
 
 /** Facts of a certificate; `null` where nobody has told them yet. */
@@ -18,9 +19,19 @@ export interface CertificateFacts {
   notAfter: number | null;
 }
 
-export interface CertificateRecord extends CertificateFacts {
+export interface CertificateRecord extends CertificateFacts, Retirement {
   fingerprint: Fingerprint;
   addedAt: number;
+  /** The certificate that ends when this one is first seen; `null` = none, or it has ended. */
+  replaces: Fingerprint | null;
+}
+
+/** The certificate that a device is to have next. */
+export interface NextCertificate {
+  fingerprint: Fingerprint;
+  facts: CertificateFacts;
+  /** When the one that it has now ends at the latest; `null` = when the next one is seen, and not before. */
+  retireOthersAt: number | null;
 }
 
 /** A device's certificate, as it came to the gate. */
@@ -127,6 +138,7 @@ export interface PendingRecord extends CertificateFacts {
 export type RegistryError =
   | { code: "unknown-user" }
   | { code: "unknown-device" }
+  | { code: "unknown-certificate" }
   | { code: "unknown-pending" }
   | { code: "unknown-token" }
   | { code: "unknown-session" }
@@ -138,7 +150,9 @@ export type RegistryError =
   /** Enrolled, or being enrolled, by another user: nobody is named. */
   | { code: "fingerprint-taken" }
   | { code: "fingerprint-revoked" }
-  | { code: "forbidden-transition"; status: DeviceStatus; act: StatusAct }
+  | { code: "forbidden-transition"; status: DeviceStatus; act: StatusAct | "add-certificate" }
+  | { code: "too-many-certificates" }
+  | { code: "last-certificate" }
   | { code: "not-revoked"; status: DeviceStatus };
 
 /** No facts: those of an enrolment by fingerprint alone. */
@@ -149,3 +163,14 @@ export const NO_FACTS: CertificateFacts = {
   notBefore: null,
   notAfter: null,
 };
+
+/** The facts alone, of what holds more than them. */
+export function factsOf({
+  subject,
+  issuer,
+  serial,
+  notBefore,
+  notAfter,
+}: CertificateFacts): CertificateFacts {
+  return { subject, issuer, serial, notBefore, notAfter };
+}

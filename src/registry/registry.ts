@@ -1,18 +1,21 @@
 import { err, ok, type Result } from "../result.ts";
 import type { Actor, AuditRecord } from "./audit-log.ts";
+import type { Added } from "./certificates.ts";
 import type { StatusAct } from "./device.ts";
 import type { ClaimError } from "./directory.ts";
 import type { Enrolled } from "./enrolments.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { Page } from "./page.ts";
-import type {
-  DeviceRecord,
-  Enrolment,
-  InvitationUse,
-  PendingRecord,
-  RegistryError,
-  UserRecord,
+import {
+  type DeviceRecord,
+  type Enrolment,
+  factsOf,
+  type InvitationUse,
+  type NextCertificate,
+  type PendingRecord,
+  type RegistryError,
+  type UserRecord,
 } from "./records.ts";
 import type { UserId } from "./user.ts";
 
@@ -85,11 +88,37 @@ export class Registry {
   ): Promise<Result<Enrolled, RegistryError>> {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
-      if (!check.ok) return check;
-      const claim = await this.#claim(by, enrolment.fingerprint, user);
-      if (!claim.ok) return err({ code: claim.error.code });
-      return registry.ask((stub) => stub.enrol(by, enrolment, claim.value.claimedAt, use));
+      return this.#granted(check, by, enrolment.fingerprint, user, (claimedAt) =>
+        registry.ask((stub) => stub.enrol(by, enrolment, claimedAt, use)),
+      );
     });
+  }
+
+  /** Adds a certificate to a device, in the order in which `enrol` writes, and for the same reasons. */
+  addCertificate(
+    by: Actor,
+    user: UserId,
+    id: string,
+    next: NextCertificate,
+  ): Promise<Result<Added, RegistryError>> {
+    return this.ofUser(user, async (registry) => {
+      const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
+      return this.#granted(check, by, next.fingerprint, user, (claimedAt) =>
+        registry.ask((stub) => stub.addCertificate(by, id, next, claimedAt)),
+      );
+    });
+  }
+
+  /** The claim stays: a retired certificate is this device's until it is forgotten. */
+  retireCertificate(
+    by: Actor,
+    user: UserId,
+    id: string,
+    fingerprint: Fingerprint,
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.ofUser(user, (registry) =>
+      registry.ask((stub) => stub.retireCertificate(by, id, fingerprint)),
+    );
   }
 
   edit(
@@ -157,13 +186,12 @@ export class Registry {
     user: UserId,
     device: { name: string; note: string | null },
   ): Promise<Result<Enrolled, RegistryError>> {
-    const facts = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
-    if (facts === null) return err({ code: "unknown-pending" });
-    const { subject, issuer, serial, notBefore, notAfter } = facts;
+    const pending = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
+    if (pending === null) return err({ code: "unknown-pending" });
     return this.enrol(by, user, {
       ...device,
       fingerprint,
-      facts: { subject, issuer, serial, notBefore, notAfter },
+      facts: factsOf(pending),
       status: "active",
     });
   }
@@ -208,7 +236,21 @@ export class Registry {
     return work(registryOf(this.#bindings, user));
   }
 
-  async #claim(
+  /** Claims what the user's registry agreed to, then has it written. */
+  async #granted<T>(
+    check: Result<null, RegistryError>,
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    write: (claimedAt: number) => Promise<Result<T, RegistryError>>,
+  ): Promise<Result<T, RegistryError>> {
+    if (!check.ok) return check;
+    const claim = await this.claim(by, fingerprint, user);
+    return claim.ok ? write(claim.value.claimedAt) : err({ code: claim.error.code });
+  }
+
+  /** Has the directory grant a fingerprint, also when the claim that somebody else has is abandoned. */
+  async claim(
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,

@@ -1,4 +1,4 @@
-import { AUDIT_SCHEMA } from "./audit-log.ts";
+import { AUDIT_RESTORED_SCHEMA, AUDIT_SCHEMA } from "./audit-log.ts";
 import { OUTBOX_SCHEMA } from "./outbox.ts";
 import type { Migration } from "./schema.ts";
 
@@ -12,7 +12,10 @@ import type { Migration } from "./schema.ts";
  * `comparison_code` are the six digits by which a person tells a `pending` device from another one.
  *
  * `certificates`: a row a certificate of a device, found by its fingerprint. A device has one, and
- * two while it is renewed. Facts are NULL until they are known; `expiry_told` is the least number of days
+ * two while it is renewed, besides those that are
+ * retired. `retired_at` is when it was retired by an act, its successor or, once somebody came by, its date
+ * `retires_at`; `replaces` is the certificate that ends when this one is first seen, NULL afterwards.
+ * Facts are NULL until they are known; `expiry_told` is the least number of days
  * before its end of which somebody was notified. It is safe to trust: a row is only
  * written together with a device, after the directory granted the fingerprint to this user.
  *
@@ -24,7 +27,7 @@ import type { Migration } from "./schema.ts";
  * `registry_state`: one row, for as long as the object lives. `closed` is 1 after the user was
  * deleted: nothing can be enrolled then. `opened_at` is when a deleted user was created again.
  *
- * `audit`: see `AUDIT_SCHEMA`.
+ * `audit`: see `AUDIT_SCHEMA`; `audit_restored`: see `AUDIT_RESTORED_SCHEMA`.
  *
  * Times are milliseconds since the epoch.
  */
@@ -83,4 +86,9 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ALTER TABLE devices ADD COLUMN comparison_code TEXT;
    ALTER TABLE certificates ADD COLUMN expiry_told INTEGER;
    ${OUTBOX_SCHEMA}`,
+
+  `ALTER TABLE certificates ADD COLUMN retired_at INTEGER;
+   ALTER TABLE certificates ADD COLUMN retires_at INTEGER;
+   ALTER TABLE certificates ADD COLUMN replaces TEXT;
+   ${AUDIT_RESTORED_SCHEMA}`,
 ];

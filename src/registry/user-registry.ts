@@ -10,6 +10,8 @@ import {
   refuseAudited,
   writeAudit,
 } from "./audit-log.ts";
+import { type AuditRestored, restoreAudit } from "./audit-restore.ts";
+import { type Added, Certificates } from "./certificates.ts";
 import type { SecretDigest } from "./credential.ts";
 import { type StatusAct, transition } from "./device.ts";
 import { DeviceTable } from "./device-table.ts";
@@ -24,12 +26,14 @@ import type {
   Enrolment,
   InvitationRecord,
   InvitationUse,
+  NextCertificate,
   RegistryError,
   Sighting,
   StandingRecord,
   WipeDelivery,
 } from "./records.ts";
 import { RegistryState } from "./registry-state.ts";
+import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
 import { migrate } from "./schema.ts";
 import { standingAtSighting } from "./sightings.ts";
 import type { UserId } from "./user.ts";
@@ -47,6 +51,8 @@ export class UserRegistry extends DurableObject {
   readonly #invitations: InvitationTable;
   readonly #state: RegistryState;
   readonly #enrolments: Enrolments;
+  readonly #certificates: Certificates;
+  readonly #restores: Restores;
   readonly #outbox: Outbox;
 
   constructor(ctx: DurableObjectState, env: unknown) {
@@ -58,6 +64,8 @@ export class UserRegistry extends DurableObject {
     this.#invitations = new InvitationTable(this.#sql, this.#user);
     this.#state = new RegistryState(this.#sql);
     this.#enrolments = new Enrolments(this.#sql, this.#devices, this.#invitations, this.#state);
+    this.#certificates = new Certificates(this.#sql, this.#devices, this.#state);
+    this.#restores = new Restores(this.#sql, this.#devices, this.#state);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
   }
 
@@ -67,7 +75,8 @@ export class UserRegistry extends DurableObject {
 
   /** The gate's question. `null`: this user has no such certificate; that costs no row. */
   standing(fingerprint: Fingerprint, sighting: Sighting): StandingRecord | null {
-    return standingAtSighting(this.#sql, fingerprint, sighting) ?? null;
+    const transaction = (work: () => void) => this.#transaction(work);
+    return standingAtSighting(this.#sql, fingerprint, sighting, transaction) ?? null;
   }
 
   list(limit: number, after: number): Page<DeviceRecord> {
@@ -112,7 +121,36 @@ export class UserRegistry extends DurableObject {
 
   /** What a visitor with this certificate is told on the enrolment page; `null`: it is not here. */
   deviceOf(fingerprint: Fingerprint): DeviceRecord | null {
-    return this.#devices.byFingerprint(fingerprint) ?? null;
+    const device = this.#devices.byFingerprint(fingerprint);
+    if (device === undefined) return null;
+    const isRetired = device.certificates.some(
+      (each) => each.fingerprint === fingerprint && each.retiredAt !== null,
+    );
+    return isRetired && device.status !== "lost" ? { ...device, status: "revoked" } : device;
+  }
+
+  /** Whether `addCertificate` would succeed: asked before the directory grants the fingerprint, as with `enrol`. */
+  checkCertificate(by: Actor, id: string, next: NextCertificate): Result<null, RegistryError> {
+    return this.#transaction(() => this.#certificates.check(by, id, next));
+  }
+
+  /**
+   * Adds a certificate that the directory granted to this user at `claimedAt` to a device (see `Certificates`).
+   * Throws when the claim is too old, as `enrol` does.
+   */
+  addCertificate(
+    by: Actor,
+    id: string,
+    next: NextCertificate,
+    claimedAt: number,
+  ): Result<Added, RegistryError> {
+    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claim is too old");
+    return this.#transaction(() => this.#certificates.add(by, id, next, claimedAt));
+  }
+
+  /** Retires one certificate of a device at once: never the last one. Repeating is no error. */
+  retireCertificate(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
+    return this.#transaction(() => this.#certificates.retire(by, id, fingerprint));
   }
 
   invitations(): InvitationRecord[] {
@@ -155,6 +193,27 @@ export class UserRegistry extends DurableObject {
     });
   }
 
+  /** Fingerprints that `restore` would need, for the directory to grant first. */
+  wantedByRestore(request: RestoreRequest, now: number): Fingerprint[] {
+    return this.#restores.wanted(request, now);
+  }
+
+  /** Restores devices out of a backup (see `Restores`). Throws when the claims are too old, as `enrol` does. */
+  restore(
+    by: Actor,
+    request: RestoreRequest,
+    granted: Fingerprint[],
+    claimedAt: number,
+  ): Result<Restored, RegistryError> {
+    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claims are too old");
+    return this.#transaction(() => this.#restores.restore(by, request, granted, claimedAt));
+  }
+
+  /** Takes lines of a backup over into this log while it has none of its own (see audit-restore.ts). */
+  restoreAudit(entries: AuditRecord[]): AuditRestored {
+    return this.#transaction(() => restoreAudit(this.#sql, entries));
+  }
+
   /** Renames a device or changes its note; what is `undefined` stays. */
   edit(
     by: Actor,
@@ -167,7 +226,7 @@ export class UserRegistry extends DurableObject {
       const namesake = device.status === "revoked" ? undefined : this.#devices.byName(name);
       if (namesake !== undefined && namesake.id !== id) return err({ code: "name-taken", name });
       if (name === device.name && note === device.note) return ok(undefined);
-      this.#devices.describe(id, name, note);
+      this.#devices.change({ ...device, name, note });
       return ok({
         ...(name === device.name ? {} : { nameBefore: device.name, name }),
         ...(note === device.note ? {} : { noteBefore: device.note, note }),
@@ -189,14 +248,12 @@ export class UserRegistry extends DurableObject {
       }
       const status = step.kind === "changed" ? step.to : device.status;
       if (status === device.status && (note === undefined || note === device.note)) return ok(undefined);
-      if (note !== undefined) this.#devices.describe(id, device.name, note);
-      if (status !== device.status) {
-        this.#devices.setStatus(id, status, by.at);
-        if (status === "lost") {
-          this.#devices.setReceipt(id, null);
-          const lost = { user: this.#user, device, by: by.actor, since: by.at };
-          this.#outbox.add(deviceLost(lost), Date.now());
-        }
+      const statusSince = status === device.status ? device.statusSince : by.at;
+      this.#devices.change({ ...device, status, statusSince, note: note ?? device.note });
+      if (status === "lost" && status !== device.status) {
+        this.#devices.setReceipt(id, null);
+        const lost = { user: this.#user, device, by: by.actor, since: by.at };
+        this.#outbox.add(deviceLost(lost), Date.now());
       }
       return ok({ before: device.status, status, ...(note === undefined ? {} : { note }) });
     });
@@ -293,7 +350,7 @@ export class UserRegistry extends DurableObject {
       const changed = change(device);
       if (!changed.ok) return this.#refuse(by, act, { id, name: device.name }, changed.error);
       if (changed.value === undefined) return ok(device);
-      const after = this.#mustGet(id);
+      const after = this.#devices.mustGet(id);
       writeAudit(this.#sql, by, {
         act,
         outcome: "done",
@@ -306,12 +363,6 @@ export class UserRegistry extends DurableObject {
 
   #refuse(by: Actor, act: string, target: AuditNote["target"], error: RegistryError) {
     return refuseAudited(this.#sql, by, act, target, error);
-  }
-
-  #mustGet(id: string): DeviceRecord {
-    const device = this.#devices.byId(id);
-    if (device === undefined) throw new Error("the device is gone within its own transaction");
-    return device;
   }
 
   #transaction<T>(work: () => T): T {

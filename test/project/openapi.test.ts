@@ -134,11 +134,16 @@ describe("the description of the API", () => {
       .filter(({ requestBody }) => requestBody?.required)
       .map(({ operationId }) => operationId);
     expect(demanded.sort()).toEqual([
+      "addCertificate",
       "approvePending",
       "createToken",
       "editDevice",
       "enrolDevice",
       "reportDeviceLost",
+      "restoreAudit",
+      "restoreDirectory",
+      "restoreUser",
+      "restoreUserAudit",
     ]);
   });
 });

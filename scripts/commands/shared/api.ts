@@ -1,5 +1,15 @@
 import type * as v from "valibot";
+import type {
+  BackupAnswer,
+  RestoreAuditRequest,
+  RestoreDirectoryRequest,
+  RestoredAudit,
+  RestoredDirectory,
+  RestoredUser,
+  RestoreUserRequest,
+} from "../../../src/control/backup.ts";
 import {
+  type AddCertificateRequest,
   API_PATH,
   type ApproveRequest,
   type AuditEntry,
@@ -47,6 +57,8 @@ export interface Api {
   /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
   act(device: Device, act: StatusAct, note: string | undefined): Promise<Device>;
   forget(device: Device): Promise<void>;
+  addCertificate(device: Device, request: v.InferInput<typeof AddCertificateRequest>): Promise<Made<Device>>;
+  retireCertificate(device: Device, fingerprint: string): Promise<void>;
   pending(): Promise<PendingCertificate[]>;
   approve(fingerprint: Fingerprint, request: v.InferInput<typeof ApproveRequest>): Promise<Made<Device>>;
   dismiss(fingerprint: Fingerprint): Promise<void>;
@@ -68,6 +80,20 @@ export interface Api {
   revokeToken(token: Token): Promise<void>;
   /** With a user's token, those of that user. */
   sessions(): Promise<Session[]>;
+  /** What a backup needs besides the lists. */
+  backup(): Promise<v.InferOutput<typeof BackupAnswer>>;
+  restoreDirectory(
+    request: v.InferInput<typeof RestoreDirectoryRequest>,
+  ): Promise<v.InferOutput<typeof RestoredDirectory>>;
+  restoreUser(
+    user: UserId,
+    request: v.InferInput<typeof RestoreUserRequest>,
+  ): Promise<v.InferOutput<typeof RestoredUser>>;
+  /** Of the directory's own log when no user is named. */
+  restoreAudit(
+    user: UserId | undefined,
+    entries: v.InferInput<typeof RestoreAuditRequest>["entries"],
+  ): Promise<v.InferOutput<typeof RestoredAudit>>;
   endSession(session: Session): Promise<void>;
   endSessions(): Promise<void>;
 }
@@ -149,6 +175,30 @@ export function createApi(connection: Connection): Api {
     },
     async forget(device) {
       await ask("DELETE", devicePath(device.user, device.id));
+    },
+    backup: async () =>
+      object<v.InferOutput<typeof BackupAnswer>>((await ask("GET", "/backup")).body, ["tokens", "pending"]),
+    restoreDirectory: async (request) =>
+      object<v.InferOutput<typeof RestoredDirectory>>((await ask("POST", "/restore", request)).body, [
+        ...(["added", "renamed", "tokens", "pending"] as const),
+      ]),
+    restoreUser: async (user, request) =>
+      object<v.InferOutput<typeof RestoredUser>>(
+        (await ask("POST", `${userPath(user)}/restore`, request)).body,
+        ["devices", "left"],
+      ),
+    restoreAudit: async (user, entries) =>
+      object<v.InferOutput<typeof RestoredAudit>>(
+        (await ask("POST", `${user === undefined ? "" : userPath(user)}/restore/audit`, { entries })).body,
+        ["lines", "isClosed"],
+      ),
+    async addCertificate(device, request) {
+      const path = `${devicePath(device.user, device.id)}/certificates`;
+      const { created, body } = await ask("POST", path, request);
+      return { created, value: toDevice(body) };
+    },
+    async retireCertificate(device, fingerprint) {
+      await ask("DELETE", `${devicePath(device.user, device.id)}/certificates/${fingerprint}`);
     },
     pending: async () =>
       list<PendingCertificate>((await ask("GET", "/pending")).body, "pending", ["fingerprint", "lastSeen"]),

@@ -7,7 +7,8 @@ import type { Pkcs12Certificate } from "./pkcs12.ts";
 import { printable } from "./text.ts";
 
 /** A device's certificate out of a file; nothing else of the file leaves this module. */
-export interface CertificateFromFile extends Omit<Certificate, "addedAt"> {
+export interface CertificateFromFile
+  extends Omit<Certificate, "addedAt" | "retiredAt" | "retiresAt" | "replaces"> {
   fingerprint: Fingerprint;
   pem: string;
 }

@@ -15,8 +15,12 @@ export function deviceRow(device: Device, output: Output, now: number): string[]
   return [
     deviceLabel(device),
     `${output.status(device.status)}${statusDetail(device)}`,
-    device.certificates.map(({ fingerprint }) => short(fingerprint)).join(", ") || "none",
-    device.certificates.map(({ notAfter }) => expiry(notAfter, output, now)).join(", "),
+    living(device)
+      .map(({ fingerprint }) => short(fingerprint))
+      .join(", ") || "none",
+    living(device)
+      .map(({ notAfter }) => expiry(notAfter, output, now))
+      .join(", "),
     lastSeen(device, now),
   ];
 }
@@ -44,11 +48,37 @@ export function showDevice(device: Device, output: Output, now: number): void {
   ]);
   for (const certificate of device.certificates) {
     output.lines("", output.style("bold", "certificate"));
-    output.facts(certificateFacts(certificate, now).map(([label, value]) => [`  ${label}`, value]));
+    const facts = [...certificateFacts(certificate, now), ...renewalFacts(device, certificate, now)];
+    output.facts(facts.map(([label, value]) => [`  ${label}`, value]));
   }
   if (device.note !== null && device.note !== "") {
     output.lines("", output.style("bold", "note"), ...printableLines(device.note).map((line) => `  ${line}`));
   }
+}
+
+/** The certificates that are not retired. A Worker that was deployed before knows nothing of it. */
+export function living({ certificates }: Device): Certificate[] {
+  return certificates.filter(({ retiredAt }) => (retiredAt ?? null) === null);
+}
+
+/** How one certificate of a device follows another: since when it is retired, or when it will be. */
+function renewalFacts(
+  { certificates }: Device,
+  { fingerprint, retiredAt, retiresAt, replaces }: Certificate,
+  now: number,
+): [string, string | null][] {
+  const successor = certificates.find((other) => other.replaces === fingerprint);
+  const date = (retiresAt ?? null) === null ? "" : `, or ${timeWithHint(retiresAt ?? "", now)}`;
+  return [
+    ["retired", (retiredAt ?? null) === null ? null : timeWithHint(retiredAt ?? "", now)],
+    [
+      "ends",
+      successor === undefined || (retiredAt ?? null) !== null
+        ? null
+        : `when ${short(successor.fingerprint)} is first seen${date}`,
+    ],
+    ["replaces", (replaces ?? null) === null ? null : `${short(replaces ?? "")}, when it is first seen`],
+  ];
 }
 
 /** What the device shows as well, while it waits for approval. */
@@ -74,10 +104,12 @@ function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: num
     : "not seen since it was reported lost";
 }
 
-export function certificateFacts(
-  certificate: Omit<Certificate, "addedAt"> & { addedAt?: string },
-  now: number,
-): [string, string | null][] {
+/** What a certificate says of itself, and when it was added if it was. */
+type CertificateFacts = Omit<Certificate, "addedAt" | "retiredAt" | "retiresAt" | "replaces"> & {
+  addedAt?: string;
+};
+
+export function certificateFacts(certificate: CertificateFacts, now: number): [string, string | null][] {
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
   const text = (value: string | null) => (value === null ? "not known yet" : printable(value));
   return [

@@ -1,11 +1,13 @@
 // No I/O. No clock.
-import { encode, renderUnicodeCompact } from "uqr";
+import { generate } from "lean-qr/nano";
 
 /** The light margin, in modules, so that a terminal's dark surface does not run into the code. */
 const BORDER = 2;
 
 // The colour cube's black and white: unlike the 16 named colours, no theme of a terminal changes them.
 const WHITE_ON_BLACK = "\u001b[38;5;231;48;5;16m";
+/** Two rows of modules, by whether the upper and the lower one are dark. */
+const HALVES = { light: { light: "█", dark: "▀" }, dark: { light: "▄", dark: " " } };
 const RESET = "\u001b[0m";
 
 /**
@@ -13,11 +15,16 @@ const RESET = "\u001b[0m";
  * terminal's colours it would be inverted on every second one, and many cameras do not read that.
  */
 export function qrCode(text: string): { lines: string[]; columns: number } {
-  const rows = renderUnicodeCompact(text, { border: BORDER }).split("\n");
-  // A code has an odd number of rows: the last line is the margin, and half of it would stay dark.
-  rows.push((rows.pop() ?? "").replaceAll("▀", "█"));
-  return {
-    lines: rows.map((row) => `${WHITE_ON_BLACK}${row}${RESET}`),
-    columns: encode(text, { border: BORDER }).size,
-  };
+  const code = generate(text);
+  const columns = code.size + 2 * BORDER;
+  const shade = (x: number, y: number) => (code.get(x - BORDER, y - BORDER) ? "dark" : "light");
+  // A code has an odd number of rows: the last line is the margin, and what lies below it is light too.
+  const lines = Array.from({ length: Math.ceil(columns / 2) }, (_, line) => {
+    const halves = Array.from(
+      { length: columns },
+      (_, x) => HALVES[shade(x, 2 * line)][shade(x, 2 * line + 1)],
+    );
+    return `${WHITE_ON_BLACK}${halves.join("")}${RESET}`;
+  });
+  return { lines, columns };
 }

@@ -97,7 +97,13 @@ export const dismissPending: Handler = async (request, { registry, by }) => {
   return noContent();
 };
 
-function enrolled({ device, created }: { device: Parameters<typeof representDevice>[0]; created: boolean }) {
+export function enrolled({
+  device,
+  created,
+}: {
+  device: Parameters<typeof representDevice>[0];
+  created: boolean;
+}) {
   const representation = representDevice(device);
   if (!created) return json<Device>(representation);
   return json<Device>(representation, 201, {
@@ -106,7 +112,7 @@ function enrolled({ device, created }: { device: Parameters<typeof representDevi
 }
 
 /** The fingerprint alone, or with the facts of the certificate that it was computed from. */
-function certificateOf(
+export function certificateOf(
   fingerprint: Fingerprint | undefined,
   pem: string | undefined,
   now: number,

@@ -1,6 +1,7 @@
 import type { IRequest } from "itty-router";
 import type { GenericSchema } from "valibot";
 import type { Actor } from "../../registry/audit-log.ts";
+import type { Backups } from "../../registry/backups.ts";
 import type { Principal } from "../../registry/credential.ts";
 import type { Credentials } from "../../registry/credentials.ts";
 import { type Fingerprint, parseFingerprint } from "../../registry/fingerprint.ts";
@@ -19,6 +20,7 @@ export interface Context {
   registry: Registry;
   credentials: Credentials;
   invitations: Invitations;
+  backups: Backups;
   apps: Apps;
   principal: Principal;
   by: Actor;
@@ -32,9 +34,9 @@ export function must<T>(result: Result<T, RegistryError>): T {
   throw registryProblem(result.error);
 }
 
-export function body<Schema extends GenericSchema>(request: IRequest, schema: Schema) {
+export function body<Schema extends GenericSchema>(request: IRequest, schema: Schema, maxBytes?: number) {
   // The router hands on the Request itself, to which it has added `params`.
-  return readBody(request as unknown as Request, schema);
+  return readBody(request as unknown as Request, schema, maxBytes);
 }
 
 /** A user's id out of the path; one that cannot exist is unknown, or invalid where it is to be made. */

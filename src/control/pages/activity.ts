@@ -101,6 +101,10 @@ function logName(log: Log): string {
   return log.kind === "user" ? `user:${log.user}` : log.kind === "directory" ? "directory" : "";
 }
 
+function logsOf(users: readonly UserRecord[]): Log[] {
+  return [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))];
+}
+
 async function read(
   context: PageContext,
   log: Log,
@@ -110,16 +114,17 @@ async function read(
   limit = LINES,
 ): Promise<{ lines: Line[]; next: string | null }> {
   const { registry } = context;
-  if (log.kind === "directory") {
-    const page = await registry.directoryAudit(limit, before, search);
-    return { lines: page.items.map((each) => ({ ...representAudit(each), log: "" })), next: page.next };
+  if (log.kind !== "all") {
+    const { items, next } =
+      log.kind === "user"
+        ? must(await registry.userAudit(log.user, limit, before, search))
+        : await registry.directoryAudit(limit, before, search);
+    const name = log.kind === "user" ? log.user : "";
+    return { lines: items.map((each) => ({ ...representAudit(each), log: name })), next };
   }
-  if (log.kind === "user") {
-    const page = must(await registry.userAudit(log.user, limit, before, search));
-    return { lines: page.items.map((each) => ({ ...representAudit(each), log: log.user })), next: page.next };
-  }
-  const logs: Log[] = [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))];
-  const pages = await Promise.all(logs.map((each) => readIfThere(context, each, users, search, limit)));
+  const pages = await Promise.all(
+    logsOf(users).map((each) => readIfThere(context, each, users, search, limit)),
+  );
   const lines = pages
     .flatMap((page) => page.lines)
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id));
@@ -161,10 +166,7 @@ async function* csv(
     "country",
     "detail",
   ]);
-  const logs: Log[] =
-    log.kind === "all"
-      ? [{ kind: "directory" }, ...users.map(({ id }): Log => ({ kind: "user", user: id }))]
-      : [log];
+  const logs = log.kind === "all" ? logsOf(users) : [log];
   let reads = 0;
   for (const each of logs) {
     let before: number | null = null;
@@ -229,9 +231,9 @@ function list(lines: readonly Line[], context: PageContext): Html {
 }
 
 function entry(line: Line, { now, timeZone }: PageContext): Html {
-  const { act, outcome, actor, at: time } = line;
+  const { act, outcome, actor, at: time, restored } = line;
   const from = [line.ip, line.country].filter((part) => part !== null).join(", ");
-  return html`<li><p><strong>${act}</strong>${outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}</p>
+  return html`<li><p><strong>${act}</strong>${outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}${restored === true ? " (from a backup)" : ""}</p>
 <p class="hint">${at(time, now, timeZone)}, ${actor}${from === "" ? "" : `, from ${from}`}</p>
 ${particulars(line)}</li>`;
 }

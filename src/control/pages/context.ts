@@ -29,7 +29,8 @@ export interface PageRequest {
   by: Actor;
 }
 
-export interface PageServices extends Pick<Context, "registry" | "credentials" | "invitations" | "apps"> {
+export interface PageServices
+  extends Pick<Context, "registry" | "credentials" | "invitations" | "backups" | "apps"> {
   authenticator: Authenticator;
   revocationDelayMs: number;
 }

@@ -62,8 +62,8 @@ function lastSeenLine({ lastSeen }: Device, now: number, timeZone: string): Html
 }
 
 function expiryLines({ certificates, status }: Device, now: number, timeZone: string): Html[] {
-  return certificates.flatMap(({ notAfter }) => {
-    if (notAfter === null || status === "revoked") return [];
+  return certificates.flatMap(({ notAfter, retiredAt }) => {
+    if (notAfter === null || retiredAt !== null || status === "revoked") return [];
     const left = Date.parse(notAfter) - now;
     const time = ago(notAfter, now, timeZone);
     if (left <= 0) return [html`<p class="expired">Certificate ended ${time}: Cloudflare refuses it</p>`];

@@ -107,7 +107,7 @@ ${actLinks(found, isMine ? actsOf(found, principal.scope === "root") : [])}
 ${found.lastSeen?.ip == null ? "" : html`<dt>Last address</dt><dd>${found.lastSeen.ip}</dd>`}
 ${found.certificates.map(
   (certificate) =>
-    html`<dt>Certificate</dt><dd><code class="long">${certificate.fingerprint}</code><br>${certificate.subject ?? "Subject not known yet"}</dd>`,
+    html`<dt>Certificate${certificate.retiredAt === null ? "" : html`, retired ${at(certificate.retiredAt, now, timeZone)}`}</dt><dd><code class="long">${certificate.fingerprint}</code><br>${certificate.subject ?? "Subject not known yet"}</dd>`,
 )}
 ${isMine || found.note === null ? "" : html`<dt>Note</dt><dd class="note">${found.note}</dd>`}
 </dl>

@@ -2,7 +2,7 @@ import { isWithinDates, type VerifiedCertificate } from "../../certificate.ts";
 import { deviceNameProblem } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
 import type { Invitations, RedeemError } from "../../registry/invitations.ts";
-import type { DeviceRecord } from "../../registry/records.ts";
+import { type DeviceRecord, factsOf } from "../../registry/records.ts";
 import { ENROL_PATH } from "../contract.ts";
 import { readCode } from "../secrets.ts";
 import { ShortMemory } from "../short-memory.ts";
@@ -55,7 +55,7 @@ export class Enrolment {
   async redeem(asked: PageRequest, form: URLSearchParams): Promise<Response> {
     const { certificate, by, hostname } = asked;
     if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) return this.look(asked);
-    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = certificate;
+    const { fingerprint } = certificate;
     const entered = { code: field(form, "code"), name: field(form, "name") };
     const again = (message: string, status: number) => show(ready(certificate, entered, message), status);
 
@@ -67,7 +67,7 @@ export class Enrolment {
       return again(tooMany(this.#budget.retryAfterMs(by.at)), 429);
     }
     this.#budget.spend(fingerprint);
-    const facts = { subject, issuer, serial, notBefore, notAfter };
+    const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
     const enrolled = await this.#invitations
       .redeem({ ...by, actor: "invitation" }, digest, hostname, enrolment)

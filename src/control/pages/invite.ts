@@ -1,4 +1,3 @@
-import { renderSVG } from "uqr";
 import * as v from "valibot";
 import type { UserRecord } from "../../registry/records.ts";
 import {
@@ -15,9 +14,10 @@ import { visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { userSelect } from "./fields.ts";
 import { field, parseFields } from "./forms.ts";
-import { type Html, html, raw } from "./html.ts";
+import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { PATHS } from "./paths.ts";
+import { qrCode } from "./qr-code.ts";
 import { seeOther } from "./respond.ts";
 import { ago, at } from "./times.ts";
 
@@ -65,7 +65,7 @@ export const invite: PageHandler = async (_, context) => {
   return layout(
     { title: `Invitation for ${user}`, principal, current: PATHS.invite },
     html`<p>Open this link on the device itself. It works once, until ${at(expiresAt, now, timeZone)}. It is shown here and never again.</p>
-<div class="qr" role="img" aria-label="QR code of the link">${raw(renderSVG(link, { border: 2, pixelSize: 8 }))}</div>
+<div class="qr" role="img" aria-label="QR code of the link">${qrCode(link)}</div>
 <p><label for="link">Link</label><textarea id="link" class="long" rows="3" readonly>${link}</textarea></p>
 <p>Or type the code on the page <code>${link.split("#")[0]}</code>:<br><strong class="code">${groupedCode(code)}</strong></p>
 <p>The device needs its client certificate first: the page tells how to install it.${

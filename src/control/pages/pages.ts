@@ -1,4 +1,5 @@
-import { type IRequest, Router } from "itty-router";
+import type { IRequest } from "itty-router";
+import { IttyRouter } from "itty-router/IttyRouter";
 import type { Principal } from "../../registry/credential.ts";
 import { ENROL_PATH } from "../contract.ts";
 import { subjectOf } from "../handlers/shared.ts";
@@ -59,7 +60,7 @@ export const PAGES: readonly Page[] = [
   row(`POST ${PATHS.sessions}/:session/end`, "devices", "own", endSession),
 ];
 
-const router = Router();
+const router = IttyRouter();
 for (const page of PAGES) {
   const register = router[page.method.toLowerCase() as "get" | "post"] as (
     path: string,

@@ -38,6 +38,9 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   reportDeviceLost:   [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
   revokeDevice:       [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
 
+  addCertificate:     [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  retireCertificate:  [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+
   listInvitations:    [200, 200, HIDDEN, 200, 200],
   createInvitation:   [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
   withdrawInvitation: [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
@@ -52,6 +55,12 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   listTokens:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   createToken:        [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   revokeToken:        [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+
+  showBackup:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreDirectory:   [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreAudit:       [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreUser:        [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreUserAudit:   [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
 
   listSessions:       [200, 200, 200, 200, 200],
   endAllSessions:     [204, 204, 204, FORBIDDEN, FORBIDDEN],

@@ -9,6 +9,8 @@ import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from
 /** Something of everything that the API is about: all of it alice's. */
 export interface Scene {
   phone: Device;
+  /** It is being renewed. */
+  laptop: Device;
   revoked: Device;
   /** The id of a device that waits for approval. */
   waiting: string;
@@ -20,9 +22,13 @@ export interface Scene {
 }
 
 export const PENDING = fingerprint(9);
+/** The next certificate of alice's laptop. */
+const NEXT = fingerprint(6);
 
 export async function makeScene(): Promise<Scene> {
   const phone = await enrol("alice", "Phone", fingerprint(1));
+  const laptop = await enrol("alice", "Laptop", fingerprint(5));
+  await api("POST", `/users/alice/devices/${laptop.id}/certificates`, { fingerprint: NEXT });
   const revoked = await enrol("alice", "Old", fingerprint(2));
   await api("POST", `/users/alice/devices/${revoked.id}/revoke`);
   const pending = enrolment({ name: "New", fingerprint: fingerprint(3), status: "pending" });
@@ -32,7 +38,8 @@ export async function makeScene(): Promise<Scene> {
   const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();
   const spare = await makeToken("alice", "devices", "spare");
   const session = await openSession(spare.token);
-  return { phone, revoked, waiting: waiting.value.device.id, invitation, session, spareToken: spare.id };
+  const ids = { waiting: waiting.value.device.id, session, spareToken: spare.id };
+  return { phone, laptop, revoked, invitation, ...ids };
 }
 
 /** Opens a session with a token, as the sign-in page does. Its id. */
@@ -74,13 +81,14 @@ export function ask(
   init: { headers: Record<string, string> },
   isolate = new Isolate(),
 ): Promise<Response> {
-  const device =
-    { forgetDevice: scene.revoked.id, approveDevice: scene.waiting }[id as string] ?? scene.phone.id;
+  const { phone, laptop, revoked, waiting } = scene;
+  const devices = { forgetDevice: revoked.id, approveDevice: waiting, retireCertificate: laptop.id };
+  const device = devices[id as keyof typeof devices] ?? phone.id;
   const filled = path
     .replace(":user", "alice")
     .replace(":device", device)
     .replace(":invitation", scene.invitation.id)
-    .replace(":fingerprint", PENDING)
+    .replace(":fingerprint", id === "retireCertificate" ? NEXT : PENDING)
     .replace(":token", scene.spareToken)
     .replace(":session", scene.session);
   const body = BODIES[id];
@@ -92,11 +100,43 @@ export function ask(
   });
 }
 
+const LONG_AGO = "2026-01-01T00:00:00.000Z";
+const NO_FACTS = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
+
+/** A device out of a backup. */
+const TABLET = {
+  ...{ id: "3f6a1c1e-4d3b-4c62-9a53-0d6e6f3f8a11", user: "alice", name: "Restored tablet", status: "active" },
+  ...{
+    statusSince: LONG_AGO,
+    enrolledAt: LONG_AGO,
+    note: null,
+    lastSeen: null,
+    wipe: null,
+    comparisonCode: null,
+  },
+  certificates: [
+    {
+      ...{ fingerprint: fingerprint(8), addedAt: LONG_AGO, ...NO_FACTS },
+      ...{ retiredAt: null, retiresAt: null, replaces: null },
+    },
+  ],
+};
+
 const BODIES: Record<string, unknown> = {
   putUser: { name: "Alice" },
   enrolDevice: { name: "Tablet", fingerprint: fingerprint(4) },
   editDevice: { name: "Pixel" },
   reportDeviceLost: { confirm: "Phone" },
+  addCertificate: { fingerprint: fingerprint(7) },
+  restoreDirectory: {
+    madeAt: LONG_AGO,
+    users: [{ id: "dora", name: "Dora", createdAt: LONG_AGO }],
+    tokens: [],
+    pending: [],
+  },
+  restoreUser: { madeAt: LONG_AGO, devices: [TABLET] },
+  restoreAudit: { entries: [] },
+  restoreUserAudit: { entries: [] },
   createInvitation: {},
   approvePending: { user: "alice", name: "Desktop" },
   createToken: { user: "alice", name: "third", scope: "read" },

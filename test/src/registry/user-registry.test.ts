@@ -51,7 +51,16 @@ describe("enrol", () => {
       statusSince: at,
       note: "black",
       enrolledAt: at,
-      certificates: [{ fingerprint: fingerprint(1), ...FACTS, addedAt: at }],
+      certificates: [
+        {
+          fingerprint: fingerprint(1),
+          ...FACTS,
+          addedAt: at,
+          retiredAt: null,
+          retiresAt: null,
+          replaces: null,
+        },
+      ],
       lastSeen: null,
       wipe: null,
       comparisonCode: null,

@@ -1,0 +1,172 @@
+import { lstat, readFile, stat } from "node:fs/promises";
+import * as v from "valibot";
+import {
+  BackupAuditEntry,
+  BackupDevice,
+  BackupPending,
+  BackupToken,
+  BackupUser,
+} from "../../src/control/backup.ts";
+import { errorCode, type Failure, failed, misuse } from "../commands/shared/failure.ts";
+import { plural, printable } from "../commands/shared/text.ts";
+import { SECRET_MODE, writeNew } from "../edge/files.ts";
+import { checksumOf } from "./canonical.ts";
+
+export const FORMAT = "latchkey-backup";
+export const VERSION = 1;
+
+/** Far above any registry that a backup is made of; a larger file is a wrong file. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** Of all that is wrong with a file, so much is told. */
+const PROBLEMS_SHOWN = 5;
+
+const list = <Schema extends v.GenericSchema>(schema: Schema) => v.array(schema, "must be a list");
+
+/** Oldest first. */
+const AuditLog = v.pipe(
+  list(BackupAuditEntry),
+  v.check(
+    (entries) => entries.every(({ id }, index) => index === 0 || id > (entries[index - 1]?.id ?? 0)),
+    "the lines of a log are in their order",
+  ),
+);
+
+const BackupContent = v.strictObject({
+  format: v.literal(FORMAT),
+  version: v.literal(VERSION),
+  createdAt: v.pipe(v.string(), v.isoTimestamp("must be a time (ISO 8601)")),
+  /** The gate that it was made of: scheme, host and port. */
+  source: v.string(),
+  users: v.pipe(
+    list(
+      v.pipe(
+        v.strictObject({ ...BackupUser.entries, devices: list(BackupDevice), audit: AuditLog }),
+        v.check(({ id, devices }) => devices.every(({ user }) => user === id), "a device is another user's"),
+      ),
+    ),
+    v.check((users) => isUnique(users.map(({ id }) => id)), "a user is there twice"),
+    v.check(
+      (users) => isUnique(users.flatMap(({ devices }) => devices.map(({ id }) => id))),
+      "a device is there twice",
+    ),
+    v.check(
+      (users) => isUnique(users.flatMap(({ devices }) => devices.flatMap(fingerprintsOf))),
+      "a certificate is there twice",
+    ),
+  ),
+  tokens: list(BackupToken),
+  pending: list(BackupPending),
+  /** The directory's own log. */
+  audit: AuditLog,
+});
+
+/** A backup as it is written: the API's own objects. */
+export type BackupJson = v.InferInput<typeof BackupContent>;
+/** The same once read: times are milliseconds since 1970. */
+export type Backup = v.InferOutput<typeof BackupContent>;
+
+/** Both forms of one file: what is planned with, and what is sent. */
+export interface ReadBackup {
+  backup: Backup;
+  json: BackupJson;
+}
+
+/** Writes a backup: whole or not at all, readable by its owner alone, and never over a file that is there. */
+export async function writeBackup(path: string, content: BackupJson): Promise<void> {
+  try {
+    await writeNew(path, backupText(content), SECRET_MODE);
+  } catch (error) {
+    throw writeFailure(error, path);
+  }
+}
+
+/** Before the registry is read: a place that cannot be written to is told at once. */
+export async function refuseExisting(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there !== undefined) throw writeFailure(Object.assign(new Error(), { code: "EEXIST" }), path);
+}
+
+export function backupText(content: BackupJson): string {
+  return `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 1)}\n`;
+}
+
+/**
+ * Reads a backup. Throws a misuse that says what is wrong with it and where: it is no JSON, of another format
+ * or version, damaged (the checksum), or not of the right shape.
+ */
+export async function readBackup(path: string): Promise<ReadBackup> {
+  const shown = printable(path);
+  const file = parseJson(await readText(path), shown);
+  if (typeof file !== "object" || file === null || !("format" in file) || file.format !== FORMAT) {
+    throw misuse(`${shown} is not a backup of latchkey`, "give a file that latchkey backup wrote");
+  }
+  const { checksum, ...content } = file as Record<string, unknown>;
+  if (content.version !== VERSION) {
+    throw misuse(
+      `${shown} is a backup of version ${printable(JSON.stringify(content.version ?? null))}, and this clone reads version ${VERSION}`,
+      "use a clone that is as new as the one that wrote it",
+    );
+  }
+  const computed = checksumOf(content);
+  if (checksum !== computed) {
+    throw misuse(
+      `${shown} is damaged or was changed: its checksum is ${printable(String(checksum))}, and its content has ${computed}`,
+      "take another copy of it",
+    );
+  }
+  const parsed = v.safeParse(BackupContent, content);
+  if (parsed.success) return { backup: parsed.output, json: content as BackupJson };
+  const problems = parsed.issues.map(
+    (issue) => `${printable(v.getDotPath(issue) ?? "the file")}: ${printable(issue.message)}`,
+  );
+  throw misuse(
+    `${shown} has ${plural(problems.length, "error")}, though its checksum is right`,
+    "it was not written by latchkey backup, or by another version of it",
+    problems.slice(0, PROBLEMS_SHOWN),
+  );
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) throw misuse(`${printable(path)} is too large for a backup`, "check the path");
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    throw misuse(
+      code === "ENOENT"
+        ? `there is no file ${printable(path)} to read a backup from`
+        : `${printable(path)} cannot be read (${code})`,
+      "check the path, the owner and the mode of the file",
+    );
+  }
+}
+
+function parseJson(text: string, shown: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw misuse(`${shown} is not JSON: it was cut short, or is another file`, "take another copy of it");
+  }
+}
+
+function fingerprintsOf({ certificates }: v.InferOutput<typeof BackupDevice>): string[] {
+  return certificates.map(({ fingerprint }) => fingerprint);
+}
+
+function isUnique(texts: readonly string[]): boolean {
+  return new Set(texts).size === texts.length;
+}
+
+function writeFailure(error: unknown, path: string): Failure | unknown {
+  const code = errorCode(error);
+  const shown = printable(path);
+  if (code === "EEXIST") {
+    return misuse(`${shown} is there already, and is not overwritten`, "give another --out FILE");
+  }
+  return code === undefined
+    ? error
+    : failed(`${shown} cannot be written (${code})`, "check the path and its folder, or give another --out");
+}

@@ -1,0 +1,21 @@
+// No I/O. No clock.
+import { createHash } from "node:crypto";
+
+/**
+ * JSON in one form only: members sorted by name, no blanks. What RFC 8785 says, as far as a backup needs it: it
+ * holds texts, whole numbers, booleans and null.
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`);
+  return `{${members.join(",")}}`;
+}
+
+/** `sha256:` and 64 hex digits, over the canonical form. It finds damage; whoever forges can compute it too. */
+export function checksumOf(value: unknown): string {
+  return `sha256:${createHash("sha256").update(canonicalJson(value)).digest("hex")}`;
+}

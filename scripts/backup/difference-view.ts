@@ -1,0 +1,96 @@
+// No I/O. No clock.
+import type { PlannedDevice, RestoreReason } from "../../src/registry/restore-plan.ts";
+import { plural, printable, shellWord } from "../commands/shared/text.ts";
+import type { Difference, LogDifference, UserDifference } from "./difference.ts";
+
+const REASONS: Record<RestoreReason, string> = {
+  "revoked-since": "it is revoked now",
+  "forgotten-since": "it was revoked and forgotten since",
+  "shut-out-since": "it is shut out now",
+  "found-since": "it was lost then, and is not told to delete its vault again",
+  "name-taken": "another device has its name",
+  "fingerprint-taken": "another device has its certificate",
+  "too-many-certificates": "it would have more than two certificates",
+  "no-certificate": "each of its certificates would be retired",
+};
+
+/** Those that `--resurrect` lets in again. */
+const NAMEABLE: ReadonlySet<RestoreReason | null> = new Set([
+  "revoked-since",
+  "forgotten-since",
+  "shut-out-since",
+]);
+
+/** What a restore does, or did: a line for each thing that is not the same. */
+export function differenceLines(difference: Difference): string[] {
+  const { users, devices, tokens, pending, logs, left } = difference;
+  return [
+    ...users.added.map((user) => `+ user ${user}`),
+    ...users.renamed.map((user) => `~ user ${user} gets the name back`),
+    ...devices.flatMap(userLines),
+    ...tokens.flatMap(({ user, name, outcome, reason }) => {
+      const label = `token ${printable(`${user ?? "*"}/${name}`)}`;
+      if (outcome === "added") return [`+ ${label}: whoever has it can use it again`];
+      return reason === null ? [] : [`  ${label} stays away: ${TOKEN_REASONS[reason]}`];
+    }),
+    ...(pending.length === 0 ? [] : [`+ ${plural(pending.length, "waiting certificate")}`]),
+    ...logs.flatMap(logLines),
+    ...left.map((user) => `  user ${user} is not in the backup, and is left alone`),
+  ];
+}
+
+const TOKEN_REASONS = {
+  "revoked-since": "it was revoked since",
+  expired: "it has ended",
+  "unknown-user": "its user is not there",
+  "name-taken": "another token has its name",
+};
+
+/** How many devices are as in the backup already. */
+export function sameDevices({ devices }: Difference): number {
+  return devices.reduce(
+    (sum, user) => sum + user.devices.filter(({ outcome }) => outcome === "same").length,
+    0,
+  );
+}
+
+/** As far as it is shown: before and after the restore. */
+type ShownDevice = Omit<PlannedDevice, "fingerprints">;
+type ShownUser = Pick<UserDifference, "user" | "left"> & { devices: ShownDevice[] };
+
+export function userLines({ user, devices, left }: ShownUser): string[] {
+  return [
+    ...devices.flatMap((device) => deviceLine(user, device)),
+    ...left.map(({ name }) => `  ${printable(`${user}/${name}`)} is not in the backup, and is left alone`),
+  ];
+}
+
+function deviceLine(user: string, device: ShownDevice): string[] {
+  const { id, name, outcome, reason, changes, before, status } = device;
+  const label = printable(`${user}/${name}`);
+  const why = reason === null ? "" : REASONS[reason];
+  switch (outcome) {
+    case "same":
+      return [];
+    case "added":
+      return [`+ ${label}, ${status}`];
+    case "changed": {
+      const what = changes.map((change) => (change === "status" ? `${before} -> ${status}` : change));
+      return [`~ ${label}: ${what.join(", ")}`];
+    }
+    case "kept": {
+      const hint = NAMEABLE.has(reason) ? `; --resurrect ${shellWord(`${user}/${name}`)} restores it` : "";
+      return [`  ${label} stays ${before ?? "away"}: ${why}${hint}`];
+    }
+    case "conflict":
+      return [`! ${label} cannot be restored: ${why} (id ${printable(id)})`];
+  }
+}
+
+function logLines({ user, state, lines }: LogDifference): string[] {
+  const log = `of the ${user === null ? "directory's audit log" : `audit log of ${user}`}`;
+  if (state === "taken") return [`+ ${plural(lines, "line")} ${log}`];
+  return state === "closed"
+    ? [`  ${plural(lines, "line")} ${log} stay in the file: the registry's log has its own`]
+    : [];
+}

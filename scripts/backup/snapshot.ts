@@ -1,0 +1,73 @@
+import type { AuditEntry, Device, User } from "../../src/control/contract.ts";
+import { parseUserId, type UserId } from "../../src/registry/user.ts";
+import { ProblemFailure } from "../commands/shared/answer.ts";
+import type { Api } from "../commands/shared/api.ts";
+import { failed } from "../commands/shared/failure.ts";
+import { type BackupJson, FORMAT, VERSION } from "./backup-file.ts";
+
+/** How often a part that was changed while it was read is read again. */
+const MAX_TRIES = 5;
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Reads everything that a backup holds. Every change of a part writes a line of its audit log in the same
+ * transaction: a log that is the same before and after proves that what was read between belongs together.
+ */
+export async function takeBackup(api: Api, now: number): Promise<BackupJson> {
+  const directory = await steady(api, undefined, async () => ({
+    users: await api.users(),
+    ...(await api.backup()),
+  }));
+  const users: BackupJson["users"] = [];
+  for (const user of directory.value.users) {
+    const part = await readUser(api, user);
+    if (part !== undefined) users.push(part);
+  }
+  return {
+    format: FORMAT,
+    version: VERSION,
+    createdAt: new Date(now).toISOString(),
+    source: api.origin,
+    users,
+    tokens: directory.value.tokens,
+    pending: directory.value.pending,
+    audit: directory.audit,
+  };
+}
+
+/** `undefined`: removed since the users were listed. */
+async function readUser(
+  api: Api,
+  { id, name, createdAt }: User,
+): Promise<BackupJson["users"][number] | undefined> {
+  const user = parseUserId(id);
+  if (user === undefined) return undefined;
+  try {
+    const { audit, value } = await steady(api, user, () => api.devices(user));
+    return { id, name, createdAt, devices: value as BackupDevices, audit };
+  } catch (error) {
+    if (error instanceof ProblemFailure && error.code === "unknown-user") return undefined;
+    throw error;
+  }
+}
+
+type BackupDevices = BackupJson["users"][number]["devices"] & Device[];
+
+/** Reads a part and its audit log, oldest line first, until both belong together. */
+async function steady<T>(
+  api: Api,
+  user: UserId | undefined,
+  read: () => Promise<T>,
+): Promise<{ value: T; audit: AuditEntry[] }> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const { entries } = await api.audit(user, ALL, undefined);
+    const value = await read();
+    const [newest] = (await api.audit(user, 1, undefined)).entries;
+    if (newest?.id === entries[0]?.id) return { value, audit: entries.reverse() };
+  }
+  throw failed(
+    `${user === undefined ? "the list of users" : `the devices of ${user}`} changes while it is read`,
+    "try again in a moment",
+  );
+}

@@ -1,0 +1,61 @@
+import { backupText, refuseExisting, writeBackup } from "../backup/backup-file.ts";
+import { takeBackup } from "../backup/snapshot.ts";
+import type { AddCommand } from "./shared/session.ts";
+import { plural, printable } from "./shared/text.ts";
+
+export const addBackup: AddCommand = (program, open) => {
+  program
+    .command("backup")
+    .summary("write everything in the registry into a file")
+    .description(
+      [
+        "Write everything in the registry into one file: users, devices with their certificates and notes, audit",
+        "logs, waiting certificates, and tokens by their digests. The file is readable by its owner alone.",
+      ].join("\n"),
+    )
+    .option(
+      "--out <file>",
+      "where to write it; - is the standard output (default: latchkey-backup-TIME.json)",
+    )
+    .addHelpText(
+      "after",
+      `
+Left out are invitations, sessions, notifications that are on their way, and the tokens themselves, which are
+kept nowhere. The file lets nobody in, but it tells who has which device, when and from where it was used.
+
+Examples:
+  latchkey backup
+  latchkey backup --out ~/backups/latchkey-november.json
+  latchkey restore-backup ~/backups/latchkey-november.json --dry-run`,
+    )
+    .action(async (options: { out?: string }) => {
+      const { output, now, ...session } = open();
+      const path = options.out ?? defaultName(now());
+      if (path !== "-") await refuseExisting(path);
+      const content = await takeBackup(await session.api(), now());
+      if (path === "-") {
+        process.stdout.write(backupText(content));
+        return;
+      }
+      await writeBackup(path, content);
+      const { users, tokens, pending, createdAt } = content;
+      const devices = users.reduce((sum, user) => sum + user.devices.length, 0);
+      output.object({
+        file: path,
+        createdAt,
+        users: users.length,
+        devices,
+        tokens: tokens.length,
+        pending: pending.length,
+      });
+      output.lines(
+        `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(pending.length, "waiting certificate")}`,
+      );
+    });
+};
+
+/** `latchkey-backup-20261124T020103Z.json`: sorted by name is sorted by time. */
+function defaultName(now: number): string {
+  const time = new Date(now).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  return `latchkey-backup-${time}.json`;
+}

@@ -1,0 +1,62 @@
+import { fingerprintArgument } from "./shared/arguments.ts";
+import { findDevice } from "./shared/device-reference.ts";
+import { deviceLabel, living } from "./shared/device-view.ts";
+import { failed, misuse } from "./shared/failure.ts";
+import type { AddCommand } from "./shared/session.ts";
+import { EVERYWHERE } from "./shared/status-act.ts";
+import { printable, short } from "./shared/text.ts";
+
+/** The fewest digits that may stand for a certificate of a device: as many as lists show. */
+const PREFIX_MIN_DIGITS = 8;
+
+export const addRetire: AddCommand = (program, open) => {
+  program
+    .command("retire")
+    .summary("end one of a device's two certificates at once")
+    .description(
+      "End one of a device's two certificates at once: it is refused, the device and its other one are not.",
+    )
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
+    .addHelpText(
+      "after",
+      `
+Retiring the next certificate calls a renewal off: the old one stays, and has no date any more. The only
+certificate of a device cannot be retired: revoke the device.
+
+Example:
+  latchkey retire alice/pixel-9 9f86d081`,
+    )
+    .action(async (reference: string, text: string) => {
+      const { output, ...session } = open();
+      session.requireConsent("retire");
+      const digits = text.replaceAll(":", "").toLowerCase();
+      if (!/^[0-9a-f]+$/.test(digits) || digits.length < PREFIX_MIN_DIGITS) {
+        throw misuse(
+          `'${printable(text)}' is not a fingerprint`,
+          `give its 64 hex digits, or at least the first ${PREFIX_MIN_DIGITS}`,
+        );
+      }
+      const api = await session.api();
+      const device = await findDevice(api, reference);
+      const label = deviceLabel(device);
+      const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
+        fingerprint.startsWith(digits),
+      );
+      if (found === undefined || others.length > 0) {
+        throw failed(
+          `${found === undefined ? "no" : "more than one"} certificate of ${label} begins with ${digits}`,
+          "give the digits of one of these",
+          device.certificates.map(({ fingerprint }) => printable(fingerprint)),
+        );
+      }
+      const fingerprint = fingerprintArgument(found.fingerprint);
+      if (living(device).some((each) => each.fingerprint === fingerprint)) {
+        await session.confirm(`Retire the certificate ${short(fingerprint)} of ${label}?`);
+      }
+      await api.retireCertificate(device, fingerprint);
+      output.lines(
+        `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
+      );
+    });
+};

@@ -1,0 +1,74 @@
+import { err, ok, type Result } from "../result.ts";
+import type { Actor, AuditRecord } from "./audit-log.ts";
+import type { AuditRestored } from "./audit-restore.ts";
+import type { DirectoryBackup, DirectoryRestored, DirectoryRestoreRequest } from "./directory-restores.ts";
+import { directoryOf, type RegistryBindings } from "./objects.ts";
+import type { RegistryError } from "./records.ts";
+import type { Registry } from "./registry.ts";
+import type { Restored, RestoreRequest } from "./restores.ts";
+import type { UserId } from "./user.ts";
+
+/**
+ * Fingerprints of others whose claim may be abandoned, looked into one by one in one restore: three calls each,
+ * of the 50 that the free plan allows in a request.
+ */
+const LOOKED_INTO = 10;
+
+/**
+ * The Worker's side of backups and restores. Every method throws `RegistryUnavailable` when an object does not
+ * answer; each restore can be repeated.
+ */
+export class Backups {
+  readonly #bindings: RegistryBindings;
+  readonly #registry: Registry;
+
+  constructor(bindings: RegistryBindings, registry: Registry) {
+    this.#bindings = bindings;
+    this.#registry = registry;
+  }
+
+  /** What no list tells: the tokens' digests, and all facts of the waiting certificates. */
+  directory(): Promise<DirectoryBackup> {
+    return this.#directory.ask((directory) => directory.backup());
+  }
+
+  restoreDirectory(by: Actor, request: DirectoryRestoreRequest): Promise<DirectoryRestored> {
+    return this.#directory.ask((directory) => directory.restore(by, request));
+  }
+
+  restoreDirectoryAudit(entries: AuditRecord[]): Promise<AuditRestored> {
+    return this.#directory.ask((directory) => directory.restoreAudit(entries));
+  }
+
+  restoreUserAudit(user: UserId, entries: AuditRecord[]): Promise<Result<AuditRestored, RegistryError>> {
+    return this.#registry.ofUser(user, async (registry) =>
+      ok(await registry.ask((stub) => stub.restoreAudit(entries))),
+    );
+  }
+
+  /**
+   * Restores devices of a user: opens the registry, which a deleted user's is not, asks which fingerprints
+   * are needed, claims them, and writes: in the order of an enrolment. Interrupted anywhere, it can be
+   * repeated, and what is left of it lets nobody in.
+   */
+  restoreUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Result<Restored, RegistryError>> {
+    return this.#registry.ofUser(user, async (registry) => {
+      await registry.ask((stub) => stub.open(by));
+      const wanted = await registry.ask((stub) => stub.wantedByRestore(request, by.at));
+      const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
+      if (!claims.ok) return err(claims.error);
+      const { claimedAt, taken } = claims.value;
+      const granted = new Set(wanted);
+      for (const fingerprint of taken) granted.delete(fingerprint);
+      for (const fingerprint of taken.slice(0, LOOKED_INTO)) {
+        const claim = await this.#registry.claim(by, fingerprint, user);
+        if (claim.ok) granted.add(fingerprint);
+      }
+      return registry.ask((stub) => stub.restore(by, request, [...granted], claimedAt));
+    });
+  }
+
+  get #directory() {
+    return directoryOf(this.#bindings);
+  }
+}

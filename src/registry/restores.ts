@@ -1,0 +1,129 @@
+import { err, ok, type Result } from "../result.ts";
+import { type Actor, writeAudit } from "./audit-log.ts";
+import { CertificateTable } from "./certificate-table.ts";
+import type { DeviceTable } from "./device-table.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import type { DeviceRecord, RegistryError } from "./records.ts";
+import type { RegistryState } from "./registry-state.ts";
+import { leftAlone, type PlannedDevice, planRestore, type Step } from "./restore-plan.ts";
+
+/** Devices of a backup that are to be restored for one user. */
+export interface RestoreRequest {
+  devices: DeviceRecord[];
+  /** Ids of devices that may be let in again, though they were shut out since. */
+  resurrect: string[];
+  /** When the backup was made, for the audit log. Milliseconds since the epoch. */
+  madeAt: number;
+}
+
+/** What became of them, and which devices the backup did not have. */
+export interface Restored {
+  devices: PlannedDevice[];
+  left: { id: string; name: string }[];
+}
+
+/** Restores devices of one user. Each method is to be called in a transaction. */
+export class Restores {
+  readonly #sql: SqlStorage;
+  readonly #devices: DeviceTable;
+  readonly #certificates: CertificateTable;
+  readonly #state: RegistryState;
+
+  constructor(sql: SqlStorage, devices: DeviceTable, state: RegistryState) {
+    this.#sql = sql;
+    this.#devices = devices;
+    this.#certificates = new CertificateTable(sql);
+    this.#state = state;
+  }
+
+  /** Fingerprints that the directory must grant first. */
+  wanted(request: RestoreRequest, now: number): Fingerprint[] {
+    return this.#plan(request, this.#devices.all(), () => true, now).flatMap(
+      ({ planned }) => planned.fingerprints,
+    );
+  }
+
+  /**
+   * Brings the user's devices to what the backup says of them (see restore-plan.ts), with the fingerprints
+   * that the directory granted at `claimedAt`. Each change is audited; repeating changes nothing.
+   * Throws when the claims are older than the registry's reopening: they went with the user who was deleted.
+   */
+  restore(
+    by: Actor,
+    request: RestoreRequest,
+    granted: Fingerprint[],
+    claimedAt: number,
+  ): Result<Restored, RegistryError> {
+    if (this.#state.isClosed) return err({ code: "unknown-user" });
+    if (claimedAt <= this.#state.openedAt) throw new Error("the claims are older than the registry");
+    const present = this.#devices.all();
+    const isGranted = new Set(granted);
+    const steps = this.#plan(request, present, (fingerprint) => isGranted.has(fingerprint), by.at);
+    for (const { planned, after } of steps) {
+      if (after === undefined) continue;
+      const before = present.find(({ id }) => id === planned.id);
+      if (before === undefined) this.#devices.insert(after);
+      else this.#change(before, after, by.at);
+      this.#audit(by, request, planned, before, after);
+    }
+    return ok({
+      devices: steps.map(({ planned }) => planned),
+      left: leftAlone(request.devices, present).map(({ id, name }) => ({ id, name })),
+    });
+  }
+
+  #plan(
+    { devices, resurrect }: RestoreRequest,
+    present: DeviceRecord[],
+    mayHave: (fingerprint: Fingerprint) => boolean,
+    now: number,
+  ): Step[] {
+    const facts = { present, forgotten: this.#forgotten(), resurrect: new Set(resurrect), mayHave, now };
+    return planRestore(devices, facts);
+  }
+
+  /** Reads the whole audit log: restores are rare. */
+  #forgotten(): ReadonlySet<string> {
+    const rows = this.#sql.exec<{ id: string }>(
+      `SELECT target_id AS id FROM audit
+       WHERE act = 'forget' AND outcome = 'done' AND target_id IS NOT NULL`,
+    );
+    return new Set([...rows].map(({ id }) => id));
+  }
+
+  #change(before: DeviceRecord, after: DeviceRecord, at: number): void {
+    this.#devices.change({ ...after, statusSince: before.status === after.status ? before.statusSince : at });
+    for (const certificate of after.certificates) {
+      const had = before.certificates.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
+      if (had === undefined) this.#devices.insertCertificate(after.id, certificate);
+      else if (had.retiredAt !== certificate.retiredAt) {
+        this.#certificates.end(certificate.fingerprint, certificate.retiredAt);
+      }
+    }
+  }
+
+  #audit(
+    by: Actor,
+    { resurrect, madeAt }: RestoreRequest,
+    { id, outcome, changes, fingerprints }: PlannedDevice,
+    before: DeviceRecord | undefined,
+    after: DeviceRecord,
+  ): void {
+    writeAudit(this.#sql, by, {
+      act: "restore-backup",
+      outcome: "done",
+      target: { id, name: after.name },
+      detail: {
+        backup: new Date(madeAt).toISOString(),
+        outcome,
+        ...(changes.length === 0 ? {} : { changes: changes.join(" ") }),
+        ...(before === undefined || before.name === after.name ? {} : { nameBefore: before.name }),
+        ...(before === undefined || before.note === after.note ? {} : { noteBefore: before.note }),
+        ...(before === undefined ? {} : { before: before.status }),
+        status: after.status,
+        ...(fingerprints.length === 0 ? {} : { fingerprints: fingerprints.join(" ") }),
+        ...(resurrect.includes(id) ? { resurrect: "yes" } : {}),
+      },
+    });
+  }
+}
