@@ -1,4 +1,5 @@
 import type { Api } from "../commands/shared/api.ts";
+import { deviceLabel, living } from "../commands/shared/device-view.ts";
 import { Failure, failed } from "../commands/shared/failure.ts";
 import { readAccessApps } from "./access-facts.ts";
 import { type Fact, knownFact, unknownFact } from "./check.ts";
@@ -86,10 +87,15 @@ async function readRegistry(api: FactSources["api"]): Promise<Fact<readonly Devi
     const gate = await api();
     const devices: DeviceFact[] = [];
     for (const { id } of await gate.users()) {
-      for (const { user, name, status, certificates } of await gate.devices(
-        id as Parameters<Api["devices"]>[0],
-      )) {
-        devices.push({ label: `${user}/${name}`, status, certificates });
+      for (const device of await gate.devices(id as Parameters<Api["devices"]>[0])) {
+        const certificates = living(device);
+        const retired = device.certificates.filter((each) => !certificates.includes(each));
+        devices.push({
+          label: deviceLabel(device),
+          status: device.status,
+          certificates,
+          retired: retired.map(({ fingerprint }) => fingerprint),
+        });
       }
     }
     return knownFact(devices);

@@ -115,7 +115,10 @@ export interface DeviceFact {
   /** `alice/pixel-9` */
   label: string;
   status: string;
+  /** With which it is let in, while it is active: two during a renewal. */
   certificates: readonly { fingerprint: string; notAfter: string | null }[];
+  /** Fingerprints of the certificates that it had before. */
+  retired: readonly string[];
 }
 
 export interface Facts {

@@ -9,6 +9,11 @@ import { printable, short } from "./shared/text.ts";
 /** The fewest digits that may stand for a certificate of a device: as many as lists show. */
 const PREFIX_MIN_DIGITS = 8;
 
+interface RetireOptions {
+  atCloudflare?: boolean;
+  zone?: string;
+}
+
 export const addRetire: AddCommand = (program, open) => {
   program
     .command("retire")
@@ -18,16 +23,24 @@ export const addRetire: AddCommand = (program, open) => {
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
+    .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
+    .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .addHelpText(
       "after",
       `
 Retiring the next certificate calls a renewal off: the old one stays, and has no date any more. The only
-certificate of a device cannot be retired: revoke the device.
+certificate of a device cannot be retired: revoke the device. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may
+be repeated: for a certificate that is retired already, too.
 
-Example:
-  latchkey retire alice/pixel-9 9f86d081`,
+Examples:
+  latchkey retire alice/pixel-9 9f86d081
+  latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`,
     )
-    .action(async (reference: string, text: string) => {
+    .action(async (reference: string, text: string, options: RetireOptions) => {
+      const { atCloudflare = false, zone } = options;
+      if (zone !== undefined && !atCloudflare) {
+        throw misuse("--zone means nothing without --at-cloudflare", "add it, or leave both out");
+      }
       const { output, ...session } = open();
       session.requireConsent("retire");
       const digits = text.replaceAll(":", "").toLowerCase();
@@ -38,6 +51,8 @@ Example:
         );
       }
       const api = await session.api();
+      // A missing token is told before anything is done.
+      const client = atCloudflare ? await session.cloudflare() : undefined;
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
       const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
@@ -58,5 +73,10 @@ Example:
       output.lines(
         `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
       );
+      if (client === undefined) return;
+      const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
+      const place = { zone, hostname: new URL(api.origin).hostname };
+      const revoked = await revokeEverywhere(client, [fingerprint], place, "the certificate is retired");
+      output.lines(...revoked.map(({ line }) => line));
     });
 };

@@ -5,13 +5,20 @@ import { readCertificateFile } from "./shared/certificate-file.ts";
 import { findDevice, referenceTo } from "./shared/device-reference.ts";
 import { deviceLabel } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
+import {
+  addIssuanceOptions,
+  ISSUANCE_HELP,
+  type IssuanceOptions,
+  issueCertificate,
+  showIssued,
+} from "./shared/issuance.ts";
 import { addPasswordOption, PASSWORD_HELP, type PasswordOptions, passwordSource } from "./shared/password.ts";
-import { addCertificate, untilOption } from "./shared/rotation.ts";
-import type { AddCommand } from "./shared/session.ts";
+import { addCertificate, requireRenewable, untilOption } from "./shared/rotation.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
 import { short } from "./shared/text.ts";
 import { timeWithHint } from "./shared/time.ts";
 
-interface RotateOptions extends PasswordOptions {
+interface RotateOptions extends PasswordOptions, IssuanceOptions {
   certificate?: string;
   until?: string;
   retireAfter?: string;
@@ -24,58 +31,115 @@ export const addRotate: AddCommand = (program, open) => {
     .description(
       [
         "Give a device its next certificate, under the same name and with the same history. Both are let in until",
-        "the next one is first seen at the gate, or the date passes: then the old one is refused.",
+        "the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is",
+        "made as by issue, or taken out of a file.",
       ].join("\n"),
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .option("--certificate <file>", "the next certificate: PEM, DER or PKCS#12; - reads the standard input")
     .option("--until <time>", "the old one ends then at the latest: a date such as 2026-12-24, or 30d")
     .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"));
+  addIssuanceOptions(command).option(
+    "--certificate <file>",
+    "take the next one out of a file: PEM, DER or PKCS#12; - reads the standard input",
+  );
   addPasswordOption(command)
     .addHelpText(
       "after",
       `
-Only the certificate is sent, never its private key. Without --until, the old certificate ends when the
-next one is seen, and not before. show tells how far it is; retire ends one of the two at once.
+Without --until, the old certificate ends when the next one is seen, and not before. show tells how far it
+is; retire ends one of the two at once.
+
+${ISSUANCE_HELP}
+With --certificate, none of this is needed: only the certificate is sent, never its private key.
 
 ${PASSWORD_HELP}
 
 Examples:
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.p12 --until 30d`,
+  latchkey rotate alice/pixel-9 --out ~/certificates
+  latchkey rotate alice/pixel-9 --until 30d --mobileconfig
+  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`,
     )
-    .action(async (reference: string, options: RotateOptions) => {
-      const { output, prompt, environment, now, ...session } = open();
-      const { certificate, until = options.retireAfter } = options;
-      if (certificate === undefined) {
-        throw misuse(
-          "the next certificate is missing",
-          "give the file that it is in with --certificate FILE",
-        );
-      }
+    .action((reference: string, options: RotateOptions) => {
+      const session = open();
+      const { until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
-      const retireAt = until === undefined ? undefined : untilOption(option, until, now());
-      const { pem, fingerprint } = await readCertificateFile(
-        certificate,
-        passwordSource(options, prompt, environment),
-      );
-      const api = await session.api();
-      const device = await findDevice(api, reference);
-      const { created, value } = await addCertificate(api, device, pem, retireAt);
-      output.object(value);
-      output.lines(
-        ...(created
-          ? added(value, fingerprint, now())
-          : [`${deviceLabel(value)} has the certificate ${short(fingerprint)} already; nothing was changed`]),
-      );
+      const retireAt = until === undefined ? undefined : untilOption(option, until, session.now());
+      const { certificate } = options;
+      return certificate === undefined
+        ? rotateByIssuing(session, reference, options, retireAt)
+        : rotateFromFile(session, reference, certificate, options, retireAt);
     });
 };
 
-function added(device: Device, fingerprint: string, now: number): string[] {
-  const old = device.certificates.find(
-    (each) =>
-      each.fingerprint === device.certificates.find((next) => next.fingerprint === fingerprint)?.replaces,
+/** Options that say how a certificate is made, by their names in `IssuanceOptions`. */
+const FOR_ISSUING = {
+  days: "--days",
+  rsa: "--rsa",
+  out: "--out",
+  mobileconfig: "--mobileconfig",
+  zone: "--zone",
+  revokeLeftovers: "--revoke-leftovers",
+} as const satisfies Record<keyof IssuanceOptions, string>;
+
+async function rotateFromFile(
+  session: Session,
+  reference: string,
+  file: string,
+  options: RotateOptions,
+  retireAt: number | undefined,
+): Promise<void> {
+  const { output, prompt, environment, now } = session;
+  for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof IssuanceOptions, string][]) {
+    if (options[name] !== undefined) {
+      throw misuse(`${option} means nothing with --certificate`, "leave one of the two out");
+    }
+  }
+  const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, prompt, environment));
+  const api = await session.api();
+  const device = await findDevice(api, reference);
+  const { created, value } = await addCertificate(api, device, pem, retireAt);
+  output.object(value);
+  output.lines(
+    ...(created
+      ? added(value, fingerprint, now())
+      : [`${deviceLabel(value)} has the certificate ${short(fingerprint)} already; nothing was changed`]),
   );
+}
+
+async function rotateByIssuing(
+  session: Session,
+  reference: string,
+  options: RotateOptions,
+  retireAt: number | undefined,
+): Promise<void> {
+  if (options.password !== undefined) {
+    throw misuse("--password means nothing without --certificate", "leave it out: issuing makes a password");
+  }
+  const api = await session.api();
+  const device = await findDevice(api, reference);
+  const label = deviceLabel(device);
+  const issued = await issueCertificate(
+    session,
+    {
+      user: device.user,
+      name: device.name,
+      check: async () => requireRenewable(device),
+      async register({ certificate }) {
+        const { registerSigned } = await import("../cloudflare/registration.ts");
+        return registerSigned(
+          async () => (await addCertificate(api, device, certificate, retireAt)).value,
+          `it is not known whether ${label} has the new certificate: should latchkey show ${referenceTo(device)} list it, retire it`,
+        );
+      },
+    },
+    options,
+  );
+  showIssued(session, issued, added(issued.device, issued.signed.fingerprint, session.now()));
+}
+
+function added(device: Device, fingerprint: string, now: number): string[] {
+  const next = device.certificates.find((each) => each.fingerprint === fingerprint);
+  const old = device.certificates.find((each) => each.fingerprint === next?.replaces);
   const label = deviceLabel(device);
   if (old === undefined) return [`${label} has the certificate ${short(fingerprint)} now`];
   const latest = old.retiresAt === null ? "" : `, and at the latest ${timeWithHint(old.retiresAt, now)}`;

@@ -1,4 +1,6 @@
 // No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
+
+import { short } from "../../commands/shared/text.ts";
 import { type Check, checkFact, failedCheck, knownFact, listed, passed, unread, warned } from "../check.ts";
 import type { DeviceFact, Facts } from "../facts.ts";
 
@@ -74,6 +76,7 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
   );
   const statusesOf = ({ certificates }: DeviceFact) =>
     certificates.flatMap(({ fingerprint }) => statuses.get(fingerprint) ?? []);
+  const isActiveThere = (fingerprint: string) => statuses.get(fingerprint) === "active";
   const locked = devices.filter((device) => {
     const found = statusesOf(device);
     return (
@@ -83,9 +86,21 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
       found.every((status) => GONE.has(status))
     );
   });
-  const left = devices.filter(
-    (device) => device.status === "revoked" && statusesOf(device).some((status) => status === "active"),
-  );
+  const left = devices
+    .filter(({ status }) => status === "revoked")
+    .filter(({ certificates, retired }) =>
+      [...certificates.map(({ fingerprint }) => fingerprint), ...retired].some(isActiveThere),
+    )
+    .map(({ label }) => ({ what: label, remedy: `latchkey revoke ${label} --at-cloudflare` }));
+  const replaced = devices
+    .filter(({ status }) => status !== "revoked")
+    .flatMap(({ label, retired }) =>
+      retired.filter(isActiveThere).map((fingerprint) => ({
+        what: `the retired certificate ${short(fingerprint)} of ${label}`,
+        remedy: `latchkey retire ${label} ${short(fingerprint)} --at-cloudflare`,
+      })),
+    );
+  const [first, ...others] = [...left, ...replaced];
   return [
     checkFact(there, knownFact(locked), () =>
       locked.length === 0
@@ -96,12 +111,12 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
             `issue a new certificate: latchkey rotate ${locked[0]?.label}`,
           ),
     ),
-    left.length === 0
-      ? passed(here, "no revoked device's certificate is active at Cloudflare")
+    first === undefined
+      ? passed(here, "what is revoked or retired here takes no place at Cloudflare")
       : warned(
           here,
-          `${listed(left.map(({ label }) => label))} is revoked here, and its certificate still takes a place at Cloudflare`,
-          `free it: latchkey revoke ${left[0]?.label} --at-cloudflare`,
+          `refused here, and still taking a place at Cloudflare: ${listed([first, ...others].map(({ what }) => what))}`,
+          `free it: ${first.remedy}`,
         ),
   ];
 }

@@ -41,10 +41,16 @@ const HINTS: Record<ProblemCode, string> = {
 /** An error that the API itself answered. */
 export class ProblemFailure extends Failure {
   readonly code: ProblemCode;
+  readonly #problem: Problem;
 
-  constructor(problem: Problem) {
-    super(1, causeOf(problem), { hint: hintOf(problem) });
+  constructor(problem: Problem, hint = hintOf(problem)) {
+    super(1, causeOf(problem), { hint });
     this.code = problem.code;
+    this.#problem = problem;
+  }
+
+  withHint(hint: string): ProblemFailure {
+    return new ProblemFailure(this.#problem, hint);
   }
 }
 
@@ -78,7 +84,7 @@ function hintOf({ code, detail }: Problem): string {
 
 /** Gives the failure of one code a better hint; anything else stays what it is. */
 export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
-  return error instanceof ProblemFailure && error.code === code ? failed(error.message, hint) : error;
+  return error instanceof ProblemFailure && error.code === code ? error.withHint(hint) : error;
 }
 
 /** The failure of a command that named a user who is not there. */

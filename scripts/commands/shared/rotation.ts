@@ -4,8 +4,9 @@ import { withHint } from "./answer.ts";
 import type { Api, Made } from "./api.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { referenceTo } from "./device-reference.ts";
+import { deviceLabel, living } from "./device-view.ts";
 import { parseDuration } from "./duration.ts";
-import { misuse } from "./failure.ts";
+import { failed, misuse } from "./failure.ts";
 import { printable } from "./text.ts";
 
 // What renewing a certificate is made of, wherever the next certificate comes from.
@@ -36,6 +37,21 @@ export function untilOption(option: string, text: string, now: number): number {
   return until;
 }
 
+/** Before a certificate is made for it: fails where `addCertificate` would. */
+export function requireRenewable(device: Device): void {
+  const label = deviceLabel(device);
+  if (device.status !== "active" && device.status !== "suspended") {
+    throw failed(`${label} is ${device.status}`, ONLY_LIVING);
+  }
+  if (living(device).length > 1) {
+    throw failed(`${label} has two certificates already`, beingRenewed(device));
+  }
+}
+
+const ONLY_LIVING = "only a device that is active or suspended is renewed";
+const beingRenewed = (device: Device) =>
+  `it is being renewed already: see ${LATCHKEY} show ${referenceTo(device)}`;
+
 /**
  * Gives a device its next certificate (PEM). The one that it has ends when the next one is first seen, and at
  * `retireAt` at the latest (milliseconds since 1970; `undefined` = no date). Repeating changes nothing.
@@ -53,9 +69,9 @@ export async function addCertificate(
     });
   } catch (error) {
     throw withHint(
-      withHint(error, "forbidden-transition", "only a device that is active or suspended is renewed"),
+      withHint(error, "forbidden-transition", ONLY_LIVING),
       "too-many-certificates",
-      `it is being renewed already: see ${LATCHKEY} show ${referenceTo(device)}`,
+      beingRenewed(device),
     );
   }
 }

@@ -113,6 +113,8 @@ const TABLE: Row[] = [
   ["revoked-there-active-here", "failed", "revoked at Cloudflare", {}, registry(device("a/b", "active", "b"))],
   ["revoked-there-active-here", "ok", "of another zone", {}, registry(device("a/b", "active", "d"))],
   ["revoked-here-active-there", "warning", "active at Cloudflare", {}, registry(device("a/b", "revoked", "a"))],
+  ["revoked-here-active-there", "warning", "retired, and active at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["a"]))],
+  ["revoked-here-active-there", "ok", "retired, and revoked at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["b"]))],
   ["usage", "warning", "much", {}, { usage: knownFact({ workerRequests: 80_000, objectRequests: 0 }) }],
   ["usage", "failed", "nearly all", {}, { usage: knownFact({ workerRequests: 0, objectRequests: 99_000 }) }],
 ];

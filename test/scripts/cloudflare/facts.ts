@@ -64,8 +64,19 @@ export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = 
   };
 }
 
-export function device(label: string, status: string, digit: string, notAfter = "2036-01-01T00:00:00.000Z") {
-  return { label, status, certificates: [{ fingerprint: digit.repeat(64), notAfter }] };
+export function device(
+  label: string,
+  status: string,
+  digit: string,
+  notAfter = "2036-01-01T00:00:00.000Z",
+  retired: readonly string[] = [],
+) {
+  return {
+    label,
+    status,
+    certificates: [{ fingerprint: digit.repeat(64), notAfter }],
+    retired: retired.map((each) => each.repeat(64)),
+  };
 }
 
 export function rule(expression: string, more: Partial<RuleFact> = {}): RuleFact {

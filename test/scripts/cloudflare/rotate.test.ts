@@ -1,0 +1,144 @@
+// latchkey rotate with a certificate that Cloudflare signs, and retire --at-cloudflare: as processes, against
+// the stand-in and the real local edge.
+import { createHash, X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Relay, startRelay } from "../../cloudflare/relay.ts";
+import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
+import { failure, run } from "../commands/run.ts";
+import { send } from "../edge/client.ts";
+
+let zone: LocalZone;
+let relay: Relay;
+beforeAll(async () => {
+  zone = await startLocalZone({ REVOCATION_DELAY_SECONDS: 0 });
+  relay = await startRelay(zone.edge, "localhost");
+});
+afterEach(() => zone.cloudflare.faults.clear());
+afterAll(async () => {
+  await relay?.stop();
+  await zone?.stop();
+});
+
+const latchkey = (...words: string[]) => run(words, zone.environment);
+const signatures = () => zone.cloudflare.requests.filter(({ method }) => method === "POST").length;
+const named = (name: string) =>
+  zone.cloudflare.state.zones
+    .flatMap(({ certificates }) => certificates)
+    .filter(({ common_name, status }) => common_name === `alice ${name}` && status === "active");
+const certificatesOf = async (name: string) =>
+  (await zone.devices("alice")).find((device) => device.name === name)?.certificates ?? [];
+const fingerprintOf = (pem: string) =>
+  createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
+
+describe("rotate without a file", () => {
+  it("has Cloudflare sign the next certificate, which ends the old one when it is seen", async () => {
+    const old = await zone.issue("phone");
+    const folder = zone.folder();
+    const done = await latchkey("rotate", "alice/phone", "--out", folder, "--days", "90", "--mobileconfig");
+    expect(done.code, done.stderr).toBe(0);
+    const read = (end: string) => readFileSync(join(folder, `alice-phone${end}`), "utf8");
+    const next = { certificate: read(".pem"), key: read(".key") };
+    expect(readdirSync(folder)).toHaveLength(5);
+    const [oldDigits, nextDigits] = [fingerprintOf(old.certificate), fingerprintOf(next.certificate)];
+    expect(done.stdout.split("\n").slice(0, 3)).toEqual([
+      `alice/phone may use the certificate ${nextDigits.slice(0, 8)} from now on`,
+      `the old one, ${oldDigits.slice(0, 8)}, ends when the new one is first seen`,
+      "install the new one on the device, then look: latchkey show alice/phone",
+    ]);
+    expect(new X509Certificate(next.certificate).subject).toBe("O=Latchkey\nCN=alice phone");
+    expect(await certificatesOf("phone")).toMatchObject([
+      { fingerprint: oldDigits, retiredAt: null },
+      { fingerprint: nextDigits, replaces: oldDigits },
+    ]);
+
+    expect((await send(zone.edge, "/", { as: old })).status).toBe(200);
+    expect((await send(zone.edge, "/", { as: next })).status).toBe(200);
+    await expect.poll(async () => (await send(zone.edge, "/", { as: old })).status).toBe(404);
+    expect((await send(zone.edge, "/", { as: next })).status).toBe(200);
+
+    // Its slot at Cloudflare is freed when told to, the registry's word being given already.
+    expect(old.atCloudflare.status).toBe("active");
+    const retire = ["retire", "alice/phone", oldDigits.slice(0, 8), "--at-cloudflare", "--yes"];
+    expect((await latchkey(...retire)).stdout).toContain(
+      `certificate ${oldDigits.slice(0, 8)} is to be revoked at Cloudflare: pending, its slot is free\n`,
+    );
+    expect(old.atCloudflare.status).toBe("pending_revocation");
+    expect(named("phone")).toHaveLength(1);
+    expect((await latchkey(...retire)).code).toBe(0);
+  });
+
+  it("is told to programs as one JSON object", async () => {
+    await zone.issue("json");
+    const folder = zone.folder();
+    const { stdout } = await latchkey("rotate", "alice/json", "--out", folder, "--until", "30d", "--json");
+    const { device, files, password, cloudflare } = JSON.parse(stdout);
+    expect(device).toMatchObject({ name: "json", certificates: [{ retiresAt: expect.any(String) }, {}] });
+    expect(files.p12).toBe(join(folder, "alice-json.p12"));
+    expect(password).toMatch(/^[\w-]{19}$/);
+    expect(cloudflare).toMatchObject({ zone: "localhost", id: expect.any(String) });
+  });
+
+  it("makes nothing where the registry would not take it", async () => {
+    await zone.issue("twice");
+    expect((await latchkey("rotate", "alice/twice", "--out", zone.folder())).code).toBe(0);
+    await zone.issue("gone");
+    expect((await latchkey("revoke", "alice/gone", "--yes")).code).toBe(0);
+    const before = signatures();
+    expect(await latchkey("rotate", "alice/twice", "--out", zone.folder())).toEqual(
+      failure(
+        1,
+        "alice/twice has two certificates already",
+        "it is being renewed already: see latchkey show alice/twice",
+      ),
+    );
+    expect(await latchkey("rotate", "alice/gone", "--out", zone.folder())).toEqual(
+      failure(1, "alice/gone is revoked", "only a device that is active or suspended is renewed"),
+    );
+    expect((await latchkey("rotate", "alice/nobody", "--out", zone.folder())).code).toBe(1);
+    expect(signatures()).toBe(before);
+  });
+
+  it("refuses options that belong to the other way", async () => {
+    expect(await latchkey("rotate", "alice/x", "--certificate", "x.pem", "--days", "3")).toEqual(
+      failure(2, "--days means nothing with --certificate", "leave one of the two out"),
+    );
+    expect(await latchkey("rotate", "alice/x", "--password", "secret")).toEqual(
+      failure(2, "--password means nothing without --certificate", "leave it out: issuing makes a password"),
+    );
+    expect(await latchkey("retire", "alice/x", "00000000", "--zone", "localhost", "--yes")).toEqual(
+      failure(2, "--zone means nothing without --at-cloudflare", "add it, or leave both out"),
+    );
+  });
+});
+
+describe("a fault of the gate's, when the next certificate is signed", () => {
+  const rotate = (name: string, ...words: string[]) =>
+    latchkey("rotate", `alice/${name}`, "--zone", "localhost", "--url", relay.url, ...words);
+
+  it.each(["lose-request", "lose-answer"] as const)("that passes (%s) is outlived", async (fault) => {
+    const name = `p-${fault}`;
+    await zone.issue(name);
+    relay.fail("/certificates", fault);
+    const done = await rotate(name, "--out", zone.folder());
+    expect(done.code, done.stderr).toBe(0);
+    expect(await certificatesOf(name)).toHaveLength(2);
+    expect(named(name)).toHaveLength(2);
+  });
+
+  it("that lasts undoes all, and says what is not known", async () => {
+    await zone.issue("undone");
+    const folder = zone.folder();
+    relay.fail("/certificates", "lose-request", 3);
+    const { code, stdout, stderr } = await rotate("undone", "--out", folder);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(
+      "it is not known whether alice/undone has the new certificate: should latchkey show alice/undone list it, retire it",
+    );
+    expect(stderr).toMatch(/undone: the certificate .* is revoked at Cloudflare \(pending\)/);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(named("undone")).toHaveLength(1);
+    expect(await certificatesOf("undone")).toHaveLength(1);
+  });
+});
