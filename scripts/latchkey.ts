@@ -48,7 +48,7 @@ Environment:
   LATCHKEY_TOKEN_FILE    or a file that holds it
   LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
   LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
-  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue, revoke --at-cloudflare
+  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue, rotate, --at-cloudflare
   NO_COLOR               no colours; there are none outside a terminal either
 
 An option wins over its variable, and a variable over what login has kept. The token that login has

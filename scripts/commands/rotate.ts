@@ -115,7 +115,13 @@ async function rotateByIssuing(
   if (options.password !== undefined) {
     throw misuse("--password means nothing without --certificate", "leave it out: issuing makes a password");
   }
-  const api = await session.api();
+  if ((session.environment.CLOUDFLARE_API_TOKEN ?? "") === "") {
+    throw misuse(
+      "the next certificate is missing",
+      "give the file that it is in with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
+    );
+  }
+  const [api] = await Promise.all([session.api(), session.cloudflare()]);
   const device = await findDevice(api, reference);
   const label = deviceLabel(device);
   const issued = await issueCertificate(

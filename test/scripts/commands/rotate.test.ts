@@ -167,7 +167,11 @@ install the new one on the device, then look: latchkey show alice/phone\n$`,
   });
 
   it.each([
-    [[], "the next certificate is missing", "give the file that it is in with --certificate FILE"],
+    [
+      [],
+      "the next certificate is missing",
+      "give the file that it is in with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
+    ],
     [
       ["--certificate", fixture("device.pem"), "--until", "soon"],
       "--until 'soon' is neither a date nor a time span",
