@@ -7,6 +7,7 @@ import { openPkcs12 } from "../../../scripts/commands/shared/pkcs12.ts";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { failure, run, startCommand } from "../commands/run.ts";
+import { runHere } from "../commands/run-here.ts";
 import { send } from "../edge/client.ts";
 
 let zone: LocalZone;
@@ -24,6 +25,11 @@ afterAll(async () => {
 const issue = (name: string, ...words: string[]) => run(["issue", "alice", name, ...words], zone.environment);
 const through = (name: string, ...words: string[]) =>
   run(["issue", "alice", name, "--zone", "localhost", "--url", relay.url, ...words], zone.environment);
+/** The same without the start of a process, for the tables of faults. */
+const issueHere = (name: string, ...words: string[]) =>
+  runHere(["issue", "alice", name, ...words], zone.environment);
+const throughHere = (name: string, ...words: string[]) =>
+  issueHere(name, "--zone", "localhost", "--url", relay.url, ...words);
 const held = () => zone.cloudflare.state.zones.flatMap(({ certificates }) => certificates);
 const active = () => held().filter(({ status }) => status === "active");
 const named = (name: string) => active().filter(({ common_name }) => common_name === `alice ${name}`);
@@ -224,14 +230,14 @@ describe("a fault of Cloudflare's", () => {
       const name = `p${n}-${kind.replaceAll(" ", "-")}`;
       const folder = zone.folder();
       zone.cloudflare.faults.at(n, fault);
-      const first = await issue(name, "--out", folder);
+      const first = await issueHere(name, "--out", folder);
       await expectNoneUnknown(first.stderr);
       // Only a request for a signature that surely did not arrive is not repeated.
       const isLostSignature = call === "sign" && kind === "reset";
       expect(first.code, first.stderr).toBe(isLostSignature ? 1 : 0);
       if (isLostSignature) {
         expect(readdirSync(folder)).toEqual([]);
-        expect((await issue(name, "--out", folder)).code).toBe(0);
+        expect((await issueHere(name, "--out", folder)).code).toBe(0);
       }
       expect(named(name)).toHaveLength(1);
     });
@@ -240,7 +246,7 @@ describe("a fault of Cloudflare's", () => {
       const name = `l${n}-${kind.replaceAll(" ", "-")}`;
       const folder = zone.folder();
       zone.cloudflare.faults.at(n, fault, 99);
-      const first = await issue(name, "--out", folder);
+      const first = await issueHere(name, "--out", folder);
       expect(first.code).toBe(1);
       expect(first.stdout).toBe("");
       expect(first.stderr).toMatch(/^latchkey: .*\nhint: /m);
@@ -249,7 +255,7 @@ describe("a fault of Cloudflare's", () => {
       expect((await zone.devices("alice")).map((device) => device.name)).not.toContain(name);
 
       zone.cloudflare.faults.clear();
-      const second = await issue(name, "--out", folder, "--revoke-leftovers");
+      const second = await issueHere(name, "--out", folder, "--revoke-leftovers");
       expect(second.code, second.stderr).toBe(0);
       expect(named(name)).toHaveLength(1);
       await expectNoneUnknown("");
@@ -264,7 +270,7 @@ describe("a fault of the gate's, when the certificate is signed", () => {
     "that passes (%s) is outlived",
     async (fault) => {
       relay.fail(ENROL, fault);
-      const done = await through(`g-${fault}`, "--out", zone.folder());
+      const done = await throughHere(`g-${fault}`, "--out", zone.folder());
       expect(done.code, done.stderr).toBe(0);
       expect(named(`g-${fault}`)).toHaveLength(1);
       await expectNoneUnknown("");
@@ -276,7 +282,7 @@ describe("a fault of the gate's, when the certificate is signed", () => {
     async (fault) => {
       const folder = zone.folder();
       relay.fail(ENROL, fault, 3);
-      const { code, stdout, stderr } = await through(`h-${fault}`, "--out", folder);
+      const { code, stdout, stderr } = await throughHere(`h-${fault}`, "--out", folder);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toContain(`it is not known whether alice/h-${fault} was enrolled`);
       expect(stderr).toMatch(/undone: the certificate .* is revoked at Cloudflare \(pending\)/);
@@ -289,7 +295,7 @@ describe("a fault of the gate's, when the certificate is signed", () => {
     const folder = zone.folder();
     relay.fail(ENROL, "lose-request", 3);
     zone.cloudflare.faults.on("DELETE ", { kind: "server-error", retryAfterSeconds: 0 }, 99);
-    const { code, stderr } = await through("both", "--out", folder);
+    const { code, stderr } = await throughHere("both", "--out", folder);
     expect(code).toBe(1);
     const [left] = named("both");
     expect(stderr).toContain(
@@ -298,7 +304,7 @@ describe("a fault of the gate's, when the certificate is signed", () => {
     expect(readdirSync(folder)).toEqual([]);
 
     zone.cloudflare.faults.clear();
-    const second = await through("both", "--out", folder);
+    const second = await throughHere("both", "--out", folder);
     expect(second.stderr).toContain(`still valid at Cloudflare: certificate ${left?.id}`);
     expect(second.code).toBe(0);
     expect(named("both")).toHaveLength(2);

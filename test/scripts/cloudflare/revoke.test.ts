@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { failure, run } from "../commands/run.ts";
+import { runHere } from "../commands/run-here.ts";
 import { send } from "../edge/client.ts";
 
 const VAULT = "vault.localhost";
@@ -17,6 +18,10 @@ afterAll(() => zone?.stop());
 const latchkey = (...words: string[]) => run(words, zone.environment);
 const revoke = (name: string, ...words: string[]) =>
   latchkey("revoke", `alice/${name}`, "--at-cloudflare", "--yes", ...words);
+/** The same without the start of a process, for the tables of faults. */
+const here = (...words: string[]) => runHere(words, zone.environment);
+const revokeHere = (name: string, ...words: string[]) =>
+  here("revoke", `alice/${name}`, "--at-cloudflare", "--yes", ...words);
 const statusOf = async (name: string) =>
   (await zone.devices("alice")).find((device) => device.name === name)?.status;
 
@@ -124,7 +129,7 @@ describe("a fault of Cloudflare's", () => {
         const name = `r${n}-${kind.replaceAll(" ", "-")}`;
         const { atCloudflare } = await zone.issue(name);
         zone.cloudflare.faults.at(n, fault, 99);
-        const first = await revoke(name);
+        const first = await revokeHere(name);
         expect(first.stdout).toContain(`alice/${name} is revoked: `);
         expect(first.code).toBe(1);
         expect(first.stderr).toContain(
@@ -133,7 +138,7 @@ describe("a fault of Cloudflare's", () => {
         expect(await statusOf(name)).toBe("revoked");
 
         zone.cloudflare.faults.clear();
-        expect((await revoke(name)).code).toBe(0);
+        expect((await revokeHere(name)).code).toBe(0);
         expect(atCloudflare.status).toBe("pending_revocation");
       },
     );
@@ -141,7 +146,7 @@ describe("a fault of Cloudflare's", () => {
     it("that passes (a lost answer) is outlived", async () => {
       const { atCloudflare } = await zone.issue(`s${n}`);
       zone.cloudflare.faults.at(n, { kind: "reset", when: "after-the-change" });
-      expect((await revoke(`s${n}`)).code).toBe(0);
+      expect((await revokeHere(`s${n}`)).code).toBe(0);
       expect(atCloudflare.status).toBe("pending_revocation");
     });
   });
@@ -150,9 +155,9 @@ describe("a fault of Cloudflare's", () => {
 describe("a lost device", () => {
   it("keeps its certificate until it was told to wipe", async () => {
     const { certificate, key, atCloudflare } = await zone.issue("lost");
-    expect((await latchkey("lost", "alice/lost", "--yes")).code).toBe(0);
+    expect((await here("lost", "alice/lost", "--yes")).code).toBe(0);
 
-    const refused = await revoke("lost");
+    const refused = await revokeHere("lost");
     expect(refused).toEqual(
       failure(
         1,
@@ -169,14 +174,14 @@ describe("a lost device", () => {
         timeout: 10_000,
       })
       .not.toBeNull();
-    expect((await revoke("lost")).code).toBe(0);
+    expect((await revokeHere("lost")).code).toBe(0);
     expect(atCloudflare.status).toBe("pending_revocation");
   });
 
   it("loses it before that only when forced to", async () => {
     const { atCloudflare } = await zone.issue("forced");
-    expect((await latchkey("lost", "alice/forced", "--yes")).code).toBe(0);
-    expect((await revoke("forced", "--force")).code).toBe(0);
+    expect((await here("lost", "alice/forced", "--yes")).code).toBe(0);
+    expect((await revokeHere("forced", "--force")).code).toBe(0);
     expect(await statusOf("forced")).toBe("revoked");
     expect(atCloudflare.status).toBe("pending_revocation");
   });

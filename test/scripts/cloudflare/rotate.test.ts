@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { failure, run } from "../commands/run.ts";
+import { runHere } from "../commands/run-here.ts";
 import { send } from "../edge/client.ts";
 
 let zone: LocalZone;
@@ -22,6 +23,8 @@ afterAll(async () => {
 });
 
 const latchkey = (...words: string[]) => run(words, zone.environment);
+/** The same without the start of a process. */
+const here = (...words: string[]) => runHere(words, zone.environment);
 const signatures = () => zone.cloudflare.requests.filter(({ method }) => method === "POST").length;
 const named = (name: string) =>
   zone.cloudflare.state.zones
@@ -72,7 +75,7 @@ describe("rotate without a file", () => {
   it("is told to programs as one JSON object", async () => {
     await zone.issue("json");
     const folder = zone.folder();
-    const { stdout } = await latchkey("rotate", "alice/json", "--out", folder, "--until", "30d", "--json");
+    const { stdout } = await here("rotate", "alice/json", "--out", folder, "--until", "30d", "--json");
     const { device, files, password, cloudflare } = JSON.parse(stdout);
     expect(device).toMatchObject({ name: "json", certificates: [{ retiresAt: expect.any(String) }, {}] });
     expect(files.p12).toBe(join(folder, "alice-json.p12"));
@@ -82,32 +85,32 @@ describe("rotate without a file", () => {
 
   it("makes nothing where the registry would not take it", async () => {
     await zone.issue("twice");
-    expect((await latchkey("rotate", "alice/twice", "--out", zone.folder())).code).toBe(0);
+    expect((await here("rotate", "alice/twice", "--out", zone.folder())).code).toBe(0);
     await zone.issue("gone");
-    expect((await latchkey("revoke", "alice/gone", "--yes")).code).toBe(0);
+    expect((await here("revoke", "alice/gone", "--yes")).code).toBe(0);
     const before = signatures();
-    expect(await latchkey("rotate", "alice/twice", "--out", zone.folder())).toEqual(
+    expect(await here("rotate", "alice/twice", "--out", zone.folder())).toEqual(
       failure(
         1,
         "alice/twice has two certificates already",
         "it is being renewed already: see latchkey show alice/twice",
       ),
     );
-    expect(await latchkey("rotate", "alice/gone", "--out", zone.folder())).toEqual(
+    expect(await here("rotate", "alice/gone", "--out", zone.folder())).toEqual(
       failure(1, "alice/gone is revoked", "only a device that is active or suspended is renewed"),
     );
-    expect((await latchkey("rotate", "alice/nobody", "--out", zone.folder())).code).toBe(1);
+    expect((await here("rotate", "alice/nobody", "--out", zone.folder())).code).toBe(1);
     expect(signatures()).toBe(before);
   });
 
   it("refuses options that belong to the other way", async () => {
-    expect(await latchkey("rotate", "alice/x", "--certificate", "x.pem", "--days", "3")).toEqual(
+    expect(await here("rotate", "alice/x", "--certificate", "x.pem", "--days", "3")).toEqual(
       failure(2, "--days means nothing with --certificate", "leave one of the two out"),
     );
-    expect(await latchkey("rotate", "alice/x", "--password", "secret")).toEqual(
+    expect(await here("rotate", "alice/x", "--password", "secret")).toEqual(
       failure(2, "--password means nothing without --certificate", "leave it out: issuing makes a password"),
     );
-    expect(await latchkey("retire", "alice/x", "00000000", "--zone", "localhost", "--yes")).toEqual(
+    expect(await here("retire", "alice/x", "00000000", "--zone", "localhost", "--yes")).toEqual(
       failure(2, "--zone means nothing without --at-cloudflare", "add it, or leave both out"),
     );
   });
@@ -115,7 +118,7 @@ describe("rotate without a file", () => {
 
 describe("a fault of the gate's, when the next certificate is signed", () => {
   const rotate = (name: string, ...words: string[]) =>
-    latchkey("rotate", `alice/${name}`, "--zone", "localhost", "--url", relay.url, ...words);
+    here("rotate", `alice/${name}`, "--zone", "localhost", "--url", relay.url, ...words);
 
   it.each(["lose-request", "lose-answer"] as const)("that passes (%s) is outlived", async (fault) => {
     const name = `p-${fault}`;

@@ -25,7 +25,7 @@ const compiled = mkdtempSync(join(tmpdir(), "latchkey-compiled-"));
 afterAll(() => rmSync(compiled, { recursive: true }));
 
 /** The environment of every process: an empty home, so that no login of whoever runs the tests is found. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   PATH: process.env.PATH,
   HOME: join(compiled, "home"),
   TZ: "UTC",

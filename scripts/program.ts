@@ -1,0 +1,137 @@
+import { Command, CommanderError, Option } from "commander";
+import packageJson from "../package.json" with { type: "json" };
+import { addApprove } from "./commands/approve.ts";
+import { addAudit } from "./commands/audit.ts";
+import { addBackup } from "./commands/backup.ts";
+import { addDevices } from "./commands/devices.ts";
+import { addDismiss } from "./commands/dismiss.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addEnrol } from "./commands/enrol.ts";
+import { addFingerprint } from "./commands/fingerprint.ts";
+import { addForget } from "./commands/forget.ts";
+import { addInvitations } from "./commands/invitations.ts";
+import { addInvite } from "./commands/invite.ts";
+import { addIssue } from "./commands/issue.ts";
+import { addLogin } from "./commands/login.ts";
+import { addLogout } from "./commands/logout.ts";
+import { addLost } from "./commands/lost.ts";
+import { addMe } from "./commands/me.ts";
+import { addNote } from "./commands/note.ts";
+import { addPending } from "./commands/pending.ts";
+import { addRename } from "./commands/rename.ts";
+import { addRestore } from "./commands/restore.ts";
+import { addRestoreBackup } from "./commands/restore-backup.ts";
+import { addRetire } from "./commands/retire.ts";
+import { addRevoke } from "./commands/revoke.ts";
+import { addRotate } from "./commands/rotate.ts";
+import { addSessions } from "./commands/sessions.ts";
+import { addSetup } from "./commands/setup.ts";
+import { LATCHKEY } from "./commands/shared/called-as.ts";
+import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
+import { misuse } from "./commands/shared/failure.ts";
+import { misuseFromCommander, report } from "./commands/shared/report.ts";
+import { type AddCommand, type GlobalOptions, openSession } from "./commands/shared/session.ts";
+import { addShow } from "./commands/show.ts";
+import { addSuspend } from "./commands/suspend.ts";
+import { addToken } from "./commands/token.ts";
+import { addUsers } from "./commands/users.ts";
+import { addWatch } from "./commands/watch.ts";
+
+const USAGE = `
+Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting certificates
+are named by their fingerprint, or by its first 8 digits or more.
+
+Environment:
+  LATCHKEY_URL           the address of the gate, such as https://vault.example.com
+  LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN, or a token of your own
+  LATCHKEY_TOKEN_FILE    or a file that holds it
+  LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
+  LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
+  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue, rotate, --at-cloudflare
+  NO_COLOR               no colours; there are none outside a terminal either
+
+An option wins over its variable, and a variable over what login has kept. The token that login has
+kept is sent to its own address alone.
+
+Exit codes:
+  0  done
+  1  refused by the server, or failed
+  2  called in a way that cannot work; nothing was done
+
+Examples:
+  latchkey login --url https://vault.example.com
+  latchkey users add alice
+  latchkey issue alice pixel-9
+  latchkey enrol alice laptop --certificate laptop.pem
+  latchkey invite alice
+  latchkey devices alice
+  latchkey revoke alice/pixel-9`;
+
+/** The commands, in the order in which the help lists them. */
+const COMMANDS: Record<string, readonly AddCommand[]> = {
+  "Devices:": [
+    addDevices,
+    addIssue,
+    addEnrol,
+    addShow,
+    addRename,
+    addNote,
+    addRotate,
+    addRetire,
+    addSuspend,
+    addRestore,
+    addLost,
+    addRevoke,
+    addForget,
+  ],
+  "Waiting for you:": [addPending, addApprove, addDismiss],
+  "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
+  "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],
+  "Your Cloudflare zone:": [addSetup, addDoctor],
+  "Files:": [addFingerprint],
+};
+
+function createProgram(): Command {
+  const program = new Command("latchkey")
+    .description("Enrol and revoke the devices that may pass the gate.")
+    .version(packageJson.version, "--version", "print the version")
+    .helpOption("-h, --help", "print this help, or that of a command")
+    .option("--url <url>", "the address of the gate")
+    .option("--token-file <file>", "a file that holds the token")
+    .option("--ca <file>", "trust this authority (PEM) and no other")
+    .option("--timeout <seconds>", `how long to wait for an answer (default: ${DEFAULT_TIMEOUT_SECONDS})`)
+    .option("--json", "print the API's own objects, for programs")
+    .option("-y, --yes", "go ahead without asking")
+    .addOption(new Option("--token [token]").hideHelp())
+    .addHelpText("after", USAGE)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => undefined })
+    .showHelpAfterError(false)
+    .exitOverride();
+  program.on("option:token", () => {
+    throw misuse(
+      "a token is not given as an argument: other users of this machine would see it",
+      "set LATCHKEY_TOKEN, or name a file that holds it with --token-file",
+    );
+  });
+  const open = () => openSession(program.opts<GlobalOptions>());
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program, open);
+  }
+  return program;
+}
+
+/** Runs one command line, without the program's own name. Returns the exit code; `undefined` leaves what was set. */
+export async function runProgram(words: readonly string[]): Promise<number | undefined> {
+  const program = createProgram();
+  try {
+    if (words.length === 0) throw misuse("what to do is missing", `see ${LATCHKEY} --help`);
+    await program.parseAsync(words, { from: "user" });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return undefined;
+    const called = words.find((word) => program.commands.some((command) => command.name() === word));
+    return report(error instanceof CommanderError ? misuseFromCommander(error, called) : error);
+  }
+}
