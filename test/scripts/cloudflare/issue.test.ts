@@ -25,7 +25,7 @@ afterAll(async () => {
 const issue = (name: string, ...words: string[]) => run(["issue", "alice", name, ...words], zone.environment);
 const through = (name: string, ...words: string[]) =>
   run(["issue", "alice", name, "--zone", "localhost", "--url", relay.url, ...words], zone.environment);
-/** The same without the start of a process, for the tables of faults. */
+/** The same without the start of a process, for tables of cases. */
 const issueHere = (name: string, ...words: string[]) =>
   runHere(["issue", "alice", name, ...words], zone.environment);
 const throughHere = (name: string, ...words: string[]) =>
@@ -158,7 +158,7 @@ describe("before anything is signed", () => {
       if (end === ".key") symlinkSync("/nowhere/at/all", path);
       else writeFileSync(path, "mine");
       const before = signatures();
-      expect(await issue("twice", "--out", folder, "--mobileconfig")).toEqual(
+      expect(await issueHere("twice", "--out", folder, "--mobileconfig")).toEqual(
         failure(
           2,
           `${path} is there already, and files are never overwritten`,
@@ -172,32 +172,32 @@ describe("before anything is signed", () => {
 
   it("a name that is taken, a user who is not there, and odd words are refused", async () => {
     const folder = zone.folder();
-    expect((await issue("Taken", "--out", folder)).code).toBe(0);
+    expect((await issueHere("Taken", "--out", folder)).code).toBe(0);
     const before = signatures();
-    expect(await issue("taken", "--out", zone.folder())).toEqual(
+    expect(await issueHere("taken", "--out", zone.folder())).toEqual(
       failure(
         1,
         "alice/Taken is there already",
         "choose another name, or give it a new certificate: latchkey rotate alice/Taken",
       ),
     );
-    expect(await run(["issue", "bob", "x", "--out", zone.folder()], zone.environment)).toEqual(
+    expect(await runHere(["issue", "bob", "x", "--out", zone.folder()], zone.environment)).toEqual(
       failure(1, "there is no user bob", "add the user first: latchkey users add bob"),
     );
-    expect((await issue("x", "--days", "0")).code).toBe(2);
-    expect((await issue("x", "--days", "4000")).code).toBe(2);
+    expect((await issueHere("x", "--days", "0")).code).toBe(2);
+    expect((await issueHere("x", "--days", "4000")).code).toBe(2);
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = zone.environment;
-    expect((await run(["issue", "alice", "x"], tokenless)).stderr).toContain(
+    expect((await runHere(["issue", "alice", "x"], tokenless)).stderr).toContain(
       "CLOUDFLARE_API_TOKEN is not set",
     );
-    expect((await issue("x", "--zone", "example.org", "--out", zone.folder())).code).toBe(1);
+    expect((await issueHere("x", "--zone", "example.org", "--out", zone.folder())).code).toBe(1);
     expect(signatures()).toBe(before);
   });
 
   it("a full quota is explained", async () => {
     for (const each of zone.cloudflare.state.zones) each.certificateQuota = 0;
     const folder = zone.folder();
-    const { code, stderr } = await issue("one-more", "--out", folder);
+    const { code, stderr } = await issueHere("one-more", "--out", folder);
     for (const each of zone.cloudflare.state.zones) each.certificateQuota = 100;
     expect(code).toBe(1);
     expect(stderr).toContain(

@@ -8,7 +8,8 @@ import { type Credential, issueDeviceCertificate } from "../../../scripts/edge/c
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import type { Device } from "../../../src/control/contract.ts";
 import { send, temporaryFolder } from "../edge/client.ts";
-import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
+import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 const WEB = "app.localhost";
 const vars = { APPS: { [WEB]: {}, localhost: {} }, REVOCATION_DELAY_SECONDS: 0 };
@@ -25,7 +26,7 @@ const environmentOf = (edge: Edge) => ({
   LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
   LATCHKEY_CA: edge.paths.ca,
 });
-const on = (edge: Edge, ...words: string[]): Promise<Run> => run(words, environmentOf(edge));
+const on = (edge: Edge, ...words: string[]): Promise<Run> => runHere(words, environmentOf(edge));
 
 async function json<T>(edge: Edge, ...words: string[]): Promise<T> {
   const result = await on(edge, ...words, "--json");
@@ -346,7 +347,7 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
     ],
   ])("%s", async (_, file, message) => {
     const nowhere = { LATCHKEY_URL: "https://127.0.0.1:1", LATCHKEY_TOKEN: "x".repeat(32) };
-    const result = await run(["restore-backup", file(), "--yes"], nowhere);
+    const result = await runHere(["restore-backup", file(), "--yes"], nowhere);
     expect(result).toMatchObject({ code: 2, stdout: "" });
     expect(result.stderr).toMatch(message);
   });

@@ -4,7 +4,8 @@ import type { Device, Invitation, NewInvitation } from "../../../src/control/con
 import { type Gate, startGate } from "./gate.ts";
 import { redeem } from "./pages.ts";
 import { readQrCode } from "./qr-reader.ts";
-import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
+import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 let gate: Gate;
 beforeAll(async () => {
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => gate.stop());
 
-const latchkey = (...words: string[]): Promise<Run> => run(words, gate.environment);
+const latchkey = (...words: string[]): Promise<Run> => runHere(words, gate.environment);
 
 async function object<T>(...words: string[]): Promise<T> {
   const result = await latchkey(...words, "--json");

@@ -7,7 +7,8 @@ import { type Credential, issueDeviceCertificate } from "../../../scripts/edge/c
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import type { AuditList, Device } from "../../../src/control/contract.ts";
 import { send, temporaryFolder } from "../edge/client.ts";
-import { failure, fixture, type Run, run } from "./run.ts";
+import { failure, fixture, type Run } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 const DELAY_SECONDS = 1;
 const WEB = "app.localhost";
@@ -16,7 +17,7 @@ let edge: Edge;
 let cleanUp: () => Promise<void>;
 let folder: string;
 const latchkey = (...words: string[]): Promise<Run> =>
-  run(words, {
+  runHere(words, {
     LATCHKEY_URL: edge.url("localhost"),
     LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
     LATCHKEY_CA: edge.paths.ca,
@@ -184,7 +185,7 @@ install the new one on the device, then look: latchkey show alice/phone\n$`,
     ],
   ])("called with %j ends before anything is sent", async (words, cause, hint) => {
     const nowhere = { LATCHKEY_URL: "https://127.0.0.1:1", LATCHKEY_TOKEN: "x".repeat(32) };
-    expect(await run(["rotate", "alice/phone", ...words], nowhere)).toEqual(failure(2, cause, hint));
+    expect(await runHere(["rotate", "alice/phone", ...words], nowhere)).toEqual(failure(2, cause, hint));
   });
 });
 

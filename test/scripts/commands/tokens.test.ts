@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, NewToken, Session, Token } from "../../../src/control/contract.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { signIn } from "./pages.ts";
-import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
+import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 let gate: Gate;
 beforeAll(async () => {
@@ -14,12 +15,12 @@ afterAll(() => gate.stop());
 const TOKEN = /^lkt_[A-Za-z0-9_-]{49}$/;
 const FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0";
 
-const latchkey = (...words: string[]): Promise<Run> => run(words, gate.environment);
+const latchkey = (...words: string[]): Promise<Run> => runHere(words, gate.environment);
 
 /** The same with somebody else's token. */
 function as(token: string): (...words: string[]) => Promise<Run> {
   const { LATCHKEY_TOKEN_FILE: _, ...environment } = gate.environment;
-  return (...words) => run(words, { ...environment, LATCHKEY_TOKEN: token });
+  return (...words) => runHere(words, { ...environment, LATCHKEY_TOKEN: token });
 }
 
 async function object<T>(...words: string[]): Promise<T> {
