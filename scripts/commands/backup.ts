@@ -11,7 +11,7 @@ export const addBackup: AddCommand = (program, open) => {
       [
         "Write everything in the registry into one file: users, devices with their certificates and notes, audit",
         "logs, waiting certificates, and tokens by their digests. The file is readable by its owner alone.",
-      ].join("\n"),
+      ].join(" "),
     )
     .option(
       "--out <file>",

@@ -31,7 +31,7 @@ export const addDoctor: AddCommand = (program, open) => {
       [
         "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, save with",
         "--issue-probe. Exit code 1: a check failed. What could not be read is unknown, and is never a pass.",
-      ].join("\n"),
+      ].join(" "),
     );
   addOutsideOptions(command)
     .option("--zone <zone>", "the apps of this zone only")

@@ -30,7 +30,7 @@ export const addIssue: AddCommand = (program, open) => {
       [
         "Make a certificate for a new device: the key is made on this machine, Cloudflare signs it, the gate lets",
         "it in, and files are written that phones and computers import. The key goes nowhere else.",
-      ].join("\n"),
+      ].join(" "),
     )
     .argument("<user>", "the user's id, such as alice")
     .argument("<name>", "the device's name, such as pixel-9");

@@ -11,7 +11,7 @@ export const addLost: AddCommand = (program, open) => {
       [
         "Report a device lost. On apps with the profile bitwarden, Bitwarden on that device is told to delete",
         "its vault; on all other apps the device is refused. restore ends it when it was found.",
-      ].join("\n"),
+      ].join(" "),
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .option("--note <text>", "where and when, for the audit log")

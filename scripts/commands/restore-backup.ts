@@ -21,7 +21,7 @@ export const addRestoreBackup: AddCommand = (program, open) => {
       [
         "Bring the registry back to what a backup says: shows what would change, asks, and does it. What was added",
         "since stays. A device that was revoked, or shut out otherwise, since the backup stays so unless it is named.",
-      ].join("\n"),
+      ].join(" "),
     )
     .argument("<file>", "what latchkey backup wrote")
     .option("--dry-run", "show what would change, and change nothing")

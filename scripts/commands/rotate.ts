@@ -33,7 +33,7 @@ export const addRotate: AddCommand = (program, open) => {
         "Give a device its next certificate, under the same name and with the same history. Both are let in until",
         "the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is",
         "made as by issue, or taken out of a file.",
-      ].join("\n"),
+      ].join(" "),
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .option("--until <time>", "the old one ends then at the latest: a date such as 2026-12-24, or 30d")

@@ -32,7 +32,7 @@ export const addSetup: AddCommand = (program, open) => {
       [
         "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor.",
         "Each step may be repeated: what is as it should be stays. A run that ends early is mended by the next.",
-      ].join("\n"),
+      ].join(" "),
     )
     .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
     .option("--app <host=profile>", "an app and its profile; may be given several times", collect)

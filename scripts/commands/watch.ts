@@ -28,7 +28,7 @@ export const addWatch: AddCommand = (program, open) => {
       [
         "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app,",
         "reason, place and program. Ctrl-C ends it with a table; with --json, that is all it prints.",
-      ].join("\n"),
+      ].join(" "),
     )
     .addOption(
       new Option("--edge <folder>", "follow the local edge with this state folder").conflicts("stdin"),
