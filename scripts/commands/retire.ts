@@ -77,6 +77,7 @@ Examples:
       const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
       const place = { zone, hostname: new URL(api.origin).hostname };
       const revoked = await revokeEverywhere(client, [fingerprint], place, "the certificate is retired");
+      output.object({ fingerprint, cloudflare: revoked.map(({ line, ...facts }) => facts) });
       output.lines(...revoked.map(({ line }) => line));
     });
 };

@@ -116,6 +116,60 @@ describe("rotate without a file", () => {
   });
 });
 
+describe("a fault of Cloudflare's", () => {
+  const OUTAGE = { kind: "server-error", status: 503, retryAfterSeconds: 0 } as const;
+
+  it.each([
+    [1, "zones", OUTAGE],
+    [2, "zones, page 2", OUTAGE],
+    [3, "list", OUTAGE],
+    [4, "sign", OUTAGE],
+    [4, "sign, after the change", { ...OUTAGE, when: "after-the-change" }],
+  ] as const)(
+    "at call %i (%s) leaves the device as it is, and the next run mends it",
+    async (n, call, fault) => {
+      const name = `f${n}-${call.length}`;
+      await zone.issue(name);
+      const folder = zone.folder();
+      zone.cloudflare.faults.at(n, fault, 99);
+      const { code, stdout, stderr } = await here("rotate", `alice/${name}`, "--out", folder);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(readdirSync(folder)).toEqual([]);
+      expect(await certificatesOf(name)).toHaveLength(1);
+      const left = named(name).slice(0, -1);
+      for (const { common_name } of left) expect(stderr).toContain(`CN=${common_name}`);
+
+      zone.cloudflare.faults.clear();
+      const again = await here("rotate", `alice/${name}`, "--out", folder, "--revoke-leftovers");
+      expect(again.code, again.stderr).toBe(0);
+      expect(named(name)).toHaveLength(2);
+      expect(await certificatesOf(name)).toHaveLength(2);
+    },
+  );
+
+  it("hinders no retirement, and the next run frees the slot", async () => {
+    const { certificate, atCloudflare } = await zone.issue("slot");
+    expect((await here("rotate", "alice/slot", "--out", zone.folder())).code).toBe(0);
+    const retire = ["retire", "alice/slot", fingerprintOf(certificate), "--at-cloudflare", "--yes"];
+    zone.cloudflare.faults.on("DELETE ", OUTAGE, 99);
+    const first = await here(...retire);
+    expect(first.code).toBe(1);
+    expect(first.stdout).toContain("of alice/slot is retired");
+    expect(first.stderr).toContain(
+      "in the registry the certificate is retired: it is refused, whatever Cloudflare says",
+    );
+    expect(await certificatesOf("slot")).toMatchObject([{ retiredAt: expect.any(String) }, {}]);
+    expect(atCloudflare.status).toBe("active");
+
+    zone.cloudflare.faults.clear();
+    expect(JSON.parse((await here(...retire, "--json")).stdout)).toMatchObject({
+      fingerprint: fingerprintOf(certificate),
+      cloudflare: [{ id: atCloudflare.id, status: "pending_revocation" }],
+    });
+    expect(atCloudflare.status).toBe("pending_revocation");
+  });
+});
+
 describe("a fault of the gate's, when the next certificate is signed", () => {
   const rotate = (name: string, ...words: string[]) =>
     here("rotate", `alice/${name}`, "--zone", "localhost", "--url", relay.url, ...words);
