@@ -1,13 +1,24 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
+import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
+import { BackupDevice } from "../../../src/control/backup.ts";
 import type { Device, NewToken } from "../../../src/control/contract.ts";
 import { Backups } from "../../../src/registry/backups.ts";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
-import { ALICE, by, directoryStub, interrupted, registry, registryStub } from "../registry/fixtures.ts";
+import {
+  ALICE,
+  by,
+  directoryStub,
+  intercepted,
+  interrupted,
+  registry,
+  registryStub,
+} from "../registry/fixtures.ts";
 import { expectProblem } from "./fixtures.ts";
 
 afterEach(reset);
@@ -23,6 +34,18 @@ async function get<T>(path: string): Promise<T> {
 const devicesOf = async (user = "alice") =>
   (await get<{ devices: Device[] }>(`/users/${user}/devices`)).devices;
 const auditOf = async (path = "/users/alice/audit") => (await get<{ entries: Json[] }>(path)).entries;
+
+/** Bindings on which `meanwhile` happens just before the first call `name`. */
+function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
+  let done = false;
+  return intercepted(async (call) => {
+    if (call.name === name && !done) {
+      done = true;
+      await meanwhile();
+    }
+    return call.proceed();
+  });
+}
 
 /** All that a backup takes. */
 async function snapshot() {
@@ -325,6 +348,37 @@ describe("a restore into a registry that went on", () => {
       value: { removed: false },
     });
   });
+
+  it.each(["directory.beginRemoval", "alice.close", "directory.removeUser"])(
+    "during a deletion of the user (before %s) ends it, or is refused: no device is left without its user",
+    async (step) => {
+      await enrol("alice", "Phone", fingerprint(1));
+      const { devices } = await snapshot();
+      await reset();
+      await api("PUT", "/users/alice");
+      const through = justBefore(step, () => restore(devices.alice ?? []));
+      await new Registry(through).deleteUser(by(), ALICE);
+      expect(await standing(fingerprint(1))).toBe("active");
+      expect((await devicesOf()).map(({ name }) => name)).toEqual(["Phone"]);
+      expect((await visit(fingerprint(1))).status).toBe(200);
+    },
+  );
+
+  it.each(["directory.user", "alice.open", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
+    "whose user is deleted meanwhile (before %s) restores nothing",
+    async (step) => {
+      await enrol("alice", "Phone", fingerprint(1));
+      const [phone] = await devicesOf();
+      if (phone === undefined) expect.fail("no device");
+      await reset();
+      await api("PUT", "/users/alice");
+      const request = { madeAt: 1, resurrect: [], devices: [v.parse(BackupDevice, phone)] };
+      const through = justBefore(step, () => new Registry(env).deleteUser(by(), ALICE));
+      const done = new Backups(through, new Registry(through)).restoreUser(by(), ALICE, request);
+      expect(await done).toEqual({ ok: false, error: { code: "unknown-user" } });
+      expect(await standing(fingerprint(1))).toBeUndefined();
+    },
+  );
 
   it("opens the registry of a user who was deleted meanwhile", async () => {
     await enrol("alice", "Phone", fingerprint(1));
