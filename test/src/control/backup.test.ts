@@ -247,6 +247,23 @@ describe("a restore into a registry that went on", () => {
     expect(await devicesOf()).toEqual(before);
   });
 
+  it("does not bring back a certificate that was retired before its device was forgotten, though that is named", async () => {
+    const phone = await enrol("alice", "Phone", fingerprint(1));
+    const before = await devicesOf();
+    const at = `/users/alice/devices/${phone.id}`;
+    await api("POST", `${at}/certificates`, { fingerprint: fingerprint(2) });
+    const renewing = await devicesOf();
+    await api("DELETE", `${at}/certificates/${fingerprint(1)}`);
+    await api("POST", `${at}/revoke`);
+    await api("DELETE", at);
+    expect(await restore(before, [phone.id])).toMatchObject({
+      devices: [{ outcome: "conflict", reason: "no-certificate" }],
+    });
+    expect(await restore(renewing, [phone.id])).toMatchObject({ devices: [{ outcome: "added" }] });
+    expect(await standing(fingerprint(1))).toBe("revoked");
+    expect(await standing(fingerprint(2))).toBe("active");
+  });
+
   it("revokes a device that was revoked then", async () => {
     const phone = await enrol("alice", "Phone", fingerprint(1));
     const [device] = await devicesOf();
@@ -279,6 +296,14 @@ describe("a restore into a registry that went on", () => {
     });
     expect((await devicesOf()).map(({ name }) => name)).toEqual(["Tablet"]);
     expect(await standing(fingerprint(1))).toBeUndefined();
+  });
+
+  it("reports a name that another device has now", async () => {
+    await enrol("alice", "Phone", fingerprint(1));
+    const before = await devicesOf();
+    await reset();
+    await enrol("alice", "Phone", fingerprint(2));
+    expect(await restore(before)).toMatchObject({ devices: [{ outcome: "conflict", reason: "name-taken" }] });
   });
 
   it("takes a certificate whose claim was abandoned", async () => {
