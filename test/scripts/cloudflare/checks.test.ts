@@ -122,6 +122,7 @@ const TABLE: Row[] = [
   ["revoked-here-active-there", "warning", "active at Cloudflare", {}, registry(device("a/b", "revoked", "a"))],
   ["revoked-here-active-there", "warning", "retired, and active at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["a"]))],
   ["revoked-here-active-there", "ok", "retired, and revoked at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["b"]))],
+  ["revoked-here-active-there", "ok", "retired, of a device that is lost", {}, registry(device("a/b", "lost", "c", undefined, ["a"]))],
   ["usage", "warning", "much", {}, { usage: knownFact({ workerRequests: 80_000, objectRequests: 0 }) }],
   ["usage", "failed", "nearly all", {}, { usage: knownFact({ workerRequests: 0, objectRequests: 99_000 }) }],
 ];
@@ -154,6 +155,22 @@ describe("the doctor's checks", () => {
         expect(check.reason).toMatch(/^\S.*[^.\s]$/);
         expect(check.remedy === null).toBe(check.status === "ok");
       }
+    }
+  });
+
+  it("quote a device's name in the commands that they give", () => {
+    const name = "a/x; touch owned #";
+    for (const facts of [
+      registry(device(name, "active", "a", inDays(-1))),
+      registry(device(name, "active", "a", inDays(10))),
+      registry(device(name, "active", "b")),
+      registry(device(name, "revoked", "a")),
+      registry(device(name, "active", "c", undefined, ["a"])),
+    ]) {
+      const remedies = checkAll(goodFacts({}, facts), NOW).flatMap(({ remedy }) => remedy ?? []);
+      const named = remedies.filter((remedy) => remedy.includes(name));
+      expect(named.length).toBeGreaterThan(0);
+      for (const remedy of named) expect(remedy).toContain(`'${name}'`);
     }
   });
 
