@@ -38,6 +38,7 @@ export interface LogDifference {
   lines: number;
 }
 
+const RETIRE = "retire-certificate";
 const ALL = Number.MAX_SAFE_INTEGER;
 
 /** Compares a backup with the registry. Only reads. `resurrect`: ids of devices. */
@@ -70,7 +71,7 @@ export async function compare(
     const own = present.get(user) ?? [];
     const steps = planRestore(wanted, {
       present: own,
-      forgotten: isThere ? await forgottenOf(api, user) : new Set(),
+      ended: isThere ? await endedOf(api, user) : new Set(),
       resurrect,
       mayHave: (fingerprint) => (owners.get(fingerprint) ?? user) === user,
       now,
@@ -120,9 +121,13 @@ function toRecord(device: Device): DeviceRecord {
   );
 }
 
-async function forgottenOf(api: Api, user: UserId): Promise<ReadonlySet<string>> {
+async function endedOf(api: Api, user: UserId): Promise<ReadonlySet<string>> {
   const { entries } = await api.audit(user, ALL, undefined, "forget");
-  return new Set(targets(entries, "forget"));
+  const retired = (await api.audit(user, ALL, undefined, RETIRE)).entries.flatMap(
+    ({ act, outcome, target, detail }) =>
+      act === RETIRE && outcome === "done" && target !== null ? [`${target.id} ${detail.fingerprint}`] : [],
+  );
+  return new Set([...targets(entries, "forget"), ...retired]);
 }
 
 function targets(entries: readonly AuditEntry[], act: string): string[] {

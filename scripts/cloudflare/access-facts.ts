@@ -35,7 +35,11 @@ interface RawAccessApp {
 
 function accessAppFact(app: RawAccessApp): AccessAppFact {
   const { id = "", name = "", domain, self_hosted_domains = [], destinations = [], policies = [] } = app;
-  const uris = destinations.flatMap(({ type, uri }) => ((type ?? "public") === "public" ? (uri ?? []) : []));
+  // What is neither a host nor a Worker, a private network say, is a place too, if none of a host's.
+  const uris = destinations.flatMap(({ type = "public", uri }) => {
+    if (type === "public") return uri ?? [];
+    return type === "all_workers" || type === "worker" ? [] : [`(${type})`];
+  });
   const places = [...new Set([...(domain === undefined ? [] : [domain]), ...self_hosted_domains, ...uris])];
   const workers = destinations.flatMap(({ type, worker_name, name: named }) => {
     if (type === "all_workers") return ["*"];

@@ -16,12 +16,9 @@ export function wholeHostPattern(host: string): string {
 
 function partsOf(pattern: string): Parts {
   const [, scheme, rest = ""] = /^(?:(https?|\*):\/\/)?(.*)$/i.exec(pattern) ?? [];
-  const slash = rest.indexOf("/");
-  return {
-    scheme: scheme?.toLowerCase(),
-    host: (slash === -1 ? rest : rest.slice(0, slash)).toLowerCase(),
-    path: slash === -1 ? "" : rest.slice(slash),
-  };
+  // `host*` is `host/*` too, and more: the star of the path follows on the host.
+  const [, host = "", path = ""] = /^(\*?[^/*]*)(.*)$/s.exec(rest) ?? [];
+  return { scheme: scheme?.toLowerCase(), host: host.toLowerCase(), path };
 }
 
 function hostMatches(pattern: string, host: string): boolean {
@@ -50,12 +47,13 @@ export function coversHttpsOnly(pattern: string, host: string): boolean {
 /**
  * How a route that touches a host stands to `host/*`. Cloudflare takes the most specific route; that a
  * host written out is more specific than a wildcard is its documentation's word, how it weighs a
- * wildcard host with a longer path is not: that is `unclear`.
+ * wildcard host with a longer path is not: that is `unclear`. `host*` comes before `host/*`, its known issues say
+ * (developers.cloudflare.com/workers/platform/known-issues/#route-specificity).
  */
 export function precedence(pattern: string): "takes-some-first" | "comes-after" | "unclear" {
   const { scheme, host: hosts, path } = partsOf(pattern);
   const isWildcard = hosts.startsWith("*");
-  const isWhole = (path === "/*" || path === "*") && (scheme === undefined || scheme === "*");
+  const isWhole = path === "/*" && (scheme === undefined || scheme === "*");
   if (!isWildcard) return isWhole ? "comes-after" : "takes-some-first";
   return isWhole ? "comes-after" : "unclear";
 }

@@ -70,13 +70,16 @@ function neverMatches(text: string, host: string): boolean {
   return isRead && branches.every((branch) => excludes(branch, host));
 }
 
+/** Stands for a comparison that was read. */
+const READ = "#";
+
 /** Whether terms that are joined by `and` rule the host out. */
 function excludes(conjunction: string, host: string): boolean {
+  const positive = conjunction.replace(HOST_NOT_IN, READ).replace(HOST_IS_NOT, READ);
+  // What is inside a negation is not read, a negation least of all.
+  if (/(?:\bnot\b|!)\s*[(#]/i.test(positive)) return false;
   const not = [...matches(conjunction, HOST_IS_NOT), ...matches(conjunction, HOST_NOT_IN)];
   if (not.includes(host)) return true;
-  const positive = conjunction.replace(HOST_IS_NOT, "").replace(HOST_NOT_IN, "");
-  // What is inside a negation is not read.
-  if (/(?:\bnot\b|!)\s*\(/i.test(positive)) return false;
   const named = hostsIn(positive);
   return named.length > 0 && !named.includes(host);
 }

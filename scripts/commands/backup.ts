@@ -1,7 +1,7 @@
 import { backupText, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { plural, printable } from "./shared/text.ts";
+import { escapedJson, plural, printable } from "./shared/text.ts";
 
 export const addBackup: AddCommand = (program, open) => {
   program
@@ -34,7 +34,7 @@ Examples:
       if (path !== "-") await refuseExisting(path);
       const content = await takeBackup(await session.api(), now());
       if (path === "-") {
-        process.stdout.write(backupText(content));
+        process.stdout.write(escapedJson(backupText(content)));
         return;
       }
       await writeBackup(path, content);

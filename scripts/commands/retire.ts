@@ -1,3 +1,4 @@
+import { requireWipe } from "./revoke.ts";
 import { fingerprintArgument } from "./shared/arguments.ts";
 import { findDevice } from "./shared/device-reference.ts";
 import { deviceLabel, living } from "./shared/device-view.ts";
@@ -12,6 +13,7 @@ const PREFIX_MIN_DIGITS = 8;
 interface RetireOptions {
   atCloudflare?: boolean;
   zone?: string;
+  force?: boolean;
 }
 
 export const addRetire: AddCommand = (program, open) => {
@@ -25,6 +27,10 @@ export const addRetire: AddCommand = (program, open) => {
     .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
     .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
+    .option(
+      "--force",
+      "with --at-cloudflare: even of a lost device that was not told to delete its vault yet",
+    )
     .addHelpText(
       "after",
       `
@@ -37,9 +43,12 @@ Examples:
   latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`,
     )
     .action(async (reference: string, text: string, options: RetireOptions) => {
-      const { atCloudflare = false, zone } = options;
-      if (zone !== undefined && !atCloudflare) {
-        throw misuse("--zone means nothing without --at-cloudflare", "add it, or leave both out");
+      const { atCloudflare = false, zone, force = false } = options;
+      if (!atCloudflare && (zone !== undefined || force)) {
+        throw misuse(
+          `--${force ? "force" : "zone"} means nothing without --at-cloudflare`,
+          "add it, or leave both out",
+        );
       }
       const { output, ...session } = open();
       session.requireConsent("retire");
@@ -55,6 +64,8 @@ Examples:
       const client = atCloudflare ? await session.cloudflare() : undefined;
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
+      // Each certificate of a lost device may be the one with which it comes for the wipe answer.
+      if (atCloudflare && !force) requireWipe(device, label);
       const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
         fingerprint.startsWith(digits),
       );

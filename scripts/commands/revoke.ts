@@ -77,7 +77,7 @@ Examples:
 };
 
 /** The answer that wipes is for a certificate that Cloudflare still verifies, and does not call revoked. */
-function requireWipe(device: Device, label: string): void {
+export function requireWipe(device: Device, label: string): void {
   if (device.status !== "lost" || device.wipe !== null) return;
   throw failed(
     `${label} is lost, and was not told to delete its vault yet: without its certificate it never can be`,

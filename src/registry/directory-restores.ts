@@ -118,7 +118,7 @@ export class DirectoryRestores {
     const lines = this.#sql
       .exec<{ act: string; id: string; at: number }>(
         `SELECT act, target_id AS id, at FROM audit
-         WHERE act IN ('revoke-token', 'delete-user') AND outcome = 'done' AND target_id IS NOT NULL ORDER BY id`,
+         WHERE act IN ('revoke-token', 'delete-user') AND outcome = 'done' AND target_id IS NOT NULL ORDER BY audit.id`,
       )
       .toArray();
     return {

@@ -191,7 +191,7 @@ export class Directory extends DurableObject {
    */
   putUser(by: Actor, id: UserId, name: string | undefined): { user: UserRecord; created: boolean } {
     return this.#transaction(() => {
-      this.#sql.exec("UPDATE users SET closing = NULL WHERE id = ? AND closing IS NOT NULL", id);
+      this.#keep(id);
       const before = this.user(id);
       const user = {
         id,
@@ -283,7 +283,8 @@ export class Directory extends DurableObject {
 
   /**
    * Grants a restore all of these fingerprints that nobody else has: as `claim` does, in one go. The others are
-   * `taken`, and may be asked for one by one.
+   * `taken`, and may be asked for one by one. A deletion of the user that is under way does not come to its end,
+   * since the restore has opened the registry again.
    */
   claimAll(
     fingerprints: readonly Fingerprint[],
@@ -291,6 +292,7 @@ export class Directory extends DurableObject {
   ): Result<{ claimedAt: number; taken: Fingerprint[] }, RegistryError> {
     return this.#transaction(() => {
       if (this.user(user) === null) return err({ code: "unknown-user" });
+      this.#keep(user);
       const claimedAt = Date.now();
       const taken = fingerprints.filter((fingerprint) => (this.#claim(fingerprint)?.user ?? user) !== user);
       for (const fingerprint of fingerprints) {
@@ -354,6 +356,11 @@ export class Directory extends DurableObject {
       });
       return ok(null);
     });
+  }
+
+  /** Ends a deletion that is under way: it removes nobody then. */
+  #keep(user: UserId): void {
+    this.#sql.exec("UPDATE users SET closing = NULL WHERE id = ? AND closing IS NOT NULL", user);
   }
 
   #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {

@@ -56,8 +56,8 @@ export interface PlannedDevice {
 export interface RestoreFacts {
   /** The user's devices now, in the order of their enrolment. */
   present: readonly DeviceRecord[];
-  /** Ids of devices that were forgotten: the audit log tells. */
-  forgotten: ReadonlySet<string>;
+  /** Ids of devices that were forgotten, and `ID FINGERPRINT` of certificates that were retired: the audit log tells. */
+  ended: ReadonlySet<string>;
   /** Ids of devices that may be let in again. */
   resurrect: ReadonlySet<string>;
   /** Whether this user may have a fingerprint that none of the user's devices has. */
@@ -101,7 +101,7 @@ function planDevice(wanted: DeviceRecord, devices: DeviceRecord[], facts: Restor
 
   const reason = keptBecause(wanted, present, facts);
   if (reason !== undefined) return stays("kept", reason);
-  const after = present === undefined ? wanted : merged(wanted, present, facts);
+  const after = present === undefined ? missing(wanted, facts) : merged(wanted, present, facts);
   const conflict = conflictOf(after, present, others, facts);
   if (conflict !== undefined) return stays("conflict", conflict);
 
@@ -120,19 +120,29 @@ function planDevice(wanted: DeviceRecord, devices: DeviceRecord[], facts: Restor
 function keptBecause(
   wanted: DeviceRecord,
   present: DeviceRecord | undefined,
-  { forgotten, resurrect }: RestoreFacts,
+  { ended, resurrect }: RestoreFacts,
 ): RestoreReason | undefined {
   const isNamed = resurrect.has(wanted.id);
   if (present === undefined) {
-    return forgotten.has(wanted.id) && wanted.status !== "revoked" && !isNamed
-      ? "forgotten-since"
-      : undefined;
+    if (!ended.has(wanted.id) || wanted.status === "revoked") return undefined;
+    if (!isNamed) return "forgotten-since";
+    return wanted.status === "lost" ? "found-since" : undefined;
   }
   if (wanted.status === present.status || wanted.status === "revoked") return undefined;
   if (present.status !== "active" && !isNamed) {
     return present.status === "revoked" ? "revoked-since" : "shut-out-since";
   }
   return wanted.status === "lost" ? "found-since" : undefined;
+}
+
+/** A device that is not there comes as in the backup, without the certificates that were retired since. */
+function missing(wanted: DeviceRecord, { ended, now }: RestoreFacts): DeviceRecord {
+  const certificates = wanted.certificates.map((certificate) =>
+    certificate.retiredAt === null && ended.has(`${wanted.id} ${certificate.fingerprint}`)
+      ? { ...certificate, retiredAt: now }
+      : certificate,
+  );
+  return { ...wanted, certificates };
 }
 
 /** A device that is there becomes as in the backup, and keeps what it has got since. */
@@ -144,7 +154,7 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreFac
     const retiredAt = retiredSince(certificate, now) ?? (then === undefined ? null : retiredSince(then, now));
     return { ...certificate, retiredAt };
   });
-  const missing = wanted.certificates.filter(
+  const lacking = wanted.certificates.filter(
     ({ fingerprint }) => !present.certificates.some((each) => each.fingerprint === fingerprint),
   );
   return {
@@ -152,7 +162,7 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreFac
     name: wanted.name,
     note: wanted.note,
     status: isApproved ? present.status : wanted.status,
-    certificates: [...certificates, ...missing],
+    certificates: [...certificates, ...lacking],
   };
 }
 
@@ -162,18 +172,19 @@ function conflictOf(
   others: readonly DeviceRecord[],
   { mayHave, now }: RestoreFacts,
 ): RestoreReason | undefined {
-  const isTaken = newFingerprints(after, present).some(
-    (fingerprint) =>
-      !mayHave(fingerprint) ||
-      others.some(({ certificates }) => certificates.some((each) => each.fingerprint === fingerprint)),
-  );
-  if (isTaken) return "fingerprint-taken";
   const key = deviceNameKey(after.name);
   const hasNamesake = others.some(({ name, status }) => status !== "revoked" && deviceNameKey(name) === key);
   if (after.status !== "revoked" && hasNamesake) return "name-taken";
   const living = after.certificates.filter((each) => retiredSince(each, now) === null);
   if (living.length === 0) return "no-certificate";
-  return living.length > CERTIFICATES_MAX ? "too-many-certificates" : undefined;
+  if (living.length > CERTIFICATES_MAX) return "too-many-certificates";
+  // Last: no fingerprint is asked for, and so none is granted, for a device that is in conflict otherwise.
+  const isTaken = newFingerprints(after, present).some(
+    (fingerprint) =>
+      !mayHave(fingerprint) ||
+      others.some(({ certificates }) => certificates.some((each) => each.fingerprint === fingerprint)),
+  );
+  return isTaken ? "fingerprint-taken" : undefined;
 }
 
 function changesBetween(present: DeviceRecord, after: DeviceRecord): RestoreChange[] {

@@ -78,17 +78,17 @@ export class Restores {
     mayHave: (fingerprint: Fingerprint) => boolean,
     now: number,
   ): Step[] {
-    const facts = { present, forgotten: this.#forgotten(), resurrect: new Set(resurrect), mayHave, now };
+    const facts = { present, ended: this.#ended(), resurrect: new Set(resurrect), mayHave, now };
     return planRestore(devices, facts);
   }
 
-  /** Reads the whole audit log: restores are rare. */
-  #forgotten(): ReadonlySet<string> {
-    const rows = this.#sql.exec<{ id: string }>(
-      `SELECT target_id AS id FROM audit
-       WHERE act = 'forget' AND outcome = 'done' AND target_id IS NOT NULL`,
+  /** Reads the whole audit log: restores are rare. The line of a device that was forgotten names no fingerprint. */
+  #ended(): ReadonlySet<string> {
+    const rows = this.#sql.exec<{ what: string }>(
+      `SELECT target_id || COALESCE(' ' || (detail ->> 'fingerprint'), '') AS what FROM audit
+       WHERE act IN ('forget', 'retire-certificate') AND outcome = 'done' AND target_id IS NOT NULL`,
     );
-    return new Set([...rows].map(({ id }) => id));
+    return new Set([...rows].map(({ what }) => what));
   }
 
   #change(before: DeviceRecord, after: DeviceRecord, at: number): void {

@@ -98,7 +98,7 @@ export interface AccessApp {
   type: string;
   domain: string;
   self_hosted_domains?: string[];
-  destinations?: { type: string; uri: string }[];
+  destinations?: { type: string; uri?: string; [more: string]: unknown }[];
   policies: AccessPolicy[];
   [more: string]: unknown;
 }

@@ -1,6 +1,6 @@
 // No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
 
-import { short } from "../../commands/shared/text.ts";
+import { shellWord, short } from "../../commands/shared/text.ts";
 import { type Check, checkFact, failedCheck, knownFact, listed, passed, unread, warned } from "../check.ts";
 import type { DeviceFact, Facts } from "../facts.ts";
 
@@ -41,7 +41,7 @@ export function checkEnding({ registry }: Pick<Facts, "registry">, now: number):
       return failedCheck(
         id,
         `the certificates of ${listed(ended.map(({ label }) => label))} have ended: the devices are refused`,
-        `issue new ones: latchkey rotate ${ended[0]?.label}`,
+        `issue new ones: latchkey rotate ${shellWord(ended[0]?.label ?? "")}`,
       );
     }
     const soon = dated.filter(({ last }) => last <= now + ENDING_SOON_DAYS * DAY_MS);
@@ -49,7 +49,7 @@ export function checkEnding({ registry }: Pick<Facts, "registry">, now: number):
       ? warned(
           id,
           listed(soon.map(({ label, last }) => `${label} ends in ${Math.ceil((last - now) / DAY_MS)} days`)),
-          `issue new ones in time: latchkey rotate ${soon[0]?.label}`,
+          `issue new ones in time: latchkey rotate ${shellWord(soon[0]?.label ?? "")}`,
         )
       : passed(id, `no active device's certificate ends within ${ENDING_SOON_DAYS} days`);
   });
@@ -91,13 +91,14 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
     .filter(({ certificates, retired }) =>
       [...certificates.map(({ fingerprint }) => fingerprint), ...retired].some(isActiveThere),
     )
-    .map(({ label }) => ({ what: label, remedy: `latchkey revoke ${label} --at-cloudflare` }));
+    .map(({ label }) => ({ what: label, remedy: `latchkey revoke ${shellWord(label)} --at-cloudflare` }));
+  // A lost device needs each of its certificates at Cloudflare, to be told to delete its vault.
   const replaced = devices
-    .filter(({ status }) => status !== "revoked")
+    .filter(({ status }) => status !== "revoked" && status !== "lost")
     .flatMap(({ label, retired }) =>
       retired.filter(isActiveThere).map((fingerprint) => ({
         what: `the retired certificate ${short(fingerprint)} of ${label}`,
-        remedy: `latchkey retire ${label} ${short(fingerprint)} --at-cloudflare`,
+        remedy: `latchkey retire ${shellWord(label)} ${short(fingerprint)} --at-cloudflare`,
       })),
     );
   const [first, ...others] = [...left, ...replaced];
@@ -108,7 +109,7 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
         : failedCheck(
             there,
             `${listed(locked.map(({ label }) => label))} may pass here, but the certificate is revoked at Cloudflare: refused`,
-            `issue a new certificate: latchkey rotate ${locked[0]?.label}`,
+            `issue a new certificate: latchkey rotate ${shellWord(locked[0]?.label ?? "")}`,
           ),
     ),
     first === undefined

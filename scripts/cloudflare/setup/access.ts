@@ -12,19 +12,28 @@ const POLICY = {
 
 /**
  * Where an Access application covers a host: lets everybody bypass it there, and there alone. What would
- * open anything else is left to the owner.
+ * open anything else is left to the owner, and so are hosts that are not `gated` whole: there, Access may be
+ * all that guards the app.
  */
 export function accessSteps(
   client: CloudflareClient,
   account: string,
   hosts: readonly string[],
+  gated: readonly string[],
   apps: readonly AccessAppFact[],
 ): { steps: Step[]; byHand: Plan["byHand"] } {
   const steps: Step[] = [];
   const byHand: { reason: string; remedy: string }[] = [];
   for (const covering of coveringAccess(apps, hosts)) {
     const { app, host, place } = covering;
-    const way = bypassFor(covering, hosts);
+    if (!gated.includes(host)) {
+      byHand.push({
+        reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and stays: another route takes requests round the gate`,
+        remedy: "see to that route first, then run latchkey setup again",
+      });
+      continue;
+    }
+    const way = bypassFor(covering, gated);
     if (way === undefined) {
       byHand.push({
         reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and covers more than that`,
@@ -53,11 +62,12 @@ export function accessSteps(
 /** `undefined`: everything that could be done would open more than the gated hosts. */
 function bypassFor(
   { app, host, place }: Covering,
-  hosts: readonly string[],
+  gated: readonly string[],
 ): "policy" | "application" | undefined {
   const bare = place.replace(/^https?:\/\//, "").replace(/\/\*?$/, "");
   if (bare.includes("*") && !bare.includes("/")) return "application";
-  const ours = app.places.every((each) => hosts.includes(each.replace(/\/\*?$/, "")));
+  const ours =
+    app.workers.length === 0 && app.places.every((each) => gated.includes(each.replace(/\/\*?$/, "")));
   return bare === host && ours ? "policy" : undefined;
 }
 

@@ -17,7 +17,7 @@ import { checkBypass } from "../checks/routes.ts";
 import type { CloudflareClient } from "../client.ts";
 import type { ZoneFacts } from "../facts.ts";
 import { readFact } from "../read-fact.ts";
-import { wholeHostPattern } from "../route-pattern.ts";
+import { precedence, touches, wholeHostPattern } from "../route-pattern.ts";
 import { localSettings } from "../wrangler-toml.ts";
 import type { Zone } from "../zone.ts";
 import { gatherZone } from "../zone-facts.ts";
@@ -54,7 +54,8 @@ export interface Tools {
  *    route on, enrolled devices pass.
  * 4. The route, made to fail closed in the same call, and looked at afterwards. Wrangler could only make
  *    one that has to be corrected, so the file gets its routes after this.
- * 5. The Access bypass comes last: until the route is there, Access is what guards the app.
+ * 5. The Access bypass comes last: until the route is there, Access is what guards the app. Where another
+ *    route would take requests round the gate, there is none.
  */
 export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const { client, deployer } = tools;
@@ -78,7 +79,8 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
 
   const names = zones.flatMap((each) => each.hosts.map(({ host }) => host));
   const place = { client, account, worker, file: tokenFile };
-  const access = accessSteps(client, account, names, valuesOf(accessApps));
+  const gated = facts.flatMap((each) => gatedWhole(each.facts, worker));
+  const access = accessSteps(client, account, names, gated, valuesOf(accessApps));
   const routes = routesFor(zones);
   const steps: Step[] = [
     fileStep("wrangler.toml apps", config, before, withApps, (text) => textWithApps(text, apps)),
@@ -148,6 +150,20 @@ function routeSteps(client: CloudflareClient, zone: Zone, facts: ZoneFacts, work
     const own = known.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
     if (own !== undefined) checkOwner(own, worker);
     return routeStep(client, zone.id, host, worker, known);
+  });
+}
+
+/** The hosts of which no other route takes requests, or might, once `host/*` leads to the Worker. */
+function gatedWhole({ hosts, routes }: ZoneFacts, worker: string): string[] {
+  const foreign = valuesOf(routes).filter(({ script }) => script !== worker);
+  return hosts.flatMap(({ host }) => {
+    const isPassedRound = foreign.some(
+      ({ pattern }) =>
+        touches(pattern, host) &&
+        pattern.toLowerCase() !== wholeHostPattern(host) &&
+        precedence(pattern) !== "comes-after",
+    );
+    return isPassedRound ? [] : [host];
   });
 }
 

@@ -18,7 +18,12 @@ export function printableLines(text: string): string[] {
 
 /** JSON for programs that is safe on a terminal too: the same value, with more characters escaped. */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
+  return escapedJson(JSON.stringify(value, null, 2));
+}
+
+/** The same of JSON that is written already. */
+export function escapedJson(json: string): string {
+  return json.replace(
     UNPRINTABLE_IN_JSON,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -49,12 +49,17 @@ const TABLE: Row[] = [
   ["route", "failed", "another Worker's", { ...onlyVault, routes: knownFact([route("vault.example.com/*", "blog")]) }],
   ["route", "ok", "a wildcard", { routes: knownFact([route("*.example.com/*")]) }],
   ["route", "ok", "a wildcard with the apex", { routes: knownFact([route("*example.com/*")]) }],
+  ["route", "ok", "a star after the host", { ...onlyVault, routes: knownFact([route("vault.example.com*")]) }],
   ["route", "failed", "a wildcard of another name", { routes: knownFact([route("*.example.net/*")]) }],
 
   ["route-bypass", "failed", "a path without a Worker", routes({ ...route("vault.example.com/api/*"), script: undefined })],
   ["route-bypass", "failed", "a path with another Worker", routes(route("vault.example.com/api/*", "blog"))],
   ["route-bypass", "failed", "a scheme makes it more specific", routes({ ...route("http://vault.example.com/*"), script: undefined })],
   ["route-bypass", "failed", "the host itself without a Worker", { ...onlyVault, routes: knownFact([route("*.example.com/*"), { ...route("vault.example.com/*"), script: undefined }]) }],
+  ["route-bypass", "failed", "the host with a star, which comes before host/*", routes({ ...route("vault.example.com*"), script: undefined })],
+  ["route-bypass", "failed", "the same with another Worker and a scheme", routes(route("https://vault.example.com*", "blog"))],
+  ["route-bypass", "warning", "a wildcard host with a star", routes({ ...route("*.example.com*"), script: undefined })],
+  ["route-bypass", "ok", "another host with a star", routes({ ...route("blog.example.com*"), script: undefined })],
   ["route-bypass", "warning", "a wildcard with a path", routes({ ...route("*.example.com/api/*"), script: undefined })],
   ["route-bypass", "ok", "a path with the same Worker", routes(route("vault.example.com/api/*"))],
   ["route-bypass", "ok", "a wildcard behind it", routes({ ...route("*.example.com/*"), script: undefined })],
@@ -63,6 +68,8 @@ const TABLE: Row[] = [
   ["route-fails-closed", "unknown", "Cloudflare does not say", { routes: knownFact([{ ...route("vault.example.com/*"), failsOpen: undefined }]) }],
   ["route-fails-closed", "unknown", "no route", { routes: knownFact([]) }],
   ["route-fails-closed", "failed", "a part of it fails open", routes(route("vault.example.com/api/*", "latchkey", true))],
+
+  ["route-fails-closed", "failed", "a star after the host fails open", routes(route("vault.example.com*", "latchkey", true))],
 
   ["custom-domain", "failed", "the host is a Custom Domain", {}, worker({ domains: knownFact([{ hostname: "vault.example.com", service: "latchkey" }]) })],
 
@@ -115,6 +122,7 @@ const TABLE: Row[] = [
   ["revoked-here-active-there", "warning", "active at Cloudflare", {}, registry(device("a/b", "revoked", "a"))],
   ["revoked-here-active-there", "warning", "retired, and active at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["a"]))],
   ["revoked-here-active-there", "ok", "retired, and revoked at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["b"]))],
+  ["revoked-here-active-there", "ok", "retired, of a device that is lost", {}, registry(device("a/b", "lost", "c", undefined, ["a"]))],
   ["usage", "warning", "much", {}, { usage: knownFact({ workerRequests: 80_000, objectRequests: 0 }) }],
   ["usage", "failed", "nearly all", {}, { usage: knownFact({ workerRequests: 0, objectRequests: 99_000 }) }],
 ];
@@ -147,6 +155,22 @@ describe("the doctor's checks", () => {
         expect(check.reason).toMatch(/^\S.*[^.\s]$/);
         expect(check.remedy === null).toBe(check.status === "ok");
       }
+    }
+  });
+
+  it("quote a device's name in the commands that they give", () => {
+    const name = "a/x; touch owned #";
+    for (const facts of [
+      registry(device(name, "active", "a", inDays(-1))),
+      registry(device(name, "active", "a", inDays(10))),
+      registry(device(name, "active", "b")),
+      registry(device(name, "revoked", "a")),
+      registry(device(name, "active", "c", undefined, ["a"])),
+    ]) {
+      const remedies = checkAll(goodFacts({}, facts), NOW).flatMap(({ remedy }) => remedy ?? []);
+      const named = remedies.filter((remedy) => remedy.includes(name));
+      expect(named.length).toBeGreaterThan(0);
+      for (const remedy of named) expect(remedy).toContain(`'${name}'`);
     }
   });
 

@@ -103,6 +103,23 @@ describe("rotate without a file", () => {
     expect(signatures()).toBe(before);
   });
 
+  it("leaves the retired certificate of a lost device at Cloudflare until its wipe was delivered", async () => {
+    const old = await zone.issue("stolen");
+    const digits = fingerprintOf(old.certificate).slice(0, 8);
+    expect((await latchkey("rotate", "alice/stolen", "--out", zone.folder())).code).toBe(0);
+    expect((await latchkey("retire", "alice/stolen", digits, "--yes")).code).toBe(0);
+    expect((await latchkey("lost", "alice/stolen", "--yes")).code).toBe(0);
+    const retire = ["retire", "alice/stolen", digits, "--at-cloudflare", "--yes"];
+    const refused = await latchkey(...retire);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("alice/stolen is lost, and was not told to delete its vault yet"),
+    });
+    expect(old.atCloudflare.status).toBe("active");
+    expect((await latchkey(...retire, "--force")).code).toBe(0);
+    expect(old.atCloudflare.status).toBe("pending_revocation");
+  });
+
   it("refuses options that belong to the other way", async () => {
     expect(await here("rotate", "alice/x", "--certificate", "x.pem", "--days", "3")).toEqual(
       failure(2, "--days means nothing with --certificate", "leave one of the two out"),

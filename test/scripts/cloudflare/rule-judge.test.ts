@@ -23,6 +23,12 @@ const EXPRESSIONS: [Judgement, string][] = [
   // What would be a wrong pass: the host is in the expression, and not excluded by it.
   ["unclear", 'http.host ne "vault.example.com" or ip.src.country ne "CH"'],
   ["unclear", 'not (http.host eq "a.example.com" and ssl)'],
+  ["unclear", 'not http.host ne "vault.example.com"'],
+  ["unclear", 'not (http.host ne "vault.example.com")'],
+  ["unclear", '!(http.host != "vault.example.com" and ssl)'],
+  ["unclear", 'not not http.host eq "vault.example.com"'],
+  ["unclear", 'not (not http.host in {"vault.example.com"})'],
+  ["harmless", 'not ip.src in {192.0.2.1} and not http.host eq "vault.example.com"'],
   ["answers-first", 'not (http.host eq "vault.example.com" and ip.src.country eq "CH")'],
   ["unclear", '(http.host eq "a.example.com") xor ssl'],
   ["unclear", ""],

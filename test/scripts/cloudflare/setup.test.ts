@@ -294,6 +294,49 @@ describe("setup", () => {
     ).toEqual([["allow", "bypass"]]);
   });
 
+  it.each(["vault.example.com/api/*", "vault.example.com*", "*.example.com/api/*"])(
+    "leaves Access in front of a host of which the route %s takes requests round the gate",
+    async (pattern) => {
+      zone.routes.push({ id: "x", pattern, request_limit_fail_open: true });
+      cloudflare.state.accessApps.push(wildcardAccess(), {
+        ...wildcardAccess(),
+        domain: "vault.example.com",
+        self_hosted_domains: ["vault.example.com", "photos.example.com"],
+      });
+      await setUp();
+      const decided = cloudflare.state.accessApps.map(({ domain, policies }) => [
+        domain,
+        ...policies.map(({ decision }) => decision),
+      ]);
+      // The application is that of a host that is guarded by nothing else, too.
+      expect(decided).toContainEqual(["vault.example.com", "allow"]);
+      expect(decided).toContainEqual(["*.example.com", "allow"]);
+      const { byHand } = await plan();
+      expect(byHand.map(({ reason }) => reason)).toContainEqual(
+        expect.stringContaining("and stays: another route takes requests round the gate"),
+      );
+    },
+  );
+
+  it.each([{ type: "all_workers" }, { type: "worker", worker_name: "blog" }, { type: "private" }])(
+    "does not open an Access application that covers the host and %o",
+    async (destination) => {
+      cloudflare.state.accessApps.push({
+        ...wildcardAccess(),
+        domain: "vault.example.com",
+        destinations: [{ type: "public", uri: "vault.example.com" }, destination],
+      });
+      await setUp();
+      expect(cloudflare.state.accessApps.map(({ policies }) => policies.length)).toEqual([1]);
+      const { byHand } = await plan();
+      expect(byHand.map(({ reason }) => reason)).toContainEqual(
+        expect.stringContaining(
+          "'House' (vault.example.com) answers on vault.example.com before the gate, and covers more",
+        ),
+      );
+    },
+  );
+
   it("does not take a route from another Worker", async () => {
     zone.routes.push({
       id: "x",

@@ -97,7 +97,7 @@ beforeAll(async () => {
   await on(old, "rotate", "alice/phone", "--certificate", await issue("phone-2"), "--until", "30d");
   await on(old, "enrol", "alice", "old", "--certificate", await issue("old"));
   await on(old, "revoke", "alice/old", "--yes");
-  await on(old, "enrol", "bob", "my tablet", "--certificate", await issue("tablet"));
+  await on(old, "enrol", "bob", "my tablet", "--certificate", await issue("tablet"), "--note", "a\u200fb");
   await on(old, "token", "create", "--everyone", "--for", "read", "--name", "monitor");
   await issue("stranger");
   await send(old, "/", { as: phones.stranger as Credential, host: WEB });
@@ -141,6 +141,9 @@ describe("backup", () => {
 
   it("writes to the standard output, the same but for the time", async () => {
     const { stdout } = await on(old, "backup", "--out", "-");
+    // A terminal may be there: nothing in it paints or turns text around.
+    expect(stdout).not.toContain("\u200f");
+    expect(readFileSync(backup, "utf8")).toContain("\u200f");
     const plain = (text: string) => ({ ...JSON.parse(text), createdAt: "", checksum: "" });
     expect(plain(stdout)).toEqual(plain(readFileSync(backup, "utf8")));
   });

@@ -1,13 +1,24 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
+import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
+import { BackupDevice } from "../../../src/control/backup.ts";
 import type { Device, NewToken } from "../../../src/control/contract.ts";
 import { Backups } from "../../../src/registry/backups.ts";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
-import { ALICE, by, directoryStub, interrupted, registry, registryStub } from "../registry/fixtures.ts";
+import {
+  ALICE,
+  by,
+  directoryStub,
+  intercepted,
+  interrupted,
+  registry,
+  registryStub,
+} from "../registry/fixtures.ts";
 import { expectProblem } from "./fixtures.ts";
 
 afterEach(reset);
@@ -23,6 +34,18 @@ async function get<T>(path: string): Promise<T> {
 const devicesOf = async (user = "alice") =>
   (await get<{ devices: Device[] }>(`/users/${user}/devices`)).devices;
 const auditOf = async (path = "/users/alice/audit") => (await get<{ entries: Json[] }>(path)).entries;
+
+/** Bindings on which `meanwhile` happens just before the first call `name`. */
+function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
+  let done = false;
+  return intercepted(async (call) => {
+    if (call.name === name && !done) {
+      done = true;
+      await meanwhile();
+    }
+    return call.proceed();
+  });
+}
 
 /** All that a backup takes. */
 async function snapshot() {
@@ -224,6 +247,23 @@ describe("a restore into a registry that went on", () => {
     expect(await devicesOf()).toEqual(before);
   });
 
+  it("does not bring back a certificate that was retired before its device was forgotten, though that is named", async () => {
+    const phone = await enrol("alice", "Phone", fingerprint(1));
+    const before = await devicesOf();
+    const at = `/users/alice/devices/${phone.id}`;
+    await api("POST", `${at}/certificates`, { fingerprint: fingerprint(2) });
+    const renewing = await devicesOf();
+    await api("DELETE", `${at}/certificates/${fingerprint(1)}`);
+    await api("POST", `${at}/revoke`);
+    await api("DELETE", at);
+    expect(await restore(before, [phone.id])).toMatchObject({
+      devices: [{ outcome: "conflict", reason: "no-certificate" }],
+    });
+    expect(await restore(renewing, [phone.id])).toMatchObject({ devices: [{ outcome: "added" }] });
+    expect(await standing(fingerprint(1))).toBe("revoked");
+    expect(await standing(fingerprint(2))).toBe("active");
+  });
+
   it("revokes a device that was revoked then", async () => {
     const phone = await enrol("alice", "Phone", fingerprint(1));
     const [device] = await devicesOf();
@@ -256,6 +296,14 @@ describe("a restore into a registry that went on", () => {
     });
     expect((await devicesOf()).map(({ name }) => name)).toEqual(["Tablet"]);
     expect(await standing(fingerprint(1))).toBeUndefined();
+  });
+
+  it("reports a name that another device has now", async () => {
+    await enrol("alice", "Phone", fingerprint(1));
+    const before = await devicesOf();
+    await reset();
+    await enrol("alice", "Phone", fingerprint(2));
+    expect(await restore(before)).toMatchObject({ devices: [{ outcome: "conflict", reason: "name-taken" }] });
   });
 
   it("takes a certificate whose claim was abandoned", async () => {
@@ -325,6 +373,37 @@ describe("a restore into a registry that went on", () => {
       value: { removed: false },
     });
   });
+
+  it.each(["directory.beginRemoval", "alice.close", "directory.removeUser"])(
+    "during a deletion of the user (before %s) ends it, or is refused: no device is left without its user",
+    async (step) => {
+      await enrol("alice", "Phone", fingerprint(1));
+      const { devices } = await snapshot();
+      await reset();
+      await api("PUT", "/users/alice");
+      const through = justBefore(step, () => restore(devices.alice ?? []));
+      await new Registry(through).deleteUser(by(), ALICE);
+      expect(await standing(fingerprint(1))).toBe("active");
+      expect((await devicesOf()).map(({ name }) => name)).toEqual(["Phone"]);
+      expect((await visit(fingerprint(1))).status).toBe(200);
+    },
+  );
+
+  it.each(["directory.user", "alice.open", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
+    "whose user is deleted meanwhile (before %s) restores nothing",
+    async (step) => {
+      await enrol("alice", "Phone", fingerprint(1));
+      const [phone] = await devicesOf();
+      if (phone === undefined) expect.fail("no device");
+      await reset();
+      await api("PUT", "/users/alice");
+      const request = { madeAt: 1, resurrect: [], devices: [v.parse(BackupDevice, phone)] };
+      const through = justBefore(step, () => new Registry(env).deleteUser(by(), ALICE));
+      const done = new Backups(through, new Registry(through)).restoreUser(by(), ALICE, request);
+      expect(await done).toEqual({ ok: false, error: { code: "unknown-user" } });
+      expect(await standing(fingerprint(1))).toBeUndefined();
+    },
+  );
 
   it("opens the registry of a user who was deleted meanwhile", async () => {
     await enrol("alice", "Phone", fingerprint(1));

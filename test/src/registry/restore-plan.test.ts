@@ -29,7 +29,8 @@ function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
 }
 
 function plan(wanted: DeviceRecord[], present: DeviceRecord[], change: Partial<RestoreFacts> = {}) {
-  const facts = { present, forgotten: new Set<string>(), resurrect: new Set<string>(), now: NOW };
+  const none = new Set<string>();
+  const facts = { present, ended: none, resurrect: none, now: NOW };
   return planRestore(wanted, { ...facts, mayHave: () => true, ...change });
 }
 
@@ -82,16 +83,22 @@ describe("a device that is", () => {
   });
 
   it("forgotten since is kept out, unless it is named or was revoked then", () => {
-    const forgotten = new Set(["id-1"]);
-    expect(one(device(1), undefined, { forgotten }).planned).toMatchObject({
+    const ended = new Set(["id-1"]);
+    expect(one(device(1), undefined, { ended }).planned).toMatchObject({
       outcome: "kept",
       reason: "forgotten-since",
       before: null,
     });
     const resurrect = new Set(["id-1"]);
-    expect(one(device(1), undefined, { forgotten, resurrect }).planned.outcome).toBe("added");
+    expect(one(device(1), undefined, { ended, resurrect }).planned.outcome).toBe("added");
+    // It may have been found before it was forgotten: by name it is let in, and not told to delete its vault.
+    const lost = device(1, { status: "lost" });
+    expect(one(lost, undefined, { ended, resurrect }).planned).toMatchObject({
+      outcome: "kept",
+      reason: "found-since",
+    });
     const revoked = device(1, { status: "revoked" });
-    expect(one(revoked, undefined, { forgotten }).planned).toMatchObject({
+    expect(one(revoked, undefined, { ended }).planned).toMatchObject({
       outcome: "added",
       status: "revoked",
     });
