@@ -34,7 +34,7 @@ const PAGE = 50;
  */
 export async function listClientCertificates(
   client: CloudflareClient,
-  zone: Zone,
+  zone: Pick<Zone, "id" | "name">,
   permission: "certificates-read" | "certificates",
 ): Promise<ClientCertificate[]> {
   const found = new Map<string, ClientCertificate>();

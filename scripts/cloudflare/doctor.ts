@@ -3,8 +3,10 @@ import { deviceLabel, living } from "../commands/shared/device-view.ts";
 import { Failure, failed } from "../commands/shared/failure.ts";
 import { readAccessApps } from "./access-facts.ts";
 import { type Fact, knownFact, unknownFact } from "./check.ts";
+import { checkDns } from "./checks/hosts.ts";
+import { checkRoutes } from "./checks/routes.ts";
 import type { CloudflareClient } from "./client.ts";
-import type { DeviceFact, Facts, LocalSettings } from "./facts.ts";
+import type { DeviceFact, Facts, LocalSettings, ZoneFacts } from "./facts.ts";
 import { readFact } from "./read-fact.ts";
 import { gatherWorker, readUsage } from "./worker-facts.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "./zone.ts";
@@ -27,7 +29,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
   const homes = local.hosts.map((gated) => ({ gated, home: longestSuffix(all, gated.host) }));
   const zones = all.filter((each) => homes.some(({ home }) => home === each));
   const account = onlyAccount(zones.length > 0 ? zones : all);
-  const [zoneFacts, worker, accessApps, usage, registry] = await Promise.all([
+  const [zoneFacts, worker, accessApps, usage] = await Promise.all([
     Promise.all(
       zones.map((each) =>
         gatherZone(
@@ -40,8 +42,8 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     gatherWorker(client, account, local.worker),
     readFact(() => readAccessApps(client, account)),
     readFact(() => readUsage(client, account, now)),
-    readRegistry(api),
   ]);
+  const registry = await readRegistry(api, zoneFacts, local.worker);
   return {
     local,
     zones: zoneFacts,
@@ -81,10 +83,24 @@ function usageFact(
     : knownFact(usage.value);
 }
 
-/** Every device of every user, through the gate's own API. */
-async function readRegistry(api: FactSources["api"]): Promise<Fact<readonly DeviceFact[]>> {
+/**
+ * Every device of every user, through the gate's own API. Where the host does not lead to the gate it is not
+ * asked: whatever answers there would get the token.
+ */
+async function readRegistry(
+  api: FactSources["api"],
+  zones: readonly ZoneFacts[],
+  worker: string,
+): Promise<Fact<readonly DeviceFact[]>> {
   try {
     const gate = await api();
+    const { hostname } = new URL(gate.origin);
+    if (isUngated(zones, hostname, worker)) {
+      return unknownFact(
+        `the API was not asked: ${hostname} does not lead to the gate, and the app there would get the token`,
+        "mend the route and the DNS record of the host first, then run the doctor again",
+      );
+    }
     const devices: DeviceFact[] = [];
     for (const { id } of await gate.users()) {
       for (const device of await gate.devices(id as Parameters<Api["devices"]>[0])) {
@@ -103,4 +119,14 @@ async function readRegistry(api: FactSources["api"]): Promise<Fact<readonly Devi
     if (error instanceof Failure) return unknownFact(error.message, error.hint);
     throw error;
   }
+}
+
+function isUngated(zones: readonly ZoneFacts[], hostname: string, worker: string): boolean {
+  return zones.some((zone) => {
+    const hosts = zone.hosts.filter(({ host }) => host === hostname);
+    const own = { ...zone, hosts };
+    return (
+      hosts.length > 0 && [checkRoutes(own, worker), checkDns(own)].some(({ status }) => status === "failed")
+    );
+  });
 }

@@ -67,10 +67,8 @@ export interface BotFacts {
 }
 
 export interface ClientCertificateFact {
-  id: string;
   fingerprint: string;
   status: string;
-  expiresOn: string;
 }
 
 export interface DnsFact {

@@ -1,6 +1,12 @@
+import { Failure, failed } from "../commands/shared/failure.ts";
 import { type Fact, knownFact, unknownFact } from "./check.ts";
 import { CloudflareFailure } from "./failure.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "./permissions.ts";
+
+/** An answer without what was asked for: the check is unknown. */
+export function untold(what: string): Failure {
+  return failed(`Cloudflare did not tell ${what}`, "look in the dashboard, and report this");
+}
 
 /**
  * Asks, and says why there is no answer. A missing permission is named with its page: it makes the check
@@ -10,8 +16,9 @@ export async function readFact<T>(ask: () => Promise<T>): Promise<Fact<T>> {
   try {
     return knownFact(await ask());
   } catch (error) {
-    if (!(error instanceof CloudflareFailure) || error.problem.kind === "token") throw error;
-    if (error.problem.kind === "permission") {
+    if (!(error instanceof Failure)) throw error;
+    if (error instanceof CloudflareFailure && error.problem.kind === "token") throw error;
+    if (error instanceof CloudflareFailure && error.problem.kind === "permission") {
       const { grant } = PERMISSIONS[error.problem.permission];
       return unknownFact(
         `the token lacks the permission ${grant}`,

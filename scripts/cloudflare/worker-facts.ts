@@ -1,7 +1,7 @@
 import type { CloudflareClient } from "./client.ts";
 import type { UsageFacts, WorkerFacts } from "./facts.ts";
 import { isNotFound } from "./failure.ts";
-import { readFact } from "./read-fact.ts";
+import { readFact, untold } from "./read-fact.ts";
 
 /** What is deployed, and under which addresses. */
 export async function gatherWorker(
@@ -25,6 +25,9 @@ export async function gatherWorker(
         const { enabled, previews_enabled } = await client.ask(need("read the Worker's addresses"), (sdk) =>
           sdk.workers.scripts.subdomain.get(worker, { account_id }),
         );
+        if (typeof enabled !== "boolean" || typeof previews_enabled !== "boolean") {
+          throw untold("whether the Worker has addresses of its own");
+        }
         return { workersDev: enabled, previews: previews_enabled };
       }),
     ),

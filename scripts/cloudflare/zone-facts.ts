@@ -1,4 +1,5 @@
 import type { CloudflareClient } from "./client.ts";
+import { listClientCertificates } from "./client-certificates.ts";
 import type {
   AccessRuleFact,
   BotFacts,
@@ -10,7 +11,11 @@ import type {
   ZoneFacts,
 } from "./facts.ts";
 import { isNotFound } from "./failure.ts";
-import { readFact } from "./read-fact.ts";
+import { readFact, untold } from "./read-fact.ts";
+import type { Zone } from "./zone.ts";
+
+/** A zone, as far as its facts need it. */
+type Home = Pick<Zone, "id" | "name">;
 
 /** Where rules live that can answer before a Worker runs. */
 const RULE_PHASES = [
@@ -22,9 +27,10 @@ const RULE_PHASES = [
 /** Reads all that the doctor wants to know of a zone. What may not be read is a fact without a value. */
 export async function gatherZone(
   client: CloudflareClient,
-  { id: zone_id, name }: { id: string; name: string },
+  zone: Home,
   hosts: readonly GatedHost[],
 ): Promise<ZoneFacts> {
+  const { id: zone_id, name } = zone;
   const setting = (wanted: string) => readFact(() => readSetting(client, zone_id, wanted));
   const [
     associations,
@@ -47,7 +53,7 @@ export async function gatherZone(
     setting("browser_check"),
     setting("grpc"),
     readFact(() => readDns(client, zone_id)),
-    readFact(() => readCertificates(client, zone_id)),
+    readFact(() => readCertificates(client, zone)),
   ]);
   return {
     id: zone_id,
@@ -71,7 +77,9 @@ async function readSetting(client: CloudflareClient, zone_id: string, name: stri
     // The SDK's list of names is not complete: `grpc` is not in it.
     sdk.zones.settings.get(name as "waf", { zone_id }),
   );
-  return String((found as { value?: unknown }).value);
+  const { value } = found as { value?: unknown };
+  if (typeof value !== "string") throw untold(`the zone's setting ${name}`);
+  return value;
 }
 
 /** The hostnames that ask for certificates of the managed authority. */
@@ -167,6 +175,8 @@ async function readBots(client: CloudflareClient, zone_id: string): Promise<BotF
   const superFightMode = SUPER_FIGHT_MODE.filter(
     (name) => settings[name] === "block" || settings[name] === "managed_challenge",
   );
+  // Free plans have the one, paid plans the others.
+  if (!["fight_mode", ...SUPER_FIGHT_MODE].some((name) => name in settings)) throw untold("the bot settings");
   return { fightMode: settings.fight_mode === true, superFightMode };
 }
 
@@ -182,15 +192,9 @@ async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFa
     .map(({ name, type, proxied }) => ({ name: name.toLowerCase(), type, proxied: proxied === true }));
 }
 
-async function readCertificates(client: CloudflareClient, zone_id: string): Promise<ClientCertificateFact[]> {
-  const certificates = await client.list(
-    { permission: "certificates-read", what: "list the zone's client certificates" },
-    (sdk) => sdk.clientCertificates.list({ zone_id, per_page: 50 }),
+async function readCertificates(client: CloudflareClient, zone: Home): Promise<ClientCertificateFact[]> {
+  const certificates = await listClientCertificates(client, zone, "certificates-read");
+  return certificates.flatMap(({ fingerprint, status }) =>
+    fingerprint === undefined ? [] : [{ fingerprint, status }],
   );
-  return certificates.map(({ id = "", fingerprint_sha256 = "", status = "", expires_on = "" }) => ({
-    id,
-    fingerprint: fingerprint_sha256.replaceAll(":", "").toLowerCase(),
-    status,
-    expiresOn: expires_on,
-  }));
 }

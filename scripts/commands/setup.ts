@@ -220,5 +220,8 @@ async function firstDevice(
     progress(`${user}/${name} is there already`);
     return;
   }
-  await runLatchkey(["issue", user, name], { LATCHKEY_URL: api.origin, LATCHKEY_TOKEN_FILE: tokenFile });
+  await runLatchkey(["issue", "--", user, name], {
+    LATCHKEY_URL: api.origin,
+    LATCHKEY_TOKEN_FILE: tokenFile,
+  });
 }

@@ -89,6 +89,11 @@ export class Certificates {
     return ok(this.#devices.mustGet(id));
   }
 
+  /** Writes down what ended by its date: the audit log is to know it once the device is forgotten. */
+  settle(by: Actor, device: DeviceRecord): void {
+    this.#table.settle(device, by);
+  }
+
   #checked(by: Actor, id: string, next: NextCertificate): Result<DeviceRecord, RegistryError> {
     if (this.#state.isClosed) return err({ code: "unknown-user" });
     const device = this.#devices.byId(id);

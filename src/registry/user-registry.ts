@@ -306,6 +306,7 @@ export class UserRegistry extends DurableObject {
       if (device.status !== "revoked") {
         return this.#refuse(by, "forget", target, { code: "not-revoked", status: device.status });
       }
+      this.#certificates.settle(by, device);
       this.#devices.remove(id);
       const fingerprints = device.certificates.map(({ fingerprint }) => fingerprint).join(" ");
       writeAudit(this.#sql, by, { act: "forget", outcome: "done", target, detail: { fingerprints } });

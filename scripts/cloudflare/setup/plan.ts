@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 import type { ProfileName } from "../../../src/gate/answers.ts";
 import { failed } from "../../commands/shared/failure.ts";
 import { printable } from "../../commands/shared/text.ts";
-import { PUBLIC_MODE, writeWhole } from "../../edge/files.ts";
+import { writeWhole } from "../../edge/files.ts";
 import { readAccessApps } from "../access-facts.ts";
 import type { Check, Fact } from "../check.ts";
 import {
@@ -139,7 +139,10 @@ function fileStep(
     apply: async () => {
       const now = await readFile(config, "utf8");
       const edited = edit(now);
-      if (edited !== now) await writeWhole(config, edited, PUBLIC_MODE);
+      if (edited === now) return;
+      // A link stays one, and the file as readable as it was.
+      const file = await realpath(config);
+      await writeWhole(file, edited, (await stat(file)).mode & 0o777);
     },
   };
 }

@@ -7,12 +7,12 @@ import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
 import { gatherFacts } from "../../../scripts/cloudflare/doctor.ts";
 import { localSettings } from "../../../scripts/cloudflare/wrangler-toml.ts";
-import { createApi } from "../../../scripts/commands/shared/api.ts";
+import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
 import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
 import { issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
-import { ALL_PERMISSIONS, emptyZone, type Permission } from "../../cloudflare/state.ts";
+import { ALL_PERMISSIONS, emptyZone, type Permission, type Zone } from "../../cloudflare/state.ts";
 import { run } from "../commands/run.ts";
 
 // The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
@@ -173,6 +173,31 @@ describe("latchkey doctor", () => {
     expect(bad).toEqual(["bots unknown", "usage unknown"]);
   });
 
+  it("calls unknown what Cloudflare leaves out of its answers", async () => {
+    const zone = cloudflare.state.zones[0];
+    zone?.settings.set("grpc", undefined);
+    const script = cloudflare.state.scripts.get("latchkey");
+    if (script !== undefined) script.subdomain = { enabled: false } as typeof script.subdomain;
+    const checks = await checksInProcess();
+    const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
+    expect(bad).toEqual(["grpc unknown", "workers-dev unknown"]);
+  });
+
+  it.each([
+    ["no route", (zone: Zone) => zone.routes.pop()],
+    [
+      "a record that is not proxied",
+      (zone: Zone) => Object.assign(zone.dnsRecords[0] ?? {}, { proxied: false }),
+    ],
+  ])("does not show the app the token where there is %s", async (_, change) => {
+    for (const zone of cloudflare.state.zones) change(zone);
+    const users = () => expect.unreachable();
+    const checks = await checksInProcess({ origin: `https://${HOST}`, users } as unknown as Api);
+    const registry = checks.filter(({ id }) => id === "api" || id === "registry");
+    expect(registry.map(({ status }) => status)).toEqual(["unknown", "unknown"]);
+    expect(registry[0]?.reason).toContain(`${HOST} does not lead to the gate`);
+  });
+
   it("changes nothing without --issue-probe", async () => {
     cloudflare.requests.length = 0;
     await doctor();
@@ -184,7 +209,7 @@ describe("latchkey doctor", () => {
 });
 
 /** The same checks, without the start of a process for each. */
-async function checksInProcess(): Promise<Check[]> {
+async function checksInProcess(api?: Api): Promise<Check[]> {
   const now = Date.now();
   const facts = await gatherFacts({
     client: createCloudflareClient({
@@ -194,7 +219,7 @@ async function checksInProcess(): Promise<Check[]> {
     }),
     local: localSettings(readFileSync(config, "utf8")),
     zone: undefined,
-    api: async () => createApi(await connectionFrom({}, apiEnvironment())),
+    api: async () => api ?? createApi(await connectionFrom({}, apiEnvironment())),
     now,
   });
   return checkAll(facts, now);

@@ -2,11 +2,14 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -211,6 +214,17 @@ describe("setup", () => {
     expect(changes()).toEqual([]);
     expect(deploys).toBe(1);
     expect(endState()).toEqual(before);
+  });
+
+  it("writes through a link to wrangler.toml, and leaves the file as readable as it was", async () => {
+    const file = join(folder, "elsewhere.toml");
+    renameSync(config, file);
+    symlinkSync(file, config);
+    chmodSync(file, 0o600);
+    await setUp();
+    expect(lstatSync(config).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, "utf8")).toContain('[vars.APPS."vault.example.com"]');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   it("closes again what a deploy of its own has opened", async () => {

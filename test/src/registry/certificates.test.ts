@@ -431,6 +431,23 @@ describe("a device with a retired certificate", () => {
     await enrol(BOB, OLD);
   });
 
+  it("leaves a line of a date that passed unseen, when it is forgotten", async () => {
+    const other = await enrol(ALICE, THIRD, "Tablet");
+    const until = Date.now() + 1000;
+    const last = { fingerprint: fingerprint(4), facts: NO_FACTS, retireOthersAt: until };
+    expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
+    const later = by({ at: until + 1000 });
+    await worker.changeStatus(later, ALICE, other, "revoke", undefined);
+    expect(await worker.forget(later, ALICE, other)).toMatchObject({ ok: true });
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "retire-certificate",
+      actor: "gate",
+      fingerprint: THIRD,
+      reason: "date",
+      retiredAt: new Date(until).toISOString(),
+    });
+  });
+
   it("shows the holder of the retired one that it is shut out", async () => {
     expect(await alice().deviceOf(OLD)).toMatchObject({ status: "revoked" });
     expect(await alice().deviceOf(NEW)).toMatchObject({ status: "active" });
