@@ -1,4 +1,5 @@
 import { Agent, buildConnector, type Dispatcher, request } from "undici";
+import { ENROL_PATH } from "../../src/control/contract.ts";
 import { answer } from "../../src/gate/answers.ts";
 import { isPublicPath } from "../../src/gate/path-rules.ts";
 import { WHOAMI_PATH } from "../../src/gate/whoami.ts";
@@ -52,15 +53,16 @@ async function observeHost(
   const path = isPublicPath(app.publicPaths, `https://${host}/`, "/") ? GATED_PATH : "/";
   const get = (scheme: "https" | "http", wanted: string, by: Dispatcher, headers = {}) =>
     look(`${scheme}://${host}${wanted}`, by, timeoutMs, headers);
-  const [expected, unadorned, forged, http, whoami, visit] = await Promise.all([
+  const [expected, unadorned, page, forged, http, whoami, visit] = await Promise.all([
     expectedAnswer(app, path),
     get("https", path, stranger),
+    get("https", ENROL_PATH, stranger),
     get("https", path, stranger, FORGED_HEADERS),
     connectTo === undefined ? get("http", path, stranger) : undefined,
     device === undefined ? undefined : get("https", WHOAMI_PATH, device),
     device === undefined ? undefined : get("https", path, device),
   ]);
-  return { host, expected, stranger: unadorned, forged, http, whoami, visit };
+  return { host, expected, stranger: unadorned, page, forged, http, whoami, visit };
 }
 
 /** Where the app's first page is public: a path that surely is not. */

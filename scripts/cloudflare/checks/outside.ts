@@ -19,7 +19,9 @@ export interface Observation {
   host: string;
   expected: Expected;
   stranger: Seen;
-  /** The same with headers that say who one is. */
+  /** The page for devices, which the gate has on every app's host: whether it is the gate that answers. */
+  page: Seen;
+  /** The first page with headers that say who one is. */
   forged: Seen;
   /** `undefined`: not asked. */
   http: Seen | undefined;
@@ -56,12 +58,24 @@ function merged(
   };
 }
 
+/** In the title of every page. */
+const PAGE_MARK = "– Latchkey</title>";
+
 const REACH = "check the host's DNS and this machine's network, then run the doctor again";
 
-function checkStranger(id: string, { host, expected, stranger }: Observation): Check {
+function checkStranger(id: string, { host, expected, stranger, page }: Observation): Check {
   if (stranger.kind === "silence") return unread(id, `${host} did not answer: ${stranger.why}`, REACH);
-  if (isSame(stranger, expected))
-    return passed(id, `without a certificate, the gate answers ${expected.status}`);
+  if (isSame(stranger, expected)) {
+    if (page.kind === "silence") return unread(id, `${host} did not answer: ${page.why}`, REACH);
+    // Many apps answer `Not Found` in the same words.
+    return page.body.includes(PAGE_MARK)
+      ? passed(id, `without a certificate, the gate answers ${expected.status}`)
+      : failedCheck(
+          id,
+          `${host} answers ${expected.status} as the gate would, and has no page of Latchkey's: it is not the gate`,
+          "make the route with latchkey setup, and see the checks on routes",
+        );
+  }
   const { status, body } = stranger;
   if (status === 503 && body === "Service Unavailable") {
     return failedCheck(
