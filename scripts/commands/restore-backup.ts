@@ -10,7 +10,7 @@ import { timeWithHint } from "./shared/time.ts";
 
 interface RestoreOptions {
   dryRun?: boolean;
-  resurrect: string[];
+  resurrect?: string[];
 }
 
 export const addRestoreBackup: AddCommand = (program, open) => {
@@ -28,8 +28,7 @@ export const addRestoreBackup: AddCommand = (program, open) => {
     .option(
       "--resurrect <device>",
       "let this device in again, though it was shut out since: USER/NAME or id; may be given again",
-      (device: string, others: string[]) => [...others, device],
-      [],
+      (device: string, others: string[] = []) => [...others, device],
     )
     .addHelpText(
       "after",
@@ -45,7 +44,7 @@ Examples:
       const { output, now, ...session } = open();
       if (options.dryRun !== true) session.requireConsent("restore-backup");
       const { backup, json } = await readBackup(path);
-      const resurrect = new Set(options.resurrect.map((device) => idOf(backup, device)));
+      const resurrect = new Set((options.resurrect ?? []).map((device) => idOf(backup, device)));
       const api = await session.api();
       const difference = await compare(api, backup, resurrect, now());
       const about = [

@@ -84,11 +84,15 @@ Examples:
       output.lines(
         `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
       );
-      if (client === undefined) return;
+      const changed = await findDevice(api, device.id);
+      if (client === undefined) {
+        output.object(changed);
+        return;
+      }
       const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
       const place = { zone, hostname: new URL(api.origin).hostname };
       const revoked = await revokeEverywhere(client, [fingerprint], place, "the certificate is retired");
-      output.object({ fingerprint, cloudflare: revoked.map(({ line, ...facts }) => facts) });
+      output.object({ device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) });
       output.lines(...revoked.map(({ line }) => line));
     });
 };

@@ -17,7 +17,7 @@ export const addRevoke: AddCommand = (program, open) => {
     .command("revoke")
     .summary("refuse a device for good")
     .description(
-      "Refuse a device for good. No other device is touched. There is no way back for this certificate.",
+      "Refuse a device for good. No other device is touched. There is no way back for its certificates.",
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .option("--note <text>", "why, for the audit log")

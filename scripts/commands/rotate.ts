@@ -97,6 +97,7 @@ async function rotateFromFile(
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, prompt, environment));
   const api = await session.api();
   const device = await findDevice(api, reference);
+  if (!device.certificates.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
   const { created, value } = await addCertificate(api, device, pem, retireAt);
   output.object(value);
   output.lines(

@@ -38,7 +38,7 @@ export async function readCertificateFile(
     if (pkcs12.looksLikePkcs12(bytes)) return choose(shown, await fromPkcs12(pkcs12, shown, bytes, password));
     throw misuse(
       `${shown} is not a certificate in PEM, DER or PKCS#12 form`,
-      "export the device's certificate again, or give its fingerprint with --fingerprint",
+      "export the certificate again; enrol takes a fingerprint instead, with --fingerprint",
     );
   }
   return describe(certificate);

@@ -32,7 +32,10 @@ export function untilOption(option: string, text: string, now: number): number {
     throw misuse(`${written} is neither a date nor a time span`, "write a date such as 2026-12-24, or 30d");
   }
   if (until <= now || until > now + RETIREMENT_MAX_SECONDS * 1000) {
-    throw misuse(`${written} is not to come, or too far away`, "give a time within the next ten years");
+    throw misuse(
+      `${written} is in the past, or more than ten years away`,
+      "give a time within the next ten years",
+    );
   }
   return until;
 }
@@ -44,13 +47,13 @@ export function requireRenewable(device: Device): void {
     throw failed(`${label} is ${device.status}`, ONLY_LIVING);
   }
   if (living(device).length > 1) {
-    throw failed(`${label} has two certificates already`, beingRenewed(device));
+    throw failed(`${label} is being renewed already`, endOne(device));
   }
 }
 
 const ONLY_LIVING = "only a device that is active or suspended is renewed";
-const beingRenewed = (device: Device) =>
-  `it is being renewed already: see ${LATCHKEY} show ${referenceTo(device)}`;
+const endOne = (device: Device) =>
+  `wait until the old certificate ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
 
 /**
  * Gives a device its next certificate (PEM). The one that it has ends when the next one is first seen, and at
@@ -71,7 +74,7 @@ export async function addCertificate(
     throw withHint(
       withHint(error, "forbidden-transition", ONLY_LIVING),
       "too-many-certificates",
-      beingRenewed(device),
+      endOne(device),
     );
   }
 }

@@ -92,8 +92,8 @@ describe("rotate without a file", () => {
     expect(await here("rotate", "alice/twice", "--out", zone.folder())).toEqual(
       failure(
         1,
-        "alice/twice has two certificates already",
-        "it is being renewed already: see latchkey show alice/twice",
+        "alice/twice is being renewed already",
+        "wait until the old certificate ends, or end one of the two: latchkey retire alice/twice FINGERPRINT",
       ),
     );
     expect(await here("rotate", "alice/gone", "--out", zone.folder())).toEqual(
@@ -180,7 +180,7 @@ describe("a fault of Cloudflare's", () => {
 
     zone.cloudflare.faults.clear();
     expect(JSON.parse((await here(...retire, "--json")).stdout)).toMatchObject({
-      fingerprint: fingerprintOf(certificate),
+      device: { name: "slot", certificates: [{ fingerprint: fingerprintOf(certificate) }, {}] },
       cloudflare: [{ id: atCloudflare.id, status: "pending_revocation" }],
     });
     expect(atCloudflare.status).toBe("pending_revocation");

@@ -153,8 +153,8 @@ install the new one on the device, then look: latchkey show alice/phone\n$`,
     expect(await latchkey("rotate", "alice/laptop", "--certificate", third.file)).toEqual(
       failure(
         1,
-        "wait until the older one is retired, or retire one of the two",
-        "it is being renewed already: see latchkey show alice/laptop",
+        "alice/laptop is being renewed already",
+        "wait until the old certificate ends, or end one of the two: latchkey retire alice/laptop FINGERPRINT",
       ),
     );
   });
@@ -180,7 +180,7 @@ install the new one on the device, then look: latchkey show alice/phone\n$`,
     ],
     [
       ["--certificate", fixture("device.pem"), "--until", "2020-01-01"],
-      "--until '2020-01-01' is not to come, or too far away",
+      "--until '2020-01-01' is in the past, or more than ten years away",
       "give a time within the next ten years",
     ],
   ])("called with %j ends before anything is sent", async (words, cause, hint) => {
