@@ -43,11 +43,6 @@ export function isNotFound(error: unknown): error is CloudflareFailure {
   );
 }
 
-/** A call is refused for want of a permission, and with which. */
-export function isForbidden(error: unknown): error is CloudflareFailure {
-  return error instanceof CloudflareFailure && error.problem.kind === "permission";
-}
-
 /** A good status with a body that is not the API's: a proxy, or a portal that asks for a sign-in. */
 export class ForeignAnswer extends Error {
   override readonly name = "ForeignAnswer";

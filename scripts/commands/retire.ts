@@ -1,5 +1,5 @@
 import { requireWipe } from "./revoke.ts";
-import { fingerprintArgument } from "./shared/arguments.ts";
+import { fingerprintArgument, userArgument } from "./shared/arguments.ts";
 import { findDevice } from "./shared/device-reference.ts";
 import { deviceLabel, living } from "./shared/device-view.ts";
 import { failed, misuse } from "./shared/failure.ts";
@@ -84,15 +84,17 @@ Examples:
       output.lines(
         `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
       );
-      const changed = await findDevice(api, device.id);
+      // Read for programs alone, and last: nothing that was done waits for it.
+      const changed = () => api.device(userArgument(device.user), device.id);
       if (client === undefined) {
-        output.object(changed);
+        if (output.json) output.object(await changed());
         return;
       }
       const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
       const place = { zone, hostname: new URL(api.origin).hostname };
       const revoked = await revokeEverywhere(client, [fingerprint], place, "the certificate is retired");
-      output.object({ device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) });
       output.lines(...revoked.map(({ line }) => line));
+      if (!output.json) return;
+      output.object({ device: await changed(), cloudflare: revoked.map(({ line, ...facts }) => facts) });
     });
 };
