@@ -14,7 +14,10 @@ export interface Config {
   /** `APPS."*"`: the settings of hostnames that are not named. */
   defaultApp: App | undefined;
   revocationDelayMs: number;
-  /** The only host that serves control paths; `null` = every app's host does. */
+  /**
+   * The host of the pages and the API, which is never an app's: an app on the same host could read the pages.
+   * `null`: there are no pages for people, and the apps' hosts serve the API.
+   */
   adminHost: string | null;
   /** `null`: the API is off. */
   adminToken: string | null;
@@ -90,6 +93,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const parsed = v.safeParse(EnvSchema, env);
   if (!parsed.success) return err(parsed.issues.map(toProblem));
   const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS, NOTIFY_URLS } = parsed.output;
+  if (ADMIN_HOST !== undefined && Object.hasOwn(APPS, ADMIN_HOST)) return err([sharedHost(ADMIN_HOST)]);
 
   const apps = new Map<string, App>();
   for (const [hostname, settings] of Object.entries(APPS)) apps.set(hostname, toApp(settings));
@@ -109,9 +113,22 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   });
 }
 
-/** The settings for a hostname (as `hostnameOf` gives it), or `undefined` when there is no such app. */
+/**
+ * The settings for a hostname (as `hostnameOf` gives it), or `undefined` when there is no such app. The
+ * `ADMIN_HOST` has none, not even by `APPS."*"`.
+ */
 export function appOf(config: Config, hostname: string): App | undefined {
-  return config.apps.get(hostname) ?? (isHostname(hostname) ? config.defaultApp : undefined);
+  return config.apps.get(hostname) ?? (mayBeApp(config, hostname) ? config.defaultApp : undefined);
+}
+
+function mayBeApp({ adminHost }: Config, hostname: string): boolean {
+  return hostname !== adminHost && isHostname(hostname);
+}
+
+/** A page of an app, or its service worker, could read what is typed on a page of ours on the same host. */
+function sharedHost(host: string): ConfigProblem {
+  const message = `${JSON.stringify(host)} is one of APPS: the pages need a host without an app, such as latchkey.example.com`;
+  return { variable: "ADMIN_HOST", message };
 }
 
 /** What can be sent in a header as it is: a line break at the end would match no token ever sent. */

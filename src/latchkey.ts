@@ -1,5 +1,6 @@
 import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
+import { ENROL_PATH } from "./control/contract.ts";
 import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
 import { errorLine, refusalLine } from "./gate/log.ts";
@@ -27,6 +28,7 @@ export class Latchkey {
     this.#effects = effects;
     this.#control = new Control({
       ...config,
+      forget: (fingerprint) => this.#gate.forget(fingerprint),
       apps: { hosts: [...config.apps.keys()], isApp: (hostname) => appOf(config, hostname) !== undefined },
       registry: this.#registry,
       ...effects,
@@ -34,9 +36,12 @@ export class Latchkey {
   }
 
   handle(visit: Visit): Response | Promise<Response> {
-    const { request } = visit;
-    if (!mayBeControlPath(request.url)) return this.#gate.handle(visit);
+    const { request, hostname } = visit;
+    const isAdminHost = hostname === this.#config.adminHost;
+    if (!isAdminHost && !mayBeControlPath(request.url)) return this.#gate.handle(visit);
     const { url } = visit;
+    // Nothing else is there, and its owner may type the host alone.
+    if (isAdminHost && url.pathname === "/") return this.#answerControl(visit);
     if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
     return isWhoami ? this.#gate.whoami(visit) : this.#answerControl(visit);
@@ -57,14 +62,17 @@ export class Latchkey {
   /** Control paths never reach an app: they are answered, or refused as anything else is. */
   async #answerControl(visit: Visit): Promise<Response> {
     const { request, url, hostname, country = null, cf } = visit;
-    const isServed = hostname === this.#config.adminHost || appOf(this.#config, hostname) !== undefined;
-    const response = isServed
-      ? await this.#control.handle({
-          ...{ request, url, hostname, country },
-          timeZone: typeof cf.timezone === "string" ? cf.timezone : null,
-          certificate: readCertificate(cf.tlsClientAuth),
-        })
-      : "unknown-app";
+    const isApp = appOf(this.#config, hostname) !== undefined;
+    const isEnrolment = isApp && url.pathname === ENROL_PATH;
+    const response =
+      isApp || hostname === this.#config.adminHost
+        ? await this.#control.handle({
+            ...{ request, url, hostname, country },
+            timeZone: typeof cf.timezone === "string" ? cf.timezone : null,
+            certificate: readCertificate(cf.tlsClientAuth),
+            knownAs: isEnrolment ? await this.#gate.standingOf(visit) : undefined,
+          })
+        : "unknown-app";
     if (typeof response !== "string") return response;
     this.#effects.log({
       ...refusalLine(visit, "no-certificate"),

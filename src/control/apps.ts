@@ -9,9 +9,10 @@ export interface Apps {
 
 /**
  * Where an invitation's link leads: to its app, else to the host it is made on if that is an app, else to
- * the first app. A certificate is only asked for on the apps' hosts.
+ * the first app: a certificate is asked for on the apps' hosts alone. `undefined`: the configuration names
+ * no app (`APPS."*"`), so the invitation must.
  */
-export function invitationHost(apps: Apps, app: string | null, hostname: string): string {
+export function invitationHost(apps: Apps, app: string | null, hostname: string): string | undefined {
   if (app !== null) return app;
-  return apps.isApp(hostname) ? hostname : (apps.hosts[0] ?? hostname);
+  return apps.isApp(hostname) ? hostname : apps.hosts[0];
 }

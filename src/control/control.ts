@@ -5,12 +5,12 @@ import { RegistryUnavailable } from "../registry/call.ts";
 import { Credentials } from "../registry/credentials.ts";
 import { Invitations } from "../registry/invitations.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
-import type { Registry } from "../registry/registry.ts";
-import type { Apps } from "./apps.ts";
 import { Authenticator } from "./authenticate.ts";
-import type { PageServices } from "./pages/context.ts";
+import { ENROL_PATH } from "./contract.ts";
+import type { KnownAs, PageServices } from "./pages/context.ts";
 import { errorPage } from "./pages/error-page.ts";
 import { Pages, pageOf } from "./pages/pages.ts";
+import { PATHS } from "./pages/paths.ts";
 import { ApiError, problemResponse } from "./problem.ts";
 import { route } from "./routes.ts";
 
@@ -30,7 +30,12 @@ export function mayBeControlPath(url: string): boolean {
 }
 
 /** Why a control path was refused as if nothing were there. */
-export type ControlRefusal = "api-off" | "not-the-admin-host" | "no-credentials";
+export type ControlRefusal =
+  | "api-off"
+  | "not-the-admin-host"
+  /** Pages for people need an `ADMIN_HOST`. */
+  | "no-admin-host"
+  | "no-credentials";
 
 export interface ControlRequest {
   request: Request;
@@ -40,15 +45,15 @@ export interface ControlRequest {
   /** `request.cf.timezone`: where the client seems to be. */
   timeZone: string | null;
   certificate: Certificate;
+  /** See `PageRequest`. */
+  knownAs: KnownAs | undefined;
 }
 
-export interface ControlSettings {
+export interface ControlSettings
+  extends Pick<PageServices, "apps" | "revocationDelayMs" | "registry" | "forget"> {
   adminHost: string | null;
   adminToken: string | null;
-  apps: Apps;
-  revocationDelayMs: number;
   bindings: RegistryBindings;
-  registry: Registry;
   now: () => number;
   log: (line: Record<string, unknown>) => void;
 }
@@ -62,13 +67,15 @@ export class Control {
 
   constructor(settings: ControlSettings) {
     this.#settings = settings;
-    const { adminToken, apps, bindings, registry, revocationDelayMs, now } = settings;
+    const { adminToken, apps, bindings, registry, revocationDelayMs, forget, now } = settings;
     if (adminToken === null) return;
     const credentials = new Credentials(bindings);
     const authenticator = new Authenticator(adminToken, credentials, now);
     const invitations = new Invitations(bindings, registry);
     const backups = new Backups(bindings, registry);
-    this.#services = { registry, credentials, invitations, backups, authenticator, apps, revocationDelayMs };
+    this.#services = {
+      ...{ registry, credentials, invitations, backups, authenticator, apps, revocationDelayMs, forget },
+    };
     this.#pages = new Pages(this.#services);
   }
 
@@ -80,18 +87,20 @@ export class Control {
     const { adminHost } = this.#settings;
     if (this.#services === undefined || this.#pages === undefined) return "api-off";
     const page = pageOf(asked.url.pathname);
-    // A device is asked for its certificate on its app's host alone: the page to enrol it is there.
-    const isElsewhere = adminHost !== null && asked.hostname !== adminHost;
-    if (isElsewhere && page !== "for-devices") return "not-the-admin-host";
-    return page === undefined ? this.#api(asked, this.#services) : this.#page(asked, this.#pages);
+    // A device is asked for its certificate on the apps' hosts alone: the page to enrol it is there.
+    if (page === "for-devices") return this.#page(asked, this.#pages);
+    if (adminHost !== null && asked.hostname !== adminHost) return "not-the-admin-host";
+    if (page === undefined) return this.#api(asked, this.#services);
+    // An app, or its service worker, can read every page on its own host, and what is typed there.
+    return adminHost === null ? "no-admin-host" : this.#page(asked, this.#pages);
   }
 
   async #page(asked: ControlRequest, pages: Pages): Promise<Response> {
-    const { now, log } = this.#settings;
+    const { adminHost, now, log } = this.#settings;
     try {
       return await pages.handle({ ...asked, by: actorOf(asked, "anonymous", now()) });
     } catch (error) {
-      return errorPage(toApiError(error, log));
+      return errorPage(toApiError(error, log), asked.hostname === adminHost ? PATHS.home : ENROL_PATH);
     }
   }
 

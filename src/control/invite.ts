@@ -18,7 +18,8 @@ export interface MadeInvitation {
 
 /**
  * Makes an invitation, for the API and the page. The link has the code in its fragment, which browsers
- * send to nobody. Throws `invalid-fields` for an app that the gate does not know.
+ * send to nobody. Throws `invalid-fields` for an app that the gate does not know, and for none where one is
+ * needed.
  */
 export async function makeInvitation(
   { invitations, apps, by, url }: { invitations: Invitations; apps: Apps; by: Actor; url: URL },
@@ -27,9 +28,10 @@ export async function makeInvitation(
 ): Promise<Result<MadeInvitation, RegistryError>> {
   const { app = null, approval = false, expiresInSeconds = INVITATION_SECONDS.default } = wanted;
   if (app !== null && !apps.isApp(app)) {
-    const message = `${JSON.stringify(app)} is no app of this gate: see APPS in wrangler.toml`;
-    throw new ApiError("invalid-fields", message, { errors: [{ path: "app", message }] });
+    throw appProblem(`${JSON.stringify(app)} is no app of this gate: see APPS in wrangler.toml`);
   }
+  const host = invitationHost(apps, app, url.hostname);
+  if (host === undefined) throw appProblem("is needed, since APPS in wrangler.toml names no host");
   const { code, digest } = await newCode();
   const expiresAt = by.at + expiresInSeconds * 1000;
   const made = await invitations.create(
@@ -41,7 +43,11 @@ export async function makeInvitation(
   if (!made.ok) return made;
   const link = new URL(ENROL_PATH, url);
   // The port stays: a local edge has one.
-  link.hostname = invitationHost(apps, app, url.hostname);
+  link.hostname = host;
   link.hash = code;
   return ok({ invitation: made.value, code, link: link.href });
+}
+
+function appProblem(message: string): ApiError {
+  return new ApiError("invalid-fields", message, { errors: [{ path: "app", message }] });
 }

@@ -78,6 +78,20 @@ export class Gate {
     return this.#refuse(visit, reason, judged);
   }
 
+  /**
+   * What the registry says of the certificate that a visitor shows, whatever the country: out of the gate's own
+   * memory, so that a page which asks costs nothing besides the gate. `undefined`: no certificate that is
+   * verified and in its dates, or one that is refused without asking. Never throws.
+   */
+  async standingOf(visit: Visit): Promise<Standing | undefined> {
+    return (await this.#judge(visit, false)).standing;
+  }
+
+  /** Has the registry asked again about a certificate: it was enrolled just now. */
+  forget(fingerprint: Fingerprint): void {
+    this.#standings.forget(fingerprint);
+  }
+
   /** The answer for a control path to whoever must not see that there is one. Not logged here. */
   hide(visit: Visit): Response {
     const app = this.#appOf(visit.hostname);

@@ -110,6 +110,11 @@ export class StandingCache {
     return this.#ask(fingerprint, now, ask, waitUntil);
   }
 
+  /** The next request asks again. An answer that is on its way serves only those who wait for it already. */
+  forget(fingerprint: Fingerprint): void {
+    this.#memories.delete(fingerprint);
+  }
+
   /** A lost device is asked about each time: it may be told to delete data, so never from memory. */
   #lifeOf(standing: Standing): number {
     if (isActive(standing)) return this.#delayMs;

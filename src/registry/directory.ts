@@ -102,7 +102,7 @@ export class Directory extends DurableObject {
     return readAudit(this.#sql, limit, before, search);
   }
 
-  /** Whose fingerprint this is, asked by the enrolment page: unlike `resolve`, it notes nothing. */
+  /** Whose fingerprint this is: unlike `resolve`, it notes nothing. */
   owner(fingerprint: Fingerprint): UserId | null {
     return (this.#claim(fingerprint)?.user ?? null) as UserId | null;
   }
@@ -171,13 +171,16 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** Which user a presented code belongs to (see `InvitationIndex`). */
+  /** Which user a presented code belongs to (see `InvitationIndex`), and that user's name. */
   findInvitation(
     by: Actor,
     digest: SecretDigest,
     fingerprint: Fingerprint,
-  ): Result<{ user: UserId }, FindError> {
-    return this.#transaction(() => this.#invitationIndex.find(by, digest, fingerprint));
+  ): Result<{ user: UserId; name: string | null }, FindError> {
+    return this.#transaction(() => {
+      const found = this.#invitationIndex.find(by, digest, fingerprint);
+      return found.ok ? ok({ ...found.value, name: this.user(found.value.user)?.name ?? null }) : found;
+    });
   }
 
   /** After the user's registry said that a code has been used or has expired: it counts as a wrong one. */

@@ -1,4 +1,4 @@
-import { ok, type Result } from "../result.ts";
+import { err, ok, type Result } from "../result.ts";
 import { type Actor, refuseAudited, writeAudit } from "./audit-log.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { InvitationTable } from "./invitation-table.ts";
@@ -38,6 +38,13 @@ export class Enrolments {
     return error === undefined
       ? ok(null)
       : refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+  }
+
+  /** As `check`, for somebody who only looks at an invitation: nothing is written, not even a refusal. */
+  offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    if (error !== undefined) return err(error);
+    return ok({ approval: this.#invitations.byDigest(use.digest)?.approval ?? false });
   }
 
   /**

@@ -11,6 +11,15 @@ import type { UserId } from "./user.ts";
 
 export type RedeemError = RegistryError | TooManyAttempts;
 
+/** What a code would do, for the person who holds it to agree to. */
+export interface Offer {
+  /** Whose device it makes, and that user's name if there is one. */
+  user: UserId;
+  name: string | null;
+  /** Whether the device then waits for approval. */
+  approval: boolean;
+}
+
 /**
  * The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is
  * still good. Every method throws `RegistryUnavailable` when an object does not answer.
@@ -50,32 +59,63 @@ export class Invitations {
     return this.#registry.ofUser(user, (stub) => stub.askOnce((registry) => registry.withdraw(by, id)));
   }
 
-  /** The device with this certificate, for its own eyes. Asking leaves no trace. */
-  async deviceOf(fingerprint: Fingerprint): Promise<DeviceRecord | null> {
-    const user = await this.#directory.ask((directory) => directory.owner(fingerprint));
-    if (user === null) return null;
+  /** The device of this user that has this certificate, for its own eyes. Asking leaves no trace. */
+  deviceOf(user: UserId, fingerprint: Fingerprint): Promise<DeviceRecord | null> {
     return registryOf(this.#bindings, user).ask((registry) => registry.deviceOf(fingerprint));
   }
 
   /**
-   * Enrols a verified certificate by a code: the user whose code it is gets the device. The code is used
-   * up in the transaction that writes the device, so of two that race one wins.
+   * What `redeem` would do with a code. Nothing is used up or written, except that a wrong code is counted as
+   * it is there.
    */
-  async redeem(
+  offer(
     by: Actor,
     digest: SecretDigest,
     app: string,
     enrolment: Enrolment,
+  ): Promise<Result<Offer, RedeemError>> {
+    return this.#withOwner(by, digest, enrolment.fingerprint, async (owner) => {
+      const offered = await registryOf(this.#bindings, owner.user).ask((registry) =>
+        registry.offer(by, enrolment, { digest, app }),
+      );
+      return offered.ok ? ok({ ...owner, ...offered.value }) : offered;
+    });
+  }
+
+  /**
+   * Enrols a verified certificate by a code, as a device of the user whose code it is. `agreed` is the user
+   * whom the person has agreed to: a code that is another's enrols nothing. The code is used up in the
+   * transaction that writes the device, so of two that race one wins.
+   */
+  redeem(
+    by: Actor,
+    digest: SecretDigest,
+    app: string,
+    enrolment: Enrolment,
+    agreed: string,
   ): Promise<Result<Enrolled, RedeemError>> {
-    const { fingerprint } = enrolment;
+    return this.#withOwner(by, digest, enrolment.fingerprint, async ({ user }) =>
+      user === agreed
+        ? this.#registry.enrol(by, user, enrolment, { digest, app })
+        : err({ code: "invalid-invitation" }),
+    );
+  }
+
+  /** Finds whose a code is. One that turns out to be used or over counts as a wrong one. */
+  async #withOwner<T>(
+    by: Actor,
+    digest: SecretDigest,
+    fingerprint: Fingerprint,
+    work: (owner: { user: UserId; name: string | null }) => Promise<Result<T, RedeemError>>,
+  ): Promise<Result<T, RedeemError>> {
     const found = await this.#directory.askOnce((directory) =>
       directory.findInvitation(by, digest, fingerprint),
     );
     if (!found.ok) return found;
-    const enrolled = await this.#registry.enrol(by, found.value.user, enrolment, { digest, app });
-    if (enrolled.ok || enrolled.error.code !== "invalid-invitation") return enrolled;
+    const done = await work(found.value);
+    if (done.ok || done.error.code !== "invalid-invitation") return done;
     await this.#directory.askOnce((directory) => directory.noteWrongCode(by, fingerprint));
-    return err({ code: "invalid-invitation" });
+    return done;
   }
 
   get #directory() {

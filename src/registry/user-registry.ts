@@ -119,7 +119,15 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#enrolments.enrol(by, enrolment, claimedAt, use));
   }
 
-  /** What a visitor with this certificate is told on the enrolment page; `null`: it is not here. */
+  /**
+   * Whether an invitation would enrol a certificate, and whether the device would then wait for approval.
+   * Nothing is used up or written.
+   */
+  offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
+    return this.#enrolments.offer(by, enrolment, use);
+  }
+
+  /** The device with this certificate, for its own eyes; `null`: it is not here. */
   deviceOf(fingerprint: Fingerprint): DeviceRecord | null {
     const device = this.#devices.byFingerprint(fingerprint);
     if (device === undefined) return null;

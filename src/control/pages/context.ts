@@ -1,6 +1,9 @@
 import type { IRequest } from "itty-router";
 import type { Certificate } from "../../certificate.ts";
 import type { Actor } from "../../registry/audit-log.ts";
+import type { DeviceStatus } from "../../registry/device.ts";
+import type { Fingerprint } from "../../registry/fingerprint.ts";
+import type { UserId } from "../../registry/user.ts";
 import type { Authenticator } from "../authenticate.ts";
 import type { Context } from "../handlers/shared.ts";
 import type { Html } from "./html.ts";
@@ -19,6 +22,14 @@ export interface PageContext extends Context {
 /** A page, or an answer of another kind. */
 export type PageHandler = (request: IRequest, context: PageContext) => Promise<Html | Response>;
 
+/** What the gate knows of the certificate that a visitor shows: the registry's word, as its own memory has it. */
+export type KnownAs =
+  | { kind: "device"; user: UserId; name: string; status: DeviceStatus }
+  /** Enrolled nowhere. */
+  | { kind: "unknown" }
+  /** The registry could not be asked. */
+  | { kind: "unavailable" };
+
 /** What a page's request comes with. */
 export interface PageRequest {
   request: Request;
@@ -26,6 +37,8 @@ export interface PageRequest {
   hostname: string;
   timeZone: string | null;
   certificate: Certificate;
+  /** On the enrolment page alone; `undefined`: no certificate, or one that the gate does not ask about. */
+  knownAs: KnownAs | undefined;
   by: Actor;
 }
 
@@ -33,4 +46,6 @@ export interface PageServices
   extends Pick<Context, "registry" | "credentials" | "invitations" | "backups" | "apps"> {
   authenticator: Authenticator;
   revocationDelayMs: number;
+  /** Has the gate forget what it knows of a certificate, which was enrolled just now. */
+  forget(fingerprint: Fingerprint): void;
 }

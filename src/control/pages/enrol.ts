@@ -1,14 +1,16 @@
 import { isWithinDates, type VerifiedCertificate } from "../../certificate.ts";
+import { RegistryUnavailable } from "../../registry/call.ts";
 import { deviceNameProblem } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
-import type { Invitations, RedeemError } from "../../registry/invitations.ts";
-import { type DeviceRecord, factsOf } from "../../registry/records.ts";
+import type { Invitations, Offer, RedeemError } from "../../registry/invitations.ts";
+import { factsOf } from "../../registry/records.ts";
+import type { UserId } from "../../registry/user.ts";
 import { ENROL_PATH } from "../contract.ts";
 import { readCode } from "../secrets.ts";
 import { ShortMemory } from "../short-memory.ts";
 import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
-import type { PageRequest } from "./context.ts";
+import type { KnownAs, PageRequest, PageServices } from "./context.ts";
 import { capital, grouped } from "./device-view.ts";
 import { nameIn } from "./fields.ts";
 import { field } from "./forms.ts";
@@ -17,47 +19,68 @@ import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
 import { duration } from "./times.ts";
 
-/** A device that looks again within this time, in milliseconds, costs no question to the registry. */
+/** A waiting device that looks again within this time, in milliseconds, costs no question for its code. */
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
 
 /** Each may cost three questions to the registry and a line in its audit log. */
 const FORMS_AN_HOUR = 20;
 
+type KnownDevice = Extract<KnownAs, { kind: "device" }>;
+
 /** How often a waiting device looks again, in seconds. */
 const LOOK_AGAIN_SECONDS = 10;
 
-/** The page that an invitation's link opens on the device. One lives as long as its isolate. */
+/** What a person types into the page's form. */
+interface Entered {
+  code: string;
+  name: string;
+}
+
+/**
+ * The page that an invitation's link opens on the device. It says whose the device becomes before it is
+ * enrolled, and whose it is from then on. One lives as long as its isolate.
+ */
 export class Enrolment {
   readonly #invitations: Invitations;
-  readonly #known = new ShortMemory<Fingerprint, DeviceRecord | null>(MEMORY_MS, MEMORY_ENTRIES);
+  readonly #forget: PageServices["forget"];
+  readonly #comparisonCodes = new ShortMemory<Fingerprint, string | null>(MEMORY_MS, MEMORY_ENTRIES);
   /** By certificate, whatever others do: wrong forms an hour, besides the directory's own rule. */
   readonly #budget = new StrangerBudget(Number.POSITIVE_INFINITY, FORMS_AN_HOUR);
 
-  constructor(invitations: Invitations) {
+  constructor({ invitations, forget }: Pick<PageServices, "invitations" | "forget">) {
     this.#invitations = invitations;
+    this.#forget = forget;
   }
 
-  /** Says what it sees of this device, and asks for the code when it can be enrolled. */
-  async look({ certificate, by, hostname }: PageRequest): Promise<Response> {
+  /** Says what is known of this device, and asks for the code when it can be enrolled. */
+  async look(asked: PageRequest): Promise<Response> {
+    const { certificate, by, hostname } = asked;
     if (certificate.kind === "absent") return show(withoutCertificate(hostname));
     if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) {
       return show(notVerified(certificate.kind === "verified" ? "expired" : certificate.kind));
     }
-    const device = await this.#deviceOf(certificate.fingerprint, by.at);
-    return show(device === null ? ready(certificate) : known(device));
+    return show(await this.#page(certificate, asked));
   }
 
   /**
-   * Enrols this device with the code that was sent. A code that is wrong, used, over or of another app
-   * gets one and the same answer.
+   * Takes the form in two steps: the first says whose device the code makes of this one and uses nothing up,
+   * the second, in which the person has agreed to that, enrols it. A code that is wrong, used, over or of
+   * another app gets one and the same answer.
    */
-  async redeem(asked: PageRequest, form: URLSearchParams): Promise<Response> {
-    const { certificate, by, hostname } = asked;
-    if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) return this.look(asked);
+  async submit(asked: PageRequest, form: URLSearchParams): Promise<Response> {
+    const { certificate, knownAs, by, hostname } = asked;
+    if (
+      certificate.kind !== "verified" ||
+      !isWithinDates(certificate, by.at) ||
+      knownAs?.kind !== "unknown"
+    ) {
+      return this.look(asked);
+    }
     const { fingerprint } = certificate;
     const entered = { code: field(form, "code"), name: field(form, "name") };
     const again = (message: string, status: number) => show(ready(certificate, entered, message), status);
+    if (form.has("back")) return show(ready(certificate, entered));
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
@@ -69,29 +92,48 @@ export class Enrolment {
     this.#budget.spend(fingerprint);
     const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
-    const enrolled = await this.#invitations
-      .redeem({ ...by, actor: "invitation" }, digest, hostname, enrolment)
-      .catch((error: unknown) => {
-        this.#budget.giveBack(fingerprint);
-        throw error;
-      });
-    this.#known.delete(fingerprint);
-    if (enrolled.ok) {
+    const actor = { ...by, actor: "invitation" };
+    const agreed = field(form, "user");
+    const done = await (agreed === ""
+      ? this.#invitations.offer(actor, digest, hostname, enrolment)
+      : this.#invitations.redeem(actor, digest, hostname, enrolment, agreed)
+    ).catch((error: unknown) => {
       this.#budget.giveBack(fingerprint);
-      if (enrolled.value.created) return seeOther(ENROL_PATH);
-      return show(known(enrolled.value.device, true));
+      throw error;
+    });
+    if (done.ok) {
+      this.#budget.giveBack(fingerprint);
+      if ("approval" in done.value) return show(agreement(done.value, entered));
+      this.#forget(fingerprint);
+      return seeOther(ENROL_PATH);
     }
-    const { error } = enrolled;
+    const { error } = done;
     if (error.code === "too-many-attempts") return again(tooMany(error.retryAfterMs), 429);
     return again(sentence(error), 422);
   }
 
-  async #deviceOf(fingerprint: Fingerprint, now: number): Promise<DeviceRecord | null> {
-    const remembered = this.#known.get(fingerprint, now);
+  /** The page of a certificate that is verified and in its dates. Throws `RegistryUnavailable`. */
+  async #page(certificate: VerifiedCertificate, { knownAs, by }: PageRequest): Promise<Html> {
+    switch (knownAs?.kind) {
+      case "device": {
+        if (knownAs.status !== "pending") return known(knownAs);
+        return waiting(knownAs, await this.#comparisonCode(knownAs.user, certificate.fingerprint, by.at));
+      }
+      case "unknown":
+        return ready(certificate);
+      case "unavailable":
+        throw new RegistryUnavailable("the enrolment page");
+      default:
+        return refused;
+    }
+  }
+
+  async #comparisonCode(user: UserId, fingerprint: Fingerprint, now: number): Promise<string | null> {
+    const remembered = this.#comparisonCodes.get(fingerprint, now);
     if (remembered !== undefined) return remembered;
-    const device = await this.#invitations.deviceOf(fingerprint);
-    this.#known.set(fingerprint, device, now);
-    return device;
+    const code = (await this.#invitations.deviceOf(user, fingerprint))?.comparisonCode ?? null;
+    this.#comparisonCodes.set(fingerprint, code, now);
+    return code;
   }
 }
 
@@ -140,31 +182,61 @@ ${CERTIFICATE_HELP}`,
   );
 }
 
-/** For a device that is enrolled. Whose and how it is named is told to who had a code of the same user. */
-function known({ status, name, user, comparisonCode }: DeviceRecord, hadCode = false): Html {
-  const who = hadCode ? html`It is ${name} of ${user}.` : "";
-  switch (status) {
-    case "active":
-      return layout(
-        { title: "This device is enrolled" },
-        html`<p>It is let in. ${who} There is nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`,
-      );
-    case "pending":
-      return layout(
-        { title: "Almost there", scripted: true },
-        html`<p>This device waits for approval. ${who} Read this code to whoever invited you; they see the same one:</p>
-<p><strong class="code" data-look-again="${String(LOOK_AGAIN_SECONDS)}">${comparisonCode === null ? "" : grouped(comparisonCode)}</strong></p>
-<p><a href="${ENROL_PATH}">Look again</a></p>`,
-      );
-    default:
-      return layout(
-        { title: "This device is not let in" },
-        html`<p>It is enrolled, and shut out at the moment. ${who} Ask whoever runs this.</p>`,
-      );
-  }
+/** Whose a device is, for its own eyes: it must see when somebody else's invitation was used on it. */
+function whose({ name, user }: KnownDevice): Html {
+  return html`It is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }
 
-function ready(certificate: VerifiedCertificate, entered = { code: "", name: "" }, message?: string): Html {
+/** For a device that is enrolled and does not wait. */
+function known(device: KnownDevice): Html {
+  return device.status === "active"
+    ? layout(
+        { title: "This device is enrolled" },
+        html`<p>${whose(device)} It is let in: there is nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`,
+      )
+    : layout(
+        { title: "This device is not let in" },
+        html`<p>${whose(device)} It is enrolled, and shut out at the moment: ask whoever runs this.</p>`,
+      );
+}
+
+/** For a device that waits for approval. */
+function waiting(device: KnownDevice, comparisonCode: string | null): Html {
+  return layout(
+    { title: "Almost there", scripted: true },
+    html`<p>${whose(device)} It waits for approval: read this code to whoever invited you, who sees the same one.</p>
+<p><strong class="code" data-look-again="${String(LOOK_AGAIN_SECONDS)}">${comparisonCode === null ? "" : grouped(comparisonCode)}</strong></p>
+<p><a href="${ENROL_PATH}">Look again</a></p>`,
+  );
+}
+
+/** For a certificate that the gate refuses without asking anybody. */
+const refused: Html = layout(
+  { title: "This device is not let in" },
+  html`<p>Its certificate is refused here: ask whoever runs this.</p>`,
+);
+
+/** Asks the person to agree to whose device this becomes. Nothing has been used up so far. */
+function agreement({ user, name, approval }: Offer, entered: Entered): Html {
+  return layout(
+    { title: `Make this one of ${user}’s devices?` },
+    html`<p>This invitation makes this device, <strong>${entered.name}</strong>, one of <strong>${user}</strong>’s${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
+<p>${user} can then see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If you are not ${user}, go back, and ask for an invitation of your own.</p>
+${approval ? html`<p>The device is let in once whoever made the invitation has approved it.</p>` : ""}
+<form method="post" action="${ENROL_PATH}">
+<input type="hidden" name="code" value="${entered.code}">
+<input type="hidden" name="name" value="${entered.name}">
+<input type="hidden" name="user" value="${user}">
+<p class="acts"><button>Make it one of ${user}’s devices</button> <button class="quiet" name="back" value="back">Back</button></p>
+</form>`,
+  );
+}
+
+function ready(
+  certificate: VerifiedCertificate,
+  entered: Entered = { code: "", name: "" },
+  message?: string,
+): Html {
   return layout(
     { title: "Enrol this device", scripted: true },
     html`${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
@@ -174,7 +246,8 @@ function ready(certificate: VerifiedCertificate, entered = { code: "", name: "" 
 <p id="name-hint" class="hint">Such as “Pixel 9” or “Laptop”.</p>
 <p><label for="code">Code of your invitation</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
 <p id="code-hint" class="hint">The link fills it in: it is what comes after the #.</p>
-<p><button>Enrol this device</button></p>
+<p><button>Go on</button></p>
+<p class="hint">The next page says whose device it becomes. Nothing is enrolled before.</p>
 </form>`,
   );
 }

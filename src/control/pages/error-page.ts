@@ -2,16 +2,15 @@
 import { PROBLEMS } from "../contract.ts";
 import type { ApiError } from "../problem.ts";
 import { notice } from "./layout.ts";
-import { PATHS } from "./paths.ts";
 import { show } from "./respond.ts";
 
-/** An error as a person reads it. */
-export function errorPage({ code, message, errors, headers }: ApiError): Promise<Response> {
+/** An error as a person reads it; `start` is the page that leads back to. */
+export function errorPage({ code, message, errors, headers }: ApiError, start: string): Promise<Response> {
   const { status, title } = PROBLEMS[code];
   const words = WORDS[code];
   const told = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
   const page = notice(words?.title ?? title, asSentence(told), {
-    href: PATHS.home,
+    href: start,
     text: "Back to the start",
   });
   // 401 and 403 are no page's status: an app's client on this host might act on them.

@@ -11,7 +11,9 @@ import { clearSession, sessionValues, setSession } from "./cookie.ts";
 import { device, devices, devicesOfUser, editDevice } from "./devices.ts";
 import { Enrolment } from "./enrol.ts";
 import { field, readForm } from "./forms.ts";
+import type { Html } from "./html.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
+import { notice } from "./layout.ts";
 import { PATHS } from "./paths.ts";
 import { asset, seeOther, show } from "./respond.ts";
 import { isForReading, isFromOurPage } from "./same-origin.ts";
@@ -79,14 +81,22 @@ function enforce({ needs, of }: Page, request: IRequest, principal: Principal): 
 }
 
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);
-const SIGN_PATHS: ReadonlySet<string> = new Set([PATHS.signIn, PATHS.signOut, "/.latchkey"]);
+/** What leads to the first page: of the `ADMIN_HOST`, its root does, too. */
+const STARTS: ReadonlySet<string> = new Set(["/", "/.latchkey", PATHS.signIn]);
 
 /** What a path is: a page for a device on its app's host, one for people, or none. */
 export function pageOf(pathname: string): "for-devices" | "for-people" | undefined {
   if (OPEN_PATHS.has(pathname)) return "for-devices";
-  const isPage = SIGN_PATHS.has(pathname) || router.routes.some(([, pattern]) => pattern.test(pathname));
+  const isSign = STARTS.has(pathname) || pathname === PATHS.signOut;
+  const isPage = isSign || router.routes.some(([, pattern]) => pattern.test(pathname));
   return isPage ? "for-people" : undefined;
 }
+
+/** The enrolment page on the `ADMIN_HOST`, where no device is asked for its certificate. */
+const ELSEWHERE: Html = notice(
+  "Not on this host",
+  "A device is enrolled on the host of an app, which asks for its certificate. Open the link of your invitation as it was sent to you.",
+);
 
 /** Whether a path is a page that is read, written as a browser writes it: where a sign-in may lead. */
 function isReadablePage(path: string): boolean {
@@ -101,7 +111,7 @@ export class Pages {
 
   constructor(services: PageServices) {
     this.#services = services;
-    this.#enrolment = new Enrolment(services.invitations);
+    this.#enrolment = new Enrolment(services);
   }
 
   /** Throws `ApiError` and `RegistryUnavailable`, for `errorPage`. */
@@ -130,12 +140,13 @@ export class Pages {
   async #page(asked: PageRequest, form: URLSearchParams, isPost: boolean): Promise<Response> {
     const { pathname } = asked.url;
     if (pathname === ENROL_PATH) {
-      return isPost ? this.#enrolment.redeem(asked, form) : this.#enrolment.look(asked);
+      if (!this.#services.apps.isApp(asked.hostname)) return show(ELSEWHERE, 404);
+      return isPost ? this.#enrolment.submit(asked, form) : this.#enrolment.look(asked);
     }
     if (pathname === PATHS.signIn && isPost) return this.#signIn(asked, form);
     const principal = await this.#principal(asked);
     if (pathname === PATHS.signOut && isPost) return this.#signOut(asked, principal);
-    if (pathname === PATHS.signIn || pathname === "/.latchkey") return seeOther(PATHS.home);
+    if (STARTS.has(pathname)) return seeOther(PATHS.home);
     if (principal === undefined)
       return show(signInPage({ next: isPost ? PATHS.home : pathname, expired: isPost }));
     const { request, url, by } = asked;
