@@ -16,6 +16,7 @@ export default defineConfig({
             miniflare: {
               bindings: {
                 ADMIN_TOKEN: "test-admin-token-of-more-than-32-characters",
+                ADMIN_HOST: "latchkey.example.com",
                 // Hosts of the tests: one open, one bound to countries, and one for each other profile.
                 APPS: {
                   "app.example.com": {},

@@ -36,7 +36,7 @@ export interface Edge {
   /** The development CA's certificate, PEM. */
   ca: string;
   adminToken: string;
-  /** An app's host and the host of the API: those a person would try first. */
+  /** An app's host and the host of the API and the pages: those a person would try first. */
   appHost: string;
   apiHost: string;
   paths: StatePaths;
@@ -132,8 +132,8 @@ async function start(
     url: (host) => `https://${host}:${server.port}`,
     ca: state.authority.certificate,
     adminToken,
-    appHost: firstOf(["app.localhost", "localhost"], config.hosts),
-    apiHost: config.adminHost ?? firstOf(["localhost"], config.hosts),
+    appHost: firstOf(["app.localhost", "localhost"], config.appHosts),
+    apiHost: config.adminHost ?? firstOf(["localhost"], config.appHosts),
     paths,
     workerUrl: worker.url,
     openAtDemoApp: app === undefined ? undefined : () => app.open,

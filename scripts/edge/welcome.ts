@@ -29,7 +29,7 @@ Enrol the stranger, revoke the phone (in a second terminal, from this folder):
   npx latchkey enrol alice tablet --certificate ${path(stranger.pem)}
   npx latchkey revoke alice/alice-phone
 
-Revoke from any browser, approve, invite: open ${edge.url(edge.apiHost)}/.latchkey/ and sign in
+Revoke from any browser, approve, invite: open ${edge.url(edge.apiHost)}/ and sign in
 with what is in ${show(adminToken)}. An invitation as a link and a QR code:
   npx latchkey invite alice --app ${edge.appHost}
 

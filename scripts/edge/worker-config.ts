@@ -13,8 +13,9 @@ export interface WorkerConfig {
   main: string;
   define: Record<string, string>;
   vars: Vars;
-  /** The hostnames that the variables name, sorted. */
+  /** The hostnames that the variables name, sorted: all, and those of apps. */
   hosts: readonly string[];
+  appHosts: readonly string[];
   adminHost: string | undefined;
 }
 
@@ -27,8 +28,9 @@ export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml"))
   const effective = { ...(workerOptions.bindings as Vars | undefined), ...vars };
   const { APPS, ADMIN_HOST } = effective;
   const adminHost = isHostname(ADMIN_HOST) ? ADMIN_HOST : undefined;
-  const hosts = new Set([...hostsOf(APPS), ...(adminHost === undefined ? [] : [adminHost])]);
-  return { options: workerOptions, main, define, vars: effective, hosts: [...hosts].sort(), adminHost };
+  const appHosts = hostsOf(APPS).sort();
+  const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
+  return { options: workerOptions, main, define, vars: effective, hosts, appHosts, adminHost };
 }
 
 /** Malformed variables name no hosts: the Worker itself says what is wrong with them. */

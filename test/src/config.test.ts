@@ -96,6 +96,12 @@ describe("an app", () => {
     expect(appOf(good(), hostname)).toBeUndefined();
   });
 
+  it('is not at the ADMIN_HOST, though APPS."*" has all others', () => {
+    const config = good({ APPS: apps, ADMIN_HOST: "latchkey.example.com" });
+    expect(appOf(config, "latchkey.example.com")).toBeUndefined();
+    expect(appOf(config, "other.example.com")).toBeDefined();
+  });
+
   it('is by default what APPS."*" says, and only where none is named', () => {
     const config = good({ APPS: apps });
     expect([...config.apps.keys()]).toEqual(["vault.example.com"]);
@@ -144,6 +150,12 @@ describe("a bad configuration is a problem, told by the variable's name", () => 
     ["an ADMIN_HOST in capitals", { ADMIN_HOST: "Admin.example.com" }, "ADMIN_HOST", /lower case/],
     ["an ADMIN_HOST with a scheme", { ADMIN_HOST: "https://a.b" }, "ADMIN_HOST", /hostname/],
     ["an ADMIN_HOST of *", { ADMIN_HOST: "*" }, "ADMIN_HOST", /hostname/],
+    [
+      "an ADMIN_HOST that is one of APPS",
+      { ADMIN_HOST: "vault.example.com" },
+      "ADMIN_HOST",
+      /^"vault\.example\.com" is one of APPS: the pages need a host without an app/,
+    ],
     ["an ADMIN_HOST that is null", { ADMIN_HOST: null }, "ADMIN_HOST", /hostname/],
     ["an ADMIN_TOKEN that is a number", { ADMIN_TOKEN: 1 }, "ADMIN_TOKEN", /text/],
     ["a NOTIFY_URLS by http", { NOTIFY_URLS: ["http://a.b"] }, "NOTIFY_URLS.0", /https:/],

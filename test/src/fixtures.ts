@@ -8,6 +8,9 @@ import type { UserId } from "../../src/registry/user.ts";
 /** One of the hosts that vitest.config.ts names as an app. */
 export const HOST = "app.example.com";
 
+/** The host of the API and the pages there. */
+export const ADMIN_HOST = "latchkey.example.com";
+
 /** The n-th fingerprint of a test: 64 hex digits. */
 export function fingerprint(n: number): Fingerprint {
   return n.toString(16).padStart(64, "0") as Fingerprint;
@@ -38,7 +41,7 @@ export function api(method: string, path: string, body?: unknown, init: RequestI
   const headers = new Headers({ Authorization: `Bearer ${env.ADMIN_TOKEN}` });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
-  return exports.default.fetch(`https://${HOST}${API_PATH}${path}`, {
+  return exports.default.fetch(`https://${ADMIN_HOST}${API_PATH}${path}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...init,

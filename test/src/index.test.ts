@@ -24,6 +24,7 @@ describe("a Worker that is misconfigured", () => {
     ["the delay is negative", { REVOCATION_DELAY_SECONDS: -1 }, "REVOCATION_DELAY_SECONDS"],
     ["the delay is no number", { REVOCATION_DELAY_SECONDS: "soon" }, "REVOCATION_DELAY_SECONDS"],
     ["ADMIN_HOST is empty", { ADMIN_HOST: "" }, "ADMIN_HOST"],
+    ["ADMIN_HOST is an app's", { ADMIN_HOST: HOST }, "ADMIN_HOST"],
     ["ADMIN_TOKEN is no text", { ADMIN_TOKEN: 1 }, "ADMIN_TOKEN"],
     ["USER_REGISTRY is not bound", { USER_REGISTRY: undefined }, "USER_REGISTRY"],
     ["DIRECTORY is not bound", { DIRECTORY: undefined }, "DIRECTORY"],
@@ -34,7 +35,9 @@ describe("a Worker that is misconfigured", () => {
     const isolate = new Isolate({ ...scripted().bindings, ...change });
     const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
     expect(await seen(await isolate.fetch("/x?token=SECRET"))).toEqual(UNAVAILABLE);
-    expect(await seen(await isolate.fetch(`${API_PATH}/users`, { headers }))).toEqual(UNAVAILABLE);
+    expect(await seen(await isolate.fetch(`https://${HOST}${API_PATH}/users`, { headers }))).toEqual(
+      UNAVAILABLE,
+    );
     expect(await seen(await isolate.fetch("/", { method: "HEAD" }))).toEqual({ ...UNAVAILABLE, body: "" });
     expect(app).not.toHaveBeenCalled();
 

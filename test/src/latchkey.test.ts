@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { API_PATH, ENROL_PATH } from "../../src/control/contract.ts";
 import { OPERATIONS } from "../../src/control/operations.ts";
 import { PAGES } from "../../src/control/pages/pages.ts";
-import { bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
+import { ADMIN_HOST, bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
 import {
   type Echo,
   type Init,
@@ -23,6 +23,9 @@ afterEach(() => {
 
 const ADMIN = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
 const USERS = `${API_PATH}/users`;
+/** Served on every app's host. */
+const OPEN = [ENROL_PATH, "/.latchkey/style.css", "/.latchkey/script.js"];
+const STARTS = ["/.latchkey", "/.latchkey/sign-in"];
 
 /** Without a certificate, unless `init` has one: what the API takes. */
 const fetchFrom = (isolate: Isolate, pathOrUrl: string, init: Init = {}) =>
@@ -39,13 +42,18 @@ describe("a control path", () => {
     "/./.latchkey/x",
     "\\.latchkey\\x",
   ])("never reaches an app, not even with a certificate that passes: %s", async (path) => {
-    const lines = logged();
     const app = vi.spyOn(globalThis, "fetch");
-    const isolate = new Isolate(scripted().bindings);
     const cf = { tlsClientAuth: tlsClientAuth() };
-    expect(await seen(await isolate.fetch(path, { cf }))).toEqual(NOT_FOUND);
+    for (const [change, reason] of [
+      [{}, "not-the-admin-host"],
+      [{ ADMIN_HOST: undefined }, "no-credentials"],
+    ] as const) {
+      const lines = logged();
+      const isolate = new Isolate({ ...scripted().bindings, ...change });
+      expect(await seen(await isolate.fetch(`https://${HOST}${path}`, { cf }))).toEqual(NOT_FOUND);
+      expect(lines).toEqual([expect.objectContaining({ event: "control-refused", reason })]);
+    }
     expect(app).not.toHaveBeenCalled();
-    expect(lines).toEqual([expect.objectContaining({ event: "control-refused", reason: "no-credentials" })]);
   });
 
   it.each(["/.latchkey/", "/.latchkey", "/.latchkey?x", "/.latchkey/devices"])(
@@ -91,7 +99,7 @@ describe("a control path", () => {
   );
 
   it("answers who has the token, without a certificate and from any country", async () => {
-    const isolate = new Isolate();
+    const isolate = new Isolate({ ADMIN_HOST: undefined });
     for (const host of [HOST, HOST.toUpperCase(), `${HOST}.`, SWISS_HOST]) {
       const response = await fetchFrom(isolate, `https://${host}${USERS}`, {
         headers: ADMIN,
@@ -109,10 +117,10 @@ describe("a control path", () => {
   });
 
   it.each<[string, Record<string, unknown>, string]>([
-    ["without credentials", {}, "no-credentials"],
-    ["with a short token", { ADMIN_TOKEN: "short" }, "api-off"],
+    ["without credentials", { ADMIN_HOST: undefined }, "no-credentials"],
+    ["with a short token", { ADMIN_HOST: undefined, ADMIN_TOKEN: "short" }, "api-off"],
     ["without a token", { ADMIN_TOKEN: undefined }, "api-off"],
-    ["away from the admin host", { ADMIN_HOST: "latchkey.example.com" }, "not-the-admin-host"],
+    ["away from the admin host", {}, "not-the-admin-host"],
   ])("is answered %s like any other refusal, to the byte", async (_, change, reason) => {
     const lines = logged();
     const isolate = new Isolate(change);
@@ -120,7 +128,7 @@ describe("a control path", () => {
     lines.splice(0);
     for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "HEAD"]) {
       const headers = { "User-Agent": "curl/8", ...(reason === "no-credentials" ? {} : ADMIN) };
-      const response = await fetchFrom(isolate, `${USERS}?token=SECRET`, { method, headers });
+      const response = await fetchFrom(isolate, `https://${HOST}${USERS}?token=SECRET`, { method, headers });
       expect(await seen(response)).toEqual(method === "HEAD" ? { ...NOT_FOUND, body: "" } : NOT_FOUND);
     }
     expect(lines).toHaveLength(8);
@@ -148,32 +156,33 @@ describe("a control path", () => {
 
   it("is served at ADMIN_HOST alone, which need not be an app", async () => {
     logged();
-    const isolate = new Isolate({ ADMIN_HOST: "latchkey.example.com" });
+    const isolate = new Isolate();
     const status = async (host: string, path = USERS) =>
       (await fetchFrom(isolate, `https://${host}${path}`, { headers: ADMIN })).status;
-    expect(await status("latchkey.example.com")).toBe(200);
+    expect(await status(ADMIN_HOST)).toBe(200);
     expect(await status("LATCHKEY.example.com.")).toBe(200);
     expect(await status(HOST)).toBe(404);
     expect(await status("other.example.com")).toBe(503);
-    expect(await status("latchkey.example.com", "/"), "everything else there is no app").toBe(503);
+    expect(await status(ADMIN_HOST, "/x"), "everything else there is no app").toBe(503);
   });
 
   it("is of ADMIN_HOST alone, for pages of people and each path of the API; a device's page is its app's", async () => {
-    const isolate = new Isolate({ ADMIN_HOST: "latchkey.example.com" });
+    const isolate = new Isolate();
     const { token } = await makeToken("alice", "devices");
     const lines = logged();
     const paths = [...OPERATIONS.map(({ path }) => API_PATH + path), ...PAGES.map(({ path }) => path)];
-    for (const path of [...paths, "/.latchkey", "/.latchkey/sign-in", "/.latchkey/sign-out"]) {
+    for (const path of [...paths, ...STARTS, "/.latchkey/sign-out"]) {
       for (const method of ["GET", "POST"]) {
         const headers = { ...bearer(token).headers, Origin: `https://${HOST}` };
-        expect(await seen(await fetchFrom(isolate, path, { method, headers })), path).toEqual(NOT_FOUND);
+        const url = `https://${HOST}${path}`;
+        expect(await seen(await fetchFrom(isolate, url, { method, headers })), path).toEqual(NOT_FOUND);
       }
     }
     expect(new Set(lines.map(({ reason }) => reason))).toEqual(new Set(["not-the-admin-host"]));
-    for (const path of [ENROL_PATH, "/.latchkey/style.css", "/.latchkey/script.js"]) {
-      expect((await fetchFrom(isolate, path)).status, path).toBe(200);
+    for (const path of OPEN) {
+      expect((await fetchFrom(isolate, `https://${HOST}${path}`)).status, path).toBe(200);
     }
-    const me = await fetchFrom(isolate, `https://latchkey.example.com${API_PATH}/me`, bearer(token));
+    const me = await fetchFrom(isolate, `https://${ADMIN_HOST}${API_PATH}/me`, bearer(token));
     expect(await me.json()).toMatchObject({ user: "alice" });
     await reset();
   });
@@ -184,7 +193,67 @@ describe("a control path", () => {
     const response = await fetchFrom(new Isolate(), USERS, { headers });
     expect(response.status).toBe(401);
     expect(response.headers.get("www-authenticate")).toMatch(/^Bearer /);
-    expect(lines).toEqual([{ event: "wrong-credentials", app: HOST, country: "CH" }]);
+    expect(lines).toEqual([{ event: "wrong-credentials", app: ADMIN_HOST, country: "CH" }]);
+  });
+});
+
+describe("without an ADMIN_HOST", () => {
+  // Security review, finding 7: on an app's host, its service worker reads our pages and what is typed there.
+  it("no app's host serves a page but the one that enrols a device", async () => {
+    const { bindings, counts } = scripted();
+    const isolate = new Isolate({ ...bindings, ADMIN_HOST: undefined });
+    const lines = logged();
+    for (const path of [...PAGES.map(({ path }) => path), ...STARTS, "/.latchkey/sign-out"]) {
+      for (const method of ["GET", "POST"]) {
+        const headers = { Origin: `https://${HOST}`, Cookie: "__Host-latchkey=x" };
+        const init = { method, headers, cf: { tlsClientAuth: tlsClientAuth(), country: "CH" } };
+        expect(await seen(await isolate.fetch(path, init)), path).toEqual(NOT_FOUND);
+      }
+    }
+    expect(new Set(lines.map(({ reason }) => reason))).toEqual(new Set(["no-admin-host"]));
+    for (const path of OPEN) expect((await fetchFrom(isolate, path)).status, path).toBe(200);
+    expect(counts).toMatchObject({ directoryStubs: 0, registryStubs: 0 });
+  });
+});
+
+describe("the ADMIN_HOST", () => {
+  const at = (path: string) => `https://${ADMIN_HOST}${path}`;
+
+  it("leads from its root to the pages, and serves nothing else beside them", async () => {
+    const app = vi.spyOn(globalThis, "fetch");
+    const isolate = new Isolate({ ...scripted().bindings, APPS: { "*": { public: ["/index.html", "/x/*"] } } });
+    const lines = logged();
+    const start = await isolate.fetch(at("/"));
+    expect([start.status, start.headers.get("location")]).toEqual([303, "/.latchkey/"]);
+    for (const path of ["/index.html", "/favicon.ico", "/x/.latchkey/", "//", "/.latchkeys"]) {
+      expect(await seen(await isolate.fetch(at(path))), path).toEqual(UNAVAILABLE);
+    }
+    expect(new Set(lines.map(({ event, reason }) => `${event} ${reason}`))).toEqual(
+      new Set(["refused unknown-app"]),
+    );
+    expect(app).not.toHaveBeenCalled();
+  });
+
+  it("is a host without an app by APPS.* too, while other hosts have one", async () => {
+    logged();
+    const isolate = new Isolate({ ...scripted().bindings, APPS: { "*": {} } });
+    expect((await isolate.fetch("https://anything.example.org/")).status).toBe(200);
+    expect(await seen(await isolate.fetch(at("/x")))).toEqual(UNAVAILABLE);
+  });
+
+  it("enrols no device, and says where it is done", async () => {
+    const { bindings, counts } = scripted();
+    const isolate = new Isolate(bindings);
+    const fields = new URLSearchParams({ code: "0".repeat(26), name: "Phone", user: "alice" });
+    const headers = { Origin: at("") };
+    for (const init of [{}, { method: "POST", headers, body: fields }]) {
+      const response = await isolate.fetch(at(ENROL_PATH), init);
+      expect(response.status).toBe(404);
+      const text = await response.text();
+      expect(text).toContain("Open the link of your invitation as it was sent to you");
+      expect(text).not.toContain("<form");
+    }
+    expect(counts).toMatchObject({ directoryStubs: 0, registryStubs: 0 });
   });
 });
 

@@ -122,7 +122,7 @@ export class Enrolment {
       case "unknown":
         return ready(certificate);
       case "unavailable":
-        throw new RegistryUnavailable("the enrolment page");
+        throw new RegistryUnavailable("the gate could not ask the registry");
       default:
         return refused;
     }
@@ -247,7 +247,7 @@ function ready(
 <p><label for="code">Code of your invitation</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
 <p id="code-hint" class="hint">The link fills it in: it is what comes after the #.</p>
 <p><button>Go on</button></p>
-<p class="hint">The next page says whose device it becomes. Nothing is enrolled before.</p>
+<p class="hint">The next page says whose device it becomes. Nothing is enrolled before that.</p>
 </form>`,
   );
 }

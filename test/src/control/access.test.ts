@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PROBLEMS, type Problem, type SessionList, type UserList } from "../../../src/control/contract.ts";
 import type { Operation } from "../../../src/control/operation.ts";
 import { OPERATIONS } from "../../../src/control/operations.ts";
+import { ADMIN_HOST } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, directoryStub, dump, registryStub } from "../registry/fixtures.ts";
 import { seen } from "./fixtures.ts";
@@ -114,7 +115,7 @@ describe.each(OPERATIONS.map((operation) => [operation.id, operation] as const))
       expect([problem.code, response.status], holder).toEqual([code, PROBLEMS[problem.code].status]);
     }
     const { method } = operation;
-    const nothing = await seen(await new Isolate().fetch("/", { method, cf: {} }));
+    const nothing = await seen(await new Isolate().fetch(`https://${ADMIN_HOST}/x`, { method, cf: {} }));
     expect(await seen(await answersOf(operation, "none"))).toEqual(nothing);
     expect(await stored()).toEqual(before);
   });

@@ -1,11 +1,11 @@
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { API_PATH, MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/control/contract.ts";
-import { api, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
+import { ADMIN_HOST, api, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import { expectProblem, seen, withEnv } from "./fixtures.ts";
 
 const TOKEN = env.ADMIN_TOKEN;
-const USERS = `https://${HOST}${API_PATH}/users`;
+const USERS = `https://${ADMIN_HOST}${API_PATH}/users`;
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
 afterEach(() => {
@@ -19,16 +19,16 @@ async function logged(work: () => Promise<unknown>): Promise<Record<string, unkn
   return log.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
 }
 
-/** What a stranger sees of an app: the measure of a refusal. */
-async function refusal(method = "GET") {
-  const answer = await seen(await exports.default.fetch(`https://${HOST}/`, { method }));
+/** What a stranger sees of an app. */
+async function appRefusal() {
+  const answer = await seen(await exports.default.fetch(`https://${HOST}/`));
   expect(answer.status).toBe(404);
   return answer;
 }
 
-/** What a stranger sees of a host that is no app. */
-async function noApp() {
-  const answer = await seen(await exports.default.fetch("https://unknown.example.org/"));
+/** What a stranger sees of a host that is no app, and of whatever is not served at the ADMIN_HOST. */
+async function refusal(method = "GET") {
+  const answer = await seen(await exports.default.fetch("https://unknown.example.org/", { method }));
   expect(answer.status).toBe(503);
   return answer;
 }
@@ -79,7 +79,7 @@ describe("a wrong token is told so", () => {
     ] as const) {
       const init = { method, ...bearer("x"), ...(method === "GET" ? {} : { body: "{" }) };
       await expectProblem(
-        await exports.default.fetch(`https://${HOST}${API_PATH}${path}`, init),
+        await exports.default.fetch(`https://${ADMIN_HOST}${API_PATH}${path}`, init),
         "wrong-credentials",
       );
     }
@@ -87,7 +87,7 @@ describe("a wrong token is told so", () => {
 
   it("is logged, without the token", async () => {
     const lines = await logged(() => exports.default.fetch(USERS, bearer("a-wrong-token")));
-    expect(lines).toContainEqual(expect.objectContaining({ event: "wrong-credentials", app: HOST }));
+    expect(lines).toContainEqual(expect.objectContaining({ event: "wrong-credentials", app: ADMIN_HOST }));
     expect(JSON.stringify(lines)).not.toContain("a-wrong-token");
   });
 
@@ -111,7 +111,7 @@ describe("without credentials, a control path answers to the byte as any refusal
 
   it.each(PATHS)("%s", async (path) => {
     for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
-      const response = await exports.default.fetch(`https://${HOST}${path}`, { method });
+      const response = await exports.default.fetch(`https://${ADMIN_HOST}${path}`, { method });
       expect(await seen(response), method).toEqual(await refusal(method));
     }
   });
@@ -186,32 +186,25 @@ describe("ADMIN_TOKEN", () => {
 });
 
 describe("ADMIN_HOST", () => {
-  const admin = { ADMIN_HOST: "latchkey.example.com" };
-  const onAdminHost = `https://latchkey.example.com${API_PATH}/users`;
-
-  it("alone serves the API, though it is no app's", async () => {
-    expect((await withEnv(admin, onAdminHost, bearer(TOKEN))).status).toBe(200);
-    expect((await withEnv(admin, onAdminHost.replace(".com/", ".com.:8443/"), bearer(TOKEN))).status).toBe(
-      200,
-    );
+  it("alone serves the API", async () => {
+    expect((await exports.default.fetch(USERS, bearer(TOKEN))).status).toBe(200);
+    const spelled = USERS.replace(".com/", ".com.:8443/");
+    expect((await exports.default.fetch(spelled, bearer(TOKEN))).status).toBe(200);
   });
 
   it.each([
     ["right", TOKEN],
     ["wrong", "x"],
   ])("on another host the %s token is refused as if nothing were there", async (_, token) => {
-    expect(await seen(await withEnv(admin, USERS, bearer(token)))).toEqual(await refusal());
-  });
-
-  it("without credentials looks as if nothing were there", async () => {
-    expect(await seen(await withEnv(admin, onAdminHost))).toEqual(await noApp());
+    const url = `https://${HOST}${API_PATH}/users`;
+    expect(await seen(await exports.default.fetch(url, bearer(token)))).toEqual(await appRefusal());
   });
 
   it.each(["evil.latchkey.example.com", "latchkey.example.com.evil.com", "xlatchkey.example.com"])(
     "is compared whole: %s",
     async (host) => {
-      const response = await withEnv(admin, `https://${host}${API_PATH}/users`, bearer(TOKEN));
-      expect(await seen(response)).toEqual(await noApp());
+      const response = await exports.default.fetch(`https://${host}${API_PATH}/users`, bearer(TOKEN));
+      expect(await seen(response)).toEqual(await refusal());
     },
   );
 });
@@ -222,17 +215,18 @@ describe("hosts", () => {
       `https://unknown.example.org${API_PATH}/users`,
       bearer(TOKEN),
     );
-    expect(await seen(response)).toEqual(await noApp());
+    expect(await seen(response)).toEqual(await refusal());
   });
 
-  it("with an app all serve it, from any country", async () => {
+  it("with an app all serve it while there is no ADMIN_HOST, from any country", async () => {
     const init = { ...bearer(TOKEN), cf: { country: "US" } } as RequestInit;
-    const response = await exports.default.fetch(`https://swiss.example.com${API_PATH}/users`, init);
-    expect(response.status).toBe(200);
+    const url = `https://swiss.example.com${API_PATH}/users`;
+    expect((await withEnv({ ADMIN_HOST: undefined }, url, init)).status).toBe(200);
   });
 
   it("are found in a default app", async () => {
     const url = `https://anything.example.org${API_PATH}/users`;
-    expect((await withEnv({ APPS: { "*": {} } }, url, bearer(TOKEN))).status).toBe(200);
+    const all = { APPS: { "*": {} }, ADMIN_HOST: undefined };
+    expect((await withEnv(all, url, bearer(TOKEN))).status).toBe(200);
   });
 });

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, it, vi } from "vitest";
 import { API_PATH, ENROL_PATH, type NewInvitation } from "../../../src/control/contract.ts";
 import { digestOf } from "../../../src/control/secrets.ts";
-import { bearer, fingerprint, HOST, makeToken, tlsClientAuth } from "../fixtures.ts";
+import { ADMIN_HOST, bearer, fingerprint, HOST, makeToken, tlsClientAuth } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, directoryStub, dump, registryStub } from "../registry/fixtures.ts";
 
@@ -12,9 +12,9 @@ afterEach(async () => {
   await reset();
 });
 
-const form = (fields: Record<string, string>) => ({
+const form = (fields: Record<string, string>, host = ADMIN_HOST) => ({
   method: "POST",
-  headers: { Origin: `https://${HOST}`, "Content-Type": "application/x-www-form-urlencoded" },
+  headers: { Origin: `https://${host}`, "Content-Type": "application/x-www-form-urlencoded" },
   body: new URLSearchParams(fields),
 });
 
@@ -35,11 +35,14 @@ it("tokens, codes and cookies are stored nowhere, nor logged: their digests alon
   };
   const [used, open] = [await invited(), await invited()];
   const cf = { tlsClientAuth: tlsClientAuth(fingerprint(5)) };
-  const enrolled = await isolate.fetch(ENROL_PATH, { ...form({ code: used, name: "Phone" }), cf });
+  const enrolled = await isolate.fetch(ENROL_PATH, {
+    ...form({ code: used, name: "Phone", user: "alice" }, HOST),
+    cf,
+  });
   expect(enrolled.status).toBe(303);
   // Wrong ones of each kind are audited.
   await isolate.fetch(ENROL_PATH, {
-    ...form({ code: used, name: "Phone 2" }),
+    ...form({ code: used, name: "Phone 2" }, HOST),
     cf: { tlsClientAuth: tlsClientAuth(fingerprint(6)) },
   });
   const wrong = `${token.slice(0, -1)}${token.endsWith("x") ? "y" : "x"}`;

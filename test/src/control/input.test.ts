@@ -2,7 +2,7 @@ import { reset } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH, MAX_BODY_BYTES, PROBLEMS } from "../../../src/control/contract.ts";
-import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
+import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { DEVICE_PEM, expectProblem } from "./fixtures.ts";
 
 afterEach(reset);
@@ -11,7 +11,7 @@ type Body = ConstructorParameters<typeof Response>[0];
 
 /** `PUT /users/bob` with a body as it is. */
 function put(body: Body, headers: Record<string, string> = { "content-type": "application/json" }) {
-  return exports.default.fetch(`https://${HOST}${API_PATH}/users/bob`, {
+  return exports.default.fetch(`https://${ADMIN_HOST}${API_PATH}/users/bob`, {
     method: "PUT",
     headers: { Authorization: `Bearer ${env.ADMIN_TOKEN}`, ...headers },
     ...(body === undefined ? {} : { body }),

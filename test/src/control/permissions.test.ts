@@ -2,7 +2,7 @@ import { reset } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { type Need, permits } from "../../../src/control/permissions.ts";
 import type { Grant } from "../../../src/registry/credential.ts";
-import { enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
+import { ADMIN_HOST, enrol, fingerprint, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, BOB, userId } from "../registry/fixtures.ts";
 
@@ -38,7 +38,7 @@ describe("what credentials reach", () => {
     await enrol(name, "Secret phone", fingerprint(1));
     const { token } = await makeToken("alice", "devices");
     const isolate = new Isolate();
-    const open = { Origin: `https://${HOST}`, "Content-Type": "application/x-www-form-urlencoded" };
+    const open = { Origin: `https://${ADMIN_HOST}`, "Content-Type": "application/x-www-form-urlencoded" };
     const body = new URLSearchParams({ token });
     const signedIn = await isolate.fetch("/.latchkey/sign-in", { method: "POST", headers: open, body });
     const Cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";

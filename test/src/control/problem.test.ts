@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH, PROBLEMS, type ProblemCode } from "../../../src/control/contract.ts";
 import { newToken } from "../../../src/control/secrets.ts";
 import { QUESTIONS_A_NETWORK } from "../../../src/control/stranger-budget.ts";
-import { api, bearer, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
+import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
@@ -78,7 +78,7 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     });
     return api("GET", devices);
   },
-  "registry-unavailable": () => withEnv(broken, `https://${HOST}${API_PATH}/users`, { headers: auth }),
+  "registry-unavailable": () => withEnv(broken, `https://${ADMIN_HOST}${API_PATH}/users`, { headers: auth }),
 };
 
 describe("every problem of the contract", () => {

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH, type Device } from "../../../src/control/contract.ts";
 import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
-import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
+import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
 import { expectProblem, seen, withEnv } from "./fixtures.ts";
 
@@ -188,7 +188,7 @@ describe("parameters of a path", () => {
       asked.push(call.name);
       return call.proceed();
     });
-    const url = `https://${HOST}${API_PATH}/users/nobody/devices`;
+    const url = `https://${ADMIN_HOST}${API_PATH}/users/nobody/devices`;
     const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
     await expectProblem(await withEnv(bindings, url, { headers }), "unknown-user");
     await expectProblem(

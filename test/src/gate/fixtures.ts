@@ -108,12 +108,15 @@ export async function seen(response: Response) {
   return { status: response.status, headers, body: await response.text() };
 }
 
+/** What is served on the apps' hosts, and paths that only look like ours. */
+const ON_APPS = /^\/\.latchkey(\/(enrol|whoami)$|[^/?])/;
+
 /**
  * The Worker as a new isolate would run it: with an environment, and thus a memory, of its own.
  * `undefined` removes a variable.
  */
 export class Isolate {
-  readonly #env: object;
+  readonly #env: Record<string, unknown>;
   readonly #contexts: ExecutionContext[] = [];
 
   constructor(change: Record<string, unknown> = {}) {
@@ -121,9 +124,14 @@ export class Isolate {
     this.#env = Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== undefined));
   }
 
-  /** A request of the phone whose fingerprint is `fingerprint(1)`, unless `cf` says otherwise. */
+  /**
+   * A request of the phone whose fingerprint is `fingerprint(1)`, unless `cf` says otherwise. A path alone is
+   * asked for where it is served: the API and the pages for people on the `ADMIN_HOST`, all else on `HOST`.
+   */
   fetch(pathOrUrl = "/", { cf = { tlsClientAuth: tlsClientAuth(), country: "CH" }, ...init }: Init = {}) {
-    const url = new URL(pathOrUrl, `https://${HOST}`);
+    const isForPeople = pathOrUrl.startsWith("/.latchkey") && !ON_APPS.test(pathOrUrl);
+    const host = (isForPeople && this.#env.ADMIN_HOST) || HOST;
+    const url = new URL(pathOrUrl, `https://${host}`);
     return this.handle(new Request(url, { ...init, cf } as RequestInit));
   }
 

@@ -191,9 +191,10 @@ describe("what only looks like a public path never reaches the app", () => {
       const lines = logged();
       const app = vi.spyOn(globalThis, "fetch");
       const { isolate } = withApp({ public: ["/.latchkey/*", "/.latchkey"], preflight: true });
-      expect(await seen(await isolate.fetch(path, { cf: NOBODY }))).toEqual(NOT_FOUND);
+      const url = `https://${HOST}${path}`;
+      expect(await seen(await isolate.fetch(url, { cf: NOBODY }))).toEqual(NOT_FOUND);
       const preflight = { cf: NOBODY, method: "OPTIONS", headers: PREFLIGHT };
-      expect(await seen(await isolate.fetch(path, preflight))).toEqual(NOT_FOUND);
+      expect(await seen(await isolate.fetch(url, preflight))).toEqual(NOT_FOUND);
       expect(app).not.toHaveBeenCalled();
       expect(lines.map(({ event }) => event)).toEqual(["control-refused", "control-refused"]);
     },

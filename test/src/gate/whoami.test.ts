@@ -229,7 +229,7 @@ describe("whoami is not served", () => {
       expect(await seen(response)).toEqual(NOT_FOUND);
       expect(app).not.toHaveBeenCalled();
       expect(lines).toEqual([
-        expect.objectContaining({ event: "control-refused", reason: "no-credentials" }),
+        expect.objectContaining({ event: "control-refused", reason: "not-the-admin-host" }),
       ]);
     },
   );
@@ -239,7 +239,7 @@ describe("whoami is not served", () => {
     async (path) => {
       logged();
       const app = vi.spyOn(globalThis, "fetch");
-      const response = await new Isolate(scripted().bindings).fetch(path, { cf: cf() });
+      const response = await new Isolate(scripted().bindings).fetch(`https://${HOST}${path}`, { cf: cf() });
       expect(await seen(response)).toEqual(NOT_FOUND);
       expect(app).not.toHaveBeenCalled();
     },

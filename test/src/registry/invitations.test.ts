@@ -69,17 +69,19 @@ function redeem(
   {
     at = now,
     app = APP,
+    agreed = ALICE,
     bindings = env as RegistryBindings,
     ...change
   }: Partial<Enrolment> & {
     at?: number;
     app?: string;
+    agreed?: UserId;
     bindings?: RegistryBindings;
   } = {},
 ) {
   const redeemer = new Invitations(bindings, new Registry(bindings));
   const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), facts: FACTS, ...change });
-  return redeemer.redeem(by({ ...VISITOR, at }), digest(code), app, wanted);
+  return redeemer.redeem(by({ ...VISITOR, at }), digest(code), app, wanted, agreed);
 }
 
 const INVALID = { ok: false, error: { code: "invalid-invitation" } };
@@ -261,7 +263,10 @@ describe("a code", () => {
     await invite("B", { user: BOB });
     await invite("C");
     expect(await redeem("C", loser)).toMatchObject({ ok: true, value: { created: true } });
-    expect(await redeem("B", loser)).toMatchObject({ ok: false, error: { code: "fingerprint-taken" } });
+    expect(await redeem("B", loser, { agreed: BOB })).toMatchObject({
+      ok: false,
+      error: { code: "fingerprint-taken" },
+    });
   });
 
   it.each([
@@ -485,13 +490,13 @@ describe("with approval", () => {
     expect(device).toMatchObject({ status: "pending", comparisonCode: expect.stringMatching(/^\d{6}$/) });
     expect(await open()).toEqual([]);
     // Looking again, or sending the code again, shows the same digits.
-    expect(await invitations.deviceOf(fingerprint(1))).toEqual(device);
+    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toEqual(device);
     expect(await redeem("A", 1)).toEqual({ ok: true, value: { device, created: false } });
     expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
 
     const approved = await registry(ALICE).changeStatus(by(), device.id, "approve", undefined);
     expect(approved).toMatchObject({ ok: true, value: { status: "active", comparisonCode: null } });
-    expect(await invitations.deviceOf(fingerprint(1))).toMatchObject({
+    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toMatchObject({
       status: "active",
       comparisonCode: null,
     });
@@ -565,11 +570,14 @@ describe("when the user is deleted", () => {
 
 describe("who looks at the page", () => {
   it("is told of the own device, and leaves no trace", async () => {
-    expect(await invitations.deviceOf(fingerprint(1))).toBeNull();
+    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toBeNull();
     await registryOfAll.enrol(by(), ALICE, enrolment());
     const before = [await dump(directoryStub()), await dump(registryStub(ALICE))];
-    expect(await invitations.deviceOf(fingerprint(1))).toMatchObject({ user: "alice", name: "Pixel 9" });
-    expect(await invitations.deviceOf(fingerprint(2))).toBeNull();
+    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toMatchObject({
+      user: "alice",
+      name: "Pixel 9",
+    });
+    expect(await invitations.deviceOf(ALICE, fingerprint(2))).toBeNull();
     expect([await dump(directoryStub()), await dump(registryStub(ALICE))]).toEqual(before);
   });
 });
