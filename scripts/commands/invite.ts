@@ -36,8 +36,9 @@ export const addInvite: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-The device needs a certificate that Cloudflare verifies, installed before the link is opened. Whoever
-has the link can use it: send it over a channel that you trust, or add --approval.
+The device needs a certificate that Cloudflare verifies, installed before the link is opened. The page says
+whose device it becomes before it is enrolled. Whoever has the link can use it: when it travels over a channel
+that others read, or through somebody else, add --approval, and compare the code on the device's screen.
 
 Examples:
   latchkey invite alice

@@ -65,7 +65,7 @@ export function describeApi(operations: readonly Operation[]): Description {
       title: "Latchkey",
       version: "1",
       description:
-        "Manages who may pass the gate. Without right credentials, and on other hosts than `ADMIN_HOST`, " +
+        "Manages who may pass the gate. Without right credentials, and on other hosts than `ADMIN_HOST` when it is set, " +
         "every path answers as if nothing were there. A path that takes GET takes HEAD too.",
       license: { name: "MIT", identifier: "MIT" },
     },

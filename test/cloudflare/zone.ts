@@ -41,7 +41,7 @@ export async function startLocalZone(vars: EdgeOptions["vars"] = {}): Promise<Lo
     cloudflare,
     edge,
     environment: {
-      LATCHKEY_URL: edge.url("localhost"),
+      LATCHKEY_URL: edge.url(edge.apiHost),
       LATCHKEY_TOKEN_FILE: paths.adminToken,
       LATCHKEY_CA: paths.ca,
       ...cloudflare.environment,

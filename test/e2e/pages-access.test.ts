@@ -6,7 +6,7 @@ import { devicePath, PATHS } from "../../src/control/pages/paths.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { Keyboard } from "./support/keyboard.ts";
-import { choose, follow, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
+import { appUrl, choose, enrolFor, follow, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
 
 const PATIENCE = { timeout: 10_000 };
 
@@ -148,11 +148,16 @@ describe("without JavaScript", () => {
   });
 
   it("enrols by the typed code, in small letters and with blanks", async () => {
-    await phone.goto(pageUrl(test.edge, ENROL_PATH));
+    await phone.goto(appUrl(test.edge, ENROL_PATH));
     expect(await phone.getByLabel("Code of your invitation").inputValue()).toBe("");
     await phone.getByLabel("Name of this device").fill("Pixel");
     await phone.getByLabel("Code of your invitation").fill(code.toLowerCase().replaceAll("-", " "));
-    await press(phone, "Enrol this device");
+    await press(phone, "Go on");
+    expect(await heading(phone)).toBe("Make this one of alice’s devices?");
+    // The way back keeps what was typed.
+    await press(phone, "Back");
+    expect(await phone.getByLabel("Name of this device").inputValue()).toBe("Pixel");
+    await enrolFor(phone, "alice");
     expect(await heading(phone)).toBe("Almost there");
   });
 
@@ -180,13 +185,13 @@ describe("without JavaScript", () => {
     expect(await deviceNamed("Pixel 9")).toMatchObject({ note: "blue\ncover" });
     await choose(owner, "Suspend Pixel 9");
     await press(owner, "Suspend Pixel 9");
-    expect((await phone.goto(pageUrl(test.edge, "/")))?.status()).toBe(404);
+    expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(404);
     await choose(owner, "Let in again Pixel 9");
     await press(owner, "Let in again: Pixel 9");
-    expect((await phone.goto(pageUrl(test.edge, "/")))?.status()).toBe(200);
+    expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(200);
     await choose(owner, "Revoke Pixel 9");
     await press(owner, "Revoke Pixel 9");
-    expect((await phone.goto(pageUrl(test.edge, "/")))?.status()).toBe(404);
+    expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(404);
     await choose(owner, "Forget Pixel 9");
     await press(owner, "Forget Pixel 9");
     await expect(deviceNamed("Pixel 9")).rejects.toThrow();

@@ -6,37 +6,42 @@ import { devicePath, PATHS } from "../../src/control/pages/paths.ts";
 import { SESSION_COOKIE } from "../../src/session-cookie.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
+import { HOSTILE_PATHS, type HostileApp, type SeenByWorker, startHostileApp } from "./support/hostile-app.ts";
 import { type OtherSite, selfSendingForm, startOtherSite } from "./support/other-site.ts";
 import { PageClient } from "./support/page-client.ts";
-import { complaintsOf, follow, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
+import { appUrl, complaintsOf, follow, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
+
+const APP = "app.home.localhost";
 
 let test: TestEdge;
 let browser: Browser;
 let other: OtherSite;
-/** The victim, signed in, in a browser without a certificate, */
+let app: HostileApp;
+/** The victim, signed in, in a browser without a certificate. */
 let page: Page;
-/** and in one that the app lets in, too. */
-let inApp: Page;
 let tablet: Device;
 
 beforeAll(async () => {
-  [test, browser] = await Promise.all([
-    TestEdge.start({ vars: { REVOCATION_DELAY_SECONDS: 0 } }),
-    launchBrowser(),
-  ]);
+  app = await startHostileApp();
+  const vars = {
+    // The app lets everybody in, so that a browser needs no certificate; devices are enrolled at the other.
+    APPS: { localhost: {}, [APP]: { public: HOSTILE_PATHS } },
+    // To browsers, of one site with the app: as latchkey.example.com and vault.example.com are.
+    ADMIN_HOST: "latchkey.home.localhost",
+    REVOCATION_DELAY_SECONDS: 0,
+  };
+  [test, browser] = await Promise.all([TestEdge.start({ vars, origin: app.url }), launchBrowser()]);
   other = await startOtherSite(test.edge);
-  const credential = await test.issue("tablet");
-  tablet = await test.enrol("Tablet", credential);
-  const contexts = [newPerson(browser, test.edge), newPerson(browser, test.edge, { credential })];
-  [page, inApp] = (await Promise.all(contexts.map(async (each) => (await each).newPage()))) as [Page, Page];
+  tablet = await test.enrol("Tablet", await test.issue("tablet"));
+  page = await (await newPerson(browser, test.edge)).newPage();
   await signIn(page, test.edge);
-  await signIn(inApp, test.edge);
 });
 
 afterAll(async () => {
   await browser?.close();
   await other?.stop();
   await test?.stop();
+  await app?.stop();
 });
 
 async function statusOf({ user, id }: Device): Promise<string> {
@@ -44,7 +49,8 @@ async function statusOf({ user, id }: Device): Promise<string> {
 }
 
 async function cookieOf(of: BrowserContext): Promise<string | undefined> {
-  return (await of.cookies()).find(({ name }) => name === SESSION_COOKIE)?.value;
+  const cookies = await of.cookies(test.edge.url(test.edge.apiHost));
+  return cookies.find(({ name }) => name === SESSION_COOKIE)?.value;
 }
 
 describe("forms of other sites", () => {
@@ -52,7 +58,7 @@ describe("forms of other sites", () => {
 
   it.each([
     ["another site, to which the cookie is not even sent", "evil.localhost", false],
-    ["another port of the same site, to which the cookie is sent", "localhost", true],
+    ["another host of the same site, to which the cookie is sent", APP, true],
   ])("change nothing: from %s", async (_, host, isCookieSent) => {
     other.pages.set("/form", selfSendingForm(suspend()));
     const sent = page.waitForRequest((request) => request.method() === "POST");
@@ -106,17 +112,16 @@ describe("frames", () => {
     return page.frames().at(-1)?.url() ?? "";
   }
 
-  it("show no page of ours: on another site, or in the app on the same host", async () => {
-    const addresses = [PATHS.devices, PATHS.signIn, ENROL_PATH].map((path) => pageUrl(test.edge, path));
-    other.pages.set("/", "<p>Look here");
-    const hosts: [Page, string][] = [
-      [page, `${other.url("evil.localhost")}/`],
-      [inApp, pageUrl(test.edge, "/status/200")],
+  it("show no page of ours: on another site, or in an app of the same site", async () => {
+    const addresses = [
+      ...[PATHS.devices, PATHS.signIn].map((path) => pageUrl(test.edge, path)),
+      pageUrl(test.edge, ENROL_PATH, APP),
     ];
-    for (const [window_, host] of hosts) {
-      await window_.goto(host);
+    other.pages.set("/", "<p>Look here");
+    for (const host of [`${other.url("evil.localhost")}/`, pageUrl(test.edge, "/page", APP)]) {
+      await page.goto(host);
       for (const address of addresses) {
-        expect(await framed(window_, address), `${address} on ${host}`).toMatch(/^chrome-error:/);
+        expect(await framed(page, address), `${address} on ${host}`).toMatch(/^chrome-error:/);
       }
     }
   });
@@ -127,57 +132,89 @@ describe("frames", () => {
   });
 });
 
-describe("the app on the same host", () => {
+describe("an app on the same site", () => {
+  const inApp = (path: string) => pageUrl(test.edge, path, APP);
+
   beforeEach(async () => {
-    await inApp.goto(pageUrl(test.edge, "/status/200"));
+    await page.goto(inApp("/page"));
   });
 
   /** The `Cookie` header that reached the app. */
   async function cookiesAtApp(): Promise<string | undefined> {
-    await inApp.goto(pageUrl(test.edge, "/echo"));
-    const echo = JSON.parse(await inApp.locator("body").innerText()) as { headers: Record<string, string> };
+    await page.goto(inApp("/echo"));
+    const echo = JSON.parse(await page.locator("body").innerText()) as { headers: Record<string, string> };
     return echo.headers.cookie;
   }
 
-  it("never gets the session's cookie", async () => {
+  it("never gets the session's cookie, not even one that is left on its own host", async () => {
+    expect(await cookieOf(page.context())).toBeDefined();
     expect(await cookiesAtApp()).toBeUndefined();
-    expect(await inApp.evaluate(() => document.cookie)).toBe("");
-    expect(await cookieOf(inApp.context())).toBeDefined();
+    const left = {
+      name: SESSION_COOKIE,
+      value: "left",
+      url: test.edge.url(APP),
+      secure: true,
+      httpOnly: true,
+    };
+    await page.context().addCookies([left]);
+    expect(await cookiesAtApp()).toBeUndefined();
+    expect(await page.evaluate(() => document.cookie)).toBe("");
+    await page.context().clearCookies({ domain: APP });
   });
 
   it("still gets its own cookies", async () => {
-    const theme = { name: "theme", value: "dark", url: test.edge.url("localhost") };
-    await inApp.context().addCookies([theme]);
+    await page.context().addCookies([{ name: "theme", value: "dark", url: test.edge.url(APP) }]);
     expect(await cookiesAtApp()).toBe("theme=dark");
+    await page.context().clearCookies({ domain: APP });
+  });
+
+  it("sets no cookie that the session would notice", async () => {
+    const before = await cookieOf(page.context());
+    await page.goto(inApp("/plant"));
+    expect(await cookieOf(page.context())).toBe(before);
+    await page.goto(pageUrl(test.edge, PATHS.devices));
+    expect(await heading(page)).toBe("Devices");
   });
 
   it("reads and changes nothing with a script's requests", async () => {
-    const answers = await inApp.evaluate(
+    const answers = await page.evaluate(
       async ([read, change]) => {
         const form = { method: "POST", body: new URLSearchParams() };
-        const all = await Promise.all([fetch(read), fetch(change, form)]);
-        return Promise.all(all.map(async (answer) => ({ status: answer.status, text: await answer.text() })));
+        const ours = { credentials: "include" } as const;
+        const readable = [fetch(read, ours), fetch(change, { ...form, ...ours })];
+        const blind = [
+          fetch(read, { mode: "no-cors", ...ours }),
+          fetch(change, { ...form, mode: "no-cors", ...ours }),
+        ];
+        const settled = await Promise.allSettled([...readable, ...blind]);
+        return settled.map((each) => (each.status === "fulfilled" ? each.value.type : each.status));
       },
-      [PATHS.devices, devicePath(tablet, "suspend")] as const,
+      [pageUrl(test.edge, PATHS.devices), pageUrl(test.edge, devicePath(tablet, "suspend"))] as const,
     );
-    for (const { status, text } of answers) {
-      expect(status).toBe(400);
-      expect(text).not.toContain("Tablet");
-    }
+    // Who may not read an answer sees a failure, or an answer without anything in it.
+    expect(answers).toEqual([
+      "rejected",
+      "rejected",
+      expect.stringMatching(/opaque|rejected/),
+      expect.stringMatching(/opaque|rejected/),
+    ]);
     expect(await statusOf(tablet)).toBe("active");
   });
 
-  it("cannot read a page of ours that it opens in a window", async () => {
+  it("loses a page of ours that it opens in a window", async () => {
     const [opened, isCut] = await Promise.all([
-      inApp.context().waitForEvent("page"),
-      inApp.evaluate(async (path) => {
-        const window_ = open(path);
-        // The browser cuts the tie when it sees the answer's policy; frames of the screen pass until then.
-        for (let frames = 0; frames < 600 && window_?.closed === false; frames += 1) {
-          await new Promise((resolve) => requestAnimationFrame(resolve));
-        }
-        return window_?.closed;
-      }, PATHS.devices),
+      page.context().waitForEvent("page"),
+      page.evaluate(
+        async (address) => {
+          const window_ = open(address);
+          // The browser cuts the tie when it sees the answer's policy; frames of the screen pass until then.
+          for (let frames = 0; frames < 600 && window_?.closed === false; frames += 1) {
+            await new Promise((resolve) => requestAnimationFrame(resolve));
+          }
+          return window_?.closed;
+        },
+        pageUrl(test.edge, PATHS.devices),
+      ),
     ]);
     await opened.waitForLoadState();
     expect(await heading(opened)).toBe("Devices");
@@ -186,25 +223,68 @@ describe("the app on the same host", () => {
   });
 });
 
-describe("cookies", () => {
-  it("are for one host: neither sent to another, nor of use there", async () => {
-    const stranger = await newPerson(browser, test.edge);
-    const elsewhere = await stranger.newPage();
-    await signIn(elsewhere, test.edge);
-    await elsewhere.goto(pageUrl(test.edge, PATHS.devices, "app.localhost"));
-    expect(await heading(elsewhere)).toBe("Sign in");
+// Security review, finding 7: it read every page of ours on its host, and the ADMIN_TOKEN in the sign-in form.
+describe("a service worker of an app", () => {
+  let person: BrowserContext;
+  let window_: Page;
 
-    const thief = new PageClient(test.client(), test.edge.url("app.localhost"));
-    thief.cookie = (await cookieOf(stranger)) ?? "";
-    expect((await thief.get(PATHS.devices)).text).toContain("Your token");
-    const there = new PageClient(test.client(), test.edge.url("localhost"));
+  beforeAll(async () => {
+    person = await newPerson(browser, test.edge);
+    window_ = await person.newPage();
+    await window_.goto(pageUrl(test.edge, "/page", APP));
+    await window_.evaluate(async () => {
+      await navigator.serviceWorker.register("/sw.js", { scope: "/" });
+      await navigator.serviceWorker.ready;
+    });
+  });
+
+  afterAll(() => person?.close());
+
+  async function seenByWorker(): Promise<SeenByWorker[]> {
+    await window_.goto(pageUrl(test.edge, "/page", APP));
+    return window_.evaluate(async () => (await fetch("/seen")).json());
+  }
+
+  it("sees no page of ours but the one that enrols a device, and no form that takes a token", async () => {
+    const paths = [PATHS.home, PATHS.signIn, PATHS.devices, PATHS.invite, "/.latchkey", ENROL_PATH];
+    for (const path of paths) await window_.goto(pageUrl(test.edge, path, APP));
+    expect(await heading(window_)).toBe("No certificate yet");
+    const seen = await seenByWorker();
+    const statusOf = Object.fromEntries(seen.map(({ url, status }) => [new URL(url).pathname, status]));
+    expect(statusOf).toMatchObject(
+      Object.fromEntries(paths.map((path) => [path, path === ENROL_PATH ? 200 : 404])),
+    );
+    for (const { url, page: text } of seen) {
+      expect(text, url).not.toMatch(/type="password"|name="token"/);
+      if (!url.endsWith(ENROL_PATH)) expect(text, url).not.toContain("Latchkey");
+    }
+  });
+
+  it("sees nothing of a sign-in beside it, which works, and lasts while the app plants a cookie", async () => {
+    await signIn(window_, test.edge);
+    expect(await heading(window_)).toBe("Devices");
+    await window_.goto(pageUrl(test.edge, "/plant", APP));
+    await window_.goto(pageUrl(test.edge, PATHS.devices));
+    expect(await heading(window_)).toBe("Devices");
+    const seen = await seenByWorker();
+    expect(seen.map(({ url }) => new URL(url).hostname)).toContain(APP);
+    expect(seen.map(({ url }) => new URL(url).hostname)).not.toContain(test.edge.apiHost);
+    expect(JSON.stringify(seen)).not.toContain(test.edge.adminToken);
+  });
+});
+
+describe("cookies", () => {
+  it("are for one host: of no use on another", async () => {
+    const thief = new PageClient(test.client(), test.edge.url(APP));
+    thief.cookie = (await cookieOf(page.context())) ?? "";
+    expect(await thief.get(PATHS.devices)).toMatchObject({ status: 404, text: "Not Found" });
+    const there = new PageClient(test.client(), test.edge.url(test.edge.apiHost));
     there.cookie = thief.cookie;
     expect((await there.get(PATHS.devices)).text).toContain("Sign out");
-    await stranger.close();
   });
 
   it("that were planted before are not adopted at the sign-in", async () => {
-    const attacker = new PageClient(test.client(), test.edge.url("localhost"));
+    const attacker = new PageClient(test.client(), test.edge.url(test.edge.apiHost));
     const { token } = (await test.api("POST", "/tokens", { user: null, name: "planter", scope: "read" })) as {
       token: string;
     };
@@ -212,7 +292,7 @@ describe("cookies", () => {
     for (const planted of [attacker.cookie, "made-up"]) {
       const victim = await newPerson(browser, test.edge);
       await victim.addCookies([
-        { name: SESSION_COOKIE, value: planted, url: test.edge.url("localhost"), secure: true },
+        { name: SESSION_COOKIE, value: planted, url: test.edge.url(test.edge.apiHost), secure: true },
       ]);
       const window_ = await victim.newPage();
       await window_.goto(pageUrl(test.edge, PATHS.home));
@@ -230,7 +310,7 @@ describe("cookies", () => {
     const person = await newPerson(browser, test.edge);
     const window_ = await person.newPage();
     await signIn(window_, test.edge);
-    const copy = new PageClient(test.client(), test.edge.url("localhost"));
+    const copy = new PageClient(test.client(), test.edge.url(test.edge.apiHost));
     copy.cookie = (await cookieOf(person)) ?? "";
     expect((await copy.get(PATHS.devices)).text).toContain("Sign out");
     await press(window_, "Sign out");
@@ -251,9 +331,12 @@ describe("names that are scripts", () => {
     const note = `</textarea>${SCRIPT}`;
     await test.api("PATCH", `/users/mallory/devices/${device.id}`, { note });
     await test.api("POST", "/tokens", { user: "mallory", name: IMAGE, scope: "devices" }).then((made) =>
-      new PageClient(test.client(), test.edge.url("localhost")).signIn((made as { token: string }).token, {
-        "user-agent": `Mozilla/5.0 ${SCRIPT}`,
-      }),
+      new PageClient(test.client(), test.edge.url(test.edge.apiHost)).signIn(
+        (made as { token: string }).token,
+        {
+          "user-agent": `Mozilla/5.0 ${SCRIPT}`,
+        },
+      ),
     );
     const tag = await test.issue(`${IMAGE}2`);
     await test.client(tag).call("/");
@@ -285,8 +368,8 @@ describe("names that are scripts", () => {
     const more = complaintsOf(enrol);
     for (const code of [encodeURIComponent(SCRIPT), "%E0%A4%A"]) {
       await enrol.goto("about:blank");
-      await enrol.goto(pageUrl(test.edge, `${ENROL_PATH}#${code}`));
-      await press(enrol, "Enrol this device");
+      await enrol.goto(appUrl(test.edge, `${ENROL_PATH}#${code}`));
+      await press(enrol, "Go on");
       expect(await enrol.evaluate(() => "ran" in window)).toBe(false);
     }
     expect([...complaints, ...more]).toEqual([]);
@@ -315,13 +398,15 @@ describe("an invitation's code", () => {
     const windows = await Promise.all(phones.map((phone) => phone.newPage()));
     const address = await link();
     await Promise.all(windows.map((each) => each.goto(address)));
-    await Promise.all(windows.slice(0, 2).map((each) => press(each, "Enrol this device")));
+    await Promise.all(windows.map((each) => press(each, "Go on")));
+    const agree = (window_: Page) => press(window_, "Make it one of alice’s devices");
+    await Promise.all(windows.slice(0, 2).map(agree));
     const titles = await Promise.all(windows.map(heading));
     expect(titles.slice(0, 2).sort()).toEqual(["Enrol this device", "This device is enrolled"]);
 
     const [, , third] = windows;
     if (third === undefined) throw new Error("there are three phones");
-    await press(third, "Enrol this device");
+    await agree(third);
     expect(await third.getByRole("alert").innerText()).toContain("This code cannot be used");
     const { devices } = (await test.api("GET", "/users/alice/devices")) as { devices: Device[] };
     expect(devices.filter(({ name }) => name.startsWith("racer"))).toHaveLength(1);
@@ -340,7 +425,7 @@ describe("an invitation's code", () => {
     phones = [phone];
     const window_ = await phone.newPage();
     await window_.goto(address);
-    await press(window_, "Enrol this device");
+    await press(window_, "Go on");
     expect(await window_.getByRole("alert").innerText()).toContain("This code cannot be used");
   });
 });

@@ -21,8 +21,14 @@ beforeAll(async () => {
 
 afterAll(() => test?.stop());
 
+/** Of the pages for people. */
 function client(...how: Parameters<TestEdge["client"]>): PageClient {
-  return new PageClient(test.client(...how), test.edge.url("localhost"));
+  return new PageClient(test.client(...how), test.edge.url(test.edge.apiHost));
+}
+
+/** Of an app's host, which asks for the certificate. */
+function device(...how: Parameters<TestEdge["client"]>): PageClient {
+  return new PageClient(test.client(...how), test.edge.url(test.edge.appHost));
 }
 
 async function tokenFor(user: string, name: string, scope: string): Promise<string> {
@@ -43,10 +49,10 @@ describe("a form with the owner's cookie", () => {
 
   it.each<[string, Record<string, string>]>([
     ["another site's origin", { origin: "https://evil.example" }],
-    ["an origin of another port", { origin: "https://localhost:1" }],
-    ["an origin without TLS", { origin: "http://localhost" }],
+    ["an origin of another port", { origin: "https://latchkey.localhost:1" }],
+    ["an origin without TLS", { origin: "http://latchkey.localhost" }],
     ["the origin null, as from a sandbox", { origin: "null" }],
-    ["an origin that begins like ours", { origin: "https://localhost.evil.example" }],
+    ["an origin that begins like ours", { origin: "https://latchkey.localhost.evil.example" }],
     ["another site by Sec-Fetch-Site, whatever the origin", { [OURS]: "cross-site" }],
     ["a sibling by Sec-Fetch-Site", { [OURS]: "same-site" }],
     ["a made-up Sec-Fetch-Site", { [OURS]: "ours" }],
@@ -63,7 +69,7 @@ describe("a form with the owner's cookie", () => {
   it("changes nothing without any of these headers", async () => {
     const answer = await test.client().call(suspend(), {
       method: "POST",
-      host: "localhost",
+      host: test.edge.apiHost,
       headers: {
         cookie: `__Host-latchkey=${owner.cookie}`,
         "content-type": "application/x-www-form-urlencoded",
@@ -238,7 +244,7 @@ describe("guessing", () => {
   });
 
   it("a code: the tenth wrong one stops the certificate, even with a right one, and no other", async () => {
-    const [guesser, honest] = [client(await test.issue("guesser")), client(await test.issue("honest"))];
+    const [guesser, honest] = [device(await test.issue("guesser")), device(await test.issue("honest"))];
     for (let wrong = 0; wrong < CODES_MAX; wrong += 1) {
       const code = wrong.toString().padStart(26, "0");
       const answer = await guesser.post(ENROL_PATH, { name: "Guess", code });
@@ -249,7 +255,7 @@ describe("guessing", () => {
     const stopped = await guesser.post(ENROL_PATH, { name: "Guess", code });
     expect(stopped.status).toBe(429);
     expect(stopped.text).toContain("Too many wrong codes");
-    expect((await honest.post(ENROL_PATH, { name: "Honest", code })).status).toBe(303);
+    expect((await honest.post(ENROL_PATH, { name: "Honest", code, user: "alice" })).status).toBe(303);
   });
 });
 
@@ -259,9 +265,9 @@ describe("an invitation's code", () => {
     const credentials = await Promise.all(
       Array.from({ length: 6 }, (_, index) => test.issue(`racer ${index}`)),
     );
-    const racers = credentials.map((credential) => client(credential));
+    const racers = credentials.map((credential) => device(credential));
     const answers = await Promise.all(
-      racers.map((racer, index) => racer.post(ENROL_PATH, { name: `Racer ${index}`, code })),
+      racers.map((racer, index) => racer.post(ENROL_PATH, { name: `Racer ${index}`, code, user: "alice" })),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([303, 422, 422, 422, 422, 422]);
     const { devices } = (await test.api("GET", "/users/alice/devices")) as { devices: Device[] };
@@ -272,18 +278,18 @@ describe("an invitation's code", () => {
 
   it("is no good to who shows no certificate, or from a page that is not ours", async () => {
     const code = await invite();
-    const fields = { name: "Thief", code };
-    expect((await client().post(ENROL_PATH, fields)).text).toContain("No certificate yet");
-    const phone = client(await test.issue("phone"));
+    const fields = { name: "Thief", code, user: "alice" };
+    expect((await device().post(ENROL_PATH, fields)).text).toContain("No certificate yet");
+    const phone = device(await test.issue("phone"));
     expect((await phone.post(ENROL_PATH, fields, { origin: "https://evil.example" })).status).toBe(400);
     expect((await phone.get(ENROL_PATH)).text).toContain("Enrol this device");
-    expect((await phone.post(ENROL_PATH, { name: "Phone", code })).status).toBe(303);
+    expect((await phone.post(ENROL_PATH, { ...fields, name: "Phone" })).status).toBe(303);
   });
 });
 
 describe("every page", () => {
   const PAGES = () => [
-    ...[PATHS.devices, PATHS.waiting, PATHS.activity, PATHS.invite, PATHS.sessions, ENROL_PATH],
+    ...[PATHS.devices, PATHS.waiting, PATHS.activity, PATHS.invite, PATHS.sessions],
     ...[
       `${PATHS.devices}/alice`,
       devicePath(tablet),
@@ -294,10 +300,18 @@ describe("every page", () => {
     ...[`${PATHS.devices}/nobody`, PATHS.users, `${PATHS.activity}?before=x`],
   ];
 
+  /** Of the link of an invitation: without a certificate, on the wrong host, before and after the code. */
+  async function enrolmentPages() {
+    const phone = device(await test.issue("looks only"));
+    const fields = { name: "Phone", code: await invite() };
+    const answers = [device(), client(), phone].map((each) => each.get(ENROL_PATH));
+    return Promise.all([...answers, phone.post(ENROL_PATH, fields)]);
+  }
+
   it("keeps scripts, frames, copies and other sites out", async () => {
     const signInPages = [await client().get(PATHS.home), await client().signIn("wrong")];
     const pages = await Promise.all(PAGES().map((path) => owner.get(path)));
-    for (const { headers, text } of [...signInPages, ...pages]) {
+    for (const { headers, text } of [...signInPages, ...pages, ...(await enrolmentPages())]) {
       expect(headers).toMatchObject({
         "content-type": "text/html; charset=utf-8",
         "cache-control": "no-store",
@@ -326,6 +340,7 @@ describe("every page", () => {
   it("fits into 30 KB with all the others, with style and script, compressed", async () => {
     const paths = [...PAGES(), PATHS.style, PATHS.script];
     const answers = await Promise.all(paths.map((path) => owner.get(path)));
+    answers.push(...(await enrolmentPages()));
     const bytes = answers.reduce((sum, { body }) => sum + gzipSync(body).length, 0);
     expect(bytes).toBeLessThan(30_000);
   });

@@ -11,7 +11,7 @@ import { launchBrowser, newPerson } from "./support/browser.ts";
 import { serialOf } from "./support/certificate.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";
-import { choose, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
+import { appUrl, choose, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
 import { breakRegistry } from "./support/registry-files.ts";
 
 const DAY_MS = 86_400_000;
@@ -209,7 +209,7 @@ describe("the page of an invitation's link", () => {
 
   async function device(credential?: Credential): Promise<Page> {
     const page = await (await newPerson(browser, test.edge, { credential })).newPage();
-    await open(page, `${ENROL_PATH}#${WRONG}`);
+    await page.goto(appUrl(test.edge, `${ENROL_PATH}#${WRONG}`));
     return page;
   }
 
@@ -242,14 +242,21 @@ describe("the page of an invitation's link", () => {
 
   it("says that a code is wrong, and keeps what was typed", async () => {
     const page = await device(await test.issue("phone"));
-    await press(page, "Enrol this device");
+    await press(page, "Go on");
     expect(await page.getByRole("alert").innerText()).toContain("This code cannot be used");
     expect(await page.getByLabel("Code of your invitation").inputValue()).toBe(WRONG);
     await expectPage(page, "Enrol this device", "enrol-wrong-code");
     await page.getByLabel("Code of your invitation").fill("too short");
-    await press(page, "Enrol this device");
+    await press(page, "Go on");
     expect(await page.getByRole("alert").innerText()).toContain("This code cannot be used");
     await page.context().close();
+  });
+});
+
+describe("on a host where it is not", () => {
+  it("the page of an invitation's link says where to open it", async () => {
+    await open(owner, ENROL_PATH, 404);
+    await expectPage(owner, "Not on this host", "enrol-on-admin-host");
   });
 });
 

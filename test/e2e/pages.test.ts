@@ -6,7 +6,17 @@ import { PATHS } from "../../src/control/pages/paths.ts";
 import { launchBrowser, newPerson, type ViewportName } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";
-import { choose, complaintsOf, follow, goTo, heading, pageUrl, press, signIn } from "./support/pages.ts";
+import {
+  appUrl,
+  choose,
+  complaintsOf,
+  follow,
+  goTo,
+  heading,
+  pageUrl,
+  press,
+  signIn,
+} from "./support/pages.ts";
 import type { TlsClient } from "./support/tls-client.ts";
 
 /** A revoked device is refused everywhere after this long. */
@@ -69,7 +79,10 @@ describe.each<[ViewportName, string, string]>([
     await look(owner, "invite");
     await press(owner, "Make an invitation");
     await look(owner, "invitation");
-    link = await owner.getByLabel("Link", { exact: true }).inputValue();
+    const made = new URL(await owner.getByLabel("Link", { exact: true }).inputValue());
+    expect(made.hostname).toBe(test.edge.appHost);
+    made.hostname = new URL(appUrl(test.edge, "/")).hostname;
+    link = made.href;
     expect(await owner.getByRole("img", { name: "QR code of the link" }).isVisible()).toBe(true);
     expect(link).toMatch(/\/\.latchkey\/enrol#[0-9A-HJKMNP-TV-Z]{26}$/);
 
@@ -80,7 +93,7 @@ describe.each<[ViewportName, string, string]>([
   });
 
   it("does not let the device in before", async () => {
-    const response = await phone.goto(pageUrl(test.edge, "/"));
+    const response = await phone.goto(appUrl(test.edge, "/"));
     expect(response?.status()).toBe(404);
     expect(await phone.locator("body").innerText()).toBe("Not Found");
   });
@@ -89,13 +102,20 @@ describe.each<[ViewportName, string, string]>([
     await phone.goto(link);
     expect(await phone.getByLabel("Code of your invitation").inputValue()).toBe(link.split("#")[1]);
     // The code stays in no history and no address bar.
-    expect(phone.url()).toBe(pageUrl(test.edge, ENROL_PATH));
+    expect(phone.url()).toBe(appUrl(test.edge, ENROL_PATH));
     await phone.getByLabel("Name of this device").fill(device);
     await look(phone, "enrol");
-    await press(phone, "Enrol this device");
+    await press(phone, "Go on");
+    expect(await heading(phone)).toBe(`Make this one of ${user}’s devices?`);
+    await look(phone, "agree");
+    expect((await test.api("GET", `/users/${user}/devices`)) as object).toMatchObject({
+      devices: [{ name: "Other device" }],
+    });
+    await press(phone, `Make it one of ${user}’s devices`);
     expect(await heading(phone)).toBe("Almost there");
+    expect(await phone.getByRole("main").innerText()).toContain(`It is ${device}, one of ${user}’s devices.`);
     await look(phone, "almost-there");
-    expect((await phone.request.get(pageUrl(test.edge, "/"))).status()).toBe(404);
+    expect((await phone.request.get(appUrl(test.edge, "/"))).status()).toBe(404);
   });
 
   it("shows both the same code, and the device sees by itself that it was approved", async () => {
@@ -117,6 +137,7 @@ describe.each<[ViewportName, string, string]>([
         return heading(phone);
       }, PATIENCE)
       .toBe("This device is enrolled");
+    expect(await phone.getByRole("main").innerText()).toContain(`It is ${device}, one of ${user}’s devices.`);
     await look(phone, "enrolled");
   });
 
@@ -137,12 +158,12 @@ describe.each<[ViewportName, string, string]>([
   });
 
   it("refuses the device within the delay, and no other", async () => {
-    const status = async () => (await phone.goto(pageUrl(test.edge, "/")))?.status();
+    const status = async () => (await phone.goto(appUrl(test.edge, "/")))?.status();
     await expect.poll(status, PATIENCE).toBe(404);
     expect(await phone.locator("body").innerText()).toBe("Not Found");
     expect((await sibling.call("/")).status).toBe(200);
     const title = async () => {
-      await phone.goto(pageUrl(test.edge, ENROL_PATH));
+      await phone.goto(appUrl(test.edge, ENROL_PATH));
       return heading(phone);
     };
     await expect.poll(title, PATIENCE).toBe("This device is not let in");

@@ -38,13 +38,14 @@ describe("wrangler.toml", () => {
   });
 
   it("holds no secret", () => {
-    expect(Object.keys(config.vars).sort()).toEqual(["APPS", "REVOCATION_DELAY_SECONDS"]);
+    expect(Object.keys(config.vars).sort()).toEqual(["ADMIN_HOST", "APPS", "REVOCATION_DELAY_SECONDS"]);
     expect(text).not.toMatch(/^\s*(ADMIN_TOKEN|NOTIFY_)/m);
   });
 
   it("lets no host in by default but the local ones", () => {
     const apps = config.vars.APPS as unknown as Record<string, unknown>;
     expect(Object.keys(apps).sort()).toEqual(["app.localhost", "localhost", "vault.localhost"]);
+    expect(config.vars.ADMIN_HOST).toBe("latchkey.localhost");
   });
 
   it("keeps the registry in SQLite, under the names of the bindings", () => {

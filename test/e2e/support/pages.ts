@@ -3,11 +3,17 @@ import type { Page } from "playwright-core";
 import type { Edge } from "../../../scripts/edge/edge.ts";
 import { PATHS } from "../../../src/control/pages/paths.ts";
 
-/** Where a certificate can be shown: Playwright resolves no other local name then. */
-const HOST = "localhost";
+/** The app's host on which a certificate can be shown: Playwright resolves no other local name then. */
+const APP_HOST = "localhost";
 
-export function pageUrl(edge: Edge, path: string, host = HOST): string {
+/** A page for people, or with another host what is there. */
+export function pageUrl(edge: Edge, path: string, host = edge.apiHost): string {
   return `${edge.url(host)}${path}`;
+}
+
+/** What a device asks an app's host for, with its certificate. */
+export function appUrl(edge: Edge, path: string): string {
+  return pageUrl(edge, path, APP_HOST);
 }
 
 /** Does what leads to another page, and waits until that page is there. */
@@ -33,6 +39,12 @@ export async function signIn(page: Page, edge: Edge, token = edge.adminToken): P
   await page.goto(pageUrl(edge, PATHS.home));
   await page.getByLabel("Your token").fill(token);
   await press(page, "Sign in");
+}
+
+/** Goes through both steps of the enrolment page that is open: agrees to become one of this user's devices. */
+export async function enrolFor(page: Page, user: string): Promise<void> {
+  await press(page, "Go on");
+  await press(page, `Make it one of ${user}’s devices`);
 }
 
 export async function heading(page: Page): Promise<string> {

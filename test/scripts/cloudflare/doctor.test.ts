@@ -77,7 +77,7 @@ beforeEach(() => {
 async function doctor(...words: string[]) {
   const environment = {
     ...cloudflare.environment,
-    LATCHKEY_URL: edge.url("localhost"),
+    LATCHKEY_URL: edge.url(edge.apiHost),
     LATCHKEY_TOKEN: edge.adminToken,
     LATCHKEY_CA: edge.paths.ca,
   };
@@ -226,5 +226,5 @@ async function checksInProcess(api?: Api): Promise<Check[]> {
 }
 
 function apiEnvironment() {
-  return { LATCHKEY_URL: edge.url("localhost"), LATCHKEY_TOKEN: edge.adminToken, LATCHKEY_CA: edge.paths.ca };
+  return { LATCHKEY_URL: edge.url(edge.apiHost), LATCHKEY_TOKEN: edge.adminToken, LATCHKEY_CA: edge.paths.ca };
 }

@@ -14,7 +14,7 @@ let zone: LocalZone;
 let relay: Relay;
 beforeAll(async () => {
   zone = await startLocalZone();
-  relay = await startRelay(zone.edge, "localhost");
+  relay = await startRelay(zone.edge, zone.edge.apiHost);
 });
 afterEach(() => zone.cloudflare.faults.clear());
 afterAll(async () => {

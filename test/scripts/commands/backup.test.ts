@@ -22,7 +22,7 @@ const phones: Record<string, Credential> = {};
 let backup: string;
 
 const environmentOf = (edge: Edge) => ({
-  LATCHKEY_URL: edge.url("localhost"),
+  LATCHKEY_URL: edge.url(edge.apiHost),
   LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
   LATCHKEY_CA: edge.paths.ca,
 });
@@ -121,7 +121,7 @@ describe("backup", () => {
     expect(content).toMatchObject({
       format: "latchkey-backup",
       version: 1,
-      source: old.url("localhost"),
+      source: old.url(old.apiHost),
       users: [{ id: "alice", name: "Alice" }, { id: "bob" }],
       tokens: [{ name: "monitor", digest: expect.stringMatching(/^[0-9a-f]{64}$/) }],
       pending: [{ notBefore: expect.any(String) }],

@@ -484,14 +484,14 @@ describe.concurrent("the connection", () => {
     expect(await run(["users"], rest)).toEqual(
       failure(
         1,
-        "the certificate of app.localhost is not signed by an authority that this machine trusts",
+        "the certificate of latchkey.localhost is not signed by an authority that this machine trusts",
         "for a server of your own give its authority with --ca FILE or LATCHKEY_CA (local edge: .latchkey/ca.pem)",
       ),
     );
     expect(await run(["users", "--ca", fixture("ca.pem")], rest)).toEqual(
       failure(
         1,
-        "the certificate of app.localhost is not signed by the authority in the --ca file",
+        "the certificate of latchkey.localhost is not signed by the authority in the --ca file",
         "check that the file is that server's authority; for a public server leave --ca and LATCHKEY_CA out",
       ),
     );

@@ -10,7 +10,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 /** The real local edge with an empty registry, for the time of one file of tests. */
 export interface Gate {
-  /** `https://app.localhost:PORT` */
+  /** Of the API and the pages: `https://latchkey.localhost:PORT` */
   url: string;
   port: number;
   /** Files: the development CA's certificate, and the admin token. */
@@ -40,12 +40,12 @@ export async function startGate(): Promise<Gate> {
   return {
     edge,
     environment: {
-      LATCHKEY_URL: edge.url("app.localhost"),
+      LATCHKEY_URL: edge.url(edge.apiHost),
       LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
       LATCHKEY_CA: edge.paths.ca,
     },
     newDevice,
-    url: edge.url("app.localhost"),
+    url: edge.url(edge.apiHost),
     port: edge.port,
     ca: edge.paths.ca,
     tokenFile: edge.paths.adminToken,

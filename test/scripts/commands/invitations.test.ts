@@ -140,7 +140,7 @@ describe.concurrent("invitations", () => {
         stderr: "",
       });
       const device = await gate.newDevice("late");
-      await expect(redeem(gate.edge, device, made.code, "late")).rejects.toThrow("This code cannot be used");
+      await expect(redeem(gate.edge, device, made.code, "late", "lutz")).rejects.toThrow("This code cannot be used");
     }
     expect((await object<{ invitations: Invitation[] }>("invitations", "lutz")).invitations).toEqual([]);
   });
@@ -150,7 +150,7 @@ describe.concurrent("invitations", () => {
     await addUser("leon");
     const made = await object<NewInvitation>("invite", "lilo");
     const short = made.id.slice(0, 8);
-    await redeem(gate.edge, await gate.newDevice("lilo-phone"), made.code, "phone");
+    await redeem(gate.edge, await gate.newDevice("lilo-phone"), made.code, "phone", "lilo");
     const [elsewhere, used, nobody] = await Promise.all([
       latchkey("invitations", "withdraw", `leon/${short}`),
       latchkey("invitations", "withdraw", `lilo/${short}`),
@@ -179,7 +179,7 @@ describe.concurrent("a device that was invited with approval", () => {
   async function invited(user: string, name: string): Promise<Device> {
     await addUser(user);
     const { code } = await object<NewInvitation>("invite", user, "--approval");
-    await redeem(gate.edge, await gate.newDevice(name), code, name);
+    await redeem(gate.edge, await gate.newDevice(name), code, name, user);
     return object<Device>("show", `${user}/${name}`);
   }
   const spaced = ({ comparisonCode }: Device) => comparisonCode?.replace(/^(...)/, "$1 ") ?? "none";

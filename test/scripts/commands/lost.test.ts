@@ -26,7 +26,7 @@ beforeAll(async () => {
   await enrolDemoDevices(edge);
   latchkey = (...words) =>
     run(words, {
-      LATCHKEY_URL: edge.url("localhost"),
+      LATCHKEY_URL: edge.url(edge.apiHost),
       LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
       LATCHKEY_CA: edge.paths.ca,
     });

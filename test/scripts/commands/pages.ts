@@ -7,16 +7,24 @@ import { send } from "../edge/client.ts";
 
 /** A browser signs in with a token: a session begins. */
 export async function signIn(edge: Edge, token: string, browser: string): Promise<void> {
-  await submit(edge, "/.latchkey/sign-in", { token, next: "/.latchkey/devices" }, { "user-agent": browser });
+  const fields = { token, next: "/.latchkey/devices" };
+  await submit(edge, edge.apiHost, "/.latchkey/sign-in", fields, { "user-agent": browser });
 }
 
-/** An invited device enters its code. */
-export async function redeem(edge: Edge, device: Credential, code: string, name: string): Promise<void> {
-  await submit(edge, ENROL_PATH, { code, name }, {}, device);
+/** An invited device enters its code, and agrees to become one of this user's. */
+export async function redeem(
+  edge: Edge,
+  device: Credential,
+  code: string,
+  name: string,
+  user: string,
+): Promise<void> {
+  await submit(edge, edge.appHost, ENROL_PATH, { code, name, user }, {}, device);
 }
 
 async function submit(
   edge: Edge,
+  host: string,
   path: string,
   fields: Record<string, string>,
   headers: Record<string, string>,
@@ -24,10 +32,11 @@ async function submit(
 ): Promise<void> {
   const { status, text } = await send(edge, path, {
     method: "POST",
+    host,
     headers: {
       ...headers,
       "content-type": "application/x-www-form-urlencoded",
-      origin: edge.url("app.localhost"),
+      origin: edge.url(host),
     },
     body: new URLSearchParams(fields).toString(),
     ...(as === undefined ? {} : { as }),

@@ -18,7 +18,7 @@ let cleanUp: () => Promise<void>;
 let folder: string;
 const latchkey = (...words: string[]): Promise<Run> =>
   runHere(words, {
-    LATCHKEY_URL: edge.url("localhost"),
+    LATCHKEY_URL: edge.url(edge.apiHost),
     LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
     LATCHKEY_CA: edge.paths.ca,
   });

@@ -76,6 +76,8 @@ it("enrols the demo's devices on the first start only, keeps the registry, and e
   const text = first.lines.join("\n");
   expect(text).toContain(`\n  npx latchkey watch --edge ${folder}\n`);
   expect(text).toMatch(/ --key \S+ https:\/\/app\.localhost:\d+\/\.latchkey\/whoami\n/);
+  expect(text).toMatch(/ LATCHKEY_URL=https:\/\/latchkey\.localhost:\d+ /);
+  expect(text).toMatch(/: open https:\/\/latchkey\.localhost:\d+\/ and sign in\n/);
   const devices = await latchkey(first.lines, "devices", "alice");
   expect(devices).toMatch(/alice\/alice-phone +active/);
   expect(devices).toMatch(/alice\/alice-laptop +active/);
