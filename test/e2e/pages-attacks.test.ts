@@ -25,7 +25,7 @@ beforeAll(async () => {
   app = await startHostileApp();
   const vars = {
     // The app lets everybody in, so that a browser needs no certificate; devices are enrolled at the other.
-    APPS: { localhost: {}, [APP]: { public: HOSTILE_PATHS } },
+    APPS: { localhost: {}, "app.localhost": {}, [APP]: { public: HOSTILE_PATHS } },
     // To browsers, of one site with the app: as latchkey.example.com and vault.example.com are.
     ADMIN_HOST: "latchkey.home.localhost",
     REVOCATION_DELAY_SECONDS: 0,

@@ -221,7 +221,10 @@ describe("the ADMIN_HOST", () => {
 
   it("leads from its root to the pages, and serves nothing else beside them", async () => {
     const app = vi.spyOn(globalThis, "fetch");
-    const isolate = new Isolate({ ...scripted().bindings, APPS: { "*": { public: ["/index.html", "/x/*"] } } });
+    const isolate = new Isolate({
+      ...scripted().bindings,
+      APPS: { "*": { public: ["/index.html", "/x/*"] } },
+    });
     const lines = logged();
     const start = await isolate.fetch(at("/"));
     expect([start.status, start.headers.get("location")]).toEqual([303, "/.latchkey/"]);

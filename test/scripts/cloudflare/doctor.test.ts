@@ -226,5 +226,9 @@ async function checksInProcess(api?: Api): Promise<Check[]> {
 }
 
 function apiEnvironment() {
-  return { LATCHKEY_URL: edge.url(edge.apiHost), LATCHKEY_TOKEN: edge.adminToken, LATCHKEY_CA: edge.paths.ca };
+  return {
+    LATCHKEY_URL: edge.url(edge.apiHost),
+    LATCHKEY_TOKEN: edge.adminToken,
+    LATCHKEY_CA: edge.paths.ca,
+  };
 }

@@ -140,7 +140,9 @@ describe.concurrent("invitations", () => {
         stderr: "",
       });
       const device = await gate.newDevice("late");
-      await expect(redeem(gate.edge, device, made.code, "late", "lutz")).rejects.toThrow("This code cannot be used");
+      await expect(redeem(gate.edge, device, made.code, "late", "lutz")).rejects.toThrow(
+        "This code cannot be used",
+      );
     }
     expect((await object<{ invitations: Invitation[] }>("invitations", "lutz")).invitations).toEqual([]);
   });
