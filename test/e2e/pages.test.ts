@@ -113,7 +113,9 @@ describe.each<[ViewportName, string, string]>([
     });
     await press(phone, `Make it one of ${user}’s devices`);
     expect(await heading(phone)).toBe("Almost there");
-    expect(await phone.getByRole("main").innerText()).toContain(`It is ${device}, one of ${user}’s devices.`);
+    expect(await phone.getByRole("main").innerText()).toContain(
+      `This is ${device}, one of ${user}’s devices.`,
+    );
     await look(phone, "almost-there");
     expect((await phone.request.get(appUrl(test.edge, "/"))).status()).toBe(404);
   });
@@ -137,7 +139,9 @@ describe.each<[ViewportName, string, string]>([
         return heading(phone);
       }, PATIENCE)
       .toBe("This device is enrolled");
-    expect(await phone.getByRole("main").innerText()).toContain(`It is ${device}, one of ${user}’s devices.`);
+    expect(await phone.getByRole("main").innerText()).toContain(
+      `This is ${device}, one of ${user}’s devices.`,
+    );
     await look(phone, "enrolled");
   });
 

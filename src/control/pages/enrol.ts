@@ -105,6 +105,7 @@ export class Enrolment {
       this.#budget.giveBack(fingerprint);
       if ("approval" in done.value) return show(agreement(done.value, entered));
       this.#forget(fingerprint);
+      this.#comparisonCodes.delete(fingerprint);
       return seeOther(ENROL_PATH);
     }
     const { error } = done;
@@ -184,7 +185,7 @@ ${CERTIFICATE_HELP}`,
 
 /** Whose a device is, for its own eyes: it must see when somebody else's invitation was used on it. */
 function whose({ name, user }: KnownDevice): Html {
-  return html`It is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
+  return html`This is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }
 
 /** For a device that is enrolled and does not wait. */
@@ -221,7 +222,7 @@ function agreement({ user, name, approval }: Offer, entered: Entered): Html {
   return layout(
     { title: `Make this one of ${user}’s devices?` },
     html`<p>This invitation makes this device, <strong>${entered.name}</strong>, one of <strong>${user}</strong>’s${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
-<p>${user} can then see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If you are not ${user}, go back, and ask for an invitation of your own.</p>
+<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it is not to be ${user}’s, go back, and ask for another invitation.</p>
 ${approval ? html`<p>The device is let in once whoever made the invitation has approved it.</p>` : ""}
 <form method="post" action="${ENROL_PATH}">
 <input type="hidden" name="code" value="${entered.code}">

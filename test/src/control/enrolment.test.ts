@@ -53,7 +53,7 @@ async function stored() {
 }
 
 const INVALID = "This code cannot be used.";
-const OF_BOB = "It is <strong>Pixel</strong>, one of <strong>bob</strong>’s devices.";
+const OF_BOB = "This is <strong>Pixel</strong>, one of <strong>bob</strong>’s devices.";
 
 describe("an invitation", () => {
   // Security review, finding 6: bob passes his link on, and alice's phone becomes his without a word.
@@ -151,7 +151,7 @@ describe("an invitation", () => {
     ]) {
       const { status, text } = await shown(await send(fields));
       expect(status).toBe(200);
-      expect(text).toContain("It is <strong>My phone</strong>, one of <strong>alice</strong>’s devices.");
+      expect(text).toContain("This is <strong>My phone</strong>, one of <strong>alice</strong>’s devices.");
     }
     expect(await stored()).toEqual(before);
   });
