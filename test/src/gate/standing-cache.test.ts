@@ -470,3 +470,26 @@ describe("the memory's size", () => {
     expect(stand.request(1, fingerprint(1))).toEqual(REVOKED);
   });
 });
+
+describe("a fingerprint that is forgotten", () => {
+  it("is asked about at the next request, and no other is", async () => {
+    const stand = new Stand();
+    await stand.learn(UNKNOWN);
+    await stand.learn(ACTIVE, fingerprint(2));
+    stand.cache.forget(PHONE);
+    expect(stand.cache.recall(PHONE, stand.now)).toBeUndefined();
+    await stand.learn(ACTIVE);
+    expect(stand.request(0, fingerprint(2))).toEqual(ACTIVE);
+  });
+
+  it("is not remembered by the answer to a question that was asked before, nor shares it", async () => {
+    const stand = new Stand();
+    const before = stand.request();
+    stand.cache.forget(PHONE);
+    const after = stand.request(1);
+    await stand.asked[0]?.answer(UNKNOWN);
+    await stand.question(2).answer(ACTIVE);
+    expect([await before, await after]).toEqual([UNKNOWN, ACTIVE]);
+    expect(stand.request(1)).toEqual(ACTIVE);
+  });
+});

@@ -581,3 +581,50 @@ describe("who looks at the page", () => {
     expect([await dump(directoryStub()), await dump(registryStub(ALICE))]).toEqual(before);
   });
 });
+
+describe("looking at what a code would do", () => {
+  const dumps = async () => [await dump(directoryStub()), await dump(registryStub(ALICE))];
+  const offer = (code: string, { app = APP, at = now }: { app?: string; at?: number } = {}) =>
+    invitations.offer(by({ ...VISITOR, at }), digest(code), app, enrolment({ facts: FACTS }));
+
+  it("says whose device it makes, as often as one likes, and writes nothing", async () => {
+    await registryOfAll.putUser(by(), ALICE, "Alice Example");
+    await invite("A", { approval: true });
+    const before = await dumps();
+    for (let times = 0; times < 3; times++) {
+      expect(await offer("A")).toEqual({
+        ok: true,
+        value: { user: ALICE, name: "Alice Example", approval: true },
+      });
+    }
+    expect(await dumps()).toEqual(before);
+    expect(await redeem("A")).toMatchObject({ ok: true });
+  });
+
+  it("says of a name that is taken, or a device that was revoked, the same as redeeming, and writes nothing", async () => {
+    await registryOfAll.enrol(by(), ALICE, enrolment({ fingerprint: fingerprint(2) }));
+    await invite("A");
+    const before = await dumps();
+    expect(await offer("A")).toEqual({ ok: false, error: { code: "name-taken", name: "Pixel 9" } });
+    expect(await dumps()).toEqual(before);
+  });
+
+  it("counts a wrong one, a used one, and one of another app, as redeeming does", async () => {
+    await invite("A");
+    await redeem("A", 2);
+    await invite("B", { app: "vault.example.com" });
+    const tries = [() => offer("wrong"), () => offer("A"), () => offer("B")];
+    for (let times = 0; times < CODES_MAX; times++) expect(await tries[times % 3]?.()).toEqual(INVALID);
+    expect(await offer("B", { app: "vault.example.com" })).toMatchObject({
+      error: { code: "too-many-attempts" },
+    });
+  });
+
+  it("redeems for nobody but the user who was agreed to", async () => {
+    await invite("B", { user: BOB });
+    expect(await offer("B")).toMatchObject({ value: { user: BOB, name: null } });
+    expect(await redeem("B", 1, { agreed: ALICE })).toEqual(INVALID);
+    expect(await devices(BOB)).toEqual([]);
+    expect(await redeem("B", 1, { agreed: BOB })).toMatchObject({ ok: true });
+  });
+});
