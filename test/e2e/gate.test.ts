@@ -161,12 +161,17 @@ describe("the gate over real TLS", () => {
 
   it("hides the API from whoever has no token", async () => {
     const nobody = test.client();
-    const [hidden, other] = [await nobody.call("/.latchkey/api/v1/users"), await nobody.call("/x")];
-    expect(essence(hidden)).toEqual(essence(other));
-    const wrong = await nobody.call("/.latchkey/api/v1/users", {
-      headers: { authorization: "Bearer wrong" },
-    });
-    expect(wrong.status).toBe(401);
+    const { appHost, apiHost } = test.edge;
+    const call = (host: string, path: string, authorization?: string) =>
+      nobody.call(path, { host, headers: authorization === undefined ? {} : { authorization } });
+    const users = "/.latchkey/api/v1/users";
+    for (const host of [appHost, apiHost]) {
+      expect(essence(await call(host, users)), host).toEqual(essence(await call(host, "/x")));
+    }
+    expect((await call(apiHost, users, "Bearer wrong")).status).toBe(401);
+    const right = `Bearer ${test.edge.adminToken}`;
+    expect((await call(apiHost, users, right)).status).toBe(200);
+    expect(essence(await call(appHost, users, right))).toEqual(essence(await call(appHost, "/x")));
   });
 
   it("logs each refusal in one line, without secrets", async () => {

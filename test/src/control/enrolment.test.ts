@@ -215,6 +215,27 @@ describe("the page of a device that is enrolled", () => {
   });
 });
 
+describe("a certificate that the gate refuses without asking the registry", () => {
+  it("gets no form, and enrols nothing with a right code", async () => {
+    const code = await invite("bob");
+    const before = await stored();
+    const refuse = () =>
+      vi.spyOn(Date, "now").mockImplementationOnce(() => {
+        throw new Error("a defect in the middle of the judgement");
+      });
+    refuse();
+    const page = await look();
+    refuse();
+    const sent = await shown(await send({ code, name: "Pixel", user: "bob" }));
+    for (const { status, text } of [page, sent]) {
+      expect(status).toBe(200);
+      expect(text).toContain("Its certificate is refused here");
+      expect(text).not.toContain("<form");
+    }
+    expect(await stored()).toEqual(before);
+  });
+});
+
 describe("a certificate that asks for the app and the page by turns, once a second for 100 seconds", () => {
   /** The calls to objects; the clock is ours. */
   async function callsOf(of: Fingerprint, paths: readonly string[]): Promise<Record<string, number>> {
