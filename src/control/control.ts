@@ -8,6 +8,9 @@ import type { RegistryBindings } from "../registry/objects.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Apps } from "./apps.ts";
 import { Authenticator } from "./authenticate.ts";
+import { DeadSecrets } from "./dead-secrets.ts";
+import { InvitationCodes } from "./invitation-codes.ts";
+import { KeyedSecrets } from "./keyed-secrets.ts";
 import type { PageServices } from "./pages/context.ts";
 import { errorPage } from "./pages/error-page.ts";
 import { Pages, pageOf } from "./pages/pages.ts";
@@ -51,6 +54,8 @@ export interface ControlSettings {
   registry: Registry;
   now: () => number;
   log: (line: Record<string, unknown>) => void;
+  /** Lets what a request has begun go on after its answer. */
+  waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** Answers control paths: the API to whoever has a token, the pages to people. One lives as long as its isolate. */
@@ -62,13 +67,19 @@ export class Control {
 
   constructor(settings: ControlSettings) {
     this.#settings = settings;
-    const { adminToken, apps, bindings, registry, revocationDelayMs, now } = settings;
+    const { adminToken, apps, bindings, registry, revocationDelayMs, now, log, waitUntil } = settings;
     if (adminToken === null) return;
     const credentials = new Credentials(bindings);
-    const authenticator = new Authenticator(adminToken, credentials, now);
+    const secrets = new KeyedSecrets(() => credentials.check(), now, waitUntil);
+    const dead = new DeadSecrets(now, waitUntil);
+    const authenticator = new Authenticator(adminToken, credentials, secrets, dead, now);
     const invitations = new Invitations(bindings, registry);
+    const codes = new InvitationCodes(secrets, dead, invitations);
     const backups = new Backups(bindings, registry);
-    this.#services = { registry, credentials, invitations, backups, authenticator, apps, revocationDelayMs };
+    this.#services = {
+      ...{ registry, credentials, secrets, invitations, codes, backups, authenticator, apps },
+      ...{ revocationDelayMs, log },
+    };
     this.#pages = new Pages(this.#services);
   }
 

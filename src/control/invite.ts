@@ -6,8 +6,8 @@ import type { UserId } from "../registry/user.ts";
 import { ok, type Result } from "../result.ts";
 import { type Apps, invitationHost } from "./apps.ts";
 import { type CreateInvitationRequest, ENROL_PATH, INVITATION_SECONDS } from "./contract.ts";
+import type { KeyedSecrets } from "./keyed-secrets.ts";
 import { ApiError } from "./problem.ts";
-import { newCode } from "./secrets.ts";
 
 /** An invitation, and what is told of it once: its code, and the link that carries it. */
 export interface MadeInvitation {
@@ -21,7 +21,13 @@ export interface MadeInvitation {
  * send to nobody. Throws `invalid-fields` for an app that the gate does not know.
  */
 export async function makeInvitation(
-  { invitations, apps, by, url }: { invitations: Invitations; apps: Apps; by: Actor; url: URL },
+  {
+    invitations,
+    secrets,
+    apps,
+    by,
+    url,
+  }: { invitations: Invitations; secrets: KeyedSecrets; apps: Apps; by: Actor; url: URL },
   user: UserId,
   wanted: v.InferOutput<typeof CreateInvitationRequest>,
 ): Promise<Result<MadeInvitation, RegistryError>> {
@@ -30,7 +36,7 @@ export async function makeInvitation(
     const message = `${JSON.stringify(app)} is no app of this gate: see APPS in wrangler.toml`;
     throw new ApiError("invalid-fields", message, { errors: [{ path: "app", message }] });
   }
-  const { code, digest } = await newCode();
+  const { code, digest } = await secrets.newCode();
   const expiresAt = by.at + expiresInSeconds * 1000;
   const made = await invitations.create(
     by,

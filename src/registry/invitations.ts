@@ -6,10 +6,7 @@ import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "./records.ts";
 import type { Registry } from "./registry.ts";
-import type { TooManyAttempts } from "./throttle.ts";
 import type { UserId } from "./user.ts";
-
-export type RedeemError = RegistryError | TooManyAttempts;
 
 /**
  * The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is
@@ -66,16 +63,10 @@ export class Invitations {
     digest: SecretDigest,
     app: string,
     enrolment: Enrolment,
-  ): Promise<Result<Enrolled, RedeemError>> {
-    const { fingerprint } = enrolment;
-    const found = await this.#directory.askOnce((directory) =>
-      directory.findInvitation(by, digest, fingerprint),
-    );
-    if (!found.ok) return found;
-    const enrolled = await this.#registry.enrol(by, found.value.user, enrolment, { digest, app });
-    if (enrolled.ok || enrolled.error.code !== "invalid-invitation") return enrolled;
-    await this.#directory.askOnce((directory) => directory.noteWrongCode(by, fingerprint));
-    return err({ code: "invalid-invitation" });
+  ): Promise<Result<Enrolled, RegistryError>> {
+    const user = await this.#directory.ask((directory) => directory.invitationOwner(digest));
+    if (user === null) return err({ code: "invalid-invitation" });
+    return this.#registry.enrol(by, user, enrolment, { digest, app });
   }
 
   get #directory() {

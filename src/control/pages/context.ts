@@ -3,6 +3,7 @@ import type { Certificate } from "../../certificate.ts";
 import type { Actor } from "../../registry/audit-log.ts";
 import type { Authenticator } from "../authenticate.ts";
 import type { Context } from "../handlers/shared.ts";
+import type { InvitationCodes } from "../invitation-codes.ts";
 import type { Html } from "./html.ts";
 
 /** What every page is given besides the request. */
@@ -30,7 +31,9 @@ export interface PageRequest {
 }
 
 export interface PageServices
-  extends Pick<Context, "registry" | "credentials" | "invitations" | "backups" | "apps"> {
+  extends Pick<Context, "registry" | "credentials" | "secrets" | "invitations" | "backups" | "apps"> {
   authenticator: Authenticator;
+  codes: InvitationCodes;
   revocationDelayMs: number;
+  log: (line: Record<string, unknown>) => void;
 }

@@ -1,12 +1,11 @@
 import { isWithinDates, type VerifiedCertificate } from "../../certificate.ts";
 import { deviceNameProblem } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
-import type { Invitations, RedeemError } from "../../registry/invitations.ts";
-import { type DeviceRecord, factsOf } from "../../registry/records.ts";
+import type { Invitations } from "../../registry/invitations.ts";
+import { type DeviceRecord, factsOf, type RegistryError } from "../../registry/records.ts";
 import { ENROL_PATH } from "../contract.ts";
-import { readCode } from "../secrets.ts";
+import type { InvitationCodes } from "../invitation-codes.ts";
 import { ShortMemory } from "../short-memory.ts";
-import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
 import type { PageRequest } from "./context.ts";
 import { capital, grouped } from "./device-view.ts";
@@ -15,14 +14,10 @@ import { field } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
-import { duration } from "./times.ts";
 
 /** A device that looks again within this time, in milliseconds, costs no question to the registry. */
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
-
-/** Each may cost three questions to the registry and a line in its audit log. */
-const FORMS_AN_HOUR = 20;
 
 /** How often a waiting device looks again, in seconds. */
 const LOOK_AGAIN_SECONDS = 10;
@@ -30,12 +25,12 @@ const LOOK_AGAIN_SECONDS = 10;
 /** The page that an invitation's link opens on the device. One lives as long as its isolate. */
 export class Enrolment {
   readonly #invitations: Invitations;
+  readonly #codes: InvitationCodes;
   readonly #known = new ShortMemory<Fingerprint, DeviceRecord | null>(MEMORY_MS, MEMORY_ENTRIES);
-  /** By certificate, whatever others do: wrong forms an hour, besides the directory's own rule. */
-  readonly #budget = new StrangerBudget(Number.POSITIVE_INFINITY, FORMS_AN_HOUR);
 
-  constructor(invitations: Invitations) {
+  constructor(invitations: Invitations, codes: InvitationCodes) {
     this.#invitations = invitations;
+    this.#codes = codes;
   }
 
   /** Says what it sees of this device, and asks for the code when it can be enrolled. */
@@ -61,29 +56,16 @@ export class Enrolment {
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
-    const digest = await readCode(entered.code);
-    if (digest === undefined) return again(INVALID, 422);
-    if (!this.#budget.allows(fingerprint, by.at)) {
-      return again(tooMany(this.#budget.retryAfterMs(by.at)), 429);
-    }
-    this.#budget.spend(fingerprint);
     const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
-    const enrolled = await this.#invitations
-      .redeem({ ...by, actor: "invitation" }, digest, hostname, enrolment)
-      .catch((error: unknown) => {
-        this.#budget.giveBack(fingerprint);
-        throw error;
-      });
+    const redeemer = { ...by, actor: "invitation" };
+    const enrolled = await this.#codes.redeem(redeemer, entered.code, hostname, enrolment);
     this.#known.delete(fingerprint);
     if (enrolled.ok) {
-      this.#budget.giveBack(fingerprint);
       if (enrolled.value.created) return seeOther(ENROL_PATH);
       return show(known(enrolled.value.device, true));
     }
-    const { error } = enrolled;
-    if (error.code === "too-many-attempts") return again(tooMany(error.retryAfterMs), 429);
-    return again(sentence(error), 422);
+    return again(sentence(enrolled.error), 422);
   }
 
   async #deviceOf(fingerprint: Fingerprint, now: number): Promise<DeviceRecord | null> {
@@ -98,12 +80,8 @@ export class Enrolment {
 const INVALID =
   "This code cannot be used. It may be mistyped, used already, or its time may be over: ask for a new invitation.";
 
-function tooMany(waitMs: number): string {
-  return `Too many wrong codes came from this device. Wait ${duration(waitMs)}, then try again.`;
-}
-
 /** What keeps a right code from being used, as a sentence. */
-function sentence(error: RedeemError): string {
+function sentence(error: RegistryError): string {
   switch (error.code) {
     case "name-taken":
       return `Another of your devices is named ${error.name}: choose another name. The code is still good.`;
