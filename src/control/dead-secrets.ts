@@ -25,7 +25,8 @@ export class DeadSecrets {
   async unlessDead<T>(secret: string, ask: () => Promise<T | null>): Promise<T | null> {
     // Many at a time: when the first finds nothing, that holds for all of them. What it does find is its own:
     // whoever comes after a revocation was acknowledged asks again.
-    await this.#asked.get(secret);
+    const first = this.#asked.get(secret);
+    if (first !== undefined) await first;
     if (this.#dead.get(secret, this.#now()) !== undefined) return null;
     const answer = ask().then((found) => {
       if (found === null) this.note(secret);

@@ -56,10 +56,13 @@ export class KeyedSecrets {
     this.#waitUntil = waitUntil;
   }
 
+  // What is made is made under the directory's key of now: one that an isolate remembers may be a former one's,
+  // whose storage was reset, and then nobody else would know the secret for ours.
+
   /** Makes a user's token. It is shown once. */
   async newToken(): Promise<{ token: string; digest: SecretDigest }> {
     const body = `${TOKEN_PREFIX}${randomText(TOKEN_BYTES)}`;
-    const token = body + tokenCheck(await sign((await this.#current()).key, "token", body));
+    const token = body + tokenCheck(await sign((await this.#current(0)).key, "token", body));
     return { token, digest: await digestOf(token) };
   }
 
@@ -77,7 +80,7 @@ export class KeyedSecrets {
   /** Makes an invitation's code: letters and digits that can be read out and typed in. */
   async newCode(): Promise<{ code: string; digest: SecretDigest }> {
     const body = codeText(crypto.getRandomValues(new Uint8Array(CODE_RANDOM_CHARACTERS)));
-    const code = body + codeCheck(await sign((await this.#current()).key, "code", body));
+    const code = body + codeCheck(await sign((await this.#current(0)).key, "code", body));
     return { code, digest: await digestOf(code) };
   }
 
