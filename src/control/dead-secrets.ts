@@ -1,12 +1,16 @@
 import { ShortMemory } from "./short-memory.ts";
 
-/** For how long a secret that is nobody's is not asked about again, in milliseconds. */
-export const DEAD_MS = 10 * 60_000;
+/**
+ * For how long a secret that is nobody's is not asked about again, in milliseconds. What has ended does not come
+ * back: not even a restore brings a revoked token, and what it does bring was made by another registry, so that it
+ * failed the check and is not remembered here.
+ */
+export const DEAD_MS = 60 * 60_000;
 const MAX_ENTRIES = 1_000;
 
 /**
  * Remembers secrets that are ours, and have ended: a revoked token, a used code, a session that is over. Whoever
- * replays one costs a question in ten minutes. Right secrets are not remembered: each is asked about each time.
+ * replays one costs one question an hour. Right secrets are not remembered: each is asked about each time.
  * One lives as long as its isolate.
  */
 export class DeadSecrets {
@@ -21,7 +25,7 @@ export class DeadSecrets {
     this.#waitUntil = waitUntil;
   }
 
-  /** What `ask` finds; `null`: nothing, now or within the last ten minutes. Rejects as `ask` does. */
+  /** What `ask` finds; `null`: nothing, now or within the last hour. Rejects as `ask` does. */
   async unlessDead<T>(secret: string, ask: () => Promise<T | null>): Promise<T | null> {
     // Many at a time: when the first finds nothing, that holds for all of them. What it does find is its own:
     // whoever comes after a revocation was acknowledged asks again.

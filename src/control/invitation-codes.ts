@@ -8,7 +8,7 @@ import type { KeyedSecrets } from "./keyed-secrets.ts";
 
 /**
  * Codes of invitations as people type them. One that is wrong is refused in the isolate; one that was used, has
- * ended or is another app's costs the registry one question in ten minutes. One lives as long as its isolate.
+ * ended or is another app's is asked about once an hour. One lives as long as its isolate.
  */
 export class InvitationCodes {
   readonly #secrets: KeyedSecrets;

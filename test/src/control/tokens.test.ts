@@ -197,7 +197,7 @@ describe("what strangers cost", () => {
     expect(before).toMatchObject(after);
   });
 
-  it("a token that has ended costs one question in ten minutes, also when many come at a time", async () => {
+  it("a token that has ended costs one question an hour, also when many come at a time", async () => {
     const token = await deadToken();
     const reader = isolate();
     const at = by({ at: NOW });
