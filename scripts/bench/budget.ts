@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { table } from "../commands/shared/table.ts";
 import { type DayOptions, type DayResult, type DayScenario, makeDay } from "./budget/day.ts";
 import {
@@ -58,7 +58,7 @@ const strangersOptions: StrangersOptions = {
 
 function whole(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  return program.error(`'${text}' is not a whole number`, { exitCode: 2 });
+  throw new InvalidArgumentError("It is not a whole number.");
 }
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-budget-"));

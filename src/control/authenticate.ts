@@ -9,7 +9,7 @@ import { ApiError } from "./problem.ts";
 import { digestOf, sameText } from "./secrets.ts";
 import { SessionValues } from "./session-value.ts";
 
-const BEARER = /^bearer +(.*)$/i;
+const BEARER = /^bearer +/i;
 
 /** Longer names of browsers are cut, in characters. */
 const CLIENT_MAX = 200;
@@ -48,8 +48,10 @@ export class Authenticator {
    * schemes are the app's own affair. Throws `wrong-credentials`.
    */
   async ofBearer(request: Request): Promise<Principal | undefined> {
-    const token = BEARER.exec(request.headers.get("authorization") ?? "")?.[1]?.trim();
-    if (token === undefined) return undefined;
+    const header = request.headers.get("authorization") ?? "";
+    const scheme = BEARER.exec(header)?.[0];
+    if (scheme === undefined) return undefined;
+    const token = header.slice(scheme.length).trim();
     if (await sameText(token, this.#adminToken)) {
       return { scope: "root", user: null, actor: "admin", session: null };
     }

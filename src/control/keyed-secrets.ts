@@ -115,7 +115,7 @@ export class KeyedSecrets {
     if (this.#question !== undefined) return this.#question;
     if (now - this.#failedAt < PAUSE_MS)
       throw new RegistryUnavailable("the registry did not answer a moment ago");
-    const question = this.#fetch(now).finally(() => {
+    const question = this.#learn(now).finally(() => {
       this.#question = undefined;
     });
     this.#question = question;
@@ -124,7 +124,7 @@ export class KeyedSecrets {
     return question;
   }
 
-  async #fetch(askedAt: number): Promise<Known> {
+  async #learn(askedAt: number): Promise<Known> {
     try {
       const { key: hex, exempt } = await this.#ask();
       const raw = Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));

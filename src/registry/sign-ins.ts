@@ -33,7 +33,7 @@ export class SignIns {
   ofToken(digest: SecretDigest, now: number): Principal | null {
     const token = this.#credentials.tokenByDigest(digest, now);
     if (token === undefined) return null;
-    this.#credentials.noteUse(token, now);
+    this.#noteUse(token, now);
     return { scope: token.scope, user: token.user, actor: actorOf(token), session: null };
   }
 
@@ -41,7 +41,7 @@ export class SignIns {
   ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Principal | null {
     const found = this.#sessions.find(key, adminDigest, now);
     if (found === undefined) return null;
-    if (found.token !== null) this.#credentials.noteUse(found.token, now);
+    if (found.token !== null) this.#noteUse(found.token, now);
     return found.principal;
   }
 
@@ -116,6 +116,15 @@ export class SignIns {
       detail: { user: token.user, scope: token.scope },
     });
     return ok(null);
+  }
+
+  /** Right credentials stay right when the day's rows written are used up. */
+  #noteUse(token: TokenRecord, now: number): void {
+    try {
+      this.#credentials.noteUse(token, now);
+    } catch {
+      // A time of use is worth less than the request.
+    }
   }
 
   #end(by: Actor, holder: string, id: string): void {

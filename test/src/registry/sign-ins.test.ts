@@ -439,6 +439,19 @@ describe("tokens", () => {
     expect((await audit()).filter(({ act }) => act === "create-token")).toHaveLength(1);
   });
 
+  it("stay right while no row can be written (finding 4: the day's rows were used up)", async () => {
+    await makeToken("phone");
+    const opened = await signIn("phone");
+    await runInDurableObject(directoryStub(), (_, state) => {
+      state.storage.sql.exec(
+        "CREATE TRIGGER full BEFORE UPDATE ON tokens BEGIN SELECT RAISE(ABORT, 'no rows are left'); END",
+      );
+    });
+    expect(await directory().ofToken(digest("phone"), NOW)).toMatchObject({ user: "alice" });
+    expect(await whose(opened)).toMatchObject({ user: "alice" });
+    expect((await directory().tokens()).map(({ lastUsedAt }) => lastUsedAt)).toEqual([null]);
+  });
+
   it("are for users who are there", async () => {
     const token = {
       id: "x",
