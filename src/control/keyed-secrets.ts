@@ -4,7 +4,7 @@ import type { CredentialCheck } from "../registry/credential-check.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
 
 // Tokens and codes: random texts whose last characters are made of the others (HMAC-SHA-256, cut off) under a key
-// that the directory holds and only the Worker is given. What is mistyped or forged is known for it in the isolate.
+// that the directory holds and only the Worker is given. So an isolate recognises mistyped and forged ones by itself.
 // The registry keeps their digests only.
 
 const TOKEN_PREFIX = "lkt_";
@@ -22,7 +22,7 @@ const CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CODE_RANDOM_CHARACTERS = 20;
 const CODE_CHECK_CHARACTERS = 6;
 const CODE_FORM = /^([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{6})$/;
-/** More than a code's characters with everything that people put between them. */
+/** Longer than any code with everything that people type between its characters. */
 const TYPED_MAX = 200;
 
 /** The answer of the directory is asked for again when it is this old and something fails the check. */
@@ -36,7 +36,7 @@ interface Known {
   askedAt: number;
 }
 
-/** Makes tokens and codes, and knows its own. One lives as long as its isolate. */
+/** Makes tokens and codes, and recognises its own. One lives as long as its isolate. */
 export class KeyedSecrets {
   readonly #ask: () => Promise<CredentialCheck>;
   readonly #now: () => number;
@@ -56,8 +56,8 @@ export class KeyedSecrets {
     this.#waitUntil = waitUntil;
   }
 
-  // What is made is made under the directory's key of now: one that an isolate remembers may be a former one's,
-  // whose storage was reset, and then nobody else would know the secret for ours.
+  // New secrets are made under the key that the directory has now. One that an isolate remembers may be outdated
+  // (the storage was reset), and then no other isolate would recognise what is made under it.
 
   /** Makes a user's token. It is shown once. */
   async newToken(): Promise<{ token: string; digest: SecretDigest }> {
@@ -98,8 +98,8 @@ export class KeyedSecrets {
   }
 
   /**
-   * Whether what is known lets it pass, or else what the directory says by now: a restore may have brought its
-   * token since.
+   * Checks against what this isolate knows, and when that refuses and is old, against what the directory says now: a
+   * restore may have brought the token since.
    */
   async #passes(isOurs: (known: Known) => Promise<boolean>): Promise<boolean> {
     const known = await this.#current();

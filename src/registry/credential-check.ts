@@ -1,6 +1,6 @@
 import type { SecretDigest } from "./credential.ts";
 
-/** By what the Worker tells its own tokens and codes from forged ones, without a look-up. */
+/** What the Worker needs to recognise its own tokens and codes without a look-up. */
 export interface CredentialCheck {
   /** 256 random bits, in hex: the key of the check that tokens and codes carry. */
   key: string;

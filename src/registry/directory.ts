@@ -109,7 +109,7 @@ export class Directory extends DurableObject {
     return (this.#claim(fingerprint)?.user ?? null) as UserId | null;
   }
 
-  /** By what the Worker tells its own tokens and codes from forged ones. Reads one row, whatever there is. */
+  /** What the Worker needs to recognise its own tokens and codes. Reads one row, whatever there is. */
   credentialCheck(): CredentialCheck {
     return this.#transaction(() => this.#check.get());
   }

@@ -47,7 +47,7 @@ describe("half an hour of strangers, at 100,000 requests a day from 65,536 netwo
     expect(result.kinds[kind]).toMatchObject({ objectRequests: 0, read: 0, written: 0 });
   });
 
-  it("writes no row but for a device that its own user's registry refuses, and a certificate that waits", () => {
+  it("writes no row except for a code that its user's registry refuses, and a certificate that waits", () => {
     const writing = STRANGER_KINDS.filter((kind) => result.kinds[kind].written > 0);
     expect(writing.every((kind) => /withdrawn code|verified certificate/.test(kind))).toBe(true);
   });
@@ -62,7 +62,7 @@ it("the shares of the mix are a thousand", () => {
   expect(Object.values(STRANGERS_MIX).reduce<number>((sum, share) => sum + share, 0)).toBe(1000);
 });
 
-it("a bound that is broken is told, and one that holds is not", () => {
+it("a bound that is broken is reported, and one that holds is not", () => {
   expect(brokenBounds(result, FREE_PLAN)).toEqual([]);
   const people = { ...result.people, "a phone is revoked": false };
   const broken = { ...result, objectRequests: 5_000, read: 249_999, written: 7_000, people };
