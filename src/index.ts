@@ -1,3 +1,4 @@
+import { waitUntil } from "cloudflare:workers";
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
 import { answer, DEFAULT_PROFILE } from "./gate/answers.ts";
 import { errorLine, refusalLine } from "./gate/log.ts";
@@ -59,7 +60,7 @@ function build(env: object): Built {
     log({ event: config.ok ? "configuration-warning" : "misconfigured", ...problem });
   }
   const built: Built = config.ok
-    ? { ok: true, value: new Latchkey(config.value, { now: Date.now, log }) }
+    ? { ok: true, value: new Latchkey(config.value, { now: Date.now, log, waitUntil }) }
     : config;
   builtFor.set(env, built);
   return built;

@@ -8,15 +8,21 @@ import type { Visit } from "./gate/visit.ts";
 import { WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
 
+/** What a Worker has besides its configuration. */
+export interface Effects extends GateEffects {
+  /** Lets what a request has begun go on after its answer. To be called while it is handled. */
+  waitUntil: (work: Promise<unknown>) => void;
+}
+
 /** A configured Worker: control paths, and the gate for everything else. One per isolate. */
 export class Latchkey {
   readonly #config: Config;
   readonly #gate: Gate;
   readonly #control: Control;
   readonly #registry: Registry;
-  readonly #effects: GateEffects;
+  readonly #effects: Effects;
 
-  constructor(config: Config, effects: GateEffects) {
+  constructor(config: Config, effects: Effects) {
     this.#config = config;
     this.#gate = new Gate(
       (hostname) => appOf(config, hostname),

@@ -1,11 +1,20 @@
-// npm run budget: what a day of a household costs of the free plan's limits.
+// npm run budget: what a day of a household, and a day of strangers, cost of the free plan's limits.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { table } from "../commands/shared/table.ts";
 import { type DayOptions, type DayResult, type DayScenario, makeDay } from "./budget/day.ts";
+import {
+  brokenBounds,
+  type Cost,
+  STRANGER_KINDS,
+  STRANGERS_SHARE,
+  type StrangersOptions,
+  type StrangersResult,
+} from "./budget/strangers.ts";
 import { lineChart } from "./chart.ts";
+import { liveStrangersDay } from "./strangers.ts";
 import { Workerd } from "./workerd.ts";
 import { bundleWorker, compatibility } from "./workers.ts";
 
@@ -13,6 +22,7 @@ import { bundleWorker, compatibility } from "./workers.ts";
 const FREE_PLAN = { objectRequests: 100_000, read: 5_000_000, written: 100_000 } as const;
 const DELAYS_SECONDS = [0, 1, 2, 5, 10, 20, 30, 60];
 const DEFAULT_DELAY_SECONDS = 10;
+const DAY_HOURS = 24;
 
 interface Row extends DayResult {
   delaySeconds: number;
@@ -20,7 +30,7 @@ interface Row extends DayResult {
 
 const program = new Command("npm run budget --")
   .description(
-    "Live one day with the real standing cache, registry client and Durable Objects, by a virtual clock.",
+    "Live one day with the real standing cache, registry client and Durable Objects, by a virtual clock; and a day of strangers with the whole Worker. Exits 1 when strangers cost too much, or keep people from anything.",
   )
   .option("--devices <n>", "devices of the household", whole, 8)
   .option("--users <n>", "users whose devices they are", whole, 3)
@@ -28,14 +38,27 @@ const program = new Command("npm run budget --")
   .option("--isolates <n>", "isolates that they come to", whole, 12)
   .option("--scanner <n>", "requests without a certificate", whole, 50_000)
   .option("--stranger <n>", "requests with a verified certificate that nobody enrolled", whole, 1_000)
+  .option("--anonymous <n>", "requests of strangers on a day of their own, of every kind", whole, 100_000)
+  .option("--anonymous-isolates <n>", "isolates that those come to", whole, 10)
+  .option("--networks <n>", "networks that those come from", whole, 65_536)
   .option("--seed <n>", "another day of the same kind", whole, 1)
   .option("--out <folder>", "where budget.json and budget.svg go", "docs/performance")
   .parse();
-const { users, out, ...options } = program.opts<DayOptions & { users: number; out: string }>();
+interface Options extends DayOptions {
+  users: number;
+  anonymous: number;
+  anonymousIsolates: number;
+  networks: number;
+  out: string;
+}
+const { users, anonymous, anonymousIsolates, networks, out, ...options } = program.opts<Options>();
+const strangersOptions: StrangersOptions = {
+  ...{ requests: anonymous, hours: DAY_HOURS, isolates: anonymousIsolates, networks, seed: options.seed },
+};
 
 function whole(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  return program.error(`'${text}' is not a whole number`, { exitCode: 2 });
+  throw new InvalidArgumentError("It is not a whole number.");
 }
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-budget-"));
@@ -58,12 +81,17 @@ try {
     if (!response.ok) throw new Error(await response.text());
     rows.push({ delaySeconds, ...((await response.json()) as DayResult) });
   }
+  process.stderr.write(`living a day with ${anonymous} requests of strangers ...\n`);
+  const strangers = await liveStrangersDay(strangersOptions);
   show(rows);
+  showStrangers(strangers);
   mkdirSync(out, { recursive: true });
-  writeFileSync(
-    join(out, "budget.json"),
-    `${JSON.stringify({ options: { users, ...options }, rows }, null, 2)}\n`,
-  );
+  const report = {
+    options: { users, ...options },
+    rows,
+    strangers: { options: strangersOptions, ...strangers },
+  };
+  writeFileSync(join(out, "budget.json"), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(out, "budget.svg"), chart(rows));
   process.stderr.write(`written: ${join(out, "budget.json")}, ${join(out, "budget.svg")}\n`);
 } finally {
@@ -71,8 +99,41 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
+function share(value: number, limit: number): string {
+  return `${value} (${((100 * value) / limit).toFixed(1)} %)`;
+}
+
+/** The strangers' table; the exit code is 1 when a bound is broken. */
+function showStrangers(result: StrangersResult): void {
+  const { kinds, logLines, people } = result;
+  const cost = (name: string, { requests, objectRequests, read, written }: Cost) => [
+    ...[name, String(requests)],
+    ...[share(objectRequests, FREE_PLAN.objectRequests), share(read, FREE_PLAN.read)],
+    share(written, FREE_PLAN.written),
+  ];
+  const lines = table(
+    ["STRANGERS", "REQUESTS", "OBJECT REQUESTS", "ROWS READ", "ROWS WRITTEN"],
+    [...STRANGER_KINDS.map((kind) => cost(kind, kinds[kind])), cost("all together", result)],
+    Number.POSITIVE_INFINITY,
+  );
+  const { requests, isolates } = strangersOptions;
+  console.log(
+    [
+      "",
+      `${requests} requests of strangers, ${isolates} isolates, ${networks} networks; ${logLines} lines in the log`,
+      ...["", ...lines, ""],
+      ...Object.entries(people).map(([what, could]) => `afterwards, ${what}: ${could ? "yes" : "NO"}`),
+    ].join("\n"),
+  );
+  for (const broken of brokenBounds(result, FREE_PLAN)) {
+    console.error(
+      `latchkey: strangers are to stay below ${100 * STRANGERS_SHARE} % of each limit: ${broken}`,
+    );
+    process.exitCode = 1;
+  }
+}
+
 function show(rows: Row[]): void {
-  const share = (value: number, limit: number) => `${value} (${((100 * value) / limit).toFixed(1)} %)`;
   const lines = table(
     ["DELAY", "LET IN", "OBJECT REQUESTS", "ROWS READ", "ROWS WRITTEN"],
     rows.map(({ delaySeconds, allowed, objectRequests, read, written }) => [

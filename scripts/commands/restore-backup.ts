@@ -109,6 +109,8 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
   const cut = logs.filter(({ isClosed }) => isClosed);
   return [
     `restored ${done.join(", ")}; each is in the audit log`,
+    // Isolates ask for the list of such tokens every ten minutes: see src/control/keyed-secrets.ts.
+    ...(tokens > 0 ? ["restored tokens work everywhere within 10 minutes"] : []),
     ...cut.map(
       ({ user, lines }) =>
         `the ${user === null ? "directory's audit log" : `audit log of ${user}`} got a line of its own meanwhile: it has ${plural(lines, "line")} of the backup's`,

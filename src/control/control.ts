@@ -7,6 +7,9 @@ import { Invitations } from "../registry/invitations.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import { Authenticator } from "./authenticate.ts";
 import { ENROL_PATH } from "./contract.ts";
+import { DeadSecrets } from "./dead-secrets.ts";
+import { InvitationCodes } from "./invitation-codes.ts";
+import { KeyedSecrets } from "./keyed-secrets.ts";
 import type { KnownAs, PageServices } from "./pages/context.ts";
 import { errorPage } from "./pages/error-page.ts";
 import { Pages, pageOf } from "./pages/pages.ts";
@@ -56,6 +59,8 @@ export interface ControlSettings
   bindings: RegistryBindings;
   now: () => number;
   log: (line: Record<string, unknown>) => void;
+  /** Lets what a request has begun go on after its answer. */
+  waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** Answers control paths: the API to whoever has a token, the pages to people. One lives as long as its isolate. */
@@ -67,14 +72,18 @@ export class Control {
 
   constructor(settings: ControlSettings) {
     this.#settings = settings;
-    const { adminToken, apps, bindings, registry, revocationDelayMs, forget, now } = settings;
+    const { adminToken, apps, bindings, registry, revocationDelayMs, forget, now, log, waitUntil } = settings;
     if (adminToken === null) return;
     const credentials = new Credentials(bindings);
-    const authenticator = new Authenticator(adminToken, credentials, now);
+    const secrets = new KeyedSecrets(() => credentials.check(), now, waitUntil);
+    const dead = new DeadSecrets(now, waitUntil);
+    const authenticator = new Authenticator(adminToken, credentials, secrets, dead, now);
     const invitations = new Invitations(bindings, registry);
+    const codes = new InvitationCodes(secrets, dead, invitations);
     const backups = new Backups(bindings, registry);
     this.#services = {
-      ...{ registry, credentials, invitations, backups, authenticator, apps, revocationDelayMs, forget },
+      ...{ registry, credentials, secrets, invitations, codes, backups, authenticator, apps },
+      ...{ revocationDelayMs, forget, log },
     };
     this.#pages = new Pages(this.#services);
   }

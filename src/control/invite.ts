@@ -6,8 +6,8 @@ import type { UserId } from "../registry/user.ts";
 import { ok, type Result } from "../result.ts";
 import { type Apps, invitationHost } from "./apps.ts";
 import { type CreateInvitationRequest, ENROL_PATH, INVITATION_SECONDS } from "./contract.ts";
+import type { KeyedSecrets } from "./keyed-secrets.ts";
 import { ApiError } from "./problem.ts";
-import { newCode } from "./secrets.ts";
 
 /** An invitation, and what is told of it once: its code, and the link that carries it. */
 export interface MadeInvitation {
@@ -22,7 +22,13 @@ export interface MadeInvitation {
  * needed.
  */
 export async function makeInvitation(
-  { invitations, apps, by, url }: { invitations: Invitations; apps: Apps; by: Actor; url: URL },
+  {
+    invitations,
+    secrets,
+    apps,
+    by,
+    url,
+  }: { invitations: Invitations; secrets: KeyedSecrets; apps: Apps; by: Actor; url: URL },
   user: UserId,
   wanted: v.InferOutput<typeof CreateInvitationRequest>,
 ): Promise<Result<MadeInvitation, RegistryError>> {
@@ -32,7 +38,7 @@ export async function makeInvitation(
   }
   const host = invitationHost(apps, app, url.hostname);
   if (host === undefined) throw appProblem("is needed, since APPS in wrangler.toml names no host");
-  const { code, digest } = await newCode();
+  const { code, digest } = await secrets.newCode();
   const expiresAt = by.at + expiresInSeconds * 1000;
   const made = await invitations.create(
     by,

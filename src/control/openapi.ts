@@ -47,7 +47,6 @@ const PARAMETERS: Record<string, Json> = {
 const RETRY_AFTER = { "Retry-After": { description: "In seconds.", schema: { type: "integer" } } };
 const HEADERS: Partial<Record<ProblemCode, Json>> = {
   "wrong-credentials": { "WWW-Authenticate": { schema: { type: "string" } } },
-  "too-many-attempts": RETRY_AFTER,
   "registry-unavailable": RETRY_AFTER,
 };
 
@@ -159,7 +158,6 @@ function problemCodes({ needs, of, query, body, problems }: Operation): ProblemC
   const codes = new Set<ProblemCode>([
     ...problems,
     "wrong-credentials",
-    "too-many-attempts",
     "internal-error",
     "registry-unavailable",
   ]);

@@ -28,7 +28,6 @@ export const PROBLEMS = {
   "wrong-content-type": { status: 415, title: "The body must be application/json" },
   "invalid-fields": { status: 422, title: "Some fields are not valid" },
   "invalid-certificate": { status: 422, title: "The certificate cannot be enrolled" },
-  "too-many-attempts": { status: 429, title: "Too many attempts with wrong credentials" },
   "internal-error": { status: 500, title: "Internal error" },
   "registry-unavailable": { status: 503, title: "The registry does not answer" },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -1,15 +1,17 @@
 import type { SecretDigest } from "../registry/credential.ts";
+import type { SessionKey } from "../registry/session-table.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
 
 /** 256 bits: no guessing, however often. */
 const SESSION_BYTES = 32;
-const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})$/;
+/** The random text, whose session it is (a token's id, or `admin`), and the code. */
+const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * Makes and reads the values of sessions' cookies: a random text, and a code (HMAC-SHA-256, keyed with the
- * `ADMIN_TOKEN`) over it and the host that it is for. So nobody can make one up that costs a question to the
- * registry, a copy is of no use on another host, and a new `ADMIN_TOKEN` ends all of them. One lives as long
- * as its isolate.
+ * Makes and reads the values of sessions' cookies: a random text, whose session it is, and a code (HMAC-SHA-256,
+ * keyed with the `ADMIN_TOKEN`) over both and the host that it is for. So nobody can make one up that costs a
+ * question to the registry, a copy is of no use on another host, and a new `ADMIN_TOKEN` ends all of them. One lives
+ * as long as its isolate.
  */
 export class SessionValues {
   readonly #adminToken: string;
@@ -19,25 +21,29 @@ export class SessionValues {
     this.#adminToken = adminToken;
   }
 
-  /** A new value for this host. The registry keeps its digest. */
-  async create(hostname: string): Promise<{ value: string; digest: SecretDigest }> {
+  /** A new session's text. The registry keeps its digest. */
+  async newText(): Promise<{ text: string; digest: SecretDigest }> {
     const text = randomText(SESSION_BYTES);
-    const code = await crypto.subtle.sign("HMAC", await this.#hmacKey(), signed(text, hostname));
-    const value = `${text}.${base64url(new Uint8Array(code))}`;
-    return { value, digest: await digestOf(value) };
+    return { text, digest: await digestOf(text) };
   }
 
-  /** The digest of a value that was made for this host, or `undefined`. */
-  async read(value: string, hostname: string): Promise<SecretDigest | undefined> {
-    const [, text, code] = SESSION_FORM.exec(value) ?? [];
-    if (text === undefined || code === undefined) return undefined;
+  /** The cookie's value on this host, for a session that the registry has opened. */
+  async seal(text: string, holder: string, hostname: string): Promise<string> {
+    const code = await crypto.subtle.sign("HMAC", await this.#hmacKey(), signed(text, holder, hostname));
+    return `${text}.${holder}.${base64url(new Uint8Array(code))}`;
+  }
+
+  /** Where the session is found whose value this is; `undefined`: it was not made for this host, or not by us. */
+  async read(value: string, hostname: string): Promise<SessionKey | undefined> {
+    const [, text, holder, code] = SESSION_FORM.exec(value) ?? [];
+    if (text === undefined || holder === undefined || code === undefined) return undefined;
     const isOurs = await crypto.subtle.verify(
       "HMAC",
       await this.#hmacKey(),
       bytesOf(code),
-      signed(text, hostname),
+      signed(text, holder, hostname),
     );
-    return isOurs ? digestOf(value) : undefined;
+    return isOurs ? { holder, digest: await digestOf(text) } : undefined;
   }
 
   #hmacKey(): Promise<CryptoKey> {
@@ -52,8 +58,8 @@ export class SessionValues {
   }
 }
 
-function signed(text: string, hostname: string): Uint8Array {
-  return new TextEncoder().encode(`latchkey session ${text} ${hostname}`);
+function signed(text: string, holder: string, hostname: string): Uint8Array {
+  return new TextEncoder().encode(`latchkey session ${text} ${holder} ${hostname}`);
 }
 
 function bytesOf(base64urlText: string): Uint8Array {

@@ -43,6 +43,12 @@ export interface SessionRecord {
 /** A session's life, in milliseconds. */
 export const SESSION_MS = 12 * 60 * 60_000;
 
+/**
+ * How often one token signs in within an hour, and how many of its sessions are kept: past that, its oldest goes.
+ * Only who holds the token can reach the bound, and it keeps the rows that sign-ins write bounded.
+ */
+export const SIGN_INS_AN_HOUR = 20;
+
 /** Who sends a request with right credentials. */
 export interface Principal extends Grant {
   /** As the audit log names them: `admin`, or `token alice/laptop`. */
@@ -54,4 +60,9 @@ export interface Principal extends Grant {
 /** How the audit log names the holder of a token, or of the `ADMIN_TOKEN`. */
 export function actorOf(token: { name: string; user: UserId | null } | null): string {
   return token === null ? "admin" : `token ${token.user ?? "*"}/${token.name}`;
+}
+
+/** As the audit log names a signed-in browser. */
+export function sessionActor(token: Parameters<typeof actorOf>[0], session: string): string {
+  return `${actorOf(token)}, session ${session.slice(0, 8)}`;
 }

@@ -1,9 +1,10 @@
 import type { Result } from "../result.ts";
 import type { Actor } from "./audit-log.ts";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "./credential.ts";
-import type { NewSession } from "./credential-table.ts";
+import type { CredentialCheck } from "./credential-check.ts";
 import { directoryOf, type RegistryBindings } from "./objects.ts";
 import type { RegistryError } from "./records.ts";
+import type { NewSession, SessionKey } from "./session-table.ts";
 import type { SignInError } from "./sign-ins.ts";
 import type { UserId } from "./user.ts";
 
@@ -18,18 +19,25 @@ export class Credentials {
     this.#bindings = bindings;
   }
 
-  principal(
-    kind: "token" | "session",
-    digest: SecretDigest,
-    adminDigest: SecretDigest,
-    now: number,
-  ): Promise<Principal | null> {
-    return this.#directory.ask((directory) => directory.principal(kind, digest, adminDigest, now));
+  check(): Promise<CredentialCheck> {
+    return this.#directory.ask((directory) => directory.credentialCheck());
   }
 
-  /** Not repeated: a wrong token would count twice. */
-  signIn(by: Actor, session: NewSession, isAdmin: boolean): Promise<Result<null, SignInError>> {
+  ofToken(digest: SecretDigest, now: number): Promise<Principal | null> {
+    return this.#directory.ask((directory) => directory.ofToken(digest, now));
+  }
+
+  ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Promise<Principal | null> {
+    return this.#directory.ask((directory) => directory.ofSession(key, adminDigest, now));
+  }
+
+  /** Not repeated: it would count twice. */
+  signIn(by: Actor, session: NewSession, isAdmin: boolean): Promise<Result<{ holder: string }, SignInError>> {
     return this.#directory.askOnce((directory) => directory.signIn(by, session, isAdmin));
+  }
+
+  signOut(by: Actor, key: SessionKey, adminDigest: SecretDigest): Promise<boolean> {
+    return this.#directory.ask((directory) => directory.signOut(by, key, adminDigest));
   }
 
   sessions(user: UserId | null, now: number): Promise<SessionRecord[]> {

@@ -1,5 +1,6 @@
 import { type Actor, writeAudit } from "./audit-log.ts";
 import type { SecretDigest, TokenRecord } from "./credential.ts";
+import type { CredentialCheckTable } from "./credential-check.ts";
 import type { CredentialTable } from "./credential-table.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { PendingTable } from "./pending-table.ts";
@@ -36,11 +37,18 @@ export interface DirectoryRestored {
 export class DirectoryRestores {
   readonly #sql: SqlStorage;
   readonly #credentials: CredentialTable;
+  readonly #check: CredentialCheckTable;
   readonly #pending: PendingTable;
 
-  constructor(sql: SqlStorage, credentials: CredentialTable, pending: PendingTable) {
+  constructor(
+    sql: SqlStorage,
+    credentials: CredentialTable,
+    check: CredentialCheckTable,
+    pending: PendingTable,
+  ) {
     this.#sql = sql;
     this.#credentials = credentials;
+    this.#check = check;
     this.#pending = pending;
   }
 
@@ -53,6 +61,11 @@ export class DirectoryRestores {
     const backup = new Date(request.madeAt).toISOString();
     const users = this.#restoreUsers(by, request.users, backup);
     const tokens = this.#restoreTokens(by, request.tokens, backup);
+    const added = new Set(tokens.filter(({ outcome }) => outcome === "added").map(({ id }) => id));
+    // Another registry's key made their check, as far as is known here: they are looked up without one.
+    if (added.size > 0) {
+      this.#check.exempt(request.tokens.filter(({ id }) => added.has(id)).map(({ digest }) => digest));
+    }
     const pending = request.pending.filter((each) => this.#pending.restore(each));
     if (pending.length > 0) {
       const detail = { backup, waiting: pending.map(({ fingerprint }) => fingerprint).join(" ") };

@@ -18,15 +18,19 @@ import type { Migration } from "./schema.ts";
  * `tokens`: a row a token, until it is revoked or its user deleted; found by its digest, never kept
  * itself. `user` is NULL for one that reads everything. `last_used_at` is written every five minutes.
  *
- * `sessions`: a row a sign-in, for twelve hours or until it is ended. `token` is NULL for one with the
- * `ADMIN_TOKEN`; `credential` is the digest of what it was opened with, so that it ends when that changes.
+ * `sign_ins`: one row per token that signed in, until it is revoked, and one for the `ADMIN_TOKEN` (`holder` is
+ * the token's id, or `admin`). `recent` is a JSON list of its last sign-ins, 20 at most: the sessions that are
+ * open, and the times of those that were ended within the hour, since they count for the bound on sign-ins.
+ * It is one row so that a sign-in costs the same whatever there is. `credential` is the digest of what they were
+ * opened with: another one ends them.
+ *
+ * `credential_check`: one row, for as long as the object lives. `key` is the secret under which tokens and codes
+ * carry their check (see keyed-secrets.ts): 64 hex digits, made when it is first asked for. It leaves the directory
+ * for the Worker only, and never in a backup. `exempt` is a JSON list of the digests of tokens that carry no check
+ * under this key: those made before there was one, and those that a restore brought.
  *
  * `invitation_index`: which user an invitation's digest belongs to, until the next one is made after it has
- * expired. As
- * with claims, the user's registry is the judge.
- *
- * `attempts`: failed sign-ins by address and wrong codes by certificate, to slow the next ones down; 1,000
- * at most, the one that was longest quiet goes first.
+ * expired. As with claims, the user's registry is the judge.
  *
  * `outbox`: see `OUTBOX_SCHEMA`.
  *
@@ -100,4 +104,22 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    ${OUTBOX_SCHEMA}`,
 
   AUDIT_RESTORED_SCHEMA,
+
+  // Everybody is signed out by it: a session was a row of its own before.
+  `DROP TABLE sessions;
+   DROP TABLE attempts;
+   CREATE TABLE sign_ins (
+     holder TEXT PRIMARY KEY,
+     credential TEXT NOT NULL,
+     recent TEXT NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TABLE credential_check (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     key TEXT,
+     exempt TEXT NOT NULL
+   );
+   INSERT INTO credential_check (id, key, exempt) SELECT 1, NULL, json_group_array(digest) FROM tokens;
+   CREATE INDEX tokens_user_name ON tokens (user, name);
+   CREATE INDEX invitation_index_user ON invitation_index (user);
+   CREATE INDEX invitation_index_expires_at ON invitation_index (expires_at);`,
 ];

@@ -2,11 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import { certificateWaiting } from "../notify/event.ts";
 import { notifySettings } from "../notify/settings.ts";
 import { err, ok, type Result } from "../result.ts";
-import { AttemptTable } from "./attempt-table.ts";
 import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
 import { type AuditRestored, restoreAudit } from "./audit-restore.ts";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "./credential.ts";
-import { CredentialTable, type NewSession } from "./credential-table.ts";
+import { type CredentialCheck, CredentialCheckTable } from "./credential-check.ts";
+import { CredentialTable } from "./credential-table.ts";
 import {
   type DirectoryBackup,
   type DirectoryRestored,
@@ -15,12 +15,13 @@ import {
 } from "./directory-restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./directory-schema.ts";
 import type { Fingerprint } from "./fingerprint.ts";
-import { type FindError, InvitationIndex } from "./invitation-index.ts";
+import { InvitationIndex } from "./invitation-index.ts";
 import { Outbox } from "./outbox.ts";
 import { type Page, pageOf } from "./page.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { PendingRecord, RegistryError, Sighting, UserRecord } from "./records.ts";
 import { migrate } from "./schema.ts";
+import type { NewSession, SessionKey } from "./session-table.ts";
 import { type SignInError, SignIns } from "./sign-ins.ts";
 import type { UserId } from "./user.ts";
 
@@ -44,6 +45,7 @@ export class Directory extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #pending: PendingTable;
   readonly #credentials: CredentialTable;
+  readonly #check: CredentialCheckTable;
   readonly #signIns: SignIns;
   readonly #invitationIndex: InvitationIndex;
   readonly #outbox: Outbox;
@@ -55,11 +57,11 @@ export class Directory extends DurableObject {
     this.#sql = ctx.storage.sql;
     this.#pending = new PendingTable(this.#sql);
     this.#credentials = new CredentialTable(this.#sql);
-    const attempts = new AttemptTable(this.#sql);
-    this.#signIns = new SignIns(this.#sql, this.#credentials, attempts);
-    this.#invitationIndex = new InvitationIndex(this.#sql, attempts);
+    this.#check = new CredentialCheckTable(this.#sql);
+    this.#signIns = new SignIns(this.#sql, this.#credentials);
+    this.#invitationIndex = new InvitationIndex(this.#sql);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
-    this.#restores = new DirectoryRestores(this.#sql, this.#credentials, this.#pending);
+    this.#restores = new DirectoryRestores(this.#sql, this.#credentials, this.#check, this.#pending);
   }
 
   override alarm(): Promise<void> {
@@ -107,22 +109,29 @@ export class Directory extends DurableObject {
     return (this.#claim(fingerprint)?.user ?? null) as UserId | null;
   }
 
-  /**
-   * Whose credentials these are. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: nobody's,
-   * or they have ended.
-   */
-  principal(
-    kind: "token" | "session",
-    digest: SecretDigest,
-    adminDigest: SecretDigest,
-    now: number,
-  ): Principal | null {
-    return this.#transaction(() => this.#signIns.principal(kind, digest, adminDigest, now));
+  /** What the Worker needs to recognise its own tokens and codes. Reads one row, whatever there is. */
+  credentialCheck(): CredentialCheck {
+    return this.#transaction(() => this.#check.get());
+  }
+
+  /** Whose token this is. `null`: nobody's, or it has ended. */
+  ofToken(digest: SecretDigest, now: number): Principal | null {
+    return this.#transaction(() => this.#signIns.ofToken(digest, now));
+  }
+
+  /** Whose session this is. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: it has ended. */
+  ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Principal | null {
+    return this.#transaction(() => this.#signIns.ofSession(key, adminDigest, now));
   }
 
   /** Opens a session with a token; `isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`. */
-  signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<null, SignInError> {
+  signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
     return this.#transaction(() => this.#signIns.signIn(by, session, isAdmin));
+  }
+
+  /** Ends the session that asks for it. `false`: it had ended. */
+  signOut(by: Actor, key: SessionKey, adminDigest: SecretDigest): boolean {
+    return this.#transaction(() => this.#signIns.signOut(by, key, adminDigest));
   }
 
   /** Newest first: of one user's tokens, or all. */
@@ -171,21 +180,10 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** Which user a presented code belongs to (see `InvitationIndex`), and that user's name. */
-  findInvitation(
-    by: Actor,
-    digest: SecretDigest,
-    fingerprint: Fingerprint,
-  ): Result<{ user: UserId; name: string | null }, FindError> {
-    return this.#transaction(() => {
-      const found = this.#invitationIndex.find(by, digest, fingerprint);
-      return found.ok ? ok({ ...found.value, name: this.user(found.value.user)?.name ?? null }) : found;
-    });
-  }
-
-  /** After the user's registry said that a code has been used or has expired: it counts as a wrong one. */
-  noteWrongCode(by: Actor, fingerprint: Fingerprint): void {
-    this.#transaction(() => this.#invitationIndex.fail(by, fingerprint));
+  /** Whose the code with this digest is, and that user's name; `null`: nobody's. */
+  invitationOwner(digest: SecretDigest): { user: UserId; name: string | null } | null {
+    const user = this.#invitationIndex.owner(digest);
+    return user === null ? null : { user, name: this.user(user)?.name ?? null };
   }
 
   /**

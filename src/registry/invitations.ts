@@ -6,10 +6,12 @@ import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "./records.ts";
 import type { Registry } from "./registry.ts";
-import type { TooManyAttempts } from "./throttle.ts";
 import type { UserId } from "./user.ts";
 
-export type RedeemError = RegistryError | TooManyAttempts;
+export type RedeemError =
+  | RegistryError
+  /** The code is another user's than the one whom the person agreed to. */
+  | { code: "not-agreed" };
 
 /** What a code would do, for the person who holds it to agree to. */
 export interface Offer {
@@ -65,21 +67,20 @@ export class Invitations {
   }
 
   /**
-   * What `redeem` would do with a code. Nothing is used up or written, except that a wrong code is counted as
-   * it is there.
+   * What `redeem` would do with a code. Nothing is used up or written.
    */
-  offer(
+  async offer(
     by: Actor,
     digest: SecretDigest,
     app: string,
     enrolment: Enrolment,
-  ): Promise<Result<Offer, RedeemError>> {
-    return this.#withOwner(by, digest, enrolment.fingerprint, async (owner) => {
-      const offered = await registryOf(this.#bindings, owner.user).ask((registry) =>
-        registry.offer(by, enrolment, { digest, app }),
-      );
-      return offered.ok ? ok({ ...owner, ...offered.value }) : offered;
-    });
+  ): Promise<Result<Offer, RegistryError>> {
+    const owner = await this.#ownerOf(digest);
+    if (owner === null) return err({ code: "invalid-invitation" });
+    const offered = await registryOf(this.#bindings, owner.user).ask((registry) =>
+      registry.offer(by, enrolment, { digest, app }),
+    );
+    return offered.ok ? ok({ ...owner, ...offered.value }) : offered;
   }
 
   /**
@@ -87,35 +88,21 @@ export class Invitations {
    * whom the person has agreed to: a code that is another's enrols nothing. The code is used up in the
    * transaction that writes the device, so of two that race one wins.
    */
-  redeem(
+  async redeem(
     by: Actor,
     digest: SecretDigest,
     app: string,
     enrolment: Enrolment,
     agreed: string,
   ): Promise<Result<Enrolled, RedeemError>> {
-    return this.#withOwner(by, digest, enrolment.fingerprint, async ({ user }) =>
-      user === agreed
-        ? this.#registry.enrol(by, user, enrolment, { digest, app })
-        : err({ code: "invalid-invitation" }),
-    );
+    const owner = await this.#ownerOf(digest);
+    if (owner === null) return err({ code: "invalid-invitation" });
+    if (owner.user !== agreed) return err({ code: "not-agreed" });
+    return this.#registry.enrol(by, owner.user, enrolment, { digest, app });
   }
 
-  /** Finds whose a code is. One that turns out to be used or over counts as a wrong one. */
-  async #withOwner<T>(
-    by: Actor,
-    digest: SecretDigest,
-    fingerprint: Fingerprint,
-    work: (owner: { user: UserId; name: string | null }) => Promise<Result<T, RedeemError>>,
-  ): Promise<Result<T, RedeemError>> {
-    const found = await this.#directory.askOnce((directory) =>
-      directory.findInvitation(by, digest, fingerprint),
-    );
-    if (!found.ok) return found;
-    const done = await work(found.value);
-    if (done.ok || done.error.code !== "invalid-invitation") return done;
-    await this.#directory.askOnce((directory) => directory.noteWrongCode(by, fingerprint));
-    return done;
+  #ownerOf(digest: SecretDigest): Promise<{ user: UserId; name: string | null } | null> {
+    return this.#directory.ask((directory) => directory.invitationOwner(digest));
   }
 
   get #directory() {

@@ -1,5 +1,4 @@
 import { err, ok, type Result } from "../result.ts";
-import type { AttemptTable } from "./attempt-table.ts";
 import { type Actor, writeAudit } from "./audit-log.ts";
 import {
   actorOf,
@@ -8,83 +7,75 @@ import {
   type SessionRecord,
   type TokenRecord,
 } from "./credential.ts";
-import type { CredentialTable, NewSession } from "./credential-table.ts";
+import type { CredentialTable } from "./credential-table.ts";
 import type { RegistryError } from "./records.ts";
-import { networkOf, type TooManyAttempts } from "./throttle.ts";
+import { ADMIN_HOLDER, type NewSession, type SessionKey, SessionTable } from "./session-table.ts";
 import type { UserId } from "./user.ts";
 
-export type SignInError = { code: "wrong-token" } | TooManyAttempts;
+export type SignInError =
+  | { code: "wrong-token" }
+  /** The token is right, and signed in too often: try again after this long. */
+  | { code: "too-many-sign-ins"; retryAfterMs: number };
 
 /** Rules of tokens and sessions. Each method is to be called in a transaction. */
 export class SignIns {
   readonly #sql: SqlStorage;
   readonly #credentials: CredentialTable;
-  readonly #attempts: AttemptTable;
+  readonly #sessions: SessionTable;
 
-  constructor(sql: SqlStorage, credentials: CredentialTable, attempts: AttemptTable) {
+  constructor(sql: SqlStorage, credentials: CredentialTable) {
     this.#sql = sql;
     this.#credentials = credentials;
-    this.#attempts = attempts;
+    this.#sessions = new SessionTable(sql, credentials);
   }
 
-  /**
-   * Whose credentials these are. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: nobody's,
-   * or they have ended.
-   */
-  principal(
-    kind: "token" | "session",
-    digest: SecretDigest,
-    adminDigest: SecretDigest,
-    now: number,
-  ): Principal | null {
-    if (kind === "session") {
-      const found = this.#credentials.sessionByDigest(digest, adminDigest, now);
-      if (found?.token !== undefined) this.#credentials.noteUse(found.token, now);
-      return found?.principal ?? null;
-    }
+  /** Whose token this is. `null`: nobody's, or it has ended. */
+  ofToken(digest: SecretDigest, now: number): Principal | null {
     const token = this.#credentials.tokenByDigest(digest, now);
     if (token === undefined) return null;
-    this.#credentials.noteUse(token, now);
+    this.#noteUse(token, now);
     return { scope: token.scope, user: token.user, actor: actorOf(token), session: null };
   }
 
+  /** Whose session this is. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: it has ended. */
+  ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Principal | null {
+    const found = this.#sessions.find(key, adminDigest, now);
+    if (found === undefined) return null;
+    if (found.token !== null) this.#noteUse(found.token, now);
+    return found.principal;
+  }
+
   /**
-   * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). A network
-   * that tried wrong tokens must wait, whatever it presents; wrong ones are counted and audited.
+   * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). Returns under
+   * what its holder's sessions are kept, for the cookie. A wrong token writes nothing.
    */
-  signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<null, SignInError> {
-    const network = networkOf(by.ip);
-    const retryAfterMs = this.#attempts.waitMs("sign-in", network, by.at);
-    if (retryAfterMs > 0) return err({ code: "too-many-attempts", retryAfterMs });
+  signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
     const token = isAdmin ? null : this.#credentials.tokenByDigest(session.credential, by.at);
-    if (token === undefined) {
-      const attempts = this.#attempts.fail("sign-in", network, by.at);
-      const detail = { reason: "wrong-token", attempts: String(attempts) };
-      writeAudit(this.#sql, by, { act: "sign-in", outcome: "refused", target: null, detail });
-      return err({ code: "wrong-token" });
-    }
-    this.#attempts.clear("sign-in", network);
-    this.#credentials.insertSession(session, token, by.at);
-    if (token !== null) this.#credentials.noteUse(token, by.at);
+    if (token === undefined) return err({ code: "wrong-token" });
+    const retryAfterMs = this.#sessions.open(session, token, by.at);
+    if (retryAfterMs > 0) return err({ code: "too-many-sign-ins", retryAfterMs });
     const target = { id: session.id, name: null };
     writeAudit(this.#sql, { ...by, actor: actorOf(token) }, { act: "sign-in", outcome: "done", target });
-    return ok(null);
+    return ok({ holder: token?.id ?? ADMIN_HOLDER });
+  }
+
+  /** Ends the session that asks for it. `false`: it had ended. */
+  signOut(by: Actor, key: SessionKey, adminDigest: SecretDigest): boolean {
+    const found = this.#sessions.find(key, adminDigest, by.at);
+    if (found === undefined) return false;
+    this.#end({ ...by, actor: found.principal.actor }, key.holder, found.id);
+    return true;
   }
 
   /** Newest first: of one user's tokens, or all. */
   sessions(user: UserId | null, now: number): SessionRecord[] {
-    return this.#credentials.sessions(user, now);
+    return this.#sessions.list(user, now).map(({ holder: _, ...session }) => session);
   }
 
-  /** Ends these sessions, as far as `user` (`null`: everybody's) has them; `undefined` = each. Tells how many. */
+  /** Ends these sessions, as far as `user` (`null`: everybody's) has them; `undefined` = each. Returns how many. */
   endSessions(by: Actor, user: UserId | null, ids: readonly string[] | undefined): number {
-    const ended = this.#credentials
-      .sessions(user, by.at)
-      .filter(({ id }) => ids === undefined || ids.includes(id));
-    for (const { id } of ended) {
-      this.#credentials.removeSession(id);
-      writeAudit(this.#sql, by, { act: "sign-out", outcome: "done", target: { id, name: null } });
-    }
+    const ended = this.#sessions.list(user, by.at).filter(({ id }) => ids === undefined || ids.includes(id));
+    for (const { holder, id } of ended) this.#end(by, holder, id);
     return ended.length;
   }
 
@@ -101,8 +92,7 @@ export class SignIns {
     const { id, user, name, scope, expiresAt } = token;
     const known = this.#credentials.token(id);
     if (known !== undefined) return ok(known);
-    const isTaken = this.#credentials.tokens().some((each) => each.user === user && each.name === name);
-    if (isTaken) return err({ code: "name-taken", name });
+    if (this.#credentials.hasName(user, name)) return err({ code: "name-taken", name });
     const made = { ...token, createdAt: by.at };
     this.#credentials.insertToken(made, digest);
     writeAudit(this.#sql, by, {
@@ -126,5 +116,19 @@ export class SignIns {
       detail: { user: token.user, scope: token.scope },
     });
     return ok(null);
+  }
+
+  /** Right credentials stay right when the day's rows written are used up. */
+  #noteUse(token: TokenRecord, now: number): void {
+    try {
+      this.#credentials.noteUse(token, now);
+    } catch {
+      // A time of use is worth less than the request.
+    }
+  }
+
+  #end(by: Actor, holder: string, id: string): void {
+    this.#sessions.end(holder, id);
+    writeAudit(this.#sql, by, { act: "sign-out", outcome: "done", target: { id, name: null } });
   }
 }

@@ -91,4 +91,6 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ALTER TABLE certificates ADD COLUMN retires_at INTEGER;
    ALTER TABLE certificates ADD COLUMN replaces TEXT;
    ${AUDIT_RESTORED_SCHEMA}`,
+
+  "CREATE INDEX invitations_expires_at ON invitations (expires_at);",
 ];

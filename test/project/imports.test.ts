@@ -189,6 +189,7 @@ it("only the entry and the Durable Objects meet the runtime", () => {
   );
   expect(meeting.map(({ path }) => path).sort()).toEqual([
     "src/control/x509.ts",
+    "src/index.ts",
     "src/registry/directory.ts",
     "src/registry/user-registry.ts",
   ]);

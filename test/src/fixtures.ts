@@ -1,6 +1,8 @@
 import { env, exports } from "cloudflare:workers";
 import { API_PATH, type Device, type NewToken } from "../../src/control/contract.ts";
+import { KeyedSecrets } from "../../src/control/keyed-secrets.ts";
 import type { Standing } from "../../src/gate/decision.ts";
+import { Credentials } from "../../src/registry/credentials.ts";
 import type { DeviceStatus } from "../../src/registry/device.ts";
 import type { Fingerprint } from "../../src/registry/fingerprint.ts";
 import type { UserId } from "../../src/registry/user.ts";
@@ -70,4 +72,13 @@ export async function makeToken(
   const response = await api("POST", "/tokens", { user, scope, name });
   if (response.status !== 201) throw new Error(`token: ${response.status} ${await response.text()}`);
   return response.json();
+}
+
+/** What an isolate makes tokens and codes with, and knows them by. */
+export function keyedSecrets(now = Date.now): KeyedSecrets {
+  return new KeyedSecrets(
+    () => new Credentials(env).check(),
+    now,
+    () => undefined,
+  );
 }

@@ -1,6 +1,7 @@
 // No I/O. No clock.
 //
 // A day of traffic, made of what households do. Times are milliseconds since the epoch.
+import { seeded } from "./random.ts";
 
 export interface DayEvent {
   at: number;
@@ -94,15 +95,4 @@ export function makeDay(options: DayOptions): DayEvent[] {
     add("stranger", begin + random() * (DAY_MS / 8), 0, 0, APPS[0] ?? "");
   }
   return events.sort((a, b) => a.at - b.at);
-}
-
-/** Numbers from 0 to 1 (mulberry32): the same row for the same seed, so that runs can be compared. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

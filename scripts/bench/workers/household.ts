@@ -1,30 +1,17 @@
 // Runs in workerd: a day of a household, told by a virtual clock to the real standing caches, the real
 // registry client and the real Durable Objects.
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
-import { Directory as RealDirectory } from "../../../src/registry/directory.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import { lookUp } from "../../../src/registry/lookup.ts";
 import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import { NO_FACTS } from "../../../src/registry/records.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import type { UserId } from "../../../src/registry/user.ts";
-import { UserRegistry as RealUserRegistry } from "../../../src/registry/user-registry.ts";
 import type { DayEvent, DayResult, DayScenario } from "../budget/day.ts";
-import { countStatements, takeTally } from "./tally.ts";
+import { counting } from "./counted-objects.ts";
+import { takeTally } from "./tally.ts";
 
-export class UserRegistry extends RealUserRegistry {
-  constructor(ctx: DurableObjectState, env: unknown) {
-    super(ctx, env);
-    countStatements(ctx.storage.sql);
-  }
-}
-
-export class Directory extends RealDirectory {
-  constructor(ctx: DurableObjectState, env: unknown) {
-    super(ctx, env);
-    countStatements(ctx.storage.sql);
-  }
-}
+export { Directory, UserRegistry } from "./counted-objects.ts";
 
 const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
 /** As every handshake brings them. */
@@ -108,21 +95,4 @@ async function enrolAll(
     });
     if (!enrolled.ok) throw new Error(enrolled.error.code);
   }
-}
-
-/** The same bindings; each call of an object's method is counted, as Cloudflare bills it. */
-function counting(env: RegistryBindings, calls: { count: number }): RegistryBindings {
-  const counted = <T extends object>(namespace: T): T =>
-    ({
-      getByName: (name: string) =>
-        new Proxy((namespace as { getByName(name: string): object }).getByName(name), {
-          get:
-            (stub, method) =>
-            (...words: unknown[]) => {
-              calls.count += 1;
-              return (stub as Record<string | symbol, (...words: unknown[]) => unknown>)[method]?.(...words);
-            },
-        }),
-    }) as T;
-  return { USER_REGISTRY: counted(env.USER_REGISTRY), DIRECTORY: counted(env.DIRECTORY) };
 }

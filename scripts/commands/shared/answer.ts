@@ -33,7 +33,6 @@ const HINTS: Record<ProblemCode, string> = {
   "wrong-content-type": "update this clone: its command line does not match the Worker",
   "invalid-fields": "correct it and try again; nothing was changed",
   "invalid-certificate": "issue a new certificate and enrol that one",
-  "too-many-attempts": "wait a few minutes and try again with the right token",
   "internal-error": "look into the Worker's log: npx wrangler tail",
   "registry-unavailable": "try again in a minute; nothing is lost, repeating does no harm",
 };
@@ -43,7 +42,7 @@ export class ProblemFailure extends Failure {
   readonly code: ProblemCode;
   readonly #problem: Problem;
 
-  constructor(problem: Problem, hint = hintOf(problem)) {
+  constructor(problem: Problem, hint = HINTS[problem.code]) {
     super(1, causeOf(problem), { hint });
     this.code = problem.code;
     this.#problem = problem;
@@ -65,7 +64,6 @@ const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
   "forbidden",
   "user-has-devices",
   "fingerprint-revoked",
-  "too-many-attempts",
   "registry-unavailable",
 ]);
 
@@ -75,11 +73,6 @@ function causeOf({ code, title, detail, errors = [] }: Problem): string {
     return errors.map(({ path, message }) => asMessage(path ? `${path}: ${message}` : message)).join("; ");
   }
   return asMessage(detail || title);
-}
-
-/** Only the API knows how long to wait. */
-function hintOf({ code, detail }: Problem): string {
-  return code === "too-many-attempts" && detail !== "" ? asMessage(detail) : HINTS[code];
 }
 
 /** Gives the failure of one code a better hint; anything else stays what it is. */

@@ -12,7 +12,6 @@ import {
 import { makeInvitation } from "../invite.ts";
 import { registryProblem } from "../problem.ts";
 import { representInvitation, representSession, representToken } from "../represent.ts";
-import { newToken } from "../secrets.ts";
 import { body, type Handler, json, must, noContent, pathParam, userParam } from "./shared.ts";
 
 // Who may do what besides the devices: tokens, sessions, invitations.
@@ -26,14 +25,14 @@ export const listTokens: Handler = async (_, { credentials }) => {
   return json<TokenList>({ tokens: (await credentials.tokens()).map(representToken) });
 };
 
-export const createToken: Handler = async (request, { credentials, by }) => {
+export const createToken: Handler = async (request, { credentials, secrets, by }) => {
   const {
     user,
     name,
     scope,
     expiresInSeconds = TOKEN_SECONDS.default,
   } = await body(request, CreateTokenRequest);
-  const { token: text, digest } = await newToken();
+  const { token: text, digest } = await secrets.newToken();
   const expiresAt = expiresInSeconds === null ? null : by.at + expiresInSeconds * 1000;
   const token = { id: crypto.randomUUID(), user, name, scope, expiresAt };
   const made = must(await credentials.createToken(by, token, digest));

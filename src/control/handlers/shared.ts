@@ -12,6 +12,7 @@ import { parseUserId, USER_ID_HINT, type UserId } from "../../registry/user.ts";
 import type { Result } from "../../result.ts";
 import type { Apps } from "../apps.ts";
 import { readBody } from "../input.ts";
+import type { KeyedSecrets } from "../keyed-secrets.ts";
 import type { Subject } from "../permissions.ts";
 import { ApiError, registryProblem } from "../problem.ts";
 
@@ -19,6 +20,7 @@ import { ApiError, registryProblem } from "../problem.ts";
 export interface Context {
   registry: Registry;
   credentials: Credentials;
+  secrets: KeyedSecrets;
   invitations: Invitations;
   backups: Backups;
   apps: Apps;

@@ -6,6 +6,7 @@ import type { Fingerprint } from "../../registry/fingerprint.ts";
 import type { UserId } from "../../registry/user.ts";
 import type { Authenticator } from "../authenticate.ts";
 import type { Context } from "../handlers/shared.ts";
+import type { InvitationCodes } from "../invitation-codes.ts";
 import type { Html } from "./html.ts";
 
 /** What every page is given besides the request. */
@@ -43,9 +44,11 @@ export interface PageRequest {
 }
 
 export interface PageServices
-  extends Pick<Context, "registry" | "credentials" | "invitations" | "backups" | "apps"> {
+  extends Pick<Context, "registry" | "credentials" | "secrets" | "invitations" | "backups" | "apps"> {
   authenticator: Authenticator;
+  codes: InvitationCodes;
   revocationDelayMs: number;
   /** Has the gate forget what it knows of a certificate, which was enrolled just now. */
   forget(fingerprint: Fingerprint): void;
+  log: (line: Record<string, unknown>) => void;
 }

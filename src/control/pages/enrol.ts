@@ -6,9 +6,8 @@ import type { Invitations, Offer, RedeemError } from "../../registry/invitations
 import { factsOf } from "../../registry/records.ts";
 import type { UserId } from "../../registry/user.ts";
 import { ENROL_PATH } from "../contract.ts";
-import { readCode } from "../secrets.ts";
+import type { InvitationCodes } from "../invitation-codes.ts";
 import { ShortMemory } from "../short-memory.ts";
-import { StrangerBudget } from "../stranger-budget.ts";
 import { CERTIFICATE_HELP } from "./certificate-help.ts";
 import type { KnownAs, PageRequest, PageServices } from "./context.ts";
 import { capital, grouped } from "./device-view.ts";
@@ -17,14 +16,10 @@ import { field } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
-import { duration } from "./times.ts";
 
 /** A waiting device that looks again within this time, in milliseconds, costs no question for its code. */
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
-
-/** Each may cost three questions to the registry and a line in its audit log. */
-const FORMS_AN_HOUR = 20;
 
 type KnownDevice = Extract<KnownAs, { kind: "device" }>;
 
@@ -43,13 +38,13 @@ interface Entered {
  */
 export class Enrolment {
   readonly #invitations: Invitations;
+  readonly #codes: InvitationCodes;
   readonly #forget: PageServices["forget"];
   readonly #comparisonCodes = new ShortMemory<Fingerprint, string | null>(MEMORY_MS, MEMORY_ENTRIES);
-  /** By certificate, whatever others do: wrong forms an hour, besides the directory's own rule. */
-  readonly #budget = new StrangerBudget(Number.POSITIVE_INFINITY, FORMS_AN_HOUR);
 
-  constructor({ invitations, forget }: Pick<PageServices, "invitations" | "forget">) {
+  constructor({ invitations, codes, forget }: Pick<PageServices, "invitations" | "codes" | "forget">) {
     this.#invitations = invitations;
+    this.#codes = codes;
     this.#forget = forget;
   }
 
@@ -84,33 +79,22 @@ export class Enrolment {
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
-    const digest = await readCode(entered.code);
-    if (digest === undefined) return again(INVALID, 422);
-    if (!this.#budget.allows(fingerprint, by.at)) {
-      return again(tooMany(this.#budget.retryAfterMs(by.at)), 429);
-    }
-    this.#budget.spend(fingerprint);
     const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
-    const actor = { ...by, actor: "invitation" };
+    const presented = {
+      ...{ code: entered.code, app: hostname, enrolment },
+      by: { ...by, actor: "invitation" },
+    };
     const agreed = field(form, "user");
-    const done = await (agreed === ""
-      ? this.#invitations.offer(actor, digest, hostname, enrolment)
-      : this.#invitations.redeem(actor, digest, hostname, enrolment, agreed)
-    ).catch((error: unknown) => {
-      this.#budget.giveBack(fingerprint);
-      throw error;
-    });
-    if (done.ok) {
-      this.#budget.giveBack(fingerprint);
-      if ("approval" in done.value) return show(agreement(done.value, entered));
-      this.#forget(fingerprint);
-      this.#comparisonCodes.delete(fingerprint);
-      return seeOther(ENROL_PATH);
+    if (agreed === "") {
+      const offered = await this.#codes.offer(presented);
+      return offered.ok ? show(agreement(offered.value, entered)) : again(sentence(offered.error), 422);
     }
-    const { error } = done;
-    if (error.code === "too-many-attempts") return again(tooMany(error.retryAfterMs), 429);
-    return again(sentence(error), 422);
+    const enrolled = await this.#codes.redeem(presented, agreed);
+    if (!enrolled.ok) return again(sentence(enrolled.error), 422);
+    this.#forget(fingerprint);
+    this.#comparisonCodes.delete(fingerprint);
+    return seeOther(ENROL_PATH);
   }
 
   /** The page of a certificate that is verified and in its dates. Throws `RegistryUnavailable`. */
@@ -140,10 +124,6 @@ export class Enrolment {
 
 const INVALID =
   "This code cannot be used. It may be mistyped, used already, or its time may be over: ask for a new invitation.";
-
-function tooMany(waitMs: number): string {
-  return `Too many wrong codes came from this device. Wait ${duration(waitMs)}, then try again.`;
-}
 
 /** What keeps a right code from being used, as a sentence. */
 function sentence(error: RedeemError): string {

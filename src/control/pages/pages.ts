@@ -144,8 +144,8 @@ export class Pages {
       return isPost ? this.#enrolment.submit(asked, form) : this.#enrolment.look(asked);
     }
     if (pathname === PATHS.signIn && isPost) return this.#signIn(asked, form);
+    if (pathname === PATHS.signOut && isPost) return this.#signOut(asked);
     const principal = await this.#principal(asked);
-    if (pathname === PATHS.signOut && isPost) return this.#signOut(asked, principal);
     if (STARTS.has(pathname)) return seeOther(PATHS.home);
     if (principal === undefined)
       return show(signInPage({ next: isPost ? PATHS.home : pathname, expired: isPost }));
@@ -183,16 +183,18 @@ export class Pages {
       return seeOther(target, { "Set-Cookie": setSession(opened.value.cookie) });
     }
     const { error } = opened;
-    if (error.code === "wrong-token") return show(signInPage({ next, wrong: true }), 422);
+    if (error.code === "wrong-token") {
+      const { hostname, by } = asked;
+      this.#services.log({ event: "wrong-credentials", app: hostname, country: by.country });
+      return show(signInPage({ next, wrong: true }), 422);
+    }
     const retryAfter = String(Math.ceil(error.retryAfterMs / 1000));
     return show(signInPage({ next, waitMs: error.retryAfterMs }), 429, { "Retry-After": retryAfter });
   }
 
-  async #signOut({ by }: PageRequest, principal: Principal | undefined): Promise<Response> {
-    if (principal?.session != null) {
-      const { actor, user, session } = principal;
-      await this.#services.credentials.endSessions({ ...by, actor }, user, [session]);
-    }
+  async #signOut({ request, hostname, by }: PageRequest): Promise<Response> {
+    const [value] = sessionValues(request.headers.get("cookie"));
+    if (value !== undefined) await this.#services.authenticator.signOut(value, hostname, by);
     return show(signInPage({ next: PATHS.home, signedOut: true }), 200, { "Set-Cookie": clearSession() });
   }
 

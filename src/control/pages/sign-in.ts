@@ -1,4 +1,5 @@
 // No I/O. No clock.
+import { SIGN_INS_AN_HOUR } from "../../registry/credential.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { PATHS } from "./paths.ts";
@@ -8,6 +9,7 @@ interface SignIn {
   /** The page to show after it. */
   next: string;
   wrong?: boolean;
+  /** The token is right, and signed in too often: for how long it must wait. */
   waitMs?: number;
   signedOut?: boolean;
   /** The session was over when a form was sent. */
@@ -32,7 +34,7 @@ export function signInPage(state: SignIn): Html {
 
 function messageOf({ wrong, waitMs, signedOut, expired }: SignIn): string | undefined {
   if (waitMs !== undefined)
-    return `Too many wrong tokens came from your network. Wait ${duration(waitMs)}, then try again.`;
+    return `You signed in ${SIGN_INS_AN_HOUR} times within an hour with this token. Wait ${duration(waitMs)}, then try again. If that was not you, somebody else has your token: have it revoked.`;
   if (wrong === true) return "This token is not valid: it may be mistyped, revoked or expired.";
   if (expired === true) return "You were not signed in any more. Nothing was changed: sign in and try again.";
   return signedOut === true ? "You are signed out." : undefined;

@@ -184,7 +184,7 @@ describe("restore-backup into an empty registry", () => {
     const result = await on(fresh, "restore-backup", backup, "--yes");
     expect(result).toMatchObject({ code: 0, stderr: "" });
     expect(result.stdout).toMatch(
-      /\nrestored 2 users, 3 devices, 1 token, 1 waiting certificate; each is in the audit log\n$/,
+      /\nrestored 2 users, 3 devices, 1 token, 1 waiting certificate; each is in the audit log\nrestored tokens work everywhere within 10 minutes\n$/,
     );
     expect(await lists(fresh)).toEqual(await lists(old));
     const [before, after] = await Promise.all(

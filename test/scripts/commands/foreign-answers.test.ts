@@ -58,20 +58,6 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     cause: "ORIGIN answered 429: too many requests",
     hint: "wait a minute and try again",
   },
-  wrong: {
-    about: "the API after many wrong tokens",
-    answer: answer(
-      429,
-      { "content-type": "application/problem+json", "retry-after": "40" },
-      JSON.stringify({
-        code: "too-many-attempts",
-        title: "Too many attempts with wrong credentials",
-        detail: "try again in 40 seconds",
-      }),
-    ),
-    cause: "too many attempts with wrong credentials",
-    hint: "try again in 40 seconds",
-  },
   gate: {
     about: "the gate's own answer to strangers",
     answer: answer(404, { "content-type": "text/plain" }, "Not Found"),

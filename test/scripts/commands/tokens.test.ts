@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => gate.stop());
 
-const TOKEN = /^lkt_[A-Za-z0-9_-]{49}$/;
+const TOKEN = /^lkt_[A-Za-z0-9_-]{51}$/;
 const FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0";
 
 const latchkey = (...words: string[]): Promise<Run> => runHere(words, gate.environment);

@@ -2,10 +2,7 @@ import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH, PROBLEMS, type ProblemCode } from "../../../src/control/contract.ts";
-import { newToken } from "../../../src/control/secrets.ts";
-import { QUESTIONS_A_NETWORK } from "../../../src/control/stranger-budget.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
-import { Isolate } from "../gate/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let phone: string;
@@ -65,13 +62,6 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "wrong-content-type": () => api("PUT", "/users/bob", {}, { headers: { "content-type": "text/plain" } }),
   "invalid-fields": () => api("PUT", "/users/bob", { nam: "x" }),
   "invalid-certificate": () => api("POST", devices, { name: "New", certificate: EXPIRED_PEM }),
-  "too-many-attempts": async () => {
-    // Of an isolate of its own, since an isolate remembers it for an hour.
-    const isolate = new Isolate();
-    const wrong = async () => isolate.fetch(`${API_PATH}/me`, bearer((await newToken()).token));
-    for (let n = 0; n < QUESTIONS_A_NETWORK; n++) expect((await wrong()).status).toBe(401);
-    return wrong();
-  },
   "internal-error": async () => {
     await runInDurableObject(env.USER_REGISTRY.getByName("alice"), (_, state) => {
       state.storage.sql.exec("UPDATE devices SET enrolled_at = 9e15");

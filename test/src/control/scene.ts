@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { API_PATH, type Device, type NewInvitation, type NewToken } from "../../../src/control/contract.ts";
 import type { Operation } from "../../../src/control/operation.ts";
-import { digestOf, newToken } from "../../../src/control/secrets.ts";
-import { api, bearer, enrol, makeToken } from "../fixtures.ts";
+import { digestOf } from "../../../src/control/secrets.ts";
+import { api, bearer, enrol, keyedSecrets, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
 
@@ -57,7 +57,7 @@ export async function makeCredentials() {
   const of = ({ token }: NewToken) => bearer(token);
   const revoked = await makeToken("alice", "devices", "revoked");
   await api("DELETE", `/tokens/${revoked.id}`);
-  const expired = await newToken();
+  const expired = await keyedSecrets().newToken();
   const id = crypto.randomUUID();
   const token = { id, user: ALICE, name: "expired", scope: "devices" as const, expiresAt: Date.now() - 1 };
   await directory().createToken(by(), token, expired.digest);

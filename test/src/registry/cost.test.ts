@@ -1,5 +1,8 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it } from "vitest";
+import type { SecretDigest } from "../../../src/registry/credential.ts";
+import type { Directory } from "../../../src/registry/directory.ts";
+import { ADMIN_HOLDER } from "../../../src/registry/session-table.ts";
 import {
   ALICE,
   by,
@@ -112,6 +115,181 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
   const many = await costsOf(2000);
   expect(many).toEqual(await costsOf(10));
   expect(many.resolve).toEqual({ read: 1, written: 0 });
+});
+
+describe("credentials of people", () => {
+  const NOW = Date.UTC(2026, 10, 26, 12);
+  const MINUTE = 60_000;
+  const ADMIN = "digest of the ADMIN_TOKEN" as SecretDigest;
+  /** The digest of the n-th token, code or cookie that `fillCredentials` made. */
+  const digest = (n: number) => n.toString(16).padStart(64, "0") as SecretDigest;
+
+  /** A directory with this many entries in each table; each token has signed in twenty times. */
+  function fillCredentials({ storage: { sql } }: DurableObjectState, count: number): void {
+    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+    for (const table of ["users", "claims", "tokens", "sign_ins", "invitation_index", "audit"])
+      sql.exec(`DELETE FROM ${table}`);
+    sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, NULL FROM n`);
+    sql.exec(`INSERT INTO claims ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`);
+    sql.exec(
+      `INSERT INTO tokens (id, digest, user, name, scope, created_at, last_used_at)
+         ${numbers} SELECT 'id-' || i, printf('%064x', i), 'u' || i, 'token', 'devices', 0, ${NOW} FROM n`,
+    );
+    sql.exec(
+      `INSERT INTO sign_ins ${numbers}, times(t) AS (SELECT 1 UNION ALL SELECT t + 1 FROM times WHERE t < 20)
+         SELECT 'id-' || i, printf('%064x', i),
+           (SELECT json_group_array(json_object('at', ${NOW} - 2 * 3600000, 'session', json_object(
+              'id', i || '-' || t, 'digest', printf('%064x', t), 'expiresAt', ${NOW} + 3600000,
+              'ip', '198.51.100.7', 'country', 'CH', 'client', 'Firefox'))) FROM times) FROM n`,
+    );
+    sql.exec(`INSERT INTO invitation_index ${numbers} SELECT printf('%064x', i), 'u' || i, 9e15 FROM n`);
+    sql.exec(
+      `INSERT INTO audit (at, actor, act, outcome, detail) ${numbers} SELECT i, 'admin', 'sign-in', 'done', '{}' FROM n`,
+    );
+    sql.exec("UPDATE credential_check SET exempt = (SELECT json_group_array(digest) FROM tokens)");
+  }
+
+  const session = (credential: SecretDigest, n: number) => ({
+    ...{ id: `new-${n}`, digest: digest(0xa0000 + n), credential },
+    ...{ ip: null, country: null, client: "Firefox" },
+  });
+
+  function costsOf(directory: Directory, state: DurableObjectState, count: number) {
+    fillCredentials(state, count);
+    directory.credentialCheck();
+    const measure = (work: () => unknown) => cost(state, work);
+    const found = digest(count);
+    const nobodys = digest(0xdead00);
+    const own = { holder: `id-${count}`, digest: digest(7) };
+    const signIn = (credential: SecretDigest, n: number, at = NOW) =>
+      directory.signIn(by({ at }), session(credential, n), credential === ADMIN).ok;
+    return {
+      credentialCheck: measure(() => expect(directory.credentialCheck().exempt).toHaveLength(count)),
+      "token, found": measure(() => expect(directory.ofToken(found, NOW)).not.toBeNull()),
+      "token, found, its last use due": measure(() => directory.ofToken(found, NOW + 5 * MINUTE)),
+      "token, not found": measure(() => expect(directory.ofToken(nobodys, NOW)).toBeNull()),
+      "session, found": measure(() => expect(directory.ofSession(own, ADMIN, NOW)).not.toBeNull()),
+      "session, not found": measure(() =>
+        expect(directory.ofSession({ ...own, digest: nobodys }, ADMIN, NOW)).toBeNull(),
+      ),
+      "sign-in, wrong": measure(() => expect(signIn(nobodys, 1)).toBe(false)),
+      "sign-in, the first": measure(() => expect(signIn(ADMIN, 2)).toBe(true)),
+      "sign-in, at the twentieth session": measure(() => expect(signIn(found, 3)).toBe(true)),
+      "sign-in, too often": (() => {
+        for (let n = 0; n < 20; n++) signIn(digest(1), 100 + n);
+        return measure(() => expect(signIn(digest(1), 200)).toBe(false));
+      })(),
+      "sign-out": measure(() => {
+        const key = { holder: ADMIN_HOLDER, digest: session(ADMIN, 2).digest };
+        expect(directory.signOut(by({ at: NOW }), key, ADMIN)).toBe(true);
+      }),
+      "invitation, found": measure(() => expect(directory.invitationOwner(found)).not.toBeNull()),
+      "invitation, not found": measure(() => expect(directory.invitationOwner(nobodys)).toBeNull()),
+      "owner of a certificate": measure(() => directory.owner(fingerprint(count))),
+      "owner of an unknown one": measure(() => directory.owner(fingerprint(0xdead00))),
+      // Calls of those who manage it.
+      createToken: measure(() => {
+        const wanted = {
+          id: "new",
+          user: userId("u1"),
+          name: "new",
+          scope: "read" as const,
+          expiresAt: null,
+        };
+        expect(directory.createToken(by(), wanted, digest(0xbeef)).ok).toBe(true);
+      }),
+      "sessions of a user": measure(() => expect(directory.sessions(userId("u2"), NOW)).toHaveLength(20)),
+      "sessions of a user, ended": measure(() =>
+        expect(directory.endSessions(by({ at: NOW }), userId("u2"), ["2-1", "2-2"])).toBe(2),
+      ),
+      revokeToken: measure(() => expect(directory.revokeToken(by(), "id-3").ok).toBe(true)),
+      indexInvitation: measure(() => directory.indexInvitation(by(), digest(0xcafe), userId("u1"), 9e15)),
+      removeUser: (() => {
+        const removal = directory.beginRemoval(userId("u4"));
+        return measure(() => directory.removeUser(by(), userId("u4"), removal));
+      })(),
+    };
+  }
+
+  it("no call costs more with 10,000 of everything than with 10; an anonymous one reads at most 10 rows and writes 3", async () => {
+    const [few, many] = await runInDurableObject(directoryStub(), (directory, state) => [
+      costsOf(directory, state, 10),
+      costsOf(directory, state, 10_000),
+    ]);
+    expect(many).toEqual(few);
+    const { credentialCheck } = few;
+    expect(credentialCheck).toEqual({ read: 1, written: 0 });
+    for (const [name, { read, written }] of Object.entries(few)) {
+      if (name === "createToken") break;
+      expect(read, name).toBeLessThanOrEqual(10);
+      expect(written, name).toBeLessThanOrEqual(3);
+    }
+    for (const name of [
+      "token, found",
+      "token, not found",
+      "session, found",
+      "session, not found",
+    ] as const) {
+      expect(few[name].read, name).toBeLessThanOrEqual(2);
+      expect(few[name].written, name).toBe(0);
+    }
+    for (const name of ["sign-in, wrong", "sign-in, too often", "invitation, not found"] as const)
+      expect(few[name].written, name).toBe(0);
+  });
+
+  it("300 right sign-ins in an hour write no more than 20 do (finding 4: a token that only reads wrote the day's rows)", async () => {
+    await runInDurableObject(directoryStub(), (directory, state) => {
+      fillCredentials(state, 10);
+      const { written } = cost(state, () => {
+        for (let n = 0; n < 300; n++) {
+          const at = NOW + n * 10_000;
+          const made = session(digest(5), n);
+          const opened = directory.signIn(by({ at }), made, false);
+          if (opened.ok) {
+            directory.signOut(by({ at }), { holder: opened.value.holder, digest: made.digest }, ADMIN);
+          }
+        }
+      });
+      expect(written).toBeLessThanOrEqual(20 * (3 + 2));
+    });
+  });
+
+  it("an invitation's page costs a user's registry the same with 10,000 invitations as with 10", async () => {
+    const costs = async (count: number) =>
+      runInDurableObject(registryStub(userId(`invited-${count}`)), (registry, state) => {
+        fill(state, 10);
+        const { sql } = state.storage;
+        const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+        sql.exec(
+          `INSERT INTO invitations (id, digest, app, approval, created_at, created_by, expires_at)
+             ${numbers} SELECT 'id-' || i, printf('%064x', i), NULL, 0, 0, 'admin', 9e15 FROM n`,
+        );
+        const measure = (work: () => unknown) => cost(state, work);
+        const wanted = enrolment({ name: "New", fingerprint: fingerprint(50_000) });
+        const use = (n: number) => ({ digest: digest(n), app: "app.example.com" });
+        const invitation = { id: "new", app: null, approval: false, expiresAt: 8e15 };
+        return {
+          deviceOf: measure(() => expect(registry.deviceOf(fingerprint(3))).not.toBeNull()),
+          "deviceOf, not found": measure(() => expect(registry.deviceOf(fingerprint(50_000))).toBeNull()),
+          "a code that is good": measure(() =>
+            expect(registry.checkEnrolment(by(), wanted, use(count)).ok).toBe(true),
+          ),
+          "a code that is not": measure(() =>
+            expect(registry.checkEnrolment(by(), wanted, use(0xdead00)).ok).toBe(false),
+          ),
+          enrol: measure(() => expect(registry.enrol(by(), wanted, Date.now(), use(count)).ok).toBe(true)),
+          invite: measure(() => expect(registry.invite(by(), invitation, digest(0xcafe)).ok).toBe(true)),
+          withdraw: measure(() => expect(registry.withdraw(by(), "id-2").ok).toBe(true)),
+        };
+      });
+    const few = await costs(10);
+    expect(await costs(10_000)).toEqual(few);
+    const { enrol: _, invite: __, withdraw: ___, ...anonymous } = few;
+    for (const [name, { read, written }] of Object.entries(anonymous)) {
+      expect(read, name).toBeLessThanOrEqual(10);
+      expect(written, name).toBeLessThanOrEqual(3);
+    }
+  });
 });
 
 describe("reading writes nothing", () => {

@@ -304,7 +304,38 @@ describe("a directory of version 1, with data in it", () => {
     expect(await directory().indexInvitation(by(), digest("i"), ALICE, Date.now() + 1e6)).toMatchObject({
       ok: true,
     });
-    expect(await directory().findInvitation(by(), digest("i"), fingerprint(3))).toMatchObject({ ok: true });
+    expect(await directory().invitationOwner(digest("i"))).toBe(ALICE);
+  });
+});
+
+describe("a directory of version 3, with tokens and sessions", () => {
+  const OLD_TOKEN = "a".repeat(64);
+  const makeOld = () =>
+    takeBack(directoryStub(), DIRECTORY_MIGRATIONS.slice(0, 3), [
+      "INSERT INTO users (id, created_at) VALUES ('alice', 1)",
+      `INSERT INTO tokens (id, digest, user, name, scope, created_at) VALUES ('t', '${OLD_TOKEN}', 'alice', 'n', 'devices', 1)`,
+      `INSERT INTO sessions (id, digest, token, credential, created_at, expires_at) VALUES ('s', 'c', 't', '${OLD_TOKEN}', 1, 9e15)`,
+      "INSERT INTO attempts VALUES ('sign-in', '198.51.100.7', 5, 1)",
+      AUDIT,
+    ]);
+
+  it("keeps its tokens, which carry no check, and signs everybody out", async () => {
+    await makeOld();
+    const check = await directory().credentialCheck();
+    expect(check).toEqual({ key: expect.stringMatching(/^[0-9a-f]{64}$/), exempt: [OLD_TOKEN] });
+    expect(await directory().ofToken(OLD_TOKEN as SecretDigest, 2)).toMatchObject({ user: "alice" });
+    expect(await directory().sessions(null, 2)).toEqual([]);
+    // The key stays what it is.
+    await evictDurableObject(directoryStub());
+    expect(await directory().credentialCheck()).toEqual(check);
+  });
+
+  it("makes a key of its own, once, when there were no tokens", async () => {
+    const [first, again] = [await directory().credentialCheck(), await directory().credentialCheck()];
+    expect(first).toEqual({ key: expect.stringMatching(/^[0-9a-f]{64}$/), exempt: [] });
+    expect(again).toEqual(first);
+    await reset();
+    expect((await directory().credentialCheck()).key).not.toBe(first.key);
   });
 });
 

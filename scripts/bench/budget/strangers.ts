@@ -1,0 +1,67 @@
+// No I/O. No clock.
+//
+// A day of strangers: requests of people without credentials, or with some that have ended.
+
+/** What strangers send, and how many in a thousand of their requests it is: the worst mix we know of. */
+export const STRANGERS_MIX = {
+  "sign-in, a guess": 60,
+  "sign-in, a forged token": 140,
+  "API, a forged token": 200,
+  "API, a revoked token": 50,
+  "pages, a forged cookie": 100,
+  "pages, the cookie of an ended session": 50,
+  "enrolment, a wrong code without a certificate": 80,
+  "enrolment, a wrong code with a verified certificate": 110,
+  "enrolment, a withdrawn code with a verified certificate": 30,
+  "enrolment page without a certificate": 60,
+  "enrolment page with a verified certificate": 5,
+  "whoami without a certificate": 40,
+  "whoami with a verified certificate": 5,
+  "unknown paths of ours": 40,
+  "an app without a certificate": 30,
+} as const;
+
+export type StrangerKind = keyof typeof STRANGERS_MIX;
+export const STRANGER_KINDS = Object.keys(STRANGERS_MIX) as StrangerKind[];
+
+export interface StrangersOptions {
+  /** Requests in all, evenly spread over this many hours. */
+  requests: number;
+  hours: number;
+  isolates: number;
+  /** Addresses that they come from: an IPv6 /48 has 65,536 networks. */
+  networks: number;
+  seed: number;
+}
+
+/** What a part of the day cost. */
+export interface Cost {
+  requests: number;
+  objectRequests: number;
+  read: number;
+  written: number;
+}
+
+export interface StrangersResult extends Cost {
+  kinds: Record<StrangerKind, Cost>;
+  /** Lines in the log. */
+  logLines: number;
+  /** What people could do at the end of that day, by what was asked: each must be true. */
+  people: Record<string, boolean>;
+}
+
+/** The bound: a part of each limit of the free plan's day. */
+export const STRANGERS_SHARE = 0.05;
+
+/** Which bounds a day broke, as sentences; none: it held. `limits`: of the free plan's day. */
+export function brokenBounds(
+  result: StrangersResult,
+  limits: Pick<Cost, "objectRequests" | "read" | "written">,
+): string[] {
+  const costs = (["objectRequests", "read", "written"] as const).flatMap((name) => {
+    const most = limits[name] * STRANGERS_SHARE;
+    return result[name] < most ? [] : [`${name}: ${result[name]}, which is not below ${most}`];
+  });
+  const people = Object.entries(result.people).flatMap(([what, could]) => (could ? [] : [`not so: ${what}`]));
+  return [...costs, ...people];
+}

@@ -1,0 +1,254 @@
+// Runs in workerd: a day of strangers, by a virtual clock, at the real Worker's entry: an environment is an isolate's
+// memory. All of them share the real Durable Objects, which are counted.
+import { API_PATH, ENROL_PATH } from "../../../src/control/contract.ts";
+import { PATHS } from "../../../src/control/pages/paths.ts";
+import { WHOAMI_PATH } from "../../../src/gate/whoami.ts";
+import worker from "../../../src/index.ts";
+import type { RegistryBindings } from "../../../src/registry/objects.ts";
+import { SESSION_COOKIE } from "../../../src/session-cookie.ts";
+import { seeded } from "../budget/random.ts";
+import {
+  type Cost,
+  STRANGER_KINDS,
+  STRANGERS_MIX,
+  type StrangerKind,
+  type StrangersOptions,
+  type StrangersResult,
+} from "../budget/strangers.ts";
+import { counting } from "./counted-objects.ts";
+import { takeTally } from "./tally.ts";
+
+export { Directory, UserRegistry } from "./counted-objects.ts";
+
+const APP = "vault.example.com";
+const ADMIN_HOST = "latchkey.example.com";
+const ADMIN_TOKEN = "the-admin-token-of-a-household-on-the-free-plan";
+const START = Date.UTC(2026, 10, 24);
+const HOUR_MS = 3_600_000;
+const DELAY_SECONDS = 10;
+
+/** The devices of the household, and a certificate that nobody enrolled. */
+const [PHONE, TABLET, UNKNOWN] = ["a", "b", "c"].map((digit) => digit.repeat(64));
+
+let clock = START;
+let logLines = 0;
+
+export default {
+  async fetch(request: Request, env: RegistryBindings): Promise<Response> {
+    if (request.method !== "POST") return new Response("ready");
+    // The objects and the Worker are in this isolate, so that one clock serves all of them.
+    Date.now = () => clock;
+    console.log = () => {
+      logLines += 1;
+    };
+    globalThis.fetch = async () => new Response("the app");
+    return Response.json(await liveOneDay(env, await request.json<StrangersOptions>()));
+  },
+};
+
+async function liveOneDay(env: RegistryBindings, options: StrangersOptions): Promise<StrangersResult> {
+  const calls = { count: 0 };
+  const bindings = counting(env, calls);
+  const isolates = Array.from({ length: options.isolates }, () => new Isolate(bindings));
+  const household = await makeHousehold(new Isolate(bindings));
+  const isolateOf = (index: number) => isolates[index % isolates.length] ?? household.isolate;
+  takeTally();
+  calls.count = 0;
+  logLines = 0;
+
+  const kinds = Object.fromEntries(STRANGER_KINDS.map((kind) => [kind, none()])) as Record<
+    StrangerKind,
+    Cost
+  >;
+  const random = seeded(options.seed);
+  const whole = (below: number) => Math.floor(random() * below);
+  for (let n = 0; n < options.requests; n++) {
+    clock = START + Math.floor((n / options.requests) * options.hours * HOUR_MS);
+    const kind = kindOf(whole(1000));
+    const cost = kinds[kind];
+    const before = calls.count;
+    const address = `2001:db8:0:${whole(options.networks).toString(16)}::1`;
+    const { host, path, certificate, ...init } = household.requestOf(kind, n);
+    await isolateOf(whole(options.isolates)).send(host, path, { ...init, address }, certificate);
+    const { read, written } = takeTally();
+    cost.requests += 1;
+    cost.objectRequests += calls.count - before;
+    cost.read += read;
+    cost.written += written;
+  }
+  const sum = (of: keyof Cost) => Object.values(kinds).reduce((total, cost) => total + cost[of], 0);
+  return {
+    ...{ requests: sum("requests"), objectRequests: sum("objectRequests") },
+    ...{ read: sum("read"), written: sum("written"), kinds, logLines },
+    people: await tryAsPeople(household, isolates),
+  };
+}
+
+const none = (): Cost => ({ requests: 0, objectRequests: 0, read: 0, written: 0 });
+
+/** Which kind the n-th of a thousand requests is. */
+function kindOf(n: number): StrangerKind {
+  let below = 0;
+  for (const kind of STRANGER_KINDS) {
+    below += STRANGERS_MIX[kind];
+    if (n < below) return kind;
+  }
+  throw new Error("the shares are not a thousand");
+}
+
+interface Sent {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+/** The Worker as an isolate of its own runs it. */
+class Isolate {
+  readonly #env: object;
+
+  constructor(bindings: RegistryBindings) {
+    const apps = { [APP]: { profile: "bitwarden" } };
+    this.#env = { APPS: apps, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS: DELAY_SECONDS, ...bindings };
+  }
+
+  /** Sends a request, and lets end whatever goes on behind its answer. */
+  async send(
+    host: string,
+    path: string,
+    { address = "192.0.2.1", headers = {}, ...init }: Sent & { address?: string } = {},
+    certificate?: string,
+  ): Promise<Response> {
+    const behind: Promise<unknown>[] = [];
+    const cf = {
+      country: "CH",
+      ...(certificate === undefined ? {} : { tlsClientAuth: verified(certificate) }),
+    };
+    const all = { "CF-Connecting-IP": address, "User-Agent": "Mozilla/5.0", ...headers };
+    const request = new Request(`https://${host}${path}`, { ...init, headers: all, cf, redirect: "manual" });
+    const ctx = { waitUntil: (work: Promise<unknown>) => behind.push(work) } as unknown as ExecutionContext;
+    const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], this.#env, ctx);
+    await Promise.all(behind);
+    return response;
+  }
+
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const headers = { Authorization: `Bearer ${ADMIN_TOKEN}`, "Content-Type": "application/json" };
+    const sent = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await this.send(ADMIN_HOST, API_PATH + path, sent);
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (response.status === 204 ? null : await response.json()) as T;
+  }
+}
+
+/** As Cloudflare reports a certificate that it verified. */
+function verified(fingerprint: string) {
+  return {
+    ...{ certPresented: "1", certVerified: "SUCCESS", certRevoked: "0", certFingerprintSHA256: fingerprint },
+    ...{ certNotBefore: "Jan  1 00:00:00 2026 GMT", certNotAfter: "Jan  1 00:00:00 2036 GMT" },
+    ...{ certSerial: "0A1B", certSubjectDN: "CN=device", certIssuerDN: "CN=Household" },
+  };
+}
+
+function form(host: string, fields: Record<string, string>): Sent {
+  const headers = { "Content-Type": "application/x-www-form-urlencoded", Origin: `https://${host}` };
+  return { method: "POST", headers, body: new URLSearchParams(fields).toString() };
+}
+
+/** Two devices and their user's token; and what a stranger may have got hold of after it had ended. */
+async function makeHousehold(isolate: Isolate) {
+  await isolate.api("PUT", "/users/alice", {});
+  const phone = await isolate.api<{ id: string }>("POST", "/users/alice/devices", {
+    ...{ name: "Phone", fingerprint: PHONE },
+  });
+  const newToken = (name: string) =>
+    isolate.api<{ id: string; token: string }>("POST", "/tokens", { user: "alice", name, scope: "devices" });
+  const [own, revoked] = [await newToken("own"), await newToken("revoked")];
+  const signedIn = await isolate.send(ADMIN_HOST, PATHS.signIn, form(ADMIN_HOST, { token: revoked.token }));
+  const endedCookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  await isolate.api("DELETE", `/tokens/${revoked.id}`);
+  const { code } = await isolate.api<{ code: string }>("POST", "/users/alice/invitations", {});
+  await isolate.api("POST", "/users/alice/devices", { name: "Tablet", fingerprint: TABLET });
+  const { invitations } = await isolate.api<{ invitations: { id: string }[] }>(
+    ...(["GET", "/users/alice/invitations"] as const),
+  );
+  for (const { id } of invitations) await isolate.api("DELETE", `/users/alice/invitations/${id}`);
+  if (endedCookie === "") throw new Error("nobody was signed in");
+
+  const forged = (n: number, characters: number) => n.toString(36).padEnd(characters, "A");
+  const bearer = (token: string): Sent => ({ headers: { Authorization: `Bearer ${token}` } });
+  const cookie = (value: string): Sent => ({ headers: { Cookie: value } });
+  const enrol = (of: string) => form(APP, { name: "Mine", code: of });
+
+  /** The n-th request of the day, of this kind. */
+  function requestOf(
+    kind: StrangerKind,
+    n: number,
+  ): Sent & { host: string; path: string; certificate?: string } {
+    const onAdmin = { host: ADMIN_HOST };
+    const onApp = { host: APP };
+    const shown = UNKNOWN === undefined ? {} : { certificate: UNKNOWN };
+    switch (kind) {
+      case "sign-in, a guess":
+        return { ...onAdmin, path: PATHS.signIn, ...form(ADMIN_HOST, { token: `hunter${n}` }) };
+      case "sign-in, a forged token":
+        return { ...onAdmin, path: PATHS.signIn, ...form(ADMIN_HOST, { token: `lkt_${forged(n, 51)}` }) };
+      case "API, a forged token":
+        return { ...onAdmin, path: `${API_PATH}/me`, ...bearer(`lkt_${forged(n, 51)}`) };
+      case "API, a revoked token":
+        return { ...onAdmin, path: `${API_PATH}/me`, ...bearer(revoked.token) };
+      case "pages, a forged cookie": {
+        const value = `${forged(n, 43)}.admin.${forged(n, 43)}`;
+        return { ...onAdmin, path: PATHS.devices, ...cookie(`${SESSION_COOKIE}=${value}`) };
+      }
+      case "pages, the cookie of an ended session":
+        return { ...onAdmin, path: PATHS.devices, ...cookie(endedCookie) };
+      case "enrolment, a wrong code without a certificate":
+        return { ...onApp, path: ENROL_PATH, ...enrol(String(n).padStart(26, "0")) };
+      case "enrolment, a wrong code with a verified certificate":
+        return { ...onApp, path: ENROL_PATH, ...shown, ...enrol(String(n).padStart(26, "0")) };
+      case "enrolment, a withdrawn code with a verified certificate":
+        return { ...onApp, path: ENROL_PATH, ...shown, ...enrol(code) };
+      case "enrolment page without a certificate":
+        return { ...onApp, path: ENROL_PATH };
+      case "enrolment page with a verified certificate":
+        return { ...onApp, path: ENROL_PATH, ...shown };
+      case "whoami without a certificate":
+        return { ...onApp, path: WHOAMI_PATH };
+      case "whoami with a verified certificate":
+        return { ...onApp, path: WHOAMI_PATH, ...shown };
+      case "unknown paths of ours":
+        return { host: n % 2 === 0 ? APP : ADMIN_HOST, path: `/.latchkey/${n}` };
+      case "an app without a certificate":
+        return { ...onApp, path: `/api/${n}` };
+    }
+  }
+  return { isolate, phone, token: own.token, requestOf };
+}
+
+/** What people can do at the end of the day, at every isolate that the strangers came to. */
+async function tryAsPeople(
+  { phone, token }: Awaited<ReturnType<typeof makeHousehold>>,
+  isolates: readonly Isolate[],
+): Promise<Record<string, boolean>> {
+  const everywhere = async (work: (isolate: Isolate, index: number) => Promise<boolean>) =>
+    (await Promise.all(isolates.map(work))).every((could) => could);
+  const open = async (isolate: Isolate, of: string | undefined, status: number) =>
+    (await isolate.send(APP, "/", {}, of)).status === status;
+  const signIn = async (isolate: Isolate, of: string) =>
+    (await isolate.send(ADMIN_HOST, PATHS.signIn, form(ADMIN_HOST, { token: of }))).status === 303;
+  const headers = { Authorization: `Bearer ${token}` };
+
+  const people: Record<string, boolean> = {
+    "an enrolled device is let in": await everywhere((isolate) => open(isolate, PHONE, 200)),
+    "the ADMIN_TOKEN signs in": await everywhere((isolate) => signIn(isolate, ADMIN_TOKEN)),
+    "a user's token signs in": await everywhere((isolate) => signIn(isolate, token)),
+  };
+  const revoke = `${API_PATH}/users/alice/devices/${phone.id}/revoke`;
+  people["a user's token revokes a lost phone"] = await everywhere(
+    async (isolate) => (await isolate.send(ADMIN_HOST, revoke, { method: "POST", headers })).status === 200,
+  );
+  clock += DELAY_SECONDS * 1000 + 1;
+  people["the revoked phone is shut out"] = await everywhere((isolate) => open(isolate, PHONE, 404));
+  people["another device is let in"] = await everywhere((isolate) => open(isolate, TABLET, 200));
+  return people;
+}

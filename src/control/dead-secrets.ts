@@ -1,0 +1,57 @@
+import { ShortMemory } from "./short-memory.ts";
+
+/**
+ * For how long a secret that is nobody's is not asked about again, in milliseconds. What has ended does not come
+ * back: not even a restore brings a revoked token, and what it does bring was made by another registry, so that it
+ * failed the check and is not remembered here.
+ */
+export const DEAD_MS = 60 * 60_000;
+const MAX_ENTRIES = 1_000;
+
+/**
+ * Remembers secrets that are ours, and have ended: a revoked token, a used code, a session that is over. Whoever
+ * replays one costs one question an hour. Right secrets are not remembered: each is asked about each time.
+ * One lives as long as its isolate.
+ */
+export class DeadSecrets {
+  readonly #now: () => number;
+  readonly #waitUntil: (work: Promise<unknown>) => void;
+  readonly #dead = new ShortMemory<string, true>(DEAD_MS, MAX_ENTRIES);
+  /** Questions that are under way. */
+  readonly #asked = new Map<string, Promise<void>>();
+
+  constructor(now: () => number, waitUntil: (work: Promise<unknown>) => void) {
+    this.#now = now;
+    this.#waitUntil = waitUntil;
+  }
+
+  /** What `ask` finds; `null`: nothing, now or within the last hour. Rejects as `ask` does. */
+  async unlessDead<T>(secret: string, ask: () => Promise<T | null>): Promise<T | null> {
+    // Many at a time: when the first finds nothing, that holds for all of them. What it does find is its own:
+    // whoever comes after a revocation was acknowledged asks again.
+    const first = this.#asked.get(secret);
+    if (first !== undefined) await first;
+    if (this.#dead.get(secret, this.#now()) !== undefined) return null;
+    const answer = ask().then((found) => {
+      if (found === null) this.note(secret);
+      return found;
+    });
+    const settled: Promise<void> = answer
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .then(() => {
+        if (this.#asked.get(secret) === settled) this.#asked.delete(secret);
+      });
+    this.#asked.set(secret, settled);
+    // Others wait for it: it must not die with the request that asked.
+    this.#waitUntil(settled);
+    return answer;
+  }
+
+  /** From now on it is nobody's. */
+  note(secret: string): void {
+    this.#dead.set(secret, true, this.#now());
+  }
+}
