@@ -5,13 +5,14 @@ import { afterEach, describe, expect, it } from "vitest";
 import { BackupDevice } from "../../../src/control/backup.ts";
 import type { Device, NewToken } from "../../../src/control/contract.ts";
 import { Backups } from "../../../src/registry/backups.ts";
-import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import { CLAIM_ABANDONED_MS } from "../../../src/registry/generation.ts";
 import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import {
   ALICE,
+  asOf,
   by,
   directoryStub,
   intercepted,
@@ -173,7 +174,6 @@ describe("a backup into an empty registry", () => {
 
   it.each([
     ["directory.user", "before"],
-    ["alice.open", "after"],
     ["alice.wantedByRestore", "before"],
     ["directory.claimAll", "before"],
     ["directory.claimAll", "after"],
@@ -367,14 +367,14 @@ describe("a restore into a registry that went on", () => {
   it("ends a deletion of the user that is under way", async () => {
     await api("PUT", "/users/alice");
     const { users } = await snapshot();
-    const removal = await directoryStub().beginRemoval(ALICE);
+    const removal = await asOf(ALICE);
     await post("/restore", { madeAt: MADE_AT, users, tokens: [], pending: [] });
     expect(await directoryStub().removeUser(by(), ALICE, removal)).toMatchObject({
-      value: { removed: false },
+      error: { code: "deletion-superseded" },
     });
   });
 
-  it.each(["directory.beginRemoval", "alice.close", "directory.removeUser"])(
+  it.each(["directory.asOf", "alice.close", "directory.removeUser"])(
     "during a deletion of the user (before %s) ends it, or is refused: no device is left without its user",
     async (step) => {
       await enrol("alice", "Phone", fingerprint(1));
@@ -389,7 +389,7 @@ describe("a restore into a registry that went on", () => {
     },
   );
 
-  it.each(["directory.user", "alice.open", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
+  it.each(["directory.user", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
     "whose user is deleted meanwhile (before %s) restores nothing",
     async (step) => {
       await enrol("alice", "Phone", fingerprint(1));

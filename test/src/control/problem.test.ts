@@ -6,6 +6,7 @@ import { newToken } from "../../../src/control/secrets.ts";
 import { QUESTIONS_A_NETWORK } from "../../../src/control/stranger-budget.ts";
 import { api, bearer, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
+import { intercepted } from "../registry/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let phone: string;
@@ -49,6 +50,17 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "unknown-invitation": () => api("DELETE", "/users/alice/invitations/nothing"),
   "method-not-allowed": () => api("POST", "/users", {}),
   "user-has-devices": () => api("DELETE", "/users/alice"),
+  "deletion-superseded": async () => {
+    await api("PUT", "/users/carol");
+    const putMeanwhile = intercepted(async ({ name, proceed }) => {
+      if (name === "directory.removeUser") await api("PUT", "/users/carol");
+      return proceed();
+    });
+    return withEnv(putMeanwhile, `https://${HOST}${API_PATH}/users/carol`, {
+      method: "DELETE",
+      headers: auth,
+    });
+  },
   "name-taken": () => api("POST", devices, { name: "phone", fingerprint: fingerprint(3) }),
   "fingerprint-taken": () =>
     api("POST", "/users/bob/devices", { name: "Phone", fingerprint: fingerprint(1) }),

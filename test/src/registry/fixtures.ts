@@ -69,6 +69,13 @@ export const directory = () => remote<RemoteDirectory>(directoryStub(), (call) =
 export const registry = (user: UserId) =>
   remote<RemoteRegistry>(registryStub(user), (call) => call.proceed());
 
+/** The directory's time, as of which a user is removed or a device forgotten. */
+export async function asOf(user: UserId): Promise<number> {
+  const time = await directory().asOf(user);
+  if (time === null) throw new Error(`there is no ${user}`);
+  return time;
+}
+
 /** An RPC call on its way: `proceed` makes it. */
 export interface Call {
   /** For example `directory.claim` or `alice.enrol`. */

@@ -49,7 +49,7 @@ const waiting = () => told(directoryStub());
 async function enrol(n: number, daysLeft: number | null = null, status: "active" | "pending" = "active") {
   const facts = { ...FACTS, notAfter: daysLeft === null ? null : NOW + daysLeft * DAY_MS };
   const device = enrolment({ fingerprint: fingerprint(n), name: `Device ${n}`, facts, status });
-  const result = await alice().enrol(by(), device, Date.now());
+  const result = await alice().enrol(by(), device, Date.now(), 0);
   if (!result.ok) throw new Error(result.error.code);
   return result.value.device.id;
 }

@@ -2,8 +2,7 @@ import { abortAllDurableObjects, reset, runInDurableObject } from "cloudflare:te
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RegistryUnavailable } from "../../../src/registry/call.ts";
-import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
+import { CLAIM_ABANDONED_MS, CLAIM_VALID_MS } from "../../../src/registry/generation.ts";
 import { lookUp } from "../../../src/registry/lookup.ts";
 import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import type { Enrolment } from "../../../src/registry/records.ts";
