@@ -66,13 +66,13 @@ export class Directory extends DurableObject {
 
   /**
    * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
-   * certificate is noted as waiting to be enrolled, and told of when it is new. `notHeldBy`: the caller
-   * has just asked this user's registry, which does not have it; a claim of that user which is old enough
-   * counts as abandoned, and is dropped.
+   * certificate is noted as waiting to be enrolled, and told of when it is new. `notHeldBy`: since the
+   * sighting, the caller has asked this user's registry, which does not have it; a claim of that user's
+   * which was old enough by then counts as abandoned, and is dropped.
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
     const claim = this.#claim(fingerprint);
-    if (claim !== undefined && !(claim.user === notHeldBy && isOld(claim))) return claim.user as UserId;
+    if (claim !== undefined && !(claim.user === notHeldBy && wasAbandoned(claim, sighting.at))) return claim.user as UserId;
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
       if (!this.#pending.note(fingerprint, sighting)) return;
@@ -256,8 +256,8 @@ export class Directory extends DurableObject {
    * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
    * caller then enrols within `CLAIM_VALID_MS`.
    * When another user has it, the caller looks into that user's registry and asks again with what
-   * it found: a claim older than `CLAIM_ABANDONED_MS` that no device stands behind (`isHeld: false`)
-   * passes to the new user; else the attempt is refused for good, and audited.
+   * it found: a claim that was older than `CLAIM_ABANDONED_MS` before it looked, and that no device stands
+   * behind (`isHeld: false`), passes to the new user; else the attempt is refused for good, and audited.
    */
   claim(
     by: Actor,
@@ -270,7 +270,7 @@ export class Directory extends DurableObject {
       if (generation === undefined) return err({ code: "unknown-user" });
       const held = this.#claim(fingerprint);
       if (held !== undefined && held.user !== user) {
-        const isAbandoned = isOld(held) && found?.owner === held.user && !found.isHeld;
+        const isAbandoned = wasAbandoned(held, by.at) && found?.owner === held.user && !found.isHeld;
         if (!isAbandoned && found === undefined) {
           return err({ code: "fingerprint-taken", owner: held.user as UserId });
         }
@@ -394,9 +394,12 @@ export class Directory extends DurableObject {
   }
 }
 
-/** Whether its enrolment can no longer be completed: without a device behind it, the claim is abandoned. */
-function isOld(claim: ClaimRow): boolean {
-  return Date.now() - claim.claimed_at > CLAIM_ABANDONED_MS;
+/**
+ * Whether the claim was abandoned, if its user's registry did not have the certificate when it was asked after
+ * `before`: its enrolment could no longer be completed then, however late the answer comes here.
+ */
+function wasAbandoned(claim: ClaimRow, before: number): boolean {
+  return Math.min(before, Date.now()) - claim.claimed_at > CLAIM_ABANDONED_MS;
 }
 
 function toUser(row: UserRow): UserRecord {

@@ -98,13 +98,16 @@ function remote<Remote>(stub: unknown, around: (call: Call) => Promise<unknown>,
  * Bindings whose calls pass through `around`: it may count them, do something before or after, or
  * throw instead, as a call does whose object or whose answer is lost.
  */
-export function intercepted(around: (call: Call) => Promise<unknown>): RegistryBindings {
+export function intercepted(
+  around: (call: Call) => Promise<unknown>,
+  bindings: RegistryBindings = env,
+): RegistryBindings {
   const wrap = (namespace: { getByName(name: string): unknown }) => ({
     getByName: (object: string) => remote(namespace.getByName(object), around, object),
   });
   return {
-    USER_REGISTRY: wrap(env.USER_REGISTRY),
-    DIRECTORY: wrap(env.DIRECTORY),
+    USER_REGISTRY: wrap(bindings.USER_REGISTRY),
+    DIRECTORY: wrap(bindings.DIRECTORY),
   } as unknown as RegistryBindings;
 }
 

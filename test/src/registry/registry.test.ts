@@ -28,6 +28,7 @@ import {
 } from "./fixtures.ts";
 
 const F = fingerprint(1);
+const SUPERSEDED = { ok: false, error: { code: "deletion-superseded" } };
 const worker = new Registry(env);
 
 beforeEach(async () => {
@@ -253,7 +254,8 @@ describe("an interrupted enrolment", () => {
   });
 
   describe("leaves a claim that", () => {
-    const NOW = Date.UTC(2026, 10, 24);
+    // Later than the real time at which the users were made: the directory's clock does not go back.
+    const NOW = Date.UTC(2126, 10, 24);
     beforeEach(async () => {
       vi.useFakeTimers({ toFake: ["Date"], now: NOW });
       await enrol(ALICE, {}, interrupted("alice.enrol", "before")).catch(() => {});
@@ -282,18 +284,18 @@ describe("an interrupted enrolment", () => {
   });
 
   it("that stood still until its claim is too old enrols nothing, though the claim has passed on", async () => {
-    const now = Date.UTC(2026, 10, 24);
+    const now = Date.UTC(2126, 10, 24);
     vi.useFakeTimers({ toFake: ["Date"], now });
     const slow = justBefore("alice.enrol", async () => {
       vi.setSystemTime(now + CLAIM_ABANDONED_MS + 1);
       expect(await enrol(BOB)).toMatchObject({ ok: true });
     });
-    await expect(enrol(ALICE, {}, slow)).rejects.toBeInstanceOf(RegistryUnavailable);
+    expect(await enrol(ALICE, {}, slow)).toEqual({ ok: false, error: { code: "fingerprint-taken" } });
     expect(await holders()).toEqual(["bob"]);
   });
 
   it("that was slow, but not too slow, enrols", async () => {
-    const now = Date.UTC(2026, 10, 24);
+    const now = Date.UTC(2126, 10, 24);
     vi.useFakeTimers({ toFake: ["Date"], now });
     const slow = justBefore("alice.enrol", async () => {
       vi.setSystemTime(now + CLAIM_VALID_MS);
@@ -400,7 +402,7 @@ describe("users", () => {
     },
   );
 
-  it.each(["directory.user", "alice.close"])(
+  it.each(["directory.asOf", "alice.close"])(
     "who enrol while they are deleted (before %s) keep both the device and the user",
     async (step) => {
       const through = justBefore(step, () => enrol(ALICE));
@@ -482,7 +484,7 @@ describe("users", () => {
 
   it("put again between the two steps of a deletion can enrol", async () => {
     const deleting = justBefore("directory.removeUser", () => worker.putUser(by(), ALICE, undefined));
-    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual({ ok: true, value: null });
+    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual(SUPERSEDED);
     expect(await directory().user(ALICE)).not.toBeNull();
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
     expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
@@ -490,7 +492,7 @@ describe("users", () => {
 
   it("put again before the deletion closes their registry can enrol", async () => {
     const deleting = justBefore("alice.close", () => worker.putUser(by(), ALICE, undefined));
-    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual({ ok: true, value: null });
+    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual(SUPERSEDED);
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
   });
 
@@ -587,7 +589,7 @@ it("the directory alone lets nobody in: a claim written by hand changes nothing"
   await runInDurableObject(directoryStub(), (_, state) => {
     state.storage.sql.exec("INSERT INTO claims (fingerprint, user, claimed_at) VALUES (?, 'alice', 0)", F);
   });
-  expect(await standing()).toEqual({ found: false, user: "alice" });
+  expect(await standing()).toMatchObject({ found: false });
 });
 
 it("an attempt on another user's certificate is audited once", async () => {
