@@ -72,7 +72,8 @@ export class Directory extends DurableObject {
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
     const claim = this.#claim(fingerprint);
-    if (claim !== undefined && !(claim.user === notHeldBy && wasAbandoned(claim, sighting.at))) return claim.user as UserId;
+    if (claim !== undefined && !(claim.user === notHeldBy && wasAbandoned(claim, sighting.at)))
+      return claim.user as UserId;
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
       if (!this.#pending.note(fingerprint, sighting)) return;

@@ -28,6 +28,11 @@ const REFERENCES = new Map(Object.entries(NAMED).map(([name, schema]) => [schema
 const CONVERSION: ConversionConfig = {
   target: "draft-2020-12",
   typeMode: "input",
+  // The library knows no check by code; what stands behind it in the pipe is what is described.
+  overrideSchema: ({ valibotSchema }) => {
+    const [first, second] = "pipe" in valibotSchema ? (valibotSchema.pipe as v.GenericSchema[]) : [];
+    return first?.type === "custom" && second !== undefined ? byLibrary(second, {}) : undefined;
+  },
   overrideAction: ({ valibotAction, jsonSchema }) => {
     if (valibotAction.type !== "check") return undefined;
     const { message } = valibotAction as { message?: unknown };

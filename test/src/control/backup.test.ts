@@ -105,6 +105,13 @@ async function household() {
   await visit(fingerprint(++strangers));
 }
 
+/** A token as a backup has it: each one another. */
+function tokenOf(change: { name: string; user?: string }) {
+  const times = { createdAt: MADE_AT, expiresAt: null, lastUsedAt: null };
+  const id = crypto.randomUUID();
+  return { id, user: null, scope: "read", digest: id.replaceAll("-", "").repeat(2), ...times, ...change };
+}
+
 /** Restores all of a snapshot, in the order of the command. */
 async function restoreAll({ users, tokens, pending, devices }: Awaited<ReturnType<typeof snapshot>>) {
   const directory = await post("/restore", { madeAt: MADE_AT, users, tokens, pending });
@@ -333,7 +340,7 @@ describe("a restore into a registry that went on", () => {
     const [laptop, monitor] = tokens as [{ id: string }, { id: string }];
     await api("DELETE", `/tokens/${laptop.id}`);
     await api("DELETE", "/users/carol");
-    const past = { ...monitor, id: crypto.randomUUID(), expiresAt: "2020-01-01T00:00:00Z" };
+    const past = { ...monitor, id: crypto.randomUUID(), digest: "a".repeat(64), expiresAt: "2020-01-01T00:00:00Z" };
     const result = await post("/restore", {
       madeAt: MADE_AT,
       users,
@@ -499,6 +506,62 @@ describe("a request to restore", () => {
     }
     expect(await devicesOf()).toEqual([device]);
   });
+
+  it("is refused when a device is there twice, whatever its certificates are", async () => {
+    await enrol("alice", "Phone", fingerprint(1));
+    const [phone] = await devicesOf();
+    const certificates = [{ ...phone?.certificates[0], fingerprint: fingerprint(2) }];
+    const body = { madeAt: MADE_AT, devices: [phone, { ...phone, name: "Other", certificates }] };
+    const problem = await expectProblem(await api("POST", "/users/alice/restore", body), "invalid-fields");
+    expect(problem.errors).toEqual([{ path: "devices", message: "a device is there twice" }]);
+    expect(await devicesOf()).toEqual([phone]);
+  });
+
+  it("is refused when two tokens have one id, or one digest", async () => {
+    const token = tokenOf({ name: "a" });
+    for (const twice of [{ digest: "b".repeat(64) }, { id: crypto.randomUUID() }]) {
+      const tokens = [token, { ...token, name: "b", ...twice }];
+      const body = { madeAt: MADE_AT, users: [], tokens, pending: [] };
+      const problem = await expectProblem(await api("POST", "/restore", body), "invalid-fields");
+      expect(problem.errors).toEqual([{ path: "tokens", message: "a token is there twice" }]);
+    }
+    expect((await snapshot()).tokens).toEqual([]);
+  });
+
+  it("adds one of two tokens with one user and name: names are taken within a request, too", async () => {
+    await api("PUT", "/users/alice");
+    const tokens = [
+      tokenOf({ name: "laptop" }),
+      tokenOf({ name: "laptop" }),
+      tokenOf({ name: "laptop", user: "alice" }),
+      tokenOf({ name: "laptop", user: "alice" }),
+    ];
+    const result = await post<{ tokens: Json[] }>("/restore", {
+      ...{ madeAt: MADE_AT, users: [], tokens, pending: [] },
+    });
+    expect(result.tokens.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ["added", null],
+      ["kept-out", "name-taken"],
+      ["added", null],
+      ["kept-out", "name-taken"],
+    ]);
+    expect((await snapshot()).tokens.map(({ id }) => id).sort()).toEqual(
+      [tokens[0]?.id, tokens[2]?.id].sort(),
+    );
+  });
+
+  it.each([[[]], [["a", null]], [null], ["text"]])(
+    "to an audit log is refused when the detail of a line is %j",
+    async (detail) => {
+      await api("PUT", "/users/alice");
+      const line = { id: 1, at: MADE_AT, actor: "admin", ip: null, country: null, act: "enrol" };
+      const entries = [{ ...line, outcome: "done", target: null, detail }];
+      for (const path of ["/restore/audit", "/users/alice/restore/audit"]) {
+        const problem = await expectProblem(await api("POST", path, { entries }), "invalid-fields");
+        expect(problem.errors?.map((each) => each.path)).toEqual(["entries.0.detail"]);
+      }
+    },
+  );
 
   it("may be larger than others, and not by any length", async () => {
     const entries = [{ id: 1, text: "x".repeat(100_000) }];
