@@ -340,7 +340,12 @@ describe("a restore into a registry that went on", () => {
     const [laptop, monitor] = tokens as [{ id: string }, { id: string }];
     await api("DELETE", `/tokens/${laptop.id}`);
     await api("DELETE", "/users/carol");
-    const past = { ...monitor, id: crypto.randomUUID(), digest: "a".repeat(64), expiresAt: "2020-01-01T00:00:00Z" };
+    const past = {
+      ...monitor,
+      id: crypto.randomUUID(),
+      digest: "a".repeat(64),
+      expiresAt: "2020-01-01T00:00:00Z",
+    };
     const result = await post("/restore", {
       madeAt: MADE_AT,
       users,
@@ -393,9 +398,9 @@ describe("a restore into a registry that went on", () => {
       await api("PUT", "/users/alice");
       const through = justBefore(step, () => restore(devices.alice ?? []));
       await new Registry(through).deleteUser(by(), ALICE);
+      expect(await visit(fingerprint(1))).toBe(200);
       expect(await standing(fingerprint(1))).toBe("active");
       expect((await devicesOf()).map(({ name }) => name)).toEqual(["Phone"]);
-      expect(await visit(fingerprint(1))).toBe(200);
     },
   );
 
