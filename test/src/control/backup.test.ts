@@ -7,7 +7,6 @@ import type { Device, NewToken } from "../../../src/control/contract.ts";
 import { Backups } from "../../../src/registry/backups.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/generation.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import {
@@ -17,6 +16,7 @@ import {
   directoryStub,
   intercepted,
   interrupted,
+  justBefore,
   registry,
   registryStub,
 } from "../registry/fixtures.ts";
@@ -35,18 +35,6 @@ async function get<T>(path: string): Promise<T> {
 const devicesOf = async (user = "alice") =>
   (await get<{ devices: Device[] }>(`/users/${user}/devices`)).devices;
 const auditOf = async (path = "/users/alice/audit") => (await get<{ entries: Json[] }>(path)).entries;
-
-/** Bindings on which `meanwhile` happens just before the first call `name`. */
-function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
-  let done = false;
-  return intercepted(async (call) => {
-    if (call.name === name && !done) {
-      done = true;
-      await meanwhile();
-    }
-    return call.proceed();
-  });
-}
 
 /** All that a backup takes. */
 async function snapshot() {

@@ -120,6 +120,18 @@ export function interrupted(name: string, when: "before" | "after"): RegistryBin
   });
 }
 
+/** Bindings on which `meanwhile` happens just before the first call `name`. */
+export function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
+  let done = false;
+  return intercepted(async (call) => {
+    if (call.name === name && !done) {
+      done = true;
+      await meanwhile();
+    }
+    return call.proceed();
+  });
+}
+
 /** What is in an object's tables, for tests that look from inside. */
 export function rows(state: DurableObjectState, query: string, ...values: SqlStorageValue[]) {
   return state.storage.sql.exec(query, ...values).toArray();

@@ -87,6 +87,14 @@ describe("a certificate that waits", () => {
     expect(second?.id).not.toBe(first?.id);
   });
 
+  it("is told of when the claim that hid it turns out to be abandoned", async () => {
+    await directory().putUser(by(), ALICE, undefined);
+    await directory().claim(by(), F, ALICE);
+    at(NOW + 3 * 60_000);
+    expect(await directory().resolve(F, sighting({ at: Date.now() }), ALICE)).toBeNull();
+    expect(await waiting()).toMatchObject([{ data: { fingerprint: F } }]);
+  });
+
   it("is not told of when it belongs to somebody", async () => {
     await directory().putUser(by(), ALICE, undefined);
     await directory().claim(by(), F, ALICE);

@@ -20,6 +20,7 @@ import {
   fingerprint,
   intercepted,
   interrupted,
+  justBefore,
   registry,
   registryStub,
   rows,
@@ -49,18 +50,6 @@ async function enrolled(user: UserId, change: Partial<Enrolment> = {}): Promise<
 
 const standing = (of: Fingerprint = F, remembered?: UserId) => lookUp(env, of, remembered, sighting());
 const revoke = (user: UserId, id: string) => worker.changeStatus(by(), user, id, "revoke", undefined);
-
-/** Bindings on which `meanwhile` happens just before the first call `name`. */
-function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
-  let done = false;
-  return intercepted(async (call) => {
-    if (call.name === name && !done) {
-      done = true;
-      await meanwhile();
-    }
-    return call.proceed();
-  });
-}
 
 /** Who has a row for the fingerprint, seen from inside both registries. */
 async function holders(of: Fingerprint = F): Promise<string[]> {
