@@ -14,7 +14,6 @@ import {
   asOf,
   by,
   directoryStub,
-  intercepted,
   interrupted,
   justBefore,
   registry,

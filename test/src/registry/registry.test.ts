@@ -424,40 +424,108 @@ describe("users", () => {
     }
   });
 
-  it.each([
-    ["alice.close", "after"],
-    ["directory.removeUser", "before"],
-  ] as const)(
-    "whose deletion was interrupted (%s lost, %s) are deleted by repeating it",
-    async (name, when) => {
-      const lost = new Registry(interrupted(name, when)).deleteUser(by(), ALICE);
-      await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
-      expect(await enrol(ALICE)).toEqual({ ok: false, error: { code: "unknown-user" } });
-      expect(await worker.deleteUser(by(), ALICE)).toEqual({ ok: true, value: null });
-      expect(await directory().user(ALICE)).toBeNull();
+  const LOST = (calls: string[]) =>
+    calls.flatMap((name) => [[name, "before"] as const, [name, "after"] as const]);
+
+  describe.each(LOST(["directory.asOf", "alice.close", "directory.removeUser"]))(
+    "whose deletion was interrupted (%s lost, %s it was done)",
+    (name, when) => {
+      const isDone = name === "directory.removeUser" && when === "after";
+      const isClosed = name === "directory.removeUser" || (name === "alice.close" && when === "after");
+      const interrupt = async () => {
+        const lost = new Registry(interrupted(name, when)).deleteUser(by(), ALICE);
+        await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
+        await abortAllDurableObjects();
+      };
+
+      it("are deleted by repeating it", async () => {
+        await interrupt();
+        expect(await worker.deleteUser(by(), ALICE)).toEqual(
+          isDone ? { ok: false, error: { code: "unknown-user" } } : { ok: true, value: null },
+        );
+        expect(await directory().user(ALICE)).toBeNull();
+        expect(await enrol(ALICE)).toEqual({ ok: false, error: { code: "unknown-user" } });
+        expect(await holders()).toEqual([]);
+      });
+
+      it("enrol nothing once their registry is closed, and are as they were before", async () => {
+        await interrupt();
+        expect(await enrol(ALICE)).toMatchObject(
+          isClosed ? { ok: false, error: { code: "unknown-user" } } : { ok: true },
+        );
+        expect(await holders()).toEqual(isClosed ? [] : ["alice"]);
+        expect(await worker.deleteUser(by(), ALICE)).toMatchObject(
+          isClosed ? { ok: !isDone } : { ok: false, error: { code: "user-has-devices" } },
+        );
+      });
+
+      it("come back by putting them again", async () => {
+        await interrupt();
+        expect(await worker.putUser(by(), ALICE, undefined)).toMatchObject({ created: isDone });
+        expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
+        expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
+      });
+
+      it("keep a device that they have, and the user", async () => {
+        await enrolled(ALICE);
+        const deleting = new Registry(interrupted(name, when)).deleteUser(by(), ALICE);
+        await deleting.catch(() => {});
+        expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
+        expect(await enrol(ALICE, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
+        expect(await worker.putUser(by(), ALICE, undefined)).toMatchObject({ created: false });
+        expect(await standing()).toMatchObject({ found: true });
+      });
     },
   );
 
-  it("whose deletion was interrupted before their registry was closed are as they were", async () => {
-    const lost = new Registry(interrupted("alice.close", "before")).deleteUser(by(), ALICE);
-    await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
-    expect(await enrol(ALICE)).toMatchObject({ ok: true });
-    expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
-    expect(await worker.deleteUser(by(), ALICE)).toEqual({ ok: false, error: { code: "user-has-devices" } });
-  });
+  describe.each(LOST(["directory.putUser", "alice.open"]))(
+    "whose creation was interrupted (%s lost, %s it was done)",
+    (name, when) => {
+      const isThere = name === "alice.open" || when === "after";
 
-  it("whose deletion was interrupted come back by putting them again", async () => {
-    await new Registry(interrupted("directory.removeUser", "before")).deleteUser(by(), ALICE).catch(() => {});
-    await worker.putUser(by(), ALICE, undefined);
-    expect(await enrol(ALICE)).toMatchObject({ ok: true });
-  });
+      it.each(["after a deletion", "for the first time", "while they are there"])(
+        "%s: are there when it is repeated, and can enrol; before that, if the directory knows them",
+        async (state) => {
+          const user = state === "for the first time" ? userId("carol") : ALICE;
+          if (state === "after a deletion") await worker.deleteUser(by(), ALICE);
+          const bindings = interrupted(name.replace("alice", user), when);
+          await expect(new Registry(bindings).putUser(by(), user, undefined)).rejects.toBeInstanceOf(
+            RegistryUnavailable,
+          );
+          const exists = isThere || state === "while they are there";
+          expect(await enrol(user)).toMatchObject(
+            exists ? { ok: true } : { ok: false, error: { code: "unknown-user" } },
+          );
+          expect(await worker.putUser(by(), user, undefined)).toMatchObject({ created: !exists });
+          expect(await enrol(user, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
+          expect(await standing(fingerprint(2))).toMatchObject({ found: true, user });
+        },
+      );
+    },
+  );
 
-  it("whose creation was interrupted are opened by putting them again", async () => {
+  it("deleted before their registry heard that they were put stay deleted", async () => {
     await worker.deleteUser(by(), ALICE);
-    const lost = new Registry(interrupted("alice.open", "before")).putUser(by(), ALICE, undefined);
-    await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
-    expect(await worker.putUser(by(), ALICE, undefined)).toMatchObject({ created: false });
-    expect(await enrol(ALICE)).toMatchObject({ ok: true });
+    const late = justBefore("alice.open", () => worker.deleteUser(by(), ALICE));
+    await new Registry(late).putUser(by(), ALICE, undefined);
+    expect(await directory().user(ALICE)).toBeNull();
+    // Even for a claim that was granted meanwhile.
+    expect(await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0)).toEqual({
+      ...{ ok: false, error: { code: "unknown-user" } },
+    });
+    expect(await holders()).toEqual([]);
+  });
+
+  it("deleted twice at once are deleted once, however the calls fall", async () => {
+    for (const step of ["directory.asOf", "alice.close", "directory.removeUser"]) {
+      await worker.putUser(by(), ALICE, undefined);
+      const through = justBefore(step, () => worker.deleteUser(by(), ALICE));
+      const second = await new Registry(through).deleteUser(by(), ALICE);
+      expect(second, step).toEqual({ ok: false, error: { code: "unknown-user" } });
+      expect(await directory().user(ALICE)).toBeNull();
+    }
+    const { items } = await directory().audit(100, null);
+    expect(items.filter(({ act, outcome }) => act === "delete-user" && outcome === "done")).toHaveLength(3);
   });
 
   // A deletion, a creation and an enrolment of one user, all at once.

@@ -1,11 +1,13 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditRecord } from "../../../src/registry/audit-log.ts";
+import type { SecretDigest } from "../../../src/registry/credential.ts";
 import { CLAIM_VALID_MS } from "../../../src/registry/generation.ts";
 import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
 import {
   ALICE,
   by,
+  dump,
   enrolment,
   FACTS,
   fingerprint,
@@ -402,6 +404,80 @@ describe("close and open", () => {
     ]);
     const enrolled = await alice().enrol(by(), enrolment(), Date.now(), 2);
     expect(enrolled).toMatchObject({ ok: true, value: { device: { status: "active" } } });
+  });
+
+  const [OPENED, CLOSED] = [
+    { ok: true, value: { created: true } },
+    { ok: false, error: { code: "unknown-user" } },
+  ];
+
+  it.each([
+    // What came, in its order, for which time; then a claim of which generation is presented, and what comes of it.
+    ["open 5", 5, OPENED],
+    ["open 5, open 3", 5, OPENED],
+    ["open 5, open 3", 3, STALE],
+    ["open 5", 6, OPENED],
+    ["open 5, close 5", 5, CLOSED],
+    ["open 5, close 4", 5, OPENED],
+    ["open 5, close 7", 5, CLOSED],
+    ["open 5, close 7", 7, CLOSED],
+    ["open 5, close 7", 8, OPENED],
+    ["close 7, open 5", 5, CLOSED],
+    ["close 7, open 7", 7, CLOSED],
+    ["close 7, close 6", 7, CLOSED],
+    ["close 7, open 8, close 7", 8, OPENED],
+    ["close 7, open 8, close 7", 7, STALE],
+    ["close 7, open 8, close 9, open 8", 8, CLOSED],
+  ] as const)(
+    "after %s, a claim of generation %i is taken as it should",
+    async (calls, generation, outcome) => {
+      for (const call of calls.split(", ")) {
+        const [act, time] = call.split(" ");
+        if (act === "open") await alice().open(by(), Number(time));
+        else await alice().close(by(), Number(time));
+      }
+      expect(await alice().enrol(by(), enrolment(), Date.now(), generation)).toMatchObject(outcome);
+      expect(await alice().holds(fingerprint(1))).toBe(outcome.ok);
+    },
+  );
+
+  it("an older deletion of a registry that was opened since is refused, and audited", async () => {
+    await alice().open(by(), 5);
+    expect(await alice().close(by(), 4)).toEqual({ ok: false, error: { code: "deletion-superseded" } });
+    expect((await audit()).at(-1)).toMatchObject({ act: "delete-user", outcome: "refused" });
+  });
+
+  it("claims from before a device was forgotten are stale, and later ones are not", async () => {
+    const now = Date.now();
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().forget(by(), id, now);
+    expect(await alice().enrol(by(), enrolment(), now, 0)).toEqual(STALE);
+    expect(await alice().holds(fingerprint(1))).toBe(false);
+    expect(await alice().enrol(by(), enrolment(), now + 1, 0)).toMatchObject({ ok: true });
+  });
+
+  it("on the word of an older Worker, which brings no time of the directory, nothing is done", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    const before = await dump(registryStub(ALICE));
+    const use = { digest: "d" as SecretDigest, app: "a" };
+    const other = enrolment({ fingerprint: fingerprint(2), name: "B" });
+    const old = alice() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    for (const call of [
+      () => old.open?.(by()),
+      () => old.enrol?.(by(), other, Date.now()),
+      () => old.enrol?.(by(), other, Date.now(), use),
+      () => old.addCertificate?.(by(), id, { ...other, retireOthersAt: null }, Date.now()),
+      () => old.restore?.(by(), { devices: [], resurrect: [], madeAt: 1 }, [], Date.now()),
+      () => old.invite?.(by(), { id: "i", app: null, approval: false, expiresAt: 9 }, use.digest),
+      () => old.forget?.(by(), id),
+    ]) {
+      await expect(call()).rejects.toThrow("no time of the directory");
+    }
+    expect(await dump(registryStub(ALICE))).toEqual(before);
+    await alice().forget(by(), id, 0);
+    await expect(old.close?.(by())).rejects.toThrow("no time of the directory");
   });
 
   it("does not close while a device remains, a revoked one included, and audits the attempt", async () => {
