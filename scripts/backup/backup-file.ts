@@ -4,7 +4,7 @@ import {
   BackupAuditEntry,
   BackupDevice,
   BackupPending,
-  BackupToken,
+  BackupTokens,
   BackupUser,
 } from "../../src/control/backup.ts";
 import { errorCode, type Failure, failed, misuse } from "../commands/shared/failure.ts";
@@ -55,7 +55,7 @@ const BackupContent = v.strictObject({
       "a certificate is there twice",
     ),
   ),
-  tokens: list(BackupToken),
+  tokens: BackupTokens,
   pending: list(BackupPending),
   /** The directory's own log. */
   audit: AuditLog,

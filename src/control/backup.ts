@@ -103,6 +103,28 @@ export const BackupToken = v.pipe(
   v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
 );
 
+/** A list of which each entry has these of its own. */
+function once<Schema extends v.GenericSchema>(
+  entry: Schema,
+  message: string,
+  ...ofItsOwn: ((output: v.InferOutput<Schema>) => string)[]
+) {
+  return v.pipe(
+    v.array(entry, "must be a list"),
+    v.check(
+      (list) => ofItsOwn.every((of) => new Set(list.map((each) => of(each))).size === list.length),
+      message,
+    ),
+  );
+}
+
+export const BackupTokens = once(
+  BackupToken,
+  "a token is there twice",
+  ({ id }) => id,
+  ({ digest }) => digest,
+);
+
 export const BackupPending = v.strictObject({
   fingerprint: FingerprintSchema,
   ...FACTS,
@@ -122,7 +144,11 @@ export const BackupAuditEntry = v.strictObject({
   act: TextInput,
   outcome: v.picklist(["done", "refused"], "must be done or refused"),
   target: v.nullable(v.strictObject({ id: TextInput, name: TextInputOrNull })),
-  detail: v.record(TextInput, TextInputOrNull),
+  detail: v.pipe(
+    // valibot's record takes lists, whose indices are keys.
+    v.custom<Record<string, unknown>>((input) => !Array.isArray(input), "must be an object"),
+    v.record(TextInput, TextInputOrNull),
+  ),
   /** It came from an earlier backup. */
   restored: v.optional(v.literal(true)),
 });
@@ -137,14 +163,14 @@ export const BackupAnswer = v.object({
 export const RestoreDirectoryRequest = v.strictObject({
   madeAt: TimeInput,
   users: v.array(BackupUser, "must be a list"),
-  tokens: v.array(BackupToken, "must be a list"),
+  tokens: BackupTokens,
   pending: v.array(BackupPending, "must be a list"),
 });
 
 /** `POST /users/{user}/restore`; `resurrect`: ids of devices that are let in again, though shut out since. */
 export const RestoreUserRequest = v.strictObject({
   madeAt: TimeInput,
-  devices: v.array(BackupDevice, "must be a list"),
+  devices: once(BackupDevice, "a device is there twice", ({ id }) => id),
   resurrect: v.optional(v.array(IdInput, "must be a list"), []),
 });
 

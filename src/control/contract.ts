@@ -87,6 +87,7 @@ const UserNameSchema = v.pipe(
     (text) => !isDeceptive(text),
     "a user's name must not be empty, nor hold control characters or invisible ones",
   ),
+  v.metadata({ minLength: 1 }),
 );
 
 /** For the shapes of backups; under other names, since they are no schemas of their own in the description. */

@@ -57,14 +57,11 @@ function parseJson(text: string): unknown {
 const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
 
+/** As a pattern, so that the description says it, too. */
+const ONE_TO_PAGE_LIMIT_MAX = /^0{0,3}(?:[1-9]\d?|[1-4]\d\d|500)$/;
+
 const LimitSchema = v.optional(
-  v.pipe(
-    v.string(),
-    v.regex(/^\d{1,6}$/, LIMIT_HINT),
-    v.transform(Number),
-    v.minValue(1, LIMIT_HINT),
-    v.maxValue(PAGE_LIMIT_MAX, LIMIT_HINT),
-  ),
+  v.pipe(v.string(), v.regex(ONE_TO_PAGE_LIMIT_MAX, LIMIT_HINT), v.transform(Number)),
   String(PAGE_LIMIT_DEFAULT),
 );
 

@@ -29,9 +29,12 @@ type Action =
 
 type Piped = GenericSchema & { pipe?: readonly [Piped, ...(Piped | Action)[]] };
 
-/** What a schema takes, written out. Throws at what it does not know, with its name. */
+/**
+ * What a schema takes, written out. Throws at what it does not know, with its name. Checks by code alone ("custom")
+ * say nothing; what they stand before does.
+ */
 export function jsonSchema(schema: GenericSchema, references: References): Json {
-  const [first, ...actions] = partsOf(schema);
+  const [first, ...actions] = partsOf(schema).filter(({ type }) => type !== "custom");
   let json = schemaOf(first as Schema, references);
   for (const action of actions) {
     // Behind it, the schema is about what comes out.

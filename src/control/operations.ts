@@ -51,7 +51,7 @@ export const OPERATIONS: readonly Operation[] = [
 
   row("GET /users", "listUsers", "List the users; with a user's own token, that one", { needs: "read", of: "own", query: UsersQuery, answers: { 200: shape.UserListSchema }, problems: [], handle: users.listUsers }),
   row("PUT /users/:user", "putUser", "Add a user, or rename one", { needs: "root", of: "user", body: shape.PutUserRequest, answers: { 200: shape.UserSchema, 201: shape.UserSchema }, problems: [], handle: users.putUser }),
-  row("DELETE /users/:user", "deleteUser", "Remove a user who has no devices left", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_USER, "user-has-devices"], handle: users.deleteUser }),
+  row("DELETE /users/:user", "deleteUser", "Remove a user who has no devices left", { needs: "root", of: "user", answers: { 204: null }, problems: [...NO_USER, "user-has-devices", "deletion-superseded"], handle: users.deleteUser }),
 
   row("GET /users/:user/devices", "listDevices", "List a user's devices", { needs: "read", of: "user", query: DevicesQuery, answers: { 200: shape.DeviceListSchema }, problems: NO_USER, handle: devices.listDevices }),
   row("POST /users/:user/devices", "enrolDevice", "Enrol a device by its certificate or fingerprint", { needs: "root", of: "user", body: shape.EnrolRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "invalid-certificate"], handle: devices.enrolDevice }),

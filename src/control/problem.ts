@@ -59,6 +59,8 @@ export function registryProblem(error: RegistryError): ApiError {
       return new ApiError("unknown-invitation", "list the open invitations: GET /users/{user}/invitations");
     case "user-has-devices":
       return new ApiError(error.code, "revoke and forget the user's devices first");
+    case "deletion-superseded":
+      return new ApiError(error.code, "the user stays: delete it again if that is still what you want");
     case "name-taken":
       return new ApiError(
         error.code,

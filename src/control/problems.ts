@@ -17,6 +17,7 @@ export const PROBLEMS = {
   "unknown-invitation": { status: 404, title: "There is no such invitation" },
   "method-not-allowed": { status: 405, title: "This method is not allowed here" },
   "user-has-devices": { status: 409, title: "The user still has devices" },
+  "deletion-superseded": { status: 409, title: "The user was added again during the deletion" },
   "name-taken": { status: 409, title: "The name is taken" },
   "fingerprint-taken": { status: 409, title: "The certificate is enrolled elsewhere" },
   "fingerprint-revoked": { status: 409, title: "The certificate was retired, or its device revoked" },

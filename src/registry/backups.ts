@@ -4,7 +4,7 @@ import type { AuditRestored } from "./audit-restore.ts";
 import type { DirectoryBackup, DirectoryRestored, DirectoryRestoreRequest } from "./directory-restores.ts";
 import { directoryOf, type RegistryBindings } from "./objects.ts";
 import type { RegistryError } from "./records.ts";
-import type { Registry } from "./registry.ts";
+import { onceMore, type Registry } from "./registry.ts";
 import type { Restored, RestoreRequest } from "./restores.ts";
 import type { UserId } from "./user.ts";
 
@@ -47,25 +47,26 @@ export class Backups {
   }
 
   /**
-   * Restores devices of a user: opens the registry, which a deleted user's is not, asks which fingerprints
-   * are needed, claims them, and writes: in the order of an enrolment. Interrupted anywhere, it can be
-   * repeated, and what is left of it lets nobody in.
+   * Restores devices of a user: asks the registry which fingerprints are needed, claims them, and writes, in the
+   * order of an enrolment. The claim begins a new generation of the user, which opens the registry of one who was
+   * deleted. Interrupted anywhere, it can be repeated, and what is left of it lets nobody in.
    */
   restoreUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Result<Restored, RegistryError>> {
-    return this.#registry.ofUser(user, async (registry) => {
-      await registry.ask((stub) => stub.open(by));
-      const wanted = await registry.ask((stub) => stub.wantedByRestore(request, by.at));
-      const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
-      if (!claims.ok) return err(claims.error);
-      const { claimedAt, taken } = claims.value;
-      const granted = new Set(wanted);
-      for (const fingerprint of taken) granted.delete(fingerprint);
-      for (const fingerprint of taken.slice(0, LOOKED_INTO)) {
-        const claim = await this.#registry.claim(by, fingerprint, user);
-        if (claim.ok) granted.add(fingerprint);
-      }
-      return registry.ask((stub) => stub.restore(by, request, [...granted], claimedAt));
-    });
+    return this.#registry.ofUser(user, (registry) =>
+      onceMore(async () => {
+        const wanted = await registry.ask((stub) => stub.wantedByRestore(request, by.at));
+        const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
+        if (!claims.ok) return err(claims.error);
+        const { claimedAt, generation, taken } = claims.value;
+        const granted = new Set(wanted);
+        for (const fingerprint of taken) granted.delete(fingerprint);
+        for (const fingerprint of taken.slice(0, LOOKED_INTO)) {
+          const claim = await this.#registry.claim(by, fingerprint, user);
+          if (claim.ok) granted.add(fingerprint);
+        }
+        return registry.ask((stub) => stub.restore(by, request, [...granted], claimedAt, generation));
+      }),
+    );
   }
 
   get #directory() {

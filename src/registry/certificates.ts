@@ -3,6 +3,7 @@ import { type Actor, refuseAudited, writeAudit } from "./audit-log.ts";
 import { CertificateTable } from "./certificate-table.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Claim, StaleClaim } from "./generation.ts";
 import type { CertificateRecord, DeviceRecord, NextCertificate, RegistryError } from "./records.ts";
 import type { RegistryState } from "./registry-state.ts";
 import { CERTIFICATES_MAX, retiredSince } from "./retirement.ts";
@@ -40,14 +41,14 @@ export class Certificates {
   }
 
   /**
-   * Adds a certificate that the directory granted to this user at `claimedAt`. The device's other one is let
+   * Adds a certificate on the claim that the directory granted to this user. The device's other one is let
    * in until the new one is, or until `retireOthersAt`. Adding one that the device has already changes nothing.
-   * Throws when the claim is older than the registry's reopening: it went with the user who was deleted.
    */
-  add(by: Actor, id: string, next: NextCertificate, claimedAt: number): Result<Added, RegistryError> {
+  add(by: Actor, id: string, next: NextCertificate, claim: Claim): Result<Added, RegistryError | StaleClaim> {
+    const refusal = this.#state.refuseClaim(by, claim);
+    if (refusal !== undefined) return err(refusal);
     const checked = this.#checked(by, id, next);
     if (!checked.ok) return checked;
-    if (claimedAt <= this.#state.openedAt) throw new Error("the claim is older than the registry");
     const device = checked.value;
     if (certificateOf(device, next.fingerprint) !== undefined) return ok({ device, created: false });
 
@@ -95,7 +96,6 @@ export class Certificates {
   }
 
   #checked(by: Actor, id: string, next: NextCertificate): Result<DeviceRecord, RegistryError> {
-    if (this.#state.isClosed) return err({ code: "unknown-user" });
     const device = this.#devices.byId(id);
     if (device === undefined) return err({ code: "unknown-device" });
     const error = this.#error(by, device, next);

@@ -2,6 +2,7 @@ import { type Actor, writeAudit } from "./audit-log.ts";
 import type { SecretDigest, TokenRecord } from "./credential.ts";
 import type { CredentialCheckTable } from "./credential-check.ts";
 import type { CredentialTable } from "./credential-table.ts";
+import type { DirectoryClock } from "./directory-clock.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { PendingTable } from "./pending-table.ts";
 import type { PendingRecord, UserRecord } from "./records.ts";
@@ -36,17 +37,20 @@ export interface DirectoryRestored {
 /** Restores what the directory knows. Each method is to be called in a transaction. */
 export class DirectoryRestores {
   readonly #sql: SqlStorage;
+  readonly #clock: DirectoryClock;
   readonly #credentials: CredentialTable;
   readonly #check: CredentialCheckTable;
   readonly #pending: PendingTable;
 
   constructor(
     sql: SqlStorage,
+    clock: DirectoryClock,
     credentials: CredentialTable,
     check: CredentialCheckTable,
     pending: PendingTable,
   ) {
     this.#sql = sql;
+    this.#clock = clock;
     this.#credentials = credentials;
     this.#check = check;
     this.#pending = pending;
@@ -77,15 +81,16 @@ export class DirectoryRestores {
   #restoreUsers(by: Actor, users: readonly UserRecord[], backup: string): DirectoryRestored["users"] {
     const [added, renamed]: [UserId[], UserId[]] = [[], []];
     for (const { id, name, createdAt } of users) {
-      // As with `putUser`: a deletion that is under way does not come to its end.
-      this.#sql.exec("UPDATE users SET closing = NULL WHERE id = ? AND closing IS NOT NULL", id);
       const present = this.#sql
         .exec<{ name: string | null }>("SELECT name FROM users WHERE id = ?", id)
         .toArray()[0];
+      // A new generation, as with `putUser`: a deletion that is under way removes nobody.
+      this.#sql.exec(
+        `INSERT INTO users (id, name, created_at, generation) VALUES (?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, generation = excluded.generation`,
+        ...[id, name, createdAt, this.#clock.tick()],
+      );
       if (present !== undefined && present.name === name) continue;
-      if (present === undefined) {
-        this.#sql.exec("INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)", id, name, createdAt);
-      } else this.#sql.exec("UPDATE users SET name = ? WHERE id = ?", name, id);
       (present === undefined ? added : renamed).push(id);
       writeAudit(this.#sql, by, {
         act: "restore-backup",

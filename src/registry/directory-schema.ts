@@ -5,7 +5,10 @@ import type { Migration } from "./schema.ts";
 /**
  * The tables of the directory.
  *
- * `users`: a row a user, until deleted; `closing` names the deletion that is under way, if any.
+ * `users`: one row per user, until deleted. `generation` is the time of the user's last PUT or restore (see
+ * generation.ts), 0 when that was before there were generations.
+ *
+ * `clock`: one row, for as long as the object lives: the latest time that `DirectoryClock` gave out.
  *
  * `claims`: which user a fingerprint belongs to, unique across users. Written before the device is
  * (see `enrol` in registry.ts), removed when the device is forgotten or the user deleted. It is
@@ -106,7 +109,11 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
   AUDIT_RESTORED_SCHEMA,
 
   // Everybody is signed out by it: a session was a row of its own before.
-  `DROP TABLE sessions;
+  `ALTER TABLE users DROP COLUMN closing;
+   ALTER TABLE users ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);
+   INSERT INTO clock (id, last) SELECT 1, COALESCE(MAX(claimed_at), 0) FROM claims;
+   DROP TABLE sessions;
    DROP TABLE attempts;
    CREATE TABLE sign_ins (
      holder TEXT PRIMARY KEY,

@@ -2,11 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import { certificateWaiting } from "../notify/event.ts";
 import { notifySettings } from "../notify/settings.ts";
 import { err, ok, type Result } from "../result.ts";
-import { type Actor, type AuditRecord, readAudit, writeAudit } from "./audit-log.ts";
+import { type Actor, type AuditRecord, readAudit, refuseAudited, writeAudit } from "./audit-log.ts";
 import { type AuditRestored, restoreAudit } from "./audit-restore.ts";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "./credential.ts";
 import { type CredentialCheck, CredentialCheckTable } from "./credential-check.ts";
 import { CredentialTable } from "./credential-table.ts";
+import { DirectoryClock } from "./directory-clock.ts";
 import {
   type DirectoryBackup,
   type DirectoryRestored,
@@ -15,6 +16,7 @@ import {
 } from "./directory-restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./directory-schema.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import { CLAIM_ABANDONED_MS, type Claim, directoryTime } from "./generation.ts";
 import { InvitationIndex } from "./invitation-index.ts";
 import { Outbox } from "./outbox.ts";
 import { type Page, pageOf } from "./page.ts";
@@ -25,13 +27,7 @@ import type { NewSession, SessionKey } from "./session-table.ts";
 import { type SignInError, SignIns } from "./sign-ins.ts";
 import type { UserId } from "./user.ts";
 
-/**
- * The age in milliseconds at which a claim that no device stands behind counts as abandoned: its
- * enrolment was interrupted and, after `CLAIM_VALID_MS`, can no longer be completed.
- */
-export const CLAIM_ABANDONED_MS = 2 * 60_000;
-
-type UserRow = { id: string; name: string | null; created_at: number; closing: string | null };
+type UserRow = { id: string; name: string | null; created_at: number; generation: number };
 type ClaimRow = { user: string; claimed_at: number };
 
 /** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
@@ -43,6 +39,7 @@ export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken";
  */
 export class Directory extends DurableObject {
   readonly #sql: SqlStorage;
+  readonly #clock: DirectoryClock;
   readonly #pending: PendingTable;
   readonly #credentials: CredentialTable;
   readonly #check: CredentialCheckTable;
@@ -55,13 +52,16 @@ export class Directory extends DurableObject {
     super(ctx, env as Cloudflare.Env);
     migrate(ctx.storage, DIRECTORY_MIGRATIONS);
     this.#sql = ctx.storage.sql;
+    this.#clock = new DirectoryClock(this.#sql);
     this.#pending = new PendingTable(this.#sql);
     this.#credentials = new CredentialTable(this.#sql);
     this.#check = new CredentialCheckTable(this.#sql);
     this.#signIns = new SignIns(this.#sql, this.#credentials);
     this.#invitationIndex = new InvitationIndex(this.#sql);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
-    this.#restores = new DirectoryRestores(this.#sql, this.#credentials, this.#check, this.#pending);
+    this.#restores = new DirectoryRestores(
+      ...([this.#sql, this.#clock, this.#credentials, this.#check, this.#pending] as const),
+    );
   }
 
   override alarm(): Promise<void> {
@@ -70,12 +70,16 @@ export class Directory extends DurableObject {
 
   /**
    * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
-   * certificate is noted as waiting to be enrolled, and told of when it is new.
+   * certificate is noted as waiting to be enrolled, and told of when it is new. `notHeldBy`: since the
+   * sighting, the caller has asked this user's registry, which does not have it; a claim of that user's
+   * which was old enough by then counts as abandoned, and is dropped.
    */
-  resolve(fingerprint: Fingerprint, sighting: Sighting): UserId | null {
+  resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
     const claim = this.#claim(fingerprint);
-    if (claim !== undefined) return claim.user as UserId;
+    if (claim !== undefined && !(claim.user === notHeldBy && wasAbandoned(claim, sighting.at)))
+      return claim.user as UserId;
     this.#transaction(() => {
+      if (claim !== undefined) this.#drop(fingerprint);
       if (!this.#pending.note(fingerprint, sighting)) return;
       const { at: firstSeen, app, country, facts } = sighting;
       const { subject } = facts;
@@ -166,17 +170,21 @@ export class Directory extends DurableObject {
     return this.#transaction(() => this.#signIns.revokeToken(by, id));
   }
 
-  /** Which user an invitation's digest belongs to: written before the invitation is. */
+  /**
+   * Which user an invitation's digest belongs to: written before the invitation is. Returns the user's generation,
+   * in which the registry is to write the invitation.
+   */
   indexInvitation(
     by: Actor,
     digest: SecretDigest,
     user: UserId,
     expiresAt: number,
-  ): Result<null, RegistryError> {
+  ): Result<{ generation: number }, RegistryError> {
     return this.#transaction(() => {
-      if (this.user(user) === null) return err({ code: "unknown-user" });
+      const generation = this.#generation(user);
+      if (generation === undefined) return err({ code: "unknown-user" });
       this.#invitationIndex.add(digest, user, expiresAt, by.at);
-      return ok(null);
+      return ok({ generation });
     });
   }
 
@@ -187,83 +195,86 @@ export class Directory extends DurableObject {
   }
 
   /**
-   * Creates a user, or renames one; a name of `undefined` leaves the name as it is. A deletion that is
-   * under way does not come to its end.
+   * Creates a user, or renames one; a name of `undefined` leaves the name as it is. Begins a new generation of
+   * the user, for which the caller then opens the registry: a deletion that is under way removes nobody.
    */
-  putUser(by: Actor, id: UserId, name: string | undefined): { user: UserRecord; created: boolean } {
+  putUser(
+    by: Actor,
+    id: UserId,
+    name: string | undefined,
+  ): { user: UserRecord; created: boolean; generation: number } {
     return this.#transaction(() => {
-      this.#keep(id);
       const before = this.user(id);
       const user = {
         id,
         name: name ?? before?.name ?? null,
         createdAt: before?.createdAt ?? by.at,
       };
-      if (before !== null && before.name === user.name) return { user, created: false };
+      const generation = this.#clock.tick();
       this.#sql.exec(
-        "INSERT OR REPLACE INTO users (id, name, created_at) VALUES (?, ?, ?)",
-        ...[user.id, user.name, user.createdAt],
+        "INSERT OR REPLACE INTO users (id, name, created_at, generation) VALUES (?, ?, ?, ?)",
+        ...[user.id, user.name, user.createdAt, generation],
       );
+      if (before !== null && before.name === user.name) return { user, created: false, generation };
       writeAudit(this.#sql, by, {
         act: before === null ? "create-user" : "rename-user",
         outcome: "done",
         target: { id, name: user.name },
         detail: before === null ? {} : { nameBefore: before.name },
       });
-      return { user, created: before === null };
+      return { user, created: before === null, generation };
     });
   }
 
   /**
-   * Before a user's registry is closed: from now on, `putUser` and another deletion end this one.
-   * Returns what `removeUser` must present.
+   * The time as of which something of a user is about to end: the user by `removeUser`, or claims by `release`.
+   * What is granted from now on is later. `null`: there is no such user.
    */
-  beginRemoval(id: UserId): string {
-    const removal = crypto.randomUUID();
-    this.#sql.exec("UPDATE users SET closing = ? WHERE id = ?", removal, id);
-    return removal;
+  asOf(user: UserId): number | null {
+    return this.#generation(user) === undefined ? null : this.#clock.last;
   }
 
   /**
-   * Removes a user whose registry was closed, and what is left of that user's claims. `removed` is
-   * false when the user was put again, or another deletion begun, since this `removal` began: then
-   * the user stays.
+   * Removes a user whose registry was closed for this `removal`, a time of `asOf`, and what is left of that
+   * user's claims: unless the user was put again since.
    */
-  removeUser(by: Actor, id: UserId, removal: string): Result<{ removed: boolean }, RegistryError> {
+  removeUser(by: Actor, id: UserId, removal: number): Result<null, RegistryError> {
     return this.#transaction(() => {
       const user = this.user(id);
-      if (user === null) return err({ code: "unknown-user" });
-      const open = this.#sql.exec("SELECT 1 FROM users WHERE id = ? AND closing = ?", id, removal).toArray();
-      if (open.length === 0) return ok({ removed: false });
+      const generation = this.#generation(id);
+      if (user === null || generation === undefined) return err({ code: "unknown-user" });
+      const target = { id, name: user.name };
+      if (generation > directoryTime(removal)) {
+        return refuseAudited(this.#sql, by, "delete-user", target, { code: "deletion-superseded" });
+      }
       this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
       this.#sql.exec("DELETE FROM invitation_index WHERE user = ?", id);
       this.#credentials.removeTokensOf(id);
       this.#sql.exec("DELETE FROM users WHERE id = ?", id);
-      writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target: { id, name: user.name } });
-      return ok({ removed: true });
+      writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target });
+      return ok(null);
     });
   }
 
   /**
    * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
-   * caller then enrols within `CLAIM_VALID_MS` of `claimedAt`.
+   * caller then enrols within `CLAIM_VALID_MS`.
    * When another user has it, the caller looks into that user's registry and asks again with what
-   * it found: a claim older than `CLAIM_ABANDONED_MS` that no device stands behind (`isHeld: false`)
-   * passes to the new user; else the attempt is refused for good, and audited.
+   * it found: a claim that was older than `CLAIM_ABANDONED_MS` before it looked, and that no device stands
+   * behind (`isHeld: false`), passes to the new user; else the attempt is refused for good, and audited.
    */
   claim(
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,
     found?: { owner: UserId; isHeld: boolean },
-  ): Result<{ claimedAt: number }, ClaimError> {
+  ): Result<Claim, ClaimError> {
     return this.#transaction(() => {
-      if (this.user(user) === null) return err({ code: "unknown-user" });
-      const claimedAt = Date.now();
+      const generation = this.#generation(user);
+      if (generation === undefined) return err({ code: "unknown-user" });
       const held = this.#claim(fingerprint);
       if (held !== undefined && held.user !== user) {
-        const isOld = claimedAt - held.claimed_at > CLAIM_ABANDONED_MS;
-        const isAbandoned = isOld && found?.owner === held.user && !found.isHeld;
+        const isAbandoned = wasAbandoned(held, by.at) && found?.owner === held.user && !found.isHeld;
         if (!isAbandoned && found === undefined) {
           return err({ code: "fingerprint-taken", owner: held.user as UserId });
         }
@@ -277,29 +288,29 @@ export class Directory extends DurableObject {
           return err({ code: "fingerprint-taken", owner: held.user as UserId });
         }
       }
+      const claimedAt = this.#clock.tick();
       this.#grant(fingerprint, user, claimedAt);
-      return ok({ claimedAt });
+      return ok({ claimedAt, generation });
     });
   }
 
   /**
    * Grants a restore all of these fingerprints that nobody else has: as `claim` does, in one go. The others are
-   * `taken`, and may be asked for one by one. A deletion of the user that is under way does not come to its end,
-   * since the restore has opened the registry again.
+   * `taken`, and may be asked for one by one. Begins a new generation of the user, as `putUser` does.
    */
   claimAll(
     fingerprints: readonly Fingerprint[],
     user: UserId,
-  ): Result<{ claimedAt: number; taken: Fingerprint[] }, RegistryError> {
+  ): Result<Claim & { taken: Fingerprint[] }, RegistryError> {
     return this.#transaction(() => {
       if (this.user(user) === null) return err({ code: "unknown-user" });
-      this.#keep(user);
-      const claimedAt = Date.now();
+      const claimedAt = this.#clock.tick();
+      this.#sql.exec("UPDATE users SET generation = ? WHERE id = ?", claimedAt, user);
       const taken = fingerprints.filter((fingerprint) => (this.#claim(fingerprint)?.user ?? user) !== user);
       for (const fingerprint of fingerprints) {
         if (!taken.includes(fingerprint)) this.#grant(fingerprint, user, claimedAt);
       }
-      return ok({ claimedAt, taken });
+      return ok({ claimedAt, generation: claimedAt, taken });
     });
   }
 
@@ -325,11 +336,8 @@ export class Directory extends DurableObject {
   release(fingerprints: Fingerprint[], user: UserId, claimedUntil: number): void {
     this.#transaction(() => {
       for (const fingerprint of fingerprints) {
-        const { rowsWritten } = this.#sql.exec(
-          "DELETE FROM claims WHERE fingerprint = ? AND user = ? AND claimed_at <= ?",
-          ...[fingerprint, user, claimedUntil],
-        );
-        if (rowsWritten > 0) this.#pending.remove(fingerprint);
+        const claim = this.#claim(fingerprint);
+        if (claim?.user === user && claim.claimed_at <= claimedUntil) this.#drop(fingerprint);
       }
     });
   }
@@ -359,9 +367,17 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** Ends a deletion that is under way: it removes nobody then. */
-  #keep(user: UserId): void {
-    this.#sql.exec("UPDATE users SET closing = NULL WHERE id = ? AND closing IS NOT NULL", user);
+  /** When the user was put or restored last; `undefined`: there is no such user. */
+  #generation(user: UserId): number | undefined {
+    return this.#sql
+      .exec<{ generation: number }>("SELECT generation FROM users WHERE id = ?", user)
+      .toArray()[0]?.generation;
+  }
+
+  /** Gives a claim up. The certificate is unknown from now on, whatever was noted before it was claimed. */
+  #drop(fingerprint: Fingerprint): void {
+    this.#sql.exec("DELETE FROM claims WHERE fingerprint = ?", fingerprint);
+    this.#pending.remove(fingerprint);
   }
 
   #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {
@@ -380,6 +396,14 @@ export class Directory extends DurableObject {
   #transaction<T>(work: () => T): T {
     return this.ctx.storage.transactionSync(work);
   }
+}
+
+/**
+ * Whether the claim was abandoned, if its user's registry did not have the certificate when it was asked after
+ * `before`: its enrolment could no longer be completed then, however late the answer comes here.
+ */
+function wasAbandoned(claim: ClaimRow, before: number): boolean {
+  return Math.min(before, Date.now()) - claim.claimed_at > CLAIM_ABANDONED_MS;
 }
 
 function toUser(row: UserRow): UserRecord {

@@ -1,16 +1,11 @@
 import { err, ok, type Result } from "../result.ts";
 import { type Actor, refuseAudited, writeAudit } from "./audit-log.ts";
 import type { DeviceTable } from "./device-table.ts";
+import type { Claim, StaleClaim } from "./generation.ts";
 import type { InvitationTable } from "./invitation-table.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, InvitationUse, RegistryError } from "./records.ts";
 import type { RegistryState } from "./registry-state.ts";
 import { retiredSince } from "./retirement.ts";
-
-/**
- * How long a claim in the directory entitles to an enrolment here, in milliseconds: shorter than
- * `CLAIM_ABANDONED_MS`, after which the directory may grant the fingerprint to another user.
- */
-export const CLAIM_VALID_MS = 30_000;
 
 /** What was enrolled; `created` is false when the certificate was there before. */
 export interface Enrolled {
@@ -48,22 +43,22 @@ export class Enrolments {
   }
 
   /**
-   * Enrols a certificate that the directory granted to this user at `claimedAt`; with an invitation, that
+   * Enrols a certificate on the claim that the directory granted to this user; with an invitation, that
    * is used up, and says whether the device waits for approval. Enrolling a certificate that is here
    * already changes nothing, and uses nothing up.
-   * Throws when the claim is older than the registry's reopening: it went with the user who was deleted.
    */
   enrol(
     by: Actor,
     enrolment: Enrolment,
-    claimedAt: number,
+    claim: Claim,
     use: InvitationUse | undefined,
-  ): Result<Enrolled, RegistryError> {
-    const error = this.#error(by, enrolment, use);
+  ): Result<Enrolled, RegistryError | StaleClaim> {
+    const refusal = this.#state.refuseClaim(by, claim);
+    if (refusal?.code === "stale-claim") return err(refusal);
+    const error = refusal ?? this.#error(by, enrolment, use);
     if (error !== undefined) {
       return refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
     }
-    if (claimedAt <= this.#state.openedAt) throw new Error("the claim is older than the registry");
     const known = this.#devices.byFingerprint(enrolment.fingerprint);
     if (known !== undefined) return ok({ device: known, created: false });
 
@@ -98,7 +93,6 @@ export class Enrolments {
     { fingerprint, name }: Enrolment,
     use: InvitationUse | undefined,
   ): RegistryError | undefined {
-    if (this.#state.isClosed) return { code: "unknown-user" };
     const known = this.#devices.byFingerprint(fingerprint);
     if (use !== undefined) {
       const invitation = this.#invitations.byDigest(use.digest);

@@ -5,7 +5,7 @@ import type { Enrolled } from "./enrolments.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "./records.ts";
-import type { Registry } from "./registry.ts";
+import { onceMore, type Registry } from "./registry.ts";
 import type { UserId } from "./user.ts";
 
 export type RedeemError =
@@ -50,11 +50,16 @@ export class Invitations {
     digest: SecretDigest,
   ): Promise<Result<InvitationRecord, RegistryError>> {
     const { expiresAt } = invitation;
-    const indexed = await this.#directory.ask((directory) =>
-      directory.indexInvitation(by, digest, user, expiresAt),
-    );
-    if (!indexed.ok) return indexed;
-    return registryOf(this.#bindings, user).ask((registry) => registry.invite(by, invitation, digest));
+    return onceMore(async () => {
+      const indexed = await this.#directory.ask((directory) =>
+        directory.indexInvitation(by, digest, user, expiresAt),
+      );
+      if (!indexed.ok) return err(indexed.error);
+      const { generation } = indexed.value;
+      return registryOf(this.#bindings, user).ask((registry) =>
+        registry.invite(by, invitation, digest, generation),
+      );
+    });
   }
 
   withdraw(by: Actor, user: UserId, id: string): Promise<Result<null, RegistryError>> {

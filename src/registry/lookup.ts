@@ -11,7 +11,9 @@ export type Lookup =
 /**
  * Asks for a fingerprint's standing: the remembered user's registry first, and when it does not
  * know the fingerprint (a stale mapping), the directory and whomever that names. One Durable
- * Object call for a device whose user is remembered, two the first time.
+ * Object call for a device whose user is remembered, two the first time. When the registry that the
+ * directory names does not know the fingerprint either, the directory is told, so that a claim that
+ * was abandoned gives way: the certificate is unknown then, and waits to be enrolled.
  * Throws `RegistryUnavailable`.
  */
 export async function lookUp(
@@ -24,10 +26,24 @@ export async function lookUp(
     const lookup = await askUser(bindings, fingerprint, rememberedUser, sighting);
     if (lookup.found) return lookup;
   }
-  const user = await directoryOf(bindings).ask((directory) => directory.resolve(fingerprint, sighting));
-  if (user === null) return { found: false, user: undefined };
-  if (user === rememberedUser) return { found: false, user };
-  return askUser(bindings, fingerprint, user, sighting);
+  const user = await resolve(bindings, fingerprint, sighting, rememberedUser);
+  if (user === undefined || user === rememberedUser) return { found: false, user };
+  const lookup = await askUser(bindings, fingerprint, user, sighting);
+  if (lookup.found) return lookup;
+  return { found: false, user: await resolve(bindings, fingerprint, sighting, user) };
+}
+
+/** Who claims the fingerprint; not `notHeldBy`, if that user's claim was abandoned. */
+async function resolve(
+  bindings: RegistryBindings,
+  fingerprint: Fingerprint,
+  sighting: Sighting,
+  notHeldBy: UserId | undefined,
+): Promise<UserId | undefined> {
+  const user = await directoryOf(bindings).ask((directory) =>
+    directory.resolve(fingerprint, sighting, notHeldBy),
+  );
+  return user ?? undefined;
 }
 
 async function askUser(

@@ -146,6 +146,8 @@ export type RegistryError =
   /** Unknown, used, expired or of another app: which of them is not told. */
   | { code: "invalid-invitation" }
   | { code: "user-has-devices" }
+  /** The user was put again, or restored, while the deletion was under way. */
+  | { code: "deletion-superseded" }
   | { code: "name-taken"; name: string }
   /** Enrolled, or being enrolled, by another user: nobody is named. */
   | { code: "fingerprint-taken" }

@@ -1,10 +1,12 @@
 import { err, ok, type Result } from "../result.ts";
 import type { Actor, AuditRecord } from "./audit-log.ts";
+import { RegistryUnavailable } from "./call.ts";
 import type { Added } from "./certificates.ts";
 import type { StatusAct } from "./device.ts";
 import type { ClaimError } from "./directory.ts";
 import type { Enrolled } from "./enrolments.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Claim, StaleClaim } from "./generation.ts";
 import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
 import type { Page } from "./page.ts";
 import {
@@ -20,6 +22,21 @@ import {
 import type { UserId } from "./user.ts";
 
 const USERS_A_PAGE = 100;
+
+/**
+ * Claims and writes, and does so once more when the claim was stale by the time it was to be used. Throws
+ * `RegistryUnavailable` when it was stale again: the client may try again.
+ */
+export async function onceMore<T>(
+  write: () => Promise<Result<T, RegistryError | StaleClaim>>,
+): Promise<Result<T, RegistryError>> {
+  for (let tries = 1; tries <= 2; tries++) {
+    const written = await write();
+    if (written.ok) return written;
+    if (written.error.code !== "stale-claim") return err(written.error);
+  }
+  throw new RegistryUnavailable("the user was changed by others again and again");
+}
 
 /**
  * The Worker's side of the directory and the users' registries, for those who manage them: which
@@ -43,25 +60,23 @@ export class Registry {
     user: UserId,
     name: string | undefined,
   ): Promise<{ user: UserRecord; created: boolean }> {
-    const put = await this.#directory.ask((directory) => directory.putUser(by, user, name));
-    await registryOf(this.#bindings, user).ask((registry) => registry.open(by));
+    const { generation, ...put } = await this.#directory.ask((directory) =>
+      directory.putUser(by, user, name),
+    );
+    await registryOf(this.#bindings, user).ask((registry) => registry.open(by, generation));
     return put;
   }
 
   /**
-   * The registry is closed first: no enrolment can slip in between and be left without a user. A
-   * user who is put again while this is under way counts as deleted and created anew.
+   * The registry is closed first: no enrolment can slip in between and be left without a user. When the user is put
+   * again, or restored, while this is under way, the deletion is refused and the user stays.
    */
   async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const removal = await this.#directory.ask((directory) => directory.beginRemoval(user));
-      const closed = await registry.ask((stub) => stub.close(by));
-      if (!closed.ok) return closed;
-      const gone = await this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
-      if (!gone.ok) return gone;
-      if (!gone.value.removed) await registry.ask((stub) => stub.open(by));
-      return ok(null);
-    });
+    const removal = await this.#directory.ask((directory) => directory.asOf(user));
+    if (removal === null) return err({ code: "unknown-user" });
+    const closed = await registryOf(this.#bindings, user).ask((registry) => registry.close(by, removal));
+    if (!closed.ok) return closed;
+    return this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
   }
 
   devices(user: UserId, limit: number, after: number): Promise<Result<Page<DeviceRecord>, RegistryError>> {
@@ -88,8 +103,8 @@ export class Registry {
   ): Promise<Result<Enrolled, RegistryError>> {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
-      return this.#granted(check, by, enrolment.fingerprint, user, (claimedAt) =>
-        registry.ask((stub) => stub.enrol(by, enrolment, claimedAt, use)),
+      return this.#granted(check, by, enrolment.fingerprint, user, ({ claimedAt, generation }) =>
+        registry.ask((stub) => stub.enrol(by, enrolment, claimedAt, generation, use)),
       );
     });
   }
@@ -103,8 +118,8 @@ export class Registry {
   ): Promise<Result<Added, RegistryError>> {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
-      return this.#granted(check, by, next.fingerprint, user, (claimedAt) =>
-        registry.ask((stub) => stub.addCertificate(by, id, next, claimedAt)),
+      return this.#granted(check, by, next.fingerprint, user, ({ claimedAt, generation }) =>
+        registry.ask((stub) => stub.addCertificate(by, id, next, claimedAt, generation)),
       );
     });
   }
@@ -145,15 +160,17 @@ export class Registry {
    * enrol the certificate. A claim that could not be released counts as abandoned after a while.
    */
   async forget(by: Actor, user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const forgotten = await registry.askOnce((stub) => stub.forget(by, id));
-      if (!forgotten.ok) return forgotten;
-      const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
-      await this.#directory
-        .ask((directory) => directory.release(fingerprints, user, by.at))
-        .catch(() => undefined);
-      return forgotten;
-    });
+    const asOf = await this.#directory.ask((directory) => directory.asOf(user));
+    if (asOf === null) return err({ code: "unknown-user" });
+    const forgotten = await registryOf(this.#bindings, user).askOnce((registry) =>
+      registry.forget(by, id, asOf),
+    );
+    if (!forgotten.ok) return forgotten;
+    const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
+    await this.#directory
+      .ask((directory) => directory.release(fingerprints, user, asOf))
+      .catch(() => undefined);
+    return forgotten;
   }
 
   userAudit(
@@ -242,19 +259,17 @@ export class Registry {
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,
-    write: (claimedAt: number) => Promise<Result<T, RegistryError>>,
+    write: (claim: Claim) => Promise<Result<T, RegistryError | StaleClaim>>,
   ): Promise<Result<T, RegistryError>> {
     if (!check.ok) return check;
-    const claim = await this.claim(by, fingerprint, user);
-    return claim.ok ? write(claim.value.claimedAt) : err({ code: claim.error.code });
+    return onceMore(async () => {
+      const claim = await this.claim(by, fingerprint, user);
+      return claim.ok ? write(claim.value) : err({ code: claim.error.code });
+    });
   }
 
   /** Has the directory grant a fingerprint, also when the claim that somebody else has is abandoned. */
-  async claim(
-    by: Actor,
-    fingerprint: Fingerprint,
-    user: UserId,
-  ): Promise<Result<{ claimedAt: number }, ClaimError>> {
+  async claim(by: Actor, fingerprint: Fingerprint, user: UserId): Promise<Result<Claim, ClaimError>> {
     const claim = await this.#directory.ask((directory) => directory.claim(by, fingerprint, user));
     if (claim.ok || claim.error.code !== "fingerprint-taken") return claim;
     const { owner } = claim.error;

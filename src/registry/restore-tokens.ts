@@ -24,13 +24,15 @@ export interface TokenFacts {
   now: number;
 }
 
-/** In the order of the backup. */
+/** In the order of the backup: a token that is added takes its name from those behind it. */
 export function planTokens(wanted: readonly TokenRecord[], facts: TokenFacts): PlannedToken[] {
+  const present = [...facts.present];
   return wanted.map((token) => {
-    if (facts.present.some(({ id }) => id === token.id)) {
+    if (present.some(({ id }) => id === token.id)) {
       return { id: token.id, outcome: "same", reason: null };
     }
-    const reason = reasonAgainst(token, facts);
+    const reason = reasonAgainst(token, { ...facts, present });
+    if (reason === null) present.push(token);
     return { id: token.id, outcome: reason === null ? "added" : "kept-out", reason };
   });
 }

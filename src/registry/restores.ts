@@ -3,6 +3,7 @@ import { type Actor, writeAudit } from "./audit-log.ts";
 import { CertificateTable } from "./certificate-table.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Claim, StaleClaim } from "./generation.ts";
 import type { DeviceRecord, RegistryError } from "./records.ts";
 import type { RegistryState } from "./registry-state.ts";
 import { leftAlone, type PlannedDevice, planRestore, type Step } from "./restore-plan.ts";
@@ -45,17 +46,16 @@ export class Restores {
 
   /**
    * Brings the user's devices to what the backup says of them (see restore-plan.ts), with the fingerprints
-   * that the directory granted at `claimedAt`. Each change is audited; repeating changes nothing.
-   * Throws when the claims are older than the registry's reopening: they went with the user who was deleted.
+   * that the directory granted on this claim, or later. Each change is audited; repeating changes nothing.
    */
   restore(
     by: Actor,
     request: RestoreRequest,
     granted: Fingerprint[],
-    claimedAt: number,
-  ): Result<Restored, RegistryError> {
-    if (this.#state.isClosed) return err({ code: "unknown-user" });
-    if (claimedAt <= this.#state.openedAt) throw new Error("the claims are older than the registry");
+    claim: Claim,
+  ): Result<Restored, RegistryError | StaleClaim> {
+    const refusal = this.#state.refuseClaim(by, claim);
+    if (refusal !== undefined) return err(refusal);
     const present = this.#devices.all();
     const isGranted = new Set(granted);
     const steps = this.#plan(request, present, (fingerprint) => isGranted.has(fingerprint), by.at);

@@ -24,8 +24,9 @@ import type { Migration } from "./schema.ts";
  *
  * `outbox`: see `OUTBOX_SCHEMA`.
  *
- * `registry_state`: one row, for as long as the object lives. `closed` is 1 after the user was
- * deleted: nothing can be enrolled then. `opened_at` is when a deleted user was created again.
+ * `registry_state`: one row, for as long as the object lives (see generation.ts). `generation` is the time of the
+ * latest opening or closing that counted, 0 before there was one; `closed` is 1 after the user was deleted: nothing
+ * can be enrolled then. Claims up to `released_at` are stale: a device was forgotten since.
  *
  * `audit`: see `AUDIT_SCHEMA`; `audit_restored`: see `AUDIT_RESTORED_SCHEMA`.
  *
@@ -92,5 +93,8 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ALTER TABLE certificates ADD COLUMN replaces TEXT;
    ${AUDIT_RESTORED_SCHEMA}`,
 
-  "CREATE INDEX invitations_expires_at ON invitations (expires_at);",
+  `ALTER TABLE registry_state DROP COLUMN opened_at;
+   ALTER TABLE registry_state ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE registry_state ADD COLUMN released_at INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX invitations_expires_at ON invitations (expires_at);`,
 ];

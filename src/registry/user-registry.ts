@@ -15,9 +15,10 @@ import { type Added, Certificates } from "./certificates.ts";
 import type { SecretDigest } from "./credential.ts";
 import { type StatusAct, transition } from "./device.ts";
 import { DeviceTable } from "./device-table.ts";
-import { CLAIM_VALID_MS, type Enrolled, Enrolments } from "./enrolments.ts";
+import { type Enrolled, Enrolments } from "./enrolments.ts";
 import { noteExpiring } from "./expiry.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { StaleClaim } from "./generation.ts";
 import { InvitationTable } from "./invitation-table.ts";
 import { Outbox } from "./outbox.ts";
 import type { Page } from "./page.ts";
@@ -104,19 +105,18 @@ export class UserRegistry extends DurableObject {
   }
 
   /**
-   * Enrols a certificate that the directory granted to this user at `claimedAt`, by an invitation if one
+   * Enrols a certificate on the claim that the directory granted to this user, by an invitation if one
    * is presented (see `Enrolments`).
-   * Throws when the claim is older than `CLAIM_VALID_MS`, or than the registry's reopening: the caller
-   * claims and tries again.
    */
   enrol(
     by: Actor,
     enrolment: Enrolment,
     claimedAt: number,
+    generation: number,
     use?: InvitationUse,
-  ): Result<Enrolled, RegistryError> {
-    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claim is too old");
-    return this.#transaction(() => this.#enrolments.enrol(by, enrolment, claimedAt, use));
+  ): Result<Enrolled, RegistryError | StaleClaim> {
+    const claim = { claimedAt, generation };
+    return this.#transaction(() => this.#enrolments.enrol(by, enrolment, claim, use));
   }
 
   /**
@@ -143,17 +143,16 @@ export class UserRegistry extends DurableObject {
   }
 
   /**
-   * Adds a certificate that the directory granted to this user at `claimedAt` to a device (see `Certificates`).
-   * Throws when the claim is too old, as `enrol` does.
+   * Adds a certificate to a device, on the claim that the directory granted to this user (see `Certificates`).
    */
   addCertificate(
     by: Actor,
     id: string,
     next: NextCertificate,
     claimedAt: number,
-  ): Result<Added, RegistryError> {
-    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claim is too old");
-    return this.#transaction(() => this.#certificates.add(by, id, next, claimedAt));
+    generation: number,
+  ): Result<Added, RegistryError | StaleClaim> {
+    return this.#transaction(() => this.#certificates.add(by, id, next, { claimedAt, generation }));
   }
 
   /** Retires one certificate of a device at once: never the last one. Repeating is no error. */
@@ -165,16 +164,21 @@ export class UserRegistry extends DurableObject {
     return this.#invitations.list();
   }
 
-  /** Writes an invitation whose code has this digest. Repeating it changes nothing. */
+  /**
+   * Writes an invitation whose code has this digest, and which the directory indexed in this generation of the
+   * user. Repeating it changes nothing.
+   */
   invite(
     by: Actor,
     invitation: Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">,
     digest: SecretDigest,
-  ): Result<InvitationRecord, RegistryError> {
+    generation: number,
+  ): Result<InvitationRecord, RegistryError | StaleClaim> {
     return this.#transaction(() => {
       const { id, app, approval, expiresAt } = invitation;
-      if (this.#state.isClosed)
-        return this.#refuse(by, "invite", { id, name: null }, { code: "unknown-user" });
+      const refusal = this.#state.refuseGeneration(by, generation);
+      if (refusal?.code === "stale-claim") return err(refusal);
+      if (refusal !== undefined) return this.#refuse(by, "invite", { id, name: null }, refusal);
       if (this.#invitations.byId(id) === undefined) {
         const made = { ...invitation, user: this.#user, createdAt: by.at, createdBy: by.actor };
         this.#invitations.insert(made, digest, by.at);
@@ -206,15 +210,16 @@ export class UserRegistry extends DurableObject {
     return this.#restores.wanted(request, now);
   }
 
-  /** Restores devices out of a backup (see `Restores`). Throws when the claims are too old, as `enrol` does. */
+  /** Restores devices out of a backup (see `Restores`). */
   restore(
     by: Actor,
     request: RestoreRequest,
     granted: Fingerprint[],
     claimedAt: number,
-  ): Result<Restored, RegistryError> {
-    if (Date.now() - claimedAt > CLAIM_VALID_MS) throw new Error("the claims are too old");
-    return this.#transaction(() => this.#restores.restore(by, request, granted, claimedAt));
+    generation: number,
+  ): Result<Restored, RegistryError | StaleClaim> {
+    const claim = { claimedAt, generation };
+    return this.#transaction(() => this.#restores.restore(by, request, granted, claim));
   }
 
   /** Takes lines of a backup over into this log while it has none of its own (see audit-restore.ts). */
@@ -305,8 +310,11 @@ export class UserRegistry extends DurableObject {
     this.#outbox.resume();
   }
 
-  /** Removes the record of a revoked device; the audit log keeps that it existed. */
-  forget(by: Actor, id: string): Result<DeviceRecord, RegistryError> {
+  /**
+   * Removes the record of a revoked device; the audit log keeps that it existed. `asOf` is the directory's time: it
+   * is about to release the claims up to then.
+   */
+  forget(by: Actor, id: string, asOf: number): Result<DeviceRecord, RegistryError> {
     return this.#transaction(() => {
       const device = this.#devices.byId(id);
       if (device === undefined) return err({ code: "unknown-device" });
@@ -316,31 +324,30 @@ export class UserRegistry extends DurableObject {
       }
       this.#certificates.settle(by, device);
       this.#devices.remove(id);
+      this.#state.release(asOf);
       const fingerprints = device.certificates.map(({ fingerprint }) => fingerprint).join(" ");
       writeAudit(this.#sql, by, { act: "forget", outcome: "done", target, detail: { fingerprints } });
       return ok(device);
     });
   }
 
-  /** Ends the registry of a user who is being deleted: from now on nothing can be enrolled. */
-  close(by: Actor): Result<null, RegistryError> {
+  /**
+   * Closes the registry of a user who is being deleted by a removal of this time: from now on nothing can be
+   * enrolled, unless the user is put again after it.
+   */
+  close(by: Actor, removal: number): Result<null, RegistryError> {
     return this.#transaction(() => {
       if (this.#devices.any()) return this.#refuse(by, "delete-user", null, { code: "user-has-devices" });
+      if (!this.#state.close(by, removal))
+        return this.#refuse(by, "delete-user", null, { code: "deletion-superseded" });
       this.#invitations.removeAll();
-      this.#setClosed(by, true, "delete-user");
       return ok(null);
     });
   }
 
-  /** Begins the registry of a user, or begins it again after `close`. */
-  open(by: Actor): void {
-    this.#transaction(() => this.#setClosed(by, false, "create-user"));
-  }
-
-  #setClosed(by: Actor, closed: boolean, act: string): void {
-    if (this.#state.isClosed === closed) return;
-    this.#state.setClosed(closed, Date.now());
-    writeAudit(this.#sql, by, { act, outcome: "done", target: null });
+  /** Opens the registry for this generation of the user, unless a later one or a removal came first. */
+  open(by: Actor, generation: number): void {
+    this.#transaction(() => this.#state.open(by, generation));
   }
 
   /**

@@ -28,6 +28,9 @@ const REFERENCES = new Map(Object.entries(NAMED).map(([name, schema]) => [schema
 const CONVERSION: ConversionConfig = {
   target: "draft-2020-12",
   typeMode: "input",
+  // The library knows no check by code. There is one: before the detail of an audit line.
+  overrideSchema: ({ valibotSchema }) =>
+    valibotSchema.type === "custom" ? byLibrary(v.record(v.string(), v.nullable(v.string())), {}) : undefined,
   overrideAction: ({ valibotAction, jsonSchema }) => {
     if (valibotAction.type !== "check") return undefined;
     const { message } = valibotAction as { message?: unknown };

@@ -89,8 +89,19 @@ describe("the description of the API", () => {
         properties: { note: { maxLength: 500 }, fingerprint: { $ref: "#/components/schemas/Fingerprint" } },
         description: "give either a fingerprint or a certificate",
       },
+      PutUserRequest: { properties: { name: { minLength: 1, maxLength: 100 } } },
       CreateInvitationRequest: { properties: { expiresInSeconds: { minimum: 300, maximum: 604800 } } },
     });
+  });
+
+  it("tells the bounds of a page, which are digits in a query, by their pattern", () => {
+    const [, limit] = description.paths["/users/{user}/devices"]?.get?.parameters ?? [];
+    const { pattern } = (limit?.schema ?? {}) as { pattern?: string };
+    const takes = (text: string) => new RegExp(pattern ?? "nothing", "u").test(text);
+    expect(Array.from({ length: 600 }, (_, n) => n).filter((n) => takes(String(n)))).toEqual(
+      Array.from({ length: 500 }, (_, n) => n + 1),
+    );
+    expect(["", "-1", "1e2", "1.5", "5000", " 1"].filter(takes)).toEqual([]);
   });
 
   it("tells of an operation what it takes and which answers it has", () => {
@@ -98,7 +109,12 @@ describe("the description of the API", () => {
       "x-latchkey-needs": "read",
       parameters: [
         { name: "user", in: "path", required: true, schema: { $ref: "#/components/schemas/UserId" } },
-        { name: "limit", in: "query", required: false, schema: { type: "string", default: "100" } },
+        {
+          name: "limit",
+          in: "query",
+          required: false,
+          schema: { type: "string", default: "100", pattern: expect.any(String) },
+        },
         { name: "after", in: "query", required: false },
       ],
     });

@@ -34,7 +34,7 @@ async function users(count: number): Promise<UserId[]> {
   for (const [n, id] of ids.entries()) {
     await directory().putUser(by(), id, undefined);
     const facts = { ...FACTS, notAfter: NOW + 5 * DAY_MS };
-    await registry(id).enrol(by(), enrolment({ fingerprint: fingerprint(n + 1), facts }), Date.now());
+    await registry(id).enrol(by(), enrolment({ fingerprint: fingerprint(n + 1), facts }), Date.now(), 0);
   }
   return ids;
 }

@@ -36,6 +36,7 @@ export class GrowthRegistry extends UserRegistry {
           status: "active",
         },
         Date.now(),
+        0,
       ),
     revocation: (index, devices) =>
       this.changeStatus(

@@ -22,6 +22,7 @@ const HINTS: Record<ProblemCode, string> = {
   "unknown-invitation": `list the invitations with: ${LATCHKEY} invitations`,
   "method-not-allowed": "update this clone or deploy the Worker: their versions do not match",
   "user-has-devices": `revoke and forget the devices first: ${LATCHKEY} devices lists them`,
+  "deletion-superseded": `see whether the user should stay: ${LATCHKEY} users`,
   "name-taken": "choose another name, or revoke the device that has it",
   "fingerprint-taken": "revoke and forget the device that has it, or issue a new certificate",
   "fingerprint-revoked": "issue a new certificate, or forget the device that had this one",
@@ -63,6 +64,7 @@ const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
   "unknown-invitation",
   "forbidden",
   "user-has-devices",
+  "deletion-superseded",
   "fingerprint-revoked",
   "registry-unavailable",
 ]);

@@ -344,6 +344,15 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
       /\n {2}users: a certificate is there twice\n/,
     ],
     [
+      "one with a token twice",
+      () =>
+        changed("tokens.json", (content) => {
+          const [token] = content.tokens as object[];
+          Object.assign(content, { tokens: [token, { ...token, id: crypto.randomUUID() }] });
+        }),
+      /\n {2}tokens: a token is there twice\n/,
+    ],
+    [
       "one with a member that nobody knows",
       () => changed("more.json", (content) => Object.assign(content, { more: 1 })),
       /\n {2}more: /,

@@ -5,17 +5,17 @@ import { afterEach, describe, expect, it } from "vitest";
 import { BackupDevice } from "../../../src/control/backup.ts";
 import type { Device, NewToken } from "../../../src/control/contract.ts";
 import { Backups } from "../../../src/registry/backups.ts";
-import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
+import { CLAIM_ABANDONED_MS } from "../../../src/registry/generation.ts";
 import { Registry } from "../../../src/registry/registry.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import {
   ALICE,
+  asOf,
   by,
   directoryStub,
-  intercepted,
   interrupted,
+  justBefore,
   registry,
   registryStub,
 } from "../registry/fixtures.ts";
@@ -34,18 +34,6 @@ async function get<T>(path: string): Promise<T> {
 const devicesOf = async (user = "alice") =>
   (await get<{ devices: Device[] }>(`/users/${user}/devices`)).devices;
 const auditOf = async (path = "/users/alice/audit") => (await get<{ entries: Json[] }>(path)).entries;
-
-/** Bindings on which `meanwhile` happens just before the first call `name`. */
-function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
-  let done = false;
-  return intercepted(async (call) => {
-    if (call.name === name && !done) {
-      done = true;
-      await meanwhile();
-    }
-    return call.proceed();
-  });
-}
 
 /** All that a backup takes. */
 async function snapshot() {
@@ -71,10 +59,13 @@ const restore = (devices: Device[], resurrect?: string[], user = "alice") =>
     ...(resurrect === undefined ? {} : { resurrect }),
   });
 
-function visit(of: Fingerprint): Promise<Response> {
-  return exports.default.fetch(`https://${HOST}/`, {
+/** The status of an app's answer, once all of it has come: nothing is under way when the storage is reset. */
+async function visit(of: Fingerprint): Promise<number> {
+  const response = await exports.default.fetch(`https://${HOST}/`, {
     cf: { country: "CH", tlsClientAuth: tlsClientAuth(of) },
   } as RequestInit);
+  await response.text();
+  return response.status;
 }
 const standing = async (of: Fingerprint) => {
   const facts = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
@@ -101,6 +92,13 @@ async function household() {
   await visit(fingerprint(++strangers));
 }
 
+/** A token as a backup has it: each one another. */
+function tokenOf(change: { name: string; user?: string }) {
+  const times = { createdAt: MADE_AT, expiresAt: null, lastUsedAt: null };
+  const id = crypto.randomUUID();
+  return { id, user: null, scope: "read", digest: id.replaceAll("-", "").repeat(2), ...times, ...change };
+}
+
 /** Restores all of a snapshot, in the order of the command. */
 async function restoreAll({ users, tokens, pending, devices }: Awaited<ReturnType<typeof snapshot>>) {
   const directory = await post("/restore", { madeAt: MADE_AT, users, tokens, pending });
@@ -123,7 +121,7 @@ describe("a backup into an empty registry", () => {
       await api("POST", "/users/bob/devices", { name: "x", fingerprint: fingerprint(1) }),
       "fingerprint-taken",
     );
-    expect((await visit(fingerprint(2))).status).toBe(200);
+    expect(await visit(fingerprint(2))).toBe(200);
   });
 
   it("goes on where a renewal was: the new one ends the old one", async () => {
@@ -173,7 +171,6 @@ describe("a backup into an empty registry", () => {
 
   it.each([
     ["directory.user", "before"],
-    ["alice.open", "after"],
     ["alice.wantedByRestore", "before"],
     ["directory.claimAll", "before"],
     ["directory.claimAll", "after"],
@@ -330,7 +327,12 @@ describe("a restore into a registry that went on", () => {
     const [laptop, monitor] = tokens as [{ id: string }, { id: string }];
     await api("DELETE", `/tokens/${laptop.id}`);
     await api("DELETE", "/users/carol");
-    const past = { ...monitor, id: crypto.randomUUID(), expiresAt: "2020-01-01T00:00:00Z" };
+    const past = {
+      ...monitor,
+      id: crypto.randomUUID(),
+      digest: "a".repeat(64),
+      expiresAt: "2020-01-01T00:00:00Z",
+    };
     const result = await post("/restore", {
       madeAt: MADE_AT,
       users,
@@ -367,14 +369,14 @@ describe("a restore into a registry that went on", () => {
   it("ends a deletion of the user that is under way", async () => {
     await api("PUT", "/users/alice");
     const { users } = await snapshot();
-    const removal = await directoryStub().beginRemoval(ALICE);
+    const removal = await asOf(ALICE);
     await post("/restore", { madeAt: MADE_AT, users, tokens: [], pending: [] });
     expect(await directoryStub().removeUser(by(), ALICE, removal)).toMatchObject({
-      value: { removed: false },
+      error: { code: "deletion-superseded" },
     });
   });
 
-  it.each(["directory.beginRemoval", "alice.close", "directory.removeUser"])(
+  it.each(["directory.asOf", "alice.close", "directory.removeUser"])(
     "during a deletion of the user (before %s) ends it, or is refused: no device is left without its user",
     async (step) => {
       await enrol("alice", "Phone", fingerprint(1));
@@ -383,13 +385,13 @@ describe("a restore into a registry that went on", () => {
       await api("PUT", "/users/alice");
       const through = justBefore(step, () => restore(devices.alice ?? []));
       await new Registry(through).deleteUser(by(), ALICE);
+      expect(await visit(fingerprint(1))).toBe(200);
       expect(await standing(fingerprint(1))).toBe("active");
       expect((await devicesOf()).map(({ name }) => name)).toEqual(["Phone"]);
-      expect((await visit(fingerprint(1))).status).toBe(200);
     },
   );
 
-  it.each(["directory.user", "alice.open", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
+  it.each(["directory.user", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
     "whose user is deleted meanwhile (before %s) restores nothing",
     async (step) => {
       await enrol("alice", "Phone", fingerprint(1));
@@ -496,6 +498,62 @@ describe("a request to restore", () => {
     }
     expect(await devicesOf()).toEqual([device]);
   });
+
+  it("is refused when a device is there twice, whatever its certificates are", async () => {
+    await enrol("alice", "Phone", fingerprint(1));
+    const [phone] = await devicesOf();
+    const certificates = [{ ...phone?.certificates[0], fingerprint: fingerprint(2) }];
+    const body = { madeAt: MADE_AT, devices: [phone, { ...phone, name: "Other", certificates }] };
+    const problem = await expectProblem(await api("POST", "/users/alice/restore", body), "invalid-fields");
+    expect(problem.errors).toEqual([{ path: "devices", message: "a device is there twice" }]);
+    expect(await devicesOf()).toEqual([phone]);
+  });
+
+  it("is refused when two tokens have one id, or one digest", async () => {
+    const token = tokenOf({ name: "a" });
+    for (const twice of [{ digest: "b".repeat(64) }, { id: crypto.randomUUID() }]) {
+      const tokens = [token, { ...token, name: "b", ...twice }];
+      const body = { madeAt: MADE_AT, users: [], tokens, pending: [] };
+      const problem = await expectProblem(await api("POST", "/restore", body), "invalid-fields");
+      expect(problem.errors).toEqual([{ path: "tokens", message: "a token is there twice" }]);
+    }
+    expect((await snapshot()).tokens).toEqual([]);
+  });
+
+  it("adds one of two tokens with one user and name: names are taken within a request, too", async () => {
+    await api("PUT", "/users/alice");
+    const tokens = [
+      tokenOf({ name: "laptop" }),
+      tokenOf({ name: "laptop" }),
+      tokenOf({ name: "laptop", user: "alice" }),
+      tokenOf({ name: "laptop", user: "alice" }),
+    ];
+    const result = await post<{ tokens: Json[] }>("/restore", {
+      ...{ madeAt: MADE_AT, users: [], tokens, pending: [] },
+    });
+    expect(result.tokens.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ["added", null],
+      ["kept-out", "name-taken"],
+      ["added", null],
+      ["kept-out", "name-taken"],
+    ]);
+    expect((await snapshot()).tokens.map(({ id }) => id).sort()).toEqual(
+      [tokens[0]?.id, tokens[2]?.id].sort(),
+    );
+  });
+
+  it.each([[[]], [["a", null]], [null], ["text"]])(
+    "to an audit log is refused when the detail of a line is %j",
+    async (detail) => {
+      await api("PUT", "/users/alice");
+      const line = { id: 1, at: MADE_AT, actor: "admin", ip: null, country: null, act: "enrol" };
+      const entries = [{ ...line, outcome: "done", target: null, detail }];
+      for (const path of ["/restore/audit", "/users/alice/restore/audit"]) {
+        const problem = await expectProblem(await api("POST", path, { entries }), "invalid-fields");
+        expect(problem.errors?.map((each) => each.path)).toEqual(["entries.0.detail"]);
+      }
+    },
+  );
 
   it("may be larger than others, and not by any length", async () => {
     const entries = [{ id: 1, text: "x".repeat(100_000) }];

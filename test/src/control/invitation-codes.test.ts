@@ -52,9 +52,10 @@ function isolate(): InvitationCodes {
 async function invite(change: { app?: string; expiresAt?: number } = {}): Promise<string> {
   const { code, digest } = await keyedSecrets().newCode();
   const expiresAt = change.expiresAt ?? now + 24 * 60 * 60_000;
-  await directory().indexInvitation(by(), digest, ALICE, expiresAt);
+  const indexed = await directory().indexInvitation(by(), digest, ALICE, expiresAt);
+  if (!indexed.ok) throw new Error(indexed.error.code);
   const invitation = { id: crypto.randomUUID(), app: change.app ?? null, approval: false, expiresAt };
-  const made = await registry(ALICE).invite(by(), invitation, digest);
+  const made = await registry(ALICE).invite(by(), invitation, digest, indexed.value.generation);
   if (!made.ok) throw new Error(made.error.code);
   return code;
 }

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH, PROBLEMS, type ProblemCode } from "../../../src/control/contract.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
+import { intercepted } from "../registry/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let phone: string;
@@ -46,6 +47,17 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "unknown-invitation": () => api("DELETE", "/users/alice/invitations/nothing"),
   "method-not-allowed": () => api("POST", "/users", {}),
   "user-has-devices": () => api("DELETE", "/users/alice"),
+  "deletion-superseded": async () => {
+    await api("PUT", "/users/carol");
+    const putMeanwhile = intercepted(async ({ name, proceed }) => {
+      if (name === "directory.removeUser") await api("PUT", "/users/carol");
+      return proceed();
+    });
+    return withEnv(putMeanwhile, `https://${ADMIN_HOST}${API_PATH}/users/carol`, {
+      method: "DELETE",
+      headers: auth,
+    });
+  },
   "name-taken": () => api("POST", devices, { name: "phone", fingerprint: fingerprint(3) }),
   "fingerprint-taken": () =>
     api("POST", "/users/bob/devices", { name: "Phone", fingerprint: fingerprint(1) }),

@@ -32,7 +32,10 @@ export async function makeScene(): Promise<Scene> {
   const revoked = await enrol("alice", "Old", fingerprint(2));
   await api("POST", `/users/alice/devices/${revoked.id}/revoke`);
   const pending = enrolment({ name: "New", fingerprint: fingerprint(3), status: "pending" });
-  const waiting = await registry(ALICE).enrol(by(), pending, Date.now());
+  const claim = await directory().claim(by(), pending.fingerprint, ALICE);
+  if (!claim.ok) throw new Error("no claim");
+  const { claimedAt, generation } = claim.value;
+  const waiting = await registry(ALICE).enrol(by(), pending, claimedAt, generation);
   if (!waiting.ok) throw new Error("nothing waits");
   await directory().resolve(PENDING, sighting());
   const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();

@@ -48,7 +48,8 @@ export async function device(status: DeviceStatus) {
     const claim = await env.DIRECTORY.getByName("directory").claim(by, of, user);
     if (!claim.ok) throw new Error("no claim");
     const enrolment = { name: "phone", note: null, fingerprint: of, facts: NO_FACTS, status };
-    await env.USER_REGISTRY.getByName(user).enrol(by, enrolment, claim.value.claimedAt);
+    const { claimedAt, generation } = claim.value;
+    await env.USER_REGISTRY.getByName(user).enrol(by, enrolment, claimedAt, generation);
     return { of, user, path: "" };
   }
   const { id } = await enrol(user, "phone", of);

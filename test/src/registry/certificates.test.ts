@@ -2,7 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject }
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { StatusAct } from "../../../src/registry/device.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
+import { CLAIM_VALID_MS } from "../../../src/registry/generation.ts";
 import { lookUp } from "../../../src/registry/lookup.ts";
 import type { RegistryBindings } from "../../../src/registry/objects.ts";
 import type { DeviceRecord, NextCertificate } from "../../../src/registry/records.ts";
@@ -278,8 +278,9 @@ describe("a next certificate is refused", () => {
   it("on a claim that is too old", async () => {
     const now = Date.now();
     vi.useFakeTimers({ toFake: ["Date"], now });
-    await expect(alice().addCertificate(by(), id, next(), now - CLAIM_VALID_MS - 1)).rejects.toThrow(
-      "too old",
+    const { generation } = await directory().putUser(by(), ALICE, undefined);
+    expect(await alice().addCertificate(by(), id, next(), now - CLAIM_VALID_MS - 1, generation)).toEqual(
+      refused("stale-claim"),
     );
     expect((await device()).certificates).toHaveLength(1);
   });
@@ -584,7 +585,7 @@ describe("the cost", () => {
         const measured = {
           check: cost(state, () => object.checkCertificate(by(), id, next())),
           add: cost(state, () =>
-            object.addCertificate(by(), id, next({ fingerprint: fingerprint(base) }), Date.now()),
+            object.addCertificate(by(), id, next({ fingerprint: fingerprint(base) }), Date.now(), 0),
           ),
           retire: cost(state, () => object.retireCertificate(by(), id, fingerprint(base))),
         };

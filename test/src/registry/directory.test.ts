@@ -1,16 +1,17 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CLAIM_ABANDONED_MS } from "../../../src/registry/directory.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
+import { CLAIM_ABANDONED_MS, CLAIM_VALID_MS } from "../../../src/registry/generation.ts";
 import { PENDING_EVERY_MS, PENDING_MAX } from "../../../src/registry/pending-table.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import {
   ALICE,
+  asOf,
   BOB,
   by,
   directory,
   directoryStub,
   FACTS,
+  type Fingerprint,
   fingerprint,
   rows,
   sighting,
@@ -36,17 +37,17 @@ const RESTARTS = [
 
 describe("users", () => {
   it("are created, renamed and left as they are, and the audit log tells", async () => {
-    expect(await directory().putUser(by({ at: NOW }), ALICE, undefined)).toEqual({
+    expect(await directory().putUser(by({ at: NOW }), ALICE, undefined)).toMatchObject({
       user: { id: "alice", name: null, createdAt: NOW },
       created: true,
     });
     const alice = { id: "alice", name: "Alice", createdAt: NOW };
-    expect(await directory().putUser(by({ at: NOW + 1 }), ALICE, "Alice")).toEqual({
+    expect(await directory().putUser(by({ at: NOW + 1 }), ALICE, "Alice")).toMatchObject({
       user: alice,
       created: false,
     });
-    expect(await directory().putUser(by(), ALICE, "Alice")).toEqual({ user: alice, created: false });
-    expect(await directory().putUser(by(), ALICE, undefined)).toEqual({ user: alice, created: false });
+    expect(await directory().putUser(by(), ALICE, "Alice")).toMatchObject({ user: alice, created: false });
+    expect(await directory().putUser(by(), ALICE, undefined)).toMatchObject({ user: alice, created: false });
     expect(await directory().user(ALICE)).toEqual(alice);
     expect(await directory().user(BOB)).toBeNull();
     expect(await audit()).toEqual([
@@ -91,30 +92,55 @@ describe("users", () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().claim(by(), fingerprint(2), BOB);
-    const stays = { ok: true, value: { removed: false } };
-    expect(await directory().removeUser(by(), ALICE, "nobody began")).toEqual(stays);
-    const first = await directory().beginRemoval(ALICE);
-    const second = await directory().beginRemoval(ALICE);
-    expect(await directory().removeUser(by(), ALICE, first), "another began").toEqual(stays);
-    expect(await directory().removeUser(by(), ALICE, second)).toEqual({ ok: true, value: { removed: true } });
-    expect(await directory().removeUser(by(), ALICE, second)).toEqual({
-      ok: false,
-      error: { code: "unknown-user" },
-    });
+    const removal = await asOf(ALICE);
+    expect(await directory().removeUser(by(), ALICE, removal)).toEqual({ ok: true, value: null });
+    const unknown = { ok: false, error: { code: "unknown-user" } };
+    expect(await directory().removeUser(by(), ALICE, removal)).toEqual(unknown);
+    expect(await directory().asOf(ALICE)).toBeNull();
     expect((await directory().users(10, "")).items.map(({ id }) => id)).toEqual(["bob"]);
     expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
     expect(await directory().resolve(fingerprint(2), sighting())).toBe("bob");
     expect((await audit()).filter(({ act }) => act === "delete-user")).toHaveLength(1);
   });
 
+  it("are not removed by a removal from before they were put, nor on the word of an older Worker", async () => {
+    const { generation } = await directory().putUser(by(), ALICE, undefined);
+    const superseded = { ok: false, error: { code: "deletion-superseded" } };
+    expect(await directory().removeUser(by(), ALICE, generation - 1)).toEqual(superseded);
+    expect((await audit()).at(-1)).toMatchObject({ act: "delete-user", outcome: "refused" });
+    for (const removal of ["a removal", undefined, null, Number.NaN]) {
+      const call = directory().removeUser(by(), ALICE, removal as never);
+      await expect(call).rejects.toThrow("no time of the directory");
+    }
+    expect(await directory().user(ALICE)).not.toBeNull();
+  });
+
+  it("begin a generation whenever they are put or restored: later than each time that was given out", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: NOW });
+    const times: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      times.push((await directory().putUser(by(), ALICE, undefined)).generation);
+      times.push(await claimedAt(fingerprint(n)));
+    }
+    const all = await directory().claimAll([fingerprint(1), fingerprint(9)], ALICE);
+    times.push(all.ok ? all.value.generation : expect.fail());
+    vi.setSystemTime(NOW - 60_000);
+    await abortAllDurableObjects();
+    times.push(await claimedAt(fingerprint(5)));
+    expect(times).toEqual(Array.from({ length: 8 }, (_, n) => NOW + n));
+    expect(await asOf(ALICE)).toBe(times.at(-1));
+    vi.setSystemTime(NOW + 60_000);
+    expect(await claimedAt(fingerprint(6))).toBe(NOW + 60_000);
+  });
+
   it("put again while they are being removed stay", async () => {
     await directory().putUser(by(), ALICE, "Alice");
-    const removal = await directory().beginRemoval(ALICE);
+    const removal = await asOf(ALICE);
     await abortAllDurableObjects();
     await directory().putUser(by(), ALICE, undefined);
     expect(await directory().removeUser(by(), ALICE, removal)).toEqual({
-      ok: true,
-      value: { removed: false },
+      ok: false,
+      error: { code: "deletion-superseded" },
     });
     expect(await directory().user(ALICE)).toMatchObject({ name: "Alice" });
   });
@@ -128,14 +154,20 @@ describe("users", () => {
   });
 });
 
+async function claimedAt(of: Fingerprint): Promise<number> {
+  const claim = await directory().claim(by(), of, ALICE);
+  return claim.ok ? claim.value.claimedAt : expect.fail(claim.error.code);
+}
+
 /** What the caller found in the registry of the user who has the claim. */
 const held = (owner: UserId) => ({ owner, isHeld: true });
 const abandoned = (owner: UserId) => ({ owner, isHeld: false });
 
 describe("claim", () => {
   beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: NOW - 1_000 });
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
-    vi.useFakeTimers({ toFake: ["Date"], now: NOW });
+    vi.setSystemTime(NOW);
   });
 
   const taken = { ok: false, error: { code: "fingerprint-taken", owner: "alice" } };
@@ -143,12 +175,12 @@ describe("claim", () => {
   it("is granted to the first user, and again to the same one, with the time of asking", async () => {
     expect(await directory().claim(by(), fingerprint(1), ALICE)).toEqual({
       ok: true,
-      value: { claimedAt: NOW },
+      value: { claimedAt: NOW, generation: NOW - 1_000 },
     });
     vi.setSystemTime(NOW + 5_000);
     expect(await directory().claim(by(), fingerprint(1), ALICE)).toEqual({
       ok: true,
-      value: { claimedAt: NOW + 5_000 },
+      value: { claimedAt: NOW + 5_000, generation: NOW - 1_000 },
     });
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
   });
@@ -207,10 +239,10 @@ describe("claim", () => {
   it("is released by its user and by no other", async () => {
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().claim(by(), fingerprint(2), ALICE);
-    await directory().release([fingerprint(1), fingerprint(2)], BOB, Date.now());
+    await directory().release([fingerprint(1), fingerprint(2)], BOB, await asOf(BOB));
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
-    await directory().release([fingerprint(1)], ALICE, Date.now());
-    await directory().release([fingerprint(1)], ALICE, Date.now());
+    await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
+    await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
     expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
     expect(await directory().resolve(fingerprint(2), sighting())).toBe("alice");
     expect(await directory().claim(by(), fingerprint(1), BOB)).toMatchObject({ ok: true });
@@ -282,7 +314,7 @@ describe("pending certificates", () => {
     await directory().putUser(by(), ALICE, undefined);
     await directory().resolve(fingerprint(1), sighting({ at: NOW }));
     await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().release([fingerprint(1)], ALICE, Date.now());
+    await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
     expect(await pending()).toEqual([]);
     await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
     expect(await pending()).toMatchObject([{ firstSeen: NOW + 1, count: 1 }]);
@@ -292,7 +324,7 @@ describe("pending certificates", () => {
     await directory().putUser(by(), ALICE, undefined);
     await directory().resolve(fingerprint(1), sighting());
     await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().removeUser(by(), ALICE, await directory().beginRemoval(ALICE));
+    await directory().removeUser(by(), ALICE, await asOf(ALICE));
     expect(await pending()).toHaveLength(1);
   });
 
@@ -330,13 +362,13 @@ describe("pending certificates", () => {
 
 describe("when the audit line cannot be written", () => {
   let before: unknown;
-  let removal: string;
+  let removal: number;
 
   beforeEach(async () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().resolve(fingerprint(2), sighting());
-    removal = await directory().beginRemoval(BOB);
+    removal = await asOf(BOB);
     await runInDurableObject(directoryStub(), (_, state) => {
       before = tables(state);
       state.storage.sql.exec(

@@ -69,6 +69,13 @@ export const directory = () => remote<RemoteDirectory>(directoryStub(), (call) =
 export const registry = (user: UserId) =>
   remote<RemoteRegistry>(registryStub(user), (call) => call.proceed());
 
+/** The directory's time, as of which a user is removed or a device forgotten. */
+export async function asOf(user: UserId): Promise<number> {
+  const time = await directory().asOf(user);
+  if (time === null) throw new Error(`there is no ${user}`);
+  return time;
+}
+
 /** An RPC call on its way: `proceed` makes it. */
 export interface Call {
   /** For example `directory.claim` or `alice.enrol`. */
@@ -91,13 +98,16 @@ function remote<Remote>(stub: unknown, around: (call: Call) => Promise<unknown>,
  * Bindings whose calls pass through `around`: it may count them, do something before or after, or
  * throw instead, as a call does whose object or whose answer is lost.
  */
-export function intercepted(around: (call: Call) => Promise<unknown>): RegistryBindings {
+export function intercepted(
+  around: (call: Call) => Promise<unknown>,
+  bindings: RegistryBindings = env,
+): RegistryBindings {
   const wrap = (namespace: { getByName(name: string): unknown }) => ({
     getByName: (object: string) => remote(namespace.getByName(object), around, object),
   });
   return {
-    USER_REGISTRY: wrap(env.USER_REGISTRY),
-    DIRECTORY: wrap(env.DIRECTORY),
+    USER_REGISTRY: wrap(bindings.USER_REGISTRY),
+    DIRECTORY: wrap(bindings.DIRECTORY),
   } as unknown as RegistryBindings;
 }
 
@@ -107,6 +117,18 @@ export function interrupted(name: string, when: "before" | "after"): RegistryBin
     if (call.name !== name) return call.proceed();
     if (when === "after") await call.proceed();
     throw new Error("connection lost");
+  });
+}
+
+/** Bindings on which `meanwhile` happens just before the first call `name`. */
+export function justBefore(name: string, meanwhile: () => Promise<unknown>): RegistryBindings {
+  let done = false;
+  return intercepted(async (call) => {
+    if (call.name === name && !done) {
+      done = true;
+      await meanwhile();
+    }
+    return call.proceed();
   });
 }
 

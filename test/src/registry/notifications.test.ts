@@ -49,7 +49,7 @@ const waiting = () => told(directoryStub());
 async function enrol(n: number, daysLeft: number | null = null, status: "active" | "pending" = "active") {
   const facts = { ...FACTS, notAfter: daysLeft === null ? null : NOW + daysLeft * DAY_MS };
   const device = enrolment({ fingerprint: fingerprint(n), name: `Device ${n}`, facts, status });
-  const result = await alice().enrol(by(), device, Date.now());
+  const result = await alice().enrol(by(), device, Date.now(), 0);
   if (!result.ok) throw new Error(result.error.code);
   return result.value.device.id;
 }
@@ -85,6 +85,14 @@ describe("a certificate that waits", () => {
     const [second] = await waiting();
     expect(second?.id).toBe(`certificate-waiting:${F}:${NOW + 60_000}`);
     expect(second?.id).not.toBe(first?.id);
+  });
+
+  it("is told of when the claim that hid it turns out to be abandoned", async () => {
+    await directory().putUser(by(), ALICE, undefined);
+    await directory().claim(by(), F, ALICE);
+    at(NOW + 3 * 60_000);
+    expect(await directory().resolve(F, sighting({ at: Date.now() }), ALICE)).toBeNull();
+    expect(await waiting()).toMatchObject([{ data: { fingerprint: F } }]);
   });
 
   it("is not told of when it belongs to somebody", async () => {

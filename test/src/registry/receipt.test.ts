@@ -26,7 +26,7 @@ const alice = () => registry(ALICE);
 let id: string;
 
 beforeEach(async () => {
-  const enrolled = await alice().enrol(by({ at: T - 1000 }), enrolment(), Date.now());
+  const enrolled = await alice().enrol(by({ at: T - 1000 }), enrolment(), Date.now(), 0);
   id = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
 });
 afterEach(reset);
@@ -168,8 +168,8 @@ describe("the receipt of a lost device", () => {
   it("goes with the record when it is forgotten: a device enrolled anew has none", async () => {
     await note();
     await act("revoke");
-    await alice().forget(by(), id);
-    expect(await alice().enrol(by(), enrolment(), Date.now())).toMatchObject({
+    await alice().forget(by(), id, 0);
+    expect(await alice().enrol(by(), enrolment(), Date.now(), 0)).toMatchObject({
       value: { device: { wipe: null } },
     });
   });
@@ -179,6 +179,7 @@ describe("the receipt of a lost device", () => {
       by(),
       enrolment({ name: "Laptop", fingerprint: fingerprint(2) }),
       Date.now(),
+      0,
     );
     const laptop = other.ok ? other.value.device.id : expect.fail(other.error.code);
     await alice().changeStatus(by(), laptop, "lost", undefined);
@@ -231,6 +232,7 @@ describe("nothing is noted", () => {
       by(),
       enrolment({ name: "Tablet", fingerprint: fingerprint(2), status: "pending" }),
       Date.now(),
+      0,
     );
     const before = await changes();
     await note({}, fingerprint(2));

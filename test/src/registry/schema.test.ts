@@ -3,11 +3,13 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SecretDigest } from "../../../src/registry/credential.ts";
 import { DIRECTORY_MIGRATIONS } from "../../../src/registry/directory-schema.ts";
+import { Registry } from "../../../src/registry/registry.ts";
 import { migrate } from "../../../src/registry/schema.ts";
 import { USER_REGISTRY_MIGRATIONS } from "../../../src/registry/user-registry-schema.ts";
 import { api, enrol } from "../fixtures.ts";
 import {
   ALICE,
+  asOf,
   by,
   cost,
   directory,
@@ -282,9 +284,8 @@ describe("a directory of version 1, with data in it", () => {
       { fingerprint: fingerprint(2), subject: "CN=x", notAfter: 9, firstSeen: 1, lastSeen: 2, count: 3 },
     ]);
     expect((await directory().audit(10, null)).items).toMatchObject([{ at: 7, act: "enrol" }]);
-    expect(await directory().removeUser(by(), userId("bob"), "a removal")).toMatchObject({
-      value: { removed: true },
-    });
+    const removal = await asOf(userId("bob"));
+    expect(await directory().removeUser(by(), userId("bob"), removal)).toMatchObject({ ok: true });
   });
 
   it("takes tokens, sessions and invitations as a fresh one does", async () => {
@@ -304,7 +305,7 @@ describe("a directory of version 1, with data in it", () => {
     expect(await directory().indexInvitation(by(), digest("i"), ALICE, Date.now() + 1e6)).toMatchObject({
       ok: true,
     });
-    expect(await directory().invitationOwner(digest("i"))).toBe(ALICE);
+    expect(await directory().invitationOwner(digest("i"))).toMatchObject({ user: ALICE });
   });
 });
 
@@ -336,6 +337,52 @@ describe("a directory of version 3, with tokens and sessions", () => {
     expect(again).toEqual(first);
     await reset();
     expect((await directory().credentialCheck()).key).not.toBe(first.key);
+  });
+});
+
+describe("users from before there were generations", () => {
+  const [NONE, CLOSED] = ["UPDATE registry_state SET closed = 0", "UPDATE registry_state SET closed = 1"];
+  const makeOld = async (closing: string, state: string) => {
+    await takeBack(directoryStub(), DIRECTORY_MIGRATIONS.slice(0, 3), [
+      `INSERT INTO users VALUES ('alice', 'Alice', 5, ${closing})`,
+      `INSERT INTO claims VALUES ('${fingerprint(1)}', 'alice', 8), ('${fingerprint(2)}', 'alice', 9)`,
+    ]);
+    await takeBack(registryStub(ALICE), USER_REGISTRY_MIGRATIONS.slice(0, 4), [state]);
+  };
+  const worker = new Registry(env);
+
+  it("enrol, renew, forget and are deleted as others are", async () => {
+    await makeOld("NULL", NONE);
+    const enrolled = await worker.enrol(by(), ALICE, enrolment());
+    const id = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
+    expect(await worker.deleteUser(by(), ALICE)).toMatchObject({ error: { code: "user-has-devices" } });
+    await worker.changeStatus(by(), ALICE, id, "revoke", undefined);
+    expect(await worker.forget(by(), ALICE, id)).toMatchObject({ ok: true });
+    expect(await directory().owner(fingerprint(1))).toBeNull();
+    expect(await worker.deleteUser(by(), ALICE)).toMatchObject({ ok: true });
+    expect(await directory().user(ALICE)).toBeNull();
+  });
+
+  it.each([
+    ["NULL", NONE],
+    ["'a removal'", NONE],
+    ["'a removal'", CLOSED],
+    // The deletion was overtaken by a PUT that did not come to the registry.
+    ["NULL", CLOSED],
+  ])("whose deletion was interrupted (%s; %s) come back by a PUT, and go by a deletion", async (...old) => {
+    await makeOld(...old);
+    await worker.putUser(by(), ALICE, undefined);
+    expect(await worker.enrol(by(), ALICE, enrolment())).toMatchObject({ ok: true });
+    await makeOld(...old);
+    expect(await worker.deleteUser(by(), ALICE)).toEqual({ ok: true, value: null });
+    expect(await directory().user(ALICE)).toBeNull();
+    await worker.putUser(by(), ALICE, undefined);
+    expect(await worker.enrol(by(), ALICE, enrolment())).toMatchObject({ ok: true });
+  });
+
+  it("forget a device at once: claims of theirs are no later than the directory's time", async () => {
+    await makeOld("NULL", NONE);
+    expect(await asOf(ALICE)).toBe(9);
   });
 });
 
@@ -376,10 +423,10 @@ describe("a registry of version 2, with data in it", () => {
     await makeOld();
     const invitation = { id: "i", app: null, approval: true, expiresAt: Date.now() + 1e6 };
     const digest = "d" as SecretDigest;
-    expect(await registry(ALICE).invite(by(), invitation, digest)).toMatchObject({ ok: true });
+    expect(await registry(ALICE).invite(by(), invitation, digest, 0)).toMatchObject({ ok: true });
     const use = { digest, app: "app.example.com" };
     const wanted = enrolment({ fingerprint: fingerprint(3) });
-    expect(await registry(ALICE).enrol(by(), wanted, Date.now(), use)).toMatchObject({
+    expect(await registry(ALICE).enrol(by(), wanted, Date.now(), 0, use)).toMatchObject({
       value: { device: { status: "pending", comparisonCode: expect.stringMatching(/^\d{6}$/) } },
     });
   });

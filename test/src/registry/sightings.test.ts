@@ -30,7 +30,7 @@ const changes = () => runInDurableObject(registryStub(ALICE), (_, state) => tota
 
 describe("last seen", () => {
   beforeEach(async () => {
-    await registry(ALICE).enrol(by({ at: T - 1000 }), enrolment({ facts: FACTS }), Date.now());
+    await registry(ALICE).enrol(by({ at: T - 1000 }), enrolment({ facts: FACTS }), Date.now(), 0);
   });
 
   it("is noted on the first sighting, and kept across an eviction", async () => {
@@ -111,7 +111,7 @@ describe("last seen", () => {
 
 describe("facts of a certificate", () => {
   it("are filled in from the first sighting when the enrolment gave none, and then kept", async () => {
-    await registry(ALICE).enrol(by(), enrolment(), Date.now());
+    await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
     await see();
     expect((await device()).certificates).toMatchObject([FACTS]);
     const written = await changes();
@@ -121,28 +121,28 @@ describe("facts of a certificate", () => {
   });
 
   it("are filled in though last seen is not due", async () => {
-    await registry(ALICE).enrol(by(), enrolment(), Date.now());
+    await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
     await see({ facts: { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null } });
     await see({ at: T + 1 });
     expect(await device()).toMatchObject({ lastSeen: { at: T }, certificates: [FACTS] });
   });
 
   it("that the enrolment gave are not overwritten", async () => {
-    await registry(ALICE).enrol(by(), enrolment({ facts: FACTS }), Date.now());
+    await registry(ALICE).enrol(by(), enrolment({ facts: FACTS }), Date.now(), 0);
     await see({ facts: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
     expect((await device()).certificates).toMatchObject([FACTS]);
   });
 
   it("that the enrolment gave in part are kept, and the rest filled in", async () => {
     const given = { ...FACTS, subject: "CN=given", issuer: null, notAfter: null };
-    await registry(ALICE).enrol(by(), enrolment({ facts: given }), Date.now());
+    await registry(ALICE).enrol(by(), enrolment({ facts: given }), Date.now(), 0);
     await see();
     expect((await device()).certificates).toMatchObject([{ ...FACTS, subject: "CN=given" }]);
   });
 
   it("of one certificate do not touch those of another", async () => {
-    await registry(ALICE).enrol(by(), enrolment(), Date.now());
-    await registry(ALICE).enrol(by(), enrolment({ name: "B", fingerprint: fingerprint(2) }), Date.now());
+    await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
+    await registry(ALICE).enrol(by(), enrolment({ name: "B", fingerprint: fingerprint(2) }), Date.now(), 0);
     await see();
     const [first, second] = (await registry(ALICE).list(2, 0)).items;
     expect(first?.certificates).toMatchObject([FACTS]);
@@ -151,7 +151,7 @@ describe("facts of a certificate", () => {
 });
 
 it("a certificate that this user does not have leaves no trace", async () => {
-  await registry(ALICE).enrol(by(), enrolment(), Date.now());
+  await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
   const written = await changes();
   expect(await registry(ALICE).standing(fingerprint(2), sighting())).toBeNull();
   expect(await changes()).toBe(written);

@@ -7,7 +7,7 @@ import {
   type TokenRecord,
 } from "../../../src/registry/credential.ts";
 import type { SessionKey } from "../../../src/registry/session-table.ts";
-import { ALICE, BOB, by, directory, directoryStub, dump } from "./fixtures.ts";
+import { ALICE, asOf, BOB, by, directory, directoryStub, dump } from "./fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 25, 12);
 const MINUTE = 60_000;
@@ -167,7 +167,7 @@ describe("a session", () => {
     await makeToken("laptop");
     await makeToken("bob's", { user: BOB });
     const [gone, stays] = [await signIn("laptop"), await signIn("bob's")];
-    const removal = await directory().beginRemoval(ALICE);
+    const removal = await asOf(ALICE);
     expect(await directory().removeUser(by(), ALICE, removal)).toMatchObject({ ok: true });
     await directory().putUser(by(), ALICE, undefined);
     expect(await whose(gone)).toBeNull();

@@ -1,11 +1,13 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditRecord } from "../../../src/registry/audit-log.ts";
-import { CLAIM_VALID_MS } from "../../../src/registry/enrolments.ts";
+import type { SecretDigest } from "../../../src/registry/credential.ts";
+import { CLAIM_VALID_MS } from "../../../src/registry/generation.ts";
 import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
 import {
   ALICE,
   by,
+  dump,
   enrolment,
   FACTS,
   fingerprint,
@@ -21,9 +23,10 @@ afterEach(async () => {
 });
 
 const alice = () => registry(ALICE);
+const STALE = { ok: false, error: { code: "stale-claim" } };
 
 async function enrol(change: Partial<Enrolment> = {}): Promise<DeviceRecord> {
-  const result = await alice().enrol(by(), enrolment(change), Date.now());
+  const result = await alice().enrol(by(), enrolment(change), Date.now(), 0);
   if (!result.ok) throw new Error(`not enrolled: ${result.error.code}`);
   return result.value.device;
 }
@@ -42,7 +45,7 @@ const RESTARTS = [
 describe("enrol", () => {
   it("writes the device, its certificate and the audit line", async () => {
     const at = Date.UTC(2026, 5, 1, 12);
-    const result = await alice().enrol(by({ at }), enrolment({ note: "black", facts: FACTS }), Date.now());
+    const result = await alice().enrol(by({ at }), enrolment({ note: "black", facts: FACTS }), Date.now(), 0);
     const device = {
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       user: "alice",
@@ -98,6 +101,7 @@ describe("enrol", () => {
       by(),
       enrolment({ name: "Tablet", note: "new", status: "pending", facts: FACTS }),
       Date.now(),
+      0,
     );
     expect(again).toEqual({ ok: true, value: { device, created: false } });
     expect(await audit()).toHaveLength(1);
@@ -108,7 +112,7 @@ describe("enrol", () => {
     await alice().changeStatus(by(), device.id, "revoke", undefined);
     const refusal = { ok: false, error: { code: "fingerprint-revoked" } };
     expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
-    expect(await alice().enrol(by(), enrolment(), Date.now())).toEqual(refusal);
+    expect(await alice().enrol(by(), enrolment(), Date.now(), 0)).toEqual(refusal);
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
     expect((await audit()).slice(2)).toMatchObject([
       { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
@@ -121,7 +125,7 @@ describe("enrol", () => {
     const second = enrolment({ fingerprint: fingerprint(2), name: "ZOE\u0308'S PHONE" });
     const refusal = { ok: false, error: { code: "name-taken", name: second.name } };
     expect(await alice().checkEnrolment(by(), second)).toEqual(refusal);
-    expect(await alice().enrol(by(), second, Date.now())).toEqual(refusal);
+    expect(await alice().enrol(by(), second, Date.now(), 0)).toEqual(refusal);
     expect(await alice().holds(fingerprint(2))).toBe(false);
     expect((await audit()).at(-1)).toMatchObject({
       act: "enrol",
@@ -139,13 +143,13 @@ describe("enrol", () => {
     expect((await alice().get(old.id))?.name).toBe("Pixel 9");
   });
 
-  it("takes a claim that is as old as it may be, and throws on an older one", async () => {
+  it("takes a claim that is as old as it may be, and none that is older", async () => {
     const now = Date.UTC(2026, 10, 24);
     vi.useFakeTimers({ toFake: ["Date"], now });
-    await expect(alice().enrol(by(), enrolment(), now - CLAIM_VALID_MS - 1)).rejects.toThrow("too old");
+    expect(await alice().enrol(by(), enrolment(), now - CLAIM_VALID_MS - 1, 0)).toEqual(STALE);
     expect(await alice().list(10, 0)).toEqual({ items: [], next: null });
     expect(await audit()).toEqual([]);
-    expect(await alice().enrol(by(), enrolment(), now - CLAIM_VALID_MS)).toMatchObject({ ok: true });
+    expect(await alice().enrol(by(), enrolment(), now - CLAIM_VALID_MS, 0)).toMatchObject({ ok: true });
   });
 
   it.each(RESTARTS)("once acknowledged, it survives %s", async (_, restart) => {
@@ -234,7 +238,7 @@ describe("changeStatus", () => {
       expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ since: statusSince });
       return (statusSince - at(0).at) / 60_000;
     };
-    const enrolled = await alice().enrol(at(0), enrolment({ status: "pending" }), Date.now());
+    const enrolled = await alice().enrol(at(0), enrolment({ status: "pending" }), Date.now(), 0);
     const id = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
     expect(await since()).toBe(0);
     await alice().changeStatus(at(1), id, "approve", undefined);
@@ -243,7 +247,7 @@ describe("changeStatus", () => {
     await alice().changeStatus(at(3), id, "approve", "a note");
     await alice().edit(at(4), id, { name: "Old Pixel", note: null });
     await alice().changeStatus(at(5), id, "restore", undefined);
-    await alice().forget(at(6), id);
+    await alice().forget(at(6), id, 0);
     expect(await since(), "repeated, renamed, refused").toBe(1);
     await alice().changeStatus(at(7), id, "lost", undefined);
     expect(await since()).toBe(7);
@@ -259,7 +263,7 @@ describe("changeStatus", () => {
     const unknown = { ok: false, error: { code: "unknown-device" } };
     expect(await alice().changeStatus(by(), "x", "revoke", undefined)).toEqual(unknown);
     expect(await alice().edit(by(), "x", { name: "y", note: undefined })).toEqual(unknown);
-    expect(await alice().forget(by(), "x")).toEqual(unknown);
+    expect(await alice().forget(by(), "x", 0)).toEqual(unknown);
     expect(await alice().get("x")).toBeNull();
   });
 
@@ -349,7 +353,7 @@ describe("forget", () => {
   it("removes a revoked device; the audit log keeps that it was", async () => {
     const { id } = await enrol();
     await alice().changeStatus(by(), id, "revoke", undefined);
-    expect(await alice().forget(by(), id)).toMatchObject({ ok: true, value: { id } });
+    expect(await alice().forget(by(), id, 0)).toMatchObject({ ok: true, value: { id } });
     expect(await alice().get(id)).toBeNull();
     expect(await alice().standing(fingerprint(1), sighting())).toBeNull();
     expect((await audit()).at(-1)).toMatchObject({
@@ -368,7 +372,7 @@ describe("forget", () => {
     const { id } = await enrol({ status: status === "pending" ? "pending" : "active" });
     if (status === "suspended") await alice().changeStatus(by(), id, "suspend", undefined);
     if (status === "lost") await alice().changeStatus(by(), id, "lost", undefined);
-    expect(await alice().forget(by(), id)).toEqual({ ok: false, error: { code: "not-revoked", status } });
+    expect(await alice().forget(by(), id, 0)).toEqual({ ok: false, error: { code: "not-revoked", status } });
     expect((await alice().get(id))?.status).toBe(status);
     expect((await audit()).at(-1)).toMatchObject({
       act: "forget",
@@ -381,40 +385,112 @@ describe("forget", () => {
 
 describe("close and open", () => {
   it.each(RESTARTS)("a closed registry enrols nothing, across %s too", async (_, restart) => {
-    expect(await alice().close(by())).toEqual({ ok: true, value: null });
+    expect(await alice().close(by(), 1)).toEqual({ ok: true, value: null });
     await restart();
     const refusal = { ok: false, error: { code: "unknown-user" } };
-    expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
-    expect(await alice().enrol(by(), enrolment(), Date.now())).toEqual(refusal);
+    expect(await alice().enrol(by(), enrolment(), Date.now(), 0)).toEqual(refusal);
     expect(await alice().holds(fingerprint(1))).toBe(false);
   });
 
   it("opens again, and audits both once however often they are asked for", async () => {
-    await alice().open(by());
-    await alice().close(by());
-    await alice().close(by());
-    await alice().open(by());
-    await alice().open(by());
+    await alice().open(by(), 1);
+    await alice().close(by(), 1);
+    await alice().close(by(), 1);
+    await alice().open(by(), 2);
+    await alice().open(by(), 2);
     expect((await audit()).map(({ act, outcome }) => [act, outcome])).toEqual([
       ["delete-user", "done"],
       ["create-user", "done"],
     ]);
-    // A claim of the same millisecond may be from before, and is refused.
-    const enrolled = await alice().enrol(by(), enrolment(), Date.now() + 1);
+    const enrolled = await alice().enrol(by(), enrolment(), Date.now(), 2);
     expect(enrolled).toMatchObject({ ok: true, value: { device: { status: "active" } } });
+  });
+
+  const [OPENED, CLOSED] = [
+    { ok: true, value: { created: true } },
+    { ok: false, error: { code: "unknown-user" } },
+  ];
+
+  it.each([
+    // What came, in its order, for which time; then a claim of which generation is presented, and what comes of it.
+    ["open 5", 5, OPENED],
+    ["open 5, open 3", 5, OPENED],
+    ["open 5, open 3", 3, STALE],
+    ["open 5", 6, OPENED],
+    ["open 5, close 5", 5, CLOSED],
+    ["open 5, close 4", 5, OPENED],
+    ["open 5, close 7", 5, CLOSED],
+    ["open 5, close 7", 7, CLOSED],
+    ["open 5, close 7", 8, OPENED],
+    ["close 7, open 5", 5, CLOSED],
+    ["close 7, open 7", 7, CLOSED],
+    ["close 7, close 6", 7, CLOSED],
+    ["close 7, open 8, close 7", 8, OPENED],
+    ["close 7, open 8, close 7", 7, STALE],
+    ["close 7, open 8, close 9, open 8", 8, CLOSED],
+  ] as const)(
+    "after %s, a claim of generation %i is taken as it should",
+    async (calls, generation, outcome) => {
+      for (const call of calls.split(", ")) {
+        const [act, time] = call.split(" ");
+        if (act === "open") await alice().open(by(), Number(time));
+        else await alice().close(by(), Number(time));
+      }
+      expect(await alice().enrol(by(), enrolment(), Date.now(), generation)).toMatchObject(outcome);
+      expect(await alice().holds(fingerprint(1))).toBe(outcome.ok);
+    },
+  );
+
+  it("an older deletion of a registry that was opened since is refused, and audited", async () => {
+    await alice().open(by(), 5);
+    expect(await alice().close(by(), 4)).toEqual({ ok: false, error: { code: "deletion-superseded" } });
+    expect((await audit()).at(-1)).toMatchObject({ act: "delete-user", outcome: "refused" });
+  });
+
+  it("claims from before a device was forgotten are stale, and later ones are not", async () => {
+    const now = Date.now();
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().forget(by(), id, now);
+    expect(await alice().enrol(by(), enrolment(), now, 0)).toEqual(STALE);
+    expect(await alice().holds(fingerprint(1))).toBe(false);
+    expect(await alice().enrol(by(), enrolment(), now + 1, 0)).toMatchObject({ ok: true });
+  });
+
+  it("on the word of an older Worker, which brings no time of the directory, nothing is done", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "revoke", undefined);
+    const before = await dump(registryStub(ALICE));
+    const use = { digest: "d" as SecretDigest, app: "a" };
+    const other = enrolment({ fingerprint: fingerprint(2), name: "B" });
+    const old = alice() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    for (const call of [
+      () => old.open?.(by()),
+      () => old.enrol?.(by(), other, Date.now()),
+      () => old.enrol?.(by(), other, Date.now(), use),
+      () => old.addCertificate?.(by(), id, { ...other, retireOthersAt: null }, Date.now()),
+      () => old.restore?.(by(), { devices: [], resurrect: [], madeAt: 1 }, [], Date.now()),
+      () => old.invite?.(by(), { id: "i", app: null, approval: false, expiresAt: 9 }, use.digest),
+      () => old.forget?.(by(), id),
+    ]) {
+      await expect(call()).rejects.toThrow("no time of the directory");
+    }
+    expect(await dump(registryStub(ALICE))).toEqual(before);
+    await alice().forget(by(), id, 0);
+    await expect(old.close?.(by())).rejects.toThrow("no time of the directory");
   });
 
   it("does not close while a device remains, a revoked one included, and audits the attempt", async () => {
     const { id } = await enrol();
     await alice().changeStatus(by(), id, "revoke", undefined);
-    expect(await alice().close(by())).toEqual({ ok: false, error: { code: "user-has-devices" } });
+    expect(await alice().close(by(), 1)).toEqual({ ok: false, error: { code: "user-has-devices" } });
     expect((await audit()).at(-1)).toMatchObject({
       act: "delete-user",
       outcome: "refused",
       detail: { reason: "user-has-devices" },
     });
-    await alice().forget(by(), id);
-    expect(await alice().close(by())).toMatchObject({ ok: true });
+    await alice().forget(by(), id, 0);
+    expect(await alice().close(by(), 1)).toMatchObject({ ok: true });
   });
 });
 
@@ -437,7 +513,7 @@ describe("when the audit line cannot be written", () => {
   it.each([
     [
       "an enrolment",
-      () => alice().enrol(by(), enrolment({ fingerprint: fingerprint(2), name: "B" }), Date.now()),
+      () => alice().enrol(by(), enrolment({ fingerprint: fingerprint(2), name: "B" }), Date.now(), 0),
     ],
     ["a rename", () => alice().edit(by(), id, { name: "B", note: undefined })],
     ["a suspension", () => alice().changeStatus(by(), id, "suspend", undefined)],
@@ -446,10 +522,10 @@ describe("when the audit line cannot be written", () => {
       "a removal",
       async () => {
         const { items } = await alice().list(10, 0);
-        return alice().forget(by(), items.find(({ status }) => status === "revoked")?.id ?? "");
+        return alice().forget(by(), items.find(({ status }) => status === "revoked")?.id ?? "", 0);
       },
     ],
-    ["a refusal", () => alice().forget(by(), id)],
+    ["a refusal", () => alice().forget(by(), id, 0)],
   ])("%s does not happen either", async (_, change) => {
     await expect(change()).rejects.toThrow("no audit");
     await abortAllDurableObjects();
@@ -460,7 +536,7 @@ describe("when the audit line cannot be written", () => {
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       state.storage.sql.exec("DELETE FROM certificates; DELETE FROM devices;");
     });
-    await expect(alice().close(by())).rejects.toThrow("no audit");
+    await expect(alice().close(by(), 1)).rejects.toThrow("no audit");
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       expect(rows(state, "SELECT closed FROM registry_state")).toEqual([{ closed: 0 }]);
     });
