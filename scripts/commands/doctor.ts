@@ -1,17 +1,14 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { Check, CheckStatus } from "../cloudflare/check.ts";
-import { errorCode, misuse } from "./shared/failure.ts";
+import { misuse } from "./shared/failure.ts";
 import { readSmallFile } from "./shared/files.ts";
 import type { Output } from "./shared/output.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
+import { readWranglerToml, WRANGLER_TOML } from "./shared/wrangler-config.ts";
 
 /** How long one answer of Cloudflare, or of a host, is waited for. */
 const TIMEOUT_MS = 30_000;
-/** This clone's own. */
-export const WRANGLER_TOML = join(import.meta.dirname, "..", "..", "wrangler.toml");
 
 export interface DoctorOptions {
   zone?: string;
@@ -118,17 +115,6 @@ export async function examine(
   const home = await findZone(client, zone.id);
   // One authority signs for all zones of the account.
   return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
-}
-
-export async function readWranglerToml(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw misuse(
-      `${printable(path)} cannot be read (${errorCode(error) ?? "?"})`,
-      "name the file with --config",
-    );
-  }
 }
 
 async function readCredential({ cert, key }: DoctorOptions) {

@@ -5,7 +5,7 @@ import type { ProfileName } from "../../src/gate/answers.ts";
 import type { UserId } from "../../src/registry/user.ts";
 import type { Plan } from "../cloudflare/setup/step.ts";
 import type { Zone } from "../cloudflare/zone.ts";
-import { examine, readWranglerToml, showChecks, WRANGLER_TOML } from "./doctor.ts";
+import { examine, showChecks } from "./doctor.ts";
 import type { Api } from "./shared/api.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
 import { failed, misuse } from "./shared/failure.ts";
@@ -14,6 +14,7 @@ import { progress } from "./shared/progress.ts";
 import { runLatchkey } from "./shared/run-latchkey.ts";
 import { type AddCommand, type GlobalOptions, openSession, type Session } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
+import { readWranglerToml, WRANGLER_TOML } from "./shared/wrangler-config.ts";
 
 interface SetupOptions {
   zone?: string;
