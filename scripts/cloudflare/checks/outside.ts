@@ -162,7 +162,7 @@ function checkDevice(id: string, { host, expected, whoami, visit }: Observation)
     ? warned(
         id,
         `${host} answers an active device as it answers strangers: the gate's refusal, or the app's own words`,
-        "see npx latchkey watch while the doctor runs",
+        "see npx --no -- latchkey watch while the doctor runs",
       )
     : passed(id, `an active device passes (the app answers ${visit.status})`);
 }
