@@ -128,4 +128,6 @@ export interface Facts {
   accessApps: Fact<readonly AccessAppFact[]>;
   usage: Fact<UsageFacts>;
   registry: Fact<readonly DeviceFact[]>;
+  /** Fingerprints that the gate refuses whatever the registry says; `null`: the Worker knows no such list. */
+  blocked: Fact<readonly string[] | null>;
 }

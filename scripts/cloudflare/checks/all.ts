@@ -11,7 +11,7 @@ import {
   checkSecurityLevel,
 } from "./first-answers.ts";
 import { checkCustomDomains, checkDns, checkMtls, checkZones } from "./hosts.ts";
-import { checkApi, checkEnding, checkRegistry, checkRevoked, checkUsage } from "./registry.ts";
+import { checkApi, checkBlocked, checkEnding, checkRegistry, checkRevoked, checkUsage } from "./registry.ts";
 import { checkBypass, checkFailsClosed, checkRoutes } from "./routes.ts";
 import { checkAddresses, checkCache, checkFile, checkFlags, checkSecret } from "./worker.ts";
 
@@ -31,6 +31,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
     checkRegistry(facts),
     checkEnding(facts, now),
     ...checkRevoked(facts),
+    checkBlocked(facts),
     checkUsage(facts),
   ];
 }

@@ -123,6 +123,10 @@ const TABLE: Row[] = [
   ["revoked-here-active-there", "warning", "retired, and active at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["a"]))],
   ["revoked-here-active-there", "ok", "retired, and revoked at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["b"]))],
   ["revoked-here-active-there", "ok", "retired, of a device that is lost", {}, registry(device("a/b", "lost", "c", undefined, ["a"]))],
+  ["blocked", "warning", "a Worker that knows no such list", {}, { blocked: knownFact(null) }],
+  ["blocked", "warning", "a device that the registry has revoked", {}, { ...registry(device("a/b", "revoked", "b"), device("a/c", "active", "c")), blocked: knownFact(["b".repeat(64), "c".repeat(64)]) }],
+  ["blocked", "ok", "an active device, and a certificate of nobody's", {}, { ...registry(device("a/b", "active", "b")), blocked: knownFact(["b".repeat(64), "d".repeat(64)]) }],
+  ["blocked", "ok", "names that cannot be had", {}, { registry: unknownFact("nothing listens", "start it"), blocked: knownFact(["b".repeat(64)]) }],
   ["usage", "warning", "much", {}, { usage: knownFact({ workerRequests: 80_000, objectRequests: 0 }) }],
   ["usage", "failed", "nearly all", {}, { usage: knownFact({ workerRequests: 0, objectRequests: 99_000 }) }],
 ];
@@ -166,6 +170,7 @@ describe("the doctor's checks", () => {
       registry(device(name, "active", "b")),
       registry(device(name, "revoked", "a")),
       registry(device(name, "active", "c", undefined, ["a"])),
+      { ...registry(device(name, "revoked", "b")), blocked: knownFact(["b".repeat(64)]) },
     ]) {
       const remedies = checkAll(goodFacts({}, facts), NOW).flatMap(({ remedy }) => remedy ?? []);
       const named = remedies.filter((remedy) => remedy.includes(name));
@@ -185,6 +190,7 @@ describe("the doctor's checks", () => {
       accessApps: gone,
       usage: gone,
       registry: gone,
+      blocked: gone,
     });
     const passed = checkAll(facts, NOW).filter(({ status }) => status !== "unknown");
     expect(passed.map(({ id }) => id)).toEqual(["wrangler-toml", "zone"]);

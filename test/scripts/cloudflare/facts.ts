@@ -60,6 +60,7 @@ export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = 
       device("alice/old", "revoked", "b"),
       device("bob/laptop", "active", "c"),
     ]),
+    blocked: knownFact([]),
     ...more,
   };
 }
