@@ -8,7 +8,7 @@ import { type Fact, knownFact, unknownFact } from "./check.ts";
 import { checkDns } from "./checks/hosts.ts";
 import { checkRoutes } from "./checks/routes.ts";
 import type { CloudflareClient } from "./client.ts";
-import type { Facts, LocalSettings, ZoneFacts } from "./facts.ts";
+import { type Facts, gatedNames, type LocalSettings, type ZoneFacts } from "./facts.ts";
 import { readFact } from "./read-fact.ts";
 import { gatherWorker, readUsage } from "./worker-facts.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "./zone.ts";
@@ -29,7 +29,9 @@ export interface FactSources {
 export async function gatherFacts({ client, local, zone, api, now }: FactSources): Promise<Facts> {
   const all = zone === undefined ? await listZones(client) : [await findZone(client, zone)];
   const homes = local.hosts.map((gated) => ({ gated, home: longestSuffix(all, gated.host) }));
-  const zones = all.filter((each) => homes.some(({ home }) => home === each));
+  const { adminHost } = local;
+  const adminHome = adminHost === undefined ? undefined : longestSuffix(all, adminHost);
+  const zones = all.filter((each) => each === adminHome || homes.some(({ home }) => home === each));
   const account = onlyAccount(zones.length > 0 ? zones : all);
   const [zoneFacts, worker, accessApps, usage] = await Promise.all([
     Promise.all(
@@ -38,6 +40,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
           client,
           each,
           homes.filter(({ home }) => home === each).map(({ gated }) => gated),
+          each === adminHome ? adminHost : undefined,
         ),
       ),
     ),
@@ -154,9 +157,10 @@ async function orUnknown<T>(read: () => Promise<Fact<T>>): Promise<Fact<T>> {
 function isUngated(zones: readonly ZoneFacts[], hostname: string, worker: string): boolean {
   return zones.some((zone) => {
     const hosts = zone.hosts.filter(({ host }) => host === hostname);
-    const own = { ...zone, hosts };
+    const own = { ...zone, hosts, adminHost: zone.adminHost === hostname ? hostname : undefined };
     return (
-      hosts.length > 0 && [checkRoutes(own, worker), checkDns(own)].some(({ status }) => status === "failed")
+      gatedNames(own).length > 0 &&
+      [checkRoutes(own, worker), checkDns(own)].some(({ status }) => status === "failed")
     );
   });
 }

@@ -82,6 +82,8 @@ export interface ZoneFacts {
   name: string;
   /** Of the apps, those in this zone. */
   hosts: readonly GatedHost[];
+  /** The host of the pages, if it is in this zone: gated like the apps, with no app behind it. */
+  adminHost: string | undefined;
   associations: Fact<readonly string[]>;
   routes: Fact<readonly RouteFact[]>;
   rules: Fact<readonly RuleFact[]>;
@@ -130,4 +132,9 @@ export interface Facts {
   registry: Fact<readonly DeviceFact[]>;
   /** Fingerprints that the gate refuses whatever the registry says; `null`: the Worker knows no such list. */
   blocked: Fact<readonly string[] | null>;
+}
+
+/** Every host of a zone that leads to the gate: the apps', and that of the pages. */
+export function gatedNames({ hosts, adminHost }: Pick<ZoneFacts, "hosts" | "adminHost">): string[] {
+  return [...hosts.map(({ host }) => host), ...(adminHost === undefined ? [] : [adminHost])];
 }

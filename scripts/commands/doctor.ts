@@ -95,7 +95,7 @@ export async function examine(
   });
   const checks = checkAll(facts, session.now());
   if (options.outside === false) return checks;
-  const [{ observe }, { checkOutside }] = await Promise.all([
+  const [{ observe, observeAdminHost }, { checkOutside, checkPages }] = await Promise.all([
     import("../cloudflare/outside.ts"),
     import("../cloudflare/checks/outside.ts"),
   ]);
@@ -104,6 +104,9 @@ export async function examine(
     ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
   const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
   const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
+  const pages = facts.zones.flatMap(({ adminHost }) => adminHost ?? []);
+  for (const host of pages)
+    checks.push(checkPages(host, await observeAdminHost(host, { ...outside, credential: undefined })));
   const [zone] = facts.zones;
   if (options.issueProbe !== true || zone === undefined)
     return [...checks, ...checkOutside(await look(credential))];

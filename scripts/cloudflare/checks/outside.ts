@@ -38,6 +38,20 @@ export function checkOutside(observations: readonly Observation[]): Check[] {
   ];
 }
 
+/** The pages answer any browser on their own host. */
+export function checkPages(host: string, seen: Seen): Check {
+  const id = "outside-pages";
+  if (seen.kind === "silence") return unread(id, `${host} did not answer: ${seen.why}`, REACH);
+  if (seen.status === 200 && seen.body.includes(PAGE_MARK)) {
+    return passed(id, `the sign-in page answers on ${host}, without a certificate`);
+  }
+  return failedCheck(
+    id,
+    `${host} answers ${seen.status}, and not with the sign-in page${isBefore(seen) ? `: ${first(seen)}` : ""}`,
+    "make its record and its route with latchkey setup, and deploy wrangler.toml as it is now",
+  );
+}
+
 /** One line a check: the worst of the hosts decides, and the reasons of those that are as bad are told. */
 function merged(
   id: string,

@@ -153,7 +153,7 @@ describe("latchkey doctor", () => {
     ["Firewall Services Read", ["ip-access-rules"]],
     ["Bot Management Write", ["bots"]],
     ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
-    ["DNS Read", ["dns"]],
+    ["DNS Write", ["dns"]],
     ["Access: Apps and Policies Write", ["access"]],
     ["Account Analytics Read", ["usage"]],
   ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {

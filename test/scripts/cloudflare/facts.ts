@@ -15,6 +15,7 @@ export function goodZone(): ZoneFacts {
     id: "zone-1",
     name: "example.com",
     hosts: [gated("vault.example.com", { profile: "bitwarden" }), gated("photos.example.com")],
+    adminHost: undefined,
     associations: knownFact(["vault.example.com", "photos.example.com", "other.example.com"]),
     routes: knownFact([
       { id: "r1", pattern: "vault.example.com/*", script: "latchkey", failsOpen: false },

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
-import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
 import { failure, run } from "../commands/run.ts";
@@ -20,6 +20,7 @@ import { failure, run } from "../commands/run.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const HOST = "vault.example.com";
+const ADMIN_HOST = "latchkey.example.com";
 let cloudflare: StandIn;
 let folder: string;
 let config: string;
@@ -70,8 +71,10 @@ describe("latchkey setup", () => {
   });
 
   it("writes a wrangler.toml that the real wrangler takes, apps, routes and all", async () => {
-    const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+    const hosts = withAdminHost(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), ADMIN_HOST);
+    const text = withRoutes(hosts, [
       { pattern: `${HOST}/*`, zone_name: "example.com" },
+      { pattern: `${ADMIN_HOST}/*`, zone_name: "example.com" },
     ]);
     writeFileSync(config, text);
     await wrangler.dryRun(config);
@@ -96,7 +99,7 @@ describe("latchkey setup", () => {
       modified_on: new Date().toISOString(),
       versions: [{ id: "v", annotations: { "workers/tag": await tagOf(text) } }],
     });
-    const { stdout, code } = await setup("--yes");
+    const { stdout, code } = await setup("--yes", "--no-admin-host");
     expect(stdout).toContain("everything is set up already");
     expect(stdout).toMatch(/ok {7}route-fails-closed: over the day's limit, everybody is refused\n/);
     // There is no DNS record, and nobody answers for the registry.
@@ -119,6 +122,11 @@ describe("latchkey setup", () => {
       "there is no zone example.org among those that the API token sees",
     ],
     [["--app", "vault.example.net=web"], "no zone of the API token holds the host vault.example.net"],
+    [
+      ["--app", `${HOST}=web`, "--admin-host", HOST],
+      `${HOST} is one of the apps, and the pages need a host of their own`,
+    ],
+    [["--app", `${HOST}=web`, "--admin-host", "a/b"], "--admin-host 'a/b' is not a hostname"],
     [["--device", "alice"], "--device 'alice' is not USER/NAME"],
     [[], "there is no app to set up"],
   ])("refuses %j", async (words, message) => {
