@@ -106,14 +106,14 @@ export async function readBackup(path: string): Promise<ReadBackup> {
   const { checksum, ...content } = file as Record<string, unknown>;
   if (content.version !== VERSION) {
     throw misuse(
-      `${shown} is a backup of version ${excerpt(String(content.version))}, and this clone reads version ${VERSION}`,
+      `${shown} is a backup of version ${told(content.version)}, and this clone reads version ${VERSION}`,
       "use a clone that is as new as the one that wrote it",
     );
   }
   const computed = computedChecksum(content, shown);
   if (checksum !== computed) {
     throw misuse(
-      `${shown} is damaged or was changed: its checksum is ${excerpt(String(checksum))}, and its content has ${computed}`,
+      `${shown} is damaged or was changed: its checksum is ${told(checksum)}, and its content has ${computed}`,
       "take another copy of it",
     );
   }
@@ -152,6 +152,11 @@ function parseJson(text: string, shown: string): unknown {
   } catch {
     throw misuse(`${shown} is not JSON: it was cut short, or is another file`, "take another copy of it");
   }
+}
+
+/** A member that may be anything, and of any length or depth. */
+function told(member: unknown): string {
+  return typeof member === "string" || typeof member === "number" ? excerpt(String(member)) : "missing";
 }
 
 /** Of a file that was not checked yet: it may be of any shape. */

@@ -4,13 +4,14 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
+import { type Deployer, dryRun, tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
@@ -146,5 +147,54 @@ describe("latchkey setup", () => {
     const { stderr, code } = await run(["setup", "--yes"], {});
     expect(stderr).toContain("latchkey: CLOUDFLARE_API_TOKEN is not set\nhint: make an API token at");
     expect(code).toBe(2);
+  });
+});
+
+describe("the file of a dry run", () => {
+  const FILE = `.latchkey-dry-run-${process.pid}.toml`;
+  const deployer = (dryRun: (path: string) => Promise<void>): Deployer => ({
+    dryRun,
+    deploy: () => Promise.reject(new Error("not asked for here")),
+  });
+
+  it("is readable by its owner alone while wrangler runs, and gone afterwards, whatever wrangler says", async () => {
+    const modes: number[] = [];
+    const look = async (path: string) => {
+      expect(path).toBe(join(folder, FILE));
+      modes.push(statSync(path).mode & 0o777);
+      expect(readFileSync(path, "utf8")).toBe("secret = 1");
+    };
+    await dryRun(deployer(look), config, "secret = 1");
+    const fail = async (path: string) => {
+      await look(path);
+      throw new Error("wrangler failed");
+    };
+    await expect(dryRun(deployer(fail), config, "secret = 1")).rejects.toThrow("wrangler failed");
+    expect(modes).toEqual([0o600, 0o600]);
+    expect(existsSync(join(folder, FILE))).toBe(false);
+  });
+
+  it("is gone after Ctrl-C, which ends the command", async () => {
+    const interrupted = dryRun(
+      deployer(async () => {
+        process.emit("SIGINT");
+      }),
+      config,
+      "secret = 1",
+    );
+    await expect(interrupted).rejects.toThrow("interrupted");
+    expect(existsSync(join(folder, FILE))).toBe(false);
+  });
+
+  it("never replaces one that is there, and leaves it", async () => {
+    writeFileSync(join(folder, FILE), "somebody else's");
+    await expect(
+      dryRun(
+        deployer(async () => undefined),
+        config,
+        "secret = 1",
+      ),
+    ).rejects.toThrow("EEXIST");
+    expect(readFileSync(join(folder, FILE), "utf8")).toBe("somebody else's");
   });
 });
