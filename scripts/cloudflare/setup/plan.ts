@@ -88,13 +88,23 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     host === undefined ? [] : [{ client, zone, host }],
   );
   const records = await Promise.all(homes.map(readRecords));
+  // A host whose route is made has been set up: without the permission for DNS its record is left unseen.
+  const isRouted = (host: string) =>
+    facts.some((each) =>
+      valuesOf(each.facts.routes).some(
+        ({ pattern, script }) => script === worker && pattern.toLowerCase() === wholeHostPattern(host),
+      ),
+    );
   requireKnown([
     ...facts.flatMap((each) => [each.facts.associations, each.facts.routes]),
     accessApps,
-    ...records,
+    ...records.filter((_, index) => !isRouted(homes[index]?.host ?? "")),
   ]);
 
-  const dns = homes.map((home, index) => recordStep(home, valuesOf(records[index])));
+  const dns = homes.flatMap((home, index) => {
+    const found = records[index];
+    return found?.known === true ? [recordStep(home, found.value)] : [];
+  });
   const names = facts.flatMap((each) => gatedNames(each.facts));
   const place = { client, account, worker, file: tokenFile };
   const gated = facts.flatMap((each) => gatedWhole(each.facts, worker));
@@ -262,6 +272,6 @@ function requireKnown(facts: readonly Fact<unknown>[]): void {
   );
 }
 
-function valuesOf<T>(fact: Fact<readonly T[]> | undefined): readonly T[] {
-  return fact?.known === true ? fact.value : [];
+function valuesOf<T>(fact: Fact<readonly T[]>): readonly T[] {
+  return fact.known ? fact.value : [];
 }

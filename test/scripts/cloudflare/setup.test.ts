@@ -536,6 +536,12 @@ describe("the host of the pages", () => {
     expect(own()).toEqual([]);
   });
 
+  it("that is set up needs no permission for DNS any more", async () => {
+    await setUp(APPS, ADMIN_HOST);
+    cloudflare.state.permissions.delete("DNS Write");
+    expect(isDone(await plan())).toBe(true);
+  });
+
   it("is refused where it is an app", async () => {
     await expect(plan(APPS, "vault.example.com")).rejects.toThrow(
       "vault.example.com is one of the apps, and the pages need a host of their own",
