@@ -18,7 +18,8 @@ export interface OutsideOptions {
   credential: { certificate: string; key: string } | undefined;
 }
 
-const SIGN_IN_PATH = "/.latchkey/sign-in";
+/** Where somebody who is not signed in gets the sign-in page. */
+const HOME_PATH = "/.latchkey/";
 
 /** More than any refusal of ours; of an app's answer, the beginning is enough. */
 const MAX_BODY_BYTES = 4096;
@@ -50,7 +51,7 @@ export async function observe(hosts: readonly GatedHost[], options: OutsideOptio
 export async function observeAdminHost(host: string, options: OutsideOptions): Promise<Seen> {
   const agent = createAgent(options, undefined);
   try {
-    return await look(`https://${host}${SIGN_IN_PATH}`, agent, options.timeoutMs, {});
+    return await look(`https://${host}${HOME_PATH}`, agent, options.timeoutMs, {});
   } finally {
     await agent.close();
   }
