@@ -14,7 +14,10 @@ export interface GatedHost {
 export interface LocalSettings {
   worker: string;
   hosts: readonly GatedHost[];
+  /** The host of the pages, if Cloudflare can reach it. */
   adminHost: string | undefined;
+  /** The same, if it is one of this machine's own: good for the local edge alone. */
+  localAdminHost: string | undefined;
   /** What in the file would open the gate, one phrase each; empty when all is well. */
   dangers: readonly string[];
 }

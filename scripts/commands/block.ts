@@ -91,10 +91,12 @@ Examples:
       output.lines(
         `${labels}: blocked (${plural(after.length, "certificate")} of ${BLOCKED_MAX} on the list)`,
       );
+      let confirmed = false;
       try {
         output.lines(await brake.list.settle(after));
+        confirmed = true;
       } finally {
-        output.object({ done: true, ...result });
+        output.object({ done: true, confirmed, ...result });
       }
       output.lines(`revoke it in the registry as soon as that answers, then: ${LATCHKEY} unblock`);
     });

@@ -16,8 +16,9 @@ import {
   type TargetOptions,
   targetAtCloudflare,
   targetInFile,
+  withWaysOut,
 } from "./shared/target.ts";
-import { plural, shellWord } from "./shared/text.ts";
+import { plural, printable, shellWord } from "./shared/text.ts";
 
 interface RevokeOptions extends TargetOptions {
   note?: string;
@@ -78,7 +79,10 @@ Examples:
             done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
           });
         } catch (error) {
-          throw isOutOfOrder(error) ? withWaysOut(error, reference) : error;
+          throw withWaysOut(error, [
+            `revoke ${shellWord(reference)} --at-cloudflare`,
+            `block ${shellWord(reference)}`,
+          ]);
         }
         return;
       }
@@ -167,20 +171,11 @@ async function revokeThereAlone(session: Session, out: RegistryOut): Promise<nev
 async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
   if (found !== undefined) return deviceTarget(found, "the registry");
   const { fingerprint, certificate, backup } = options;
-  const label = { label: shellWord(reference) };
+  const label = { label: printable(reference) };
   if (fingerprint !== undefined) {
     const target = await givenTarget(fingerprintArgument(fingerprint), undefined);
     if (target !== undefined) return { ...target, ...label };
   }
   if (certificate !== undefined) return { ...(await targetInFile(certificate, options, session)), ...label };
   return (await givenTarget(reference, backup)) ?? targetAtCloudflare(at, reference);
-}
-
-/** A plain revocation that the registry did not take: what works without it, to copy. */
-function withWaysOut(error: Failure, reference: string): Failure {
-  const word = shellWord(reference);
-  return new Failure(error.exitCode, error.message, {
-    hint: `${error.hint}; or shut it out without the registry:`,
-    list: [...error.list, `${LATCHKEY} revoke ${word} --at-cloudflare`, `${LATCHKEY} block ${word}`],
-  });
 }

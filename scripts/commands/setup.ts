@@ -140,7 +140,8 @@ async function setUp(
 interface Chosen {
   zones: readonly Zone[];
   apps: Map<string, ProfileName>;
-  adminHost: string | undefined;
+  /** `null`: no pages. */
+  adminHost: string | null | undefined;
 }
 
 /** From the command line, else from whoever is there, else from `wrangler.toml`. */
@@ -198,13 +199,13 @@ async function whichAdminHost(
   hosts: readonly string[],
   zones: readonly Zone[],
   asks: boolean,
-): Promise<string | undefined> {
+): Promise<string | null | undefined> {
   const { askForAdminHost, parseAdminHost, proposedAdminHost } = await import(
     "../cloudflare/setup/dialogue.ts"
   );
   if (typeof given === "string") return parseAdminHost(given);
   if (given === false) {
-    if (known === undefined) return undefined;
+    if (known === undefined) return null;
     throw misuse(
       `wrangler.toml names ADMIN_HOST ${printable(known)}`,
       "take the line out of it, or --no-admin-host",
@@ -214,7 +215,7 @@ async function whichAdminHost(
   const { longestSuffix } = await import("../cloudflare/zone.ts");
   const zone = longestSuffix(zones, hosts[0] ?? "");
   if (zone === undefined) return undefined;
-  return asks ? askForAdminHost(zone.name, hosts) : proposedAdminHost(zone.name);
+  return asks ? ((await askForAdminHost(zone.name, hosts)) ?? null) : proposedAdminHost(zone.name);
 }
 
 function showPlan(output: Output, { steps, byHand }: Plan): void {

@@ -58,10 +58,12 @@ Examples:
       await session.confirm(`Unblock ${labels} (${plural(removed.length, "certificate")})? ${standing}`);
       await list.write(after);
       output.lines(`${labels}: no longer blocked; ${standing}`);
+      let confirmed = false;
       try {
         output.lines(await list.settle(after));
+        confirmed = true;
       } finally {
-        output.object({ done: true, ...result });
+        output.object({ done: true, confirmed, ...result });
       }
     });
 };

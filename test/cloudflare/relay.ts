@@ -23,6 +23,18 @@ const ANSWERS = {
       code: "registry-unavailable",
     }),
   },
+  /** A Worker that was deployed before there was such an operation. */
+  "unknown-operation": {
+    status: 404,
+    type: "application/problem+json",
+    text: JSON.stringify({
+      type: "about:blank",
+      title: "There is nothing here",
+      status: 404,
+      detail: "there is no such path in the API",
+      code: "not-found",
+    }),
+  },
   /** Cloudflare, over the day's Worker requests. */
   "over-the-limit": { status: 429, type: "text/html", text: "<html>error code: 1027</html>" },
 } as const;

@@ -87,7 +87,14 @@ export function checkZones(homeless: readonly string[], zones: readonly ZoneFact
 /** The pages' own host: not an app's, and open to any browser. Its record and its route are checked with the apps'. */
 export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">): Check {
   const id = "admin-host";
-  const { adminHost, hosts } = local;
+  const { adminHost, localAdminHost, hosts } = local;
+  if (localAdminHost !== undefined) {
+    return failedCheck(
+      id,
+      `ADMIN_HOST is ${localAdminHost}, which is found on this machine alone: deployed like this, no host serves the API`,
+      "run latchkey setup: it names one in your zone, or none with --no-admin-host",
+    );
+  }
   if (adminHost === undefined) {
     return passed(id, "there are no pages for people: no ADMIN_HOST is set (latchkey setup proposes one)");
   }

@@ -27,13 +27,13 @@ import { type Deployer, deployStep } from "./deployment.ts";
 import { readRecords, recordStep } from "./dns.ts";
 import { associationStep, checkOwner, routeStep } from "./routes.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
-import { type TomlRoute, withAdminHost, withApp, withRoutes } from "./toml-edit.ts";
+import { type TomlRoute, withAdminHost, withApp, withoutAdminHost, withRoutes } from "./toml-edit.ts";
 
 export interface Wanted {
   /** Hosts to add, or to give another profile. */
   apps: ReadonlyMap<string, ProfileName>;
-  /** The host of the pages; `undefined`: what `wrangler.toml` says stays, if it says anything. */
-  adminHost: string | undefined;
+  /** The host of the pages; `null`: none; `undefined`: what `wrangler.toml` says stays, if it says anything. */
+  adminHost: string | null | undefined;
   /** The zone of a host; `undefined`: the host is left alone. */
   zoneOf(host: string): Zone | undefined;
   /** The path of `wrangler.toml`. */
@@ -152,7 +152,8 @@ function routesFor(zones: ReturnType<typeof groupByZone>): TomlRoute[] {
 function textWithHosts(text: string, { apps, adminHost }: Wanted): string {
   let edited = text;
   for (const [host, profile] of apps) edited = withApp(edited, host, profile);
-  return adminHost === undefined ? edited : withAdminHost(edited, adminHost);
+  if (adminHost === undefined) return edited;
+  return adminHost === null ? withoutAdminHost(edited) : withAdminHost(edited, adminHost);
 }
 
 function moved(adminHost: string): Plan["byHand"][number] {
@@ -181,10 +182,16 @@ function fileStep(
   if (before === after) return { id, found: "as it should be", change: null, apply: nothingToDo };
   const known = new Set(before.split("\n"));
   const added = after.split("\n").filter((line) => line !== "" && !known.has(line));
+  const kept = new Set(after.split("\n"));
+  const gone = before.split("\n").filter((line) => !kept.has(line));
+  const edits = [
+    ...(gone.length > 0 ? [`take out of ${printable(config)}: ${told(gone)}`] : []),
+    ...(added.length > 0 ? [`write to ${printable(config)}: ${told(added)}`] : []),
+  ];
   return {
     id,
-    found: "lines are missing",
-    change: `write to ${printable(config)}: ${added.map((line) => line.trim()).join(" ")}`,
+    found: gone.length > 0 ? "lines are to be changed" : "lines are missing",
+    change: edits.join("; "),
     apply: async () => {
       const now = await readFile(config, "utf8");
       const edited = edit(now);
@@ -194,6 +201,10 @@ function fileStep(
       await writeWhole(file, edited, (await stat(file)).mode & 0o777);
     },
   };
+}
+
+function told(lines: readonly string[]): string {
+  return lines.map((line) => line.trim()).join(" ");
 }
 
 function routeSteps(client: CloudflareClient, zone: Zone, facts: ZoneFacts, worker: string): Step[] {

@@ -48,6 +48,19 @@ export function withAdminHost(text: string, host: string): string {
   return checked(edited, () => isDeepStrictEqual(varsOf(edited), after), "ADMIN_HOST");
 }
 
+/** Takes the line away: the API is on the apps' hosts then, and there are no pages. */
+export function withoutAdminHost(text: string): string {
+  const { ADMIN_HOST: before, ...after } = varsOf(text);
+  if (before === undefined) return text;
+  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
+  const vars = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars"]));
+  const written = vars?.body.find((pair) => isKey(pair, "ADMIN_HOST"));
+  if (written === undefined) throw unsupported("ADMIN_HOST");
+  const from = text.lastIndexOf("\n", written.range[0]) + 1;
+  const edited = replace(text, [from, Math.min(lineEnd(text, written.range[1]) + 1, text.length)], "");
+  return checked(edited, () => isDeepStrictEqual(varsOf(edited), after), "ADMIN_HOST");
+}
+
 function editAdminHost(text: string, value: string): string {
   const line = `ADMIN_HOST = ${value}`;
   const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");

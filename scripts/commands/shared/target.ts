@@ -7,7 +7,7 @@ import { fingerprintArgument } from "./arguments.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { readCertificateFile } from "./certificate-file.ts";
 import { findDevice } from "./device-reference.ts";
-import { failed, misuse } from "./failure.ts";
+import { Failure, failed, misuse } from "./failure.ts";
 import { addPasswordOption, type PasswordOptions, passwordSource } from "./password.ts";
 import { progress } from "./progress.ts";
 import type { Session } from "./session.ts";
@@ -180,4 +180,13 @@ export function requireWipe({ device, label }: Pick<Target, "device" | "label">)
     `${label} is lost, and was not told to delete its vault yet: without its certificate it never can be`,
     `wait until ${LATCHKEY} show ${shellWord(label)} tells that the wipe answer was delivered, or add --force`,
   );
+}
+
+/** The failure of an act that the registry did not take, with the commands that work without it, to copy. */
+export function withWaysOut(error: unknown, commands: readonly string[]): unknown {
+  if (!isOutOfOrder(error)) return error;
+  return new Failure(error.exitCode, error.message, {
+    hint: `${error.hint}; or shut it out without the registry:`,
+    list: [...error.list, ...commands.map((command) => `${LATCHKEY} ${command}`)],
+  });
 }

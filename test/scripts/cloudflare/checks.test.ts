@@ -49,6 +49,7 @@ const TABLE: Row[] = [
   ["access", "failed", "an application on the pages' host", pages, access({ places: [PAGES_HOST] })],
   ["admin-host", "ok", "a host of its own", pages, { local: { ...goodFacts().local, adminHost: PAGES_HOST } }],
   ["admin-host", "failed", "a host that is an app", {}, { local: { ...goodFacts().local, adminHost: "vault.example.com" } }],
+  ["admin-host", "failed", "a host of this machine", {}, { local: { ...goodFacts().local, localAdminHost: "latchkey.localhost" } }],
   ["admin-host", "warning", "browsers are asked for a certificate there", { ...pages, associations: knownFact(["vault.example.com", "photos.example.com", PAGES_HOST]) }, { local: { ...goodFacts().local, adminHost: PAGES_HOST } }],
   ["admin-host", "unknown", "in no zone of the token", {}, { local: { ...goodFacts().local, adminHost: "latchkey.example.net" } }],
 

@@ -6,6 +6,7 @@ import type { Check } from "../../../scripts/cloudflare/check.ts";
 import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
 import { gatherFacts } from "../../../scripts/cloudflare/doctor.ts";
+import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { localSettings } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
 import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
@@ -36,7 +37,8 @@ beforeAll(async () => {
     authority: { certificate: edge.ca, key: readFileSync(edge.paths.caKey, "utf8") },
   });
   config = join(folder, "wrangler.toml");
-  const text = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
+  const ours = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
+  const text = withoutAdminHost(ours);
   writeFileSync(config, `${text}\n[vars.APPS."${HOST}"]\nprofile = "bitwarden"\n`);
 });
 afterAll(async () => {

@@ -45,7 +45,13 @@ export function goodZone(): ZoneFacts {
 export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = {}): Facts {
   const whole = { ...goodZone(), ...zone };
   return {
-    local: { worker: "latchkey", hosts: whole.hosts, adminHost: undefined, dangers: [] },
+    local: {
+      worker: "latchkey",
+      hosts: whole.hosts,
+      adminHost: undefined,
+      localAdminHost: undefined,
+      dangers: [],
+    },
     zones: [whole],
     homeless: [],
     worker: {

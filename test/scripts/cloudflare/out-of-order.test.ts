@@ -236,6 +236,12 @@ it("a plain revoke that the registry did not take names the two ways out, to be 
   });
 });
 
+it("so does suspend: block can be undone as well", async () => {
+  await zone.issue("tablet");
+  relay.fail("/suspend", "registry-unavailable", 9);
+  expect((await here("suspend", "alice/tablet")).stderr).toMatch(/\n {2}latchkey block alice\/tablet\n$/);
+});
+
 describe("block", () => {
   it("puts every certificate of the device into the Worker's secret, waits for the gate, and may be repeated", async () => {
     const { atCloudflare } = await zone.issue("braked");
@@ -296,9 +302,9 @@ describe("block", () => {
 
   it("tells a Worker that knows no such list apart, and changes nothing there", async () => {
     await zone.issue("old");
-    const old = { ...environment, LATCHKEY_URL: zone.environment.LATCHKEY_URL ?? "" };
+    relay.fail(BLOCKED, "unknown-operation", 9);
     for (const more of [[], ["--replace"]]) {
-      const { code, stderr } = await runHere(["block", "alice/old", "--yes", ...more], old);
+      const { code, stderr } = await here("block", "alice/old", ...more);
       expect(code).toBe(1);
       expect(stderr).toContain("does not know BLOCKED: it was deployed before there was such a list");
       expect(stderr).toContain("hint: deploy this clone first: npx wrangler deploy");
@@ -391,7 +397,7 @@ describe("with --edge, on the local edge's state folder", () => {
     writeFileSync(path(), `${readFileSync(path(), "utf8")}${"F".repeat(64)} # the old tablet\n`);
     expect(JSON.parse((await edge("blocked", "--json")).stdout).blocked).toHaveLength(2);
     expect((await edge("unblock", "alice/local")).code).toBe(0);
-    expect(readFileSync(path(), "utf8")).toMatch(/^# Certificates that[\s\S]*\nF{64} # the old tablet\n$/);
+    expect(readFileSync(path(), "utf8")).toMatch(/^#[\s\S]*\nF{64} # the old tablet\n$/);
     expect(readdirSync(state()).filter((name) => name.includes("unfinished"))).toEqual([]);
     expect(zone.cloudflare.requests.length).toBe(before);
   });

@@ -12,7 +12,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Deployer, dryRun, tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
-import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import {
+  withAdminHost,
+  withApp,
+  withoutAdminHost,
+  withRoutes,
+} from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
 import { failure, run } from "../commands/run.ts";
@@ -84,7 +89,7 @@ describe("latchkey setup", () => {
   });
 
   it("finds everything set up already, changes nothing, and ends with the doctor", async () => {
-    const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+    const text = withRoutes(withApp(withoutAdminHost(readFileSync(config, "utf8")), HOST, "bitwarden"), [
       { pattern: `${HOST}/*`, zone_name: "example.com" },
     ]);
     writeFileSync(config, text);

@@ -19,6 +19,7 @@ import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
 import type { Deployer } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
+import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/zone.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
@@ -113,13 +114,13 @@ function client() {
   return createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
 }
 
-async function plan(apps: ReadonlyMap<string, ProfileName> = APPS, adminHost?: string) {
+async function plan(apps: ReadonlyMap<string, ProfileName> = APPS, adminHost?: string | null) {
   const zones = await listZones(client());
   const zoneOf = (host: string) => longestSuffix(zones, host);
   return makePlan({ client: client(), deployer }, { apps, adminHost, zoneOf, config, tokenFile });
 }
 
-async function setUp(apps?: ReadonlyMap<string, ProfileName>, adminHost?: string): Promise<string[]> {
+async function setUp(apps?: ReadonlyMap<string, ProfileName>, adminHost?: string | null): Promise<string[]> {
   const made = await plan(apps, adminHost);
   const done: string[] = [];
   await carryOut(made, { before: ({ id }) => done.push(id) });
@@ -540,6 +541,20 @@ describe("the host of the pages", () => {
     await setUp(APPS, ADMIN_HOST);
     cloudflare.state.permissions.delete("DNS Write");
     expect(isDone(await plan())).toBe(true);
+  });
+
+  it("takes the place of one of this machine's, or leaves none there", async () => {
+    for (const [wanted, written] of [
+      [ADMIN_HOST, ADMIN_HOST],
+      [null, undefined],
+    ] as const) {
+      reset();
+      writeFileSync(config, withAdminHost(readFileSync(config, "utf8"), "latchkey.localhost"));
+      await setUp(APPS, wanted);
+      expect(vars().ADMIN_HOST).toBe(written);
+      expect(own()).toHaveLength(wanted === null ? 0 : 1);
+      expect(isDone(await plan(APPS, wanted))).toBe(true);
+    }
   });
 
   it("is refused where it is an app", async () => {

@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import {
+  withAdminHost,
+  withApp,
+  withoutAdminHost,
+  withRoutes,
+} from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
 
 const OURS = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
@@ -104,6 +109,13 @@ describe("wrangler.toml, edited", () => {
     ["the same host", '[vars]\nADMIN_HOST = "l.b"\n', '[vars]\nADMIN_HOST = "l.b"\n'],
   ])("ADMIN_HOST: %s", (_, before, after) => {
     expect(withAdminHost(before, "l.b")).toBe(after);
+  });
+
+  it("no ADMIN_HOST any more", () => {
+    const text = '[vars]\n# why\nADMIN_HOST = "l.b" # mine\nX = 1\n';
+    expect(withoutAdminHost(text)).toBe("[vars]\n# why\nX = 1\n");
+    expect(withoutAdminHost('[vars]\nADMIN_HOST = "l.b"')).toBe("[vars]\n");
+    expect(withoutAdminHost("[vars]\nX = 1\n")).toBe("[vars]\nX = 1\n");
   });
 
   it.each([
