@@ -208,7 +208,7 @@ async function whichAdminHost(
     if (known === undefined) return null;
     throw misuse(
       `wrangler.toml names ADMIN_HOST ${printable(known)}`,
-      "take the line out of it, or --no-admin-host",
+      "take that line out of it, or leave --no-admin-host out",
     );
   }
   if (known !== undefined) return known;
