@@ -3,6 +3,8 @@ import packageJson from "../package.json" with { type: "json" };
 import { addApprove } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addBackup } from "./commands/backup.ts";
+import { addBlock } from "./commands/block.ts";
+import { addBlocked } from "./commands/blocked.ts";
 import { addDevices } from "./commands/devices.ts";
 import { addDismiss } from "./commands/dismiss.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -34,6 +36,7 @@ import { type AddCommand, type GlobalOptions, openSession } from "./commands/sha
 import { addShow } from "./commands/show.ts";
 import { addSuspend } from "./commands/suspend.ts";
 import { addToken } from "./commands/token.ts";
+import { addUnblock } from "./commands/unblock.ts";
 import { addUsers } from "./commands/users.ts";
 import { addWatch } from "./commands/watch.ts";
 
@@ -47,7 +50,8 @@ Environment:
   LATCHKEY_TOKEN_FILE    or a file that holds it
   LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
   LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
-  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue, rotate, --at-cloudflare
+  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue, rotate, block,
+                         --at-cloudflare
   NO_COLOR               no colours; there are none outside a terminal either
 
 An option wins over its variable, and a variable over what login has kept. The token that login has
@@ -57,6 +61,7 @@ Exit codes:
   0  done
   1  refused by the server, or failed
   2  called in a way that cannot work; nothing was done
+  3  revoke --at-cloudflare: done at Cloudflare, and not in the registry; run it again
 
 Examples:
   latchkey login --url https://vault.example.com
@@ -84,6 +89,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addRevoke,
     addForget,
   ],
+  "Without the registry:": [addBlock, addUnblock, addBlocked],
   "Waiting for you:": [addPending, addApprove, addDismiss],
   "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],

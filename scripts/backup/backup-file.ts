@@ -1,4 +1,5 @@
-import { lstat, readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { lstat } from "node:fs/promises";
 import * as v from "valibot";
 import {
   BackupAuditEntry,
@@ -8,7 +9,8 @@ import {
   BackupUser,
 } from "../../src/control/backup.ts";
 import { errorCode, type Failure, failed, misuse } from "../commands/shared/failure.ts";
-import { plural, printable } from "../commands/shared/text.ts";
+import { readAtMost } from "../commands/shared/files.ts";
+import { excerpt, plural, printable } from "../commands/shared/text.ts";
 import { SECRET_MODE, writeNew } from "../edge/files.ts";
 import { checksumOf } from "./canonical.ts";
 
@@ -104,21 +106,21 @@ export async function readBackup(path: string): Promise<ReadBackup> {
   const { checksum, ...content } = file as Record<string, unknown>;
   if (content.version !== VERSION) {
     throw misuse(
-      `${shown} is a backup of version ${printable(JSON.stringify(content.version ?? null))}, and this clone reads version ${VERSION}`,
+      `${shown} is a backup of version ${told(content.version)}, and this clone reads version ${VERSION}`,
       "use a clone that is as new as the one that wrote it",
     );
   }
-  const computed = checksumOf(content);
+  const computed = computedChecksum(content, shown);
   if (checksum !== computed) {
     throw misuse(
-      `${shown} is damaged or was changed: its checksum is ${printable(String(checksum))}, and its content has ${computed}`,
+      `${shown} is damaged or was changed: its checksum is ${told(checksum)}, and its content has ${computed}`,
       "take another copy of it",
     );
   }
   const parsed = v.safeParse(BackupContent, content);
   if (parsed.success) return { backup: parsed.output, json: content as BackupJson };
   const problems = parsed.issues.map(
-    (issue) => `${printable(v.getDotPath(issue) ?? "the file")}: ${printable(issue.message)}`,
+    (issue) => `${excerpt(v.getDotPath(issue) ?? "the file")}: ${excerpt(issue.message)}`,
   );
   throw misuse(
     `${shown} has ${plural(problems.length, "error")}, though its checksum is right`,
@@ -129,9 +131,9 @@ export async function readBackup(path: string): Promise<ReadBackup> {
 
 async function readText(path: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw misuse(`${printable(path)} is too large for a backup`, "check the path");
-    return await readFile(path, "utf8");
+    const bytes = await readAtMost(createReadStream(path), MAX_FILE_BYTES);
+    if (bytes === undefined) throw misuse(`${printable(path)} is too large for a backup`, "check the path");
+    return bytes.toString("utf8");
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
@@ -149,6 +151,21 @@ function parseJson(text: string, shown: string): unknown {
     return JSON.parse(text);
   } catch {
     throw misuse(`${shown} is not JSON: it was cut short, or is another file`, "take another copy of it");
+  }
+}
+
+/** A member that may be anything, and of any length or depth. */
+function told(member: unknown): string {
+  return typeof member === "string" || typeof member === "number" ? excerpt(String(member)) : "missing";
+}
+
+/** Of a file that was not checked yet: it may be of any shape. */
+function computedChecksum(content: object, shown: string): string {
+  try {
+    return checksumOf(content);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw misuse(`${shown} is nested deeper than any backup`, "give a file that latchkey backup wrote");
   }
 }
 

@@ -1,17 +1,21 @@
 // No I/O. No clock.
 import { createHash } from "node:crypto";
 
+/** A backup has eight. */
+const MAX_LEVELS = 64;
+
 /**
  * JSON in one form only: members sorted by name, no blanks. What RFC 8785 says, as far as a backup needs it: it
- * holds texts, whole numbers, booleans and null.
+ * holds texts, whole numbers, booleans and null. Throws a `RangeError` for what is nested deeper than any backup.
  */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+export function canonicalJson(value: unknown, levels = MAX_LEVELS): string {
+  if (levels === 0) throw new RangeError("nested too deeply");
+  if (Array.isArray(value)) return `[${value.map((each) => canonicalJson(each, levels - 1)).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`);
+    .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member, levels - 1)}`);
   return `{${members.join(",")}}`;
 }
 

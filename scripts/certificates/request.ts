@@ -1,4 +1,4 @@
-import { Name, Pkcs10CertificateRequestGenerator } from "./x509.ts";
+import { Name, Pkcs10CertificateRequestGenerator, X509Certificate } from "./x509.ts";
 
 /** ECDSA with P-256 is the default; RSA with 2048 bits is for devices that know nothing else. */
 export type KeyKind = "ecdsa-p256" | "rsa-2048";
@@ -19,13 +19,29 @@ const RSA = {
 } as const;
 
 /** What every subject of ours says: how a certificate of ours is told from others. */
-export const ORGANIZATION = "Latchkey";
+const ORGANIZATION = "Latchkey";
 /** RFC 5280, appendix A: ub-common-name. */
 const COMMON_NAME_MAX_CHARACTERS = 64;
 
 /** `alice pixel-9`, cut where it is too long for a certificate. */
 export function commonNameOf(user: string, device: string): string {
   return [...`${user} ${device}`].slice(0, COMMON_NAME_MAX_CHARACTERS).join("").trimEnd();
+}
+
+/** Whether `commonNameOf` cuts it: the name then stands for other devices as well. */
+export function isCommonNameCut(user: string, device: string): boolean {
+  return [...`${user} ${device}`].length > COMMON_NAME_MAX_CHARACTERS;
+}
+
+/** The common name in a certificate (PEM) whose subject is of our making; `undefined` for every other. */
+export function commonNameIn(pem: string): string | undefined {
+  let subject: Name;
+  try {
+    subject = new X509Certificate(pem).subjectName;
+  } catch {
+    return undefined;
+  }
+  return subject.getField("O").includes(ORGANIZATION) ? subject.getField("CN")[0] : undefined;
 }
 
 /** Makes a key, and a request for a certificate with the subject `O=Latchkey, CN=...`. */

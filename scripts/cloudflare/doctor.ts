@@ -1,3 +1,5 @@
+import { ofAllUsers } from "../commands/shared/all-users.ts";
+import { ProblemFailure } from "../commands/shared/answer.ts";
 import type { Api } from "../commands/shared/api.ts";
 import { deviceLabel, living } from "../commands/shared/device-view.ts";
 import { Failure, failed } from "../commands/shared/failure.ts";
@@ -6,7 +8,7 @@ import { type Fact, knownFact, unknownFact } from "./check.ts";
 import { checkDns } from "./checks/hosts.ts";
 import { checkRoutes } from "./checks/routes.ts";
 import type { CloudflareClient } from "./client.ts";
-import type { DeviceFact, Facts, LocalSettings, ZoneFacts } from "./facts.ts";
+import { type Facts, gatedNames, type LocalSettings, type ZoneFacts } from "./facts.ts";
 import { readFact } from "./read-fact.ts";
 import { gatherWorker, readUsage } from "./worker-facts.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "./zone.ts";
@@ -27,7 +29,9 @@ export interface FactSources {
 export async function gatherFacts({ client, local, zone, api, now }: FactSources): Promise<Facts> {
   const all = zone === undefined ? await listZones(client) : [await findZone(client, zone)];
   const homes = local.hosts.map((gated) => ({ gated, home: longestSuffix(all, gated.host) }));
-  const zones = all.filter((each) => homes.some(({ home }) => home === each));
+  const { adminHost } = local;
+  const adminHome = adminHost === undefined ? undefined : longestSuffix(all, adminHost);
+  const zones = all.filter((each) => each === adminHome || homes.some(({ home }) => home === each));
   const account = onlyAccount(zones.length > 0 ? zones : all);
   const [zoneFacts, worker, accessApps, usage] = await Promise.all([
     Promise.all(
@@ -36,6 +40,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
           client,
           each,
           homes.filter(({ home }) => home === each).map(({ gated }) => gated),
+          each === adminHome ? adminHost : undefined,
         ),
       ),
     ),
@@ -43,7 +48,8 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     readFact(() => readAccessApps(client, account)),
     readFact(() => readUsage(client, account, now)),
   ]);
-  const registry = await readRegistry(api, zoneFacts, local.worker);
+  const gate = await findGate(api, zoneFacts, local.worker);
+  const [registry, blocked] = await Promise.all([readRegistry(gate), readBlocked(gate)]);
   return {
     local,
     zones: zoneFacts,
@@ -53,6 +59,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     accessApps,
     usage: usageFact(usage),
     registry,
+    blocked,
   };
 }
 
@@ -84,37 +91,63 @@ function usageFact(
 }
 
 /**
- * Every device of every user, through the gate's own API. Where the host does not lead to the gate it is not
- * asked: whatever answers there would get the token.
+ * The gate's own API. Where the host does not lead to the gate it is not asked: whatever answers there would get
+ * the token.
  */
-async function readRegistry(
+async function findGate(
   api: FactSources["api"],
   zones: readonly ZoneFacts[],
   worker: string,
-): Promise<Fact<readonly DeviceFact[]>> {
-  try {
+): Promise<Fact<Api>> {
+  return orUnknown(async () => {
     const gate = await api();
     const { hostname } = new URL(gate.origin);
-    if (isUngated(zones, hostname, worker)) {
-      return unknownFact(
-        `the API was not asked: ${hostname} does not lead to the gate, and the app there would get the token`,
-        "mend the route and the DNS record of the host first, then run the doctor again",
-      );
-    }
-    const devices: DeviceFact[] = [];
-    for (const { id } of await gate.users()) {
-      for (const device of await gate.devices(id as Parameters<Api["devices"]>[0])) {
+    return isUngated(zones, hostname, worker)
+      ? unknownFact(
+          `the API was not asked: ${hostname} does not lead to the gate, and the app there would get the token`,
+          "mend the route and the DNS record of the host first, then run the doctor again",
+        )
+      : knownFact(gate);
+  });
+}
+
+/** Every device of every user. */
+async function readRegistry(gate: Fact<Api>): Promise<Facts["registry"]> {
+  if (!gate.known) return gate;
+  const api = gate.value;
+  return orUnknown(async () => {
+    const devices = await ofAllUsers(api, api.devices);
+    return knownFact(
+      devices.map((device) => {
         const certificates = living(device);
         const retired = device.certificates.filter((each) => !certificates.includes(each));
-        devices.push({
+        return {
           label: deviceLabel(device),
           status: device.status,
           certificates,
           retired: retired.map(({ fingerprint }) => fingerprint),
-        });
-      }
+        };
+      }),
+    );
+  });
+}
+
+async function readBlocked(gate: Fact<Api>): Promise<Facts["blocked"]> {
+  if (!gate.known) return gate;
+  const api = gate.value;
+  return orUnknown(async () => {
+    try {
+      return knownFact(await api.blocked());
+    } catch (error) {
+      if (error instanceof ProblemFailure && error.code === "not-found") return knownFact(null);
+      throw error;
     }
-    return knownFact(devices);
+  });
+}
+
+async function orUnknown<T>(read: () => Promise<Fact<T>>): Promise<Fact<T>> {
+  try {
+    return await read();
   } catch (error) {
     if (error instanceof Failure) return unknownFact(error.message, error.hint);
     throw error;
@@ -124,9 +157,10 @@ async function readRegistry(
 function isUngated(zones: readonly ZoneFacts[], hostname: string, worker: string): boolean {
   return zones.some((zone) => {
     const hosts = zone.hosts.filter(({ host }) => host === hostname);
-    const own = { ...zone, hosts };
+    const own = { ...zone, hosts, adminHost: zone.adminHost === hostname ? hostname : undefined };
     return (
-      hosts.length > 0 && [checkRoutes(own, worker), checkDns(own)].some(({ status }) => status === "failed")
+      gatedNames(own).length > 0 &&
+      [checkRoutes(own, worker), checkDns(own)].some(({ status }) => status === "failed")
     );
   });
 }

@@ -14,7 +14,10 @@ export interface GatedHost {
 export interface LocalSettings {
   worker: string;
   hosts: readonly GatedHost[];
+  /** The host of the pages, if Cloudflare can reach it. */
   adminHost: string | undefined;
+  /** The same, if it is one of this machine's own: good for the local edge alone. */
+  localAdminHost: string | undefined;
   /** What in the file would open the gate, one phrase each; empty when all is well. */
   dangers: readonly string[];
 }
@@ -82,6 +85,8 @@ export interface ZoneFacts {
   name: string;
   /** Of the apps, those in this zone. */
   hosts: readonly GatedHost[];
+  /** The host of the pages, if it is in this zone: gated like the apps, with no app behind it. */
+  adminHost: string | undefined;
   associations: Fact<readonly string[]>;
   routes: Fact<readonly RouteFact[]>;
   rules: Fact<readonly RuleFact[]>;
@@ -128,4 +133,11 @@ export interface Facts {
   accessApps: Fact<readonly AccessAppFact[]>;
   usage: Fact<UsageFacts>;
   registry: Fact<readonly DeviceFact[]>;
+  /** Fingerprints that the gate refuses whatever the registry says; `null`: the Worker knows no such list. */
+  blocked: Fact<readonly string[] | null>;
+}
+
+/** Every host of a zone that leads to the gate: the apps', and that of the pages. */
+export function gatedNames({ hosts, adminHost }: Pick<ZoneFacts, "hosts" | "adminHost">): string[] {
+  return [...hosts.map(({ host }) => host), ...(adminHost === undefined ? [] : [adminHost])];
 }

@@ -1,6 +1,5 @@
 import { parseUserId } from "../../src/registry/user.ts";
-import { ORGANIZATION } from "../certificates/request.ts";
-import { type Name, X509Certificate } from "../certificates/x509.ts";
+import { commonNameIn } from "../certificates/request.ts";
 import type { Api } from "../commands/shared/api.ts";
 import type { ClientCertificate } from "./client-certificates.ts";
 
@@ -13,21 +12,10 @@ export async function findLeftovers(
   commonName: string,
   api: Api,
 ): Promise<ClientCertificate[]> {
-  const alike = all.filter(({ pem, status }) => status === "active" && isNamed(pem, commonName));
+  const alike = all.filter(({ pem, status }) => status === "active" && commonNameIn(pem) === commonName);
   if (alike.length === 0) return [];
   const known = await knownFingerprints(api);
   return alike.filter(({ fingerprint }) => fingerprint !== undefined && !known.has(fingerprint));
-}
-
-function isNamed(pem: string, commonName: string): boolean {
-  let subject: Name;
-  try {
-    subject = new X509Certificate(pem).subjectName;
-  } catch {
-    return false;
-  }
-  const [name] = subject.getField("CN");
-  return name === commonName && subject.getField("O").includes(ORGANIZATION);
 }
 
 /** Of every device of every user, whatever its status: a device may have been renamed since. */

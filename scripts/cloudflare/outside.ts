@@ -18,6 +18,9 @@ export interface OutsideOptions {
   credential: { certificate: string; key: string } | undefined;
 }
 
+/** Where somebody who is not signed in gets the sign-in page. */
+const HOME_PATH = "/.latchkey/";
+
 /** More than any refusal of ours; of an app's answer, the beginning is enough. */
 const MAX_BODY_BYTES = 4096;
 
@@ -41,6 +44,16 @@ export async function observe(hosts: readonly GatedHost[], options: OutsideOptio
     return observations;
   } finally {
     await Promise.all([stranger.close(), device?.close()]);
+  }
+}
+
+/** The sign-in page, as a browser without a certificate gets it. */
+export async function observeAdminHost(host: string, options: OutsideOptions): Promise<Seen> {
+  const agent = createAgent(options, undefined);
+  try {
+    return await look(`https://${host}${HOME_PATH}`, agent, options.timeoutMs, {});
+  } finally {
+    await agent.close();
   }
 }
 

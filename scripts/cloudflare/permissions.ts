@@ -35,6 +35,10 @@ export const PERMISSIONS = {
   bots: { grant: "Zone > Bot Management > Read", purpose: "to find bot protection that answers first" },
   settings: { grant: "Zone > Zone Settings > Read", purpose: "to read the zone's switches" },
   dns: { grant: "Zone > DNS > Read", purpose: "to see whether a host goes through Cloudflare" },
+  "dns-edit": {
+    grant: "Zone > DNS > Edit",
+    purpose: "to make the DNS record of the pages' host; latchkey setup --no-admin-host needs none",
+  },
   analytics: { grant: "Account > Account Analytics > Read", purpose: "to read the day's use" },
 } as const satisfies Record<string, { grant: string; purpose: string }>;
 

@@ -22,20 +22,18 @@ export interface Revoked {
 }
 
 /** Where the certificates are looked for first: all zones of an account share the authority. */
-interface Place {
+export interface Place {
+  /** A zone's name or id, as the owner gave it. */
   zone: string | undefined;
   hostname: string;
 }
 
-/**
- * Revokes certificates at Cloudflare, which the registry refuses already. `done` says the latter, for the
- * message of a failure.
- */
+/** Revokes certificates at Cloudflare. The lines of `standing` say how the registry stands to them, should this fail. */
 export async function revokeEverywhere(
   client: CloudflareClient,
   fingerprints: readonly string[],
   place: Place,
-  done: string,
+  standing: readonly string[],
 ): Promise<Revoked[]> {
   try {
     const wanted = new Set(fingerprints);
@@ -51,7 +49,7 @@ export async function revokeEverywhere(
     if (wanted.size > 0) throw notFound([...wanted], found);
     return found;
   } catch (error) {
-    throw withAftermath(error, [`in the registry ${done}: it is refused, whatever Cloudflare says`]);
+    throw withAftermath(error, standing);
   }
 }
 
@@ -73,7 +71,7 @@ async function revokeOne(
 }
 
 /** The zone that was named, or that the gate's host is in, and then the others that the token sees. */
-async function zonesInOrder(client: CloudflareClient, { zone, hostname }: Place): Promise<Zone[]> {
+export async function zonesInOrder(client: CloudflareClient, { zone, hostname }: Place): Promise<Zone[]> {
   const all = await listZones(client);
   const first =
     zone === undefined

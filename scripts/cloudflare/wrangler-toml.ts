@@ -24,15 +24,18 @@ export function parseWranglerToml(text: string): Table {
 
 /**
  * What the doctor and setup need of `wrangler.toml`. The hosts are those that Cloudflare can reach: the
- * local edge's own are left out, and so is `*`, which names none.
+ * local edge's own are told apart or left out, and so is `*`, which names none.
  */
 export function localSettings(text: string): LocalSettings {
   const file = parseWranglerToml(text);
   const vars = tableOf(file.vars);
+  const adminHost = typeof vars.ADMIN_HOST === "string" ? vars.ADMIN_HOST : undefined;
+  const isLocal = adminHost !== undefined && isLocalhostName(adminHost);
   return {
     worker: typeof file.name === "string" ? file.name : "latchkey",
     hosts: Object.entries(tableOf(vars.APPS)).flatMap(([host, settings]) => gatedHost(host, settings)),
-    adminHost: typeof vars.ADMIN_HOST === "string" ? vars.ADMIN_HOST : undefined,
+    adminHost: isLocal ? undefined : adminHost,
+    localAdminHost: isLocal ? adminHost : undefined,
     dangers: dangersOf(file, vars),
   };
 }

@@ -29,6 +29,7 @@ export async function gatherZone(
   client: CloudflareClient,
   zone: Home,
   hosts: readonly GatedHost[],
+  adminHost: string | undefined,
 ): Promise<ZoneFacts> {
   const { id: zone_id, name } = zone;
   const setting = (wanted: string) => readFact(() => readSetting(client, zone_id, wanted));
@@ -59,6 +60,7 @@ export async function gatherZone(
     id: zone_id,
     name,
     hosts,
+    adminHost,
     associations,
     routes,
     rules,

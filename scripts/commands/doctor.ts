@@ -1,17 +1,14 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { Check, CheckStatus } from "../cloudflare/check.ts";
-import { errorCode, misuse } from "./shared/failure.ts";
+import { misuse } from "./shared/failure.ts";
 import { readSmallFile } from "./shared/files.ts";
 import type { Output } from "./shared/output.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
+import { readWranglerToml, WRANGLER_TOML } from "./shared/wrangler-config.ts";
 
 /** How long one answer of Cloudflare, or of a host, is waited for. */
 const TIMEOUT_MS = 30_000;
-/** This clone's own. */
-export const WRANGLER_TOML = join(import.meta.dirname, "..", "..", "wrangler.toml");
 
 export interface DoctorOptions {
   zone?: string;
@@ -98,7 +95,7 @@ export async function examine(
   });
   const checks = checkAll(facts, session.now());
   if (options.outside === false) return checks;
-  const [{ observe }, { checkOutside }] = await Promise.all([
+  const [{ observe, observeAdminHost }, { checkOutside, checkPages }] = await Promise.all([
     import("../cloudflare/outside.ts"),
     import("../cloudflare/checks/outside.ts"),
   ]);
@@ -107,6 +104,9 @@ export async function examine(
     ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
   const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
   const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
+  const pages = facts.zones.flatMap(({ adminHost }) => adminHost ?? []);
+  for (const host of pages)
+    checks.push(checkPages(host, await observeAdminHost(host, { ...outside, credential: undefined })));
   const [zone] = facts.zones;
   if (options.issueProbe !== true || zone === undefined)
     return [...checks, ...checkOutside(await look(credential))];
@@ -118,17 +118,6 @@ export async function examine(
   const home = await findZone(client, zone.id);
   // One authority signs for all zones of the account.
   return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
-}
-
-export async function readWranglerToml(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw misuse(
-      `${printable(path)} cannot be read (${errorCode(error) ?? "?"})`,
-      "name the file with --config",
-    );
-  }
 }
 
 async function readCredential({ cert, key }: DoctorOptions) {

@@ -1,11 +1,11 @@
-import { deviceNameKey } from "../../src/registry/device.ts";
 import { type Backup, readBackup } from "../backup/backup-file.ts";
 import { compare, type Difference, isEmpty } from "../backup/difference.ts";
 import { differenceLines, sameDevices, userLines } from "../backup/difference-view.ts";
+import { deviceInBackup } from "../backup/named-device.ts";
 import { type RestoreResult, restore } from "../backup/restore.ts";
-import { failed, misuse } from "./shared/failure.ts";
+import { failed } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { plural, printable } from "./shared/text.ts";
+import { excerpt, plural } from "./shared/text.ts";
 import { timeWithHint } from "./shared/time.ts";
 
 interface RestoreOptions {
@@ -44,11 +44,11 @@ Examples:
       const { output, now, ...session } = open();
       if (options.dryRun !== true) session.requireConsent("restore-backup");
       const { backup, json } = await readBackup(path);
-      const resurrect = new Set((options.resurrect ?? []).map((device) => idOf(backup, device)));
+      const resurrect = new Set((options.resurrect ?? []).map((device) => deviceInBackup(backup, device).id));
       const api = await session.api();
       const difference = await compare(api, backup, resurrect, now());
       const about = [
-        `backup of ${printable(backup.source)}, made ${timeWithHint(backup.createdAt, now())}: ${plural(backup.users.length, "user")}, ${plural(countDevices(backup), "device")}`,
+        `backup of ${excerpt(backup.source)}, made ${timeWithHint(backup.createdAt, now())}: ${plural(backup.users.length, "user")}, ${plural(countDevices(backup), "device")}`,
         ...differenceLines(difference),
         `${plural(sameDevices(difference), "device")} as in the backup already`,
       ];
@@ -66,31 +66,6 @@ Examples:
       refuseConflicts(result);
     });
 };
-
-/** The id of the one device of the backup that is named. */
-function idOf({ users }: Backup, reference: string): string {
-  const slash = reference.indexOf("/");
-  const [user, name] = [reference.slice(0, Math.max(slash, 0)), reference.slice(slash + 1)];
-  const devices = users.flatMap((each) => (slash === -1 || each.id === user ? each.devices : []));
-  const byId = devices.filter(({ id }) => id === name.toLowerCase());
-  const byName =
-    slash === -1 ? [] : devices.filter((device) => deviceNameKey(device.name) === deviceNameKey(name));
-  const [found, ...others] = byId.length > 0 ? byId : byName;
-  if (found === undefined) {
-    throw misuse(
-      `the backup has no device '${printable(reference)}'`,
-      "write USER/NAME as the difference shows it, or the device's id",
-    );
-  }
-  if (others.length > 0) {
-    throw misuse(
-      `the backup has ${others.length + 1} devices '${printable(reference)}'`,
-      "name the one you mean by its id",
-      [found, ...others].map(({ id, status }) => `${printable(id)}  ${status}`),
-    );
-  }
-  return found.id;
-}
 
 function countDevices({ users }: Backup): number {
   return users.reduce((sum, { devices }) => sum + devices.length, 0);

@@ -1,10 +1,10 @@
-import { requireWipe } from "./revoke.ts";
 import { fingerprintArgument, userArgument } from "./shared/arguments.ts";
 import { findDevice } from "./shared/device-reference.ts";
 import { deviceLabel, living } from "./shared/device-view.ts";
 import { failed, misuse } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { EVERYWHERE } from "./shared/status-act.ts";
+import { requireWipe } from "./shared/target.ts";
 import { printable, short } from "./shared/text.ts";
 
 /** The fewest digits that may stand for a certificate of a device: as many as lists show. */
@@ -65,7 +65,7 @@ Examples:
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
       // Each certificate of a lost device may be the one with which it comes for the wipe answer.
-      if (atCloudflare && !force) requireWipe(device, label);
+      if (atCloudflare && !force) requireWipe({ device, label });
       const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
         fingerprint.startsWith(digits),
       );
@@ -92,7 +92,9 @@ Examples:
       }
       const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
       const place = { zone, hostname: new URL(api.origin).hostname };
-      const revoked = await revokeEverywhere(client, [fingerprint], place, "the certificate is retired");
+      const revoked = await revokeEverywhere(client, [fingerprint], place, [
+        "in the registry the certificate is retired: it is refused, whatever Cloudflare says",
+      ]);
       output.lines(...revoked.map(({ line }) => line));
       if (!output.json) return;
       output.object({ device: await changed(), cloudflare: revoked.map(({ line, ...facts }) => facts) });

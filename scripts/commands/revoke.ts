@@ -1,19 +1,38 @@
 import type { Device } from "../../src/control/contract.ts";
+import { isOutOfOrder } from "./shared/answer.ts";
+import { fingerprintArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
-import { referenceTo } from "./shared/device-reference.ts";
-import { failed, misuse } from "./shared/failure.ts";
-import type { AddCommand } from "./shared/session.ts";
+import { Failure, misuse } from "./shared/failure.ts";
+import { progress } from "./shared/progress.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
 import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
+import {
+  type AtCloudflare,
+  addTargetOptions,
+  deviceTarget,
+  givenTarget,
+  requireWipe,
+  type Target,
+  type TargetOptions,
+  targetAtCloudflare,
+  targetInFile,
+  withWaysOut,
+} from "./shared/target.ts";
+import { plural, printable, shellWord } from "./shared/text.ts";
 
-interface RevokeOptions {
+interface RevokeOptions extends TargetOptions {
   note?: string;
   atCloudflare?: boolean;
   zone?: string;
   force?: boolean;
+  fingerprint?: string;
 }
 
+/** These mean something with `--at-cloudflare` only. */
+const CLOUDFLARE_OPTIONS = ["force", "zone", "fingerprint", "certificate", "backup"] as const;
+
 export const addRevoke: AddCommand = (program, open) => {
-  program
+  const command = program
     .command("revoke")
     .summary("refuse a device for good")
     .description(
@@ -24,6 +43,8 @@ export const addRevoke: AddCommand = (program, open) => {
     .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .option("--force", "with --at-cloudflare: even a lost device that was not told to delete its vault yet")
+    .option("--fingerprint <hex>", "with --at-cloudflare, should the registry not answer: the certificate");
+  addTargetOptions(command)
     .addHelpText(
       "after",
       `
@@ -31,56 +52,130 @@ A device that may turn up again is better reported lost, or suspended.
 A connection that is open already, such as a WebSocket, lives on until it closes.
 --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated: for a device that is revoked already, too.
 
+Where the registry does not answer, or refuses to write, --at-cloudflare goes on to Cloudflare: the certificates
+are those that issue has named after the device, unless --fingerprint, --certificate or --backup name them. It
+then ends with the exit code 3: run it again when the registry answers. latchkey block is faster, and needs no
+registry either.
+
 Examples:
   latchkey revoke alice/pixel-9
   latchkey revoke alice/pixel-9 --note stolen --yes
-  latchkey revoke alice/pixel-9 --at-cloudflare`,
+  latchkey revoke alice/pixel-9 --at-cloudflare
+  latchkey revoke alice/pixel-9 --at-cloudflare --backup latchkey.json`,
     )
-    .action(async (device: string, options: RevokeOptions) => {
+    .action(async (reference: string, options: RevokeOptions) => {
       const { note, atCloudflare = false, zone, force = false } = options;
-      if (!atCloudflare && (zone !== undefined || force)) {
-        throw misuse(
-          `--${force ? "force" : "zone"} means nothing without --at-cloudflare`,
-          "add it, or leave both out",
-        );
+      const idle = CLOUDFLARE_OPTIONS.find((name) => options[name] !== undefined);
+      if (!atCloudflare && idle !== undefined) {
+        throw misuse(`--${idle} means nothing without --at-cloudflare`, "add it, or leave both out");
       }
       const session = open();
+      const common = { act: "revoke", device: reference, note } as const;
+      if (!atCloudflare) {
+        try {
+          await changeStatus(session, {
+            ...common,
+            question: (label) => `Revoke ${label} for good?`,
+            done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
+          });
+        } catch (error) {
+          throw withWaysOut(error, [
+            `revoke ${shellWord(reference)} --at-cloudflare`,
+            `block ${shellWord(reference)}`,
+          ]);
+        }
+        return;
+      }
       // A missing token is told before anything is done. Cloudflare itself is asked afterwards: it must not
       // stand in the way of the registry's word.
-      const client = atCloudflare ? await session.cloudflare() : undefined;
-      await changeStatus(session, {
-        act: "revoke",
-        device,
-        note,
-        question: (label) => `Revoke ${label} for good${atCloudflare ? ", here and at Cloudflare" : ""}?`,
-        done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
-        ...(client === undefined
-          ? {}
-          : {
-              check: (found, label) => {
-                if (!force) requireWipe(found, label);
-              },
-              afterwards: async (changed) => {
-                const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
-                const { hostname } = new URL((await session.api()).origin);
-                const fingerprints = changed.certificates.map(({ fingerprint }) => fingerprint);
-                const place = { zone, hostname };
-                const revoked = await revokeEverywhere(client, fingerprints, place, "the device is revoked");
-                return {
-                  object: { device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) },
-                  lines: revoked.map(({ line }) => line),
-                };
-              },
-            }),
-      });
+      const client = await session.cloudflare();
+      const place = async () => ({ zone, hostname: new URL((await session.api()).origin).hostname });
+      let found: Device | undefined;
+      try {
+        await changeStatus(session, {
+          ...common,
+          question: (label) => `Revoke ${label} for good, here and at Cloudflare?`,
+          done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
+          check: (device, label) => {
+            found = device;
+            if (!force) requireWipe({ device, label });
+          },
+          afterwards: async (changed) => {
+            const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
+            const revoked = await revokeEverywhere(
+              client,
+              changed.certificates.map(({ fingerprint }) => fingerprint),
+              await place(),
+              ["in the registry the device is revoked: it is refused, whatever Cloudflare says"],
+            );
+            return {
+              object: { device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) },
+              lines: revoked.map(({ line }) => line),
+            };
+          },
+        });
+      } catch (error) {
+        if (!isOutOfOrder(error)) throw error;
+        const at = { client: async () => client, place: await place() };
+        await revokeThereAlone(session, { error, at, found, reference, options });
+      }
     });
 };
 
-/** The answer that wipes is for a certificate that Cloudflare still verifies, and does not call revoked. */
-export function requireWipe(device: Device, label: string): void {
-  if (device.status !== "lost" || device.wipe !== null) return;
-  throw failed(
-    `${label} is lost, and was not told to delete its vault yet: without its certificate it never can be`,
-    `wait until ${LATCHKEY} show ${referenceTo(device)} tells that the wipe answer was delivered, or add --force`,
+interface RegistryOut {
+  /** What the registry answered, or that it did not. */
+  error: Failure;
+  at: AtCloudflare;
+  /** The device, when it could be read and only the revocation failed: consent was given then. */
+  found: Device | undefined;
+  reference: string;
+  options: RevokeOptions;
+}
+
+/** The registry does not answer: what can be done without it is done, and the rest is said. Always throws. */
+async function revokeThereAlone(session: Session, out: RegistryOut): Promise<never> {
+  const { error, at, found, reference, options } = out;
+  progress(`${error.message}: going on to Cloudflare`);
+  const target = await targetOf(session, out);
+  if (options.force !== true) requireWipe(target);
+  if (found === undefined) {
+    for (const line of target.found) progress(`  ${line}`);
+    const what = `${target.label} (${plural(target.fingerprints.length, "certificate")})`;
+    await session.confirm(`Revoke ${what} at Cloudflare for good, without the registry?`);
+  }
+  const { revokeEverywhere } = await import("../cloudflare/revocation.ts");
+  const standing = `the registry was not changed, as far as is known: ${error.message}`;
+  const block = `to shut it out without either: ${LATCHKEY} block ${shellWord(reference)}`;
+  const revoked = await revokeEverywhere(await at.client(), target.fingerprints, at.place, [standing, block]);
+  session.output.object({
+    device: found ?? null,
+    registry: { revoked: false, reason: error.message },
+    cloudflare: revoked.map(({ line, ...facts }) => facts),
+  });
+  session.output.lines(...revoked.map(({ line }) => line));
+  throw new Failure(
+    3,
+    `${target.label} is revoked at Cloudflare, and not in the registry: ${error.message}`,
+    {
+      hint: "once the registry answers, run the same command again",
+      list: [
+        "from Cloudflare's word on, the gate refuses the certificate everywhere: within about a minute",
+        "the registry still has the device as it was, as far as is known",
+        `to shut it out within seconds: ${LATCHKEY} block ${shellWord(reference)}`,
+      ],
+    },
   );
+}
+
+/** Nearest to the registry's own word first: what it still said, what the owner says, the names at Cloudflare. */
+async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
+  if (found !== undefined) return deviceTarget(found, "the registry");
+  const { fingerprint, certificate, backup } = options;
+  const label = { label: printable(reference) };
+  if (fingerprint !== undefined) {
+    const target = await givenTarget(fingerprintArgument(fingerprint), undefined);
+    if (target !== undefined) return { ...target, ...label };
+  }
+  if (certificate !== undefined) return { ...(await targetInFile(certificate, options, session)), ...label };
+  return (await givenTarget(reference, backup)) ?? targetAtCloudflare(at, reference);
 }

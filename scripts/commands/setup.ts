@@ -3,9 +3,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ProfileName } from "../../src/gate/answers.ts";
 import type { UserId } from "../../src/registry/user.ts";
+import type { LocalSettings } from "../cloudflare/facts.ts";
 import type { Plan } from "../cloudflare/setup/step.ts";
 import type { Zone } from "../cloudflare/zone.ts";
-import { examine, readWranglerToml, showChecks, WRANGLER_TOML } from "./doctor.ts";
+import { examine, showChecks } from "./doctor.ts";
 import type { Api } from "./shared/api.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
 import { failed, misuse } from "./shared/failure.ts";
@@ -14,10 +15,13 @@ import { progress } from "./shared/progress.ts";
 import { runLatchkey } from "./shared/run-latchkey.ts";
 import { type AddCommand, type GlobalOptions, openSession, type Session } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
+import { readWranglerToml, WRANGLER_TOML } from "./shared/wrangler-config.ts";
 
 interface SetupOptions {
   zone?: string;
   app?: string[];
+  /** `false`: --no-admin-host. */
+  adminHost?: string | false;
   dryRun?: boolean;
   config?: string;
   device?: string;
@@ -36,6 +40,11 @@ export const addSetup: AddCommand = (program, open) => {
     )
     .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
     .option("--app <host=profile>", "an app and its profile; may be given several times", collect)
+    .option(
+      "--admin-host <host>",
+      "the host of the pages (default: latchkey.ZONE, unless wrangler.toml names one)",
+    )
+    .option("--no-admin-host", "no pages: the command line and the API alone")
     .option("--device <user/name>", "issue and enrol a first device at the end")
     .option("--dry-run", "show the plan, have wrangler check it, and change nothing")
     .option("--config <file>", "another wrangler.toml")
@@ -49,6 +58,7 @@ LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made when there is none, a
 Examples:
   latchkey setup
   latchkey setup --app vault.example.com=bitwarden --app photos.example.com=sync --dry-run
+  latchkey setup --app vault.example.com=bitwarden --admin-host keys.example.com
   latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`,
     )
     .action(async (options: SetupOptions) => {
@@ -90,10 +100,11 @@ async function setUp(
   const { dryRun, wrangler } = await import("../cloudflare/setup/deployment.ts");
   const { carryOut, isDone } = await import("../cloudflare/setup/run.ts");
 
-  const { zones, apps } = await whatIsWanted(session, options, config, asks);
+  const { zones, apps, adminHost } = await whatIsWanted(session, options, config, asks);
   const { longestSuffix } = await import("../cloudflare/zone.ts");
   const wanted = {
     apps,
+    adminHost,
     config,
     tokenFile,
     zoneOf(host: string) {
@@ -126,18 +137,36 @@ async function setUp(
   return true;
 }
 
+interface Chosen {
+  zones: readonly Zone[];
+  apps: Map<string, ProfileName>;
+  /** `null`: no pages. */
+  adminHost: string | null | undefined;
+}
+
 /** From the command line, else from whoever is there, else from `wrangler.toml`. */
 async function whatIsWanted(
   session: Session,
   options: SetupOptions,
   config: string,
   asks: boolean,
-): Promise<{ zones: readonly Zone[]; apps: Map<string, ProfileName> }> {
+): Promise<Chosen> {
+  const { localSettings } = await import("../cloudflare/wrangler-toml.ts");
+  const local = localSettings(await readWranglerToml(config));
+  const { zones, apps } = await whichApps(session, options, local, asks);
+  const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...apps.keys()])];
+  return { zones, apps, adminHost: await whichAdminHost(options, local, hosts, zones, asks) };
+}
+
+async function whichApps(
+  session: Session,
+  options: SetupOptions,
+  { hosts }: LocalSettings,
+  asks: boolean,
+): Promise<Pick<Chosen, "zones" | "apps">> {
   const client = await session.cloudflare();
   const { findZone, listZones } = await import("../cloudflare/zone.ts");
   const { askForApps, askForZone, parseApp } = await import("../cloudflare/setup/dialogue.ts");
-  const { localSettings } = await import("../cloudflare/wrangler-toml.ts");
-  const { hosts } = localSettings(await readWranglerToml(config));
   const given = new Map((options.app ?? []).map(parseApp));
   let zones = options.zone === undefined ? await listZones(client) : [await findZone(client, options.zone)];
   if (given.size > 0 || !asks) {
@@ -161,6 +190,32 @@ async function whatIsWanted(
     throw failed("the API token sees no zone", "grant it Zone > Zone > Read, see docs/cloudflare.md");
   }
   return { zones, apps: await askForApps(zone.name, hosts) };
+}
+
+/** What `wrangler.toml` says stays, unless another is named: people have its address. */
+async function whichAdminHost(
+  { adminHost: given }: SetupOptions,
+  { adminHost: known }: LocalSettings,
+  hosts: readonly string[],
+  zones: readonly Zone[],
+  asks: boolean,
+): Promise<string | null | undefined> {
+  const { askForAdminHost, parseAdminHost, proposedAdminHost } = await import(
+    "../cloudflare/setup/dialogue.ts"
+  );
+  if (typeof given === "string") return parseAdminHost(given);
+  if (given === false) {
+    if (known === undefined) return null;
+    throw misuse(
+      `wrangler.toml names ADMIN_HOST ${printable(known)}`,
+      "take that line out of it, or leave --no-admin-host out",
+    );
+  }
+  if (known !== undefined) return known;
+  const { longestSuffix } = await import("../cloudflare/zone.ts");
+  const zone = longestSuffix(zones, hosts[0] ?? "");
+  if (zone === undefined) return undefined;
+  return asks ? ((await askForAdminHost(zone.name, hosts)) ?? null) : proposedAdminHost(zone.name);
 }
 
 function showPlan(output: Output, { steps, byHand }: Plan): void {

@@ -25,16 +25,16 @@ certificates and ${show(ca)} among the authorities, then open ${url}/
 
 Enrol the stranger, revoke the phone (in a second terminal, from this folder):
   export LATCHKEY_URL=${edge.url(edge.apiHost)} LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
-  npx latchkey devices alice
-  npx latchkey enrol alice tablet --certificate ${path(stranger.pem)}
-  npx latchkey revoke alice/alice-phone
+  npx --no -- latchkey devices alice
+  npx --no -- latchkey enrol alice tablet --certificate ${path(stranger.pem)}
+  npx --no -- latchkey revoke alice/alice-phone
 
 Revoke from any browser, approve, invite: open ${edge.url(edge.apiHost)}/ and sign in
 with what is in ${show(adminToken)}. An invitation as a link and a QR code:
-  npx latchkey invite alice --app ${edge.appHost}
+  npx --no -- latchkey invite alice --app ${edge.appHost}
 
 See who is refused and why, by program; what a device is taken for:
-  npx latchkey watch --edge ${path(folder)}
+  npx --no -- latchkey watch --edge ${path(folder)}
   ${curl} --cert ${path(laptop.pem)} --key ${path(laptop.key)} ${url}/.latchkey/whoami
 
 Keys, token, registry: ${show(folder)} (delete it to begin anew). What Cloudflare would call

@@ -5,7 +5,39 @@ import { buffer } from "node:stream/consumers";
 import type { Edge } from "../../scripts/edge/edge.ts";
 
 /** What the relay does to one request instead of passing it on, or after it was passed on and answered. */
-export type RelayFault = "lose-request" | "lose-answer" | "unavailable";
+export type RelayFault = "lose-request" | "lose-answer" | "hang" | keyof typeof ANSWERS;
+
+/** What others, or the gate in need, answer instead. */
+const ANSWERS = {
+  /** What strangers get from a gate that cannot. */
+  unavailable: { status: 503, type: "text/plain", text: "Service Unavailable" },
+  /** The API, whose objects fail or refuse to write. */
+  "registry-unavailable": {
+    status: 503,
+    type: "application/problem+json",
+    text: JSON.stringify({
+      type: "about:blank",
+      title: "The registry does not answer",
+      status: 503,
+      detail: "nothing is known to have been changed: try again",
+      code: "registry-unavailable",
+    }),
+  },
+  /** A Worker that was deployed before there was such an operation. */
+  "unknown-operation": {
+    status: 404,
+    type: "application/problem+json",
+    text: JSON.stringify({
+      type: "about:blank",
+      title: "There is nothing here",
+      status: 404,
+      detail: "there is no such path in the API",
+      code: "not-found",
+    }),
+  },
+  /** Cloudflare, over the day's Worker requests. */
+  "over-the-limit": { status: 429, type: "text/html", text: "<html>error code: 1027</html>" },
+} as const;
 
 /** Stands between the command line and the local edge, on loopback, and fails where a test says so. */
 export interface Relay {
@@ -13,13 +45,18 @@ export interface Relay {
   url: string;
   /** The next so many requests whose `METHOD /path` holds this text fail. */
   fail(match: string, fault: RelayFault, times?: number): void;
+  /** From now on these calls are answered here, with JSON. */
+  answer(call: string, body: () => unknown): void;
+  /** No call fails any more. */
+  heal(): void;
   /** `METHOD /path` and body of each request. */
   requests: { call: string; body: string }[];
   stop(): Promise<void>;
 }
 
 export async function startRelay(edge: Edge, host: string): Promise<Relay> {
-  const plans: { match: string; fault: RelayFault; times: number }[] = [];
+  let plans: { match: string; fault: RelayFault; times: number }[] = [];
+  const answers = new Map<string, () => unknown>();
   const requests: Relay["requests"] = [];
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -30,8 +67,14 @@ export async function startRelay(edge: Edge, host: string): Promise<Relay> {
     const plan = plans.find(({ match, times }) => times > 0 && call.includes(match));
     if (plan !== undefined) plan.times -= 1;
     if (plan?.fault === "lose-request") return void outgoing.socket?.resetAndDestroy();
-    if (plan?.fault === "unavailable") {
-      outgoing.writeHead(503, { "content-type": "text/plain" }).end("Service Unavailable");
+    if (plan?.fault === "hang") return;
+    if (plan !== undefined && plan.fault !== "lose-answer") {
+      const { status, type, text } = ANSWERS[plan.fault];
+      return void outgoing.writeHead(status, { "content-type": type }).end(text);
+    }
+    const own = answers.get(call);
+    if (own !== undefined) {
+      outgoing.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(own()));
       return;
     }
     const { status, headers, text } = await pass(edge, host, incoming, body);
@@ -44,6 +87,10 @@ export async function startRelay(edge: Edge, host: string): Promise<Relay> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     fail: (match, fault, times = 1) => void plans.push({ match, fault, times }),
+    answer: (call, body) => void answers.set(call, body),
+    heal: () => {
+      plans = [];
+    },
     requests,
     stop: () =>
       new Promise((resolve) => {

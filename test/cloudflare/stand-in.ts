@@ -11,6 +11,7 @@
 // - how long a revocation stays pending (here: until `settle()`), and that it frees its slot at once;
 // - that a route without a word about it fails open, and that `request_limit_fail_open` is always told;
 // - the exact profile of a signed certificate (key usage, serial, backdating);
+// - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

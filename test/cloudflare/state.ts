@@ -22,6 +22,7 @@ export type Permission =
   | "Bot Management Read"
   | "Bot Management Write"
   | "DNS Read"
+  | "DNS Write"
   | "Account Settings Read"
   | "Account Analytics Read";
 
@@ -36,7 +37,7 @@ export const ALL_PERMISSIONS: readonly Permission[] = [
   "Zone WAF Write",
   "Firewall Services Read",
   "Bot Management Write",
-  "DNS Read",
+  "DNS Write",
   "Account Settings Read",
   "Account Analytics Read",
 ];
@@ -120,6 +121,8 @@ export interface DnsRecord {
   type: string;
   content: string;
   proxied: boolean;
+  ttl?: number;
+  comment?: string;
 }
 
 export interface Zone {

@@ -1,5 +1,5 @@
-import { ApiError, checkAccount, type Endpoint, fieldsOf, pageOf, zoneOf } from "./call.ts";
-import { allows, type CloudflareState, newId, type Rule, type Zone } from "./state.ts";
+import { ApiError, checkAccount, type Endpoint, fieldsOf, pageOf, textOf, zoneOf } from "./call.ts";
+import { allows, type CloudflareState, type DnsRecord, newId, type Rule, type Zone } from "./state.ts";
 
 /** The token, the account, its zones, and the settings of a zone. */
 export const ZONE_ENDPOINTS: readonly Endpoint[] = [
@@ -97,6 +97,33 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
       const name = call.query.get("name") ?? call.query.get("name.exact");
       const found = zoneOf(call).dnsRecords.filter((record) => name === null || record.name === name);
       return pageOf(found, call.query, 100);
+    },
+  },
+  {
+    method: "POST",
+    pattern: "/zones/:zone/dns_records",
+    permissions: ["DNS Write"],
+    handle(call) {
+      const zone = zoneOf(call);
+      const { name, type, content, proxied = false, ttl = 1, comment = "" } = fieldsOf(call);
+      const host = textOf(name, "name");
+      if (host !== zone.name && !host.endsWith(`.${zone.name}`)) {
+        throw new ApiError(400, 9005, "Content for the record is not in this zone");
+      }
+      const kind = textOf(type, "type");
+      const isAlias = (each: string) => each === "CNAME";
+      if (zone.dnsRecords.some((each) => each.name === host && (isAlias(each.type) || isAlias(kind)))) {
+        throw new ApiError(400, 81053, "An A, AAAA, or CNAME record with that host already exists.");
+      }
+      const record: DnsRecord = {
+        ...{ id: newId(), name: host, type: kind, content: textOf(content, "content") },
+        ...{ proxied: proxied === true, ttl: Number(ttl), comment: String(comment) },
+      };
+      if (zone.dnsRecords.some((each) => each.name === host && each.content === record.content)) {
+        throw new ApiError(400, 81058, "An identical record already exists.");
+      }
+      zone.dnsRecords.push(record);
+      return { result: { ...record } };
     },
   },
   {

@@ -10,8 +10,8 @@ import {
   checkRules,
   checkSecurityLevel,
 } from "./first-answers.ts";
-import { checkCustomDomains, checkDns, checkMtls, checkZones } from "./hosts.ts";
-import { checkApi, checkEnding, checkRegistry, checkRevoked, checkUsage } from "./registry.ts";
+import { checkAdminHost, checkCustomDomains, checkDns, checkMtls, checkZones } from "./hosts.ts";
+import { checkApi, checkBlocked, checkEnding, checkRegistry, checkRevoked, checkUsage } from "./registry.ts";
 import { checkBypass, checkFailsClosed, checkRoutes } from "./routes.ts";
 import { checkAddresses, checkCache, checkFile, checkFlags, checkSecret } from "./worker.ts";
 
@@ -22,6 +22,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
     checkFile(local),
     checkZones(facts.homeless, zones),
     ...zones.flatMap((zone) => named(zones, zone, checkZone(facts, zone))),
+    checkAdminHost(facts),
     checkAccess(facts),
     checkAddresses(worker, local.worker),
     checkCache(worker, local.worker),
@@ -31,6 +32,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
     checkRegistry(facts),
     checkEnding(facts, now),
     ...checkRevoked(facts),
+    checkBlocked(facts),
     checkUsage(facts),
   ];
 }

@@ -3,7 +3,7 @@
 // What of Cloudflare's would answer before the gate runs: with 403 or a redirect, the very answers that
 // make clients delete their data.
 import { type Check, checkFact, failedCheck, listed, passed, warned } from "../check.ts";
-import type { AccessAppFact, Facts, RuleFact, ZoneFacts } from "../facts.ts";
+import { type AccessAppFact, type Facts, gatedNames, type RuleFact, type ZoneFacts } from "../facts.ts";
 import { judgeRules } from "../rule-judge.ts";
 
 /** Custom rules, rate limits and managed rulesets. */
@@ -12,7 +12,7 @@ export function checkRules(zone: ZoneFacts): Check {
   return checkFact(id, zone.rules, (rules) => {
     const first = new Map<RuleFact, string[]>();
     const unclear = new Map<RuleFact, string[]>();
-    for (const { host } of zone.hosts) {
+    for (const host of gatedNames(zone)) {
       for (const { rule, judgement } of judgeRules(rules, host)) {
         if (judgement === "harmless") continue;
         const found = judgement === "answers-first" ? first : unclear;
@@ -23,7 +23,7 @@ export function checkRules(zone: ZoneFacts): Check {
       return failedCheck(
         id,
         `${told(first)} before the gate`,
-        `take the hosts out of the rule under Security > Security rules, such as: and not http.host in {"${zone.hosts[0]?.host}"}`,
+        `take the hosts out of the rule under Security > Security rules, such as: and not http.host in {"${gatedNames(zone)[0]}"}`,
       );
     }
     return unclear.size > 0
@@ -172,7 +172,7 @@ export function checkAccess({
 }: Pick<Facts, "accessApps" | "zones" | "local">): Check {
   const id = "access";
   return checkFact(id, accessApps, (apps) => {
-    const hosts = zones.flatMap((zone) => zone.hosts.map(({ host }) => host));
+    const hosts = zones.flatMap(gatedNames);
     const covering = coveringAccess(apps, hosts);
     const byWorker = apps.filter(
       ({ workers, letsEverybodyPass }) =>

@@ -1,18 +1,17 @@
 // No I/O. No clock.
-import { type Check, checkFact, failedCheck, listed, passed, unread } from "../check.ts";
-import type { DnsFact, WorkerFacts, ZoneFacts } from "../facts.ts";
+import { type Check, checkFact, failedCheck, listed, passed, unread, warned } from "../check.ts";
+import { type DnsFact, type Facts, gatedNames, type WorkerFacts, type ZoneFacts } from "../facts.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "../permissions.ts";
-
-const names = (zone: ZoneFacts) => zone.hosts.map(({ host }) => host);
 
 /** Without an association nobody is asked for a certificate: everybody is locked out. */
 export function checkMtls(zone: ZoneFacts): Check {
   const id = "mtls";
   return checkFact(id, zone.associations, (associations) => {
     const known = new Set(associations.map((host) => host.toLowerCase()));
-    const missing = names(zone).filter((host) => !known.has(host));
+    const apps = zone.hosts.map(({ host }) => host);
+    const missing = apps.filter((host) => !known.has(host));
     return missing.length === 0
-      ? passed(id, `certificates are asked for on ${listed(names(zone))}`)
+      ? passed(id, `certificates are asked for on ${apps.length === 0 ? "no host here" : listed(apps)}`)
       : failedCheck(
           id,
           `nobody is asked for a certificate on ${listed(missing)}: every device is refused`,
@@ -25,7 +24,7 @@ export function checkMtls(zone: ZoneFacts): Check {
 export function checkDns(zone: ZoneFacts): Check {
   const id = "dns";
   return checkFact(id, zone.dns, (records) => {
-    const found = names(zone).map((host) => ({ host, records: recordsOf(records, host) }));
+    const found = gatedNames(zone).map((host) => ({ host, records: recordsOf(records, host) }));
     const missing = found.filter((each) => each.records.length === 0).map(({ host }) => host);
     const open = found.filter((each) => each.records.some(({ proxied }) => !proxied)).map(({ host }) => host);
     if (open.length > 0) {
@@ -39,9 +38,11 @@ export function checkDns(zone: ZoneFacts): Check {
       ? failedCheck(
           id,
           `there is no DNS record for ${listed(missing)}`,
-          "publish the app through a tunnel first: Zero Trust > Networks > Tunnels",
+          missing.includes(zone.adminHost ?? "")
+            ? "run latchkey setup: it makes the record of the pages' host"
+            : "publish the app through a tunnel first: Zero Trust > Networks > Tunnels",
         )
-      : passed(id, `${listed(names(zone))} lead to Cloudflare alone`);
+      : passed(id, `${listed(gatedNames(zone))} lead to Cloudflare alone`);
   });
 }
 
@@ -59,7 +60,7 @@ function recordsOf(records: readonly DnsFact[], host: string): DnsFact[] {
 export function checkCustomDomains(zone: ZoneFacts, worker: WorkerFacts): Check {
   const id = "custom-domain";
   return checkFact(id, worker.domains, (domains) => {
-    const own = new Set(names(zone));
+    const own = new Set(gatedNames(zone));
     const taken = domains.filter(({ hostname }) => own.has(hostname));
     return taken.length === 0
       ? passed(id, "no host is a Worker's Custom Domain")
@@ -81,4 +82,39 @@ export function checkZones(homeless: readonly string[], zones: readonly ZoneFact
         `the token sees no zone of ${listed(homeless)}`,
         `give it ${PERMISSIONS.zone.grant} for that zone at ${TOKENS_PAGE}, or correct the host in wrangler.toml`,
       );
+}
+
+/** The pages' own host: not an app's, and open to any browser. Its record and its route are checked with the apps'. */
+export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">): Check {
+  const id = "admin-host";
+  const { adminHost, localAdminHost, hosts } = local;
+  if (localAdminHost !== undefined) {
+    return failedCheck(
+      id,
+      `ADMIN_HOST is ${localAdminHost}, which is found on this machine alone: deployed like this, no host serves the API`,
+      "run latchkey setup: it names one in your zone, or none with --no-admin-host",
+    );
+  }
+  if (adminHost === undefined) {
+    return passed(id, "there are no pages for people: no ADMIN_HOST is set (latchkey setup proposes one)");
+  }
+  if (hosts.some(({ host }) => host === adminHost)) {
+    return failedCheck(
+      id,
+      `${adminHost} is the ADMIN_HOST and an app: the Worker refuses everything, since the app could read the pages`,
+      "give ADMIN_HOST a name of its own, such as latchkey.example.com: latchkey setup makes it",
+    );
+  }
+  const zone = zones.find((each) => each.adminHost === adminHost);
+  if (zone === undefined)
+    return unread(id, `the token sees no zone of ${adminHost}`, "see the check on zones");
+  return checkFact(id, zone.associations, (associations) =>
+    associations.some((host) => host.toLowerCase() === adminHost)
+      ? warned(
+          id,
+          `browsers are asked for a certificate on ${adminHost}, where people sign in from any device`,
+          "take the host out under SSL/TLS > Client Certificates > Hosts",
+        )
+      : passed(id, `the pages are on ${adminHost} alone, and nobody is asked for a certificate there`),
+  );
 }

@@ -38,6 +38,20 @@ export function checkOutside(observations: readonly Observation[]): Check[] {
   ];
 }
 
+/** The pages answer any browser on their own host. */
+export function checkPages(host: string, seen: Seen): Check {
+  const id = "outside-pages";
+  if (seen.kind === "silence") return unread(id, `${host} did not answer: ${seen.why}`, REACH);
+  if (seen.status === 200 && seen.body.includes(PAGE_MARK)) {
+    return passed(id, `the sign-in page answers on ${host}, without a certificate`);
+  }
+  return failedCheck(
+    id,
+    `${host} answers ${seen.status}, and not with the sign-in page${isBefore(seen) ? `: ${first(seen)}` : ""}`,
+    "make its record and its route with latchkey setup, and deploy wrangler.toml as it is now",
+  );
+}
+
 /** One line a check: the worst of the hosts decides, and the reasons of those that are as bad are told. */
 function merged(
   id: string,
@@ -162,7 +176,7 @@ function checkDevice(id: string, { host, expected, whoami, visit }: Observation)
     ? warned(
         id,
         `${host} answers an active device as it answers strangers: the gate's refusal, or the app's own words`,
-        "see npx latchkey watch while the doctor runs",
+        "see npx --no -- latchkey watch while the doctor runs",
       )
     : passed(id, `an active device passes (the app answers ${visit.status})`);
 }

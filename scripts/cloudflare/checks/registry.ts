@@ -122,6 +122,44 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
   ];
 }
 
+/** The emergency brake: what is refused without the registry, and might be forgotten there. */
+export function checkBlocked({ blocked, registry }: Pick<Facts, "blocked" | "registry">): Check {
+  const id = "blocked";
+  return checkFact(id, blocked, (fingerprints) => {
+    if (fingerprints === null) {
+      return warned(
+        id,
+        "the Worker that is deployed knows no list of blocked certificates: latchkey block would do nothing",
+        "deploy this clone: npx wrangler deploy",
+      );
+    }
+    if (fingerprints.length === 0) return passed(id, "no certificate is blocked");
+    const devices = registry.known ? registry.value : [];
+    const entries = fingerprints.map((fingerprint) => ({
+      fingerprint,
+      device: devices.find(
+        ({ certificates, retired }) =>
+          retired.includes(fingerprint) || certificates.some((each) => each.fingerprint === fingerprint),
+      ),
+    }));
+    const list = listed(
+      entries.map(({ fingerprint, device }) =>
+        device === undefined
+          ? `certificate ${short(fingerprint)}`
+          : `${device.label} (${short(fingerprint)}, ${device.status} in the registry)`,
+      ),
+    );
+    const settled = entries.find(({ device }) => device?.status === "revoked")?.device;
+    return settled === undefined
+      ? passed(id, `blocked, whatever the registry says: ${list}`)
+      : warned(
+          id,
+          `blocked, whatever the registry says: ${list}; what is revoked there needs no place on the list`,
+          `take it out: latchkey unblock ${shellWord(settled.label)}`,
+        );
+  });
+}
+
 /** The free plan's day, until 00:00 UTC. */
 const WORKER_REQUESTS_A_DAY = 100_000;
 const OBJECT_REQUESTS_A_DAY = 100_000;

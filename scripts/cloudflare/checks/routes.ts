@@ -1,6 +1,6 @@
 // No I/O. No clock.
 import { type Check, checkFact, failedCheck, listed, passed, unread, warned } from "../check.ts";
-import type { RouteFact, ZoneFacts } from "../facts.ts";
+import { gatedNames, type RouteFact, type ZoneFacts } from "../facts.ts";
 import { coversHttpsOnly, coversWholly, precedence, touches, wholeHostPattern } from "../route-pattern.ts";
 
 const ROUTES_PAGE = "Workers Routes in the zone's dashboard";
@@ -10,11 +10,11 @@ export function checkRoutes(zone: ZoneFacts, worker: string): Check {
   const id = "route";
   return checkFact(id, zone.routes, (routes) => {
     const own = routes.filter(({ script }) => script === worker);
-    const open = zone.hosts.filter(({ host }) => !own.some(({ pattern }) => coversWholly(pattern, host)));
+    const open = gatedNames(zone).filter((host) => !own.some(({ pattern }) => coversWholly(pattern, host)));
     if (open.length === 0) {
       return passed(id, `a route to ${worker} covers each host whole, http too`);
     }
-    const reasons = open.map(({ host }) => {
+    const reasons = open.map((host) => {
       if (own.some(({ pattern }) => coversHttpsOnly(pattern, host))) {
         return `http://${host} goes round the gate: its route is for https alone`;
       }
@@ -25,7 +25,7 @@ export function checkRoutes(zone: ZoneFacts, worker: string): Check {
     return failedCheck(
       id,
       listed(reasons),
-      `make the route ${wholeHostPattern(open[0]?.host ?? "HOST")} (no scheme) to ${worker} under ${ROUTES_PAGE}, or run latchkey setup`,
+      `make the route ${wholeHostPattern(open[0] ?? "HOST")} (no scheme) to ${worker} under ${ROUTES_PAGE}, or run latchkey setup`,
     );
   });
 }
@@ -38,7 +38,7 @@ export function checkBypass(zone: ZoneFacts, worker: string): Check {
     const on = (wanted: ReturnType<typeof precedence> | "whole") =>
       foreign.filter(
         ({ pattern }) =>
-          zone.hosts.some(({ host }) => touches(pattern, host)) &&
+          gatedNames(zone).some((host) => touches(pattern, host)) &&
           (wanted === "whole" ? isOwnPattern(zone, pattern) : precedence(pattern) === wanted),
       );
     const bypassing = [...on("takes-some-first"), ...on("whole")];
@@ -62,7 +62,7 @@ export function checkBypass(zone: ZoneFacts, worker: string): Check {
 
 /** `host/*` itself, and not a wildcard that comes after it. */
 function isOwnPattern(zone: ZoneFacts, pattern: string): boolean {
-  return zone.hosts.some(({ host }) => pattern.toLowerCase() === wholeHostPattern(host));
+  return gatedNames(zone).some((host) => pattern.toLowerCase() === wholeHostPattern(host));
 }
 
 function told({ pattern, script }: RouteFact): string {
@@ -74,7 +74,7 @@ export function checkFailsClosed(zone: ZoneFacts, worker: string): Check {
   const id = "route-fails-closed";
   return checkFact(id, zone.routes, (routes) => {
     const own = routes.filter(
-      ({ script, pattern }) => script === worker && zone.hosts.some(({ host }) => touches(pattern, host)),
+      ({ script, pattern }) => script === worker && gatedNames(zone).some((host) => touches(pattern, host)),
     );
     const open = own.filter(({ failsOpen }) => failsOpen === true);
     const remedy = `set "Request limit failure mode: Fail closed" under ${ROUTES_PAGE}, or run latchkey setup`;

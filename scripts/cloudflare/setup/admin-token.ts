@@ -4,18 +4,15 @@ import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/control/contract.ts";
 import { failed } from "../../commands/shared/failure.ts";
 import { printable } from "../../commands/shared/text.ts";
 import { readIfThere, SECRET_MODE, writeWhole } from "../../edge/files.ts";
-import type { CloudflareClient } from "../client.ts";
 import { readSecretNames } from "../worker-facts.ts";
+import { storeSecret, type WorkerPlace } from "../worker-secret.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 const SECRET = "ADMIN_TOKEN";
 /** 64 hex digits, as the README's `openssl rand -hex 32`. */
 const TOKEN_BYTES = 32;
 
-export interface TokenPlace {
-  client: CloudflareClient;
-  account: string;
-  worker: string;
+export interface TokenPlace extends WorkerPlace {
   /** The file that holds the token, or will. */
   file: string;
 }
@@ -70,14 +67,7 @@ export async function secretStep({ client, account, worker, file }: TokenPlace):
       if (await isSet()) return;
       const text = (await readIfThere(file))?.trim();
       if (text === undefined) throw failed(`${printable(file)} is gone`, "run latchkey setup again");
-      await client.ask({ permission: "scripts", what: "store the Worker's secret" }, (sdk) =>
-        sdk.workers.scripts.secrets.update(worker, {
-          account_id: account,
-          name: SECRET,
-          text,
-          type: "secret_text",
-        }),
-      );
+      await storeSecret({ client, account, worker }, SECRET, text);
     },
   };
 }

@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { failed } from "../../commands/shared/failure.ts";
+import { SECRET_MODE } from "../../edge/files.ts";
 import type { CloudflareClient } from "../client.ts";
 import { isNotFound } from "../failure.ts";
+import { watchForInterruption } from "../interruption.ts";
 import { parseWranglerToml } from "../wrangler-toml.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
@@ -139,10 +141,20 @@ async function deployedTag(
 export async function dryRun(deployer: Deployer, config: string, text: string): Promise<void> {
   // Beside it: paths in the file are relative to its folder.
   const path = join(dirname(config), `.latchkey-dry-run-${process.pid}.toml`);
-  await writeFile(path, text, { flag: "wx" });
+  // Ctrl-C ends wrangler, and then this, once the file is gone.
+  const interruption = watchForInterruption();
   try {
-    await deployer.dryRun(path);
+    // The text may hold secrets, such as the addresses of notifications.
+    const file = await open(path, "wx", SECRET_MODE);
+    try {
+      await file.writeFile(text);
+      await deployer.dryRun(path);
+    } finally {
+      await file.close();
+      await rm(path, { force: true });
+    }
+    interruption.check();
   } finally {
-    await rm(path, { force: true });
+    interruption.end();
   }
 }

@@ -73,6 +73,40 @@ function hostsProblem(text: string, zone: string): string | undefined {
   return odd === undefined ? undefined : `${printable(odd)} is not a hostname in ${zone}`;
 }
 
+/** The host of the pages; `undefined`: none. */
+export async function askForAdminHost(zone: string, apps: readonly string[]): Promise<string | undefined> {
+  const { isCancel, text } = await import("@clack/prompts");
+  const answer = await text({
+    message: "The host of the pages, where you sign in from any browser; nothing for no pages",
+    placeholder: "no pages: the command line and the API only",
+    initialValue: proposedAdminHost(zone),
+    validate: (value) => adminHostProblem((value ?? "").trim().toLowerCase(), apps),
+    ...streams,
+  });
+  if (isCancel(answer)) throw nothingDone();
+  return answer?.trim().toLowerCase() || undefined;
+}
+
+export function proposedAdminHost(zone: string): string {
+  return `latchkey.${zone}`;
+}
+
+function adminHostProblem(host: string, apps: readonly string[]): string | undefined {
+  if (host === "") return undefined;
+  if (!isHostname(host)) return `${printable(host)} is not a hostname`;
+  return apps.includes(host) ? "An app could read the pages on its own host: take another name" : undefined;
+}
+
+/** `--admin-host latchkey.example.com` */
+export function parseAdminHost(word: string): string {
+  const host = word.toLowerCase();
+  if (isHostname(host)) return host;
+  throw misuse(
+    `--admin-host '${printable(word)}' is not a hostname`,
+    "give, for example, latchkey.example.com",
+  );
+}
+
 /** The first device, as `alice/pixel-9`; `undefined`: not now. */
 export async function askForDevice(): Promise<string | undefined> {
   const { isCancel, text } = await import("@clack/prompts");

@@ -15,7 +15,7 @@ import {
 import { checkDns } from "../checks/hosts.ts";
 import { checkBypass } from "../checks/routes.ts";
 import type { CloudflareClient } from "../client.ts";
-import type { ZoneFacts } from "../facts.ts";
+import { type GatedHost, gatedNames, type ZoneFacts } from "../facts.ts";
 import { readFact } from "../read-fact.ts";
 import { precedence, touches, wholeHostPattern } from "../route-pattern.ts";
 import { localSettings } from "../wrangler-toml.ts";
@@ -24,13 +24,16 @@ import { gatherZone } from "../zone-facts.ts";
 import { accessSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
+import { readRecords, recordStep } from "./dns.ts";
 import { associationStep, checkOwner, routeStep } from "./routes.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
-import { type TomlRoute, withApp, withRoutes } from "./toml-edit.ts";
+import { type TomlRoute, withAdminHost, withApp, withoutAdminHost, withRoutes } from "./toml-edit.ts";
 
 export interface Wanted {
   /** Hosts to add, or to give another profile. */
   apps: ReadonlyMap<string, ProfileName>;
+  /** The host of the pages; `null`: none; `undefined`: what `wrangler.toml` says stays, if it says anything. */
+  adminHost: string | null | undefined;
   /** The zone of a host; `undefined`: the host is left alone. */
   zoneOf(host: string): Zone | undefined;
   /** The path of `wrangler.toml`. */
@@ -47,10 +50,12 @@ export interface Tools {
  * Looks at everything, changes nothing, and says what is to be done. The order keeps the gate closed
  * at every moment, so that a run may end anywhere:
  *
- * 1. The app's entry in `wrangler.toml`: a Worker that does not know the host would answer 503.
+ * 0. The DNS record of the pages' host, which leads nowhere without a route: should the token lack the
+ *    permission, nothing else was done.
+ * 1. The apps and the pages' host in `wrangler.toml`: a Worker that does not know a host would answer 503.
  * 2. The token's file, the deploy, the secret. No new route leads to the Worker yet, and without the
  *    secret its API is off. The routes in the file are those that failed closed already.
- * 3. The hosts ask for certificates: it changes nothing for the app, and from the first moment of the
+ * 3. The apps' hosts ask for certificates: it changes nothing for the app, and from the first moment of the
  *    route on, enrolled devices pass.
  * 4. The route, made to fail closed in the same call, and looked at afterwards. Wrangler could only make
  *    one that has to be corrected, so the file gets its routes after this.
@@ -59,33 +64,57 @@ export interface Tools {
  */
 export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const { client, deployer } = tools;
-  const { config, tokenFile, apps, zoneOf } = wanted;
+  const { config, tokenFile, zoneOf } = wanted;
   const before = await readFile(config, "utf8");
-  const withApps = textWithApps(before, apps);
-  const { hosts, worker, dangers } = localSettings(withApps);
+  const withHosts = textWithHosts(before, wanted);
+  const { hosts, adminHost, worker, dangers } = localSettings(withHosts);
   if (dangers.length > 0) {
     throw failed(
       `${printable(config)} opens the gate: ${dangers.join(", ")}`,
       "put it back as it was: see docs/configuration.md, settings that must stay as they are",
     );
   }
-  const zones = groupByZone(hosts, zoneOf);
+  requireOwnHost(adminHost, hosts);
+  const zones = groupByZone(hosts, adminHost, zoneOf);
   const account = zones[0]?.zone.account.id ?? "";
   const facts = await Promise.all(
-    zones.map(async ({ zone, hosts }) => ({ zone, facts: await gatherZone(client, zone, hosts) })),
+    zones.map(async (each) => ({
+      zone: each.zone,
+      facts: await gatherZone(client, each.zone, each.hosts, each.adminHost),
+    })),
   );
   const accessApps = await readFact(() => readAccessApps(client, account));
-  requireKnown([...facts.flatMap((each) => [each.facts.associations, each.facts.routes]), accessApps]);
+  const homes = zones.flatMap(({ zone, adminHost: host }) =>
+    host === undefined ? [] : [{ client, zone, host }],
+  );
+  const records = await Promise.all(homes.map(readRecords));
+  // A host whose route is made has been set up: without the permission for DNS its record is left unseen.
+  const isRouted = (host: string) =>
+    facts.some((each) =>
+      valuesOf(each.facts.routes).some(
+        ({ pattern, script }) => script === worker && pattern.toLowerCase() === wholeHostPattern(host),
+      ),
+    );
+  requireKnown([
+    ...facts.flatMap((each) => [each.facts.associations, each.facts.routes]),
+    accessApps,
+    ...records.filter((_, index) => !isRouted(homes[index]?.host ?? "")),
+  ]);
 
-  const names = zones.flatMap((each) => each.hosts.map(({ host }) => host));
+  const dns = homes.flatMap((home, index) => {
+    const found = records[index];
+    return found?.known === true ? [recordStep(home, found.value)] : [];
+  });
+  const names = facts.flatMap((each) => gatedNames(each.facts));
   const place = { client, account, worker, file: tokenFile };
   const gated = facts.flatMap((each) => gatedWhole(each.facts, worker));
   const access = accessSteps(client, account, names, gated, valuesOf(accessApps));
   const routes = routesFor(zones);
   const steps: Step[] = [
-    fileStep("wrangler.toml apps", config, before, withApps, (text) => textWithApps(text, apps)),
+    ...dns.flatMap((each) => each.steps),
+    fileStep("wrangler.toml hosts", config, before, withHosts, (text) => textWithHosts(text, wanted)),
     await tokenFileStep(place),
-    await deployStep({ client, account, worker, config, text: withApps, deployer }),
+    await deployStep({ client, account, worker, config, text: withHosts, deployer }),
     await secretStep(place),
     ...facts.map(({ zone, facts }) =>
       associationStep(
@@ -96,31 +125,51 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
       ),
     ),
     ...facts.flatMap(({ zone, facts }) => routeSteps(client, zone, facts, worker)),
-    fileStep("wrangler.toml routes", config, withApps, withRoutes(withApps, routes), (text) =>
+    fileStep("wrangler.toml routes", config, withHosts, withRoutes(withHosts, routes), (text) =>
       withRoutes(text, routes),
     ),
     ...access.steps,
   ];
   const looks = facts.flatMap((each) => looksFirst(each.facts, worker));
-  return { steps, byHand: [...access.byHand, ...looks] };
+  const moves =
+    localSettings(before).adminHost === adminHost || adminHost === undefined ? [] : [moved(adminHost)];
+  return { steps, byHand: [...moves, ...dns.flatMap((each) => each.byHand), ...access.byHand, ...looks] };
 }
 
 /** The text that `wrangler.toml` has when all is done: what a dry run has wrangler check. */
-export async function plannedText({ config, apps, zoneOf }: Wanted): Promise<string> {
-  const text = textWithApps(await readFile(config, "utf8"), apps);
-  return withRoutes(text, routesFor(groupByZone(localSettings(text).hosts, zoneOf)));
+export async function plannedText(wanted: Wanted): Promise<string> {
+  const text = textWithHosts(await readFile(wanted.config, "utf8"), wanted);
+  const { hosts, adminHost } = localSettings(text);
+  return withRoutes(text, routesFor(groupByZone(hosts, adminHost, wanted.zoneOf)));
 }
 
 function routesFor(zones: ReturnType<typeof groupByZone>): TomlRoute[] {
-  return zones.flatMap(({ zone, hosts }) =>
-    hosts.map(({ host }) => ({ pattern: wholeHostPattern(host), zone_name: zone.name })),
+  return zones.flatMap((each) =>
+    gatedNames(each).map((host) => ({ pattern: wholeHostPattern(host), zone_name: each.zone.name })),
   );
 }
 
-function textWithApps(text: string, apps: Wanted["apps"]): string {
+function textWithHosts(text: string, { apps, adminHost }: Wanted): string {
   let edited = text;
   for (const [host, profile] of apps) edited = withApp(edited, host, profile);
-  return edited;
+  if (adminHost === undefined) return edited;
+  return adminHost === null ? withoutAdminHost(edited) : withAdminHost(edited, adminHost);
+}
+
+function moved(adminHost: string): Plan["byHand"][number] {
+  return {
+    reason: `the pages and the API are on ${adminHost} from then on, and on no app's host`,
+    remedy: `use it for the command line: latchkey login --url https://${adminHost}, or LATCHKEY_URL`,
+  };
+}
+
+/** An app could read the pages of its own host, so the Worker refuses everything there. */
+function requireOwnHost(adminHost: string | undefined, hosts: readonly { host: string }[]): void {
+  if (!hosts.some(({ host }) => host === adminHost)) return;
+  throw failed(
+    `${adminHost} is one of the apps, and the pages need a host of their own`,
+    "give another name with --admin-host, such as latchkey.example.com",
+  );
 }
 
 function fileStep(
@@ -131,11 +180,18 @@ function fileStep(
   edit: (text: string) => string,
 ): Step {
   if (before === after) return { id, found: "as it should be", change: null, apply: nothingToDo };
-  const added = after.split("\n").filter((line) => line !== "" && !before.includes(line));
+  const known = new Set(before.split("\n"));
+  const added = after.split("\n").filter((line) => line !== "" && !known.has(line));
+  const kept = new Set(after.split("\n"));
+  const gone = before.split("\n").filter((line) => !kept.has(line));
+  const edits = [
+    ...(gone.length > 0 ? [`take out of ${printable(config)}: ${told(gone)}`] : []),
+    ...(added.length > 0 ? [`write to ${printable(config)}: ${told(added)}`] : []),
+  ];
   return {
     id,
-    found: "lines are missing",
-    change: `write to ${printable(config)}: ${added.map((line) => line.trim()).join(" ")}`,
+    found: gone.length > 0 ? "lines are to be changed" : "lines are missing",
+    change: edits.join("; "),
     apply: async () => {
       const now = await readFile(config, "utf8");
       const edited = edit(now);
@@ -147,9 +203,13 @@ function fileStep(
   };
 }
 
+function told(lines: readonly string[]): string {
+  return lines.map((line) => line.trim()).join(" ");
+}
+
 function routeSteps(client: CloudflareClient, zone: Zone, facts: ZoneFacts, worker: string): Step[] {
   const known = valuesOf(facts.routes);
-  return facts.hosts.map(({ host }) => {
+  return gatedNames(facts).map((host) => {
     const own = known.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
     if (own !== undefined) checkOwner(own, worker);
     return routeStep(client, zone.id, host, worker, known);
@@ -157,9 +217,9 @@ function routeSteps(client: CloudflareClient, zone: Zone, facts: ZoneFacts, work
 }
 
 /** The hosts of which no other route takes requests, or might, once `host/*` leads to the Worker. */
-function gatedWhole({ hosts, routes }: ZoneFacts, worker: string): string[] {
-  const foreign = valuesOf(routes).filter(({ script }) => script !== worker);
-  return hosts.flatMap(({ host }) => {
+function gatedWhole(facts: ZoneFacts, worker: string): string[] {
+  const foreign = valuesOf(facts.routes).filter(({ script }) => script !== worker);
+  return gatedNames(facts).flatMap((host) => {
     const isPassedRound = foreign.some(
       ({ pattern }) =>
         touches(pattern, host) &&
@@ -173,7 +233,8 @@ function gatedWhole({ hosts, routes }: ZoneFacts, worker: string): string[] {
 /** What answers before the gate, or takes requests from it: people decide on their own rules. */
 function looksFirst(facts: ZoneFacts, worker: string): Plan["byHand"] {
   const checks: Check[] = [
-    checkDns(facts),
+    // The record of the pages' host has a step of its own.
+    checkDns({ ...facts, adminHost: undefined }),
     checkBypass(facts, worker),
     checkRules(facts),
     checkAccessRules(facts),
@@ -184,15 +245,22 @@ function looksFirst(facts: ZoneFacts, worker: string): Plan["byHand"] {
   return checks.flatMap(({ reason, remedy }) => (remedy === null ? [] : [{ reason, remedy }]));
 }
 
-function groupByZone<H extends { host: string }>(hosts: readonly H[], zoneOf: Wanted["zoneOf"]) {
-  const groups = new Map<string, { zone: Zone; hosts: H[] }>();
-  for (const gated of hosts) {
-    const zone = zoneOf(gated.host);
-    if (zone === undefined) continue;
-    const group = groups.get(zone.id) ?? { zone, hosts: [] };
-    group.hosts.push(gated);
+function groupByZone(
+  hosts: readonly GatedHost[],
+  adminHost: string | undefined,
+  zoneOf: Wanted["zoneOf"],
+): { zone: Zone; hosts: GatedHost[]; adminHost: string | undefined }[] {
+  const groups = new Map<string, { zone: Zone; hosts: GatedHost[]; adminHost: string | undefined }>();
+  const groupOf = (host: string) => {
+    const zone = zoneOf(host);
+    if (zone === undefined) return undefined;
+    const group = groups.get(zone.id) ?? { zone, hosts: [], adminHost: undefined };
     groups.set(zone.id, group);
-  }
+    return group;
+  };
+  for (const gated of hosts) groupOf(gated.host)?.hosts.push(gated);
+  const home = adminHost === undefined ? undefined : groupOf(adminHost);
+  if (home !== undefined) home.adminHost = adminHost;
   const found = [...groups.values()];
   if (new Set(found.map(({ zone }) => zone.account.id)).size > 1) {
     throw failed("the hosts are in zones of several accounts", "set up one zone at a time with --zone");

@@ -39,6 +39,39 @@ function editApp(text: string, host: string, profile: ProfileName): string {
   return insert(text, lineEnd(text, neighbour.range[1]), `\n\n${block}`);
 }
 
+/** Names the host of the pages, in `[vars]`. */
+export function withAdminHost(text: string, host: string): string {
+  const before = varsOf(text);
+  if (before.ADMIN_HOST === host) return text;
+  const edited = editAdminHost(text, JSON.stringify(host));
+  const after = { ...before, ADMIN_HOST: host };
+  return checked(edited, () => isDeepStrictEqual(varsOf(edited), after), "ADMIN_HOST");
+}
+
+/** Takes the line away: the API is on the apps' hosts then, and there are no pages. */
+export function withoutAdminHost(text: string): string {
+  const { ADMIN_HOST: before, ...after } = varsOf(text);
+  if (before === undefined) return text;
+  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
+  const vars = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars"]));
+  const written = vars?.body.find((pair) => isKey(pair, "ADMIN_HOST"));
+  if (written === undefined) throw unsupported("ADMIN_HOST");
+  const from = text.lastIndexOf("\n", written.range[0]) + 1;
+  const edited = replace(text, [from, Math.min(lineEnd(text, written.range[1]) + 1, text.length)], "");
+  return checked(edited, () => isDeepStrictEqual(varsOf(edited), after), "ADMIN_HOST");
+}
+
+function editAdminHost(text: string, value: string): string {
+  const line = `ADMIN_HOST = ${value}`;
+  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
+  const vars = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars"]));
+  if (vars === undefined) return `${text.trimEnd()}\n\n[vars]\n${line}\n`;
+  const written = vars.body.find((pair) => isKey(pair, "ADMIN_HOST"));
+  if (written !== undefined) return replace(text, written.value.range, value);
+  const above = vars.body.at(-1) ?? vars.key;
+  return insert(text, lineEnd(text, above.range[1]), `\n${line}`);
+}
+
 /** Adds the routes that are missing; those that are there stay as they are, other people's too. */
 export function withRoutes(text: string, routes: readonly TomlRoute[]): string {
   const before = routesOf(text);
@@ -126,9 +159,12 @@ function unsupported(what: string) {
 
 type Settings = Readonly<Record<string, unknown>>;
 
+function varsOf(text: string): { APPS?: Record<string, Settings>; ADMIN_HOST?: unknown } {
+  return (parseWranglerToml(text) as { vars?: ReturnType<typeof varsOf> }).vars ?? {};
+}
+
 function appsOf(text: string): Record<string, Settings> {
-  const { vars } = parseWranglerToml(text) as { vars?: { APPS?: Record<string, Settings> } };
-  return vars?.APPS ?? {};
+  return varsOf(text).APPS ?? {};
 }
 
 /** `route` and `routes` exclude each other (wrangler), so the single form cannot be added to. */

@@ -54,6 +54,31 @@ export class ProblemFailure extends Failure {
   }
 }
 
+/**
+ * The API said nothing itself: nobody answered, or something else did (a firewall, Cloudflare's page over a limit).
+ * Whether a change was made is then unknown.
+ */
+export class NoAnswer extends Failure {
+  constructor({ exitCode, message, hint, list }: Failure) {
+    super(exitCode, message, { hint, list });
+  }
+}
+
+/** Answers of the API that are about its own state, and not about what was asked. */
+const OUT_OF_ORDER: ReadonlySet<ProblemCode> = new Set([
+  "registry-unavailable",
+  "internal-error",
+  "too-many-attempts",
+]);
+
+/**
+ * Whether the registry could not be asked, or could not write: what takes a device away then goes another way. A
+ * refusal that is about the request itself (wrong credentials, no such device) is none.
+ */
+export function isOutOfOrder(error: unknown): error is Failure {
+  return error instanceof NoAnswer || (error instanceof ProblemFailure && OUT_OF_ORDER.has(error.code));
+}
+
 /** Codes whose title says what is wrong; their detail is a remedy in the API's words, and we have our own. */
 const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
   "unknown-user",

@@ -30,11 +30,11 @@ import {
   type User,
 } from "../../../src/control/contract.ts";
 import type { StatusAct } from "../../../src/registry/device.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import { type Fingerprint, parseFingerprint } from "../../../src/registry/fingerprint.ts";
 import type { UserId } from "../../../src/registry/user.ts";
-import { readAnswer } from "./answer.ts";
+import { NoAnswer, ProblemFailure, readAnswer } from "./answer.ts";
 import type { Connection } from "./connection.ts";
-import { failed } from "./failure.ts";
+import { Failure, failed } from "./failure.ts";
 import { createTransport, type Method } from "./transport.ts";
 
 /** What was asked for, and whether it is new (201) or was there before (200). */
@@ -59,6 +59,8 @@ export interface Api {
   forget(device: Device): Promise<void>;
   addCertificate(device: Device, request: v.InferInput<typeof AddCertificateRequest>): Promise<Made<Device>>;
   retireCertificate(device: Device, fingerprint: string): Promise<void>;
+  /** The certificates that the Worker's secret `BLOCKED` names, as the gate reads it: no object is asked. */
+  blocked(): Promise<Fingerprint[]>;
   pending(): Promise<PendingCertificate[]>;
   approve(fingerprint: Fingerprint, request: v.InferInput<typeof ApproveRequest>): Promise<Made<Device>>;
   dismiss(fingerprint: Fingerprint): Promise<void>;
@@ -103,14 +105,20 @@ export function createApi(connection: Connection): Api {
   const transport = createTransport(connection);
 
   async function ask(method: Method, path: string, body?: unknown) {
-    const answer = await transport.send(method, `${API_PATH}${path}`, body);
-    return { created: answer.status === 201, body: readAnswer(answer, origin) };
+    try {
+      const answer = await transport.send(method, `${API_PATH}${path}`, body);
+      return { created: answer.status === 201, body: readAnswer(answer, origin) };
+    } catch (error) {
+      throw error instanceof Failure && !(error instanceof ProblemFailure) ? new NoAnswer(error) : error;
+    }
   }
 
   function foreign(): never {
-    throw failed(
-      `${origin} answered JSON that is not the API's`,
-      "update this clone or deploy the Worker: their versions do not match",
+    throw new NoAnswer(
+      failed(
+        `${origin} answered JSON that is not the API's`,
+        "update this clone or deploy the Worker: their versions do not match",
+      ),
     );
   }
 
@@ -199,6 +207,11 @@ export function createApi(connection: Connection): Api {
     },
     async retireCertificate(device, fingerprint) {
       await ask("DELETE", `${devicePath(device.user, device.id)}/certificates/${fingerprint}`);
+    },
+    async blocked() {
+      const { blocked } = object<{ blocked: unknown }>((await ask("GET", "/blocked")).body, ["blocked"]);
+      if (!Array.isArray(blocked)) return foreign();
+      return blocked.map((each) => parseFingerprint(each) ?? foreign());
     },
     pending: async () =>
       list<PendingCertificate>((await ask("GET", "/pending")).body, "pending", ["fingerprint", "lastSeen"]),

@@ -1,2 +1,6 @@
-/** How to call this program again: npx says so in the environment. For the commands in hints. */
-export const LATCHKEY = process.env.npm_lifecycle_event === "npx" ? "npx latchkey" : "latchkey";
+/**
+ * How to call this program again: npx says so in the environment. For the commands in hints. Nobody owns our name on
+ * npm, and outside of the clone npx would install and run whatever somebody publishes under it: with `--no` it
+ * installs nothing, and `--` keeps it from taking our options for its own (tried with npm 9, 10 and 11).
+ */
+export const LATCHKEY = process.env.npm_lifecycle_event === "npx" ? "npx --no -- latchkey" : "latchkey";

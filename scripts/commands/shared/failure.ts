@@ -1,5 +1,5 @@
-/** 0 done, 1 refused by the server or failed, 2 misuse. */
-export type ExitCode = 0 | 1 | 2;
+/** 0 done, 1 refused by the server or failed, 2 misuse, 3 done at Cloudflare and not in the registry. */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 interface Remedy {
   /** What to do about it: one line, lower case, no full stop. */

@@ -1,5 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
-import { buffer } from "node:stream/consumers";
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
 import { errorCode, type Failure, misuse } from "./failure.ts";
 import { printable } from "./text.ts";
 
@@ -8,16 +8,28 @@ const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Reads a small file that the caller named; `-` is the standard input. `what` it is goes into errors. */
 export async function readSmallFile(path: string, what: string): Promise<Buffer> {
-  if (path === "-") return buffer(process.stdin);
+  let bytes: Buffer | undefined;
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) {
-      throw misuse(`${printable(path)} is too large for ${what}`, "check that the path names the right file");
-    }
-    return await readFile(path);
+    bytes = await readAtMost(path === "-" ? process.stdin : createReadStream(path), MAX_FILE_BYTES);
   } catch (error) {
     throw fileFailure(error, path, what);
   }
+  if (bytes !== undefined) return bytes;
+  const shown = path === "-" ? "the standard input" : printable(path);
+  throw misuse(`${shown} is too large for ${what}`, "check that the path names the right file");
+}
+
+/** What a stream holds; `undefined` when it is more. Its size is not asked for: a device says 0, and never ends. */
+export async function readAtMost(stream: Readable, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    // Leaving the loop closes the stream.
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function fileFailure(error: unknown, path: string, what: string): Failure | unknown {

@@ -11,6 +11,16 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
+/** The longest text from a file that is shown whole. */
+const EXCERPT_CHARACTERS = 200;
+
+/** The beginning of a text that may be of any length, printable. */
+export function excerpt(text: string): string {
+  return text.length <= EXCERPT_CHARACTERS
+    ? printable(text)
+    : `${printable(text.slice(0, EXCERPT_CHARACTERS))}…`;
+}
+
 /** The same for a text that may have several lines. */
 export function printableLines(text: string): string[] {
   return text.split(/\r\n|\n|\r/).map((line) => printable(line.replaceAll("\t", "    ")));

@@ -14,6 +14,8 @@ const route = (pattern: string, script: string | undefined = "latchkey", failsOp
 });
 const BOTH = [route("vault.example.com/*"), route("photos.example.com/*")];
 const routes = (...more: RouteFact[]): Partial<ZoneFacts> => ({ routes: knownFact([...BOTH, ...more]) });
+const PAGES_HOST = "latchkey.example.com";
+const pages: Partial<ZoneFacts> = { adminHost: PAGES_HOST };
 const onlyVault = { hosts: [gated("vault.example.com")] };
 const access = (app: Partial<AccessAppFact>): Partial<Facts> => ({
   accessApps: knownFact([
@@ -38,6 +40,18 @@ const TABLE: Row[] = [
   ["dns", "failed", "a record that is not proxied", { dns: knownFact([{ name: "vault.example.com", type: "A", proxied: false }, { name: "photos.example.com", type: "A", proxied: true }]) }],
   ["dns", "failed", "no record", { dns: knownFact([{ name: "vault.example.com", type: "A", proxied: true }]) }],
   ["dns", "failed", "an open wildcard", { dns: knownFact([{ name: "*.example.com", type: "A", proxied: false }]) }],
+
+  ["dns", "failed", "no record of the pages' host", { ...pages, dns: knownFact([{ name: "vault.example.com", type: "A", proxied: true }, { name: "photos.example.com", type: "A", proxied: true }]) }],
+  ["mtls", "ok", "the pages' host asks for none", pages],
+  ["route", "failed", "no route for the pages' host", pages],
+  ["route", "ok", "one for the pages' host, too", { ...pages, ...routes(route(`${PAGES_HOST}/*`)) }],
+  ["route-fails-closed", "failed", "the pages' route fails open", { ...pages, ...routes(route(`${PAGES_HOST}/*`, "latchkey", true)) }],
+  ["access", "failed", "an application on the pages' host", pages, access({ places: [PAGES_HOST] })],
+  ["admin-host", "ok", "a host of its own", pages, { local: { ...goodFacts().local, adminHost: PAGES_HOST } }],
+  ["admin-host", "failed", "a host that is an app", {}, { local: { ...goodFacts().local, adminHost: "vault.example.com" } }],
+  ["admin-host", "failed", "a host of this machine", {}, { local: { ...goodFacts().local, localAdminHost: "latchkey.localhost" } }],
+  ["admin-host", "warning", "browsers are asked for a certificate there", { ...pages, associations: knownFact(["vault.example.com", "photos.example.com", PAGES_HOST]) }, { local: { ...goodFacts().local, adminHost: PAGES_HOST } }],
+  ["admin-host", "unknown", "in no zone of the token", {}, { local: { ...goodFacts().local, adminHost: "latchkey.example.net" } }],
 
   ["mtls", "failed", "a host that asks for no certificate", { associations: knownFact(["vault.example.com"]) }],
   ["mtls", "ok", "the host in capitals", { associations: knownFact(["Vault.Example.com", "photos.example.com"]) }],
@@ -123,6 +137,10 @@ const TABLE: Row[] = [
   ["revoked-here-active-there", "warning", "retired, and active at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["a"]))],
   ["revoked-here-active-there", "ok", "retired, and revoked at Cloudflare", {}, registry(device("a/b", "active", "c", undefined, ["b"]))],
   ["revoked-here-active-there", "ok", "retired, of a device that is lost", {}, registry(device("a/b", "lost", "c", undefined, ["a"]))],
+  ["blocked", "warning", "a Worker that knows no such list", {}, { blocked: knownFact(null) }],
+  ["blocked", "warning", "a device that the registry has revoked", {}, { ...registry(device("a/b", "revoked", "b"), device("a/c", "active", "c")), blocked: knownFact(["b".repeat(64), "c".repeat(64)]) }],
+  ["blocked", "ok", "an active device, and a certificate of nobody's", {}, { ...registry(device("a/b", "active", "b")), blocked: knownFact(["b".repeat(64), "d".repeat(64)]) }],
+  ["blocked", "ok", "names that cannot be had", {}, { registry: unknownFact("nothing listens", "start it"), blocked: knownFact(["b".repeat(64)]) }],
   ["usage", "warning", "much", {}, { usage: knownFact({ workerRequests: 80_000, objectRequests: 0 }) }],
   ["usage", "failed", "nearly all", {}, { usage: knownFact({ workerRequests: 0, objectRequests: 99_000 }) }],
 ];
@@ -166,6 +184,7 @@ describe("the doctor's checks", () => {
       registry(device(name, "active", "b")),
       registry(device(name, "revoked", "a")),
       registry(device(name, "active", "c", undefined, ["a"])),
+      { ...registry(device(name, "revoked", "b")), blocked: knownFact(["b".repeat(64)]) },
     ]) {
       const remedies = checkAll(goodFacts({}, facts), NOW).flatMap(({ remedy }) => remedy ?? []);
       const named = remedies.filter((remedy) => remedy.includes(name));
@@ -185,9 +204,10 @@ describe("the doctor's checks", () => {
       accessApps: gone,
       usage: gone,
       registry: gone,
+      blocked: gone,
     });
     const passed = checkAll(facts, NOW).filter(({ status }) => status !== "unknown");
-    expect(passed.map(({ id }) => id)).toEqual(["wrangler-toml", "zone"]);
+    expect(passed.map(({ id }) => id)).toEqual(["wrangler-toml", "zone", "admin-host"]);
   });
 });
 

@@ -6,6 +6,7 @@ import type { Check } from "../../../scripts/cloudflare/check.ts";
 import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
 import { gatherFacts } from "../../../scripts/cloudflare/doctor.ts";
+import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { localSettings } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
 import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
@@ -36,7 +37,8 @@ beforeAll(async () => {
     authority: { certificate: edge.ca, key: readFileSync(edge.paths.caKey, "utf8") },
   });
   config = join(folder, "wrangler.toml");
-  const text = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
+  const ours = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
+  const text = withoutAdminHost(ours);
   writeFileSync(config, `${text}\n[vars.APPS."${HOST}"]\nprofile = "bitwarden"\n`);
 });
 afterAll(async () => {
@@ -85,7 +87,9 @@ async function doctor(...words: string[]) {
   const { code, stdout, stderr } = await run([...all, "--json", ...words], environment);
   const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Check[] };
   const of = (id: string) => checks.find((check) => check.id === id);
-  const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
+  // The list of blocked certificates has tests of its own, with gates that know it and gates that do not.
+  const others = checks.filter(({ id }) => id !== "blocked");
+  const bad = others.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
   return { code, stderr, checks, of, bad };
 }
 
@@ -140,7 +144,7 @@ describe("latchkey doctor", () => {
       `failed   route-fails-closed: ${HOST}/* fails open: over the day's limit, the gate is gone`,
     );
     expect(lines.at(-3)).toMatch(/^ {9}-> set "Request limit failure mode: Fail closed"/);
-    expect(lines.at(-1)).toMatch(/^1 check failed, 0 warnings, 0 unknown, \d+ passed$/);
+    expect(lines.at(-1)).toMatch(/^1 check failed, \d warnings?, 0 unknown, \d+ passed$/);
   });
 
   it.each<[Permission, string[]]>([
@@ -151,7 +155,7 @@ describe("latchkey doctor", () => {
     ["Firewall Services Read", ["ip-access-rules"]],
     ["Bot Management Write", ["bots"]],
     ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
-    ["DNS Read", ["dns"]],
+    ["DNS Write", ["dns"]],
     ["Access: Apps and Policies Write", ["access"]],
     ["Account Analytics Read", ["usage"]],
   ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {
@@ -219,7 +223,8 @@ async function checksInProcess(api?: Api): Promise<Check[]> {
     }),
     local: localSettings(readFileSync(config, "utf8")),
     zone: undefined,
-    api: async () => api ?? createApi(await connectionFrom({}, apiEnvironment())),
+    api: async () =>
+      api ?? { ...createApi(await connectionFrom({}, apiEnvironment())), blocked: async () => [] },
     now,
   });
   return checkAll(facts, now);

@@ -15,6 +15,7 @@ export function goodZone(): ZoneFacts {
     id: "zone-1",
     name: "example.com",
     hosts: [gated("vault.example.com", { profile: "bitwarden" }), gated("photos.example.com")],
+    adminHost: undefined,
     associations: knownFact(["vault.example.com", "photos.example.com", "other.example.com"]),
     routes: knownFact([
       { id: "r1", pattern: "vault.example.com/*", script: "latchkey", failsOpen: false },
@@ -44,7 +45,13 @@ export function goodZone(): ZoneFacts {
 export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = {}): Facts {
   const whole = { ...goodZone(), ...zone };
   return {
-    local: { worker: "latchkey", hosts: whole.hosts, adminHost: undefined, dangers: [] },
+    local: {
+      worker: "latchkey",
+      hosts: whole.hosts,
+      adminHost: undefined,
+      localAdminHost: undefined,
+      dangers: [],
+    },
     zones: [whole],
     homeless: [],
     worker: {
@@ -60,6 +67,7 @@ export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = 
       device("alice/old", "revoked", "b"),
       device("bob/laptop", "active", "c"),
     ]),
+    blocked: knownFact([]),
     ...more,
   };
 }

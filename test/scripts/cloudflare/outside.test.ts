@@ -1,6 +1,16 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { CheckStatus } from "../../../scripts/cloudflare/check.ts";
-import { checkOutside, type Observation, type Seen } from "../../../scripts/cloudflare/checks/outside.ts";
+import {
+  checkOutside,
+  checkPages,
+  type Observation,
+  type Seen,
+} from "../../../scripts/cloudflare/checks/outside.ts";
+import { observeAdminHost } from "../../../scripts/cloudflare/outside.ts";
+import { startEdge } from "../../../scripts/edge/edge.ts";
 
 const answer = (status: number, body = "", location: string | null = null): Seen => ({
   kind: "answer",
@@ -62,5 +72,39 @@ describe("the doctor's look from outside", () => {
     expect(statusOf(id, { ...GOOD, ...seen })).toBe(status);
     // One bad host among good ones is enough.
     expect(statusOf(id, GOOD, { ...GOOD, ...seen })).toBe(status);
+  });
+});
+
+describe("the pages' host, from outside", () => {
+  it.each<[CheckStatus, string, Seen]>([
+    ["ok", "the sign-in page answers", answer(200, "<!doctype html><title>Sign in – Latchkey</title>")],
+    ["failed", "another page answers", APP],
+    ["failed", "Access asks for a sign-in", answer(302, "", "https://house.cloudflareaccess.com/x")],
+    ["failed", "no Worker runs there", answer(522)],
+    ["unknown", "nobody answers", silence],
+  ])("%s: %s", (status, _, seen) => {
+    expect(checkPages("latchkey.example.com", seen).status).toBe(status);
+  });
+
+  it("is asked over TLS, without a certificate", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "latchkey-outside-"));
+    const host = "latchkey.localhost";
+    const edge = await startEdge({
+      port: 0,
+      stateDir: folder,
+      vars: { APPS: { "app.localhost": {} }, ADMIN_HOST: host },
+    });
+    try {
+      const seen = await observeAdminHost(host, {
+        connectTo: { hostname: "127.0.0.1", port: edge.port },
+        ca: edge.ca,
+        timeoutMs: 10_000,
+        credential: undefined,
+      });
+      expect(checkPages(host, seen)).toMatchObject({ id: "outside-pages", status: "ok" });
+    } finally {
+      await edge.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 });

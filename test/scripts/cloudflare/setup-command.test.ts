@@ -4,14 +4,20 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
-import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { type Deployer, dryRun, tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
+import {
+  withAdminHost,
+  withApp,
+  withoutAdminHost,
+  withRoutes,
+} from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
 import { failure, run } from "../commands/run.ts";
@@ -20,6 +26,7 @@ import { failure, run } from "../commands/run.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const HOST = "vault.example.com";
+const ADMIN_HOST = "latchkey.example.com";
 let cloudflare: StandIn;
 let folder: string;
 let config: string;
@@ -70,8 +77,10 @@ describe("latchkey setup", () => {
   });
 
   it("writes a wrangler.toml that the real wrangler takes, apps, routes and all", async () => {
-    const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+    const hosts = withAdminHost(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), ADMIN_HOST);
+    const text = withRoutes(hosts, [
       { pattern: `${HOST}/*`, zone_name: "example.com" },
+      { pattern: `${ADMIN_HOST}/*`, zone_name: "example.com" },
     ]);
     writeFileSync(config, text);
     await wrangler.dryRun(config);
@@ -80,7 +89,7 @@ describe("latchkey setup", () => {
   });
 
   it("finds everything set up already, changes nothing, and ends with the doctor", async () => {
-    const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
+    const text = withRoutes(withApp(withoutAdminHost(readFileSync(config, "utf8")), HOST, "bitwarden"), [
       { pattern: `${HOST}/*`, zone_name: "example.com" },
     ]);
     writeFileSync(config, text);
@@ -96,7 +105,7 @@ describe("latchkey setup", () => {
       modified_on: new Date().toISOString(),
       versions: [{ id: "v", annotations: { "workers/tag": await tagOf(text) } }],
     });
-    const { stdout, code } = await setup("--yes");
+    const { stdout, code } = await setup("--yes", "--no-admin-host");
     expect(stdout).toContain("everything is set up already");
     expect(stdout).toMatch(/ok {7}route-fails-closed: over the day's limit, everybody is refused\n/);
     // There is no DNS record, and nobody answers for the registry.
@@ -119,6 +128,11 @@ describe("latchkey setup", () => {
       "there is no zone example.org among those that the API token sees",
     ],
     [["--app", "vault.example.net=web"], "no zone of the API token holds the host vault.example.net"],
+    [
+      ["--app", `${HOST}=web`, "--admin-host", HOST],
+      `${HOST} is one of the apps, and the pages need a host of their own`,
+    ],
+    [["--app", `${HOST}=web`, "--admin-host", "a/b"], "--admin-host 'a/b' is not a hostname"],
     [["--device", "alice"], "--device 'alice' is not USER/NAME"],
     [[], "there is no app to set up"],
   ])("refuses %j", async (words, message) => {
@@ -138,5 +152,54 @@ describe("latchkey setup", () => {
     const { stderr, code } = await run(["setup", "--yes"], {});
     expect(stderr).toContain("latchkey: CLOUDFLARE_API_TOKEN is not set\nhint: make an API token at");
     expect(code).toBe(2);
+  });
+});
+
+describe("the file of a dry run", () => {
+  const FILE = `.latchkey-dry-run-${process.pid}.toml`;
+  const deployer = (dryRun: (path: string) => Promise<void>): Deployer => ({
+    dryRun,
+    deploy: () => Promise.reject(new Error("not asked for here")),
+  });
+
+  it("is readable by its owner alone while wrangler runs, and gone afterwards, whatever wrangler says", async () => {
+    const modes: number[] = [];
+    const look = async (path: string) => {
+      expect(path).toBe(join(folder, FILE));
+      modes.push(statSync(path).mode & 0o777);
+      expect(readFileSync(path, "utf8")).toBe("secret = 1");
+    };
+    await dryRun(deployer(look), config, "secret = 1");
+    const fail = async (path: string) => {
+      await look(path);
+      throw new Error("wrangler failed");
+    };
+    await expect(dryRun(deployer(fail), config, "secret = 1")).rejects.toThrow("wrangler failed");
+    expect(modes).toEqual([0o600, 0o600]);
+    expect(existsSync(join(folder, FILE))).toBe(false);
+  });
+
+  it("is gone after Ctrl-C, which ends the command", async () => {
+    const interrupted = dryRun(
+      deployer(async () => {
+        process.emit("SIGINT");
+      }),
+      config,
+      "secret = 1",
+    );
+    await expect(interrupted).rejects.toThrow("interrupted");
+    expect(existsSync(join(folder, FILE))).toBe(false);
+  });
+
+  it("never replaces one that is there, and leaves it", async () => {
+    writeFileSync(join(folder, FILE), "somebody else's");
+    await expect(
+      dryRun(
+        deployer(async () => undefined),
+        config,
+        "secret = 1",
+      ),
+    ).rejects.toThrow("EEXIST");
+    expect(readFileSync(join(folder, FILE), "utf8")).toBe("somebody else's");
   });
 });

@@ -4,13 +4,14 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
-import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { emptyZone } from "../../cloudflare/state.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { hasTerminal, run, runOnTerminal } from "../commands/run.ts";
 
 const OURS = join(import.meta.dirname, "../../../wrangler.toml");
 const HOST = "vault.example.com";
+const ADMIN_HOST = "latchkey.example.com";
 const HOSTS_QUESTION = "The apps' hostnames";
 const PROFILE_QUESTION = `What runs on ${HOST}?`;
 const DEVICE_QUESTION = "Nobody is enrolled yet. Issue a first device?";
@@ -28,14 +29,23 @@ beforeEach(async () => {
   folder = local.folder();
   config = join(folder, "wrangler.toml");
   copyFileSync(OURS, config);
-  const text = withRoutes(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), [
-    { pattern: `${HOST}/*`, zone_name: "example.com" },
-  ]);
+  const text = withRoutes(
+    withAdminHost(withApp(readFileSync(config, "utf8"), HOST, "bitwarden"), ADMIN_HOST),
+    [
+      { pattern: `${HOST}/*`, zone_name: "example.com" },
+      { pattern: `${ADMIN_HOST}/*`, zone_name: "example.com" },
+    ],
+  );
   writeFileSync(config, text);
   const zone = emptyZone("example.com");
   zone.associations = [HOST];
-  zone.routes = [{ id: "r", pattern: `${HOST}/*`, script: "latchkey", request_limit_fail_open: false }];
-  zone.dnsRecords = [{ id: "d", name: HOST, type: "CNAME", content: "tunnel", proxied: true }];
+  zone.routes = [HOST, ADMIN_HOST].map((host) => ({
+    ...{ id: host, pattern: `${host}/*`, script: "latchkey", request_limit_fail_open: false },
+  }));
+  zone.dnsRecords = [
+    { id: "d", name: HOST, type: "CNAME", content: "tunnel", proxied: true },
+    { id: "e", name: ADMIN_HOST, type: "AAAA", content: "100::", proxied: true },
+  ];
   zone.settings.set("browser_check", "off");
   const { state } = local.cloudflare;
   state.zones = [zone, ...state.zones.filter(({ name }) => name !== "example.com")];
@@ -81,14 +91,18 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
   });
 
   it("shows the plan and does nothing of it without a yes", async () => {
-    const before = readFileSync(config, "utf8");
+    const before = readFileSync(config, "utf8").replace(`\nADMIN_HOST = "${ADMIN_HOST}"`, "");
+    writeFileSync(config, before);
     const { shown, code } = await setup([
       ["Which zone?", "\r"],
       [HOSTS_QUESTION, " photos.example.com\r"],
       [PROFILE_QUESTION, "\r"],
       ["What runs on photos.example.com?", "\r"],
+      ["The host of the pages", `${"\b".repeat(ADMIN_HOST.length)}keys.example.com\r`],
       ["Go ahead?", "\r"],
     ]);
+    expect(shown).toContain(ADMIN_HOST);
+    expect(shown).toContain("there is no record of keys.example.com");
     expect(shown).toContain("there is no route photos.example.com/*");
     expect(shown).toContain("nothing was done");
     expect(code).toBe(1);

@@ -19,6 +19,7 @@ import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
 import type { Deployer } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
+import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/zone.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
@@ -113,14 +114,14 @@ function client() {
   return createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
 }
 
-async function plan(apps: ReadonlyMap<string, ProfileName> = APPS) {
+async function plan(apps: ReadonlyMap<string, ProfileName> = APPS, adminHost?: string | null) {
   const zones = await listZones(client());
   const zoneOf = (host: string) => longestSuffix(zones, host);
-  return makePlan({ client: client(), deployer }, { apps, zoneOf, config, tokenFile });
+  return makePlan({ client: client(), deployer }, { apps, adminHost, zoneOf, config, tokenFile });
 }
 
-async function setUp(apps?: ReadonlyMap<string, ProfileName>): Promise<string[]> {
-  const made = await plan(apps);
+async function setUp(apps?: ReadonlyMap<string, ProfileName>, adminHost?: string | null): Promise<string[]> {
+  const made = await plan(apps, adminHost);
   const done: string[] = [];
   await carryOut(made, { before: ({ id }) => done.push(id) });
   return done;
@@ -161,7 +162,7 @@ describe("setup", () => {
   it("sets up an empty zone, in the order that keeps the gate closed", async () => {
     cloudflare.state.accessApps.push(wildcardAccess());
     expect(await setUp()).toEqual([
-      "wrangler.toml apps",
+      "wrangler.toml hosts",
       "admin token file",
       "deploy",
       "admin token secret",
@@ -465,4 +466,107 @@ describe("setup, interrupted", () => {
       ).toContain(`${domain}/*`);
     }
   }
+});
+
+describe("the host of the pages", () => {
+  const ADMIN_HOST = "latchkey.example.com";
+  const own = () => zone.dnsRecords.filter(({ name }) => name === ADMIN_HOST);
+  const vars = () =>
+    (parseWranglerToml(readFileSync(config, "utf8")) as { vars: Record<string, unknown> }).vars;
+
+  it("gets its record first, its route, its line, and asks nobody for a certificate", async () => {
+    const done = await setUp(APPS, ADMIN_HOST);
+    expect(done[0]).toBe(`dns ${ADMIN_HOST}`);
+    expect(own()).toMatchObject([{ type: "AAAA", content: "100::", proxied: true, comment: "Latchkey" }]);
+    expect(zone.routes).toContainEqual({
+      id: expect.any(String),
+      pattern: `${ADMIN_HOST}/*`,
+      script: "latchkey",
+      request_limit_fail_open: false,
+    });
+    expect(zone.associations).not.toContain(ADMIN_HOST);
+    expect(vars().ADMIN_HOST).toBe(ADMIN_HOST);
+    expect(readFileSync(config, "utf8")).toContain(
+      `{ pattern = "${ADMIN_HOST}/*", zone_name = "example.com" }`,
+    );
+
+    cloudflare.requests.length = 0;
+    expect(isDone(await plan(APPS, ADMIN_HOST))).toBe(true);
+    expect(await setUp(APPS, ADMIN_HOST)).toEqual([]);
+    expect(own()).toHaveLength(1);
+  });
+
+  it("stays as wrangler.toml names it", async () => {
+    await setUp(APPS, ADMIN_HOST);
+    expect(isDone(await plan())).toBe(true);
+  });
+
+  it.each([
+    ["a proxied one", { type: "CNAME", content: "elsewhere.example.net", proxied: true }, []],
+    [
+      "one that is not proxied",
+      { type: "A", content: "192.0.2.1", proxied: false },
+      [`the record of ${ADMIN_HOST} does not lead to Cloudflare: A 192.0.2.1, not proxied`],
+    ],
+    [
+      "one that leads nowhere",
+      { type: "TXT", content: "hello", proxied: false },
+      [`the record of ${ADMIN_HOST} does not lead to Cloudflare: TXT hello, not proxied`],
+    ],
+  ])("keeps a record that is there: %s", async (_, record, byHand) => {
+    const before = { id: "own", name: ADMIN_HOST, ...record };
+    zone.dnsRecords.push(structuredClone(before));
+    const made = await plan(APPS, ADMIN_HOST);
+    expect(made.byHand.map(({ reason }) => reason).filter((reason) => reason.includes("record"))).toEqual(
+      byHand,
+    );
+    await carryOut(made, { before: () => undefined });
+    expect(own()).toEqual([before]);
+  });
+
+  it("names the permission it lacks before anything is done, and needs none without pages", async () => {
+    cloudflare.state.permissions.delete("DNS Write");
+    await expect(plan(APPS, ADMIN_HOST)).rejects.toThrow("the token lacks the permission Zone > DNS > Edit");
+    cloudflare.state.permissions.add("DNS Read");
+    await expect(setUp(APPS, ADMIN_HOST)).rejects.toThrow(
+      `the API token may not make the DNS record of ${ADMIN_HOST}`,
+    );
+    expect(deploys).toBe(0);
+    expect(readFileSync(config, "utf8")).toBe(readFileSync(OURS, "utf8"));
+    expect(await setUp(APPS)).not.toContain(`dns ${ADMIN_HOST}`);
+    expect(own()).toEqual([]);
+  });
+
+  it("that is set up needs no permission for DNS any more", async () => {
+    await setUp(APPS, ADMIN_HOST);
+    cloudflare.state.permissions.delete("DNS Write");
+    expect(isDone(await plan())).toBe(true);
+  });
+
+  it("takes the place of one of this machine's, or leaves none there", async () => {
+    for (const [wanted, written] of [
+      [ADMIN_HOST, ADMIN_HOST],
+      [null, undefined],
+    ] as const) {
+      reset();
+      writeFileSync(config, withAdminHost(readFileSync(config, "utf8"), "latchkey.localhost"));
+      await setUp(APPS, wanted);
+      expect(vars().ADMIN_HOST).toBe(written);
+      expect(own()).toHaveLength(wanted === null ? 0 : 1);
+      expect(isDone(await plan(APPS, wanted))).toBe(true);
+    }
+  });
+
+  it("is refused where it is an app", async () => {
+    await expect(plan(APPS, "vault.example.com")).rejects.toThrow(
+      "vault.example.com is one of the apps, and the pages need a host of their own",
+    );
+  });
+
+  it("whose record was made without an answer is not made twice", async () => {
+    cloudflare.faults.on(/^POST .*dns_records/, { kind: "reset", when: "after-the-change" });
+    await expect(setUp(APPS, ADMIN_HOST)).rejects.toThrow();
+    expect(await setUp(APPS, ADMIN_HOST)).not.toContain(`dns ${ADMIN_HOST}`);
+    expect(own()).toHaveLength(1);
+  });
 });

@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import {
+  withAdminHost,
+  withApp,
+  withoutAdminHost,
+  withRoutes,
+} from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
 
 const OURS = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
@@ -93,6 +98,28 @@ describe("wrangler.toml, edited", () => {
   });
 
   it.each([
+    ["no [vars]", 'name = "x"\n', 'name = "x"\n\n[vars]\nADMIN_HOST = "l.b"\n'],
+    ["an empty [vars]", "[vars]\n[x]\n", '[vars]\nADMIN_HOST = "l.b"\n[x]\n'],
+    [
+      "other variables, and a comment that names one",
+      '[vars]\nX = 1 # one\n# ADMIN_HOST = "no"\n\n[vars.APPS."a.b"]\n',
+      '[vars]\nX = 1 # one\nADMIN_HOST = "l.b"\n# ADMIN_HOST = "no"\n\n[vars.APPS."a.b"]\n',
+    ],
+    ["another host", '[vars]\nADMIN_HOST = "o.b" # mine\n', '[vars]\nADMIN_HOST = "l.b" # mine\n'],
+    ["the same host", '[vars]\nADMIN_HOST = "l.b"\n', '[vars]\nADMIN_HOST = "l.b"\n'],
+  ])("ADMIN_HOST: %s", (_, before, after) => {
+    expect(withAdminHost(before, "l.b")).toBe(after);
+  });
+
+  it("no ADMIN_HOST any more", () => {
+    const text = '[vars]\n# why\nADMIN_HOST = "l.b" # mine\nX = 1\n';
+    expect(withoutAdminHost(text)).toBe("[vars]\n# why\nX = 1\n");
+    expect(withoutAdminHost('[vars]\nADMIN_HOST = "l.b"')).toBe("[vars]\n");
+    expect(withoutAdminHost("[vars]\nX = 1\n")).toBe("[vars]\nX = 1\n");
+  });
+
+  it.each([
+    ["inline vars", "vars = { X = 1 }\n", (text: string) => withAdminHost(text, "l.b")],
     ["inline APPS", '[vars]\nAPPS = { "o.b" = {} }\n', (text: string) => withApp(text, "a.b", "sync")],
     [
       "a route of the old form",

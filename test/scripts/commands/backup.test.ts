@@ -306,6 +306,36 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
       },
       /other\.json is not a backup of latchkey/,
     ],
+    ["a device that never ends", () => "/dev/zero", /\/dev\/zero is too large for a backup/],
+    [
+      "one that is nested 20,000 deep",
+      () => {
+        const path = join(folder, "deep.json");
+        const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+        writeFileSync(path, `{"format":"latchkey-backup","version":1,"users":${deep},"checksum":${deep}}`);
+        return path;
+      },
+      /deep\.json is nested deeper than any backup\n/,
+    ],
+    [
+      "one whose version is deep as well",
+      () => {
+        const path = join(folder, "version.json");
+        const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+        writeFileSync(path, `{"format":"latchkey-backup","version":${deep}}`);
+        return path;
+      },
+      /version\.json is a backup of version missing, /,
+    ],
+    [
+      "one with a checksum of a megabyte, of which the beginning is shown",
+      () => {
+        const path = join(folder, "long.json");
+        writeFileSync(path, `{"format":"latchkey-backup","version":1,"checksum":"${"x".repeat(1_000_000)}"}`);
+        return path;
+      },
+      /its checksum is x{200}…, and its content has /,
+    ],
     [
       "one of a later version",
       () => changed("later.json", (content) => Object.assign(content, { version: 2 })),
@@ -362,6 +392,14 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
     const result = await runHere(["restore-backup", file(), "--yes"], nowhere);
     expect(result).toMatchObject({ code: 2, stdout: "" });
     expect(result.stderr).toMatch(message);
+  });
+
+  it("shows no more of its source than fits a terminal", async () => {
+    const path = changed("source.json", (content) =>
+      Object.assign(content, { source: "x".repeat(1_000_000) }),
+    );
+    const { stdout } = await on(fresh, "restore-backup", path, "--dry-run");
+    expect(stdout).toMatch(/^backup of x{200}…, made /);
   });
 
   it("a device that is to be resurrected and is not in it", async () => {

@@ -74,7 +74,7 @@ it("enrols the demo's devices on the first start only, keeps the registry, and e
   const first = await start();
   expect(first.lines.at(-1)).toMatch(/^ready https:\/\/app\.localhost:\d+$/);
   const text = first.lines.join("\n");
-  expect(text).toContain(`\n  npx latchkey watch --edge ${folder}\n`);
+  expect(text).toContain(`\n  npx --no -- latchkey watch --edge ${folder}\n`);
   expect(text).toMatch(/ --key \S+ https:\/\/app\.localhost:\d+\/\.latchkey\/whoami\n/);
   expect(text).toMatch(/ LATCHKEY_URL=https:\/\/latchkey\.localhost:\d+ /);
   expect(text).toMatch(/: open https:\/\/latchkey\.localhost:\d+\/ and sign in\n/);

@@ -1,0 +1,88 @@
+import type { Fact } from "../check.ts";
+import type { CloudflareClient } from "../client.ts";
+import { readFact } from "../read-fact.ts";
+import { nothingToDo, type Plan, type Step } from "./step.ts";
+
+/** A record of the pages' host, whatever its type. */
+export interface NameRecord {
+  type: string;
+  content: string;
+  proxied: boolean;
+}
+
+/** Leads nowhere: the Worker answers, and there is no origin (RFC 6666: packets to 100:: are discarded). */
+const RECORD = { type: "AAAA", content: "100::", proxied: true, ttl: 1, comment: "Latchkey" } as const;
+
+const LEADING: ReadonlySet<string> = new Set(["A", "AAAA", "CNAME"]);
+
+interface Home {
+  client: CloudflareClient;
+  zone: { id: string };
+  host: string;
+}
+
+/**
+ * Every record of this very name. What may have to be made is asked for with the permission to make it, so that a
+ * token that lacks it is mended once, and before anything is changed.
+ */
+export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly NameRecord[]>> {
+  return readFact(async () => {
+    const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
+    const found = await client.list(need, (sdk) =>
+      sdk.dns.records.list({ zone_id: zone.id, name: { exact: host }, per_page: 100 }),
+    );
+    return found
+      .filter(({ name }) => name.toLowerCase() === host)
+      .map(({ type, content, proxied }) => ({
+        type,
+        content: String(content ?? ""),
+        proxied: proxied === true,
+      }));
+  });
+}
+
+/** The record of the pages' host: made where there is none of that name. One that is there is never touched. */
+export function recordStep(
+  home: Home,
+  records: readonly NameRecord[],
+): { steps: Step[]; byHand: Plan["byHand"] } {
+  const { client, zone, host } = home;
+  const id = `dns ${host}`;
+  if (records.length === 0) {
+    const make = async () => {
+      const now = await readRecords(home);
+      if (now.known && now.value.length > 0) return;
+      await client.once({ permission: "dns-edit", what: `make the DNS record of ${host}` }, (sdk) =>
+        sdk.dns.records.create({ zone_id: zone.id, name: host, ...RECORD }),
+      );
+    };
+    return {
+      steps: [
+        {
+          id,
+          found: `there is no record of ${host}`,
+          change: `make it: AAAA ${RECORD.content}, proxied, with the comment ${RECORD.comment} (to undo this, delete it under DNS > Records)`,
+          apply: make,
+        },
+      ],
+      byHand: [],
+    };
+  }
+  const told = records
+    .map(({ type, content, proxied }) => `${type} ${content}${proxied ? ", proxied" : ", not proxied"}`)
+    .join("; ");
+  const leading = records.filter(({ type }) => LEADING.has(type));
+  const isRight = leading.length > 0 && leading.every(({ proxied }) => proxied);
+  return {
+    steps: [{ id, found: `${host} has a record, which stays: ${told}`, change: null, apply: nothingToDo }],
+    byHand: isRight
+      ? []
+      : [
+          {
+            reason: `the record of ${host} does not lead to Cloudflare: ${told}`,
+            remedy:
+              "make it a proxied AAAA record with 100:: under DNS > Records, or name another host with --admin-host",
+          },
+        ],
+  };
+}

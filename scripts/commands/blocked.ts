@@ -1,0 +1,75 @@
+import type { DeviceStatus } from "../../src/registry/device.ts";
+import { ofAllUsers } from "./shared/all-users.ts";
+import { addBlockListOptions, BLOCKED_MAX, type BlockListOptions, openBrake } from "./shared/block-list.ts";
+import { deviceLabel } from "./shared/device-view.ts";
+import { Failure } from "./shared/failure.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
+import { plural, printable } from "./shared/text.ts";
+
+export const addBlocked: AddCommand = (program, open) => {
+  const command = program
+    .command("blocked")
+    .summary("list the certificates that are blocked without the registry")
+    .description(
+      "List the certificates that the gate refuses whatever the registry says, with their devices.",
+    );
+  addBlockListOptions(command)
+    .addHelpText(
+      "after",
+      `
+The list comes from the gate itself, and names no device: the registry does, where it answers.
+
+Examples:
+  latchkey blocked
+  latchkey blocked --edge .latchkey
+  latchkey blocked --json | jq -r '.blocked[].fingerprint'`,
+    )
+    .action(async (options: BlockListOptions) => {
+      const session = open();
+      const { output } = session;
+      const { list } = await openBrake(session, options);
+      const fingerprints = await list.read();
+      const devices = fingerprints.length === 0 ? new Map<string, Named>() : await devicesBy(session);
+      const blocked = fingerprints.map((fingerprint) => ({
+        fingerprint,
+        ...(devices.get(fingerprint) ?? { device: null, status: null }),
+      }));
+      output.object({ blocked });
+      output.table(
+        ["FINGERPRINT", "DEVICE", "STATUS"],
+        blocked.map(({ fingerprint, device, status }) => [
+          fingerprint,
+          device === null ? "unknown" : printable(device),
+          status === null ? "unknown" : output.status(status),
+        ]),
+        "nothing is blocked",
+      );
+      if (blocked.length > 0)
+        output.lines("", `${plural(blocked.length, "certificate")} of at most ${BLOCKED_MAX}`);
+    });
+};
+
+interface Named {
+  device: string;
+  status: DeviceStatus;
+}
+
+/** By fingerprint; nothing where the registry does not answer: the list is worth more than the names. */
+async function devicesBy(session: Session): Promise<Map<string, Named>> {
+  try {
+    const api = await session.api();
+    const devices = await ofAllUsers(api, api.devices);
+    return new Map(
+      devices.flatMap((device) =>
+        device.certificates.map(({ fingerprint }) => [
+          fingerprint,
+          { device: deviceLabel(device), status: device.status },
+        ]),
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    session.output.aside(`the devices' names are not known: ${error.message}`);
+    return new Map();
+  }
+}

@@ -1,0 +1,77 @@
+import { addBlockListOptions, type BlockListOptions, openBrake } from "./shared/block-list.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
+import { failed, misuse } from "./shared/failure.ts";
+import type { AddCommand } from "./shared/session.ts";
+import { addTargetOptions, type Target, type TargetOptions, targetsNamed } from "./shared/target.ts";
+import { plural } from "./shared/text.ts";
+
+interface UnblockOptions extends BlockListOptions, TargetOptions {
+  dryRun?: boolean;
+}
+
+export const addUnblock: AddCommand = (program, open) => {
+  const command = program
+    .command("unblock")
+    .summary("take certificates out of the list of those that are blocked")
+    .description(
+      "Take certificates out of the Worker's secret BLOCKED. From then on the registry decides about them again.",
+    )
+    .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
+    .option("--dry-run", "show what would be taken out, and change nothing");
+  addBlockListOptions(addTargetOptions(command))
+    .addHelpText(
+      "after",
+      `
+A device that the registry calls active is let in again: revoke it first, unless that is what you want.
+
+Examples:
+  latchkey blocked
+  latchkey unblock alice/pixel-9
+  latchkey unblock 286bd7cf0bb35a3cfe162cbd479dfa93a26bf19e1a154f00fb520b6ac965324b`,
+    )
+    .action(async (references: string[], options: UnblockOptions) => {
+      if (references.length === 0 && options.certificate === undefined) {
+        throw misuse("what to unblock is missing", `see what is blocked: ${LATCHKEY} blocked`);
+      }
+      const session = open();
+      const { output } = session;
+      if (options.dryRun !== true) session.requireConsent("unblock");
+      const { list, atCloudflare } = await openBrake(session, options);
+      if (options.dryRun !== true) await atCloudflare?.client();
+      const targets = await targetsNamed(session, references, options, atCloudflare);
+      const before = await list.read();
+      const removed = before.filter((each) =>
+        targets.some(({ fingerprints }) => fingerprints.includes(each)),
+      );
+      const after = before.filter((each) => !removed.includes(each));
+      const labels = targets.map(({ label }) => label).join(", ");
+      if (removed.length === 0) {
+        throw failed(`${labels}: nothing of it is blocked`, `see what is: ${LATCHKEY} blocked`);
+      }
+      const result = { blocked: after, removed };
+      const standing = targets.map(standingOf).join("; ");
+      if (options.dryRun === true) {
+        output.object({ done: false, ...result });
+        output.lines(`would unblock ${labels} (${standing}); nothing was changed`);
+        return;
+      }
+      await session.confirm(`Unblock ${labels} (${plural(removed.length, "certificate")})? ${standing}`);
+      await list.write(after);
+      output.lines(`${labels}: no longer blocked; ${standing}`);
+      let confirmed = false;
+      try {
+        output.lines(await list.settle(after));
+        confirmed = true;
+      } finally {
+        output.object({ done: true, confirmed, ...result });
+      }
+    });
+};
+
+/** What happens once the gate asks the registry again. */
+function standingOf({ label, device }: Target): string {
+  if (device === undefined) return `how the registry stands to ${label} is not known here`;
+  return device.status === "active"
+    ? `${label} is active in the registry, and is let in again`
+    : `the registry refuses ${label}: it is ${device.status}`;
+}
