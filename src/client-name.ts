@@ -37,9 +37,13 @@ const SYSTEMS: readonly [RegExp, string][] = [
   [/Linux/i, "Linux"],
 ];
 
+/** What comes after so many characters names no program; and no expression runs long. */
+const USER_AGENT_MAX = 256;
+
 /** A person's name for a program: `Bitwarden Android`, `Firefox Windows`, `no name given`. */
-export function clientName(userAgent: string | null): string {
-  if (userAgent === null || userAgent === "") return "no name given";
+export function clientName(header: string | null): string {
+  if (header === null || header === "") return "no name given";
+  const userAgent = header.slice(0, USER_AGENT_MAX);
   const program = PROGRAMS.find(([pattern]) => pattern.test(userAgent));
   const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
   const name =
