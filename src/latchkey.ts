@@ -17,12 +17,7 @@ export class Latchkey {
 
   constructor(config: Config, effects: GateEffects) {
     this.#config = config;
-    this.#gate = new Gate(
-      (hostname) => appOf(config, hostname),
-      config.bindings,
-      config.revocationDelayMs,
-      effects,
-    );
+    this.#gate = new Gate({ ...config, appOf: (hostname) => appOf(config, hostname) }, effects);
     this.#registry = new Registry(config.bindings);
     this.#effects = effects;
     this.#control = new Control({
@@ -37,7 +32,7 @@ export class Latchkey {
     const { request } = visit;
     if (!mayBeControlPath(request.url)) return this.#gate.handle(visit);
     const { url } = visit;
-    if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
+    if (!isControlPath(url.pathname) || this.#gate.blocks(visit)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
     return isWhoami ? this.#gate.whoami(visit) : this.#answerControl(visit);
   }

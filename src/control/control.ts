@@ -3,6 +3,7 @@ import type { Actor } from "../registry/audit-log.ts";
 import { Backups } from "../registry/backups.ts";
 import { RegistryUnavailable } from "../registry/call.ts";
 import { Credentials } from "../registry/credentials.ts";
+import type { Fingerprint } from "../registry/fingerprint.ts";
 import { Invitations } from "../registry/invitations.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -47,6 +48,7 @@ export interface ControlSettings {
   adminToken: string | null;
   apps: Apps;
   revocationDelayMs: number;
+  blocked: ReadonlySet<Fingerprint>;
   bindings: RegistryBindings;
   registry: Registry;
   now: () => number;
@@ -62,13 +64,15 @@ export class Control {
 
   constructor(settings: ControlSettings) {
     this.#settings = settings;
-    const { adminToken, apps, bindings, registry, revocationDelayMs, now } = settings;
+    const { adminToken, apps, blocked, bindings, registry, revocationDelayMs, now } = settings;
     if (adminToken === null) return;
     const credentials = new Credentials(bindings);
     const authenticator = new Authenticator(adminToken, credentials, now);
     const invitations = new Invitations(bindings, registry);
     const backups = new Backups(bindings, registry);
-    this.#services = { registry, credentials, invitations, backups, authenticator, apps, revocationDelayMs };
+    this.#services = {
+      ...{ registry, credentials, invitations, backups, authenticator, apps, blocked, revocationDelayMs },
+    };
     this.#pages = new Pages(this.#services);
   }
 

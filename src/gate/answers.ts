@@ -33,6 +33,7 @@ export type Answer = "hide" | "hide-but-items" | "later" | "soon" | "wipe" | "ow
 // biome-ignore format: a table is read by its columns.
 export const ANSWERS = {
   // reason                 web     bitwarden         sync     custom
+  "blocked":                ["hide",  "hide-but-items",  "later",  "own"],
   "no-certificate":         ["hide",  "hide-but-items",  "later",  "own"],
   "unverified-certificate": ["hide",  "hide-but-items",  "later",  "own"],
   "revoked-certificate":    ["hide",  "hide-but-items",  "later",  "own"],

@@ -14,6 +14,14 @@ import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 import type { Visit } from "./visit.ts";
 import { describeVisitor } from "./whoami.ts";
 
+/** What the configuration says of the gate. */
+export interface GateSettings {
+  appOf: (hostname: string) => App | undefined;
+  bindings: RegistryBindings;
+  revocationDelayMs: number;
+  blocked: ReadonlySet<Fingerprint>;
+}
+
 /** Effects that tests replace. */
 export interface GateEffects {
   now: () => number;
@@ -41,20 +49,26 @@ function conclude(judged: Judged, facts: Facts, standing: Standing): Judged {
 export class Gate {
   readonly #appOf: (hostname: string) => App | undefined;
   readonly #bindings: RegistryBindings;
+  readonly #blocked: ReadonlySet<Fingerprint>;
   readonly #standings: StandingCache;
   readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
-  constructor(
-    appOf: (hostname: string) => App | undefined,
-    bindings: RegistryBindings,
-    revocationDelayMs: number,
-    effects: GateEffects,
-  ) {
+  constructor({ appOf, bindings, revocationDelayMs, blocked }: GateSettings, effects: GateEffects) {
     this.#appOf = appOf;
     this.#bindings = bindings;
+    this.#blocked = blocked;
     this.#standings = new StandingCache(revocationDelayMs);
     this.#effects = effects;
+  }
+
+  /** Whether the certificate is one that `handle` refuses before anything else: on control paths, too. */
+  blocks(visit: Visit): boolean {
+    return this.#blocked.size > 0 && this.#isBlocked(readCertificate(visit.cf.tlsClientAuth));
+  }
+
+  #isBlocked(certificate: Certificate): boolean {
+    return certificate.kind === "verified" && this.#blocked.has(certificate.fingerprint);
   }
 
   /** Forwards the request when the decision is to allow it, and refuses it in every other case. */
@@ -105,7 +119,9 @@ export class Gate {
       judged.app = app;
       const now = this.#effects.now();
       const isOpen = asOpen && app !== undefined && isOpenTo(app, visit);
-      const facts: Facts = { app, isOpen, certificate, country: visit.country, standing: undefined, now };
+      const isBlocked = this.#isBlocked(certificate);
+      const { country } = visit;
+      const facts: Facts = { isBlocked, app, isOpen, certificate, country, standing: undefined, now };
 
       const early = screen(facts);
       if (early !== undefined) {

@@ -30,7 +30,7 @@ export interface PageRequest {
 }
 
 export interface PageServices
-  extends Pick<Context, "registry" | "credentials" | "invitations" | "backups" | "apps"> {
+  extends Pick<Context, "registry" | "credentials" | "invitations" | "backups" | "apps" | "blocked"> {
   authenticator: Authenticator;
   revocationDelayMs: number;
 }

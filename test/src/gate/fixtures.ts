@@ -1,6 +1,10 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
+import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
+import type { App } from "../../../src/gate/app.ts";
+import { Gate, type GateEffects, type GateSettings } from "../../../src/gate/gate.ts";
+import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import worker from "../../../src/index.ts";
 import type { DeviceStatus } from "../../../src/registry/device.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
@@ -70,6 +74,17 @@ export async function noteWipeOf(
 ): Promise<void> {
   const place = { app: "vault.example.com", country: "CH", ip: null };
   await env.USER_REGISTRY.getByName(user).noteWipe(of, { ...place, ...change });
+}
+
+/** A gate with one app for every host and scripted objects, unless `change` says otherwise. */
+export function gateOf(change: Partial<GateSettings & GateEffects> = {}): Gate {
+  const app: App = { countries: null, profile: DEFAULT_PROFILE, publicPaths: NO_PATHS, preflight: false };
+  const { now = Date.now, log = () => {}, ...settings } = change;
+  const { bindings } = scripted();
+  return new Gate(
+    { appOf: () => app, bindings, revocationDelayMs: 10_000, blocked: new Set(), ...settings },
+    { now, log },
+  );
 }
 
 /** What every refusal looks like to a client, but for failures of our own. */

@@ -1,11 +1,8 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
-import type { App } from "../../../src/gate/app.ts";
 import { REASONS, type Reason } from "../../../src/gate/decision.ts";
-import { Gate } from "../../../src/gate/gate.ts";
-import { NO_PATHS } from "../../../src/gate/path-rules.ts";
+import type { Gate } from "../../../src/gate/gate.ts";
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
 import { Visit } from "../../../src/gate/visit.ts";
 import type { UserId } from "../../../src/registry/user.ts";
@@ -16,6 +13,7 @@ import {
   cf,
   device,
   type Echo,
+  gateOf,
   Isolate,
   logged,
   NOT_FOUND,
@@ -32,6 +30,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const broken = () => {
+  throw new Error("a defect");
+};
+
 const failing = () => scripted({ resolve: () => Promise.reject(runtimeError({})) }).bindings;
 
 /** Every reason, end to end: what must be asked of which Worker. */
@@ -39,6 +41,10 @@ const REFUSED: Record<
   Reason,
   () => Promise<{ cf: Cf; host?: string; change?: Record<string, unknown>; short: string | null }>
 > = {
+  blocked: async () => {
+    const { of } = await device("active");
+    return { cf: cf({}, of), change: { BLOCKED: of }, short: "00000000" };
+  },
   "no-certificate": async () => ({
     cf: { tlsClientAuth: { certPresented: "0", certVerified: "NONE" }, country: "CH" },
     short: null,
@@ -597,27 +603,56 @@ describe("a registry that fails", () => {
   });
 });
 
+describe("a certificate that is blocked", () => {
+  const open = { APPS: { [HOST]: { public: ["/share/*"], preflight: true } } };
+  const preflight = { Origin: "https://a.example", "Access-Control-Request-Method": "PUT" };
+
+  it.each<[string, string, RequestInit?]>([
+    ["the app", "/"],
+    ["a public path", "/share/1"],
+    ["a preflight", "/", { method: "OPTIONS", headers: preflight }],
+    ["whoami", "/.latchkey/whoami"],
+    ["the page to enrol a device", "/.latchkey/enrol"],
+    ["the sign-in", "/.latchkey/sign-in"],
+    [
+      "the API with the ADMIN_TOKEN",
+      "/.latchkey/api/v1/me",
+      { headers: { Authorization: `Bearer ${env.ADMIN_TOKEN}` } },
+    ],
+  ])("is refused on %s, and nobody is asked", async (_, path, init = {}) => {
+    const lines = logged();
+    const app = vi.spyOn(globalThis, "fetch");
+    const of = newFingerprint();
+    const { bindings, counts } = scripted();
+    const isolate = new Isolate({ ...bindings, ...open, BLOCKED: `${fingerprint(0xbad)}, ${of}` });
+    expect(await seen(await isolate.fetch(path, { ...(init as object), cf: cf({}, of) }))).toEqual(NOT_FOUND);
+    expect(lines).toEqual([expect.objectContaining({ event: "refused", reason: "blocked" })]);
+    expect(app).not.toHaveBeenCalled();
+    expect(counts).toEqual({ directoryStubs: 0, resolve: 0, registryStubs: 0, standing: 0 });
+    const other = await isolate.fetch("/", { cf: cf({}, newFingerprint()) });
+    expect(other.status, "another device").toBe(200);
+  });
+
+  it("is listed for the ADMIN_TOKEN while no object answers, sorted", async () => {
+    const bindings = { DIRECTORY: { getByName: broken }, USER_REGISTRY: { getByName: broken } };
+    const isolate = new Isolate({
+      ...bindings,
+      BLOCKED: `${fingerprint(2)} ${fingerprint(1).toUpperCase()}`,
+    });
+    const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+    const response = await isolate.fetch("/.latchkey/api/v1/blocked", { headers, cf: {} });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ blocked: [fingerprint(1), fingerprint(2)] });
+  });
+});
+
 describe("a defect of ours", () => {
-  const rules: App = {
-    countries: null,
-    profile: DEFAULT_PROFILE,
-    publicPaths: NO_PATHS,
-    preflight: false,
-  };
   const visit = (ctx: Visit["ctx"] = { waitUntil: () => {} }) =>
     new Visit(new Request(`https://${HOST}/`), HOST, cf(), ctx);
-  const broken = () => {
-    throw new Error("a defect");
-  };
-
   it.each<[string, () => Gate, Visit["ctx"]?]>([
-    ["the clock", () => new Gate(() => rules, scripted().bindings, 10_000, { now: broken, log: () => {} })],
-    ["the apps", () => new Gate(broken, scripted().bindings, 10_000, { now: Date.now, log: () => {} })],
-    [
-      "waitUntil",
-      () => new Gate(() => rules, scripted().bindings, 10_000, { now: Date.now, log: () => {} }),
-      { waitUntil: broken },
-    ],
+    ["the clock", () => gateOf({ now: broken })],
+    ["the apps", () => gateOf({ appOf: broken })],
+    ["waitUntil", () => gateOf(), { waitUntil: broken }],
   ])("in %s refuses, softly", async (_, gate, ctx) => {
     const app = vi.spyOn(globalThis, "fetch");
     expect(await seen(await gate().handle(visit(ctx)))).toEqual(UNAVAILABLE);
@@ -626,7 +661,7 @@ describe("a defect of ours", () => {
 
   it("in the log lets nobody in who is refused", async () => {
     const app = vi.spyOn(globalThis, "fetch");
-    const gate = new Gate(() => undefined, scripted().bindings, 10_000, { now: Date.now, log: broken });
+    const gate = gateOf({ appOf: () => undefined, log: broken });
     await expect((async () => gate.handle(visit()))()).rejects.toThrow("a defect");
     expect(app).not.toHaveBeenCalled();
   });
