@@ -2,7 +2,7 @@ import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
 import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
-import { errorLine, refusalLine } from "./gate/log.ts";
+import { errorLine } from "./gate/log.ts";
 import type { Visit } from "./gate/visit.ts";
 import { WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
@@ -24,7 +24,8 @@ export class Latchkey {
       ...config,
       apps: { hosts: [...config.apps.keys()], isApp: (hostname) => appOf(config, hostname) !== undefined },
       registry: this.#registry,
-      ...effects,
+      now: effects.now,
+      log: (line) => effects.log.line(line),
     });
   }
 
@@ -42,10 +43,10 @@ export class Latchkey {
     if (!this.#config.notifies) return;
     try {
       for (const { object, error } of await this.#registry.noteExpiring(now)) {
-        this.#effects.log({ ...errorLine("daily-error", error), object });
+        this.#effects.log.line({ ...errorLine("daily-error", error), object });
       }
     } catch (error) {
-      this.#effects.log(errorLine("daily-error", error));
+      this.#effects.log.line(errorLine("daily-error", error));
     }
   }
 
@@ -61,11 +62,7 @@ export class Latchkey {
         })
       : "unknown-app";
     if (typeof response !== "string") return response;
-    this.#effects.log({
-      ...refusalLine(visit, "no-certificate"),
-      event: "control-refused",
-      reason: response,
-    });
+    this.#effects.log.refusal(visit, response, undefined, "control-refused");
     return this.#gate.hide(visit);
   }
 }

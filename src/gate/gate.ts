@@ -8,7 +8,7 @@ import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./an
 import { type App, isOpenTo } from "./app.ts";
 import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
-import { errorLine, type Log, refusalLine } from "./log.ts";
+import { errorLine, type FoldedLog } from "./log.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 import type { Visit } from "./visit.ts";
@@ -25,7 +25,7 @@ export interface GateSettings {
 /** Effects that tests replace. */
 export interface GateEffects {
   now: () => number;
-  log: Log;
+  log: FoldedLog;
 }
 
 /** A decision and what it was made of, for the answer and the log. */
@@ -103,7 +103,7 @@ export class Gate {
     const { decision } = judged;
     if (decision.kind !== "allow") return this.#refuse(visit, decision.reason, judged);
     return forward(visit.request, (error) => {
-      this.#effects.log({ ...errorLine("app-unreachable", error), app: visit.hostname });
+      this.#effects.log.line({ ...errorLine("app-unreachable", error), app: visit.hostname });
       return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
     });
   }
@@ -140,13 +140,13 @@ export class Gate {
   }
 
   #failed(judged: Judged, error: unknown): Judged {
-    this.#effects.log(errorLine("error", error));
+    this.#effects.log.line(errorLine("error", error));
     return { ...judged, decision: refuse("internal-error") };
   }
 
   #refuse(visit: Visit, reason: Reason, { app, certificate, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
-    this.#effects.log(refusalLine(visit, reason, certificate));
+    this.#effects.log.refusal(visit, reason, certificate);
     if (isWipe(reason, profile)) this.#noteWipe(visit, certificate, standing);
     return answer(reason, profile, pathOf(visit));
   }
@@ -163,7 +163,7 @@ export class Gate {
     visit.ctx.waitUntil(
       tellWipe(this.#bindings, standing.user, fingerprint, delivery).catch((error: unknown) => {
         this.#receipts.untell(key, receipt);
-        this.#effects.log(errorLine("registry-error", error));
+        this.#effects.log.line(errorLine("registry-error", error));
       }),
     );
   }
@@ -196,7 +196,7 @@ export class Gate {
         standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
       };
     } catch (error) {
-      this.#effects.log(errorLine("registry-error", error));
+      this.#effects.log.line(errorLine("registry-error", error));
       throw error;
     }
   }

@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
 import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
 import type { App } from "../../../src/gate/app.ts";
-import { Gate, type GateEffects, type GateSettings } from "../../../src/gate/gate.ts";
+import { Gate, type GateSettings } from "../../../src/gate/gate.ts";
+import { FoldedLog, type Log } from "../../../src/gate/log.ts";
 import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import worker from "../../../src/index.ts";
 import type { DeviceStatus } from "../../../src/registry/device.ts";
@@ -77,13 +78,13 @@ export async function noteWipeOf(
 }
 
 /** A gate with one app for every host and scripted objects, unless `change` says otherwise. */
-export function gateOf(change: Partial<GateSettings & GateEffects> = {}): Gate {
+export function gateOf(change: Partial<GateSettings & { now: () => number; log: Log }> = {}): Gate {
   const app: App = { countries: null, profile: DEFAULT_PROFILE, publicPaths: NO_PATHS, preflight: false };
   const { now = Date.now, log = () => {}, ...settings } = change;
   const { bindings } = scripted();
   return new Gate(
     { appOf: () => app, bindings, revocationDelayMs: 10_000, blocked: new Set(), ...settings },
-    { now, log },
+    { now, log: new FoldedLog(log, now) },
   );
 }
 
