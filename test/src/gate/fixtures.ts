@@ -4,7 +4,7 @@ import { onTestFinished, vi } from "vitest";
 import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
 import type { App } from "../../../src/gate/app.ts";
 import { Gate, type GateSettings } from "../../../src/gate/gate.ts";
-import { FoldedLog, type Log } from "../../../src/gate/log.ts";
+import { FoldedLog, FULL_LINES_EVERY_MS, type Log } from "../../../src/gate/log.ts";
 import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import worker from "../../../src/index.ts";
 import type { DeviceStatus } from "../../../src/registry/device.ts";
@@ -153,6 +153,17 @@ export class Isolate {
   async idle(): Promise<void> {
     for (const ctx of this.#contexts.splice(0)) await waitOnExecutionContext(ctx);
   }
+}
+
+let jumps = 0;
+
+/** Sets the clock so far ahead, until the test ends, that the log of the deployed Worker begins anew. */
+export function laterInTheLog(): void {
+  jumps += 1;
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + jumps * FULL_LINES_EVERY_MS });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
 }
 
 /** Collects what is logged until the test ends. */
