@@ -30,16 +30,13 @@ export default {
     try {
       const cf = (request.cf ?? {}) as Record<string, unknown>;
       // A host that cannot be one, such as with port 99999, is no app's.
-      const hostname = hostnames.of(request.url) ?? "";
-      visit = new Visit(request, hostname, cf, ctx);
+      const { url } = request;
+      visit = new Visit(request, hostnames.of(url) ?? "", cf, ctx, url);
       built = latest?.env === env ? latest.built : builtOf(env);
       const { latchkey } = built;
       if (latchkey.ok) return await latchkey.value.handle(visit);
       built.log.refusal(visit, "misconfigured");
-      return answer("misconfigured", DEFAULT_PROFILE, {
-        method: request.method,
-        pathname: visit.pathname,
-      });
+      return answer("misconfigured", DEFAULT_PROFILE, visit);
     } catch (error) {
       // Nothing was forwarded: an exception here is ours.
       const log = built?.log ?? ownLog;

@@ -31,7 +31,7 @@ export class Latchkey {
 
   handle(visit: Visit): Response | Promise<Response> {
     const { request } = visit;
-    if (!mayBeControlPath(request.url)) return this.#gate.handle(visit);
+    if (!mayBeControlPath(visit.address)) return this.#gate.handle(visit);
     const { url } = visit;
     if (!isControlPath(url.pathname) || this.#gate.blocks(visit)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");

@@ -4,7 +4,7 @@ import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import { factsOf } from "../registry/records.ts";
 import type { UserId } from "../registry/user.ts";
-import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./answers.ts";
+import { answer, DEFAULT_PROFILE, isTokenCall, isWipe } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
 import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
@@ -96,15 +96,17 @@ export class Gate {
   hide(visit: Visit): Response {
     const app = this.#appOf(visit.hostname);
     const reason = app === undefined ? "unknown-app" : "no-certificate";
-    return answer(reason, app?.profile ?? DEFAULT_PROFILE, pathOf(visit));
+    return answer(reason, app?.profile ?? DEFAULT_PROFILE, visit);
   }
 
   #carryOut(visit: Visit, judged: Judged): Response | Promise<Response> {
     const { decision } = judged;
     if (decision.kind !== "allow") return this.#refuse(visit, decision.reason, judged);
-    return forward(visit.request, (error) => {
+    // Only what is open is allowed without a standing.
+    const isOpen = judged.standing === undefined;
+    return forward(visit.request, isOpen, (error) => {
       this.#effects.log.line({ ...errorLine("app-unreachable", error), app: visit.hostname });
-      return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
+      return answer("internal-error", DEFAULT_PROFILE, visit);
     });
   }
 
@@ -148,7 +150,7 @@ export class Gate {
     const profile = app?.profile ?? DEFAULT_PROFILE;
     this.#effects.log.refusal(visit, reason, certificate);
     if (isWipe(reason, profile)) this.#noteWipe(visit, certificate, standing);
-    return answer(reason, profile, pathOf(visit));
+    return answer(reason, profile, visit);
   }
 
   /** Behind the answer: the owner shall see that it was delivered. */
@@ -157,7 +159,7 @@ export class Gate {
     const { fingerprint } = certificate;
     const at = this.#effects.now();
     const key = `${fingerprint}@${standing.since}`;
-    const receipt = this.#receipts.note(key, isTokenCall(pathOf(visit)), at);
+    const receipt = this.#receipts.note(key, isTokenCall(visit), at);
     if (receipt === undefined) return;
     const delivery = { ...receipt, at, ...placeOf(visit) };
     visit.ctx.waitUntil(
@@ -200,10 +202,6 @@ export class Gate {
       throw error;
     }
   }
-}
-
-function pathOf({ request, pathname }: Visit): Refused {
-  return { method: request.method, pathname };
 }
 
 function placeOf({ request, hostname, country }: Visit) {

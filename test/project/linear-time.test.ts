@@ -3,13 +3,14 @@
 import { safeParse } from "valibot";
 import { describe, expect, it } from "vitest";
 import { readCertificate } from "../../src/certificate.ts";
-import { clientName, clientPart, pathPrefix } from "../../src/client-name.ts";
+import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../src/client-name.ts";
 import { CreateTokenRequest, EditDeviceRequest, EnrolRequest } from "../../src/control/contract.ts";
 import { sessionValues } from "../../src/control/pages/cookie.ts";
 import { csvLine } from "../../src/control/pages/csv.ts";
 import { nameIn } from "../../src/control/pages/fields.ts";
 import { html } from "../../src/control/pages/html.ts";
 import { isCountry } from "../../src/country.ts";
+import { escapedJson } from "../../src/escaped-json.ts";
 import { answer, isTokenCall } from "../../src/gate/answers.ts";
 import { isPlainPath, isPublicPath, pathPatternProblem, pathRules } from "../../src/gate/path-rules.ts";
 import { Visit } from "../../src/gate/visit.ts";
@@ -19,11 +20,11 @@ import { deviceNameKey, deviceNameProblem, isDeceptive } from "../../src/registr
 import { parseFingerprint } from "../../src/registry/fingerprint.ts";
 import { networkOf } from "../../src/registry/throttle.ts";
 import { parseUserId } from "../../src/registry/user.ts";
-import { withoutSessionCookie } from "../../src/session-cookie.ts";
+import { isOwnCookie, withoutOwnCookies } from "../../src/session-cookie.ts";
 
 /** Files that are written for the Worker's types, which this project of Node's has not. */
 async function load(path: string): Promise<Record<string, (...input: unknown[]) => unknown>> {
-  return (await import(`../../src/control/${path}.ts`)) as Record<string, (...input: unknown[]) => unknown>;
+  return (await import(/* @vite-ignore */ `../../src/control/${path}.ts`)) as Record<string, (...input: unknown[]) => unknown>;
 }
 /** A function of such a file. */
 async function loaded(path: string, name: string): Promise<(...input: unknown[]) => unknown> {
@@ -85,7 +86,16 @@ const UNITS = [
 ];
 
 const PATH_HEADS = ["/", "/api", "/api/ciphers", "/identity", "/identity/connect", "/identity/connect/token"];
-const PATH_UNITS = ["/api", "/api/", "/identity/connect/token", "/identity/", "/attachments", "/token/"];
+const PATH_UNITS = [
+  "%cc%81",
+  "%e2%80%8b",
+  "/api",
+  "/api/",
+  "/identity/connect/token",
+  "/identity/",
+  "/attachments",
+  "/token/",
+];
 const path = (read: Reader): Subject => ({
   read,
   heads: PATH_HEADS,
@@ -144,7 +154,15 @@ const SUBJECTS: Record<string, Subject> = {
     units: ["a.a", "a.", "0a-", ".aa"],
     tails: ["-", "."],
   },
-  withoutSessionCookie: { read: withoutSessionCookie, tails: ["__Host-latchkey"] },
+  withoutOwnCookies: { read: withoutOwnCookies, tails: ["__Host-latchkey"] },
+  isOwnCookie: { read: isOwnCookie, tails: ["__Host-latchkey="] },
+  withoutSecrets: {
+    ...path(withoutSecrets),
+    units: ["a1", "aB", "1a1", "Ab"],
+    heads: ["/a", "/"],
+    tails: ["!"],
+  },
+  escapedJson: { read: (text) => escapedJson(JSON.stringify({ text })) },
   sessionValues: { read: sessionValues, heads: ["__Host-latchkey="] },
   deviceNameProblem: { read: deviceNameProblem, tails: ["a"] },
   // Unicode's composition is quadratic in combining marks: nothing longer than a name comes to it.
