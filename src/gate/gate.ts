@@ -1,4 +1,10 @@
-import { ABSENT, type Certificate, readCertificate, type VerifiedCertificate } from "../certificate.ts";
+import {
+  ABSENT,
+  type Certificate,
+  isWithinDates,
+  readCertificate,
+  type VerifiedCertificate,
+} from "../certificate.ts";
 import type { Fingerprint } from "../registry/fingerprint.ts";
 import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
@@ -90,6 +96,20 @@ export class Gate {
     if (certificate.kind === "verified" && isKnown) return describeVisitor(visit, certificate, standing);
     const reason = decision.kind === "refuse" ? decision.reason : "internal-error";
     return this.#refuse(visit, reason, judged);
+  }
+
+  /**
+   * What the registry says of the certificate of a visit, from the gate's memory where that is young
+   * enough: for pages that ask about the device that reads them. `unavailable` where it is not verified,
+   * not within its dates, or blocked.
+   */
+  async standingOf(visit: Visit): Promise<Standing> {
+    const certificate = readCertificate(visit.cf.tlsClientAuth);
+    const now = this.#effects.now();
+    if (certificate.kind !== "verified" || !isWithinDates(certificate, now) || this.#isBlocked(certificate)) {
+      return { kind: "unavailable" };
+    }
+    return this.#standing(visit, certificate, now);
   }
 
   /** The answer for a control path to whoever must not see that there is one. Not logged here. */

@@ -5,6 +5,7 @@ import { REASONS, type Reason } from "../../../src/gate/decision.ts";
 import type { Gate } from "../../../src/gate/gate.ts";
 import { NEGATIVE_MEMORY_MS, StandingCache } from "../../../src/gate/standing-cache.ts";
 import { Visit } from "../../../src/gate/visit.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
 import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
@@ -645,6 +646,38 @@ describe("a certificate that is blocked", () => {
     const response = await isolate.fetch("/.latchkey/api/v1/blocked", { headers, cf: {} });
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ blocked: [fingerprint(1), fingerprint(2)] });
+  });
+});
+
+describe("the standing for pages", () => {
+  const visit = (of: Fingerprint, change: Record<string, unknown> = {}) =>
+    new Visit(new Request(`https://${HOST}/`), HOST, cf(change, of), { waitUntil: () => {} });
+
+  it("is the gate's own, from one memory", async () => {
+    const { bindings, counts } = scripted({
+      standing: () => ({ status: "revoked", name: "phone", since: 0 }),
+    });
+    const gate = gateOf({ bindings });
+    const [of, request] = [fingerprint(1), new Request(`https://${HOST}/`)];
+    await gate.handle(new Visit(request, HOST, cf({}, of), { waitUntil: () => {} }));
+    expect(await gate.standingOf(visit(of))).toMatchObject({ kind: "device", status: "revoked" });
+    expect(counts.standing).toBe(1);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ["not verified", { certVerified: "FAILED" }],
+    ["over", { certNotAfter: "Jan  1 00:00:00 2021 GMT" }],
+    ["revoked at Cloudflare", { certRevoked: "1" }],
+  ])("is not asked for where the certificate is %s", async (_, change) => {
+    const { bindings, counts } = scripted();
+    const standing = await gateOf({ bindings }).standingOf(visit(fingerprint(1), change));
+    expect(standing).toEqual({ kind: "unavailable" });
+    expect(counts.resolve).toBe(0);
+  });
+
+  it("is not asked for where it is blocked", async () => {
+    const gate = gateOf({ blocked: new Set([fingerprint(1)]) });
+    expect(await gate.standingOf(visit(fingerprint(1)))).toEqual({ kind: "unavailable" });
   });
 });
 
