@@ -37,11 +37,12 @@ function isRewriting(name: string): boolean {
  * answer with an error page of their own.
  */
 export function forward(
-  request: Request,
+  received: Request,
   isOpen: boolean,
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
-  return fetch(outgoing(request, isOpen)).then(incoming, onFailure);
+  const request = outgoing(received, isOpen);
+  return fetch(request).then(incoming, onFailure);
 }
 
 function outgoing(request: Request, isOpen: boolean): Request {
