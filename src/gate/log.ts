@@ -57,11 +57,14 @@ export class FoldedLog {
   #fullLines = 0;
   #begunAt = Number.NEGATIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
+  /** Refusals of verified certificates, counted apart: whoever has none cannot hide them in a flood. */
+  readonly #ofDevices: FoldedLog | undefined;
 
-  /** `now`: milliseconds since the epoch. */
-  constructor(write: Log, now: () => number) {
+  /** `now`: milliseconds since the epoch. `isPart`: it counts one part of a log, without parts of its own. */
+  constructor(write: Log, now: () => number, isPart = false) {
     this.#write = write;
     this.#now = now;
+    this.#ofDevices = isPart ? undefined : new FoldedLog(write, now, true);
   }
 
   /** A request that was refused: by the gate, or (`control-refused`) on a path of Latchkey's own. */
@@ -72,6 +75,10 @@ export class FoldedLog {
     event: "refused" | "control-refused" = "refused",
   ): void {
     this.#beginAnew();
+    if (certificate?.kind === "verified" && this.#ofDevices !== undefined) {
+      this.#ofDevices.refusal(visit, reason, certificate, event);
+      return;
+    }
     const agent = textOf(visit.request.headers.get("user-agent"));
     const name = `${event} ${reason} ${visit.hostname} ${agent ?? ""}`;
     let counter = this.#byName.get(name);
@@ -121,6 +128,7 @@ export class FoldedLog {
 
   /** Writes the counts whose time is over. A clock that was set back ends all times. */
   #beginAnew(): void {
+    if (this.#ofDevices !== undefined) this.#ofDevices.#beginAnew();
     const now = this.#time();
     if (now >= this.#countedAt && now - this.#countedAt < COUNT_EVERY_MS) return;
     const since = this.#countedAt;

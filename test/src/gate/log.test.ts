@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { type Certificate, readCertificate } from "../../../src/certificate.ts";
 import {
   COUNT_EVERY_MS,
   COUNTED_KINDS_MAX,
@@ -8,6 +9,7 @@ import {
   FULL_LINES_MAX,
 } from "../../../src/gate/log.ts";
 import { Visit } from "../../../src/gate/visit.ts";
+import { tlsClientAuth } from "../fixtures.ts";
 
 const START = Date.UTC(2026, 10, 26, 12);
 const DAY_MS = 86_400_000;
@@ -31,6 +33,7 @@ interface From {
   agent?: string;
   path?: string;
   reason?: string;
+  certificate?: Certificate;
 }
 
 function refuse({
@@ -38,9 +41,10 @@ function refuse({
   agent = FIREFOX,
   path = "/x",
   reason = "no-certificate",
+  certificate,
 }: From = {}) {
   const request = new Request(`https://app.example.com${path}`, { headers: { "User-Agent": agent } });
-  log.refusal(new Visit(request, app, { country: "CH" }, { waitUntil: () => {} }), reason);
+  log.refusal(new Visit(request, app, { country: "CH" }, { waitUntil: () => {} }), reason, certificate);
 }
 
 const times = (count: number, act: (n: number) => void) => {
@@ -117,6 +121,17 @@ describe("a flood of different kinds", () => {
       Math.ceil((seconds * 1000) / FULL_LINES_EVERY_MS) * FULL_LINES_MAX +
       ((seconds * 1000) / COUNT_EVERY_MS) * (COUNTED_KINDS_MAX + 1);
     expect(lines.length).toBeLessThanOrEqual(most + COUNTED_KINDS_MAX + 2);
+  });
+
+  it("without a certificate hides no refusal of one that is verified", () => {
+    times(10_000, (n) => refuse({ agent: `bot-${n}/1` }));
+    const certificate = readCertificate(tlsClientAuth());
+    lines.splice(0);
+    times(FULL_LINES_EACH + 3, () => refuse({ reason: "device-revoked", certificate }));
+    expect(full()).toHaveLength(FULL_LINES_EACH);
+    now += COUNT_EVERY_MS;
+    refuse({ agent: "bot-1/1" });
+    expect(counted()).toContainEqual(expect.objectContaining({ reason: "device-revoked", count: 3 }));
   });
 
   it("uses up a quarter of a day's 200,000 events in one isolate at most", () => {
