@@ -37,9 +37,13 @@ const SYSTEMS: readonly [RegExp, string][] = [
   [/Linux/i, "Linux"],
 ];
 
+/** What comes after so many characters names no program; and no expression runs long. */
+const USER_AGENT_MAX = 256;
+
 /** A person's name for a program: `Bitwarden Android`, `Firefox Windows`, `no name given`. */
-export function clientName(userAgent: string | null): string {
-  if (userAgent === null || userAgent === "") return "no name given";
+export function clientName(header: string | null): string {
+  if (header === null || header === "") return "no name given";
+  const userAgent = header.slice(0, USER_AGENT_MAX);
   const program = PROGRAMS.find(([pattern]) => pattern.test(userAgent));
   const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
   const name =
@@ -74,8 +78,8 @@ export function clientPart(path: string): string | undefined {
   return PARTS.find(([pattern]) => pattern.test(path))?.[1];
 }
 
-/** Segments that name one thing: ids, numbers, files' hashes. */
-const ONE_THING = /^(?:\d+|[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27})$/i;
+/** Segments that name one thing: ids, numbers, files' hashes, and what `withoutSecrets` left out. */
+const ONE_THING = /^(?:\d+|[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27}|…)$/i;
 /** Hosts and files name one thing below a folder; in the first place they name a program, such as `remote.php`. */
 const HOST_OR_FILE = /^[^.]+(?:\.[^.]+)*\.[a-z]{2,}$/i;
 const SEGMENT_MAX = 40;
@@ -89,4 +93,32 @@ export function pathPrefix(path: string): string {
   );
   const shared = (end === -1 ? segments : segments.slice(0, end)).filter((segment) => segment !== "");
   return `/${shared.join("/")}`;
+}
+
+/** The shortest segment that may be a secret, and the longest that may be a name, in characters. */
+const SECRET_MIN = 8;
+/** Letters and digits in turns, as chance makes them: `x7f3k`, and not `pixel9` or `v2`. */
+const MIXED = /[a-z]\d+[a-z]|\d[a-z]+\d/i;
+/** Capitals within, more than names of functions have: `aGVsbG8gd29y`. */
+const CAPITALS = /(?:[a-z][A-Z].*){3}/;
+/** Words as people join them. */
+const WORDS = /^[a-z]+(?:[-_.][a-z]+)*$/i;
+const WORD_MAX = 20;
+
+/**
+ * A path without the segments that look random, since apps use such as secrets (webhooks, shared links,
+ * topics): `/api/webhook/…`. A secret that is made of words cannot be told from a name.
+ */
+export function withoutSecrets(path: string): string {
+  return path
+    .split("/")
+    .map((segment) => (looksRandom(segment) ? "…" : segment))
+    .join("/");
+}
+
+function looksRandom(segment: string): boolean {
+  if (segment.length < SECRET_MIN) return false;
+  if (segment.length > SEGMENT_MAX) return true;
+  if (segment.length > WORD_MAX && !WORDS.test(segment)) return true;
+  return MIXED.test(segment) || CAPITALS.test(segment);
 }

@@ -5,6 +5,7 @@ import { MIN_ADMIN_TOKEN_CHARACTERS } from "./control/contract.ts";
 import type { App } from "./gate/app.ts";
 import { isHostname } from "./hostname.ts";
 import { NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
+import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./registry/fingerprint.ts";
 import type { RegistryBindings } from "./registry/objects.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -14,6 +15,8 @@ export interface Config {
   /** `APPS."*"`: the settings of hostnames that are not named. */
   defaultApp: App | undefined;
   revocationDelayMs: number;
+  /** Certificates that are refused without asking anybody: the brake for a day on which the registry cannot be written. */
+  blocked: ReadonlySet<Fingerprint>;
   /**
    * The host of the pages and the API, which is never an app's: an app on the same host could read the pages.
    * `null`: there are no pages for people, and the apps' hosts serve the API.
@@ -67,6 +70,24 @@ const NamespaceSchema = v.custom<DurableObjectNamespace>(
   "is not bound to a Durable Object class: see [[durable_objects.bindings]] in wrangler.toml",
 );
 
+/** Longer entries are cut in messages, in characters. */
+const ENTRY_SHOWN_MAX = 100;
+
+/** `BLOCKED`: one wrong entry is a problem of the whole, since it may be the device that is to be shut out. */
+const BlockedSchema = v.pipe(
+  v.string("must be a string of fingerprints, separated by commas or spaces"),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const blocked = new Set<Fingerprint>();
+    for (const entry of dataset.value.split(/[\s,]+/).filter((text) => text !== "")) {
+      const fingerprint = parseFingerprint(entry);
+      if (fingerprint === undefined) {
+        addIssue({ message: `${JSON.stringify(entry.slice(0, ENTRY_SHOWN_MAX))}: ${FINGERPRINT_HINT}` });
+      } else blocked.add(fingerprint);
+    }
+    return dataset.issues === undefined ? blocked : NEVER;
+  }),
+);
+
 const EnvSchema = v.object(
   {
     APPS: AppsSchema,
@@ -75,6 +96,7 @@ const EnvSchema = v.object(
       v.pipe(v.string("must be a hostname"), v.check(isHostname, "must be a hostname in lower case")),
     ),
     ADMIN_TOKEN: v.optional(v.string("must be a text")),
+    BLOCKED: v.optional(BlockedSchema, ""),
     NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
     NOTIFY_SECRET: v.optional(NotifySecretSchema),
     USER_REGISTRY: NamespaceSchema,
@@ -92,7 +114,7 @@ const EnvSchema = v.object(
 export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const parsed = v.safeParse(EnvSchema, env);
   if (!parsed.success) return err(parsed.issues.map(toProblem));
-  const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS, NOTIFY_URLS } = parsed.output;
+  const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS, NOTIFY_URLS, BLOCKED } = parsed.output;
   if (ADMIN_HOST !== undefined && Object.hasOwn(APPS, ADMIN_HOST)) return err([sharedHost(ADMIN_HOST)]);
 
   const apps = new Map<string, App>();
@@ -105,6 +127,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
     apps,
     defaultApp,
     revocationDelayMs: REVOCATION_DELAY_SECONDS * 1000,
+    blocked: BLOCKED,
     adminHost: ADMIN_HOST ?? null,
     adminToken: tokenIsGood ? ADMIN_TOKEN : null,
     notifies: NOTIFY_URLS.length > 0,

@@ -36,6 +36,7 @@ const SECOND_LETTERS: Record<string, string> = {
  * (Tor) and `XX` (not known) are none, so that no list of countries can let them in.
  */
 export function isCountry(code: string): boolean {
-  const [first = "", second = "", ...others] = code;
-  return second !== "" && others.length === 0 && (SECOND_LETTERS[first]?.includes(second) ?? false);
+  if (code.length !== 2) return false;
+  const [first = "", second = ""] = code;
+  return second !== "" && (SECOND_LETTERS[first]?.includes(second) ?? false);
 }

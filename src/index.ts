@@ -1,48 +1,54 @@
 import { waitUntil } from "cloudflare:workers";
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
+import { escapedJson } from "./escaped-json.ts";
 import { answer, DEFAULT_PROFILE } from "./gate/answers.ts";
-import { errorLine, refusalLine } from "./gate/log.ts";
+import { errorLine, FoldedLog } from "./gate/log.ts";
 import { Visit } from "./gate/visit.ts";
 import { Hostnames } from "./hostname.ts";
 import { Latchkey } from "./latchkey.ts";
-import type { Result } from "./result.ts";
+import { ok, type Result } from "./result.ts";
 
 export { Directory } from "./registry/directory.ts";
 export { UserRegistry } from "./registry/user-registry.ts";
 
-type Built = Result<Latchkey, ConfigProblem[]>;
+interface Built {
+  latchkey: Result<Latchkey, ConfigProblem[]>;
+  log: FoldedLog;
+}
 
 /** One per isolate, since an isolate has one `env`: what it remembers lives as long. */
 const builtFor = new WeakMap<object, Built>();
 /** The last one: in production, the only one. */
 let latest: { env: object; built: Built } | undefined;
 const hostnames = new Hostnames();
+/** For what fails before there is a Worker. */
+const ownLog = newLog();
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     let visit: Visit | undefined;
+    let built: Built | undefined;
     try {
       const cf = (request.cf ?? {}) as Record<string, unknown>;
       // A host that cannot be one, such as with port 99999, is no app's.
-      const hostname = hostnames.of(request.url) ?? "";
-      visit = new Visit(request, hostname, cf, ctx);
-      const latchkey = latest?.env === env ? latest.built : builtOf(env);
+      const { url } = request;
+      visit = new Visit(request, hostnames.of(url) ?? "", cf, ctx, url);
+      built = latest?.env === env ? latest.built : builtOf(env);
+      const { latchkey } = built;
       if (latchkey.ok) return await latchkey.value.handle(visit);
-      log(refusalLine(visit, "misconfigured"));
-      return answer("misconfigured", DEFAULT_PROFILE, {
-        method: request.method,
-        pathname: visit.pathname,
-      });
+      built.log.refusal(visit, "misconfigured");
+      return answer("misconfigured", DEFAULT_PROFILE, visit);
     } catch (error) {
       // Nothing was forwarded: an exception here is ours.
-      log(errorLine("error", error));
-      if (visit !== undefined) log(refusalLine(visit, "internal-error"));
+      const log = built?.log ?? ownLog;
+      log.line(errorLine("error", error));
+      if (visit !== undefined) log.refusal(visit, "internal-error");
       return answer("internal-error", DEFAULT_PROFILE, { method: request.method, pathname: "/" });
     }
   },
 
   async scheduled(_, env): Promise<void> {
-    const latchkey = builtOf(env);
+    const { latchkey } = builtOf(env);
     // What is wrong with the configuration is in the log by now.
     if (latchkey.ok) await latchkey.value.daily(Date.now());
   },
@@ -57,15 +63,20 @@ function builtOf(env: object): Built {
 function build(env: object): Built {
   const config: Result<Config, ConfigProblem[]> = parseConfig(env);
   for (const problem of config.ok ? config.value.warnings : config.error) {
-    log({ event: config.ok ? "configuration-warning" : "misconfigured", ...problem });
+    write({ event: config.ok ? "configuration-warning" : "misconfigured", ...problem });
   }
-  const built: Built = config.ok
-    ? { ok: true, value: new Latchkey(config.value, { now: Date.now, log, waitUntil }) }
-    : config;
+  const log = newLog();
+  const effects = { now: () => Date.now(), log, waitUntil };
+  const latchkey = config.ok ? ok(new Latchkey(config.value, effects)) : config;
+  const built: Built = { latchkey, log };
   builtFor.set(env, built);
   return built;
 }
 
-function log(line: Record<string, unknown>): void {
-  console.log(JSON.stringify(line));
+function newLog(): FoldedLog {
+  return new FoldedLog(write, () => Date.now());
+}
+
+function write(line: Record<string, unknown>): void {
+  console.log(escapedJson(JSON.stringify(line)));
 }

@@ -3,7 +3,7 @@ import { appOf, type Config } from "./config.ts";
 import { ENROL_PATH } from "./control/contract.ts";
 import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
-import { errorLine, refusalLine } from "./gate/log.ts";
+import { errorLine } from "./gate/log.ts";
 import type { Visit } from "./gate/visit.ts";
 import { WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
@@ -24,12 +24,7 @@ export class Latchkey {
 
   constructor(config: Config, effects: Effects) {
     this.#config = config;
-    this.#gate = new Gate(
-      (hostname) => appOf(config, hostname),
-      config.bindings,
-      config.revocationDelayMs,
-      effects,
-    );
+    this.#gate = new Gate({ ...config, appOf: (hostname) => appOf(config, hostname) }, effects);
     this.#registry = new Registry(config.bindings);
     this.#effects = effects;
     this.#control = new Control({
@@ -37,18 +32,20 @@ export class Latchkey {
       forget: (fingerprint) => this.#gate.forget(fingerprint),
       apps: { hosts: [...config.apps.keys()], isApp: (hostname) => appOf(config, hostname) !== undefined },
       registry: this.#registry,
-      ...effects,
+      now: effects.now,
+      log: (line) => effects.log.line(line),
+      waitUntil: effects.waitUntil,
     });
   }
 
   handle(visit: Visit): Response | Promise<Response> {
     const { request, hostname } = visit;
     const isAdminHost = hostname === this.#config.adminHost;
-    if (!isAdminHost && !mayBeControlPath(request.url)) return this.#gate.handle(visit);
+    if (!isAdminHost && !mayBeControlPath(visit.address)) return this.#gate.handle(visit);
     const { url } = visit;
-    // Nothing else is there, and its owner may type the host alone.
-    if (isAdminHost && url.pathname === "/") return this.#answerControl(visit);
-    if (!isControlPath(url.pathname)) return this.#gate.handle(visit);
+    // Nothing else is on the ADMIN_HOST, and its owner may type the host alone.
+    const isControl = isControlPath(url.pathname) || (isAdminHost && url.pathname === "/");
+    if (!isControl || this.#gate.blocks(visit)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
     return isWhoami ? this.#gate.whoami(visit) : this.#answerControl(visit);
   }
@@ -58,10 +55,10 @@ export class Latchkey {
     if (!this.#config.notifies) return;
     try {
       for (const { object, error } of await this.#registry.noteExpiring(now)) {
-        this.#effects.log({ ...errorLine("daily-error", error), object });
+        this.#effects.log.line({ ...errorLine("daily-error", error), object });
       }
     } catch (error) {
-      this.#effects.log(errorLine("daily-error", error));
+      this.#effects.log.line(errorLine("daily-error", error));
     }
   }
 
@@ -80,11 +77,7 @@ export class Latchkey {
           })
         : "unknown-app";
     if (typeof response !== "string") return response;
-    this.#effects.log({
-      ...refusalLine(visit, "no-certificate"),
-      event: "control-refused",
-      reason: response,
-    });
+    this.#effects.log.refusal(visit, response, undefined, "control-refused");
     return this.#gate.hide(visit);
   }
 }

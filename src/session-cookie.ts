@@ -1,12 +1,29 @@
 // No I/O. No clock.
 
-/** The cookie of a signed-in browser: Latchkey's own, and never an app's to see. */
+/** The cookie of a signed-in browser: Latchkey's own, and never an app's to see or to set. */
 export const SESSION_COOKIE = "__Host-latchkey";
 
+/** Whether a header is worth reading: most have no cookie of ours, nor any text that looks like its name. */
+export const MAY_BE_OWN_COOKIE = /__host-latchkey/i;
+
+/** Names of ours: this one, and those that begin with it and a hyphen. Browsers take prefixes in any case. */
+const OWN_NAME = /^__host-latchkey(?:-|$)/i;
+
+const JOINED = /,\s*__host-latchkey(?:[-=;,\s]|$)/i;
+
+/** Whether a cookie, `name=value` and whatever attributes, is one of ours. */
+export function isOwnCookie(cookie: string): boolean {
+  const end = cookie.search(/[=;]/);
+  return OWN_NAME.test((end === -1 ? cookie : cookie.slice(0, end)).trim());
+}
+
 /** A `Cookie` header without ours; `null` when nothing is left. */
-export function withoutSessionCookie(header: string): string | null {
-  const others = header.split(";").filter((pair) => (pair.split("=")[0] ?? "").trim() !== SESSION_COOKIE);
-  const rest = others.join(";").trim();
+export function withoutOwnCookies(header: string): string | null {
+  const rest = header
+    .split(";")
+    .filter((cookie) => !isOwnCookie(cookie))
+    .join(";")
+    .trim();
   // Two headers that somebody joined with a comma: rather none than ours.
-  return rest === "" || rest.includes(SESSION_COOKIE) ? null : rest;
+  return rest === "" || JOINED.test(rest) ? null : rest;
 }

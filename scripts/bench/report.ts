@@ -14,7 +14,7 @@ function markdown(head: string[], rows: string[][]): string {
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
-export function speedReport({ rows, startMs, gzippedKib, memoryMib }: SpeedResult): string {
+export function speedReport({ rows, ownTime, startMs, gzippedKib, memoryMib }: SpeedResult): string {
   const percent = (value: number) => `±${(value * 100).toFixed(1)} %`;
   const table = markdown(
     ["", "requests/s", "p50 ms", "p99 ms", "CPU µs", "compared with", "ratio", "spread", "CPU ratio"],
@@ -30,12 +30,18 @@ export function speedReport({ rows, startMs, gzippedKib, memoryMib }: SpeedResul
       row.cpuRatio?.toFixed(2) ?? "-",
     ]),
   );
+  const own = markdown(
+    ["own time in a tight loop, fetch stubbed", "CPU µs", "spread"],
+    ownTime.map((row) => [row.name, row.us.toFixed(1), percent(row.spread)]),
+  );
   const memory = markdown(
     ["memory of workerd after", "MiB"],
     memoryMib.map(({ after, mib }) => [after, mib.toFixed(0)]),
   );
   const start = `Start-up, from the process to the first answer: ${startMs.bare.toFixed(0)} ms bare, ${startMs.gate.toFixed(0)} ms the gate. Bundle: ${gzippedKib.toFixed(1)} KiB gzipped.`;
-  return [table, ...(memoryMib.length > 0 ? [memory] : []), start].join("\n\n");
+  return [table, ...(ownTime.length > 0 ? [own] : []), ...(memoryMib.length > 0 ? [memory] : []), start].join(
+    "\n\n",
+  );
 }
 
 export function growthReport(rows: GrowthRow[]): string {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import autocannon from "autocannon";
 import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
+import { measureOwnTime, type OwnTimeRow } from "./own-time.ts";
 import { median, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
 import { BARE, buildWorker, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
@@ -34,6 +35,7 @@ export interface SpeedRow {
 
 export interface SpeedResult {
   rows: SpeedRow[];
+  ownTime: OwnTimeRow[];
   startMs: { bare: number; gate: number };
   gzippedKib: number;
   memoryMib: { after: string; mib: number }[];
@@ -117,9 +119,12 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
         if (contender !== undefined) results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));
       }
     }
+    progress("the gate's own time");
+    const ownTime = await measureOwnTime(built, { folder, rounds });
     const memoryMib = soak > 0 ? await measureMemory(warm, phone, soak, progress) : [];
     return {
       rows: contenders.map(({ name, comparedWith }) => toRow(name, comparedWith, results)),
+      ownTime,
       startMs: { bare: bare.startMs, gate: warm.startMs },
       gzippedKib: built.gzippedKib,
       memoryMib,

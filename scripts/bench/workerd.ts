@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +17,8 @@ export interface WorkerdOptions {
   folder: string;
   /** The Worker's code, one module. */
   code: string;
+  /** Other modules that it imports, by name. */
+  modules?: Record<string, string>;
   /** Plain variables; objects become JSON. */
   vars?: Record<string, unknown>;
   /** Durable Object classes by binding, stored on disk. */
@@ -45,6 +48,9 @@ export class Workerd {
     mkdirSync(join(options.folder, "objects"), { recursive: true });
     const port = await freePort();
     writeFileSync(join(options.folder, "worker.js"), options.code);
+    for (const [name, code] of Object.entries(options.modules ?? {})) {
+      writeFileSync(join(options.folder, name), code);
+    }
     const config = join(options.folder, "config.capnp");
     writeFileSync(config, capnp(options, port));
     const startedAt = performance.now();
@@ -61,6 +67,17 @@ export class Workerd {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Sends one GET, whatever its `Host` is; resolves to the status. */
+  get(path: string, headers: Record<string, string>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      request({ host: "127.0.0.1", port: this.port, path, headers }, (answer) => {
+        answer.resume().once("end", () => resolve(answer.statusCode ?? 0));
+      })
+        .once("error", reject)
+        .end();
+    });
   }
 
   /** Resident memory in MiB, or `undefined` where the system does not tell. */
@@ -116,6 +133,9 @@ function capnp(options: WorkerdOptions, port: number): string {
     namespaces.length === 0
       ? ""
       : `durableObjectNamespaces = [${namespaces.join(", ")}], durableObjectStorage = (localDisk = "objects"),`;
+  const modules = ["worker.js", ...Object.keys(options.modules ?? {})].map(
+    (name) => `(name = ${text(name)}, esModule = embed ${text(name)})`,
+  );
   const origin = options.origin ?? "127.0.0.1:9";
   const services = Object.entries(options.services ?? {}).map(
     ([name, address]) => `(name = ${text(name)}, external = (address = ${text(address)}, http = ())),`,
@@ -131,7 +151,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (cfBlobHeader = ${text(CF_HEADER)}), service = "main")],
 );
 const main :Workerd.Worker = (
-  modules = [(name = "worker", esModule = embed "worker.js")],
+  modules = [${modules.join(", ")}],
   compatibilityDate = ${text(options.compatibilityDate)},
   compatibilityFlags = [${options.compatibilityFlags.map(text).join(", ")}],
   globalOutbound = "origin",

@@ -1,7 +1,8 @@
+import { escapedJson } from "../../src/escaped-json.ts";
 import { backupText, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { escapedJson, plural, printable } from "./shared/text.ts";
+import { plural, printable } from "./shared/text.ts";
 
 export const addBackup: AddCommand = (program, open) => {
   program

@@ -8,6 +8,7 @@ export function logText({ level, message }: WorkerLogLine): string {
   const line = parse(message);
   if (line === undefined) return printable(`${level}: ${message}`);
   const { event, ...rest } = line;
+  if (event === "counted") return printable(counted(line));
   return printable(event === "refused" || event === "control-refused" ? refusal(line) : other(event, rest));
 }
 
@@ -28,6 +29,14 @@ function refusal({ reason, method, app, path, country, fingerprint, client }: Fi
   const certificate = fingerprint === null ? "" : `, certificate ${text(fingerprint)}`;
   const by = typeof client === "string" ? `, by ${clientName(client)}` : "";
   return `refused ${text(reason)}: ${text(method)} ${text(app)}${text(path)}${from}${certificate}${by}`;
+}
+
+/** `refused unknown-device: 120 more at app.localhost, by Bitwarden Android` */
+function counted({ of, reason, app, program, count }: Fields): string {
+  const why = reason === undefined ? "" : ` ${text(reason)}`;
+  const at = app === undefined ? "" : ` at ${text(app)}`;
+  const by = program === undefined ? "" : `, by ${text(program)}`;
+  return `${text(of)}${why}: ${text(count)} more${at}${by}`;
 }
 
 /** `registry-error: message=..., cause=...` */

@@ -3,6 +3,7 @@ import type { Actor } from "../registry/audit-log.ts";
 import { Backups } from "../registry/backups.ts";
 import { RegistryUnavailable } from "../registry/call.ts";
 import { Credentials } from "../registry/credentials.ts";
+import type { Fingerprint } from "../registry/fingerprint.ts";
 import { Invitations } from "../registry/invitations.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import { Authenticator } from "./authenticate.ts";
@@ -56,6 +57,7 @@ export interface ControlSettings
   extends Pick<PageServices, "apps" | "revocationDelayMs" | "registry" | "forget"> {
   adminHost: string | null;
   adminToken: string | null;
+  blocked: ReadonlySet<Fingerprint>;
   bindings: RegistryBindings;
   now: () => number;
   log: (line: Record<string, unknown>) => void;
@@ -72,7 +74,8 @@ export class Control {
 
   constructor(settings: ControlSettings) {
     this.#settings = settings;
-    const { adminToken, apps, bindings, registry, revocationDelayMs, forget, now, log, waitUntil } = settings;
+    const { adminToken, apps, blocked, bindings, registry, revocationDelayMs, forget } = settings;
+    const { now, log, waitUntil } = settings;
     if (adminToken === null) return;
     const credentials = new Credentials(bindings);
     const secrets = new KeyedSecrets(() => credentials.check(), now, waitUntil);
@@ -82,7 +85,7 @@ export class Control {
     const codes = new InvitationCodes(secrets, dead, invitations);
     const backups = new Backups(bindings, registry);
     this.#services = {
-      ...{ registry, credentials, secrets, invitations, codes, backups, authenticator, apps },
+      ...{ registry, credentials, secrets, invitations, codes, backups, authenticator, apps, blocked },
       ...{ revocationDelayMs, forget, log },
     };
     this.#pages = new Pages(this.#services);

@@ -73,6 +73,8 @@ export const OPERATIONS: readonly Operation[] = [
   row("POST /pending/:fingerprint/approve", "approvePending", "Enrol a waiting certificate", { needs: "root", of: "everybody", body: shape.ApproveRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "unknown-pending"], handle: devices.approvePending }),
   row("DELETE /pending/:fingerprint", "dismissPending", "Take a certificate off the waiting list until it is seen again", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-pending"], handle: devices.dismissPending }),
 
+  row("GET /blocked", "listBlocked", "List the certificates that the Worker's configuration blocks; answers without the registry", { needs: "root", of: "everybody", answers: { 200: shape.BlockedListSchema }, problems: [], handle: certificates.listBlocked }),
+
   row("GET /tokens", "listTokens", "List the tokens", { needs: "root", of: "everybody", answers: { 200: shape.TokenListSchema }, problems: [], handle: access.listTokens }),
   row("POST /tokens", "createToken", "Make a token; it is told once", { needs: "root", of: "everybody", body: shape.CreateTokenRequest, answers: { 201: shape.NewTokenSchema }, problems: [...NO_USER, "name-taken"], handle: access.createToken }),
   row("DELETE /tokens/:token", "revokeToken", "Revoke a token, and end the sessions that were opened with it", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-token"], handle: access.revokeToken }),

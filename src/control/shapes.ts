@@ -147,6 +147,8 @@ export const UserListSchema = v.object({ users: v.array(UserSchema), next: NextS
 export const DeviceListSchema = v.object({ devices: v.array(DeviceSchema), next: NextSchema });
 export const AuditListSchema = v.object({ entries: v.array(AuditEntrySchema), next: NextSchema });
 export const PendingListSchema = v.object({ pending: v.array(PendingCertificateSchema) });
+/** Fingerprints that the Worker's secret `BLOCKED` names. */
+export const BlockedListSchema = v.object({ blocked: v.array(v.string()) });
 export const TokenListSchema = v.object({ tokens: v.array(TokenSchema) });
 export const SessionListSchema = v.object({ sessions: v.array(SessionSchema) });
 export const InvitationListSchema = v.object({ invitations: v.array(InvitationSchema) });
@@ -167,6 +169,7 @@ export type UserList = v.InferOutput<typeof UserListSchema>;
 export type DeviceList = v.InferOutput<typeof DeviceListSchema>;
 export type AuditList = v.InferOutput<typeof AuditListSchema>;
 export type PendingList = v.InferOutput<typeof PendingListSchema>;
+export type BlockedList = v.InferOutput<typeof BlockedListSchema>;
 export type TokenList = v.InferOutput<typeof TokenListSchema>;
 export type SessionList = v.InferOutput<typeof SessionListSchema>;
 export type InvitationList = v.InferOutput<typeof InvitationListSchema>;

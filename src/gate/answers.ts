@@ -33,6 +33,7 @@ export type Answer = "hide" | "hide-but-items" | "later" | "soon" | "wipe" | "ow
 // biome-ignore format: a table is read by its columns.
 export const ANSWERS = {
   // reason                 web     bitwarden         sync     custom
+  "blocked":                ["hide",  "hide-but-items",  "later",  "own"],
   "no-certificate":         ["hide",  "hide-but-items",  "later",  "own"],
   "unverified-certificate": ["hide",  "hide-but-items",  "later",  "own"],
   "revoked-certificate":    ["hide",  "hide-but-items",  "later",  "own"],
@@ -132,16 +133,17 @@ function renderOwn({ status, retryAfterSeconds, body, contentType }: CustomAnswe
 /**
  * Bitwarden's calls about single objects, wherever the server is mounted: a client that is told 404
  * deletes its copy (`GET /api/ciphers/{id}` after a push, clients.md). Objects that no client is
- * known to delete are among them, since a 503 harms nobody.
+ * known to delete are among them, since a 503 harms nobody. The pattern begins with one slash: with
+ * a run of them, a path of slashes would be searched anew from each one, which is quadratic.
  */
 const ONE_ITEM =
-  /\/+(?:api\/+(?:ciphers|sends|folders|collections|organizations|attachments|emergency-access)|attachments)\/+[^/]/i;
+  /\/(?:api\/+(?:ciphers|sends|folders|collections|organizations|attachments|emergency-access)|attachments)\/+[^/]/i;
 
 function isAboutOneItem(pathname: string): boolean {
   return ONE_ITEM.test(pathname);
 }
 
-const TOKEN_PATH = /\/+identity\/+connect\/+token\/*$/i;
+const TOKEN_PATH = /\/identity\/+connect\/+token\/*$/i;
 
 /** Whether this is the call with which a client asks for a token: the one that phones obey. */
 export function isTokenCall({ method, pathname }: Refused): boolean {

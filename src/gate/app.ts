@@ -18,7 +18,7 @@ export interface App extends AppRules {
 export function isOpenTo(app: App, visit: Visit): boolean {
   const { request } = visit;
   if (app.preflight && isPreflight(request)) return true;
-  return hasPaths(app.publicPaths) && isPublicPath(app.publicPaths, request.url, visit.url.pathname);
+  return hasPaths(app.publicPaths) && isPublicPath(app.publicPaths, visit.address, visit.url.pathname);
 }
 
 /** A CORS preflight as browsers send it: it has these headers and no body. */

@@ -6,6 +6,7 @@ import type { UserId } from "../registry/user.ts";
 
 /** Why a request is refused: the closed list, the same in code, log, docs and tests. */
 export const REASONS = [
+  "blocked",
   "no-certificate",
   "unverified-certificate",
   "revoked-certificate",
@@ -44,6 +45,8 @@ export type Decision = Allow | Refusal;
 
 /** All that a decision depends on. */
 export interface Facts {
+  /** A verified certificate that the configuration blocks, whatever the registry says of it. */
+  isBlocked: boolean;
   /** `undefined`: no app has this hostname. */
   app: AppRules | undefined;
   /** The app lets this path, or this CORS preflight, through without a certificate. */
@@ -69,15 +72,16 @@ export function refuse(reason: Reason): Refusal {
 
 /**
  * Lets a request through or refuses it. In this order, the first that applies:
- * 1. no app has this hostname: `unknown-app`;
- * 2. the app lets the path through without a certificate, and the country is right: allow;
- * 3. the device is lost: `device-lost`, wherever it is, since it may have to be told;
- * 4. the app names countries and the request is not from one of them: `country`;
- * 5. the certificate is absent, unverified, revoked at Cloudflare or malformed;
- * 6. it is not yet, or no longer, within its dates by our own clock: `expired-certificate`;
- * 7. the registry was not asked or could not be: `registry-unavailable`;
- * 8. the registry does not know it, or knows it as anything but `active`;
- * 9. else allow.
+ * 1. the configuration blocks the certificate: `blocked`, on every host and path;
+ * 2. no app has this hostname: `unknown-app`;
+ * 3. the app lets the path through without a certificate, and the country is right: allow;
+ * 4. the device is lost: `device-lost`, wherever it is, since it may have to be told;
+ * 5. the app names countries and the request is not from one of them: `country`;
+ * 6. the certificate is absent, unverified, revoked at Cloudflare or malformed;
+ * 7. it is not yet, or no longer, within its dates by our own clock: `expired-certificate`;
+ * 8. the registry was not asked or could not be: `registry-unavailable`;
+ * 9. the registry does not know it, or knows it as anything but `active`;
+ * 10. else allow.
  */
 export function decide(facts: Facts): Decision {
   const early = screen(facts);
@@ -90,10 +94,11 @@ export function decide(facts: Facts): Decision {
 /**
  * What `decide` says without asking the registry, so that a stranger costs no Durable Object
  * request. `undefined`: the certificate is verified and in its dates, and the registry must be
- * asked. (Step 3 needs such a certificate, so nothing that is decided here could be lost.)
+ * asked. (Step 4 needs such a certificate, so nothing that is decided here could be lost.)
  */
 export function screen(facts: Omit<Facts, "standing">): Decision | undefined {
   const { app, certificate, now } = facts;
+  if (facts.isBlocked) return refuse("blocked");
   if (app === undefined) return refuse("unknown-app");
   const outside = isOutside(facts);
   if (facts.isOpen && !outside) return ALLOW;

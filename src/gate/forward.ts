@@ -1,4 +1,4 @@
-import { SESSION_COOKIE, withoutSessionCookie } from "../session-cookie.ts";
+import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../session-cookie.ts";
 
 /**
  * Headers with such a beginning are Latchkey's own: what a client sends under it is a forgery. With
@@ -12,39 +12,75 @@ function isOwn(name: string): boolean {
 }
 
 /**
+ * Headers by which servers read another path or method than the request's: IIS, Symfony and Laminas
+ * (X-Original-URL, X-Rewrite-URL: CVE-2018-14773), Rack, Express, ASP.NET and Google's APIs (the method),
+ * Envoy, Traefik, nginx and Spring (what a proxy had rewritten).
+ */
+const REWRITING_HEADERS = new Set([
+  ...["x-original-url", "x-original-uri", "x-original-path", "x-original-method"],
+  ...["x-rewrite-url", "x-rewrite-uri", "x-rewrite-path", "x-override-url", "x-replaced-path"],
+  ...["x-envoy-original-path", "x-forwarded-uri", "x-forwarded-path", "x-forwarded-prefix", "x-script-name"],
+  ...["x-http-method-override", "x-http-method", "x-method-override", "x-method", "x-forwarded-method"],
+]);
+
+function isRewriting(name: string): boolean {
+  return name.startsWith("x") && REWRITING_HEADERS.has(name.replaceAll("_", "-"));
+}
+
+/**
  * Sends an allowed request on to the app and returns its response as it is. `fetch(request)`, and
  * only that, keeps method, path, query, streams, ranges, redirects and WebSocket upgrades; the
  * request is never read, retried or rebuilt from its URL.
+ * What passes without a device (`isOpen`) was judged by its path and method, so it also loses the
+ * headers that name others.
  * `onFailure` answers when the app's side could not be reached at all: Workers would otherwise
  * answer with an error page of their own.
  */
-export function forward(request: Request, onFailure: (error: unknown) => Response): Promise<Response> {
-  return fetch(withoutOwnHeaders(request)).catch(onFailure);
+export function forward(
+  received: Request,
+  isOpen: boolean,
+  onFailure: (error: unknown) => Response,
+): Promise<Response> {
+  const request = outgoing(received, isOpen);
+  return fetch(request).then(incoming, onFailure);
 }
 
-function withoutOwnHeaders(request: Request): Request {
-  // Reading the names is the dearest step of an allowed request: no array is made of them.
-  for (const name of request.headers.keys()) {
-    if (isOwn(name) || (name === "cookie" && hasOwnCookie(request.headers))) return stripped(request);
+function outgoing(request: Request, isOpen: boolean): Request {
+  const { headers } = request;
+  // Reading the names is the most expensive step of an allowed request: no array is made of them.
+  for (const name of headers.keys()) {
+    if (isOwn(name) || (isOpen && isRewriting(name))) return stripped(request, isOpen);
   }
-  return request;
+  // A browser that is signed in on this host sends its cookie to every path: the app must not get it.
+  const cookie = headers.get("cookie");
+  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen) : request;
 }
 
-/** A browser that is signed in on this host sends its cookie to every path: the app must not get it. */
-function hasOwnCookie(headers: Headers): boolean {
-  return headers.get("cookie")?.includes(SESSION_COOKIE) === true;
-}
-
-function stripped(request: Request): Request {
+function stripped(request: Request, isOpen: boolean): Request {
   const headers = new Headers(request.headers);
   for (const name of request.headers.keys()) {
-    if (isOwn(name)) headers.delete(name);
+    if (isOwn(name) || (isOpen && isRewriting(name))) headers.delete(name);
   }
   const cookie = headers.get("cookie");
   if (cookie !== null) {
-    const others = withoutSessionCookie(cookie);
+    const others = withoutOwnCookies(cookie);
     if (others === null) headers.delete("cookie");
     else headers.set("cookie", others);
   }
   return new Request(request, { headers });
+}
+
+/** The app's answer without cookies of our name: it could end or replace somebody's session. */
+function incoming(response: Response): Response {
+  const cookies = response.headers.get("set-cookie");
+  return cookies !== null && MAY_BE_OWN_COOKIE.test(cookies) ? withoutSetCookies(response) : response;
+}
+
+function withoutSetCookies(response: Response): Response {
+  const cookies = response.headers.getSetCookie();
+  if (!cookies.some(isOwnCookie)) return response;
+  const others = new Response(response.body, response);
+  others.headers.delete("set-cookie");
+  for (const cookie of cookies) if (!isOwnCookie(cookie)) others.headers.append("set-cookie", cookie);
+  return others;
 }

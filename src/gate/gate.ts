@@ -4,20 +4,28 @@ import { lookUp, tellWipe } from "../registry/lookup.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import { factsOf } from "../registry/records.ts";
 import type { UserId } from "../registry/user.ts";
-import { answer, DEFAULT_PROFILE, isTokenCall, isWipe, type Refused } from "./answers.ts";
+import { answer, DEFAULT_PROFILE, isTokenCall, isWipe } from "./answers.ts";
 import { type App, isOpenTo } from "./app.ts";
 import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
-import { errorLine, type Log, refusalLine } from "./log.ts";
+import { errorLine, type FoldedLog } from "./log.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 import type { Visit } from "./visit.ts";
 import { describeVisitor } from "./whoami.ts";
 
+/** What the configuration says of the gate. */
+export interface GateSettings {
+  appOf: (hostname: string) => App | undefined;
+  bindings: RegistryBindings;
+  revocationDelayMs: number;
+  blocked: ReadonlySet<Fingerprint>;
+}
+
 /** Effects that tests replace. */
 export interface GateEffects {
   now: () => number;
-  log: Log;
+  log: FoldedLog;
 }
 
 /** A decision and what it was made of, for the answer and the log. */
@@ -41,20 +49,26 @@ function conclude(judged: Judged, facts: Facts, standing: Standing): Judged {
 export class Gate {
   readonly #appOf: (hostname: string) => App | undefined;
   readonly #bindings: RegistryBindings;
+  readonly #blocked: ReadonlySet<Fingerprint>;
   readonly #standings: StandingCache;
   readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
-  constructor(
-    appOf: (hostname: string) => App | undefined,
-    bindings: RegistryBindings,
-    revocationDelayMs: number,
-    effects: GateEffects,
-  ) {
+  constructor({ appOf, bindings, revocationDelayMs, blocked }: GateSettings, effects: GateEffects) {
     this.#appOf = appOf;
     this.#bindings = bindings;
+    this.#blocked = blocked;
     this.#standings = new StandingCache(revocationDelayMs);
     this.#effects = effects;
+  }
+
+  /** Whether the certificate is one that `handle` refuses before anything else: on control paths, too. */
+  blocks(visit: Visit): boolean {
+    return this.#blocked.size > 0 && this.#isBlocked(readCertificate(visit.cf.tlsClientAuth));
+  }
+
+  #isBlocked(certificate: Certificate): boolean {
+    return certificate.kind === "verified" && this.#blocked.has(certificate.fingerprint);
   }
 
   /** Forwards the request when the decision is to allow it, and refuses it in every other case. */
@@ -96,15 +110,17 @@ export class Gate {
   hide(visit: Visit): Response {
     const app = this.#appOf(visit.hostname);
     const reason = app === undefined ? "unknown-app" : "no-certificate";
-    return answer(reason, app?.profile ?? DEFAULT_PROFILE, pathOf(visit));
+    return answer(reason, app?.profile ?? DEFAULT_PROFILE, visit);
   }
 
   #carryOut(visit: Visit, judged: Judged): Response | Promise<Response> {
     const { decision } = judged;
     if (decision.kind !== "allow") return this.#refuse(visit, decision.reason, judged);
-    return forward(visit.request, (error) => {
-      this.#effects.log({ ...errorLine("app-unreachable", error), app: visit.hostname });
-      return answer("internal-error", DEFAULT_PROFILE, pathOf(visit));
+    // Only what is open is allowed without a standing.
+    const isOpen = judged.standing === undefined;
+    return forward(visit.request, isOpen, (error) => {
+      this.#effects.log.line({ ...errorLine("app-unreachable", error), app: visit.hostname });
+      return answer("internal-error", DEFAULT_PROFILE, visit);
     });
   }
 
@@ -119,7 +135,9 @@ export class Gate {
       judged.app = app;
       const now = this.#effects.now();
       const isOpen = asOpen && app !== undefined && isOpenTo(app, visit);
-      const facts: Facts = { app, isOpen, certificate, country: visit.country, standing: undefined, now };
+      const isBlocked = this.#isBlocked(certificate);
+      const { country } = visit;
+      const facts: Facts = { isBlocked, app, isOpen, certificate, country, standing: undefined, now };
 
       const early = screen(facts);
       if (early !== undefined) {
@@ -138,15 +156,15 @@ export class Gate {
   }
 
   #failed(judged: Judged, error: unknown): Judged {
-    this.#effects.log(errorLine("error", error));
+    this.#effects.log.line(errorLine("error", error));
     return { ...judged, decision: refuse("internal-error") };
   }
 
   #refuse(visit: Visit, reason: Reason, { app, certificate, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
-    this.#effects.log(refusalLine(visit, reason, certificate));
+    this.#effects.log.refusal(visit, reason, certificate);
     if (isWipe(reason, profile)) this.#noteWipe(visit, certificate, standing);
-    return answer(reason, profile, pathOf(visit));
+    return answer(reason, profile, visit);
   }
 
   /** Behind the answer: the owner shall see that it was delivered. */
@@ -155,13 +173,13 @@ export class Gate {
     const { fingerprint } = certificate;
     const at = this.#effects.now();
     const key = `${fingerprint}@${standing.since}`;
-    const receipt = this.#receipts.note(key, isTokenCall(pathOf(visit)), at);
+    const receipt = this.#receipts.note(key, isTokenCall(visit), at);
     if (receipt === undefined) return;
     const delivery = { ...receipt, at, ...placeOf(visit) };
     visit.ctx.waitUntil(
       tellWipe(this.#bindings, standing.user, fingerprint, delivery).catch((error: unknown) => {
         this.#receipts.untell(key, receipt);
-        this.#effects.log(errorLine("registry-error", error));
+        this.#effects.log.line(errorLine("registry-error", error));
       }),
     );
   }
@@ -194,14 +212,10 @@ export class Gate {
         standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
       };
     } catch (error) {
-      this.#effects.log(errorLine("registry-error", error));
+      this.#effects.log.line(errorLine("registry-error", error));
       throw error;
     }
   }
-}
-
-function pathOf({ request, pathname }: Visit): Refused {
-  return { method: request.method, pathname };
 }
 
 function placeOf({ request, hostname, country }: Visit) {

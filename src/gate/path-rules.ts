@@ -18,16 +18,35 @@ export const NO_PATHS: PathRules = { exact: new Set(), below: [] };
  * decode, cut or collapse (`%2e`, `%2f`, `%25`, `\`, `;`, `//`) is ambiguous.
  */
 const PLAIN_PATH = /^(?:\/(?:[A-Za-z0-9\-._~!$'()+,=:@&]|%20|%[89A-Fa-f][0-9A-Fa-f])*)+$/;
-const DOTS_OR_NOTHING = /\/(?:\.{1,2}|)(?:\/|$)/;
+/** A segment of nothing but dots, spaces and what is not seen: some servers trim it to `..` or to nothing. */
+const NAMELESS = /\/[.\s\p{Cf}\p{Default_Ignorable_Code_Point}]*(?:\/|$)/u;
+/** What code pages turn into slashes and backslashes ("best fit"), which NFKC leaves alone; and controls. */
+const LIKE_A_SLASH = /[\u00a5\u20a9\u2044\u2215\u2216\u29f5\u29f8\u29f9\p{Cc}]/u;
+/** Encoded paths that are longer are not plain: composing Unicode is quadratic in combining marks. */
+const ENCODED_MAX = 2_000;
 
 /**
  * Whether a path, as it came in, can be compared at all. One that ends with a slash can; one with
- * an empty segment or a `.` or `..` segment anywhere else cannot.
+ * an empty segment or one of dots and spaces anywhere else cannot. What is encoded must be UTF-8 (RFC
+ * 3629: no overlong forms) and its own compatibility form (NFKC), since some servers compose it: a
+ * full-width `．．／` becomes `../`.
  */
 export function isPlainPath(path: string): boolean {
   if (path === "/") return true;
   const withoutSlash = path.endsWith("/") ? path.slice(0, -1) : path;
-  return PLAIN_PATH.test(withoutSlash) && !DOTS_OR_NOTHING.test(withoutSlash);
+  if (!PLAIN_PATH.test(withoutSlash)) return false;
+  const decoded = withoutSlash.includes("%") ? decode(withoutSlash) : withoutSlash;
+  return decoded !== undefined && !NAMELESS.test(decoded);
+}
+
+function decode(path: string): string | undefined {
+  if (path.length > ENCODED_MAX) return undefined;
+  try {
+    const decoded = decodeURIComponent(path);
+    return decoded.normalize("NFKC") === decoded && !LIKE_A_SLASH.test(decoded) ? decoded : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is wrong with a pattern, as a sentence, or `undefined`. */

@@ -18,8 +18,21 @@ export type AskRegistry = (
 /** Keeps the runtime awake until a promise settles: `ctx.waitUntil`. */
 export type WaitUntil = (promise: Promise<unknown>) => void;
 
-/** How old a standing other than active and lost may be, in milliseconds: an enrolment shows at once. */
+/**
+ * How old a standing that refuses may be, in milliseconds, whatever the delay: a refusal that is
+ * remembered lets nobody in, and an enrolment shows within this time.
+ */
 export const NEGATIVE_MEMORY_MS = 2_000;
+
+/** The same for a revoked device: that is final. */
+export const REVOKED_MEMORY_MS = 30_000;
+
+/**
+ * A lost device is asked about for each of its requests, so they are bounded: so many questions in so
+ * many milliseconds. Past that it is `unavailable`, which neither lets in nor wipes.
+ */
+export const LOST_QUESTIONS_MAX = 20;
+export const LOST_WINDOW_MS = 5 * 60_000;
 
 /** Fingerprints that one isolate remembers: about 5 MB at most, of the isolate's 128. */
 export const MAX_REMEMBERED = 10_000;
@@ -35,6 +48,8 @@ const REFRESH_PAUSE_MS = 1_000;
 
 interface Question {
   askedAt: number;
+  /** Its place in the order in which requests came and questions were asked. */
+  place: number;
   answer: Promise<Standing>;
 }
 
@@ -46,6 +61,8 @@ interface Memory {
   askedAt: number;
   question: Question | undefined;
   refreshNotBefore: number;
+  /** The questions about a lost device in the window that began then. */
+  lost: { since: number; questions: number } | undefined;
 }
 
 /**
@@ -55,13 +72,17 @@ interface Memory {
  * The promise: a request that arrives later than `delayMs` after a revocation was acknowledged is
  * not let in on memory. So ages count from when a question was *asked*, an answer may serve only
  * requests that arrive less than `delayMs` after that, and a question on its way may be shared
- * under the same rule. With a delay of 0, nothing is remembered or shared but the mapping.
+ * under the same rule. With a delay of 0, no question is shared, and only refusals are remembered.
+ *
+ * And: `lost`, whose answer may wipe, is never the answer to a request that came after the question was
+ * asked. The device may have been found in between.
  */
 export class StandingCache {
   readonly #delayMs: number;
   readonly #maxEntries: number;
   /** In the order of the last question: the first is the one to forget. */
   readonly #memories = new Map<Fingerprint, Memory>();
+  #place = 0;
 
   constructor(delayMs: number, maxEntries = MAX_REMEMBERED) {
     this.#delayMs = delayMs;
@@ -102,7 +123,7 @@ export class StandingCache {
       const life = this.#lifeOf(memory.standing);
       if (age >= 0 && age < life) {
         if (isActive(memory.standing) && age >= life / 2 && now >= memory.refreshNotBefore) {
-          void this.#ask(fingerprint, now, ask, waitUntil);
+          void this.#question(fingerprint, now, ask, waitUntil);
         }
         return memory.standing;
       }
@@ -115,21 +136,61 @@ export class StandingCache {
     this.#memories.delete(fingerprint);
   }
 
-  /** A lost device is asked about each time: it may be told to delete data, so never from memory. */
   #lifeOf(standing: Standing): number {
-    if (isActive(standing)) return this.#delayMs;
-    return isLost(standing) ? 0 : Math.min(NEGATIVE_MEMORY_MS, this.#delayMs);
+    if (standing.kind !== "device") return NEGATIVE_MEMORY_MS;
+    switch (standing.status) {
+      case "active":
+        return this.#delayMs;
+      case "lost":
+        // Asked about each time: it may be told to delete data, so never from memory.
+        return 0;
+      case "revoked":
+        return REVOKED_MEMORY_MS;
+      default:
+        return NEGATIVE_MEMORY_MS;
+    }
   }
 
-  /** Asks, or joins a question on its way that is young enough. */
-  #ask(fingerprint: Fingerprint, now: number, ask: AskRegistry, waitUntil: WaitUntil): Promise<Standing> {
+  /** The answer for a request that comes now. */
+  #ask(
+    fingerprint: Fingerprint,
+    now: number,
+    ask: AskRegistry,
+    waitUntil: WaitUntil,
+  ): Standing | Promise<Standing> {
+    const cameAt = this.#place++;
+    const first = this.#question(fingerprint, now, ask, waitUntil);
+    if (first === undefined) return UNAVAILABLE;
+    if (first.place > cameAt) return first.answer;
+    // Asked before this request came. All who waited for it may share the next question, asked after they came.
+    return first.answer.then((standing) => {
+      if (!isLost(standing)) return standing;
+      const second = this.#question(fingerprint, now, ask, waitUntil, cameAt);
+      return second?.answer ?? UNAVAILABLE;
+    });
+  }
+
+  /**
+   * Joins a question on its way that is young enough, and was asked after `place`; else asks. `undefined`:
+   * too much was asked about this lost device.
+   */
+  #question(
+    fingerprint: Fingerprint,
+    now: number,
+    ask: AskRegistry,
+    waitUntil: WaitUntil,
+    place = -1,
+  ): Question | undefined {
     const memory = this.#memories.get(fingerprint) ?? this.#newMemory(fingerprint);
     const open = memory.question;
     const shareMs = Math.min(this.#delayMs, SHARE_MAX_MS);
-    if (open !== undefined && now >= open.askedAt && now - open.askedAt < shareMs) return open.answer;
+    const isShared = open !== undefined && open.place > place;
+    if (isShared && now >= open.askedAt && now - open.askedAt < shareMs) return open;
+    if (!mayAsk(memory, now)) return undefined;
 
     const question: Question = {
       askedAt: now,
+      place: this.#place++,
       answer: ask(fingerprint, memory.user).then(
         (answer) => {
           this.#remember(fingerprint, memory, question, answer);
@@ -145,7 +206,7 @@ export class StandingCache {
     memory.question = question;
     // Others may wait for this answer: it must not die with the request that asked.
     waitUntil(question.answer);
-    return question.answer;
+    return question;
   }
 
   #remember(fingerprint: Fingerprint, memory: Memory, question: Question, answer: StandingAnswer): void {
@@ -173,10 +234,23 @@ export class StandingCache {
       askedAt: 0,
       question: undefined,
       refreshNotBefore: 0,
+      lost: undefined,
     };
     this.#memories.set(fingerprint, memory);
     return memory;
   }
+}
+
+/** Counts a question about a device that was lost when it was last asked about. */
+function mayAsk(memory: Memory, now: number): boolean {
+  if (memory.standing === undefined || !isLost(memory.standing)) {
+    memory.lost = undefined;
+    return true;
+  }
+  const { since, questions } = memory.lost ?? { since: now, questions: 0 };
+  const isOver = now < since || now - since >= LOST_WINDOW_MS;
+  memory.lost = isOver ? { since: now, questions: 1 } : { since, questions: questions + 1 };
+  return memory.lost.questions <= LOST_QUESTIONS_MAX;
 }
 
 const UNAVAILABLE: Standing = { kind: "unavailable" };

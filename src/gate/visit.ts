@@ -12,6 +12,8 @@ export interface Background {
 /** A request, and what is known of it before anything is decided. */
 export class Visit {
   readonly request: Request;
+  /** `request.url`, read once: the runtime makes a new text of it each time. */
+  readonly address: string;
   /** As `hostnameOf` gives it. */
   readonly hostname: string;
   /** `request.cf`, which is unknown input. */
@@ -19,16 +21,27 @@ export class Visit {
   readonly ctx: Background;
   #url: URL | undefined;
 
-  constructor(request: Request, hostname: string, cf: Record<string, unknown>, ctx: Background) {
+  constructor(
+    request: Request,
+    hostname: string,
+    cf: Record<string, unknown>,
+    ctx: Background,
+    address = request.url,
+  ) {
     this.request = request;
+    this.address = address;
     this.hostname = hostname;
     this.cf = cf;
     this.ctx = ctx;
   }
 
+  get method(): string {
+    return this.request.method;
+  }
+
   /** The path as it came in, for the log and the answer. */
   get pathname(): string {
-    const { url } = this.request;
+    const url = this.address;
     const begin = url.indexOf("/", "https://".length);
     const end = url.slice(begin).search(/[?#]/);
     return begin === -1 ? "/" : url.slice(begin, end === -1 ? undefined : begin + end);
@@ -36,7 +49,7 @@ export class Visit {
 
   /** Parsed when it is first asked for: most requests are decided without. */
   get url(): URL {
-    this.#url ??= URL.parse(this.request.url) ?? new URL(NO_URL);
+    this.#url ??= URL.parse(this.address) ?? new URL(NO_URL);
     return this.#url;
   }
 

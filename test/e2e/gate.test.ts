@@ -26,11 +26,18 @@ beforeAll(async () => {
 
 afterAll(() => test?.stop());
 
+/** The last line about one refusal; the log also counts those of a kind that came often. */
+const lastRefusal = () => log.findLast(({ event }) => event === "refused");
+
+let programs = 0;
+
 async function reasonOf(client: TlsClient, path = "/"): Promise<{ answer: Answer; reason: unknown }> {
-  const before = log.length;
-  const answer = await client.call(path);
-  await expect.poll(() => log.length).toBeGreaterThan(before);
-  return { answer, reason: log.at(-1)?.reason };
+  // A program of its own, so that its refusal is written in full however many there were before.
+  programs += 1;
+  const program = `program-${programs}/1`;
+  const answer = await client.call(path, { headers: { "User-Agent": program } });
+  await expect.poll(() => lastRefusal()?.client).toBe(program);
+  return { answer, reason: lastRefusal()?.reason };
 }
 
 /** The answer to every refusal, to the byte. `Date` apart, which the edge's server adds. */
@@ -177,7 +184,7 @@ describe("the gate over real TLS", () => {
   it("logs each refusal in one line, without secrets", async () => {
     const { answer } = await reasonOf(test.client(await test.issue("curious")), "/hub?access_token=SECRET");
     expect(answer.status).toBe(404);
-    const line = log.at(-1);
+    const line = lastRefusal();
     expect(line).toMatchObject({
       event: "refused",
       app: "app.localhost",

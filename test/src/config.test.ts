@@ -44,12 +44,41 @@ describe("a good configuration", () => {
       ]),
       defaultApp: undefined,
       revocationDelayMs: 10_000,
+      blocked: new Set(),
       adminHost: null,
       adminToken: TOKEN,
       notifies: false,
       bindings: expect.objectContaining({ USER_REGISTRY: env.USER_REGISTRY, DIRECTORY: env.DIRECTORY }),
       warnings: [],
     });
+  });
+
+  it.each<[string, string | undefined, string[]]>([
+    ["none", undefined, []],
+    ["an empty text", "", []],
+    ["blanks", " \n", []],
+    ["one", "ab".repeat(32), ["ab".repeat(32)]],
+    ["as OpenSSL prints it", Array(32).fill("AB").join(":"), ["ab".repeat(32)]],
+    [
+      "several, twice, with commas and line breaks",
+      `${"ab".repeat(32)}, ${"CD".repeat(32)}\n${"cd".repeat(32)},`,
+      ["ab".repeat(32), "cd".repeat(32)],
+    ],
+  ])("blocks certificates: %s", (_, BLOCKED, blocked) => {
+    expect([...good({ BLOCKED }).blocked]).toEqual(blocked);
+  });
+
+  it.each<[unknown, string]>([
+    ["xyz", '"xyz"'],
+    ["ab".repeat(31), `"${"ab".repeat(31)}"`],
+    [`${"ab".repeat(32)}, alice/pixel-9`, '"alice/pixel-9"'],
+    [`${"ab".repeat(32)};${"cd".repeat(32)}`, '"abab'],
+    [["ab".repeat(32)], "must be a string"],
+    [5, "must be a string"],
+  ])("is none with a blocked certificate that cannot be read, and says which: %j", (BLOCKED, shown) => {
+    const [problem] = problems({ BLOCKED });
+    expect(problem?.variable).toBe("BLOCKED");
+    expect(problem?.message).toContain(shown);
   });
 
   it("may hold variables that are not ours", () => {

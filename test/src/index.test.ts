@@ -113,3 +113,19 @@ describe("the entry", () => {
     expect(app).not.toHaveBeenCalled();
   });
 });
+
+it("a line of the log carries nothing that could turn a terminal around", async () => {
+  const raw: string[] = [];
+  vi.spyOn(console, "log").mockImplementation((line: string) => raw.push(line));
+  // C1 and bidi marks, as UTF-8 in a header.
+  const agent = "evil\u009b2J\u202e\u2066\u007f/1";
+  const request = { url: `https://${HOST}/a`, method: "GET", headers: { get: () => agent } };
+  await worker.fetch(
+    request as unknown as Parameters<typeof worker.fetch>[0],
+    { ...env },
+    createExecutionContext(),
+  );
+  const [line = ""] = raw.filter((text) => text.includes('"refused"'));
+  expect(line).toMatch(/^[\x20-\x7e]*$/);
+  expect(JSON.parse(line)).toMatchObject({ event: "refused", client: agent });
+});

@@ -127,7 +127,7 @@ describe("a control path", () => {
     await fetchFrom(isolate, "/");
     lines.splice(0);
     for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "HEAD"]) {
-      const headers = { "User-Agent": "curl/8", ...(reason === "no-credentials" ? {} : ADMIN) };
+      const headers = { "User-Agent": `client-${method}/8`, ...(reason === "no-credentials" ? {} : ADMIN) };
       const response = await fetchFrom(isolate, `https://${HOST}${USERS}?token=SECRET`, { method, headers });
       expect(await seen(response)).toEqual(method === "HEAD" ? { ...NOT_FOUND, body: "" } : NOT_FOUND);
     }
@@ -140,7 +140,7 @@ describe("a control path", () => {
       path: USERS,
       country: "CH",
       ray: null,
-      client: "curl/8",
+      client: "client-GET/8",
       fingerprint: null,
     });
     expect(JSON.stringify(lines)).not.toMatch(/SECRET|Bearer/);

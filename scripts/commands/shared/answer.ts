@@ -65,11 +65,7 @@ export class NoAnswer extends Failure {
 }
 
 /** Answers of the API that are about its own state, and not about what was asked. */
-const OUT_OF_ORDER: ReadonlySet<ProblemCode> = new Set([
-  "registry-unavailable",
-  "internal-error",
-  "too-many-attempts",
-]);
+const OUT_OF_ORDER: ReadonlySet<ProblemCode> = new Set(["registry-unavailable", "internal-error"]);
 
 /**
  * Whether the registry could not be asked, or could not write: what takes a device away then goes another way. A

@@ -2,13 +2,21 @@
 import { clientName, clientPart, pathPrefix } from "../../../src/client-name.ts";
 import { parseObject } from "./log-reader.ts";
 
-/** A line of the gate's log about a refusal, as far as it is grouped. */
+/** What a line of the gate's log says of refusals, as far as they are grouped. */
 export interface Refusal {
   reason: string;
   app: string;
-  path: string;
-  client: string | null;
+  pathPrefix: string;
+  /** The program, and the part of it that called. */
+  client: string;
+  count: number;
 }
+
+/** What stands for all kinds beyond `MAX_GROUPS`. */
+const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: "other programs" } as const;
+
+/** Where a line counts refusals of many paths. */
+const VARIOUS_PATHS = "various paths";
 
 /** Refusals of one kind: the same program, refused for the same reason, at the same place. */
 export interface RefusalGroup {
@@ -39,17 +47,23 @@ export function refusalsIn(entry: object): Refusal[] {
 
 function toRefusal(value: unknown): Refusal[] {
   if (typeof value !== "object" || value === null) return [];
-  const { event, reason, app, path, client } = value as Record<string, unknown>;
+  const line = value as Record<string, unknown>;
+  if (line.event === "counted") return toCounted(line);
+  const { event, reason, app, path, client } = line;
   if (event !== "refused" && event !== "control-refused") return [];
   if (typeof reason !== "string" || typeof app !== "string" || typeof path !== "string") return [];
-  return [
-    {
-      reason: cut(reason),
-      app: cut(app),
-      path: cut(path),
-      client: typeof client === "string" ? cut(client) : null,
-    },
-  ];
+  const program = clientName(typeof client === "string" ? cut(client) : null);
+  const name = [program, clientPart(path)].filter((part) => part !== undefined).join(" ");
+  return [{ reason: cut(reason), app: cut(app), pathPrefix: pathPrefix(cut(path)), client: name, count: 1 }];
+}
+
+/** A line that stands for many refusals, which the gate did not write one by one. */
+function toCounted({ of, reason, app, program, count }: Record<string, unknown>): Refusal[] {
+  if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 1) return [];
+  if (of === "other") return [{ ...OTHERS, count }];
+  if (of !== "refused" && of !== "control-refused") return [];
+  if (typeof reason !== "string" || typeof app !== "string" || typeof program !== "string") return [];
+  return [{ reason: cut(reason), app: cut(app), pathPrefix: VARIOUS_PATHS, client: cut(program), count }];
 }
 
 function cut(text: string): string {
@@ -58,9 +72,6 @@ function cut(text: string): string {
 
 /** Kinds of refusals that are told apart; more of them, and whoever comes new is one of the others. */
 const MAX_GROUPS = 2_000;
-
-/** What stands for all kinds beyond `MAX_GROUPS`. */
-const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: "other programs" } as const;
 
 /** Refusals are counted by parts of the window, not one by one: a flood costs no memory. */
 const PARTS_OF_WINDOW = 60;
@@ -97,7 +108,7 @@ export class RefusalGroups {
   }
 
   /**
-   * Counts a refusal. Returns its group when that is news: a group that was not there, one that has
+   * Counts refusals. Returns its group when that is news: a group that was not there, one that has
    * grown tenfold since it was told, or one that was told a window ago and still goes on.
    */
   add(refusal: Refusal, now: number): RefusalGroup | undefined {
@@ -105,8 +116,8 @@ export class RefusalGroups {
     this.#forgetOld(number);
     const { group, isNew } = this.#groupOf(refusal, now);
     const part = group.parts.at(-1);
-    if (part?.number === number) part.count += 1;
-    else group.parts.push({ number, firstAt: now, count: 1 });
+    if (part?.number === number) part.count += refusal.count;
+    else group.parts.push({ number, firstAt: now, count: refusal.count });
     group.lastAt = now;
     const counted = toGroup(group);
     const isNews =
@@ -122,9 +133,8 @@ export class RefusalGroups {
     return [...this.#groups.values()].map(toGroup).sort((a, b) => b.count - a.count || b.lastAt - a.lastAt);
   }
 
-  #groupOf({ reason, app, path, client }: Refusal, now: number): { group: Counted; isNew: boolean } {
-    const name = [clientName(client), clientPart(path)].filter((part) => part !== undefined).join(" ");
-    const kind = { app, reason, pathPrefix: pathPrefix(path), client: name };
+  #groupOf({ reason, app, pathPrefix, client }: Refusal, now: number): { group: Counted; isNew: boolean } {
+    const kind = { app, reason, pathPrefix, client };
     const key = keyOf(kind);
     const known = this.#groups.get(key);
     if (known !== undefined) return { group: known, isNew: false };

@@ -1,10 +1,6 @@
 // No I/O. No clock.
+import { escapedJson, UNPRINTABLE } from "../../../src/escaped-json.ts";
 import { parseFingerprint, shortFingerprint } from "../../../src/registry/fingerprint.ts";
-
-// What could move the cursor, colour the terminal, or make one name look like another: control
-// characters, separators of lines, marks that reverse the direction of text, lone surrogates.
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
-const UNPRINTABLE_IN_JSON = new RegExp(`(?!\\n)${UNPRINTABLE.source}`, "gu");
 
 /** A text from the server or the caller, safe to show on a terminal in one line. */
 export function printable(text: string): string {
@@ -29,14 +25,6 @@ export function printableLines(text: string): string[] {
 /** JSON for programs that is safe on a terminal too: the same value, with more characters escaped. */
 export function printableJson(value: unknown): string {
   return escapedJson(JSON.stringify(value, null, 2));
-}
-
-/** The same of JSON that is written already. */
-export function escapedJson(json: string): string {
-  return json.replace(
-    UNPRINTABLE_IN_JSON,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 /** A sentence as our messages are written: it begins in lower case and has no full stop. */

@@ -1,10 +1,15 @@
 import { parseFingerprint } from "../../registry/fingerprint.ts";
-import { AddCertificateRequest, RETIREMENT_MAX_SECONDS } from "../contract.ts";
+import { AddCertificateRequest, type BlockedList, RETIREMENT_MAX_SECONDS } from "../contract.ts";
 import { ApiError, registryProblem } from "../problem.ts";
 import { certificateOf, enrolled } from "./devices.ts";
-import { body, deviceParam, type Handler, must, noContent, pathParam, userParam } from "./shared.ts";
+import { body, deviceParam, type Handler, json, must, noContent, pathParam, userParam } from "./shared.ts";
 
-// How a device gets its next certificate while the old one still lets it in.
+// How a device gets its next certificate while the old one still lets it in, and which are blocked.
+
+/** Answered from the configuration alone, since it is read when the registry does not answer. */
+export const listBlocked: Handler = async (_, { blocked }) => {
+  return json<BlockedList>({ blocked: [...blocked].sort() });
+};
 
 export const addCertificate: Handler = async (request, { registry, by }) => {
   const [user, id] = [userParam(request), deviceParam(request)];

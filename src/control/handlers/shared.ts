@@ -24,6 +24,8 @@ export interface Context {
   invitations: Invitations;
   backups: Backups;
   apps: Apps;
+  /** The certificates that the configuration blocks. */
+  blocked: ReadonlySet<Fingerprint>;
   principal: Principal;
   by: Actor;
   url: URL;

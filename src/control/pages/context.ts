@@ -44,7 +44,10 @@ export interface PageRequest {
 }
 
 export interface PageServices
-  extends Pick<Context, "registry" | "credentials" | "secrets" | "invitations" | "backups" | "apps"> {
+  extends Pick<
+    Context,
+    "registry" | "credentials" | "secrets" | "invitations" | "backups" | "apps" | "blocked"
+  > {
   authenticator: Authenticator;
   codes: InvitationCodes;
   revocationDelayMs: number;

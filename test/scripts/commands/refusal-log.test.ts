@@ -1,26 +1,50 @@
 import { describe, expect, it } from "vitest";
 import { type Refusal, RefusalGroups, refusalsIn } from "../../../scripts/commands/shared/refusal-log.ts";
-import { clientName, clientPart, pathPrefix } from "../../../src/client-name.ts";
+import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../../src/client-name.ts";
 
 const MINUTE_MS = 60_000;
 const ANDROID = "Bitwarden_Mobile/2026.9.0 (release/standard) (Android 16; SDK 36; Model Pixel 9)";
+const LINE = {
+  ...{ event: "refused", reason: "no-certificate", app: "vault.example.com", client: ANDROID },
+  ...{ path: "/icons/github.com/icon.png", method: "GET", country: "CH", ray: null, fingerprint: null },
+};
 const REFUSAL: Refusal = {
-  reason: "no-certificate",
-  app: "vault.example.com",
-  path: "/icons/github.com/icon.png",
-  client: ANDROID,
+  ...{ reason: "no-certificate", app: "vault.example.com", pathPrefix: "/icons", count: 1 },
+  client: "Bitwarden Android icons",
 };
 
+/** What is read in a line of the log. */
+function refusalIn(change: object): Refusal {
+  const [refusal] = refusalsIn({ ...LINE, ...change });
+  if (refusal === undefined) throw new Error("none");
+  return refusal;
+}
+
 describe("the refusals in a log's object", () => {
-  const line = { event: "refused", ...REFUSAL, method: "GET", country: "CH", ray: null, fingerprint: null };
+  const line = LINE;
 
   it("are the gate's own line, of apps and of control paths", () => {
     expect(refusalsIn(line)).toEqual([REFUSAL]);
     expect(refusalsIn({ ...line, event: "control-refused" })).toEqual([REFUSAL]);
-    expect(refusalsIn({ ...line, client: null })).toEqual([{ ...REFUSAL, client: null }]);
+    expect(refusalsIn({ ...line, client: null })).toEqual([{ ...REFUSAL, client: "no name given icons" }]);
     // As the Worker wrote it before it named the client.
     const { client: _, ...older } = line;
-    expect(refusalsIn(older)).toEqual([{ ...REFUSAL, client: null }]);
+    expect(refusalsIn(older)).toEqual([{ ...REFUSAL, client: "no name given icons" }]);
+  });
+
+  it("are the gate's count of what it did not write one by one", () => {
+    const counted = { event: "counted", count: 120, since: "2026-11-26T12:00:00.000Z" };
+    const kind = { reason: "no-certificate", app: "vault.example.com", program: "Bitwarden Android" };
+    const refusals = { reason: kind.reason, app: kind.app, pathPrefix: "various paths", count: 120 };
+    expect(refusalsIn({ ...counted, of: "refused", ...kind })).toEqual([
+      { ...refusals, client: "Bitwarden Android" },
+    ]);
+    expect(refusalsIn({ ...counted, of: "control-refused", ...kind })).toHaveLength(1);
+    expect(refusalsIn({ ...counted, of: "other" })).toMatchObject([{ count: 120, client: "other programs" }]);
+    expect(refusalsIn({ ...counted, of: "registry-error" })).toEqual([]);
+    for (const count of [0, -1, 0.5, "5", null, 1e300]) {
+      expect(refusalsIn({ ...counted, of: "refused", ...kind, count })).toEqual([]);
+    }
   });
 
   it("are all lines of an event of wrangler tail", () => {
@@ -51,15 +75,15 @@ describe("the refusals in a log's object", () => {
 
   it("are cut where they are long", () => {
     const [refusal] = refusalsIn({ ...line, client: "x".repeat(10_000), path: `/${"y".repeat(10_000)}` });
-    expect(refusal?.client).toHaveLength(256);
-    expect(refusal?.path).toHaveLength(256);
+    expect(refusal?.client.length).toBeLessThan(60);
+    expect(refusal?.pathPrefix).toBe("/");
   });
 });
 
 describe("groups", () => {
   it("are of the same app, reason, program and beginning of a path", () => {
     const groups = new RefusalGroups(5 * MINUTE_MS);
-    const variants: Partial<Refusal>[] = [
+    const variants: object[] = [
       {},
       { path: "/icons/example.org/icon.png" },
       { client: ANDROID.replace("Pixel 9", "Pixel 8").replace("2026.9.0", "2026.8.1") },
@@ -69,7 +93,7 @@ describe("groups", () => {
       { client: "curl/8.5.0" },
       { client: null },
     ];
-    for (const variant of variants) groups.add({ ...REFUSAL, ...variant }, 0);
+    for (const variant of variants) groups.add(refusalIn(variant), 0);
     const [first, ...rest] = groups.list(0);
     expect(first).toEqual({
       app: "vault.example.com",
@@ -115,7 +139,7 @@ describe("groups", () => {
     groups.add(REFUSAL, 0);
     let told = 0;
     for (let i = 0; i < 300_000; i++) {
-      const flood = { ...REFUSAL, app: `a${i}.example.com`, path: `/p${i % 977}`, client: `bot-${i}/1` };
+      const flood = refusalIn({ app: `a${i}.example.com`, path: `/p${i % 977}`, client: `bot-${i}/1` });
       if (groups.add(flood, i) !== undefined) told += 1;
       if (i % 3 === 0) groups.add(REFUSAL, i);
     }
@@ -127,6 +151,13 @@ describe("groups", () => {
     expect(list[1]).toMatchObject({ client: "Bitwarden Android icons", count: 100_001 });
     // The room is free again when the flood is over.
     expect(groups.list(10 * MINUTE_MS)).toEqual([]);
+  });
+
+  it("take many at a time", () => {
+    const groups = new RefusalGroups(5 * MINUTE_MS);
+    groups.add(REFUSAL, 0);
+    expect(groups.add({ ...REFUSAL, count: 5_000 }, 10_000)).toMatchObject({ count: 5_001 });
+    expect(groups.list(10_000)).toMatchObject([{ count: 5_001 }]);
   });
 
   it("survive a clock that is set back", () => {
@@ -187,10 +218,34 @@ describe("a path", () => {
     ["/webauthn-mobile-connector.html", "/webauthn-mobile-connector.html", "connector page"],
     ["/remote.php/dav/files/alice/x", "/remote.php/dav", undefined],
     ["/12345/x", "/", undefined],
+    ["/api/…/x", "/api", undefined],
     [`/s/${"a".repeat(41)}`, "/s", undefined],
     ["//x//y", "/x", undefined],
     ["no slash", "/", undefined],
   ])("%s begins with %s", (path, prefix, part) => {
     expect([pathPrefix(path), clientPart(path)]).toEqual([prefix, part]);
   });
+});
+
+describe("what looks random in a path", () => {
+  it.each([
+    // Home Assistant, Nextcloud, Vaultwarden, ntfy, Immich, Jellyfin.
+    ["/api/webhook/3f2a9c1b7d8e4f60a1b2c3d4e5f60718", "/api/webhook/…"],
+    ["/api/webhook/my-automation", "/api/webhook/my-automation"],
+    ["/s/gT6PzQ8wLmXyEwA", "/s/…"],
+    ["/api/sends/access/rXhWqYQ5nESBpLQqARkJ3A", "/api/sends/access/…"],
+    ["/x7f3kq92/json", "/…/json"],
+    ["/share/aGVsbG8gd29ybGQgZm9v", "/share/…"],
+    ["/api/ciphers/0a7b5d4e-1111-2222-3333-444455556666/details", "/api/ciphers/…/details"],
+    [`/a/${"word-".repeat(10)}`, "/a/…"],
+    ["/identity/connect/token", "/identity/connect/token"],
+    ["/webauthn-mobile-connector.html", "/webauthn-mobile-connector.html"],
+    ["/remote.php/dav/files/alice/Documents", "/remote.php/dav/files/alice/Documents"],
+    ["/api/accounts/revision-date", "/api/accounts/revision-date"],
+    ["/notifications/anonymous-hub/negotiate", "/notifications/anonymous-hub/negotiate"],
+    ["/System/Info/Public", "/System/Info/Public"],
+    ["/12345/x", "/12345/x"],
+    ["/", "/"],
+    ["", ""],
+  ])("is left out of %s", (path, shown) => expect(withoutSecrets(path)).toBe(shown));
 });

@@ -54,11 +54,16 @@ async function seenByApp(headers: Record<string, string>, as = phone) {
 
 /** Why the gate refused; the client is told nothing. */
 async function reasonOf(as: Credential | undefined, headers: Record<string, string> = {}): Promise<unknown> {
-  const path = `/reason-${crypto.randomUUID()}`;
-  const { status, text } = await send(edge, path, { headers, ...(as === undefined ? {} : { as }) });
+  // A program of its own, so that its refusal is written in full however many there were before.
+  const program = `program-${crypto.randomUUID()}`;
+  const sent = { "user-agent": program, ...headers };
+  const { status, text } = await send(edge, "/reason", {
+    headers: sent,
+    ...(as === undefined ? {} : { as }),
+  });
   expect([status, text]).toEqual([404, "Not Found"]);
-  await expect.poll(() => logged.some((line) => line.path === path)).toBe(true);
-  return logged.find((line) => line.path === path)?.reason;
+  await expect.poll(() => logged.some((line) => line.client === program)).toBe(true);
+  return logged.find((line) => line.client === program)?.reason;
 }
 
 describe("verdicts on client certificates", () => {

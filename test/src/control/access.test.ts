@@ -53,6 +53,8 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   approvePending:     [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   dismissPending:     [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
+  listBlocked:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+
   listTokens:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   createToken:        [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   revokeToken:        [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],

@@ -18,6 +18,7 @@ const CERTIFICATE = {
 
 /** Everything is as it should be: each test changes one fact. */
 const GOOD: Facts = {
+  isBlocked: false,
   app: { countries: new Set(["CH", "LI"]) },
   isOpen: false,
   certificate: CERTIFICATE,
@@ -34,6 +35,7 @@ const REFUSALS: Record<
   Exclude<Reason, "misconfigured" | "internal-error">,
   [what: string, change: Partial<Facts>][]
 > = {
+  blocked: [["a certificate that the configuration blocks", { isBlocked: true }]],
   "unknown-app": [["no app has this host", { app: undefined }]],
   country: [
     ["another country", { country: "DE" }],
@@ -147,6 +149,7 @@ describe("the reasons", () => {
 describe("of several reasons, the first in this order is told", () => {
   /** Each of these facts alone is a reason; the later ones must not be told before the earlier. */
   const ORDER: [Reason, Partial<Facts>][] = [
+    ["blocked", { isBlocked: true }],
     ["unknown-app", { app: undefined }],
     ["country", { country: "DE" }],
     ["no-certificate", { certificate: { kind: "absent" } }],
@@ -161,6 +164,21 @@ describe("of several reasons, the first in this order is told", () => {
     expect(decide({ ...GOOD, now: CERTIFICATE.notAfter + 1, standing: standingOf("revoked") })).toEqual(
       refuse("expired-certificate"),
     );
+  });
+});
+
+describe("a certificate that the configuration blocks", () => {
+  it.each<[string, Partial<Facts>]>([
+    ["on an open path", { isOpen: true }],
+    ["of an active device", {}],
+    ["of a lost device, which is not told to wipe then", { standing: standingOf("lost") }],
+    ["from another country", { country: "DE" }],
+    ["outside of its dates", { now: CERTIFICATE.notAfter + 1 }],
+    ["on a host that is no app", { app: undefined }],
+  ])("is refused for that, and nobody is asked: %s", (_, change) => {
+    const facts = { ...GOOD, ...change, isBlocked: true };
+    expect(screen(facts)).toBe(refuse("blocked"));
+    expect(decide(facts)).toBe(refuse("blocked"));
   });
 });
 

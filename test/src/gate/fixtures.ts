@@ -1,6 +1,11 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
+import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
+import type { App } from "../../../src/gate/app.ts";
+import { Gate, type GateSettings } from "../../../src/gate/gate.ts";
+import { FoldedLog, FULL_LINES_EVERY_MS, type Log } from "../../../src/gate/log.ts";
+import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import worker from "../../../src/index.ts";
 import type { DeviceStatus } from "../../../src/registry/device.ts";
 import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
@@ -71,6 +76,17 @@ export async function noteWipeOf(
 ): Promise<void> {
   const place = { app: "vault.example.com", country: "CH", ip: null };
   await env.USER_REGISTRY.getByName(user).noteWipe(of, { ...place, ...change });
+}
+
+/** A gate with one app for every host and scripted objects, unless `change` says otherwise. */
+export function gateOf(change: Partial<GateSettings & { now: () => number; log: Log }> = {}): Gate {
+  const app: App = { countries: null, profile: DEFAULT_PROFILE, publicPaths: NO_PATHS, preflight: false };
+  const { now = Date.now, log = () => {}, ...settings } = change;
+  const { bindings } = scripted();
+  return new Gate(
+    { appOf: () => app, bindings, revocationDelayMs: 10_000, blocked: new Set(), ...settings },
+    { now, log: new FoldedLog(log, now) },
+  );
 }
 
 /** What every refusal looks like to a client, but for failures of our own. */
@@ -146,6 +162,17 @@ export class Isolate {
   async idle(): Promise<void> {
     for (const ctx of this.#contexts.splice(0)) await waitOnExecutionContext(ctx);
   }
+}
+
+let jumps = 0;
+
+/** Sets the clock so far ahead, until the test ends, that the log of the deployed Worker begins anew. */
+export function laterInTheLog(): void {
+  jumps += 1;
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + jumps * FULL_LINES_EVERY_MS });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
 }
 
 /** Collects what is logged until the test ends. */

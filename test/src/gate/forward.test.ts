@@ -74,6 +74,22 @@ describe("an allowed request reaches the app", () => {
     expect(echo).toMatchObject({ method: "POST", body: "kept" });
   });
 
+  it.each([
+    ["__Host-latchkey=secret", undefined],
+    ["a=1; __Host-latchkey=secret; b=2", "a=1; b=2"],
+    ["__HOST-LATCHKEY=secret; a=1", "a=1"],
+    ["a=1; __Host-latchkey-form=secret", "a=1"],
+    ["a=1; __host-Latchkey-x=secret;b=2", "a=1;b=2"],
+    ["__Host-latchkeys=the app's; a=1", "__Host-latchkeys=the app's; a=1"],
+    ["a=__Host-latchkey", "a=__Host-latchkey"],
+    ["a=1, __Host-latchkey=secret", undefined],
+  ])("without cookies of ours: %s", async (cookie, left) => {
+    const response = await send("/", { headers: { Cookie: cookie, "X-Other": "kept" } });
+    const { headers } = await response.json<Echo>();
+    expect(headers.cookie).toBe(left);
+    expect(headers["x-other"]).toBe("kept");
+  });
+
   it("as the very same request, when there is nothing to drop", async () => {
     const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("ok"));
     const request = new Request(`https://${HOST}/`, {
@@ -115,6 +131,64 @@ describe("the app's answer comes back as it is", () => {
       expect(lines).toEqual([]);
     },
   );
+
+  describe("without cookies of ours", () => {
+    const answered = async (
+      cookies: string[],
+      init: ResponseInit = {},
+      body: BodyInit | null = "the app's",
+    ) => {
+      const headers = new Headers({ "X-App": "1" });
+      for (const cookie of cookies) headers.append("Set-Cookie", cookie);
+      const app = new Response(body, { ...init, headers });
+      vi.spyOn(globalThis, "fetch").mockResolvedValue(app);
+      return { app, response: await new Isolate(scripted().bindings).fetch() };
+    };
+
+    it.each([
+      "__Host-latchkey=planted; Path=/; Secure",
+      "__host-LATCHKEY=; Max-Age=0",
+      "  __Host-latchkey-form =x",
+      "__Host-latchkey",
+    ])("such as %s, and every other stays byte for byte, twice where it came twice", async (ours) => {
+      const others = [
+        "a=1; Path=/",
+        "a=1; Path=/",
+        "b=x, y; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
+        "__Host-latchkeys=2",
+      ];
+      const { response } = await answered([...others.slice(0, 2), ours, ...others.slice(2)], { status: 201 });
+      expect(response.headers.getSetCookie()).toEqual(others);
+      expect(response.status).toBe(201);
+      expect(response.headers.get("x-app")).toBe("1");
+      expect(await response.text()).toBe("the app's");
+    });
+
+    it("and the answer itself, where there are none", async () => {
+      for (const cookies of [[], ["a=1"], ["a=__Host-latchkey=1"], ["__Host-latchkeys=1"]]) {
+        const { app, response } = await answered(cookies);
+        expect(response).toBe(app);
+      }
+    });
+
+    it("and a WebSocket goes on", async () => {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.send("hello");
+      const { response } = await answered(
+        ["__Host-latchkey=x", "a=1"],
+        { status: 101, webSocket: client },
+        null,
+      );
+      expect(response.headers.getSetCookie()).toEqual(["a=1"]);
+      const socket = response.webSocket;
+      const message = new Promise((resolve) =>
+        socket?.addEventListener("message", ({ data }) => resolve(data)),
+      );
+      socket?.accept();
+      expect(await message).toBe("hello");
+    });
+  });
 
   it("as a stream, before it has ended", async () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();

@@ -1,13 +1,11 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
-import type { App } from "../../../src/gate/app.ts";
 import { REASONS, type Reason } from "../../../src/gate/decision.ts";
-import { Gate } from "../../../src/gate/gate.ts";
-import { NO_PATHS } from "../../../src/gate/path-rules.ts";
-import { StandingCache } from "../../../src/gate/standing-cache.ts";
+import type { Gate } from "../../../src/gate/gate.ts";
+import { NEGATIVE_MEMORY_MS, StandingCache } from "../../../src/gate/standing-cache.ts";
 import { Visit } from "../../../src/gate/visit.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import type { UserId } from "../../../src/registry/user.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
 import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
@@ -16,6 +14,7 @@ import {
   cf,
   device,
   type Echo,
+  gateOf,
   Isolate,
   logged,
   NOT_FOUND,
@@ -32,6 +31,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const broken = () => {
+  throw new Error("a defect");
+};
+
 const failing = () => scripted({ resolve: () => Promise.reject(runtimeError({})) }).bindings;
 
 /** Every reason, end to end: what must be asked of which Worker. */
@@ -39,6 +42,10 @@ const REFUSED: Record<
   Reason,
   () => Promise<{ cf: Cf; host?: string; change?: Record<string, unknown>; short: string | null }>
 > = {
+  blocked: async () => {
+    const { of } = await device("active");
+    return { cf: cf({}, of), change: { BLOCKED: of }, short: "00000000" };
+  },
   "no-certificate": async () => ({
     cf: { tlsClientAuth: { certPresented: "0", certVerified: "NONE" }, country: "CH" },
     short: null,
@@ -272,15 +279,15 @@ describe("a text of the client's making", () => {
   it("is cut in the log: a long path, and a long name of the program", async () => {
     const lines = logged();
     const headers = { "User-Agent": "b".repeat(1_000) };
-    await new Isolate().fetch(`/${"a".repeat(1_000)}`, { cf: {}, headers });
-    expect(lines[0]).toMatchObject({ path: `/${"a".repeat(199)}`, client: "b".repeat(200) });
+    await new Isolate().fetch("/words".repeat(200), { cf: {}, headers });
+    expect(lines[0]).toMatchObject({ path: `${"/words".repeat(33)}/w`, client: "b".repeat(200) });
   });
 
   it("is logged whole when it is short enough", async () => {
     const lines = logged();
     const headers = { "User-Agent": "b".repeat(200) };
-    await new Isolate().fetch(`/${"a".repeat(199)}`, { cf: {}, headers });
-    expect(lines[0]).toMatchObject({ path: `/${"a".repeat(199)}`, client: "b".repeat(200) });
+    await new Isolate().fetch("/word".repeat(40), { cf: {}, headers });
+    expect(lines[0]).toMatchObject({ path: "/word".repeat(40), client: "b".repeat(200) });
   });
 
   it("is null in the log when the program does not say its name", async () => {
@@ -409,6 +416,7 @@ describe("what the registry said", () => {
   });
 
   it("heals, when a certificate has passed from one user to another", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
     logged();
     const { of, path } = await device("active");
     const isolate = new Isolate({ REVOCATION_DELAY_SECONDS: 0 });
@@ -418,6 +426,7 @@ describe("what the registry said", () => {
     expect((await api("DELETE", path)).status).toBe(204);
     expect(await status(), "in between, it is nobody's").toBe(404);
     await enrol("heir", `phone ${of.slice(-4)}`, of);
+    vi.setSystemTime(Date.now() + NEGATIVE_MEMORY_MS);
     expect(await status()).toBe(200);
   });
 
@@ -597,27 +606,88 @@ describe("a registry that fails", () => {
   });
 });
 
+describe("a certificate that is blocked", () => {
+  const open = { APPS: { [HOST]: { public: ["/share/*"], preflight: true } } };
+  const preflight = { Origin: "https://a.example", "Access-Control-Request-Method": "PUT" };
+
+  it.each<[string, string, RequestInit?]>([
+    ["the app", "/"],
+    ["a public path", "/share/1"],
+    ["a preflight", "/", { method: "OPTIONS", headers: preflight }],
+    ["whoami", "/.latchkey/whoami"],
+    ["the page to enrol a device", "/.latchkey/enrol"],
+    ["the sign-in", "/.latchkey/sign-in"],
+    [
+      "the API with the ADMIN_TOKEN",
+      "/.latchkey/api/v1/me",
+      { headers: { Authorization: `Bearer ${env.ADMIN_TOKEN}` } },
+    ],
+  ])("is refused on %s, and nobody is asked", async (_, path, init = {}) => {
+    const lines = logged();
+    const app = vi.spyOn(globalThis, "fetch");
+    const of = newFingerprint();
+    const { bindings, counts } = scripted();
+    const isolate = new Isolate({ ...bindings, ...open, BLOCKED: `${fingerprint(0xbad)}, ${of}` });
+    expect(await seen(await isolate.fetch(path, { ...(init as object), cf: cf({}, of) }))).toEqual(NOT_FOUND);
+    expect(lines).toEqual([expect.objectContaining({ event: "refused", reason: "blocked" })]);
+    expect(app).not.toHaveBeenCalled();
+    expect(counts).toEqual({ directoryStubs: 0, resolve: 0, registryStubs: 0, standing: 0 });
+    const other = await isolate.fetch("/", { cf: cf({}, newFingerprint()) });
+    expect(other.status, "another device").toBe(200);
+  });
+
+  it("is listed for the ADMIN_TOKEN while no object answers, sorted", async () => {
+    const bindings = { DIRECTORY: { getByName: broken }, USER_REGISTRY: { getByName: broken } };
+    const isolate = new Isolate({
+      ...bindings,
+      BLOCKED: `${fingerprint(2)} ${fingerprint(1).toUpperCase()}`,
+    });
+    const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+    const response = await isolate.fetch("/.latchkey/api/v1/blocked", { headers, cf: {} });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ blocked: [fingerprint(1), fingerprint(2)] });
+  });
+});
+
+describe("the standing for pages", () => {
+  const visit = (of: Fingerprint, change: Record<string, unknown> = {}) =>
+    new Visit(new Request(`https://${HOST}/`), HOST, cf(change, of), { waitUntil: () => {} });
+
+  it("is the gate's own, from one memory", async () => {
+    const { bindings, counts } = scripted({
+      standing: () => ({ status: "revoked", name: "phone", since: 0 }),
+    });
+    const gate = gateOf({ bindings });
+    const [of, request] = [fingerprint(1), new Request(`https://${HOST}/`)];
+    await gate.handle(new Visit(request, HOST, cf({}, of), { waitUntil: () => {} }));
+    expect(await gate.standingOf(visit(of))).toMatchObject({ kind: "device", status: "revoked" });
+    expect(counts.standing).toBe(1);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ["not verified", { certVerified: "FAILED" }],
+    ["over", { certNotAfter: "Jan  1 00:00:00 2021 GMT" }],
+    ["revoked at Cloudflare", { certRevoked: "1" }],
+  ])("is not asked for where the certificate is %s", async (_, change) => {
+    const { bindings, counts } = scripted();
+    const standing = await gateOf({ bindings }).standingOf(visit(fingerprint(1), change));
+    expect(standing).toEqual({ kind: "unavailable" });
+    expect(counts.resolve).toBe(0);
+  });
+
+  it("is not asked for where it is blocked", async () => {
+    const gate = gateOf({ blocked: new Set([fingerprint(1)]) });
+    expect(await gate.standingOf(visit(fingerprint(1)))).toEqual({ kind: "unavailable" });
+  });
+});
+
 describe("a defect of ours", () => {
-  const rules: App = {
-    countries: null,
-    profile: DEFAULT_PROFILE,
-    publicPaths: NO_PATHS,
-    preflight: false,
-  };
   const visit = (ctx: Visit["ctx"] = { waitUntil: () => {} }) =>
     new Visit(new Request(`https://${HOST}/`), HOST, cf(), ctx);
-  const broken = () => {
-    throw new Error("a defect");
-  };
-
   it.each<[string, () => Gate, Visit["ctx"]?]>([
-    ["the clock", () => new Gate(() => rules, scripted().bindings, 10_000, { now: broken, log: () => {} })],
-    ["the apps", () => new Gate(broken, scripted().bindings, 10_000, { now: Date.now, log: () => {} })],
-    [
-      "waitUntil",
-      () => new Gate(() => rules, scripted().bindings, 10_000, { now: Date.now, log: () => {} }),
-      { waitUntil: broken },
-    ],
+    ["the clock", () => gateOf({ now: broken })],
+    ["the apps", () => gateOf({ appOf: broken })],
+    ["waitUntil", () => gateOf(), { waitUntil: broken }],
   ])("in %s refuses, softly", async (_, gate, ctx) => {
     const app = vi.spyOn(globalThis, "fetch");
     expect(await seen(await gate().handle(visit(ctx)))).toEqual(UNAVAILABLE);
@@ -626,7 +696,7 @@ describe("a defect of ours", () => {
 
   it("in the log lets nobody in who is refused", async () => {
     const app = vi.spyOn(globalThis, "fetch");
-    const gate = new Gate(() => undefined, scripted().bindings, 10_000, { now: Date.now, log: broken });
+    const gate = gateOf({ appOf: () => undefined, log: broken });
     await expect((async () => gate.handle(visit()))()).rejects.toThrow("a defect");
     expect(app).not.toHaveBeenCalled();
   });

@@ -83,6 +83,32 @@ describe("a public path", () => {
     expect(echo.headers).not.toHaveProperty("x-latchkey-user");
   });
 
+  it.each([
+    ...["X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Envoy-Original-Path", "X-Forwarded-Prefix"],
+    ...[
+      "X-HTTP-Method-Override",
+      "X-HTTP-Method",
+      "X-Method-Override",
+      "x_original_url",
+      "X-HTTP_Method_Override",
+    ],
+  ])("loses the header that names another path or method, and no other: %s", async (name) => {
+    const { isolate } = withApp({ public: PUBLIC, preflight: true });
+    const preflight = { Origin: "https://a.example", "Access-Control-Request-Method": "PUT" };
+    const headers = { [name]: "/admin", "X-Other": "kept", "X-Forwarded-For": "192.0.2.1" };
+    for (const [path, init] of [
+      ["/share/abc", { headers }],
+      ["/anything", { method: "OPTIONS", headers: { ...headers, ...preflight } }],
+    ] as const) {
+      const response = await isolate.fetch(path, { ...init, cf: NOBODY });
+      const echo = await response.json<Echo>();
+      expect(echo.headers).toMatchObject({ "x-other": "kept", "x-forwarded-for": "192.0.2.1" });
+      expect(echo.headers).not.toHaveProperty(name.toLowerCase());
+    }
+    const device = await isolate.fetch("/api", { headers });
+    expect((await device.json<Echo>()).headers, "a device's is its own").toHaveProperty(name.toLowerCase());
+  });
+
   it("is bound by the app's countries", async () => {
     const lines = logged();
     const { isolate, counts } = withApp({ public: PUBLIC, preflight: true, countries: ["CH"] });

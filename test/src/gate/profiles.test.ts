@@ -10,6 +10,7 @@ import {
   type Init,
   Isolate,
   LATER,
+  laterInTheLog,
   logged,
   NOT_FOUND,
   newFingerprint,
@@ -60,6 +61,7 @@ describe.each(PROFILES)("at an app with the profile %s", (profile) => {
   });
 
   it("every refusal is the profile's answer, the same to the byte whatever the reason", async () => {
+    laterInTheLog();
     const lines = logged();
     const app = vi.spyOn(globalThis, "fetch");
     for (const request of Object.values(visitors)) {

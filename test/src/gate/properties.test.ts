@@ -60,15 +60,17 @@ const standing = mostly(
   fc.jsonValue(),
 );
 const isOpen = fc.boolean();
+const isBlocked = mostly(false, fc.constant(true));
 const now = mostly(NOW, fc.double(), fc.date({ noInvalidDate: false }).map(Number));
 
-const facts = fc.record({ app, isOpen, tlsClientAuth: authentication, country, standing, now });
+const facts = fc.record({ isBlocked, app, isOpen, tlsClientAuth: authentication, country, standing, now });
 
 /**
  * The policy in other words than the code's: straight from the input, field by field. What this
  * does not allow must be refused.
  */
 function mayPass(input: {
+  isBlocked: unknown;
   app: unknown;
   isOpen: boolean;
   tlsClientAuth: unknown;
@@ -81,7 +83,7 @@ function mayPass(input: {
   const device = (input.standing ?? {}) as Record<string, unknown>;
   const begin = parseOpenSslTime(auth.certNotBefore);
   const end = parseOpenSslTime(auth.certNotAfter);
-  if (rules === undefined) return false;
+  if (input.isBlocked === true || rules === undefined) return false;
   if (rules.countries !== null && !rules.countries.has(input.country as string)) return false;
   if (input.isOpen) return true;
   return (
@@ -101,6 +103,7 @@ function mayPass(input: {
 }
 
 const decideOn = (input: {
+  isBlocked: unknown;
   app: unknown;
   isOpen: boolean;
   tlsClientAuth: unknown;
@@ -130,6 +133,7 @@ describe("no input whatsoever", () => {
   it("makes good again what one wrong field has spoilt", () => {
     const good = {
       app: { countries: new Set(["CH"]) },
+      isBlocked: false,
       isOpen: false,
       tlsClientAuth: tlsClientAuth(),
       country: "CH",

@@ -12,7 +12,7 @@ const DEVICES = 2;
 type Step =
   | { do: "advance"; tenths: number }
   | { do: "request"; device: number }
-  | { do: "revoke" | "restore"; device: number }
+  | { do: "revoke" | "lose" | "restore"; device: number }
   | { do: "read" | "answer" | "fail"; which: number };
 
 const device = fc.nat(DEVICES - 1);
@@ -25,7 +25,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { arbitrary: fc.record({ do: fc.constant("request"), device }), weight: 8 },
   { arbitrary: fc.record({ do: fc.constant("revoke"), device }), weight: 2 },
-  { arbitrary: fc.record({ do: fc.constant("restore"), device }), weight: 2 },
+  { arbitrary: fc.record({ do: fc.constant("lose"), device }), weight: 3 },
+  { arbitrary: fc.record({ do: fc.constant("restore"), device }), weight: 3 },
   { arbitrary: fc.record({ do: fc.constant("read"), which }), weight: 3 },
   { arbitrary: fc.record({ do: fc.constant("answer"), which }), weight: 6 },
   { arbitrary: fc.record({ do: fc.constant("fail"), which }), weight: 1 },
@@ -46,18 +47,22 @@ interface Arrival {
   answer: Standing | undefined;
   /** Whether it was active at any moment since the request came. */
   activeSince: boolean;
+  /** Whether it was lost at any moment since the request came. */
+  lostSince: boolean;
 }
 
 /** Runs a story against a cache and a registry whose truth is known, and returns what was answered. */
 async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise<Arrival[]> {
   const cache = new StandingCache(delayMs, maxEntries);
-  /** When it was revoked; `undefined` = it is active. */
+  /** When it was revoked or lost; `undefined` = it is active. */
   const revokedAt: (number | undefined)[] = Array.from({ length: DEVICES });
+  const isLost = Array.from({ length: DEVICES }, () => false);
   const questions: Question[] = [];
   const arrivals: Arrival[] = [];
   let now = Date.UTC(2026, 10, 24, 12);
 
-  const truth = (of: number): Standing => standingOf(revokedAt[of] === undefined ? "active" : "revoked");
+  const truth = (of: number): Standing =>
+    standingOf(revokedAt[of] === undefined ? "active" : isLost[of] ? "lost" : "revoked");
   const ask = (of: Fingerprint) => {
     const { promise, ...settle } = Promise.withResolvers<StandingAnswer>();
     questions.push({ device: Number.parseInt(of, 16), read: undefined, settle });
@@ -74,9 +79,16 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
     },
     revoke: ({ device }) => {
       revokedAt[device] ??= now;
+      isLost[device] = false;
+    },
+    lose: ({ device }) => {
+      revokedAt[device] ??= now;
+      isLost[device] = true;
+      for (const arrival of arrivals) if (arrival.device === device) arrival.lostSince ||= !arrival.answer;
     },
     restore: ({ device }) => {
       revokedAt[device] = undefined;
+      isLost[device] = false;
       for (const arrival of arrivals) if (arrival.device === device) arrival.activeSince ||= !arrival.answer;
     },
     request: ({ device }) => {
@@ -85,6 +97,7 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
         at: now,
         revokedAt: revokedAt[device],
         activeSince: revokedAt[device] === undefined,
+        lostSince: isLost[device] === true,
       };
       const arrival: Arrival = { ...at, answer: undefined };
       arrivals.push(arrival);
@@ -107,32 +120,44 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
     (on[step.do] as (step: Step) => unknown)(step);
     await microtasks();
   }
-  for (let open = take(0); open !== undefined; open = take(0)) answer(open);
-  await microtasks();
+  for (let open = take(0); open !== undefined; open = take(0)) {
+    answer(open);
+    // Whoever shared it may ask again.
+    await microtasks();
+  }
   return arrivals;
 }
 
 async function microtasks(): Promise<void> {
-  for (let n = 0; n < 6; n++) await Promise.resolve();
+  for (let n = 0; n < 10; n++) await Promise.resolve();
 }
 
 const isActive = (standing: Standing | undefined) =>
   standing?.kind === "device" && standing.status === "active";
 
-it("lets nobody in who comes later than the delay after a revocation, in any order of events", async () => {
+const isWiped = (standing: Standing | undefined) => standing?.kind === "device" && standing.status === "lost";
+
+it("lets nobody in who comes later than the delay after a revocation, and wipes nobody who comes after the end of a loss, in any order of events", async () => {
   let letIn = 0;
   let letInOnMemory = 0;
   let keptOut = 0;
+  let wiped = 0;
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(0, 10, 1_000, 10_000),
       fc.integer({ min: 1, max: 3 }),
       fc.array(step, { minLength: 10, maxLength: 60, size: "max" }),
       async (delayMs, maxEntries, story) => {
-        for (const { at, revokedAt, activeSince, answer } of await tell(delayMs, maxEntries, story)) {
+        for (const { at, revokedAt, activeSince, lostSince, answer } of await tell(
+          delayMs,
+          maxEntries,
+          story,
+        )) {
           expect(answer, "every request is answered once the registry is").toBeDefined();
           const late = revokedAt !== undefined && at - revokedAt >= delayMs && !activeSince;
           if (late) expect(isActive(answer)).toBe(false);
+          if (isWiped(answer)) expect(lostSince, "lost at some moment since it came").toBe(true);
+          if (isWiped(answer)) wiped++;
           if (late) keptOut++;
           else if (isActive(answer)) letIn++;
           if (isActive(answer) && !activeSince) letInOnMemory++;
@@ -145,4 +170,5 @@ it("lets nobody in who comes later than the delay after a revocation, in any ord
   expect(letIn).toBeGreaterThan(RUNS);
   expect(letInOnMemory).toBeGreaterThan(RUNS / 20);
   expect(keptOut).toBeGreaterThan(RUNS / 2);
+  expect(wiped).toBeGreaterThan(RUNS / 2);
 });

@@ -2,8 +2,11 @@ import { describe, expect, it, vi } from "vitest";
 import type { Standing } from "../../../src/gate/decision.ts";
 import {
   type AskRegistry,
+  LOST_QUESTIONS_MAX,
+  LOST_WINDOW_MS,
   MAX_REMEMBERED,
   NEGATIVE_MEMORY_MS,
+  REVOKED_MEMORY_MS,
   type StandingAnswer,
   StandingCache,
 } from "../../../src/gate/standing-cache.ts";
@@ -64,9 +67,14 @@ class Stand {
     expect(await answer).toEqual(standing);
   }
 
+  /** Until the cache has taken note of what was answered. */
+  async settled(): Promise<void> {
+    for (let n = 0; n < 6; n++) await Promise.resolve();
+  }
+
   readonly #ask: AskRegistry = (of, rememberedUser) => {
     const { promise, resolve, reject } = Promise.withResolvers<StandingAnswer>();
-    const settled = () => new Promise<void>((done) => queueMicrotask(() => queueMicrotask(done)));
+    const settled = () => this.settled();
     this.asked.push({
       fingerprint: of,
       rememberedUser,
@@ -196,10 +204,11 @@ describe("with a delay of 0", () => {
     expect(await second).toEqual(REVOKED);
   });
 
-  it("strangers are not remembered either, but the mapping is", async () => {
+  it("strangers are remembered all the same, since that lets nobody in, and so is the mapping", async () => {
     const stand = new Stand(0);
     await stand.learn(UNKNOWN, PHONE, BOB);
-    expect(stand.request()).toBeInstanceOf(Promise);
+    expect(stand.request(NEGATIVE_MEMORY_MS - 1)).toEqual(UNKNOWN);
+    expect(stand.request(1)).toBeInstanceOf(Promise);
     expect(stand.question(2).rememberedUser).toBe(BOB);
   });
 });
@@ -260,7 +269,7 @@ describe("a slow answer", () => {
     await slow?.answer(ACTIVE, BOB);
     expect(stand.request()).toEqual(REVOKED);
     expect(stand.request(1)).toEqual(REVOKED);
-    void stand.request(NEGATIVE_MEMORY_MS);
+    void stand.request(REVOKED_MEMORY_MS);
     expect(stand.question(3).rememberedUser).toBe(ALICE);
   });
 
@@ -288,7 +297,7 @@ describe("a slow answer", () => {
 describe("who may not pass", () => {
   const negatives: Standing[] = [
     UNKNOWN,
-    ...DEVICE_STATUSES.filter((status) => !["active", "lost"].includes(status)).map(standingOf),
+    ...DEVICE_STATUSES.filter((status) => !["active", "lost", "revoked"].includes(status)).map(standingOf),
   ];
 
   it.each(negatives)("is remembered for two seconds, and not refreshed meanwhile: %o", async (standing) => {
@@ -302,15 +311,6 @@ describe("who may not pass", () => {
     expect(stand.request()).toEqual(ACTIVE);
   });
 
-  it("is not remembered when it is lost: a phone that was found is not told to wipe from memory", async () => {
-    const stand = new Stand();
-    await stand.learn(standingOf("lost"));
-    const [asked, shared] = [stand.request(), stand.request()];
-    await stand.question(2).answer(ACTIVE);
-    expect([await asked, await shared]).toEqual([ACTIVE, ACTIVE]);
-    expect(stand.request()).toEqual(ACTIVE);
-  });
-
   it("is remembered for no more than two seconds, whatever the delay", async () => {
     expect(NEGATIVE_MEMORY_MS).toBe(2_000);
     const stand = new Stand(3_600_000);
@@ -318,12 +318,16 @@ describe("who may not pass", () => {
     expect(stand.request(2_000)).toBeInstanceOf(Promise);
   });
 
-  it("is remembered for the delay, when that is shorter", async () => {
-    const stand = new Stand(500);
-    await stand.learn(UNKNOWN);
-    expect(stand.request(499)).toEqual(UNKNOWN);
-    expect(stand.request(1)).toBeInstanceOf(Promise);
-  });
+  it.each([0, 500, 3_600_000])(
+    "is remembered for 30 s once it is revoked, which is final: delay %i",
+    async (delay) => {
+      const stand = new Stand(delay);
+      await stand.learn(REVOKED);
+      expect(stand.request(REVOKED_MEMORY_MS - 1)).toEqual(REVOKED);
+      expect(stand.request(1)).toBeInstanceOf(Promise);
+      stand.question(2);
+    },
+  );
 
   it("is remembered from when it was asked, too", async () => {
     const stand = new Stand();
@@ -331,6 +335,77 @@ describe("who may not pass", () => {
     stand.now += NEGATIVE_MEMORY_MS;
     await stand.question(1).answer(UNKNOWN);
     expect(stand.request()).toBeInstanceOf(Promise);
+  });
+});
+
+describe("a lost device", () => {
+  const LOST = standingOf("lost");
+
+  it("is not remembered: a phone that was found is not told to wipe from memory", async () => {
+    const stand = new Stand();
+    await stand.learn(LOST);
+    const [asked, shared] = [stand.request(), stand.request()];
+    await stand.question(2).answer(ACTIVE);
+    expect([await asked, await shared]).toEqual([ACTIVE, ACTIVE]);
+    expect(stand.request()).toEqual(ACTIVE);
+  });
+
+  it("is not told so by a question that was asked before it came: those who waited share the next one", async () => {
+    const stand = new Stand();
+    const first = stand.request();
+    const later = [stand.request(), stand.request(300)];
+    await stand.question(1).answer(LOST);
+    expect(await first, "its own question").toEqual(LOST);
+    await stand.settled();
+    await stand.question(2).answer(ACTIVE);
+    expect(await Promise.all(later)).toEqual([ACTIVE, ACTIVE]);
+  });
+
+  it("is told so by the next question, when it still is lost", async () => {
+    const stand = new Stand();
+    void stand.request();
+    const later = stand.request();
+    await stand.question(1).answer(LOST);
+    await stand.settled();
+    const after = stand.request();
+    await stand.question(2).answer(LOST);
+    expect(await later).toEqual(LOST);
+    await stand.settled();
+    await stand.question(3).answer(ACTIVE);
+    expect(await after, "came after the second one was asked").toEqual(ACTIVE);
+  });
+
+  it("is told so by no question but its own also with a delay of 0", async () => {
+    const stand = new Stand(0);
+    const standings = [stand.request(), stand.request()];
+    await stand.asked[0]?.answer(LOST);
+    await stand.asked[1]?.answer(ACTIVE);
+    expect(await Promise.all(standings)).toEqual([LOST, ACTIVE]);
+  });
+
+  it("that floods is asked about 20 times in five minutes, then it is neither let in nor told to wipe", async () => {
+    const stand = new Stand();
+    await stand.learn(LOST);
+    for (let count = 2; count <= LOST_QUESTIONS_MAX + 1; count++) {
+      const standing = stand.request(1);
+      await stand.question(count).answer(LOST);
+      expect(await standing).toEqual(LOST);
+    }
+    for (let n = 0; n < 100; n++) expect(await stand.request(1)).toEqual(UNAVAILABLE);
+    expect(await stand.request(LOST_WINDOW_MS - 200)).toEqual(UNAVAILABLE);
+    const next = stand.request(200);
+    await stand.question(LOST_QUESTIONS_MAX + 2).answer(ACTIVE);
+    expect(await next, "found meanwhile").toEqual(ACTIVE);
+    expect(stand.request(1)).toEqual(ACTIVE);
+  });
+
+  it("of another certificate has a number of its own", async () => {
+    const stand = new Stand();
+    await stand.learn(LOST);
+    for (let n = 0; n <= LOST_QUESTIONS_MAX; n++) void stand.request(stand.asked.length > 0 ? DELAY : 0);
+    const other = stand.request(0, fingerprint(2));
+    expect(other).toBeInstanceOf(Promise);
+    expect(stand.asked.at(-1)?.fingerprint).toBe(fingerprint(2));
   });
 });
 
