@@ -28,6 +28,7 @@ interface Options {
   state: string;
   origin?: string;
   country: string;
+  latency: string;
   var?: Record<string, unknown>;
 }
 
@@ -43,6 +44,13 @@ function createProgram(): Command {
     .option("--origin <url>", "the app behind the gate, instead of the demo app")
     .option("--var <name=value>", "a variable instead of wrangler.toml's; JSON is read; repeatable", addVar)
     .addOption(withDefault("--country <code>", "where all clients seem to be", DEFAULT_COUNTRY))
+    .addOption(
+      withDefault(
+        "--latency <ms>",
+        "put 0 to this many milliseconds before and after each call to the registry, as between distant machines",
+        "0",
+      ),
+    )
     .allowExcessArguments(false)
     .addHelpText("after", USAGE)
     .configureOutput({ outputError: () => undefined })
@@ -92,6 +100,15 @@ function parseCountry(text: string): string {
   return text;
 }
 
+/** A second is more than there is between any two places. */
+function parseLatency(text: string): number {
+  const latency = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(latency <= 1_000)) {
+    throw misuse(`--latency '${printable(text)}' is not a latency`, "give milliseconds, 0 to 1000");
+  }
+  return latency;
+}
+
 /** Ends the process with 0 once everything has stopped. A second signal does not wait. */
 function stopOnSignal(edge: Edge): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -113,6 +130,7 @@ function readOptions(words: readonly string[]): EdgeOptions {
     state,
     origin,
     country,
+    latency,
     var: vars,
   } = createProgram().parse(words, { from: "user" }).opts<Options>();
   if (origin !== undefined) parseOrigin(origin);
@@ -121,6 +139,7 @@ function readOptions(words: readonly string[]): EdgeOptions {
     stateDir: state,
     vars: vars ?? {},
     country: parseCountry(country),
+    latencyMs: parseLatency(latency),
     ...(origin === undefined ? {} : { origin }),
   };
 }

@@ -13,8 +13,8 @@ export interface TlsServer {
 
 const LOOPBACK = "127.0.0.1";
 
-/** Cloudflare takes request headers of up to 128 KB in all. */
-const MAX_HEADER_BYTES = 128 * 1024;
+/** Cloudflare takes headers of up to 128 KB in all, of requests and of answers. */
+export const MAX_HEADER_BYTES = 128 * 1024;
 
 /** Listens on this machine alone, and asks every client for a certificate. 0 is any free port. */
 export async function listen(authority: Credential, server: Credential, port: number): Promise<TlsServer> {
