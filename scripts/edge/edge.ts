@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { BlockList } from "./blocked.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
 import { Handshakes } from "./handshake.ts";
@@ -120,11 +121,13 @@ async function start(
   });
   undo.push(() => worker.stop());
 
+  const blockList = new BlockList(paths.blocked, config.vars.BLOCKED, onError);
   const proxy = new EdgeProxy({
     worker,
     handshakes: new Handshakes([new X509Certificate(state.authority.certificate)]),
     place,
     revoked: () => readRevoked(paths.revoked),
+    blocked: () => blockList.value(),
     onError,
   });
   undo.push(() => proxy.stop());

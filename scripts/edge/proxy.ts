@@ -8,7 +8,7 @@ import { RuntimeAgent } from "./runtime-agent.ts";
 import { withRevocation } from "./tls-client-auth.ts";
 import { MAX_HEADER_BYTES } from "./tls-server.ts";
 import type { RunningWorker } from "./worker.ts";
-import { SECRET_HEADER } from "./workerd/door.ts";
+import { BLOCKED_HEADER, SECRET_HEADER } from "./workerd/door.ts";
 
 /** How the runtime is told `request.cf`. */
 const CF_HEADER = "mf-cf-blob";
@@ -29,6 +29,8 @@ export interface ProxyOptions {
   handshakes: Handshakes;
   place: Place;
   revoked(): Promise<ReadonlySet<string>>;
+  /** The value of the Worker's variable `BLOCKED`; `undefined` leaves it as it is. */
+  blocked(): Promise<unknown>;
   /** Gets the reason why a request could not be passed on. */
   onError(error: unknown): void;
 }
@@ -157,12 +159,13 @@ export class EdgeProxy {
 
   /** The client's headers, and in them what Cloudflare knows and the client cannot say. */
   async #headersFor(request: IncomingMessage): Promise<Record<string, string | string[]>> {
-    const { worker, handshakes, place, revoked } = this.#options;
+    const { worker, handshakes, place } = this.#options;
     const { socket, headers } = request;
     if (!(socket instanceof TLSSocket)) throw new Error("the connection is not a TLS connection");
     const handshake = handshakes.of(socket);
     const verified = handshake.certVerified === "SUCCESS";
-    const clientAuth = verified ? withRevocation(handshake, await revoked()) : handshake;
+    const clientAuth = verified ? withRevocation(handshake, await this.#options.revoked()) : handshake;
+    const blocked = await this.#options.blocked();
 
     const isUpgrade = headers.upgrade?.toLowerCase() === "websocket";
     rewriteHeaders(headers, socket.remoteAddress ?? "", place);
@@ -173,6 +176,7 @@ export class EdgeProxy {
       ...(isUpgrade ? { connection: "Upgrade" } : {}),
       [CF_HEADER]: headerJson(cfProperties(socket, clientAuth, place, acceptEncoding)),
       [SECRET_HEADER]: worker.secret,
+      ...(blocked === undefined ? {} : { [BLOCKED_HEADER]: headerJson(blocked) }),
     };
   }
 }
