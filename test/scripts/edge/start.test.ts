@@ -108,6 +108,7 @@ it.each([
   [["--var", "DELAY"], "--var is not NAME=VALUE", "--var REVOCATION_DELAY_SECONDS=0"],
   [["--var", "ADMIN_TOKEN=x"], "a token is not given as an argument", "admin-token"],
   [["--country", "ch"], "--country 'ch' is not a code", "such as CH"],
+  [["--latency", "slow"], "--latency 'slow' is not a latency", "milliseconds, 0 to 1000"],
   [["now"], "too many arguments", "npm start -- --help"],
 ])("%j is misuse: %s", async (words, cause, hint) => {
   const { code, err, out } = await call("start.ts", ...words, "--state", folder);
