@@ -16,8 +16,11 @@ interface Options {
   latency: number;
 }
 
-/** From the gate's start to its end, in milliseconds: at most. */
-const LONGEST_LIFE_MS = 3_000;
+/** It is killed after 0 to this many changes were acknowledged, and after this many milliseconds at the latest. */
+const MOST_CHANGES = 120;
+const LONGEST_LIFE_MS = 10_000;
+/** Between two looks how many there are: long enough that a kill falls anywhere in a change. */
+const LOOK_MS = 7;
 const PEOPLE = 4;
 const COLUMNS = 120;
 
@@ -39,7 +42,12 @@ await program.parseAsync();
 
 function common(command: Command): Command {
   return command
-    .option("--seed <n>", "the same choices again, as far as they depend on chance only", whole, Date.now() % 1e9)
+    .option(
+      "--seed <n>",
+      "the same choices again, as far as they depend on chance only",
+      whole,
+      Date.now() % 1e9,
+    )
     .option("--minutes <n>", "stop after this long, whatever is left", whole, 30)
     .option("--latency <ms>", "between the Worker and its objects, each way: 0 to this", whole, 40);
 }
@@ -83,13 +91,18 @@ async function run<T extends Options>(
   }
 }
 
-async function kills({ gate, chance, isOver }: Scene, options: { kills: number }): Promise<readonly string[]> {
-  const household = await Household.of(gate, chance, PEOPLE);
+async function kills(
+  { gate, chance, isOver }: Scene,
+  options: { kills: number },
+): Promise<readonly string[]> {
+  const household = new Household(gate, chance, PEOPLE);
   let killed = 0;
   while (killed < options.kills && !isOver()) {
     let isDead = false;
     const living = household.live(() => isDead || household.violations.length > 0);
-    await sleep(chance.number(LONGEST_LIFE_MS));
+    const enough = household.tally.acknowledged + chance.number(MOST_CHANGES);
+    const latest = Date.now() + LONGEST_LIFE_MS;
+    while (household.tally.acknowledged < enough && Date.now() < latest) await sleep(LOOK_MS);
     await gate.kill();
     isDead = true;
     await living;
@@ -107,7 +120,10 @@ async function kills({ gate, chance, isOver }: Scene, options: { kills: number }
   return household.violations;
 }
 
-async function races({ gate, chance, isOver }: Scene, options: { rounds: number }): Promise<readonly string[]> {
+async function races(
+  { gate, chance, isOver }: Scene,
+  options: { rounds: number },
+): Promise<readonly string[]> {
   const rows: string[][] = [];
   const all: string[] = [];
   for (const race of RACES) {

@@ -18,6 +18,8 @@ import { Ledger } from "./ledger.ts";
 const ABSENT = "absent";
 const PRESENT = "present";
 const DEVICES_EACH = 3;
+/** After two minutes an unfinished change of another user no longer holds a certificate; and a moment. */
+const ABANDONED_MS = 125_000;
 /** The API's largest page. */
 const PAGE = 500;
 
@@ -34,14 +36,40 @@ interface Certificate {
   fingerprint: string;
 }
 
+/** Certificates that nobody of the household has enrolled. */
+class CertificatePool {
+  readonly #gate: Gate;
+  readonly #waiting: (Certificate & { from: number })[] = [];
+  #issued = 0;
+
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
+
+  async take(): Promise<Certificate> {
+    const index = this.#waiting.findIndex(({ from }) => from <= Date.now());
+    const [waited] = index === -1 ? [] : this.#waiting.splice(index, 1);
+    if (waited !== undefined) return waited;
+    this.#issued += 1;
+    const credential = await this.#gate.issue(`device ${this.#issued}`);
+    const fingerprint = new X509Certificate(credential.certificate).fingerprint256;
+    return { credential, fingerprint: fingerprint.replaceAll(":", "").toLowerCase() };
+  }
+
+  /** `isCertain`: that the directory knows that nobody has it; otherwise it is somebody's until it is abandoned. */
+  give(certificates: readonly Certificate[], isCertain: boolean): void {
+    const from = isCertain ? 0 : Date.now() + ABANDONED_MS;
+    for (const certificate of certificates) this.#waiting.push({ ...certificate, from });
+  }
+}
+
 /** All that the writers share. */
 interface Scene {
   gate: Gate;
   chance: Chance;
   tally: Tally;
   violations: string[];
-  /** Certificates that nobody of the household has enrolled. */
-  certificates: Certificate[];
+  pool: CertificatePool;
 }
 
 /** The writers of one registry. One run of it ends when the gate does. */
@@ -50,22 +78,11 @@ export class Household {
   readonly #people: Person[];
   readonly #tokens: TokenHolder[];
 
-  private constructor(scene: Scene, people: number) {
-    this.#scene = scene;
-    this.#people = Array.from({ length: people }, (_, index) => new Person(scene, `person-${index}`));
-    this.#tokens = Array.from({ length: 2 }, (_, index) => new TokenHolder(scene, `holder-${index}`));
-  }
-
-  static async of(gate: Gate, chance: Chance, people: number): Promise<Household> {
+  constructor(gate: Gate, chance: Chance, people: number) {
     const tally = { operations: 0, acknowledged: 0, underWay: 0, visits: 0, auditLines: 0 };
-    const certificates: Certificate[] = [];
-    // Two for each device, and some more, so that those who look for one find a choice.
-    for (let index = 0; index < people * DEVICES_EACH * 2 + 4; index++) {
-      const credential = await gate.issue(`device ${index}`);
-      const fingerprint = new X509Certificate(credential.certificate).fingerprint256;
-      certificates.push({ credential, fingerprint: fingerprint.replaceAll(":", "").toLowerCase() });
-    }
-    return new Household({ gate, chance, tally, violations: [], certificates }, people);
+    this.#scene = { gate, chance, tally, violations: [], pool: new CertificatePool(gate) };
+    this.#people = Array.from({ length: people }, (_, index) => new Person(this.#scene, `person-${index}`));
+    this.#tokens = Array.from({ length: 2 }, (_, index) => new TokenHolder(this.#scene, `holder-${index}`));
   }
 
   get tally(): Readonly<Tally> {
@@ -158,7 +175,8 @@ class Person {
     }
     const owners = new Map<string, string>();
     for (const device of devices) {
-      for (const { fingerprint } of device.certificates) owners.set(fingerprint, `${this.#id}/${device.name}`);
+      for (const { fingerprint } of device.certificates)
+        owners.set(fingerprint, `${this.#id}/${device.name}`);
     }
     return owners;
   }
@@ -184,8 +202,10 @@ class DeviceLife {
   /** What the ledger's state and the one after it say. */
   #known = new Map<string, DeviceState>();
   #id: string | undefined;
-  /** Of this device, newest last; the first of them may be retired. */
+  /** Of this device, newest last. Some may be retired, or never have been added. */
   #certificates: Certificate[] = [];
+  /** Whether every change of this device was answered. */
+  #isCertain = true;
 
   constructor(scene: Scene, user: string, index: number) {
     this.#scene = scene;
@@ -259,8 +279,9 @@ class DeviceLife {
 
   /** The certificates go back to the others: whoever gets them next is let in only when it is enrolled. */
   #begin(): void {
-    this.#scene.certificates.push(...this.#certificates);
+    this.#scene.pool.give(this.#certificates, this.#isCertain);
     this.#certificates = [];
+    this.#isCertain = true;
     this.#id = undefined;
     this.#ledger = new Ledger(ABSENT);
     this.#known.clear();
@@ -268,17 +289,15 @@ class DeviceLife {
     this.name = `device-${this.#index}-${this.#count}`;
   }
 
-  /** Takes the one that waited longest. */
-  #take(): Certificate {
-    const certificate = this.#scene.certificates.shift();
-    if (certificate === undefined) throw new Error("there are not enough certificates");
+  async #take(): Promise<Certificate> {
+    const certificate = await this.#scene.pool.take();
     this.#certificates.push(certificate);
     return certificate;
   }
 
   async #enrol(): Promise<void> {
     const { gate } = this.#scene;
-    const { fingerprint, credential } = this.#take();
+    const { fingerprint, credential } = await this.#take();
     const { name } = this;
     const body = { name, certificate: credential.certificate };
     const answer = await this.#change({ status: "active", name, living: [fingerprint] }, "enrol", () =>
@@ -290,7 +309,7 @@ class DeviceLife {
 
   async #enrolByInvitation(): Promise<void> {
     const { gate, tally, violations } = this.#scene;
-    const { fingerprint, credential } = this.#take();
+    const { fingerprint, credential } = await this.#take();
     const { name } = this;
     tally.operations += 1;
     const invited = await gate.api("POST", `/users/${this.#user}/invitations`, {});
@@ -309,7 +328,8 @@ class DeviceLife {
       `/users/${this.#user}/invitations`,
     );
     this.#id = invitations.find((invitation) => invitation.id === id)?.device ?? undefined;
-    if (this.#id === undefined) violations.push(`the use of the invitation ${id} was acknowledged, and is lost`);
+    if (this.#id === undefined)
+      violations.push(`the use of the invitation ${id} was acknowledged, and is lost`);
   }
 
   #act(act: string, state: DeviceState): Promise<unknown> {
@@ -326,11 +346,11 @@ class DeviceLife {
     return this.#change(state, "edit", () => gate.api("PATCH", this.#path, { note }));
   }
 
-  #renew(state: DeviceState): Promise<unknown> {
+  async #renew(state: DeviceState): Promise<void> {
     const { gate } = this.#scene;
-    const { fingerprint } = this.#take();
+    const { fingerprint } = await this.#take();
     const next = { ...state, living: [...state.living, fingerprint].sort() };
-    return this.#change(next, "add-certificate", () =>
+    await this.#change(next, "add-certificate", () =>
       gate.api("POST", `${this.#path}/certificates`, { fingerprint }),
     );
   }
@@ -338,7 +358,7 @@ class DeviceLife {
   /** Either at once, or by the first visit with the next certificate. */
   async #retire(state: DeviceState): Promise<void> {
     const { gate, chance, tally } = this.#scene;
-    const [next, old] = [this.#certificates.at(-1), this.#certificates.at(-2)];
+    const [old, next] = this.#living(state);
     if (next === undefined || old === undefined) throw new Error("there is nothing to retire");
     const left = { ...state, living: state.living.filter((fingerprint) => fingerprint !== old.fingerprint) };
     if (chance.happens(0.5)) {
@@ -365,8 +385,8 @@ class DeviceLife {
     const { gate, tally, violations } = this.#scene;
     const state = this.#state;
     // The first visit with a certificate's successor retires it: that is a change.
-    const shown = (state?.living.length ?? 0) > 1 ? this.#certificates.slice(0, -1) : this.#certificates;
-    for (const { credential, fingerprint } of shown) {
+    const next = state === undefined ? undefined : this.#living(state)[1];
+    for (const { credential, fingerprint } of this.#certificates.filter((each) => each !== next)) {
       const mayPass = state?.status === "active" && state.living.includes(fingerprint);
       const { status } = await gate.visit(credential);
       tally.visits += 1;
@@ -377,12 +397,21 @@ class DeviceLife {
     }
   }
 
+  /** The older one first. */
+  #living(state: DeviceState): Certificate[] {
+    return this.#certificates.filter(({ fingerprint }) => state.living.includes(fingerprint));
+  }
+
   /** `undefined` is a device that is gone; a refused change has no answer. */
-  #change(next: DeviceState | undefined, act: string, call: () => Promise<Answer>) {
+  async #change(next: DeviceState | undefined, act: string, call: () => Promise<Answer>) {
     const after = next === undefined ? ABSENT : written(next);
     if (next !== undefined) this.#known.set(after, next);
     const name = `${this.#user}/${this.name}`;
-    return change(this.#scene, this.#ledger, after, act, name, call);
+    const wasCertain = this.#isCertain;
+    this.#isCertain = false;
+    const answer = await change(this.#scene, this.#ledger, after, act, name, call);
+    this.#isCertain = wasCertain;
+    return answer;
   }
 }
 
@@ -398,6 +427,7 @@ class TokenHolder {
   #ledger = new Ledger(ABSENT);
   #count = 0;
   #token: NewToken | undefined;
+  #revoked: NewToken | undefined;
 
   constructor(scene: Scene, name: string) {
     this.#scene = scene;
@@ -423,8 +453,8 @@ class TokenHolder {
         gate.api("DELETE", `/tokens/${id}`),
       );
     }
-    await this.#use();
     if (this.#ledger.state === ABSENT) this.#begin();
+    else await this.#use(this.#token, true);
   }
 
   async compare(tokens: TokenList["tokens"], log: readonly AuditEntry[]): Promise<void> {
@@ -433,22 +463,25 @@ class TokenHolder {
     const id = token?.id ?? this.#token?.id;
     const acts = id === undefined ? undefined : actsOn(log, id);
     violations.push(...this.#ledger.compare(this.#fullName, token === undefined ? ABSENT : PRESENT, acts));
-    await this.#use();
+    if (this.#ledger.state === ABSENT) this.#begin();
+    await this.#use(this.#token, true);
+    // Not more often: wrong tokens are throttled.
+    await this.#use(this.#revoked, false);
     // One whose secret nobody has heard is left to itself.
-    if (this.#token === undefined || token === undefined) this.#begin();
+    if (this.#token === undefined) this.#begin();
   }
 
-  /** A token works while it is there, and not afterwards. */
-  async #use(): Promise<void> {
-    const token = this.#token;
+  async #use(token: NewToken | undefined, isGood: boolean): Promise<void> {
     if (token === undefined) return;
     const { status } = await this.#scene.gate.api("GET", "/me", undefined, token.token);
-    const right = this.#ledger.state === PRESENT ? status === 200 : status >= 400 && status < 500;
-    if (!right) this.#scene.violations.push(`${this.#fullName} (${this.#ledger.state}) was answered ${status}`);
+    if ((status === 200) === isGood && status < 500) return;
+    const stand = isGood ? "there" : "revoked";
+    this.#scene.violations.push(`the token ${token.name} is ${stand}, and was answered ${status}`);
   }
 
   #begin(): void {
     this.#count += 1;
+    this.#revoked = this.#token ?? this.#revoked;
     this.#token = undefined;
     this.#ledger = new Ledger(ABSENT);
   }
@@ -480,7 +513,9 @@ async function change(
     return answer;
   }
   ledger.refuse();
-  violations.push(`${name} (${before}): ${act} was refused with ${answer.status} ${JSON.stringify(answer.body)}`);
+  violations.push(
+    `${name} (${before}): ${act} was refused with ${answer.status} ${JSON.stringify(answer.body)}`,
+  );
   return undefined;
 }
 
