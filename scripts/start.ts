@@ -10,6 +10,9 @@ import { logText } from "./edge/log-text.ts";
 import { parseOrigin } from "./edge/origin.ts";
 import { welcome } from "./edge/welcome.ts";
 
+/** Who started this: somebody else, once that one has ended. */
+const PARENT = process.ppid;
+
 const DEFAULT_PORT = "8443";
 const DEFAULT_STATE = ".latchkey";
 
@@ -109,6 +112,19 @@ function parseLatency(text: string): number {
   return latency;
 }
 
+/** How often to look whether npm is still there, in milliseconds. */
+const LOOK_MS = 500;
+
+/** npm runs this in a shell, which does not pass the signal on when npm is ended: it just ends, too. */
+function stopWithNpm(): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const timer = setInterval(() => {
+    if (process.ppid === PARENT) return;
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
+  }, LOOK_MS).unref();
+}
+
 /** Ends the process with 0 once everything has stopped. A second signal does not wait. */
 function stopOnSignal(edge: Edge): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -160,6 +176,7 @@ async function main(words: readonly string[]): Promise<void> {
     onError: (error) => console.error(`${time()} edge: ${printable(String(error))}`),
   });
   stopOnSignal(edge);
+  stopWithNpm();
   await enrolDemoDevices(edge).catch((error: unknown) => {
     // A Worker that refuses everything, for example because of a --var, still shows what it does.
     report(error);
