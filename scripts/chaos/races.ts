@@ -88,7 +88,7 @@ async function judge(
   const lost = acknowledged.filter(({ id }) => !ids.includes(id));
   if (lost.length > 0) {
     violations.push(
-      `${raceName(race)}: ${lost.length} acknowledged device of ${user} is gone (list: ${listed.status})`,
+      `${raceName(race)}: ${lost.length} of ${acknowledged.length} acknowledged devices of ${user} are gone (list: ${listed.status})`,
     );
   }
   // A user who is added again has what the registry holds.

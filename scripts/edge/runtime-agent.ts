@@ -11,8 +11,9 @@ export class RuntimeAgent extends Agent {
     super({ keepAlive: true, timeout: IDLE_MS, ...options });
   }
 
+  /** As `net.createConnection`: the agent's `noDelay` is among the options. */
   override createConnection(options: ClientRequestArgs): Duplex {
-    return new RuntimeSocket().connect(options as TcpNetConnectOpts);
+    return new RuntimeSocket(options as TcpNetConnectOpts).connect(options as TcpNetConnectOpts);
   }
 }
 

@@ -17,6 +17,9 @@ import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { enrolDemoDevices } from "../../../scripts/edge/first-start.ts";
 import { demoDevice, send, temporaryFolder } from "./client.ts";
 
+/** On a busy machine. */
+const PATIENCE = { timeout: 10_000 };
+
 let edge: Edge;
 let phone: Credential;
 let app: Server;
@@ -282,18 +285,18 @@ describe("a client that goes away", () => {
   it("ends its upload at the app", async () => {
     const uploads = Array.from({ length: 20 }, () => start("/upload", "POST"));
     for (const outgoing of uploads) outgoing.write("some");
-    await expect.poll(() => open).toBe(20);
+    await expect.poll(() => open, PATIENCE).toBe(20);
     for (const outgoing of uploads) outgoing.destroy();
-    await expect.poll(() => open).toBe(0);
+    await expect.poll(() => open, PATIENCE).toBe(0);
     expect(errors).toEqual([]);
   });
 
   it("ends its download at the app, which waited while nothing was read", async () => {
     const { outgoing, response } = await begin("/endless", "GET");
     response.pause();
-    await expect.poll(() => heldBack).toBe(true);
+    await expect.poll(() => heldBack, PATIENCE).toBe(true);
     outgoing.destroy();
-    await expect.poll(() => open).toBe(0);
+    await expect.poll(() => open, PATIENCE).toBe(0);
   });
 });
 
@@ -336,6 +339,6 @@ it.each(["app.localhost:99999", "app.localhost:abc", "app .localhost", "[::1", "
       await speak(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
     );
     expect(answer?.status).toBe(503);
-    await expect.poll(() => logged).toEqual([expect.stringContaining('"reason":"unknown-app"')]);
+    await expect.poll(() => logged, PATIENCE).toEqual([expect.stringContaining('"reason":"unknown-app"')]);
   },
 );
