@@ -4,14 +4,15 @@ import { type Answer, Lost } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
 import { ABSENT, actsOn, change, read, type Scene } from "./scene.ts";
 
-/** What a device is: its status, its name, and the fingerprints that are let in while it is active. */
+/** What a device is: its status, its name, its note, and the fingerprints that are let in while it is active. */
 interface DeviceState {
   status: string;
   name: string;
+  note: string | null;
   living: readonly string[];
 }
 
-const written = ({ status, name, living }: DeviceState) => [status, name, ...living].join(" ");
+const written = ({ status, name, note, living }: DeviceState) => [status, name, note, ...living].join(" ");
 
 /** One device after the other: enrolled, changed, revoked, forgotten. */
 export class DeviceLife {
@@ -62,8 +63,8 @@ export class DeviceLife {
       case "active":
         if (state.living.length > 1) await this.#retire(state);
         else {
-          const next = chance.pick(["suspend", "lost", "revoke", "rename", "renew", "renew"]);
-          if (next === "rename") await this.#rename(state);
+          const next = chance.pick(["suspend", "lost", "revoke", "edit", "renew", "renew"]);
+          if (next === "edit") await this.#edit(state);
           else if (next === "renew") await this.#renew(state);
           else await this.#act(next, state);
         }
@@ -122,8 +123,10 @@ export class DeviceLife {
     const { fingerprint, credential } = await this.#take();
     const { name } = this;
     const body = { name, certificate: credential.certificate };
-    const answer = await this.#change({ status: "active", name, living: [fingerprint] }, "enrol", () =>
-      gate.api("POST", `/users/${this.#user}/devices`, body),
+    const answer = await this.#change(
+      { status: "active", name, note: null, living: [fingerprint] },
+      "enrol",
+      () => gate.api("POST", `/users/${this.#user}/devices`, body),
     );
     this.#id = (answer?.body as Device | undefined)?.id;
     if (answer === undefined) this.#startOver();
@@ -138,8 +141,10 @@ export class DeviceLife {
     if (invited.status !== 201) throw new Lost(`an invitation was answered with ${invited.status}`);
     tally.acknowledged += 1;
     const { code, id } = invited.body as NewInvitation;
-    const answer = await this.#change({ status: "active", name, living: [fingerprint] }, "enrol", () =>
-      gate.redeem(code, name, credential),
+    const answer = await this.#change(
+      { status: "active", name, note: null, living: [fingerprint] },
+      "enrol",
+      () => gate.redeem(code, name, credential),
     );
     if (answer === undefined) {
       this.#startOver();
@@ -158,11 +163,11 @@ export class DeviceLife {
     return this.#change({ ...state, status }, act, () => gate.api("POST", `${this.#path}/${act}`, body));
   }
 
-  /** Only the note's, in the log: a name finds the device again. */
-  #rename(state: DeviceState): Promise<unknown> {
+  /** The note only: the name finds the device again. */
+  #edit(state: DeviceState): Promise<unknown> {
     const { gate } = this.#scene;
     const note = String(this.#scene.chance.number(1));
-    return this.#change(state, "edit", () => gate.api("PATCH", this.#path, { note }));
+    return this.#change({ ...state, note }, "edit", () => gate.api("PATCH", this.#path, { note }));
   }
 
   async #renew(state: DeviceState): Promise<void> {
@@ -234,7 +239,7 @@ export class DeviceLife {
   }
 }
 
-function stateOf({ status, name, certificates }: Device): DeviceState {
+function stateOf({ status, name, note, certificates }: Device): DeviceState {
   const living = certificates.filter(({ retiredAt }) => retiredAt === null);
-  return { status, name, living: living.map(({ fingerprint }) => fingerprint).sort() };
+  return { status, name, note, living: living.map(({ fingerprint }) => fingerprint).sort() };
 }
