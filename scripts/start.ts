@@ -10,6 +10,9 @@ import { logText } from "./edge/log-text.ts";
 import { parseOrigin } from "./edge/origin.ts";
 import { welcome } from "./edge/welcome.ts";
 
+/** Who started this: somebody else, once that one has ended. */
+const PARENT = process.ppid;
+
 const DEFAULT_PORT = "8443";
 const DEFAULT_STATE = ".latchkey";
 
@@ -28,6 +31,7 @@ interface Options {
   state: string;
   origin?: string;
   country: string;
+  latency: string;
   var?: Record<string, unknown>;
 }
 
@@ -43,6 +47,13 @@ function createProgram(): Command {
     .option("--origin <url>", "the app behind the gate, instead of the demo app")
     .option("--var <name=value>", "a variable instead of wrangler.toml's; JSON is read; repeatable", addVar)
     .addOption(withDefault("--country <code>", "where all clients seem to be", DEFAULT_COUNTRY))
+    .addOption(
+      withDefault(
+        "--latency <ms>",
+        "put 0 to this many milliseconds before and after each call to the registry, as between distant machines",
+        "0",
+      ),
+    )
     .allowExcessArguments(false)
     .addHelpText("after", USAGE)
     .configureOutput({ outputError: () => undefined })
@@ -92,6 +103,28 @@ function parseCountry(text: string): string {
   return text;
 }
 
+/** A second is more than there is between any two places. */
+function parseLatency(text: string): number {
+  const latency = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(latency <= 1_000)) {
+    throw misuse(`--latency '${printable(text)}' is not a latency`, "give milliseconds, 0 to 1000");
+  }
+  return latency;
+}
+
+/** How often to look whether npm is still there, in milliseconds. */
+const LOOK_MS = 500;
+
+/** npm runs this in a shell, which does not pass the signal on when npm is ended: it just ends, too. */
+function stopWithNpm(): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const timer = setInterval(() => {
+    if (process.ppid === PARENT) return;
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
+  }, LOOK_MS).unref();
+}
+
 /** Ends the process with 0 once everything has stopped. A second signal does not wait. */
 function stopOnSignal(edge: Edge): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -113,6 +146,7 @@ function readOptions(words: readonly string[]): EdgeOptions {
     state,
     origin,
     country,
+    latency,
     var: vars,
   } = createProgram().parse(words, { from: "user" }).opts<Options>();
   if (origin !== undefined) parseOrigin(origin);
@@ -121,6 +155,7 @@ function readOptions(words: readonly string[]): EdgeOptions {
     stateDir: state,
     vars: vars ?? {},
     country: parseCountry(country),
+    latencyMs: parseLatency(latency),
     ...(origin === undefined ? {} : { origin }),
   };
 }
@@ -141,6 +176,7 @@ async function main(words: readonly string[]): Promise<void> {
     onError: (error) => console.error(`${time()} edge: ${printable(String(error))}`),
   });
   stopOnSignal(edge);
+  stopWithNpm();
   await enrolDemoDevices(edge).catch((error: unknown) => {
     // A Worker that refuses everything, for example because of a --var, still shows what it does.
     report(error);

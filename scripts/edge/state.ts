@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Failure, failed } from "../commands/shared/failure.ts";
+import { BLOCKED_TEMPLATE } from "./blocked.ts";
 import type { Credential } from "./certificates.ts";
 import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
 import {
@@ -37,6 +38,8 @@ export interface StatePaths {
   devices: Record<DemoDevice, DeviceFiles>;
   adminToken: string;
   revoked: string;
+  /** Fingerprints for the Worker's variable `BLOCKED`. */
+  blocked: string;
   /** What the Worker logged since the edge was started. */
   workerLog: string;
   /** Where the Durable Objects keep their databases. */
@@ -74,8 +77,11 @@ export async function openState(paths: StatePaths, hosts: readonly string[], now
     loadAdminToken(paths.adminToken),
     ...DEMO_DEVICES.map((name) => loadDevice(paths.devices[name], authority, name, P12_PASSWORD)),
   ]);
-  if ((await readIfThere(paths.revoked)) === undefined) {
-    await writeWhole(paths.revoked, REVOKED_TEMPLATE, PUBLIC_MODE);
+  for (const [path, template] of [
+    [paths.revoked, REVOKED_TEMPLATE],
+    [paths.blocked, BLOCKED_TEMPLATE],
+  ] as const) {
+    if ((await readIfThere(path)) === undefined) await writeWhole(path, template, PUBLIC_MODE);
   }
   await closeToOthers(paths);
   return { paths, authority, server, adminToken };
@@ -102,6 +108,7 @@ export function statePaths(stateDir: string): StatePaths {
     },
     adminToken: at("admin-token"),
     revoked: at("revoked.txt"),
+    blocked: at("blocked.txt"),
     workerLog: at(WORKER_LOG),
     registry: at("registry"),
     demoEnrolled: at("demo-enrolled"),

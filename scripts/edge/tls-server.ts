@@ -13,11 +13,25 @@ export interface TlsServer {
 
 const LOOPBACK = "127.0.0.1";
 
-/** Cloudflare takes request headers of up to 128 KB in all. */
-const MAX_HEADER_BYTES = 128 * 1024;
+/** Cloudflare takes headers of up to 128 KB in all, of requests and of answers. */
+export const MAX_HEADER_BYTES = 128 * 1024;
 
-/** Listens on this machine alone, and asks every client for a certificate. 0 is any free port. */
-export async function listen(authority: Credential, server: Credential, port: number): Promise<TlsServer> {
+/** How long a client may take, in milliseconds. */
+interface TimeLimits {
+  handshake: number;
+  /** For the headers of a request, from the connection's or the request's first moment. */
+  headers: number;
+}
+
+const TIME_LIMITS_MS: TimeLimits = { handshake: 60_000, headers: 60_000 };
+
+/** Listens on this machine only, and asks every client for a certificate. Port 0 is any free port. */
+export async function listen(
+  authority: Credential,
+  server: Credential,
+  port: number,
+  limitsMs: TimeLimits = TIME_LIMITS_MS,
+): Promise<TlsServer> {
   const https = createServer({
     ca: authority.certificate,
     cert: server.certificate,
@@ -30,8 +44,11 @@ export async function listen(authority: Credential, server: Credential, port: nu
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ALPNProtocols: ["http/1.1"],
     maxHeaderSize: MAX_HEADER_BYTES,
-    // A slow upload is no attack here.
+    handshakeTimeout: limitsMs.handshake,
+    // A slow upload is no attack here; slow headers are no upload.
     requestTimeout: 0,
+    headersTimeout: limitsMs.headers,
+    connectionsCheckingInterval: limitsMs.headers / 2,
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
   });
   await new Promise<void>((resolve, reject) => {

@@ -5,6 +5,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptio
 import { notifySettings } from "../../src/notify/settings.ts";
 import type { Origin } from "./origin.ts";
 import type { Vars, WorkerConfig } from "./worker-config.ts";
+import type { DoorOptions } from "./workerd/door.ts";
 
 /** A line that the Worker wrote with `console`, or that the runtime wrote about it. */
 export interface WorkerLogLine {
@@ -20,6 +21,8 @@ export interface WorkerOptions {
   origin: Origin;
   /** The folder of the Durable Objects' databases. */
   registry: string;
+  /** Of calls to the Durable Objects, either way: 0 to this many milliseconds. 0 for none. */
+  latencyMs: number;
   log(line: WorkerLogLine): void;
 }
 
@@ -46,11 +49,12 @@ export async function startWorker({
   vars,
   origin,
   registry,
+  latencyMs,
   log,
 }: WorkerOptions): Promise<RunningWorker> {
   const secret = randomBytes(32).toString("hex");
   const [gate, tunnel] = await Promise.all([
-    bundle(config, secret),
+    bundle(config, { secret, latencyMs }),
     bundleFile(join(import.meta.dirname, "workerd", "origin.ts")),
   ]);
   const miniflare = new Miniflare(
@@ -126,14 +130,14 @@ function jsonVars(vars: Vars): Record<string, Json> {
  * The Worker as `wrangler deploy` would bundle it, behind the door. The secret is in the code, so
  * that the Worker's environment is exactly that of `wrangler.toml`.
  */
-function bundle({ main, define }: WorkerConfig, secret: string): Promise<string> {
+function bundle({ main, define }: WorkerConfig, options: DoorOptions): Promise<string> {
   const door = join(import.meta.dirname, "workerd", "door.ts");
   return bundleSource(
     [
       `import worker from ${JSON.stringify(main)};`,
       `import { behindDoor } from ${JSON.stringify(door)};`,
       `export * from ${JSON.stringify(main)};`,
-      `export default behindDoor(worker, ${JSON.stringify(secret)});`,
+      `export default behindDoor(worker, ${JSON.stringify(options)});`,
     ].join("\n"),
     define,
   );

@@ -105,6 +105,30 @@ describe("verdicts on client certificates", () => {
   });
 });
 
+describe("blocked.txt", () => {
+  const fingerprintOf = ({ certificate }: Credential) => new X509Certificate(certificate).fingerprint256;
+
+  it("shuts a device out from the next request on, and lets it in again", async () => {
+    const before = await readFile(edge.paths.blocked, "utf8");
+    const laptop = demoDevice(edge, "alice-laptop");
+    await writeFile(edge.paths.blocked, `${before}${fingerprintOf(laptop)}  # lost\n`);
+    expect(await reasonOf(laptop)).toBe("blocked");
+    expect((await send(edge, "/", { as: phone })).status).toBe(200);
+    await writeFile(edge.paths.blocked, before);
+    expect((await send(edge, "/", { as: laptop })).status).toBe(200);
+  });
+
+  it("with a line that is no fingerprint refuses everybody, and says which line it is", async () => {
+    const before = await readFile(edge.paths.blocked, "utf8");
+    errors.length = 0;
+    await writeFile(edge.paths.blocked, "alice/phone\n");
+    expect((await send(edge, "/", { as: phone })).status).toBe(503);
+    expect(String(errors)).toContain("blocked.txt, line 1");
+    await writeFile(edge.paths.blocked, before);
+    expect((await send(edge, "/", { as: phone })).status).toBe(200);
+  });
+});
+
 describe("resumed TLS sessions", () => {
   it.each(["TLSv1.2", "TLSv1.3"] as const)("keep their certificate (%s)", async (version) => {
     const options = (session?: Buffer) => ({

@@ -95,6 +95,31 @@ it("enrols the demo's devices on the first start only, keeps the registry, and e
   expect(await third.stop("SIGTERM")).toBe(0);
 }, 60_000);
 
+it("ends with the shell in which npm runs it", async () => {
+  const command = `'${process.execPath}' scripts/start.ts --port 0 --state '${folder}'; true`;
+  const shell = spawn("sh", ["-c", command], {
+    ...{ cwd: ROOT, env: { ...process.env, npm_lifecycle_event: "start" }, detached: true },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    for await (const line of createInterface({ input: shell.stdout })) if (line.startsWith("ready ")) break;
+    shell.kill("SIGTERM");
+    shell.stdout.resume();
+    // When everybody has ended who could write to it.
+    await once(shell, "close");
+  } finally {
+    // Its process group, if a part of it is left.
+    try {
+      if (shell.pid !== undefined) process.kill(-shell.pid, "SIGKILL");
+    } catch {
+      // Nothing is left.
+    }
+  }
+  // The folder is free again.
+  const again = await start();
+  expect(await again.stop("SIGTERM")).toBe(0);
+}, 60_000);
+
 it("starts with variables that the Worker refuses, and says which", async () => {
   const { lines, stop } = await start("--var", 'APPS={"app.localhost":{"countires":["CH"]}}');
   expect(lines.join("\n")).toContain('variable=APPS."app.localhost"');
@@ -110,6 +135,7 @@ it.each([
   [["--var", "DELAY"], "--var is not NAME=VALUE", "--var REVOCATION_DELAY_SECONDS=0"],
   [["--var", "ADMIN_TOKEN=x"], "a token is not given as an argument", "admin-token"],
   [["--country", "ch"], "--country 'ch' is not a code", "such as CH"],
+  [["--latency", "slow"], "--latency 'slow' is not a latency", "milliseconds, 0 to 1000"],
   [["now"], "too many arguments", "npm start -- --help"],
 ])("%j is misuse: %s", async (words, cause, hint) => {
   const { code, err, out } = await call("start.ts", ...words, "--state", folder);

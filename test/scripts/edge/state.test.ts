@@ -68,6 +68,7 @@ describe("the state folder", () => {
     expect((await readdir(paths.folder)).sort()).toEqual(
       [
         "admin-token",
+        "blocked.txt",
         "ca.key",
         "ca.pem",
         "devices",

@@ -1,0 +1,38 @@
+import { X509Certificate } from "node:crypto";
+import type { Credential } from "../edge/certificates.ts";
+import type { Gate } from "./gate.ts";
+
+/** After two minutes an unfinished change of another user no longer holds a certificate; and a moment. */
+const ABANDONED_MS = 125_000;
+
+export interface Certificate {
+  credential: Credential;
+  fingerprint: string;
+}
+
+/** Certificates that nobody of the household has enrolled. */
+export class CertificatePool {
+  readonly #gate: Gate;
+  readonly #waiting: (Certificate & { from: number })[] = [];
+  #issued = 0;
+
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
+
+  async take(): Promise<Certificate> {
+    const index = this.#waiting.findIndex(({ from }) => from <= Date.now());
+    const [waited] = index === -1 ? [] : this.#waiting.splice(index, 1);
+    if (waited !== undefined) return waited;
+    this.#issued += 1;
+    const credential = await this.#gate.issue(`device ${this.#issued}`);
+    const fingerprint = new X509Certificate(credential.certificate).fingerprint256;
+    return { credential, fingerprint: fingerprint.replaceAll(":", "").toLowerCase() };
+  }
+
+  /** `isCertain`: that the directory knows that nobody has it; otherwise it is somebody's until it is abandoned. */
+  give(certificates: readonly Certificate[], isCertain: boolean): void {
+    const from = isCertain ? 0 : Date.now() + ABANDONED_MS;
+    for (const certificate of certificates) this.#waiting.push({ ...certificate, from });
+  }
+}

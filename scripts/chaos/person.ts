@@ -1,0 +1,67 @@
+import type { AuditEntry, DeviceList } from "../../src/control/contract.ts";
+import { DeviceLife } from "./device-life.ts";
+import { Ledger } from "./ledger.ts";
+import { ABSENT, actsOn, auditLog, change, PAGE, PRESENT, read, type Scene } from "./scene.ts";
+
+const DEVICES_EACH = 3;
+
+/** A user whose devices come and go, and who is deleted and added again. */
+export class Person {
+  readonly #scene: Scene;
+  readonly #id: string;
+  readonly #ledger = new Ledger(ABSENT);
+  readonly #lives: DeviceLife[];
+  auditLines = 0;
+
+  constructor(scene: Scene, id: string) {
+    this.#scene = scene;
+    this.#id = id;
+    this.#lives = Array.from({ length: DEVICES_EACH }, (_, index) => new DeviceLife(scene, id, index));
+  }
+
+  async step(): Promise<void> {
+    const { gate, chance } = this.#scene;
+    const path = `/users/${this.#id}`;
+    if (this.#ledger.state === ABSENT) {
+      await change(this.#scene, this.#ledger, PRESENT, "create-user", path, () => gate.api("PUT", path, {}));
+    }
+    const steps = Math.ceil(chance.number(12));
+    await together(this.#lives, async (life) => {
+      for (let step = 0; step < steps; step++) await life.step();
+    });
+    if (!chance.happens(0.3)) return;
+    await together(this.#lives, (life) => life.end());
+    await change(this.#scene, this.#ledger, ABSENT, "delete-user", path, () => gate.api("DELETE", path));
+  }
+
+  /** Returns whose certificates are whose: the fingerprints of this person's devices. */
+  async compare(users: readonly string[], log: readonly AuditEntry[]): Promise<Map<string, string>> {
+    const { gate, violations } = this.#scene;
+    const state = users.includes(this.#id) ? PRESENT : ABSENT;
+    const acts = actsOn(log, this.#id);
+    violations.push(...this.#ledger.compare(this.#id, state, acts));
+    // The registry of a user who was deleted has a log still; it can be read when the user is back.
+    const isThere = state === PRESENT;
+    const path = `/users/${this.#id}`;
+    const devices = isThere ? (await read<DeviceList>(gate, `${path}/devices?limit=${PAGE}`)).devices : [];
+    const audit = isThere ? await auditLog(gate, `${path}/audit`) : undefined;
+    this.auditLines = audit?.length ?? this.auditLines;
+    for (const life of this.#lives) await life.compare(devices, audit);
+    const known = new Set(this.#lives.map(({ name }) => name));
+    for (const { name } of devices.filter((device) => !known.has(device.name))) {
+      violations.push(`${this.#id}/${name} is there, and nobody has enrolled it`);
+    }
+    const owners = new Map<string, string>();
+    for (const device of devices) {
+      for (const { fingerprint } of device.certificates)
+        owners.set(fingerprint, `${this.#id}/${device.name}`);
+    }
+    return owners;
+  }
+}
+
+/** All of them to their end, also when one is lost. */
+async function together<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
+  const results = await Promise.allSettled(all.map(work));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
