@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-/** Kibibytes, gzipped. A small Worker starts fast: the free plan's limit is 3 MB. */
-const MAX_GZIPPED_KIB = 60;
+/** Kibibytes, gzipped. The free plan takes 3 MB; what counts is the start, which the bench measures. */
+const MAX_GZIPPED_KIB = 200;
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-size-"));
 try {

@@ -18,7 +18,6 @@ import { Hostnames, hostnameOf, isHostname } from "../../src/hostname.ts";
 import { parseOpenSslTime } from "../../src/openssl-time.ts";
 import { deviceNameKey, deviceNameProblem, isDeceptive } from "../../src/registry/device.ts";
 import { parseFingerprint } from "../../src/registry/fingerprint.ts";
-import { networkOf } from "../../src/registry/throttle.ts";
 import { parseUserId } from "../../src/registry/user.ts";
 import { isOwnCookie, withoutOwnCookies } from "../../src/session-cookie.ts";
 
@@ -41,8 +40,14 @@ const mayBeControlPath = await loaded("control", "mayBeControlPath");
 const pageOf = await loaded("pages/pages", "pageOf");
 const field = await loaded("pages/forms", "field");
 const readBody = await loaded("input", "readBody");
-const readCode = await loaded("secrets", "readCode");
-const readToken = await loaded("secrets", "readToken");
+const { KeyedSecrets } = (await import("../../src/control/keyed-secrets.ts" as string)) as {
+  KeyedSecrets: new (...effects: unknown[]) => Record<"readCode" | "readToken", (text: string) => unknown>;
+};
+const secrets = new KeyedSecrets(
+  async () => ({ key: "00".repeat(32), exempt: [] }),
+  () => 0,
+  () => undefined,
+);
 const readPem = await loaded("x509", "readPem");
 
 const SHORT = 4 * 1024;
@@ -149,7 +154,6 @@ const SUBJECTS: Record<string, Subject> = {
   parseOpenSslTime: { read: parseOpenSslTime, heads: ["Dec ", "Dec  1"], units: ["Dec 1 "] },
   isCountry: { read: isCountry },
   parseUserId: { read: parseUserId, units: ["a-"], tails: ["!"] },
-  networkOf: { read: networkOf, heads: ["1", "::"], units: ["1.", "1:", "::1"], tails: ["g"] },
   clientName: {
     read: clientName,
     units: ["Bitwarden", "nextcloud-", "Bitwarden ", "Home ", "Home", "Mac ", "com.x8bit"],
@@ -192,8 +196,8 @@ const SUBJECTS: Record<string, Subject> = {
     units: ["-----BEGIN ", "-----BEGIN CERTIFICATE-----", "-----", "PRIVATE KEY"],
     tails: ["-----"],
   },
-  readCode: { read: readCode, units: ["O", "I", "a-"] },
-  readToken: { read: readToken, heads: ["lkt_"] },
+  readCode: { read: (text) => secrets.readCode(text), units: ["O", "I", "a-"] },
+  readToken: { read: (text) => secrets.readToken(text), heads: ["lkt_"] },
   "JSON of the API": {
     read: (body) =>
       readBody(
