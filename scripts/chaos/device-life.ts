@@ -144,7 +144,7 @@ export class DeviceLife {
     const answer = await this.#change(
       { status: "active", name, note: null, living: [fingerprint] },
       "enrol",
-      () => gate.redeem(code, name, credential),
+      () => gate.redeem(code, name, this.#user, credential),
     );
     if (answer === undefined) {
       this.#startOver();

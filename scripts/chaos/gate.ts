@@ -99,8 +99,8 @@ export class Gate {
     return this.#send("app", "GET", "/headers", {}, undefined, credential);
   }
 
-  /** Sends the form of an invitation's page with this certificate. Throws `Lost`. */
-  redeem(code: string, name: string, credential: Credential): Promise<Answer> {
+  /** Agrees, on an invitation's page and with this certificate, to become a device of `user`. Throws `Lost`. */
+  redeem(code: string, name: string, user: string, credential: Credential): Promise<Answer> {
     const headers = {
       "content-type": "application/x-www-form-urlencoded",
       origin: this.#address?.app.origin ?? "",
@@ -110,7 +110,7 @@ export class Gate {
       "POST",
       ENROL_PATH,
       headers,
-      String(new URLSearchParams({ code, name })),
+      String(new URLSearchParams({ code, name, user })),
       credential,
     );
   }

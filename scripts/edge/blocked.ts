@@ -1,22 +1,30 @@
-import { FINGERPRINT_HINT, parseFingerprint } from "../../src/registry/fingerprint.ts";
+import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../../src/registry/fingerprint.ts";
 import { readIfThere } from "./files.ts";
 
 export const BLOCKED_TEMPLATE = `# Fingerprints (SHA-256) of certificates that are refused everywhere, whatever the registry says: the
 # Worker's variable BLOCKED. One per line; read on every request. To write it:
-#   npx latchkey block alice/alice-phone --edge <this folder>
+#   npx --no -- latchkey block alice/alice-phone --edge <this folder>
 # The fingerprint of a file:  openssl x509 -in devices/alice-laptop.pem -noout -fingerprint -sha256
 `;
+
+/** What stands in one line of a `blocked.txt` besides its comment: a fingerprint, something else, or nothing. */
+export function blockedEntry(
+  line: string,
+): { text: string; fingerprint: Fingerprint | undefined } | undefined {
+  const text = line.replace(/#.*/, "").trim();
+  return text === "" ? undefined : { text, fingerprint: parseFingerprint(text) };
+}
 
 /** The entries of a `blocked.txt`, and what is wrong with those that are no fingerprints. */
 export function parseBlocked(text: string): { entries: string[]; problems: string[] } {
   const entries: string[] = [];
   const problems: string[] = [];
   for (const [index, line] of text.split("\n").entries()) {
-    const entry = line.replace(/#.*/, "").trim();
-    if (entry === "") continue;
-    const fingerprint = parseFingerprint(entry);
+    const entry = blockedEntry(line);
+    if (entry === undefined) continue;
+    const { text: written, fingerprint } = entry;
     if (fingerprint === undefined) problems.push(`blocked.txt, line ${index + 1}: ${FINGERPRINT_HINT}`);
-    entries.push(fingerprint ?? entry);
+    entries.push(fingerprint ?? written);
   }
   return { entries, problems };
 }

@@ -2,8 +2,9 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { type Fingerprint, parseFingerprint } from "../../../src/registry/fingerprint.ts";
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import type { Place } from "../../cloudflare/revocation.ts";
+import { BLOCKED_TEMPLATE, blockedEntry } from "../../edge/blocked.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "../../edge/files.ts";
 import { isOutOfOrder, ProblemFailure } from "./answer.ts";
 import type { Api } from "./api.ts";
@@ -20,11 +21,8 @@ export const BLOCKED_MAX = 75;
 
 /** The Worker's secret: fingerprints joined by commas. */
 const SECRET = "BLOCKED";
-/** The same for the local edge: one fingerprint per line, `#` begins a comment. */
+/** The same for the local edge, in its state folder. */
 const FILE = "blocked.txt";
-const FILE_HEAD = `# Certificates that the gate refuses, whatever the registry says: the Worker's BLOCKED on this machine.
-# SHA-256 fingerprints, one per line; latchkey block and unblock --edge write them.
-`;
 
 /** The certificates that the gate refuses before it asks anybody: where the list is read, and where it is kept. */
 export interface BlockList {
@@ -145,14 +143,12 @@ export async function edgeBlockList(stateDir: string): Promise<BlockList> {
       "start the local edge first (npm start), or name its state folder",
     );
   }
-  const lines = async () => ((await readIfThere(path)) ?? FILE_HEAD).trimEnd().split("\n");
+  const lines = async () => ((await readIfThere(path)) ?? BLOCKED_TEMPLATE).trimEnd().split("\n");
   const entryIn = (line: string, index: number): Fingerprint | undefined => {
-    const text = line.replace(/#.*/, "").trim();
-    if (text === "") return undefined;
-    const fingerprint = parseFingerprint(text);
-    if (fingerprint !== undefined) return fingerprint;
+    const entry = blockedEntry(line);
+    if (entry === undefined || entry.fingerprint !== undefined) return entry?.fingerprint;
     throw failed(
-      `${printable(path)}, line ${index + 1}: '${printable(text)}' is not a fingerprint`,
+      `${printable(path)}, line ${index + 1}: '${printable(entry.text)}' is not a fingerprint`,
       "correct the line: 64 hex digits, or # before it",
     );
   };
