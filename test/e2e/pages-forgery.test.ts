@@ -252,7 +252,7 @@ describe("guessing", () => {
   });
 
   it("a code: as many wrong ones as one likes are refused, and the right one works after them", async () => {
-    const guesser = client(await test.issue("guesser"));
+    const guesser = device(await test.issue("guesser"));
     for (let wrong = 0; wrong < 30; wrong += 1) {
       const code = wrong.toString().padStart(26, "0");
       const answer = await guesser.post(ENROL_PATH, { name: "Guess", code });

@@ -22,7 +22,7 @@ let worker: Script;
 
 beforeAll(async () => {
   zone = await startLocalZone({ APPS: { "app.localhost": {}, localhost: {} }, REVOCATION_DELAY_SECONDS: 0 });
-  relay = await startRelay(zone.edge, "localhost");
+  relay = await startRelay(zone.edge, zone.edge.apiHost);
   // A host of the stand-in's zone, as the gate's is.
   environment = { ...zone.environment, LATCHKEY_URL: relay.url.replace("127.0.0.1", "localhost") };
   worker = {
