@@ -188,7 +188,10 @@ describe("without JavaScript", () => {
     expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(404);
     await choose(owner, "Let in again Pixel 9");
     await press(owner, "Let in again: Pixel 9");
-    expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(200);
+    // A refusal is remembered for two seconds.
+    await expect
+      .poll(async () => (await phone.goto(appUrl(test.edge, "/")))?.status(), { timeout: 10_000 })
+      .toBe(200);
     await choose(owner, "Revoke Pixel 9");
     await press(owner, "Revoke Pixel 9");
     expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(404);
