@@ -1,6 +1,5 @@
 import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
-import { ENROL_PATH } from "./control/contract.ts";
 import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
 import { errorLine } from "./gate/log.ts";
@@ -66,14 +65,13 @@ export class Latchkey {
   async #answerControl(visit: Visit): Promise<Response> {
     const { request, url, hostname, country = null, cf } = visit;
     const isApp = appOf(this.#config, hostname) !== undefined;
-    const isEnrolment = isApp && url.pathname === ENROL_PATH;
     const response =
       isApp || hostname === this.#config.adminHost
         ? await this.#control.handle({
             ...{ request, url, hostname, country },
             timeZone: typeof cf.timezone === "string" ? cf.timezone : null,
             certificate: readCertificate(cf.tlsClientAuth),
-            knownAs: isEnrolment ? await this.#gate.standingOf(visit) : undefined,
+            knownAs: () => this.#gate.standingOf(visit),
           })
         : "unknown-app";
     if (typeof response !== "string") return response;

@@ -1,9 +1,12 @@
 import { X509Certificate } from "node:crypto";
+import { REVOKED_MEMORY_MS } from "../../src/gate/standing-cache.ts";
 import type { Credential } from "../edge/certificates.ts";
 import type { Gate } from "./gate.ts";
 
 /** After two minutes an unfinished change of another user no longer holds a certificate; and a moment. */
 const ABANDONED_MS = 125_000;
+/** The gate remembers of a revoked device's certificate that it was refused; and a moment. */
+const REFUSED_MS = REVOKED_MEMORY_MS + 1_000;
 
 export interface Certificate {
   credential: Credential;
@@ -32,7 +35,7 @@ export class CertificatePool {
 
   /** `isCertain`: that the directory knows that nobody has it; otherwise it is somebody's until it is abandoned. */
   give(certificates: readonly Certificate[], isCertain: boolean): void {
-    const from = isCertain ? 0 : Date.now() + ABANDONED_MS;
+    const from = Date.now() + (isCertain ? REFUSED_MS : ABANDONED_MS);
     for (const certificate of certificates) this.#waiting.push({ ...certificate, from });
   }
 }

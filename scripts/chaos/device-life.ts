@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AuditEntry, Device, InvitationList, NewInvitation } from "../../src/control/contract.ts";
+import { NEGATIVE_MEMORY_MS } from "../../src/gate/standing-cache.ts";
 import type { Certificate } from "./certificate-pool.ts";
 import { type Answer, Lost } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
@@ -11,6 +13,9 @@ interface DeviceState {
   note: string | null;
   living: readonly string[];
 }
+
+/** Between two looks whether a refusal is forgotten, in milliseconds. */
+const LOOK_AGAIN_MS = 250;
 
 const written = ({ status, name, note, living }: DeviceState) => [status, name, note, ...living].join(" ");
 
@@ -212,7 +217,13 @@ export class DeviceLife {
     const next = state === undefined ? undefined : this.#living(state)[1];
     for (const { credential, fingerprint } of this.#certificates.filter((each) => each !== next)) {
       const mayPass = state?.status === "active" && state.living.includes(fingerprint);
-      const { status } = await gate.visit(credential);
+      // A refusal is remembered for a moment, whatever the revocation delay is.
+      const until = Date.now() + NEGATIVE_MEMORY_MS + 500;
+      let { status } = await gate.visit(credential);
+      while (mayPass && status === 404 && Date.now() < until) {
+        await sleep(LOOK_AGAIN_MS);
+        ({ status } = await gate.visit(credential));
+      }
       tally.visits += 1;
       if (status !== (mayPass ? 200 : 404)) {
         const stand = state === undefined ? ABSENT : written(state);

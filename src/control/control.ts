@@ -50,7 +50,7 @@ export interface ControlRequest {
   timeZone: string | null;
   certificate: Certificate;
   /** See `PageRequest`. */
-  knownAs: KnownAs | undefined;
+  knownAs: () => Promise<KnownAs>;
 }
 
 export interface ControlSettings

@@ -32,6 +32,11 @@ export class InvitationCodes {
     this.#invitations = invitations;
   }
 
+  /** Whether this can be a code of ours, used or not: asks nobody about it. */
+  async recognises(code: string): Promise<boolean> {
+    return (await this.#secrets.readCode(code)) !== undefined;
+  }
+
   /** What a code would do (see `Invitations.offer`). */
   offer(presented: PresentedCode): Promise<Result<Offer, RegistryError>> {
     const { by, app, enrolment } = presented;

@@ -94,11 +94,11 @@ export class Gate {
 
   /**
    * What the registry says of the certificate that a visitor shows, whatever the country: out of the gate's own
-   * memory, so that a page which asks costs nothing besides the gate. `undefined`: no certificate that is
-   * verified and in its dates, or one that is refused without asking. Never throws.
+   * memory, so that a page which asks costs nothing besides the gate. `unavailable` as well for a certificate that is
+   * refused without asking. Never throws.
    */
-  async standingOf(visit: Visit): Promise<Standing | undefined> {
-    return (await this.#judge(visit, false)).standing;
+  async standingOf(visit: Visit): Promise<Standing> {
+    return (await this.#judge(visit, false)).standing ?? { kind: "unavailable" };
   }
 
   /** Has the registry asked again about a certificate: it was enrolled just now. */

@@ -38,8 +38,11 @@ export interface PageRequest {
   hostname: string;
   timeZone: string | null;
   certificate: Certificate;
-  /** On the enrolment page alone; `undefined`: no certificate, or one that the gate does not ask about. */
-  knownAs: KnownAs | undefined;
+  /**
+   * Asks the gate about the certificate, which may cost a question to the registry: `unavailable` where there is none
+   * that is verified and in its dates.
+   */
+  knownAs: () => Promise<KnownAs>;
   by: Actor;
 }
 

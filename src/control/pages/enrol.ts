@@ -55,7 +55,7 @@ export class Enrolment {
     if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) {
       return show(notVerified(certificate.kind === "verified" ? "expired" : certificate.kind));
     }
-    return show(await this.#page(certificate, asked));
+    return show(await this.#page(certificate, await asked.knownAs(), by.at));
   }
 
   /**
@@ -64,14 +64,8 @@ export class Enrolment {
    * another app gets one and the same answer.
    */
   async submit(asked: PageRequest, form: URLSearchParams): Promise<Response> {
-    const { certificate, knownAs, by, hostname } = asked;
-    if (
-      certificate.kind !== "verified" ||
-      !isWithinDates(certificate, by.at) ||
-      knownAs?.kind !== "unknown"
-    ) {
-      return this.look(asked);
-    }
+    const { certificate, by, hostname } = asked;
+    if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) return this.look(asked);
     const { fingerprint } = certificate;
     const entered = { code: field(form, "code"), name: field(form, "name") };
     const again = (message: string, status: number) => show(ready(certificate, entered, message), status);
@@ -79,6 +73,10 @@ export class Enrolment {
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
+    // Before anybody is asked about the certificate: a code that is made up costs the registry nothing.
+    if (!(await this.#codes.recognises(entered.code))) return again(INVALID, 422);
+    const knownAs = await asked.knownAs();
+    if (knownAs.kind !== "unknown") return show(await this.#page(certificate, knownAs, by.at));
     const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
     const presented = {
@@ -98,18 +96,16 @@ export class Enrolment {
   }
 
   /** The page of a certificate that is verified and in its dates. Throws `RegistryUnavailable`. */
-  async #page(certificate: VerifiedCertificate, { knownAs, by }: PageRequest): Promise<Html> {
-    switch (knownAs?.kind) {
+  async #page(certificate: VerifiedCertificate, knownAs: KnownAs, now: number): Promise<Html> {
+    switch (knownAs.kind) {
       case "device": {
         if (knownAs.status !== "pending") return known(knownAs);
-        return waiting(knownAs, await this.#comparisonCode(knownAs.user, certificate.fingerprint, by.at));
+        return waiting(knownAs, await this.#comparisonCode(knownAs.user, certificate.fingerprint, now));
       }
       case "unknown":
         return ready(certificate);
       case "unavailable":
         throw new RegistryUnavailable("the gate could not ask the registry");
-      default:
-        return refused;
     }
   }
 
@@ -190,12 +186,6 @@ function waiting(device: KnownDevice, comparisonCode: string | null): Html {
 <p><a href="${ENROL_PATH}">Look again</a></p>`,
   );
 }
-
-/** For a certificate that the gate refuses without asking anybody. */
-const refused: Html = layout(
-  { title: "This device is not let in" },
-  html`<p>Its certificate is refused here: ask whoever runs this.</p>`,
-);
 
 /** Asks the person to agree to whose device this becomes. Nothing has been used up so far. */
 function agreement({ user, name, approval }: Offer, entered: Entered): Html {

@@ -30,7 +30,9 @@ describe("half an hour of strangers, at 100,000 requests a day from 65,536 netwo
     expect(result.requests).toBe(REQUESTS);
     // Each isolate asks for its key once and every ten minutes, and once about each of three secrets that ended.
     expect(result.objectRequests).toBeLessThan(REQUESTS / 10);
-    expect(result.read).toBeLessThan(REQUESTS / 10);
+    // The page of a verified certificate asks about it as the gate does: two rows for each such question. This is a
+    // tenth of the 5 % of the day's limit.
+    expect(result.read).toBeLessThan(REQUESTS / 4);
     expect(result.written).toBeLessThan(REQUESTS / 50);
   });
 
