@@ -1,5 +1,6 @@
 import type { AuditEntry, DeviceList } from "../../src/control/contract.ts";
 import { DeviceLife } from "./device-life.ts";
+import { Lost } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
 import { ABSENT, actsOn, auditLog, change, PAGE, PRESENT, read, type Scene } from "./scene.ts";
 
@@ -11,6 +12,8 @@ export class Person {
   readonly #id: string;
   readonly #ledger = new Ledger(ABSENT);
   readonly #lives: DeviceLife[];
+  /** A deletion was begun, and not acknowledged as far as is known. */
+  #isBeingDeleted = false;
   auditLines = 0;
 
   constructor(scene: Scene, id: string) {
@@ -25,13 +28,21 @@ export class Person {
     if (this.#ledger.state === ABSENT) {
       await change(this.#scene, this.#ledger, PRESENT, "create-user", path, () => gate.api("PUT", path, {}));
     }
+    // One that was cut off leaves a user to whom nothing can be added: a PUT ends that, as its answer says.
+    if (this.#isBeingDeleted) {
+      const { status } = await gate.api("PUT", path, {});
+      if (status !== 200) throw new Lost(`PUT ${path} was answered ${status}`);
+      this.#isBeingDeleted = false;
+    }
     const steps = Math.ceil(chance.number(12));
     await together(this.#lives, async (life) => {
       for (let step = 0; step < steps; step++) await life.step();
     });
     if (!chance.happens(0.3)) return;
     await together(this.#lives, (life) => life.end());
+    this.#isBeingDeleted = true;
     await change(this.#scene, this.#ledger, ABSENT, "delete-user", path, () => gate.api("DELETE", path));
+    this.#isBeingDeleted = false;
   }
 
   /** Returns whose certificates are whose: the fingerprints of this person's devices. */
