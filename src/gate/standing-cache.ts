@@ -29,7 +29,8 @@ export const REVOKED_MEMORY_MS = 30_000;
 
 /**
  * A lost device is asked about for each of its requests, so they are bounded: so many questions in so
- * many milliseconds. Past that it is `unavailable`, which neither lets in nor wipes.
+ * many milliseconds, and as many for its token calls, the only ones that phones obey: icons must not use those
+ * up. Past that it is `unavailable`, which neither lets in nor wipes.
  */
 export const LOST_QUESTIONS_MAX = 20;
 export const LOST_WINDOW_MS = 5 * 60_000;
@@ -62,8 +63,11 @@ interface Memory {
   question: Question | undefined;
   refreshNotBefore: number;
   /** The questions about a lost device in the window that began then. */
-  lost: { since: number; questions: number } | undefined;
+  lost: { since: number; questions: Record<RequestKind, number> } | undefined;
 }
+
+/** What is asked for: a token, of Bitwarden's server, or anything else. */
+export type RequestKind = "token" | "other";
 
 /**
  * What one isolate remembers of the registry's word. Times are milliseconds since the epoch and
@@ -116,6 +120,7 @@ export class StandingCache {
     now: number,
     ask: AskRegistry,
     waitUntil: WaitUntil,
+    kind: RequestKind = "other",
   ): Standing | Promise<Standing> {
     const memory = this.#memories.get(fingerprint);
     if (memory?.standing !== undefined) {
@@ -123,12 +128,12 @@ export class StandingCache {
       const life = this.#lifeOf(memory.standing);
       if (age >= 0 && age < life) {
         if (isActive(memory.standing) && age >= life / 2 && now >= memory.refreshNotBefore) {
-          void this.#question(fingerprint, now, ask, waitUntil);
+          void this.#question(fingerprint, now, ask, waitUntil, kind);
         }
         return memory.standing;
       }
     }
-    return this.#ask(fingerprint, now, ask, waitUntil);
+    return this.#ask(fingerprint, now, ask, waitUntil, kind);
   }
 
   /** The next request asks again. An answer that is on its way serves only those who wait for it already. */
@@ -157,15 +162,16 @@ export class StandingCache {
     now: number,
     ask: AskRegistry,
     waitUntil: WaitUntil,
+    kind: RequestKind,
   ): Standing | Promise<Standing> {
     const cameAt = this.#place++;
-    const first = this.#question(fingerprint, now, ask, waitUntil);
+    const first = this.#question(fingerprint, now, ask, waitUntil, kind);
     if (first === undefined) return UNAVAILABLE;
     if (first.place > cameAt) return first.answer;
     // Asked before this request came. All who waited for it may share the next question, asked after they came.
     return first.answer.then((standing) => {
       if (!isLost(standing)) return standing;
-      const second = this.#question(fingerprint, now, ask, waitUntil, cameAt);
+      const second = this.#question(fingerprint, now, ask, waitUntil, kind, cameAt);
       return second?.answer ?? UNAVAILABLE;
     });
   }
@@ -179,6 +185,7 @@ export class StandingCache {
     now: number,
     ask: AskRegistry,
     waitUntil: WaitUntil,
+    kind: RequestKind,
     place = -1,
   ): Question | undefined {
     const memory = this.#memories.get(fingerprint) ?? this.#newMemory(fingerprint);
@@ -186,7 +193,7 @@ export class StandingCache {
     const shareMs = Math.min(this.#delayMs, SHARE_MAX_MS);
     const isShared = open !== undefined && open.place > place;
     if (isShared && now >= open.askedAt && now - open.askedAt < shareMs) return open;
-    if (!mayAsk(memory, now)) return undefined;
+    if (!mayAsk(memory, now, kind)) return undefined;
 
     const question: Question = {
       askedAt: now,
@@ -242,15 +249,17 @@ export class StandingCache {
 }
 
 /** Counts a question about a device that was lost when it was last asked about. */
-function mayAsk(memory: Memory, now: number): boolean {
+function mayAsk(memory: Memory, now: number, kind: RequestKind): boolean {
   if (memory.standing === undefined || !isLost(memory.standing)) {
     memory.lost = undefined;
     return true;
   }
-  const { since, questions } = memory.lost ?? { since: now, questions: 0 };
-  const isOver = now < since || now - since >= LOST_WINDOW_MS;
-  memory.lost = isOver ? { since: now, questions: 1 } : { since, questions: questions + 1 };
-  return memory.lost.questions <= LOST_QUESTIONS_MAX;
+  const known = memory.lost;
+  const isOver = known === undefined || now < known.since || now - known.since >= LOST_WINDOW_MS;
+  const lost = isOver ? { since: now, questions: { token: 0, other: 0 } } : known;
+  memory.lost = lost;
+  lost.questions[kind] += 1;
+  return lost.questions[kind] <= LOST_QUESTIONS_MAX;
 }
 
 const UNAVAILABLE: Standing = { kind: "unavailable" };
