@@ -28,12 +28,12 @@ export const NEGATIVE_MEMORY_MS = 2_000;
 export const REVOKED_MEMORY_MS = 30_000;
 
 /**
- * A lost device is asked about for each of its requests, so they are bounded: so many questions in so
- * many milliseconds, and as many for its token calls, the only ones that phones obey: icons must not use those
- * up. Past that it is `unavailable`, which neither lets in nor wipes.
+ * A lost device is asked about for each of its requests, so they are bounded: so many questions, and one more
+ * whenever so many milliseconds have passed; and as many for its token calls, the only ones that phones obey: icons
+ * must not use those up. Past that it is `unavailable`, which neither lets in nor wipes.
  */
 export const LOST_QUESTIONS_MAX = 20;
-export const LOST_WINDOW_MS = 5 * 60_000;
+export const LOST_QUESTION_EVERY_MS = 15_000;
 
 /** Fingerprints that one isolate remembers: about 5 MB at most, of the isolate's 128. */
 export const MAX_REMEMBERED = 10_000;
@@ -62,8 +62,8 @@ interface Memory {
   askedAt: number;
   question: Question | undefined;
   refreshNotBefore: number;
-  /** The questions about a lost device in the window that began then. */
-  lost: { since: number; questions: Record<RequestKind, number> } | undefined;
+  /** The questions that are left about a lost device, and when they were counted. */
+  lost: Record<RequestKind, { left: number; at: number }> | undefined;
 }
 
 /** What is asked for: a token, of Bitwarden's server, or anything else. */
@@ -254,12 +254,16 @@ function mayAsk(memory: Memory, now: number, kind: RequestKind): boolean {
     memory.lost = undefined;
     return true;
   }
-  const known = memory.lost;
-  const isOver = known === undefined || now < known.since || now - known.since >= LOST_WINDOW_MS;
-  const lost = isOver ? { since: now, questions: { token: 0, other: 0 } } : known;
-  memory.lost = lost;
-  lost.questions[kind] += 1;
-  return lost.questions[kind] <= LOST_QUESTIONS_MAX;
+  const all = { left: LOST_QUESTIONS_MAX, at: now };
+  memory.lost ??= { token: all, other: all };
+  const { left, at } = memory.lost[kind];
+  const more = Math.max(0, now - at) / LOST_QUESTION_EVERY_MS;
+  const available = Math.min(LOST_QUESTIONS_MAX, left + more);
+  const mayBe = available >= 1;
+  // Requests that waited for an answer come late; a clock that was set back begins anew.
+  const isLate = now < at && at - now < LOST_QUESTION_EVERY_MS;
+  memory.lost[kind] = { left: mayBe ? available - 1 : available, at: isLate ? at : now };
+  return mayBe;
 }
 
 const UNAVAILABLE: Standing = { kind: "unavailable" };
