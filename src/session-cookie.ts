@@ -11,10 +11,14 @@ const OWN_NAME = /^__host-latchkey(?:-|$)/i;
 
 const JOINED = /,\s*__host-latchkey(?:[-=;,\s]|$)/i;
 
-/** Whether a cookie, `name=value` and whatever attributes, is one of ours. */
+/**
+ * Whether a cookie, `name=value` and whatever attributes, is one of ours. One without a name is sent back as its value
+ * alone, so that `=__Host-latchkey=x` would be one: RFC 6265bis forbids it, and not every browser has known that.
+ */
 export function isOwnCookie(cookie: string): boolean {
-  const end = cookie.search(/[=;]/);
-  return OWN_NAME.test((end === -1 ? cookie : cookie.slice(0, end)).trim());
+  const named = cookie.replace(/^\s*=/, "");
+  const end = named.search(/[=;]/);
+  return OWN_NAME.test((end === -1 ? named : named.slice(0, end)).trim());
 }
 
 /** A `Cookie` header without ours; `null` when nothing is left. */

@@ -33,6 +33,12 @@ export function mayBeControlPath(url: string): boolean {
   return url.includes("latchkey", "https://".length);
 }
 
+/**
+ * What browsers remember of the `ADMIN_HOST` (RFC 6797), for a year: its owner may type the host alone, and whoever is
+ * in between must not get a token by answering without TLS.
+ */
+const TLS_ALWAYS = "max-age=31536000";
+
 /** Why a control path was refused as if nothing were there. */
 export type ControlRefusal =
   | "api-off"
@@ -109,11 +115,13 @@ export class Control {
 
   async #page(asked: ControlRequest, pages: Pages): Promise<Response> {
     const { adminHost, now, log } = this.#settings;
-    try {
-      return await pages.handle({ ...asked, by: actorOf(asked, "anonymous", now()) });
-    } catch (error) {
-      return errorPage(toApiError(error, log), asked.hostname === adminHost ? PATHS.home : ENROL_PATH);
-    }
+    const isAdminHost = asked.hostname === adminHost;
+    const response = await pages
+      .handle({ ...asked, by: actorOf(asked, "anonymous", now()) })
+      .catch((error: unknown) => errorPage(toApiError(error, log), isAdminHost ? PATHS.home : ENROL_PATH));
+    // An app decides that for its own host.
+    if (isAdminHost) response.headers.set("Strict-Transport-Security", TLS_ALWAYS);
+    return response;
   }
 
   async #api(asked: ControlRequest, services: PageServices): Promise<Response | ControlRefusal> {

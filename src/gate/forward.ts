@@ -14,17 +14,19 @@ function isOwn(name: string): boolean {
 /**
  * Headers by which servers read another path or method than the request's: IIS, Symfony and Laminas
  * (X-Original-URL, X-Rewrite-URL: CVE-2018-14773), Rack, Express, ASP.NET and Google's APIs (the method),
- * Envoy, Traefik, nginx and Spring (what a proxy had rewritten).
+ * Envoy, Traefik, nginx and Spring (what a proxy had rewritten), WebDAV (COPY and MOVE write there), Rack (what a
+ * proxy in front of it is to send instead: CVE-2025-61780).
  */
 const REWRITING_HEADERS = new Set([
   ...["x-original-url", "x-original-uri", "x-original-path", "x-original-method"],
   ...["x-rewrite-url", "x-rewrite-uri", "x-rewrite-path", "x-override-url", "x-replaced-path"],
   ...["x-envoy-original-path", "x-forwarded-uri", "x-forwarded-path", "x-forwarded-prefix", "x-script-name"],
   ...["x-http-method-override", "x-http-method", "x-method-override", "x-method", "x-forwarded-method"],
+  ...["destination", "x-sendfile-type", "x-accel-mapping"],
 ]);
 
 function isRewriting(name: string): boolean {
-  return name.startsWith("x") && REWRITING_HEADERS.has(name.replaceAll("_", "-"));
+  return REWRITING_HEADERS.has(name.replaceAll("_", "-"));
 }
 
 /**

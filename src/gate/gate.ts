@@ -190,6 +190,7 @@ export class Gate {
       now,
       (fingerprint, user) => this.#ask(visit, certificate, now, fingerprint, user),
       (promise) => visit.ctx.waitUntil(promise),
+      isTokenCall(visit) ? "token" : "other",
     );
   }
 

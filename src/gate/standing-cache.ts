@@ -28,11 +28,12 @@ export const NEGATIVE_MEMORY_MS = 2_000;
 export const REVOKED_MEMORY_MS = 30_000;
 
 /**
- * A lost device is asked about for each of its requests, so they are bounded: so many questions in so
- * many milliseconds. Past that it is `unavailable`, which neither lets in nor wipes.
+ * A lost device is asked about for each of its requests, so they are bounded: so many questions, and one more
+ * whenever so many milliseconds have passed; and as many for its token calls, the only ones that phones obey: icons
+ * must not use those up. Past that it is `unavailable`, which neither lets in nor wipes.
  */
 export const LOST_QUESTIONS_MAX = 20;
-export const LOST_WINDOW_MS = 5 * 60_000;
+export const LOST_QUESTION_EVERY_MS = 15_000;
 
 /** Fingerprints that one isolate remembers: about 5 MB at most, of the isolate's 128. */
 export const MAX_REMEMBERED = 10_000;
@@ -61,9 +62,12 @@ interface Memory {
   askedAt: number;
   question: Question | undefined;
   refreshNotBefore: number;
-  /** The questions about a lost device in the window that began then. */
-  lost: { since: number; questions: number } | undefined;
+  /** The questions that are left about a lost device, and when they were counted. */
+  lost: Record<RequestKind, { left: number; at: number }> | undefined;
 }
+
+/** What is asked for: a token, of Bitwarden's server, or anything else. */
+export type RequestKind = "token" | "other";
 
 /**
  * What one isolate remembers of the registry's word. Times are milliseconds since the epoch and
@@ -116,6 +120,7 @@ export class StandingCache {
     now: number,
     ask: AskRegistry,
     waitUntil: WaitUntil,
+    kind: RequestKind = "other",
   ): Standing | Promise<Standing> {
     const memory = this.#memories.get(fingerprint);
     if (memory?.standing !== undefined) {
@@ -123,12 +128,12 @@ export class StandingCache {
       const life = this.#lifeOf(memory.standing);
       if (age >= 0 && age < life) {
         if (isActive(memory.standing) && age >= life / 2 && now >= memory.refreshNotBefore) {
-          void this.#question(fingerprint, now, ask, waitUntil);
+          void this.#question(fingerprint, now, ask, waitUntil, kind);
         }
         return memory.standing;
       }
     }
-    return this.#ask(fingerprint, now, ask, waitUntil);
+    return this.#ask(fingerprint, now, ask, waitUntil, kind);
   }
 
   /** The next request asks again. An answer that is on its way serves only those who wait for it already. */
@@ -157,15 +162,16 @@ export class StandingCache {
     now: number,
     ask: AskRegistry,
     waitUntil: WaitUntil,
+    kind: RequestKind,
   ): Standing | Promise<Standing> {
     const cameAt = this.#place++;
-    const first = this.#question(fingerprint, now, ask, waitUntil);
+    const first = this.#question(fingerprint, now, ask, waitUntil, kind);
     if (first === undefined) return UNAVAILABLE;
     if (first.place > cameAt) return first.answer;
     // Asked before this request came. All who waited for it may share the next question, asked after they came.
     return first.answer.then((standing) => {
       if (!isLost(standing)) return standing;
-      const second = this.#question(fingerprint, now, ask, waitUntil, cameAt);
+      const second = this.#question(fingerprint, now, ask, waitUntil, kind, cameAt);
       return second?.answer ?? UNAVAILABLE;
     });
   }
@@ -179,6 +185,7 @@ export class StandingCache {
     now: number,
     ask: AskRegistry,
     waitUntil: WaitUntil,
+    kind: RequestKind,
     place = -1,
   ): Question | undefined {
     const memory = this.#memories.get(fingerprint) ?? this.#newMemory(fingerprint);
@@ -186,7 +193,7 @@ export class StandingCache {
     const shareMs = Math.min(this.#delayMs, SHARE_MAX_MS);
     const isShared = open !== undefined && open.place > place;
     if (isShared && now >= open.askedAt && now - open.askedAt < shareMs) return open;
-    if (!mayAsk(memory, now)) return undefined;
+    if (!mayAsk(memory, now, kind)) return undefined;
 
     const question: Question = {
       askedAt: now,
@@ -242,15 +249,21 @@ export class StandingCache {
 }
 
 /** Counts a question about a device that was lost when it was last asked about. */
-function mayAsk(memory: Memory, now: number): boolean {
+function mayAsk(memory: Memory, now: number, kind: RequestKind): boolean {
   if (memory.standing === undefined || !isLost(memory.standing)) {
     memory.lost = undefined;
     return true;
   }
-  const { since, questions } = memory.lost ?? { since: now, questions: 0 };
-  const isOver = now < since || now - since >= LOST_WINDOW_MS;
-  memory.lost = isOver ? { since: now, questions: 1 } : { since, questions: questions + 1 };
-  return memory.lost.questions <= LOST_QUESTIONS_MAX;
+  const all = { left: LOST_QUESTIONS_MAX, at: now };
+  memory.lost ??= { token: all, other: all };
+  const { left, at } = memory.lost[kind];
+  const more = Math.max(0, now - at) / LOST_QUESTION_EVERY_MS;
+  const available = Math.min(LOST_QUESTIONS_MAX, left + more);
+  const mayBe = available >= 1;
+  // Requests that waited for an answer come late; a clock that was set back begins anew.
+  const isLate = now < at && at - now < LOST_QUESTION_EVERY_MS;
+  memory.lost[kind] = { left: mayBe ? available - 1 : available, at: isLate ? at : now };
+  return mayBe;
 }
 
 const UNAVAILABLE: Standing = { kind: "unavailable" };

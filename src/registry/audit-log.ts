@@ -107,9 +107,12 @@ export function refuseAudited(
   return err(error);
 }
 
+/** Lines that one search looks at: a log grows for as long as its object lives, and rows read are counted. */
+export const SEARCHED_LINES = 1_000;
+
 /**
- * Up to `limit` lines, newest first, older than the line `before` when it is given; with `search`, those
- * that hold this text, whatever its case (a search reads the whole log).
+ * Up to `limit` lines, newest first, older than the line `before` when it is given; with `search`, those of the next
+ * `SEARCHED_LINES` that hold this text, whatever its case: `next` says where to go on, also when nothing was found.
  */
 export function readAudit(
   sql: SqlStorage,
@@ -117,6 +120,9 @@ export function readAudit(
   before: number | null,
   search?: string,
 ): Page<AuditRecord> {
+  const newest = sql.exec<{ id: number }>("SELECT COALESCE(MAX(id), 0) AS id FROM audit").one().id;
+  const end = Math.min(before ?? Number.POSITIVE_INFINITY, newest + 1);
+  const begin = search === undefined ? 0 : Math.max(0, end - SEARCHED_LINES);
   const found =
     search === undefined
       ? ""
@@ -125,18 +131,19 @@ export function readAudit(
            detail), lower(?)) > 0`;
   const rows = sql
     .exec<Row>(
-      `SELECT * FROM audit WHERE id < ? ${found} ORDER BY id DESC LIMIT ?`,
-      before ?? Number.MAX_SAFE_INTEGER,
+      `SELECT * FROM audit WHERE id < ? AND id >= ? ${found} ORDER BY id DESC LIMIT ?`,
+      ...[end, begin],
       ...(search === undefined ? [] : [search]),
       limit + 1,
     )
     .toArray();
   const restored = restoredLines(sql);
-  return pageOf(
+  const page = pageOf(
     rows.map((row) => toRecord(row, row.id <= restored)),
     limit,
     (record) => String(record.id),
   );
+  return page.next === null && begin > 1 ? { ...page, next: String(begin) } : page;
 }
 
 function toRecord(row: Row, isRestored: boolean): AuditRecord {

@@ -64,3 +64,14 @@ export function deviceNameProblem(name: string): string | undefined {
 export function deviceNameKey(name: string): string {
   return name.normalize("NFC").toLowerCase();
 }
+
+/** A name that is typed has no more UTF-16 units than this, however its characters are composed. */
+const TYPED_NAME_MAX = 1_000;
+
+/**
+ * Whether what somebody typed is a device's name, as `deviceNameKey` compares. Longer texts are not looked at:
+ * composing Unicode is quadratic in combining marks.
+ */
+export function isDeviceName(typed: string, name: string): boolean {
+  return typed.length <= TYPED_NAME_MAX && deviceNameKey(typed) === deviceNameKey(name);
+}

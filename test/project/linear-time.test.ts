@@ -16,7 +16,7 @@ import { isPlainPath, isPublicPath, pathPatternProblem, pathRules } from "../../
 import { Visit } from "../../src/gate/visit.ts";
 import { Hostnames, hostnameOf, isHostname } from "../../src/hostname.ts";
 import { parseOpenSslTime } from "../../src/openssl-time.ts";
-import { deviceNameKey, deviceNameProblem, isDeceptive } from "../../src/registry/device.ts";
+import { deviceNameKey, deviceNameProblem, isDeceptive, isDeviceName } from "../../src/registry/device.ts";
 import { parseFingerprint } from "../../src/registry/fingerprint.ts";
 import { parseUserId } from "../../src/registry/user.ts";
 import { isOwnCookie, withoutOwnCookies } from "../../src/session-cookie.ts";
@@ -183,6 +183,7 @@ const SUBJECTS: Record<string, Subject> = {
     units: ["\u0301", "e\u0301", "\u0323\u0301"],
     tails: ["a"],
   },
+  isDeviceName: { read: (text) => isDeviceName(text, "phone"), units: ["\u0301", "\u0323\u0301"] },
   isDeceptive: { read: isDeceptive, tails: ["a"] },
   nameIn: {
     read: nameIn,

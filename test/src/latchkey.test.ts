@@ -237,6 +237,17 @@ describe("the ADMIN_HOST", () => {
     expect(app).not.toHaveBeenCalled();
   });
 
+  it("is asked for over TLS alone once a browser has seen it; an app's host is the app's affair", async () => {
+    const isolate = new Isolate(scripted().bindings);
+    const policyOf = async (url: string, init: Init = {}) =>
+      (await fetchFrom(isolate, url, init)).headers.get("strict-transport-security");
+    for (const path of ["/", "/.latchkey/", ENROL_PATH, "/.latchkey/style.css"]) {
+      expect(await policyOf(at(path)), path).toBe("max-age=31536000");
+    }
+    expect(await policyOf(at("/.latchkey/"), { method: "DELETE" }), "an error").toBe("max-age=31536000");
+    expect(await policyOf(`https://${HOST}${ENROL_PATH}`)).toBeNull();
+  });
+
   it("is a host without an app by APPS.* too, while other hosts have one", async () => {
     logged();
     const isolate = new Isolate({ ...scripted().bindings, APPS: { "*": {} } });

@@ -1,4 +1,4 @@
-import { deviceNameKey, type StatusAct } from "../../registry/device.ts";
+import { isDeviceName, type StatusAct } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
 import { type CertificateFacts, NO_FACTS } from "../../registry/records.ts";
 import {
@@ -73,7 +73,7 @@ export const reportLost: Handler = async (request, { registry, by }) => {
   const [user, id] = [userParam(request), deviceParam(request)];
   const { confirm, note } = await body(request, LostRequest);
   const { name } = must(await registry.device(user, id));
-  if (deviceNameKey(confirm) !== deviceNameKey(name)) {
+  if (!isDeviceName(confirm, name)) {
     const message = `this is not the device's name, ${JSON.stringify(name)}`;
     throw new ApiError("invalid-fields", "repeat the device's name to confirm", {
       errors: [{ path: "confirm", message }],

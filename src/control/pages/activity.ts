@@ -40,12 +40,13 @@ export const activity: PageHandler = async (_, context) => {
   return layout(
     { title: "Activity", principal, current: PATHS.activity },
     html`${filterForm(context, log, users, isWhole, search)}
-${lines.length === 0 ? html`<p>Nothing${search === undefined ? " yet" : " with this text"}.</p>` : list(lines, context)}
-${next === null ? "" : html`<p><a href="${link(PATHS.activity, log, search, next)}">Older</a></p>`}
+${lines.length === 0 ? html`<p>Nothing${search === undefined ? " yet" : " with this text"}${next === null ? "" : " in the lines that were searched"}.</p>` : list(lines, context)}
 ${
-  log.kind === "all" && lines.length >= LINES
-    ? html`<p>These are the newest ${String(LINES)}. Choose one log to go further back.</p>`
-    : ""
+  next === null
+    ? ""
+    : log.kind === "all"
+      ? html`<p>There is more: choose one log to go further back.</p>`
+      : html`<p><a href="${link(PATHS.activity, log, search, next)}">Older</a></p>`
 }
 <p><a href="${link(PATHS.activityCsv, log, search, null)}" download>Download as CSV</a></p>`,
   );
@@ -128,7 +129,9 @@ async function read(
   const lines = pages
     .flatMap((page) => page.lines)
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id));
-  return { lines: lines.slice(0, limit), next: null };
+  // All of them together have no cursor: it only says that there is more.
+  const isWhole = lines.length <= limit && pages.every(({ next }) => next === null);
+  return { lines: lines.slice(0, limit), next: isWhole ? null : "older" };
 }
 
 /** A user removed since the list was made has no log. */
@@ -138,11 +141,11 @@ async function readIfThere(
   users: readonly UserRecord[],
   search: string | undefined,
   limit: number,
-): Promise<{ lines: Line[] }> {
+): Promise<{ lines: Line[]; next: string | null }> {
   try {
     return await read(context, log, users, search, null, limit);
   } catch (error) {
-    if (error instanceof ApiError && error.code === "unknown-user") return { lines: [] };
+    if (error instanceof ApiError && error.code === "unknown-user") return { lines: [], next: null };
     throw error;
   }
 }

@@ -97,8 +97,7 @@ export function newsOf(device: Device, context: PageContext): Html | undefined {
   if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
   const time = (ms: number) => clockOnly(ms, context.timeZone);
   if (status === "active" || status === "pending") {
-    const said =
-      status === "active" ? "It is let in everywhere within two seconds." : "It waits for approval.";
+    const said = status === "active" ? "It is let in everywhere within seconds." : "It waits for approval.";
     return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
   }
   const forgottenAt = since + context.revocationDelayMs;

@@ -1,4 +1,4 @@
-import { deviceNameKey } from "../../registry/device.ts";
+import { isDeviceName } from "../../registry/device.ts";
 import type { Device } from "../contract.ts";
 import { deviceParam, must, userParam } from "../handlers/shared.ts";
 import { ApiError } from "../problem.ts";
@@ -24,7 +24,7 @@ export const doAct: PageHandler = async (request, context) => {
   const act = actOf(request, found, context);
   const { registry, by, form } = context;
   const [user, id] = [userParam(request), found.id];
-  if (act === "lost" && deviceNameKey(field(form, "confirm")) !== deviceNameKey(found.name)) {
+  if (act === "lost" && !isDeviceName(field(form, "confirm"), found.name)) {
     const message = `This is not the device's name. Type ${found.name} to go ahead.`;
     return show(confirmPage(found, act, context, message), 422);
   }

@@ -16,6 +16,10 @@ const body: Record<string, unknown> = {
   "/users?limit=500&after=b+c": { users: [{ id: "c", name: null }], next: null },
   "/audit?limit=500": { entries: entries(500, 1000), next: "501" },
   "/audit?limit=100&before=501": { entries: entries(100, 500), next: "401" },
+  "/audit?limit=50&search=x": { entries: [], next: "4001" },
+  "/audit?limit=50&before=4001&search=x": { entries: entries(2, 3500), next: "3001" },
+  "/audit?limit=48&before=3001&search=x": { entries: [], next: null },
+  "/audit?limit=7": { entries: [], next: "3" },
   "/pending": {
     pending: ["a".repeat(63), `${"a".repeat(62)}b`, "c".repeat(63)].map((digits) => ({
       fingerprint: `${digits}0`,
@@ -55,6 +59,16 @@ it("an audit log is as long as was asked for, over several pages, and tells wher
   const { entries, next } = await api.audit(undefined, 600, undefined);
   expect(entries).toHaveLength(600);
   expect(next).toBe("401");
+});
+
+it("a search goes on where the gate found nothing in the lines that it looked at", async () => {
+  const { entries, next } = await api.audit(undefined, 50, undefined, "x");
+  expect(entries.map(({ id }) => id)).toEqual([3500, 3499]);
+  expect(next).toBeNull();
+  await expect(
+    api.audit(undefined, 7, undefined),
+    "without a search, that is no gate's answer",
+  ).rejects.toThrow();
 });
 
 it("the first digits stand for a waiting fingerprint only when no other begins with them", async () => {

@@ -1,5 +1,5 @@
 import { reset } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditList, Device } from "../../../src/control/contract.ts";
 import { api, enrol, fingerprint } from "../fixtures.ts";
 import { noteWipeOf } from "../gate/fixtures.ts";
@@ -85,6 +85,17 @@ describe("lost, which makes a client delete its vault, is refused", () => {
     await lost({ confirm: device.name });
     await expectProblem(await lost(), "invalid-fields");
     await expectProblem(await lost({ confirm: "Laptop" }), "invalid-fields");
+  });
+
+  it("with a long text, without composing it, which takes seconds for combining marks", async () => {
+    const composed = vi.spyOn(String.prototype, "normalize");
+    const confirm = "\u0315".repeat(15_000) + "\u0323".repeat(15_000);
+    await expectProblem(await lost({ confirm }), "invalid-fields");
+    expect(
+      composed.mock.contexts.map((text) => String(text).length).filter((length) => length > 1000),
+    ).toEqual([]);
+    composed.mockRestore();
+    expect((await shown()).status).toBe("active");
   });
 });
 

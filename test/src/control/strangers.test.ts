@@ -2,6 +2,7 @@ import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { API_PATH, type Device } from "../../../src/control/contract.ts";
+import { MAX_FORM_BYTES } from "../../../src/control/pages/forms.ts";
 import { devicePath, PATHS } from "../../../src/control/pages/paths.ts";
 import { randomText } from "../../../src/control/secrets.ts";
 import { SIGN_INS_AN_HOUR } from "../../../src/registry/credential.ts";
@@ -130,4 +131,16 @@ it("finding 4: of 300 right sign-ins with a token that only reads, 20 are let in
   expect((audit as { act: string }[]).filter(({ act }) => act === "sign-in")).toHaveLength(SIGN_INS_AN_HOUR);
   for (const token of [alice, env.ADMIN_TOKEN])
     expect((await post(PATHS.signIn, { token })).status).toBe(303);
+});
+
+it("a form is read no further than the longest that a person fills in", async () => {
+  const longest = new URLSearchParams({ name: "😀".repeat(64), note: "中".repeat(500) });
+  expect(longest.toString().length).toBeLessThan(MAX_FORM_BYTES / 2);
+  const empty = new URLSearchParams({ next: "", token: "x" }).toString().length;
+  const next = (more: number) => "a".repeat(MAX_FORM_BYTES - empty + more);
+  expect((await post(PATHS.signIn, { next: next(0), token: "x" })).status).toBe(422);
+  const tooLong = await post(PATHS.signIn, { next: next(1), token: "x" });
+  expect(tooLong.status).toBe(413);
+  expect(await tooLong.text()).not.toContain("aaaa");
+  expect(calls).toEqual([]);
 });

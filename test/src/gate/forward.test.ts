@@ -150,6 +150,9 @@ describe("the app's answer comes back as it is", () => {
       "__host-LATCHKEY=; Max-Age=0",
       "  __Host-latchkey-form =x",
       "__Host-latchkey",
+      // A browser that allows it sends back what comes after the first "=", to each host of the domain.
+      "=__Host-latchkey=planted; Domain=example.com",
+      " = __host-latchkey=planted",
     ])("such as %s, and every other stays byte for byte, twice where it came twice", async (ours) => {
       const others = [
         "a=1; Path=/",

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import type { Standing } from "../../../src/gate/decision.ts";
 import {
   type AskRegistry,
+  LOST_QUESTION_EVERY_MS,
   LOST_QUESTIONS_MAX,
-  LOST_WINDOW_MS,
   MAX_REMEMBERED,
   NEGATIVE_MEMORY_MS,
   REVOKED_MEMORY_MS,
@@ -383,7 +383,7 @@ describe("a lost device", () => {
     expect(await Promise.all(standings)).toEqual([LOST, ACTIVE]);
   });
 
-  it("that floods is asked about 20 times in five minutes, then it is neither let in nor told to wipe", async () => {
+  it("that floods is asked about 20 times, then every 15 seconds, and is else neither let in nor told to wipe", async () => {
     const stand = new Stand();
     await stand.learn(LOST);
     for (let count = 2; count <= LOST_QUESTIONS_MAX + 1; count++) {
@@ -392,11 +392,27 @@ describe("a lost device", () => {
       expect(await standing).toEqual(LOST);
     }
     for (let n = 0; n < 100; n++) expect(await stand.request(1)).toEqual(UNAVAILABLE);
-    expect(await stand.request(LOST_WINDOW_MS - 200)).toEqual(UNAVAILABLE);
-    const next = stand.request(200);
-    await stand.question(LOST_QUESTIONS_MAX + 2).answer(ACTIVE);
+    const again = stand.request(LOST_QUESTION_EVERY_MS - 100);
+    await stand.question(LOST_QUESTIONS_MAX + 2).answer(LOST);
+    expect(await again).toEqual(LOST);
+    expect(await stand.request(LOST_QUESTION_EVERY_MS - 100)).toEqual(UNAVAILABLE);
+    const next = stand.request(100);
+    await stand.question(LOST_QUESTIONS_MAX + 3).answer(ACTIVE);
     expect(await next, "found meanwhile").toEqual(ACTIVE);
     expect(stand.request(1)).toEqual(ACTIVE);
+  });
+
+  it("is asked about again every 15 seconds after the clock was set back, too", async () => {
+    const stand = new Stand();
+    await stand.learn(LOST);
+    for (let count = 2; count <= LOST_QUESTIONS_MAX + 1; count++) {
+      void stand.request(1);
+      await stand.question(count).answer(LOST);
+    }
+    expect(await stand.request(-3_600_000)).toEqual(UNAVAILABLE);
+    const next = stand.request(LOST_QUESTION_EVERY_MS);
+    await stand.question(LOST_QUESTIONS_MAX + 2).answer(ACTIVE);
+    expect(await next).toEqual(ACTIVE);
   });
 
   it("of another certificate has a number of its own", async () => {

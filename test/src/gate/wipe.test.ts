@@ -5,6 +5,7 @@ import type { AuditList, Device } from "../../../src/control/contract.ts";
 import type { App } from "../../../src/gate/app.ts";
 import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import { RECEIPT_EVERY_MS } from "../../../src/gate/receipts.ts";
+import { LOST_QUESTIONS_MAX } from "../../../src/gate/standing-cache.ts";
 import { Visit } from "../../../src/gate/visit.ts";
 import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/registry/device.ts";
 import { UserRegistry } from "../../../src/registry/user-registry.ts";
@@ -160,6 +161,24 @@ describe("a lost device at a bitwarden app", () => {
     const request = { cf: { ...cf({}, of), country } };
     expect(await seen(await inVault(isolate, "/api/sync", request))).toEqual(WIPE);
     expect(await seen(await tokenCall(isolate, request))).toEqual(WIPE_TOKEN);
+  });
+
+  it("is told on the token call, the one that phones obey, however many icons it asks for before", async () => {
+    const { of } = await device("lost");
+    const isolate = new Isolate();
+    const icons: number[] = [];
+    for (let n = 0; n < 2 * LOST_QUESTIONS_MAX; n++) {
+      icons.push((await inVault(isolate, `/icons/${n}.example.com/icon.png`, { cf: cf({}, of) })).status);
+    }
+    expect(icons.filter((status) => status === 401)).toHaveLength(LOST_QUESTIONS_MAX + 1);
+    expect(icons.at(-1)).toBe(503);
+    for (let n = 0; n < LOST_QUESTIONS_MAX; n++) {
+      expect(await seen(await tokenCall(isolate, { cf: cf({}, of) }))).toEqual(WIPE_TOKEN);
+    }
+    expect(await seen(await tokenCall(isolate, { cf: cf({}, of) })), "these are bounded, too").toEqual(
+      UNAVAILABLE,
+    );
+    await isolate.idle();
   });
 
   it("is told no more as soon as it was found, in the very isolate that told it", async () => {

@@ -1,9 +1,9 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AuditList } from "../../../src/control/contract.ts";
-import { readAudit, writeAudit } from "../../../src/registry/audit-log.ts";
+import { readAudit, SEARCHED_LINES, writeAudit } from "../../../src/registry/audit-log.ts";
 import { api } from "../fixtures.ts";
-import { ALICE, by, directory, directoryStub, registry, registryStub } from "./fixtures.ts";
+import { ALICE, by, cost, directory, directoryStub, registry, registryStub } from "./fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 25, 12);
 
@@ -77,6 +77,32 @@ describe("a search of the audit log", () => {
       expect(pages.map(({ length }) => length)).toEqual([4, 4, 2]);
       expect(pages.flat()).toEqual([...pages.flat()].sort((a, b) => b - a));
     });
+  });
+});
+
+it("a search reads so many lines and no more, and goes on below them", async () => {
+  await runInDurableObject(directoryStub(), (_, state) => {
+    const { sql } = state.storage;
+    writeAudit(sql, by(), { act: "rare", outcome: "done", target: null });
+    sql.exec(
+      `INSERT INTO audit (at, actor, act, outcome, detail)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+         SELECT i, 'admin', 'often', 'done', '{}' FROM n`,
+    );
+    const found: string[] = [];
+    let calls = 0;
+    for (let before: number | null = null; ; calls += 1) {
+      const { read } = cost(state, () => {
+        const { items, next } = readAudit(sql, 10, before, "rare");
+        found.push(...items.map(({ act }) => act));
+        before = next === null ? null : Number(next);
+      });
+      expect(read).toBeLessThanOrEqual(SEARCHED_LINES + 10);
+      if (before === null) break;
+    }
+    expect(found).toEqual(["rare"]);
+    expect(calls).toBe(5);
+    expect(readAudit(sql, 10, null).items).toHaveLength(10);
   });
 });
 
