@@ -54,7 +54,7 @@ export function forward(
 
 function outgoing(request: Request, isOpen: boolean): Request {
   const { headers } = request;
-  if (hasOwn(headers) || (isOpen && headers.keys().some(isRewriting))) return stripped(request, isOpen);
+  if (hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) return stripped(request, isOpen);
   // A browser that is signed in on this host sends its cookie to every path: the app must not get it.
   const cookie = headers.get("cookie");
   return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen) : request;

@@ -85,21 +85,18 @@ export class FoldedLog {
     event: Refusal["event"] = "refused",
   ): void {
     this.#beginAnew();
-    if (certificate?.kind === "verified" && this.#ofDevices !== undefined) {
-      this.#ofDevices.refusal(visit, reason, certificate, event);
-      return;
-    }
-    const { hostname } = visit;
+    const part = (certificate?.kind === "verified" ? this.#ofDevices : undefined) ?? this;
     const agent = textOf(visit.request.headers.get("user-agent"));
-    const last = this.#last;
-    const isLike =
-      last?.agent === agent && last.hostname === hostname && last.reason === reason && last.event === event;
-    const counter = isLike ? last.counter : this.#counterOfRefusal({ event, reason, hostname, agent });
-    if (this.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, certificate), event });
+    const counter = part.#counterOfRefusal({ event, reason, hostname: visit.hostname, agent });
+    if (part.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, certificate), event });
   }
 
   #counterOfRefusal(refusal: Refusal): Counter {
     const { event, reason, hostname, agent } = refusal;
+    const last = this.#last;
+    const isSame =
+      last?.agent === agent && last.hostname === hostname && last.reason === reason && last.event === event;
+    if (isSame) return last.counter;
     const name = `${event} ${reason} ${hostname} ${agent ?? ""}`;
     let counter = this.#byName.get(name);
     if (counter === undefined) {
@@ -107,9 +104,7 @@ export class FoldedLog {
       const isFull = this.#byName.size >= NAMES_MAX;
       const program = isFull ? undefined : clientName(agent);
       counter =
-        program === undefined
-          ? this.#others
-          : this.#counterOf({ of: event, reason, app: hostname, program });
+        program === undefined ? this.#others : this.#counterOf({ of: event, reason, app: hostname, program });
       if (!isFull) this.#byName.set(name, counter);
     }
     this.#last = { ...refusal, counter };
