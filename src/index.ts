@@ -25,9 +25,17 @@ const hostnames = new Hostnames();
 const ownLog = newLog();
 
 export default {
-  async fetch(request, env, ctx): Promise<Response> {
+  // Not `async`: most refusals are at hand without a promise.
+  fetch(request, env, ctx): Response | Promise<Response> {
     let visit: Visit | undefined;
     let built: Built | undefined;
+    /** Nothing was forwarded, or its answer was not passed on: an exception here is ours. */
+    const failed = (error: unknown): Response => {
+      const log = built?.log ?? ownLog;
+      log.line(errorLine("error", error));
+      if (visit !== undefined) log.refusal(visit, "internal-error");
+      return answer("internal-error", DEFAULT_PROFILE, { method: request.method, pathname: "/" });
+    };
     try {
       const cf = (request.cf ?? {}) as Record<string, unknown>;
       // A host that cannot be one, such as with port 99999, is no app's.
@@ -35,15 +43,14 @@ export default {
       visit = new Visit(request, hostnames.of(url) ?? "", cf, ctx, url);
       built = latest?.env === env ? latest.built : builtOf(env);
       const { latchkey } = built;
-      if (latchkey.ok) return await latchkey.value.handle(visit);
+      if (latchkey.ok) {
+        const answered = latchkey.value.handle(visit);
+        return answered instanceof Promise ? answered.catch(failed) : answered;
+      }
       built.log.refusal(visit, "misconfigured");
       return answer("misconfigured", DEFAULT_PROFILE, visit);
     } catch (error) {
-      // Nothing was forwarded: an exception here is ours.
-      const log = built?.log ?? ownLog;
-      log.line(errorLine("error", error));
-      if (visit !== undefined) log.refusal(visit, "internal-error");
-      return answer("internal-error", DEFAULT_PROFILE, { method: request.method, pathname: "/" });
+      return failed(error);
     }
   },
 

@@ -1,14 +1,21 @@
 import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../session-cookie.ts";
 
 /**
- * Headers with such a beginning are Latchkey's own: what a client sends under it is a forgery. With
- * underscores, too: CGI and WSGI take them for hyphens.
+ * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never
+ * reaches an app. Who is asking is Latchkey's to say, so its names are dropped with underscores, too: CGI and WSGI
+ * take them for hyphens. The token is a secret, which Latchkey alone reads, under this one name.
+ *
+ * A closed list, since any other header means nothing to an app: asking for each of these by its name costs a
+ * quarter of a microsecond, walking the names of a request costs more than all the rest of the gate.
  */
-const OWN_HEADER = /^x[-_]latchkey([-_]|$)/;
+export const OWN_HEADERS = [
+  ...["x-latchkey-user", "x-latchkey_user", "x_latchkey-user", "x_latchkey_user"],
+  ...["x-latchkey-device", "x-latchkey_device", "x_latchkey-device", "x_latchkey_device"],
+  "x-latchkey-token",
+];
 
-function isOwn(name: string): boolean {
-  // Most names end the question at their first letter.
-  return name.startsWith("x") && OWN_HEADER.test(name);
+function hasOwn(headers: Headers): boolean {
+  return OWN_HEADERS.some((name) => headers.has(name));
 }
 
 /**
@@ -49,10 +56,7 @@ export function forward(
 
 function outgoing(request: Request, isOpen: boolean): Request {
   const { headers } = request;
-  // Reading the names is the most expensive step of an allowed request: no array is made of them.
-  for (const name of headers.keys()) {
-    if (isOwn(name) || (isOpen && isRewriting(name))) return stripped(request, isOpen);
-  }
+  if (hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) return stripped(request, isOpen);
   // A browser that is signed in on this host sends its cookie to every path: the app must not get it.
   const cookie = headers.get("cookie");
   return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen) : request;
@@ -60,9 +64,8 @@ function outgoing(request: Request, isOpen: boolean): Request {
 
 function stripped(request: Request, isOpen: boolean): Request {
   const headers = new Headers(request.headers);
-  for (const name of request.headers.keys()) {
-    if (isOwn(name) || (isOpen && isRewriting(name))) headers.delete(name);
-  }
+  for (const name of OWN_HEADERS) headers.delete(name);
+  if (isOpen) for (const name of request.headers.keys()) if (isRewriting(name)) headers.delete(name);
   const cookie = headers.get("cookie");
   if (cookie !== null) {
     const others = withoutOwnCookies(cookie);
@@ -74,11 +77,7 @@ function stripped(request: Request, isOpen: boolean): Request {
 
 /** The app's answer without cookies of our name: it could end or replace somebody's session. */
 function incoming(response: Response): Response {
-  const cookies = response.headers.get("set-cookie");
-  return cookies !== null && MAY_BE_OWN_COOKIE.test(cookies) ? withoutSetCookies(response) : response;
-}
-
-function withoutSetCookies(response: Response): Response {
+  // Cheaper than `has` where there is none.
   const cookies = response.headers.getSetCookie();
   if (!cookies.some(isOwnCookie)) return response;
   const others = new Response(response.body, response);

@@ -35,6 +35,14 @@ interface Kind {
   program?: string;
 }
 
+/** What tells one refusal from another in the log. */
+interface Refusal {
+  event: "refused" | "control-refused";
+  reason: string;
+  hostname: string;
+  agent: string | null;
+}
+
 interface Counter {
   kind: Kind;
   fullLines: number;
@@ -51,8 +59,10 @@ export class FoldedLog {
   readonly #write: Log;
   readonly #now: () => number;
   readonly #counters = new Map<string, Counter>();
-  /** Counters by reason, app and `User-Agent`: what a refusal in a flood costs. */
+  /** Counters by reason, app and `User-Agent`. */
   readonly #byName = new Map<string, Counter>();
+  /** The last refusal's: in a flood most are alike, and a long text is compared faster than looked up. */
+  #last: (Refusal & { counter: Counter }) | undefined;
   readonly #others: Counter = { kind: { of: "other" }, fullLines: FULL_LINES_EACH, count: 0 };
   #fullLines = 0;
   #begunAt = Number.NEGATIVE_INFINITY;
@@ -72,27 +82,33 @@ export class FoldedLog {
     visit: Visit,
     reason: string,
     certificate?: Certificate,
-    event: "refused" | "control-refused" = "refused",
+    event: Refusal["event"] = "refused",
   ): void {
     this.#beginAnew();
-    if (certificate?.kind === "verified" && this.#ofDevices !== undefined) {
-      this.#ofDevices.refusal(visit, reason, certificate, event);
-      return;
-    }
+    const part = (certificate?.kind === "verified" ? this.#ofDevices : undefined) ?? this;
     const agent = textOf(visit.request.headers.get("user-agent"));
-    const name = `${event} ${reason} ${visit.hostname} ${agent ?? ""}`;
+    const counter = part.#counterOfRefusal({ event, reason, hostname: visit.hostname, agent });
+    if (part.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, certificate), event });
+  }
+
+  #counterOfRefusal(refusal: Refusal): Counter {
+    const { event, reason, hostname, agent } = refusal;
+    const last = this.#last;
+    const isSame =
+      last?.agent === agent && last.hostname === hostname && last.reason === reason && last.event === event;
+    if (isSame) return last.counter;
+    const name = `${event} ${reason} ${hostname} ${agent ?? ""}`;
     let counter = this.#byName.get(name);
     if (counter === undefined) {
       // Too many names: no time is spent on reading them.
       const isFull = this.#byName.size >= NAMES_MAX;
       const program = isFull ? undefined : clientName(agent);
       counter =
-        program === undefined
-          ? this.#others
-          : this.#counterOf({ of: event, reason, app: visit.hostname, program });
+        program === undefined ? this.#others : this.#counterOf({ of: event, reason, app: hostname, program });
       if (!isFull) this.#byName.set(name, counter);
     }
-    if (this.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, certificate), event });
+    this.#last = { ...refusal, counter };
+    return counter;
   }
 
   /** Any other line that a stranger can bring about. Its kind is its event, app and reason. */
@@ -127,9 +143,8 @@ export class FoldedLog {
   }
 
   /** Writes the counts whose time is over. A clock that was set back ends all times. */
-  #beginAnew(): void {
-    if (this.#ofDevices !== undefined) this.#ofDevices.#beginAnew();
-    const now = this.#time();
+  #beginAnew(now = this.#time()): void {
+    if (this.#ofDevices !== undefined) this.#ofDevices.#beginAnew(now);
     if (now >= this.#countedAt && now - this.#countedAt < COUNT_EVERY_MS) return;
     const since = this.#countedAt;
     this.#countedAt = now;
@@ -139,6 +154,7 @@ export class FoldedLog {
     this.#fullLines = 0;
     this.#counters.clear();
     this.#byName.clear();
+    this.#last = undefined;
   }
 
   /** A clock that fails keeps no line back. */

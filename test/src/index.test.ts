@@ -100,6 +100,13 @@ describe("the entry", () => {
     expect(lines).toMatchObject([{ event: "refused", reason: "unknown-app", app: "" }]);
   });
 
+  it("refuses softly when the app's answer cannot be read", async () => {
+    const lines = logged();
+    vi.spyOn(globalThis, "fetch").mockResolvedValue({} as Response);
+    expect(await seen(await new Isolate(scripted().bindings).fetch())).toEqual(UNAVAILABLE);
+    expect(lines).toMatchObject([{ event: "error" }, { event: "refused", reason: "internal-error" }]);
+  });
+
   it("refuses softly when its environment cannot be read", async () => {
     logged();
     const app = vi.spyOn(globalThis, "fetch");

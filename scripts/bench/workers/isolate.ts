@@ -13,7 +13,7 @@ interface Env {
 let wrapped: object | undefined;
 
 export default {
-  fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  fetch(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response> {
     wrapped ??= { ...env, USER_REGISTRY: remote(env, "USER_REGISTRY"), DIRECTORY: remote(env, "DIRECTORY") };
     return worker.fetch(request as Parameters<typeof worker.fetch>[0], wrapped, ctx);
   },

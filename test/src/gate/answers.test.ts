@@ -43,6 +43,14 @@ const unavailable = (seconds: string) => ({
 const see = (reason: Reason, profile: Profile, method = "GET", pathname = "/") =>
   seen(answer(reason, profile, { method, pathname }));
 
+it("an answer that is changed changes no other", async () => {
+  const changed = answer("no-certificate", WEB, { method: "GET", pathname: "/" });
+  changed.headers.set("Cache-Control", "public");
+  changed.headers.append("X-Other", "1");
+  await changed.text();
+  expect(await see("no-certificate", WEB)).toEqual(NOT_FOUND);
+});
+
 describe.each(REASONS.filter((reason) => !OURS.includes(reason)))("%s", (reason) => {
   it("is hidden on web, the same to the byte whatever method and path", async () => {
     for (const method of METHODS) expect(await see(reason, WEB, method, "/api/ciphers/1")).toEqual(NOT_FOUND);

@@ -152,7 +152,7 @@ export class Isolate {
     return this.handle(new Request(url, { ...init, cf } as RequestInit));
   }
 
-  handle(request: Request): Promise<Response> {
+  async handle(request: Request): Promise<Response> {
     const ctx = createExecutionContext();
     this.#contexts.push(ctx);
     return worker.fetch(request as Parameters<typeof worker.fetch>[0], this.#env, ctx);

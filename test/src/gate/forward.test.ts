@@ -1,5 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { OWN_HEADERS } from "../../../src/gate/forward.ts";
 import { enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import { type Echo, Isolate, logged, scripted, seen, UNAVAILABLE } from "./fixtures.ts";
 
@@ -45,14 +46,14 @@ describe("an allowed request reaches the app", () => {
     expect(fetched.mock.calls[0]?.[0]).toMatchObject({ method: "HEAD" });
   });
 
-  it("without what begins with x-latchkey-, in any letter case, and with all else", async () => {
+  it("without the headers that are Latchkey's own, in any letter case, and with all else", async () => {
     const kept = {
       cookie: "a=1; b=2",
       authorization: "Bearer of-the-app",
       range: "bytes=0-9",
       "if-none-match": '"x"',
       "x-forwarded-user": "the app's own affair",
-      "x-latchkeys": "another word",
+      "x-latchkey-user-agent": "another name, which means nothing",
       "y-x-latchkey-user": "not at the beginning",
       "content-type": "text/xml",
     };
@@ -63,15 +64,28 @@ describe("an allowed request reaches the app", () => {
         ...kept,
         "x-latchkey-user": "alice",
         "X-Latchkey-Device": "phone",
-        "X-LATCHKEY-STATUS": "active",
-        "x-LATCHKEY-x-latchkey-": "1",
-        "X-Latchkey-": "nothing after",
+        "X-LATCHKEY-TOKEN": "secret",
       },
     });
     const echo = await response.json<Echo>();
     expect(echo.headers).toMatchObject(kept);
-    expect(Object.keys(echo.headers).filter((name) => name.startsWith("x-latchkey-"))).toEqual([]);
+    for (const name of OWN_HEADERS) expect(echo.headers).not.toHaveProperty(name);
     expect(echo).toMatchObject({ method: "POST", body: "kept" });
+  });
+
+  it.each([
+    "X-Latchkey-Token",
+    // Who is asking, as CGI and WSGI read it: every hyphen may be an underscore.
+    ...["User", "Device"].flatMap((name) =>
+      ["X-Latchkey-", "X-Latchkey_", "X_Latchkey-", "X_Latchkey_"].map((beginning) => beginning + name),
+    ),
+  ])("without a header of Latchkey's own, alone among others: %s", async (name) => {
+    for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
+      const response = await send("/", { headers: { [spelling]: "alice", "X-Other": "kept" } });
+      const { headers } = await response.json<Echo>();
+      expect(Object.keys(headers).filter((key) => key.includes("latchkey"))).toEqual([]);
+      expect(headers["x-other"]).toBe("kept");
+    }
   });
 
   it.each([

@@ -89,6 +89,26 @@ describe("refusals of one kind", () => {
     expect(full(), "and first lines again after ten minutes").toHaveLength(FULL_LINES_EACH + 1);
   });
 
+  it("are counted each by itself when they come in turns", () => {
+    const kinds: From[] = [{}, { app: "other.example.com" }, { reason: "country" }, { agent: "curl/8.5.0" }];
+    for (let n = 0; n < 1_000; n++) for (const kind of kinds) times(1 + (n % 2), () => refuse(kind));
+    now += COUNT_EVERY_MS;
+    refuse();
+    expect(counted().map(({ count }) => count)).toEqual(kinds.map(() => 1_500 - FULL_LINES_EACH));
+  });
+
+  it("by the gate are another kind than those on paths of Latchkey's own", () => {
+    const request = new Request("https://app.example.com/");
+    const visit = new Visit(request, "app.example.com", {}, { waitUntil: () => {} });
+    for (const event of ["refused", "control-refused", "refused"] as const) {
+      times(FULL_LINES_EACH, () => log.refusal(visit, "unknown-app", undefined, event));
+    }
+    expect(lines.map(({ event }) => event)).toEqual([
+      ...Array(FULL_LINES_EACH).fill("refused"),
+      ...Array(FULL_LINES_EACH).fill("control-refused"),
+    ]);
+  });
+
   it("are the same for versions of one program, and not for another host, reason or program", () => {
     times(FULL_LINES_EACH, (n) => refuse({ agent: FIREFOX.replaceAll("145.0", `${n}.0`) }));
     refuse({ agent: FIREFOX });
