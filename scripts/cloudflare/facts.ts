@@ -14,7 +14,7 @@ export interface GatedHost {
 export interface LocalSettings {
   worker: string;
   hosts: readonly GatedHost[];
-  /** The host of the pages, if Cloudflare can reach it. */
+  /** The admin host, if Cloudflare can reach it. */
   adminHost: string | undefined;
   /** The same, if it is one of this machine's own: good for the local edge alone. */
   localAdminHost: string | undefined;
@@ -85,7 +85,7 @@ export interface ZoneFacts {
   name: string;
   /** Of the apps, those in this zone. */
   hosts: readonly GatedHost[];
-  /** The host of the pages, if it is in this zone: gated like the apps, with no app behind it. */
+  /** The admin host, if it is in this zone: gated like the apps, with no app behind it. */
   adminHost: string | undefined;
   associations: Fact<readonly string[]>;
   routes: Fact<readonly RouteFact[]>;

@@ -42,7 +42,7 @@ export const addSetup: AddCommand = (program, open) => {
     .option("--app <host=profile>", "an app and its profile; may be given several times", collect)
     .option(
       "--admin-host <host>",
-      "the host of the pages (default: latchkey.ZONE, unless wrangler.toml names one)",
+      "the admin host (default: latchkey.ZONE, unless wrangler.toml names one)",
     )
     .option("--no-admin-host", "no pages: the command line and the API alone")
     .option("--device <user/name>", "issue and enrol a first device at the end")

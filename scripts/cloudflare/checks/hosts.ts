@@ -39,7 +39,7 @@ export function checkDns(zone: ZoneFacts): Check {
           id,
           `there is no DNS record for ${listed(missing)}`,
           missing.includes(zone.adminHost ?? "")
-            ? "run latchkey setup: it makes the record of the pages' host"
+            ? "run latchkey setup: it makes the record of the admin host"
             : "publish the app through a tunnel first: Zero Trust > Networks > Tunnels",
         )
       : passed(id, `${listed(gatedNames(zone))} lead to Cloudflare alone`);
@@ -84,7 +84,7 @@ export function checkZones(homeless: readonly string[], zones: readonly ZoneFact
       );
 }
 
-/** The pages' own host: not an app's, and open to any browser. Its record and its route are checked with the apps'. */
+/** The admin host: not an app's, and open to any browser. Its record and its route are checked with the apps'. */
 export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">): Check {
   const id = "admin-host";
   const { adminHost, localAdminHost, hosts } = local;

@@ -73,11 +73,11 @@ function hostsProblem(text: string, zone: string): string | undefined {
   return odd === undefined ? undefined : `${printable(odd)} is not a hostname in ${zone}`;
 }
 
-/** The host of the pages; `undefined`: none. */
+/** The admin host; `undefined`: none. */
 export async function askForAdminHost(zone: string, apps: readonly string[]): Promise<string | undefined> {
   const { isCancel, text } = await import("@clack/prompts");
   const answer = await text({
-    message: "The host of the pages, where you sign in from any browser; nothing for no pages",
+    message: "The admin host, where you sign in from any browser; nothing for no pages",
     placeholder: "no pages: the command line and the API only",
     initialValue: proposedAdminHost(zone),
     validate: (value) => adminHostProblem((value ?? "").trim().toLowerCase(), apps),

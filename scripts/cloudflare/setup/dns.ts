@@ -3,7 +3,7 @@ import type { CloudflareClient } from "../client.ts";
 import { readFact } from "../read-fact.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
 
-/** A record of the pages' host, whatever its type. */
+/** A record of the admin host, whatever its type. */
 export interface NameRecord {
   type: string;
   content: string;
@@ -41,7 +41,7 @@ export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly
   });
 }
 
-/** The record of the pages' host: made where there is none of that name. One that is there is never touched. */
+/** The record of the admin host: made where there is none of that name. One that is there is never touched. */
 export function recordStep(
   home: Home,
   records: readonly NameRecord[],
