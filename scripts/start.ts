@@ -50,7 +50,7 @@ function createProgram(): Command {
     .addOption(
       withDefault(
         "--latency <ms>",
-        "put 0 to this many milliseconds before and after each call to the registry, as between distant machines",
+        "delay each call to the registry and its answer by 0 to this many milliseconds, as between distant machines",
         "0",
       ),
     )

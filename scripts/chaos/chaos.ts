@@ -42,14 +42,14 @@ await program.parseAsync();
 
 function common(command: Command): Command {
   return command
-    .option(
-      "--seed <n>",
-      "the same choices again, as far as they depend on chance only",
-      whole,
-      Date.now() % 1e9,
-    )
+    .option("--seed <n>", "make the same random choices again", whole, Date.now() % 1e9)
     .option("--minutes <n>", "stop after this long, whatever is left", whole, 30)
-    .option("--latency <ms>", "between the Worker and its objects, each way: 0 to this", whole, 40);
+    .option(
+      "--latency <ms>",
+      "milliseconds between the Worker and its objects, each way: 0 to this",
+      whole,
+      40,
+    );
 }
 
 function whole(text: string): number {

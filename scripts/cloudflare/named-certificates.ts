@@ -41,7 +41,7 @@ export async function certificatesNamed(
   const found = all.filter((each) => each.commonName === commonName);
   if (isCommonNameCut(user, device)) {
     throw ambiguous(
-      `the name ${printable(reference)} is cut in certificates: they may be other devices'`,
+      `the name ${printable(reference)} is cut off in certificates: these may be other devices'`,
       found,
     );
   }

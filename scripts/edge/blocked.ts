@@ -56,7 +56,7 @@ export class BlockList {
       this.#text = text;
       this.#value = this.#with(entries);
       for (const problem of problems) {
-        this.#onProblem(new Error(`${problem}; until it is mended, everything is refused`));
+        this.#onProblem(new Error(`${problem}; until it is corrected, everything is refused`));
       }
     }
     return this.#value;

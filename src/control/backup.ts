@@ -120,7 +120,7 @@ function once<Schema extends v.GenericSchema>(
 
 export const BackupTokens = once(
   BackupToken,
-  "a token is there twice",
+  "a token is listed twice",
   ({ id }) => id,
   ({ digest }) => digest,
 );
@@ -170,7 +170,7 @@ export const RestoreDirectoryRequest = v.strictObject({
 /** `POST /users/{user}/restore`; `resurrect`: ids of devices that are let in again, though shut out since. */
 export const RestoreUserRequest = v.strictObject({
   madeAt: TimeInput,
-  devices: once(BackupDevice, "a device is there twice", ({ id }) => id),
+  devices: once(BackupDevice, "a device is listed twice", ({ id }) => id),
   resurrect: v.optional(v.array(IdInput, "must be a list"), []),
 });
 

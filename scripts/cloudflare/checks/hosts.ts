@@ -91,7 +91,7 @@ export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">)
   if (localAdminHost !== undefined) {
     return failedCheck(
       id,
-      `ADMIN_HOST is ${localAdminHost}, which is found on this machine alone: deployed like this, no host serves the API`,
+      `ADMIN_HOST is ${localAdminHost}, which exists only on this machine: deployed like this, no host serves the API`,
       "run latchkey setup: it names one in your zone, or none with --no-admin-host",
     );
   }
@@ -101,7 +101,7 @@ export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">)
   if (hosts.some(({ host }) => host === adminHost)) {
     return failedCheck(
       id,
-      `${adminHost} is the ADMIN_HOST and an app: the Worker refuses everything, since the app could read the pages`,
+      `${adminHost} is both the ADMIN_HOST and an app: the Worker refuses everything, since the app could read the pages`,
       "give ADMIN_HOST a name of its own, such as latchkey.example.com: latchkey setup makes it",
     );
   }
@@ -115,6 +115,6 @@ export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">)
           `browsers are asked for a certificate on ${adminHost}, where people sign in from any device`,
           "take the host out under SSL/TLS > Client Certificates > Hosts",
         )
-      : passed(id, `the pages are on ${adminHost} alone, and nobody is asked for a certificate there`),
+      : passed(id, `the pages are only on ${adminHost}, and nobody is asked for a certificate there`),
   );
 }

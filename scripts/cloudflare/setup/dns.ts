@@ -74,7 +74,9 @@ export function recordStep(
   const leading = records.filter(({ type }) => LEADING.has(type));
   const isRight = leading.length > 0 && leading.every(({ proxied }) => proxied);
   return {
-    steps: [{ id, found: `${host} has a record, which stays: ${told}`, change: null, apply: nothingToDo }],
+    steps: [
+      { id, found: `${host} already has a record, which stays: ${told}`, change: null, apply: nothingToDo },
+    ],
     byHand: isRight
       ? []
       : [

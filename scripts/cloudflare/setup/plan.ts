@@ -158,7 +158,7 @@ function textWithHosts(text: string, { apps, adminHost }: Wanted): string {
 
 function moved(adminHost: string): Plan["byHand"][number] {
   return {
-    reason: `the pages and the API are on ${adminHost} from then on, and on no app's host`,
+    reason: `from then on, the pages and the API are on ${adminHost}, and on no app's host`,
     remedy: `use it for the command line: latchkey login --url https://${adminHost}, or LATCHKEY_URL`,
   };
 }
@@ -185,12 +185,12 @@ function fileStep(
   const kept = new Set(after.split("\n"));
   const gone = before.split("\n").filter((line) => !kept.has(line));
   const edits = [
-    ...(gone.length > 0 ? [`take out of ${printable(config)}: ${told(gone)}`] : []),
+    ...(gone.length > 0 ? [`remove from ${printable(config)}: ${told(gone)}`] : []),
     ...(added.length > 0 ? [`write to ${printable(config)}: ${told(added)}`] : []),
   ];
   return {
     id,
-    found: gone.length > 0 ? "lines are to be changed" : "lines are missing",
+    found: gone.length > 0 ? "lines must be changed" : "lines are missing",
     change: edits.join("; "),
     apply: async () => {
       const now = await readFile(config, "utf8");

@@ -100,11 +100,11 @@ function deployedBlockList(
       else await storeSecret(at, SECRET, fingerprints.join(","));
     },
     async settle(fingerprints) {
-      progress(`stored as the Worker's secret ${SECRET}; waiting until the gate works by it`);
+      progress(`stored as the Worker's secret ${SECRET}; waiting until the gate uses it`);
       const shown = await isShown(read, fingerprints, { now: Date.now, pause: () => delay(PAUSE_MS) });
-      if (shown) return `the gate at ${api.origin} works by it; its other places follow within seconds`;
+      if (shown) return `the gate at ${api.origin} uses it; its other places follow within seconds`;
       throw failed(
-        `Cloudflare has stored the list, but the gate was not seen to work by it within ${WAIT_MS / 1000} s`,
+        `Cloudflare has stored the list, but the gate was not seen to use it within ${WAIT_MS / 1000} s`,
         `look again in a minute: ${LATCHKEY} blocked`,
       );
     },
@@ -165,6 +165,6 @@ export async function edgeBlockList(stateDir: string): Promise<BlockList> {
       const added = fingerprints.filter((fingerprint) => !entries.includes(fingerprint));
       await writeWhole(path, `${[...kept, ...added].join("\n")}\n`, PUBLIC_MODE);
     },
-    settle: async () => `${printable(path)} has it; a local edge that is running reads it by itself`,
+    settle: async () => `${printable(path)} has it; a running local edge reads it by itself`,
   };
 }

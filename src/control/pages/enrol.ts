@@ -173,7 +173,7 @@ function known(device: KnownDevice): Html {
       )
     : layout(
         { title: "This device is not let in" },
-        html`<p>${whose(device)} It is enrolled, and shut out at the moment: ask whoever runs this.</p>`,
+        html`<p>${whose(device)} It is enrolled, but shut out at the moment: ask whoever runs this.</p>`,
       );
 }
 
@@ -191,8 +191,8 @@ function waiting(device: KnownDevice, comparisonCode: string | null): Html {
 function agreement({ user, name, approval }: Offer, entered: Entered): Html {
   return layout(
     { title: `Make this one of ${user}’s devices?` },
-    html`<p>This invitation makes this device, <strong>${entered.name}</strong>, one of <strong>${user}</strong>’s${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
-<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it is not to be ${user}’s, go back, and ask for another invitation.</p>
+    html`<p>This invitation enrols this device, <strong>${entered.name}</strong>, for <strong>${user}</strong>${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
+<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it should not be ${user}’s, go back and ask for another invitation.</p>
 ${approval ? html`<p>The device is let in once whoever made the invitation has approved it.</p>` : ""}
 <form method="post" action="${ENROL_PATH}">
 <input type="hidden" name="code" value="${entered.code}">
@@ -218,7 +218,7 @@ function ready(
 <p><label for="code">Code of your invitation</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
 <p id="code-hint" class="hint">The link fills it in: it is what comes after the #.</p>
 <p><button>Go on</button></p>
-<p class="hint">The next page says whose device it becomes. Nothing is enrolled before that.</p>
+<p class="hint">The next page says whose device this will be. Nothing is enrolled before that.</p>
 </form>`,
   );
 }

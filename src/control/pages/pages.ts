@@ -95,7 +95,7 @@ export function pageOf(pathname: string): "for-devices" | "for-people" | undefin
 /** The enrolment page on the `ADMIN_HOST`, where no device is asked for its certificate. */
 const ELSEWHERE: Html = notice(
   "Not on this host",
-  "A device is enrolled on the host of an app, which asks for its certificate. Open the link of your invitation as it was sent to you.",
+  "Devices are enrolled on an app’s host, which asks for their certificate. Open the link in your invitation exactly as it was sent to you.",
 );
 
 /** Whether a path is a page that is read, written as a browser writes it: where a sign-in may lead. */
