@@ -19,7 +19,7 @@ interface Options {
 /** It is killed after 0 to this many changes were acknowledged, and after this many milliseconds at the latest. */
 const MOST_CHANGES = 120;
 const LONGEST_LIFE_MS = 10_000;
-/** Between two looks how many there are: long enough that a kill falls anywhere in a change. */
+/** The time between two looks at their number: long enough that a kill falls anywhere in a change. */
 const LOOK_MS = 7;
 const PEOPLE = 4;
 const COLUMNS = 120;

@@ -91,8 +91,8 @@ function usageFact(
 }
 
 /**
- * The gate's own API. Where the host does not lead to the gate it is not asked: whatever answers there would get
- * the token.
+ * The gate's own API. If the host does not lead to the gate, the API is not asked: whatever answers there
+ * would get the token.
  */
 async function findGate(
   api: FactSources["api"],

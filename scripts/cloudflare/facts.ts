@@ -16,7 +16,7 @@ export interface LocalSettings {
   hosts: readonly GatedHost[];
   /** The admin host, if Cloudflare can reach it. */
   adminHost: string | undefined;
-  /** The same, if it is one of this machine's own: good for the local edge alone. */
+  /** The same, if it exists only on this machine: good only for the local edge. */
   localAdminHost: string | undefined;
   /** What in the file would open the gate, one phrase each; empty when all is well. */
   dangers: readonly string[];
@@ -137,7 +137,7 @@ export interface Facts {
   blocked: Fact<readonly string[] | null>;
 }
 
-/** Every host of a zone that leads to the gate: the apps', and that of the pages. */
+/** Every host of a zone that leads to the gate: the apps' hosts and the admin host. */
 export function gatedNames({ hosts, adminHost }: Pick<ZoneFacts, "hosts" | "adminHost">): string[] {
   return [...hosts.map(({ host }) => host), ...(adminHost === undefined ? [] : [adminHost])];
 }

@@ -27,7 +27,7 @@ export const addBlock: AddCommand = (program, open) => {
     .summary("the emergency brake: refuse certificates without the registry")
     .description(
       [
-        "Refuse a device's certificates at the gate, whatever the registry says: for a day on which the registry",
+        "Refuse a device's certificates at the gate, whatever the registry says: for when the registry",
         "cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
       ].join(" "),
     )
@@ -102,7 +102,7 @@ Examples:
     });
 };
 
-/** `undefined`: the gate does not tell, and the owner says that the list is to be exactly the new one. */
+/** `undefined`: the gate does not say, and the owner wants the list to be exactly the new one. */
 async function listBefore(list: BlockList, replace: boolean): Promise<readonly Fingerprint[] | undefined> {
   try {
     return await list.read();

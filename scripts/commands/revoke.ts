@@ -132,7 +132,7 @@ interface RegistryOut {
   options: RevokeOptions;
 }
 
-/** The registry does not answer: what can be done without it is done, and the rest is said. Always throws. */
+/** The registry does not answer: does what can be done without it, and says what is left. Always throws. */
 async function revokeThereAlone(session: Session, out: RegistryOut): Promise<never> {
   const { error, at, found, reference, options } = out;
   progress(`${error.message}: carrying on at Cloudflare`);
@@ -167,7 +167,8 @@ async function revokeThereAlone(session: Session, out: RegistryOut): Promise<nev
   );
 }
 
-/** Nearest to the registry's own word first: what it still said, what the owner says, the names at Cloudflare. */
+/** Closest to what the registry would say first: what it still said, what the owner says, the names at
+ * Cloudflare. */
 async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
   if (found !== undefined) return deviceTarget(found, "the registry");
   const { fingerprint, certificate, backup } = options;

@@ -189,7 +189,7 @@ async function whichApps(
   return { zones, apps: await askForApps(zone.name, hosts) };
 }
 
-/** What `wrangler.toml` says stays, unless another is named: people have its address. */
+/** The host in `wrangler.toml` is kept unless another is named: people know its address. */
 async function whichAdminHost(
   { adminHost: given }: SetupOptions,
   { adminHost: known }: LocalSettings,

@@ -103,7 +103,7 @@ export const BackupToken = v.pipe(
   v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
 );
 
-/** A list of which each entry has these of its own. */
+/** A list in which no two entries share any of these. */
 function once<Schema extends v.GenericSchema>(
   entry: Schema,
   message: string,

@@ -18,8 +18,8 @@ export interface MadeInvitation {
 
 /**
  * Makes an invitation, for the API and the page. The link has the code in its fragment, which browsers
- * send to nobody. Throws `invalid-fields` for an app that the gate does not know, and for none where one is
- * needed.
+ * send to nobody. Throws `invalid-fields` for an app that the gate does not know, or if one is needed and
+ * none is given.
  */
 export async function makeInvitation(
   {

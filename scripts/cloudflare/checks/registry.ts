@@ -122,7 +122,7 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
   ];
 }
 
-/** The emergency brake: what is refused without the registry, and might be forgotten there. */
+/** The emergency brake: what is refused without the registry, and might be forgotten on the list. */
 export function checkBlocked({ blocked, registry }: Pick<Facts, "blocked" | "registry">): Check {
   const id = "blocked";
   return checkFact(id, blocked, (fingerprints) => {

@@ -22,8 +22,8 @@ interface Home {
 }
 
 /**
- * Every record of this very name. What may have to be made is asked for with the permission to make it, so that a
- * token that lacks it is mended once, and before anything is changed.
+ * Every record with exactly this name. They are read with the permission to make one, so that a token that
+ * lacks it has to be corrected only once, and before anything is changed.
  */
 export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly NameRecord[]>> {
   return readFact(async () => {
@@ -41,7 +41,7 @@ export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly
   });
 }
 
-/** The record of the admin host: made where there is none of that name. One that is there is never touched. */
+/** The record of the admin host: made if there is none with that name. An existing one is never touched. */
 export function recordStep(
   home: Home,
   records: readonly NameRecord[],

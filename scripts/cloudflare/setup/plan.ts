@@ -32,7 +32,7 @@ import { type TomlRoute, withAdminHost, withApp, withoutAdminHost, withRoutes } 
 export interface Wanted {
   /** Hosts to add, or to give another profile. */
   apps: ReadonlyMap<string, ProfileName>;
-  /** The admin host; `null`: none; `undefined`: what `wrangler.toml` says stays, if it says anything. */
+  /** The admin host; `null`: none; `undefined`: whatever `wrangler.toml` says is kept. */
   adminHost: string | null | undefined;
   /** The zone of a host; `undefined`: the host is left alone. */
   zoneOf(host: string): Zone | undefined;
@@ -88,7 +88,8 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     host === undefined ? [] : [{ client, zone, host }],
   );
   const records = await Promise.all(homes.map(readRecords));
-  // A host whose route is made has been set up: without the permission for DNS its record is left unseen.
+  // A host that already has its route has been set up: without the DNS permission, its record is not looked
+  // at.
   const isRouted = (host: string) =>
     facts.some((each) =>
       valuesOf(each.facts.routes).some(

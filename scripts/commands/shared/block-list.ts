@@ -30,7 +30,7 @@ export interface BlockList {
   read(): Promise<Fingerprint[]>;
   /** Makes it exactly this. */
   write(fingerprints: readonly Fingerprint[]): Promise<void>;
-  /** Waits until the gate is seen to work by this list; returns what is known of that. Fails where it is not seen. */
+  /** Waits until the gate is seen to use this list; returns what is known of that. Fails if it is not seen. */
   settle(fingerprints: readonly Fingerprint[]): Promise<string>;
 }
 
@@ -64,7 +64,7 @@ export async function openBrake(session: Session, options: BlockListOptions): Pr
   const host = adminHost ?? first?.host;
   const api = await session.api(host === undefined ? undefined : `https://${host}`);
   const place: Place = { zone, hostname: new URL(api.origin).hostname };
-  // The client is made when it is first needed: reading the list takes no token of Cloudflare's.
+  // The client is made when it is first needed: reading the list needs no Cloudflare token.
   const atCloudflare = { client: () => session.cloudflare(), place };
   return { list: deployedBlockList(api, atCloudflare, worker), atCloudflare };
 }
@@ -115,7 +115,7 @@ function deployedBlockList(
 const WAIT_MS = 60_000;
 const PAUSE_MS = 2000;
 
-/** Whether the gate shows this list before the time is over. Answers that do not come are waited out, too. */
+/** Whether the gate shows this list before the time is up. Missing answers do not end the wait. */
 export async function isShown(
   read: () => Promise<readonly Fingerprint[]>,
   wanted: readonly Fingerprint[],

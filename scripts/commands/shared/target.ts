@@ -20,7 +20,7 @@ export interface Target {
   fingerprints: readonly Fingerprint[];
   /** Where they were found, one line per certificate: shown before anything is done. */
   found: readonly string[];
-  /** `undefined` where nobody knows how the device stands: the registry was not asked, or cannot be. */
+  /** `undefined` if the device's status is not known: the registry was not asked, or cannot be. */
   device: { status: string; wipe: unknown } | undefined;
 }
 
@@ -151,7 +151,7 @@ export async function targetAtCloudflare(
   };
 }
 
-/** The registry's word, and where it has none, the names of the certificates at Cloudflare. */
+/** What the registry says or, if it cannot be read, the names of the certificates at Cloudflare. */
 async function targetByName(
   session: Session,
   reference: string,
@@ -182,7 +182,7 @@ export function requireWipe({ device, label }: Pick<Target, "device" | "label">)
   );
 }
 
-/** The failure of an act that the registry did not take, with the commands that work without it, to copy. */
+/** The failure of a change that the registry did not make, with commands to copy that work without it. */
 export function withWaysOut(error: unknown, commands: readonly string[]): unknown {
   if (!isOutOfOrder(error)) return error;
   return new Failure(error.exitCode, error.message, {

@@ -17,7 +17,7 @@ import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
 
-/** A waiting device that looks again within this time, in milliseconds, costs no question for its code. */
+/** If a waiting device looks again within this time, in milliseconds, its code costs no question. */
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
 
@@ -33,8 +33,8 @@ interface Entered {
 }
 
 /**
- * The page that an invitation's link opens on the device. It says whose the device becomes before it is
- * enrolled, and whose it is from then on. One lives as long as its isolate.
+ * The page that an invitation's link opens on the device. Before the device is enrolled, it says whose it
+ * will be, and from then on whose it is. One lives as long as its isolate.
  */
 export class Enrolment {
   readonly #invitations: Invitations;
@@ -59,9 +59,9 @@ export class Enrolment {
   }
 
   /**
-   * Takes the form in two steps: the first says whose device the code makes of this one and uses nothing up,
-   * the second, in which the person has agreed to that, enrols it. A code that is wrong, used, over or of
-   * another app gets one and the same answer.
+   * Takes the form in two steps: the first says whose device this will be and uses nothing up; the second,
+   * once the person has agreed to that, enrols it. Codes that are wrong, used, expired or for another app all
+   * get the same answer.
    */
   async submit(asked: PageRequest, form: URLSearchParams): Promise<Response> {
     const { certificate, by, hostname } = asked;
@@ -95,7 +95,7 @@ export class Enrolment {
     return seeOther(ENROL_PATH);
   }
 
-  /** The page of a certificate that is verified and in its dates. Throws `RegistryUnavailable`. */
+  /** The page for a certificate that is verified and within its dates. Throws `RegistryUnavailable`. */
   async #page(certificate: VerifiedCertificate, knownAs: KnownAs, now: number): Promise<Html> {
     switch (knownAs.kind) {
       case "device": {
@@ -159,7 +159,8 @@ ${CERTIFICATE_HELP}`,
   );
 }
 
-/** Whose a device is, for its own eyes: it must see when somebody else's invitation was used on it. */
+/** Says to a device whose it is: its user must be able to see that somebody else's invitation was used on it.
+ * */
 function whose({ name, user }: KnownDevice): Html {
   return html`This is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }

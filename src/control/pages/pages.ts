@@ -81,7 +81,7 @@ function enforce({ needs, of }: Page, request: IRequest, principal: Principal): 
 }
 
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);
-/** What leads to the first page: of the `ADMIN_HOST`, its root does, too. */
+/** Paths that lead to the first page; on the `ADMIN_HOST`, so does its root. */
 const STARTS: ReadonlySet<string> = new Set(["/", "/.latchkey", PATHS.signIn]);
 
 /** What a path is: a page for a device on its app's host, one for people, or none. */

@@ -300,7 +300,7 @@ describe("block", () => {
     expect(blocked()).toEqual([atCloudflare.fingerprint_sha256]);
   });
 
-  it("tells a Worker that knows no such list apart, and changes nothing there", async () => {
+  it("recognises a Worker that does not know the list, and changes nothing there", async () => {
     await zone.issue("old");
     relay.fail(BLOCKED, "unknown-operation", 9);
     for (const more of [[], ["--replace"]]) {
