@@ -73,8 +73,10 @@ const NamespaceSchema = v.custom<DurableObjectNamespace>(
 /** Longer entries are cut in messages, in characters. */
 const ENTRY_SHOWN_MAX = 100;
 
-/** `BLOCKED`: one wrong entry makes the whole list a problem, since it may be the device that must be shut
- * out. */
+/**
+ * `BLOCKED`: one wrong entry makes the whole list a problem, since it may be the device that must be shut
+ * out.
+ */
 const BlockedSchema = v.pipe(
   v.string("must be a string of fingerprints, separated by commas or spaces"),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {

@@ -33,8 +33,10 @@ export class CertificatePool {
     return { credential, fingerprint: fingerprint.replaceAll(":", "").toLowerCase() };
   }
 
-  /** `isCertain`: whether the directory surely knows that nobody has it; otherwise it is somebody's until it
-   * is abandoned. */
+  /**
+   * `isCertain`: whether the directory surely knows that nobody has it; otherwise it is somebody's until it
+   * is abandoned.
+   */
   give(certificates: readonly Certificate[], isCertain: boolean): void {
     const from = Date.now() + (isCertain ? REFUSED_MS : ABANDONED_MS);
     for (const certificate of certificates) this.#waiting.push({ ...certificate, from });

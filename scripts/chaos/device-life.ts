@@ -105,8 +105,9 @@ export class DeviceLife {
     if (found === undefined) this.#startOver();
   }
 
-  /** The certificates go back to the pool: whichever device gets them next is let in only once it is
-   * enrolled. */
+  /**
+   * The certificates go back to the pool: whichever device gets them next is let in only once it is enrolled.
+   */
   #startOver(): void {
     this.#scene.pool.give(this.#certificates, this.#isCertain);
     this.#certificates = [];

@@ -99,8 +99,10 @@ export class Gate {
     return this.#send("app", "GET", "/headers", {}, undefined, credential);
   }
 
-  /** Agrees, on an invitation's page and with this certificate, to become one of `user`'s devices. Throws
-   * `Lost`. */
+  /**
+   * Agrees, on an invitation's page and with this certificate, to become one of `user`'s devices. Throws
+   * `Lost`.
+   */
   redeem(code: string, name: string, user: string, credential: Credential): Promise<Answer> {
     const headers = {
       "content-type": "application/x-www-form-urlencoded",

@@ -167,8 +167,10 @@ async function revokeThereAlone(session: Session, out: RegistryOut): Promise<nev
   );
 }
 
-/** Closest to what the registry would say first: what it still said, what the owner says, the names at
- * Cloudflare. */
+/**
+ * Closest to what the registry would say first: what it still said, what the owner says, the names at
+ * Cloudflare.
+ */
 async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
   if (found !== undefined) return deviceTarget(found, "the registry");
   const { fingerprint, certificate, backup } = options;

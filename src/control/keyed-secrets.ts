@@ -13,8 +13,10 @@ const TOKEN_BYTES = 32;
 /** 48 bits: of forged tokens, one in 2^48 is looked up. */
 const TOKEN_CHECK_CHARACTERS = 8;
 const TOKEN_FORM = /^(lkt_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/;
-/** The form with the public checksum that tokens had before there was a key: they pass only if they are
- * exempt. */
+/**
+ * The form with the public checksum that tokens had before there was a key: they pass only if they are
+ * exempt.
+ */
 const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
@@ -26,8 +28,10 @@ const CODE_FORM = /^([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{6})$/;
 /** Longer than any code with everything that people type between its characters. */
 const TYPED_MAX = 200;
 
-/** When something fails the check and the directory's answer is at least this old, the directory is asked
- * again. */
+/**
+ * When something fails the check and the directory's answer is at least this old, the directory is asked
+ * again.
+ */
 export const ASK_AGAIN_MS = 10 * 60_000;
 /** After a question that failed, in milliseconds. */
 const PAUSE_MS = 1_000;

@@ -11,8 +11,7 @@ const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]
  * Makes and reads the values of sessions' cookies: a random text, whose session it is, and a code (HMAC-SHA-256,
  * keyed with the `ADMIN_TOKEN`) over both and the host that it is for. So a made-up one never costs a
  * question to the registry, a copy is of no use on another host, and a new `ADMIN_TOKEN` ends all of them.
- * One lives
- * as long as its isolate.
+ * One lives as long as its isolate.
  */
 export class SessionValues {
   readonly #adminToken: string;

@@ -71,9 +71,8 @@ export class Directory extends DurableObject {
   /**
    * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
    * certificate is noted as waiting to be enrolled, and a notification is sent if it is new. `notHeldBy`:
-   * since the
-   * sighting, the caller has asked this user's registry, which does not have it; a claim of that user's that
-   * was old enough by then counts as abandoned and is dropped.
+   * since the sighting, the caller has asked this user's registry, which does not have it; a claim of that
+   * user's that was old enough by then counts as abandoned and is dropped.
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
     const claim = this.#claim(fingerprint);

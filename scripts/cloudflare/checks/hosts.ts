@@ -84,8 +84,10 @@ export function checkZones(homeless: readonly string[], zones: readonly ZoneFact
       );
 }
 
-/** The admin host: not an app's, and open to any browser. Its record and its route are checked along with the
- * apps'. */
+/**
+ * The admin host: not an app's, and open to any browser. Its record and its route are checked along with the
+ * apps'.
+ */
 export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">): Check {
   const id = "admin-host";
   const { adminHost, localAdminHost, hosts } = local;

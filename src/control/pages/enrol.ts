@@ -159,8 +159,9 @@ ${CERTIFICATE_HELP}`,
   );
 }
 
-/** Says to a device whose it is: its user must be able to see that somebody else's invitation was used on it.
- * */
+/**
+ * Says to a device whose it is: its user must be able to see that somebody else's invitation was used on it.
+ */
 function whose({ name, user }: KnownDevice): Html {
   return html`This is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }
