@@ -61,7 +61,7 @@ Exit codes:
   0  done
   1  refused by the server, or failed
   2  called in a way that cannot work; nothing was done
-  3  revoke --at-cloudflare: done at Cloudflare, and not in the registry; run it again
+  3  revoke --at-cloudflare: done at Cloudflare, but not in the registry; run it again
 
 Examples:
   latchkey login --url https://vault.example.com

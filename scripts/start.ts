@@ -10,7 +10,7 @@ import { logText } from "./edge/log-text.ts";
 import { parseOrigin } from "./edge/origin.ts";
 import { welcome } from "./edge/welcome.ts";
 
-/** Who started this: somebody else, once that one has ended. */
+/** The process that started this one; it changes when that process ends. */
 const PARENT = process.ppid;
 
 const DEFAULT_PORT = "8443";
@@ -50,7 +50,7 @@ function createProgram(): Command {
     .addOption(
       withDefault(
         "--latency <ms>",
-        "put 0 to this many milliseconds before and after each call to the registry, as between distant machines",
+        "delay each call to the registry and its answer by 0 to this many milliseconds, as between distant machines",
         "0",
       ),
     )
@@ -103,7 +103,7 @@ function parseCountry(text: string): string {
   return text;
 }
 
-/** A second is more than there is between any two places. */
+/** Latency between any two places is below a second. */
 function parseLatency(text: string): number {
   const latency = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (!(latency <= 1_000)) {
@@ -115,7 +115,7 @@ function parseLatency(text: string): number {
 /** How often to look whether npm is still there, in milliseconds. */
 const LOOK_MS = 500;
 
-/** npm runs this in a shell, which does not pass the signal on when npm is ended: it just ends, too. */
+/** npm runs this in a shell, which does not pass on the signal that ends npm: it just ends, too. */
 function stopWithNpm(): void {
   if (process.env.npm_lifecycle_event === undefined) return;
   const timer = setInterval(() => {

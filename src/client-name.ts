@@ -37,7 +37,7 @@ const SYSTEMS: readonly [RegExp, string][] = [
   [/Linux/i, "Linux"],
 ];
 
-/** What comes after so many characters names no program; and no expression runs long. */
+/** Only this many characters are read: what follows names no program, and no expression runs long. */
 const USER_AGENT_MAX = 256;
 
 /** A person's name for a program: `Bitwarden Android`, `Firefox Windows`, `no name given`. */
@@ -78,7 +78,7 @@ export function clientPart(path: string): string | undefined {
   return PARTS.find(([pattern]) => pattern.test(path))?.[1];
 }
 
-/** Segments that name one thing: ids, numbers, files' hashes, and what `withoutSecrets` left out. */
+/** Segments that name a single thing: ids, numbers, file hashes, and what `withoutSecrets` left out. */
 const ONE_THING = /^(?:\d+|[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27}|…)$/i;
 /** Hosts and files name one thing below a folder; in the first place they name a program, such as `remote.php`. */
 const HOST_OR_FILE = /^[^.]+(?:\.[^.]+)*\.[a-z]{2,}$/i;
@@ -97,17 +97,17 @@ export function pathPrefix(path: string): string {
 
 /** The shortest segment that may be a secret, and the longest that may be a name, in characters. */
 const SECRET_MIN = 8;
-/** Letters and digits in turns, as chance makes them: `x7f3k`, and not `pixel9` or `v2`. */
+/** Letters and digits mixed, as chance makes them: `x7f3k`, and not `pixel9` or `v2`. */
 const MIXED = /[a-z]\d+[a-z]|\d[a-z]+\d/i;
-/** Capitals within, more than names of functions have: `aGVsbG8gd29y`. */
+/** Capitals inside, more than function names have: `aGVsbG8gd29y`. */
 const CAPITALS = /(?:[a-z][A-Z].*){3}/;
 /** Words as people join them. */
 const WORDS = /^[a-z]+(?:[-_.][a-z]+)*$/i;
 const WORD_MAX = 20;
 
 /**
- * A path without the segments that look random, since apps use such as secrets (webhooks, shared links,
- * topics): `/api/webhook/…`. A secret that is made of words cannot be told from a name.
+ * A path without the segments that look random, since apps use such segments as secrets (webhooks, shared
+ * links, topics): `/api/webhook/…`. A secret made of words cannot be told from a name.
  */
 export function withoutSecrets(path: string): string {
   return path

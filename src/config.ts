@@ -15,7 +15,7 @@ export interface Config {
   /** `APPS."*"`: the settings of hostnames that are not named. */
   defaultApp: App | undefined;
   revocationDelayMs: number;
-  /** Certificates that are refused without asking anybody: the brake for a day on which the registry cannot be written. */
+  /** Certificates that are refused without asking the registry: the emergency brake for when it cannot be written. */
   blocked: ReadonlySet<Fingerprint>;
   /**
    * The host of the pages and the API, which is never an app's: an app on the same host could read the pages.
@@ -73,7 +73,10 @@ const NamespaceSchema = v.custom<DurableObjectNamespace>(
 /** Longer entries are cut in messages, in characters. */
 const ENTRY_SHOWN_MAX = 100;
 
-/** `BLOCKED`: one wrong entry is a problem of the whole, since it may be the device that is to be shut out. */
+/**
+ * `BLOCKED`: one wrong entry makes the whole list a problem, since it may be the device that must be shut
+ * out.
+ */
 const BlockedSchema = v.pipe(
   v.string("must be a string of fingerprints, separated by commas or spaces"),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {

@@ -16,7 +16,7 @@ export function isHostname(text: string): boolean {
 export function hostnameOf(url: URL): string {
   const { hostname } = url;
   let end = hostname.length;
-  // No expression: /\.+$/ is quadratic in dots that are not at the end.
+  // Not a regular expression: /\.+$/ is quadratic in dots that are not at the end.
   while (hostname[end - 1] === ".") end -= 1;
   return end === hostname.length ? hostname : hostname.slice(0, end);
 }

@@ -1,6 +1,6 @@
 // No I/O. No clock.
 
-/** The cookie of a signed-in browser: Latchkey's own, and never an app's to see or to set. */
+/** The cookie of a signed-in browser: Latchkey's own; no app may see or set it. */
 export const SESSION_COOKIE = "__Host-latchkey";
 
 /** Whether a header is worth reading: most have no cookie of ours, nor any text that looks like its name. */

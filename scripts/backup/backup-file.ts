@@ -47,14 +47,14 @@ const BackupContent = v.strictObject({
         v.check(({ id, devices }) => devices.every(({ user }) => user === id), "a device is another user's"),
       ),
     ),
-    v.check((users) => isUnique(users.map(({ id }) => id)), "a user is there twice"),
+    v.check((users) => isUnique(users.map(({ id }) => id)), "a user is listed twice"),
     v.check(
       (users) => isUnique(users.flatMap(({ devices }) => devices.map(({ id }) => id))),
-      "a device is there twice",
+      "a device is listed twice",
     ),
     v.check(
       (users) => isUnique(users.flatMap(({ devices }) => devices.flatMap(fingerprintsOf))),
-      "a certificate is there twice",
+      "a certificate is listed twice",
     ),
   ),
   tokens: BackupTokens,

@@ -6,7 +6,8 @@ const MAX_LEVELS = 64;
 
 /**
  * JSON in one form only: members sorted by name, no blanks. What RFC 8785 says, as far as a backup needs it: it
- * holds texts, whole numbers, booleans and null. Throws a `RangeError` for what is nested deeper than any backup.
+ * holds texts, whole numbers, booleans and null. Throws a `RangeError` for anything nested deeper than a
+ * backup ever is.
  */
 export function canonicalJson(value: unknown, levels = MAX_LEVELS): string {
   if (levels === 0) throw new RangeError("nested too deeply");

@@ -10,7 +10,7 @@ const MAX_TRIES = 5;
 
 const ALL = Number.MAX_SAFE_INTEGER;
 
-/** Lines that may be added while a part is read, and still be looked through. */
+/** How many lines may be added while a part is read and still be looked through. */
 const NEW_LINES_MAX = 100;
 
 /**
@@ -76,7 +76,7 @@ async function steady<T>(
   );
 }
 
-/** Whether a backup would differ: who signs in or out changes nothing that it holds, nor does what was refused. */
+/** Whether a backup would differ: sign-ins, sign-outs and refused attempts change nothing that it holds. */
 function isChange({ act, outcome }: AuditEntry): boolean {
   return outcome === "done" && act !== "sign-in" && act !== "sign-out";
 }

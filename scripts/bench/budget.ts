@@ -30,7 +30,7 @@ interface Row extends DayResult {
 
 const program = new Command("npm run budget --")
   .description(
-    "Live one day with the real standing cache, registry client and Durable Objects, by a virtual clock; and a day of strangers with the whole Worker. Exits 1 when strangers cost too much, or keep people from anything.",
+    "Simulate one day with the real standing cache, registry client and Durable Objects, on a virtual clock; and a day of strangers with the whole Worker. Exits with 1 if strangers cost too much, or keep people from anything.",
   )
   .option("--devices <n>", "devices of the household", whole, 8)
   .option("--users <n>", "users whose devices they are", whole, 3)
@@ -38,9 +38,9 @@ const program = new Command("npm run budget --")
   .option("--isolates <n>", "isolates that they come to", whole, 12)
   .option("--scanner <n>", "requests without a certificate", whole, 50_000)
   .option("--stranger <n>", "requests with a verified certificate that nobody enrolled", whole, 1_000)
-  .option("--anonymous <n>", "requests of strangers on a day of their own, of every kind", whole, 100_000)
-  .option("--anonymous-isolates <n>", "isolates that those come to", whole, 10)
-  .option("--networks <n>", "networks that those come from", whole, 65_536)
+  .option("--anonymous <n>", "requests from strangers, of every kind, on a day of their own", whole, 100_000)
+  .option("--anonymous-isolates <n>", "isolates that these requests come to", whole, 10)
+  .option("--networks <n>", "networks that these requests come from", whole, 65_536)
   .option("--seed <n>", "another day of the same kind", whole, 1)
   .option("--out <folder>", "where budget.json and budget.svg go", "docs/performance")
   .parse();
@@ -81,7 +81,7 @@ try {
     if (!response.ok) throw new Error(await response.text());
     rows.push({ delaySeconds, ...((await response.json()) as DayResult) });
   }
-  process.stderr.write(`living a day with ${anonymous} requests of strangers ...\n`);
+  process.stderr.write(`simulating a day with ${anonymous} requests from strangers ...\n`);
   const strangers = await liveStrangersDay(strangersOptions);
   show(rows);
   showStrangers(strangers);
@@ -120,15 +120,13 @@ function showStrangers(result: StrangersResult): void {
   console.log(
     [
       "",
-      `${requests} requests of strangers, ${isolates} isolates, ${networks} networks; ${logLines} lines in the log`,
+      `${requests} requests from strangers, ${isolates} isolates, ${networks} networks; ${logLines} lines in the log`,
       ...["", ...lines, ""],
       ...Object.entries(people).map(([what, could]) => `afterwards, ${what}: ${could ? "yes" : "NO"}`),
     ].join("\n"),
   );
   for (const broken of brokenBounds(result, FREE_PLAN)) {
-    console.error(
-      `latchkey: strangers are to stay below ${100 * STRANGERS_SHARE} % of each limit: ${broken}`,
-    );
+    console.error(`latchkey: strangers must stay below ${100 * STRANGERS_SHARE} % of each limit: ${broken}`);
     process.exitCode = 1;
   }
 }

@@ -55,7 +55,7 @@ export default {
 };
 `;
 
-/** Times of the built Worker, and of the usual 20 lines. Empty where the system does not tell processor times. */
+/** Times of the built Worker, and of the usual 20 lines. Empty if the system does not report processor times. */
 export async function measureOwnTime(
   built: BuiltWorker,
   { folder, rounds }: { folder: string; rounds: number },

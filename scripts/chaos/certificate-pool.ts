@@ -3,9 +3,9 @@ import { REVOKED_MEMORY_MS } from "../../src/gate/standing-cache.ts";
 import type { Credential } from "../edge/certificates.ts";
 import type { Gate } from "./gate.ts";
 
-/** After two minutes an unfinished change of another user no longer holds a certificate; and a moment. */
+/** Another user's unfinished change holds a certificate for two minutes; plus a moment. */
 const ABANDONED_MS = 125_000;
-/** The gate remembers of a revoked device's certificate that it was refused; and a moment. */
+/** How long the gate remembers that a revoked device's certificate was refused; plus a moment. */
 const REFUSED_MS = REVOKED_MEMORY_MS + 1_000;
 
 export interface Certificate {
@@ -33,7 +33,10 @@ export class CertificatePool {
     return { credential, fingerprint: fingerprint.replaceAll(":", "").toLowerCase() };
   }
 
-  /** `isCertain`: that the directory knows that nobody has it; otherwise it is somebody's until it is abandoned. */
+  /**
+   * `isCertain`: whether the directory surely knows that nobody has it; otherwise it is somebody's until it
+   * is abandoned.
+   */
   give(certificates: readonly Certificate[], isCertain: boolean): void {
     const from = Date.now() + (isCertain ? REFUSED_MS : ABANDONED_MS);
     for (const certificate of certificates) this.#waiting.push({ ...certificate, from });

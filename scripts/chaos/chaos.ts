@@ -19,7 +19,7 @@ interface Options {
 /** It is killed after 0 to this many changes were acknowledged, and after this many milliseconds at the latest. */
 const MOST_CHANGES = 120;
 const LONGEST_LIFE_MS = 10_000;
-/** Between two looks how many there are: long enough that a kill falls anywhere in a change. */
+/** The time between two looks at their number: long enough that a kill falls anywhere in a change. */
 const LOOK_MS = 7;
 const PEOPLE = 4;
 const COLUMNS = 120;
@@ -42,14 +42,14 @@ await program.parseAsync();
 
 function common(command: Command): Command {
   return command
-    .option(
-      "--seed <n>",
-      "the same choices again, as far as they depend on chance only",
-      whole,
-      Date.now() % 1e9,
-    )
+    .option("--seed <n>", "make the same random choices again", whole, Date.now() % 1e9)
     .option("--minutes <n>", "stop after this long, whatever is left", whole, 30)
-    .option("--latency <ms>", "between the Worker and its objects, each way: 0 to this", whole, 40);
+    .option(
+      "--latency <ms>",
+      "milliseconds between the Worker and its objects, each way: 0 to this",
+      whole,
+      40,
+    );
 }
 
 function whole(text: string): number {

@@ -14,7 +14,7 @@ interface DeviceState {
   living: readonly string[];
 }
 
-/** Between two looks whether a refusal is forgotten, in milliseconds. */
+/** The time between two checks whether a refusal is forgotten, in milliseconds. */
 const LOOK_AGAIN_MS = 250;
 
 const written = ({ status, name, note, living }: DeviceState) => [status, name, note, ...living].join(" ");
@@ -105,7 +105,9 @@ export class DeviceLife {
     if (found === undefined) this.#startOver();
   }
 
-  /** The certificates go back to the others: whoever gets them next is let in only when it is enrolled. */
+  /**
+   * The certificates go back to the pool: whichever device gets them next is let in only once it is enrolled.
+   */
   #startOver(): void {
     this.#scene.pool.give(this.#certificates, this.#isCertain);
     this.#certificates = [];
@@ -204,7 +206,7 @@ export class DeviceLife {
     const { gate } = this.#scene;
     const answer = await this.#change(undefined, "forget", () => gate.api("DELETE", this.#path));
     if (answer === undefined) throw new Error(`${written(state)} cannot be forgotten`);
-    // Who was forgotten is a stranger, before somebody else gets the certificate.
+    // A forgotten device must be a stranger before another one gets the certificate.
     await this.#visit();
     this.#startOver();
   }

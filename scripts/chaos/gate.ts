@@ -12,7 +12,7 @@ import { type StatePaths, statePaths } from "../edge/state.ts";
 
 /** A call that has no answer after this long counts as lost, in milliseconds. */
 const PATIENCE_MS = 30_000;
-/** Between two looks whether killed processes are gone, in milliseconds. */
+/** The time between two checks whether killed processes are gone, in milliseconds. */
 const LOOK_MS = 10;
 
 export interface Answer {
@@ -69,7 +69,7 @@ export class Gate {
     this.#agent = new Agent({ keepAlive: true, ca: readFileSync(this.#paths.ca) });
   }
 
-  /** Ends the gate as a loss of power would, save for what the system has still to write. */
+  /** Ends the gate as a loss of power would, except for what the system has yet to write. */
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
@@ -99,7 +99,10 @@ export class Gate {
     return this.#send("app", "GET", "/headers", {}, undefined, credential);
   }
 
-  /** Agrees, on an invitation's page and with this certificate, to become a device of `user`. Throws `Lost`. */
+  /**
+   * Agrees, on an invitation's page and with this certificate, to become one of `user`'s devices. Throws
+   * `Lost`.
+   */
   redeem(code: string, name: string, user: string, credential: Credential): Promise<Answer> {
     const headers = {
       "content-type": "application/x-www-form-urlencoded",

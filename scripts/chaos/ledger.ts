@@ -1,6 +1,9 @@
 // No I/O. No clock.
 
-/** What happened to one thing, such as a device, as far as its writer knows: its states are compared as texts. */
+/**
+ * What happened to one thing, such as a device, as far as its writer knows. Its states are compared as
+ * strings.
+ */
 export class Ledger {
   /** One, unless the answer to the last change was lost: then the one before it, and the one after. */
   #states: readonly [string] | readonly [before: string, after: string];

@@ -51,7 +51,7 @@ export class Person {
     const state = users.includes(this.#id) ? PRESENT : ABSENT;
     const acts = actsOn(log, this.#id);
     violations.push(...this.#ledger.compare(this.#id, state, acts));
-    // The registry of a user who was deleted has a log still; it can be read when the user is back.
+    // A deleted user's registry still has its log, which can be read when the user is back.
     const isThere = state === PRESENT;
     const path = `/users/${this.#id}`;
     const devices = isThere ? (await read<DeviceList>(gate, `${path}/devices?limit=${PAGE}`)).devices : [];
@@ -71,7 +71,7 @@ export class Person {
   }
 }
 
-/** All of them to their end, also when one is lost. */
+/** Waits for all of them, even when one is lost. */
 async function together<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
   const results = await Promise.allSettled(all.map(work));
   for (const result of results) if (result.status === "rejected") throw result.reason;

@@ -24,12 +24,12 @@ export function raceName({ deletions, additions, enrolments }: Race): string {
   return `${deletions} DELETE, ${additions} PUT, ${enrolments} enrolments`;
 }
 
-/** Within this long, in milliseconds, the calls of a round are begun: a change takes about as long. */
+/** All calls of a round begin within this many milliseconds, about as long as a change takes. */
 const SPREAD_MS = 150;
 /** Rounds at the same time, each with a user of its own. */
 const WIDTH = 12;
 
-/** Runs rounds until there were enough, or `isOver`. Returns how many it ran, and what it found. */
+/** Runs rounds until there are enough, or `isOver`. Returns how many it ran, and what it found. */
 export async function runRaces(
   gate: Gate,
   chance: Chance,

@@ -49,7 +49,7 @@ export class TokenHolder {
     await this.#use(this.#token, true);
     // Not more often: wrong tokens are throttled.
     await this.#use(this.#revoked, false);
-    // One whose secret nobody has heard is left to itself.
+    // A token whose secret nobody received is left alone.
     if (this.#token === undefined) this.#begin();
   }
 

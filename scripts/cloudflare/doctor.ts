@@ -91,8 +91,8 @@ function usageFact(
 }
 
 /**
- * The gate's own API. Where the host does not lead to the gate it is not asked: whatever answers there would get
- * the token.
+ * The gate's own API. If the host does not lead to the gate, the API is not asked: whatever answers there
+ * would get the token.
  */
 async function findGate(
   api: FactSources["api"],
@@ -105,7 +105,7 @@ async function findGate(
     return isUngated(zones, hostname, worker)
       ? unknownFact(
           `the API was not asked: ${hostname} does not lead to the gate, and the app there would get the token`,
-          "mend the route and the DNS record of the host first, then run the doctor again",
+          "fix the host's route and DNS record first, then run the doctor again",
         )
       : knownFact(gate);
   });

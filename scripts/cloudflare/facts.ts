@@ -14,9 +14,9 @@ export interface GatedHost {
 export interface LocalSettings {
   worker: string;
   hosts: readonly GatedHost[];
-  /** The host of the pages, if Cloudflare can reach it. */
+  /** The admin host, if Cloudflare can reach it. */
   adminHost: string | undefined;
-  /** The same, if it is one of this machine's own: good for the local edge alone. */
+  /** The same, if it exists only on this machine: good only for the local edge. */
   localAdminHost: string | undefined;
   /** What in the file would open the gate, one phrase each; empty when all is well. */
   dangers: readonly string[];
@@ -85,7 +85,7 @@ export interface ZoneFacts {
   name: string;
   /** Of the apps, those in this zone. */
   hosts: readonly GatedHost[];
-  /** The host of the pages, if it is in this zone: gated like the apps, with no app behind it. */
+  /** The admin host, if it is in this zone: gated like the apps, with no app behind it. */
   adminHost: string | undefined;
   associations: Fact<readonly string[]>;
   routes: Fact<readonly RouteFact[]>;
@@ -137,7 +137,7 @@ export interface Facts {
   blocked: Fact<readonly string[] | null>;
 }
 
-/** Every host of a zone that leads to the gate: the apps', and that of the pages. */
+/** Every host of a zone that leads to the gate: the apps' hosts and the admin host. */
 export function gatedNames({ hosts, adminHost }: Pick<ZoneFacts, "hosts" | "adminHost">): string[] {
   return [...hosts.map(({ host }) => host), ...(adminHost === undefined ? [] : [adminHost])];
 }

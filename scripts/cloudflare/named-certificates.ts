@@ -19,9 +19,9 @@ const OTHERWISE =
   "name the certificate by its full fingerprint or its file (--certificate FILE), or look the device up in a backup (--backup FILE)";
 
 /**
- * The active certificates whose subject is the one that `issue` gives this device: for a registry that cannot be
- * read. Nothing is guessed: another spelling, or a name that is cut in the subject and so stands for several
- * devices, is refused with the candidates.
+ * The active certificates whose subject is the one that `issue` gives this device: for when the registry
+ * cannot be read. Nothing is guessed: another spelling, or a name that is cut off in the subject and so may
+ * stand for several devices, is refused with the candidates.
  *
  * @param reference `alice/pixel-9`; an id is in no certificate.
  */
@@ -41,7 +41,7 @@ export async function certificatesNamed(
   const found = all.filter((each) => each.commonName === commonName);
   if (isCommonNameCut(user, device)) {
     throw ambiguous(
-      `the name ${printable(reference)} is cut in certificates: they may be other devices'`,
+      `the name ${printable(reference)} is cut off in certificates: these may be other devices'`,
       found,
     );
   }

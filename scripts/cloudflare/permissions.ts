@@ -37,7 +37,7 @@ export const PERMISSIONS = {
   dns: { grant: "Zone > DNS > Read", purpose: "to see whether a host goes through Cloudflare" },
   "dns-edit": {
     grant: "Zone > DNS > Edit",
-    purpose: "to make the DNS record of the pages' host; latchkey setup --no-admin-host needs none",
+    purpose: "to make the DNS record of the admin host; latchkey setup --no-admin-host does not need it",
   },
   analytics: { grant: "Account > Account Analytics > Read", purpose: "to read the day's use" },
 } as const satisfies Record<string, { grant: string; purpose: string }>;

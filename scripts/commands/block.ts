@@ -27,20 +27,20 @@ export const addBlock: AddCommand = (program, open) => {
     .summary("the emergency brake: refuse certificates without the registry")
     .description(
       [
-        "Refuse a device's certificates at the gate, whatever the registry says: for a day on which the registry",
+        "Refuse a device's certificates at the gate, whatever the registry says: for when the registry",
         "cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
       ].join(" "),
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
     .option("--replace", "make the list exactly this, whatever it is now: for a gate that does not answer")
-    .option("--force", "even a lost device that was not told to delete its vault yet")
+    .option("--force", "even if a lost device was not yet told to delete its vault")
     .option("--dry-run", "show what would be blocked, and change nothing");
   addBlockListOptions(addTargetOptions(command))
     .addHelpText(
       "after",
       `
 Needs CLOUDFLARE_API_TOKEN with Account > Workers Scripts > Edit, and the ADMIN_TOKEN to read the list from the
-gate. Where the registry does not answer, the certificates are looked for at Cloudflare, by the name that issue
+gate. If the registry does not answer, the certificates are looked up at Cloudflare, by the names that issue
 gives them. The list holds ${BLOCKED_MAX}: revoke in the registry as soon as it answers, then unblock.
 
 ${PASSWORD_HELP}
@@ -54,7 +54,7 @@ Examples:
     .action(async (references: string[], options: BlockOptions) => {
       if (references.length === 0 && options.certificate === undefined) {
         throw misuse(
-          "what to block is missing",
+          "nothing to block was named",
           `name a device or a fingerprint, see ${LATCHKEY} block --help`,
         );
       }
@@ -75,14 +75,14 @@ Examples:
       const result = { blocked: after, added: wanted.filter((each) => before?.includes(each) !== true) };
       if (before !== undefined && after.join() === before.join()) {
         output.object({ done: false, ...result });
-        output.lines(`${labels}: blocked already`);
+        output.lines(`${labels}: already blocked`);
         return;
       }
       for (const line of targets.flatMap(({ found }) => found)) progress(`  ${line}`);
       if (options.dryRun === true) {
         output.object({ done: false, ...result });
         output.lines(
-          `would block ${labels}: ${plural(after.length, "certificate")} on the list then; nothing was changed`,
+          `would block ${labels}: ${plural(after.length, "certificate")} on the list after that; nothing was changed`,
         );
         return;
       }
@@ -98,11 +98,11 @@ Examples:
       } finally {
         output.object({ done: true, confirmed, ...result });
       }
-      output.lines(`revoke it in the registry as soon as that answers, then: ${LATCHKEY} unblock`);
+      output.lines(`revoke it in the registry as soon as it answers, then: ${LATCHKEY} unblock`);
     });
 };
 
-/** `undefined`: the gate does not tell, and the owner says that the list is to be exactly the new one. */
+/** `undefined`: the gate does not say, and the owner wants the list to be exactly the new one. */
 async function listBefore(list: BlockList, replace: boolean): Promise<readonly Fingerprint[] | undefined> {
   try {
     return await list.read();
@@ -111,7 +111,7 @@ async function listBefore(list: BlockList, replace: boolean): Promise<readonly F
     if (replace) return undefined;
     throw failed(
       `the list in force cannot be read: ${error.message}`,
-      "try again, or add --replace and name everything that is to be blocked: what is not named is let in again",
+      "try again, or add --replace and name everything that is to be blocked: whatever you do not name is let in again",
     );
   }
 }
@@ -119,8 +119,8 @@ async function listBefore(list: BlockList, replace: boolean): Promise<readonly F
 function requireRoom(list: readonly Fingerprint[]): void {
   if (list.length <= BLOCKED_MAX) return;
   throw failed(
-    `that makes ${list.length} blocked certificates, and the Worker's secret holds ${BLOCKED_MAX}`,
-    `revoke some of the devices in the registry, then take them out: ${LATCHKEY} blocked, ${LATCHKEY} unblock`,
+    `that would make ${list.length} blocked certificates, but the Worker's secret holds only ${BLOCKED_MAX}`,
+    `revoke some of the devices in the registry, then take them off the list: ${LATCHKEY} blocked, ${LATCHKEY} unblock`,
   );
 }
 

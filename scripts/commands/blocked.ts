@@ -17,7 +17,7 @@ export const addBlocked: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-The list comes from the gate itself, and names no device: the registry does, where it answers.
+The list comes from the gate itself. The devices' names come from the registry, if it answers.
 
 Examples:
   latchkey blocked

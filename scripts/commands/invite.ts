@@ -37,7 +37,7 @@ export const addInvite: AddCommand = (program, open) => {
       "after",
       `
 The device needs a certificate that Cloudflare verifies, installed before the link is opened. The page says
-whose device it becomes before it is enrolled. Whoever has the link can use it: when it travels over a channel
+whose device it will be before it is enrolled. Whoever has the link can use it: if it travels over a channel
 that others read, or through somebody else, add --approval, and compare the code on the device's screen.
 
 Examples:

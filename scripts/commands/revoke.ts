@@ -42,8 +42,8 @@ export const addRevoke: AddCommand = (program, open) => {
     .option("--note <text>", "why, for the audit log")
     .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
-    .option("--force", "with --at-cloudflare: even a lost device that was not told to delete its vault yet")
-    .option("--fingerprint <hex>", "with --at-cloudflare, should the registry not answer: the certificate");
+    .option("--force", "with --at-cloudflare: even if a lost device was not yet told to delete its vault")
+    .option("--fingerprint <hex>", "with --at-cloudflare, if the registry does not answer: the certificate");
   addTargetOptions(command)
     .addHelpText(
       "after",
@@ -52,9 +52,9 @@ A device that may turn up again is better reported lost, or suspended.
 A connection that is open already, such as a WebSocket, lives on until it closes.
 --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated: for a device that is revoked already, too.
 
-Where the registry does not answer, or refuses to write, --at-cloudflare goes on to Cloudflare: the certificates
-are those that issue has named after the device, unless --fingerprint, --certificate or --backup name them. It
-then ends with the exit code 3: run it again when the registry answers. latchkey block is faster, and needs no
+If the registry does not answer or refuses to write, --at-cloudflare carries on at Cloudflare, with the
+certificates that issue named after the device, unless --fingerprint, --certificate or --backup names them. It
+then ends with exit code 3: run it again when the registry answers. latchkey block is faster, and needs no
 registry either.
 
 Examples:
@@ -132,10 +132,10 @@ interface RegistryOut {
   options: RevokeOptions;
 }
 
-/** The registry does not answer: what can be done without it is done, and the rest is said. Always throws. */
+/** The registry does not answer: does what can be done without it, and says what is left. Always throws. */
 async function revokeThereAlone(session: Session, out: RegistryOut): Promise<never> {
   const { error, at, found, reference, options } = out;
-  progress(`${error.message}: going on to Cloudflare`);
+  progress(`${error.message}: carrying on at Cloudflare`);
   const target = await targetOf(session, out);
   if (options.force !== true) requireWipe(target);
   if (found === undefined) {
@@ -155,11 +155,11 @@ async function revokeThereAlone(session: Session, out: RegistryOut): Promise<nev
   session.output.lines(...revoked.map(({ line }) => line));
   throw new Failure(
     3,
-    `${target.label} is revoked at Cloudflare, and not in the registry: ${error.message}`,
+    `${target.label} is revoked at Cloudflare, but not in the registry: ${error.message}`,
     {
       hint: "once the registry answers, run the same command again",
       list: [
-        "from Cloudflare's word on, the gate refuses the certificate everywhere: within about a minute",
+        "as soon as Cloudflare reports it revoked, the gate refuses it everywhere: within about a minute",
         "the registry still has the device as it was, as far as is known",
         `to shut it out within seconds: ${LATCHKEY} block ${shellWord(reference)}`,
       ],
@@ -167,7 +167,10 @@ async function revokeThereAlone(session: Session, out: RegistryOut): Promise<nev
   );
 }
 
-/** Nearest to the registry's own word first: what it still said, what the owner says, the names at Cloudflare. */
+/**
+ * Closest to what the registry would say first: what it still said, what the owner says, the names at
+ * Cloudflare.
+ */
 async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
   if (found !== undefined) return deviceTarget(found, "the registry");
   const { fingerprint, certificate, backup } = options;

@@ -40,11 +40,8 @@ export const addSetup: AddCommand = (program, open) => {
     )
     .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
     .option("--app <host=profile>", "an app and its profile; may be given several times", collect)
-    .option(
-      "--admin-host <host>",
-      "the host of the pages (default: latchkey.ZONE, unless wrangler.toml names one)",
-    )
-    .option("--no-admin-host", "no pages: the command line and the API alone")
+    .option("--admin-host <host>", "the admin host (default: latchkey.ZONE, unless wrangler.toml names one)")
+    .option("--no-admin-host", "no pages: only the command line and the API")
     .option("--device <user/name>", "issue and enrol a first device at the end")
     .option("--dry-run", "show the plan, have wrangler check it, and change nothing")
     .option("--config <file>", "another wrangler.toml")
@@ -192,7 +189,7 @@ async function whichApps(
   return { zones, apps: await askForApps(zone.name, hosts) };
 }
 
-/** What `wrangler.toml` says stays, unless another is named: people have its address. */
+/** The host in `wrangler.toml` is kept unless another is named: people know its address. */
 async function whichAdminHost(
   { adminHost: given }: SetupOptions,
   { adminHost: known }: LocalSettings,
@@ -208,7 +205,7 @@ async function whichAdminHost(
     if (known === undefined) return null;
     throw misuse(
       `wrangler.toml names ADMIN_HOST ${printable(known)}`,
-      "take that line out of it, or leave --no-admin-host out",
+      "remove that line, or leave out --no-admin-host",
     );
   }
   if (known !== undefined) return known;

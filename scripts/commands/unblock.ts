@@ -12,7 +12,7 @@ interface UnblockOptions extends BlockListOptions, TargetOptions {
 export const addUnblock: AddCommand = (program, open) => {
   const command = program
     .command("unblock")
-    .summary("take certificates out of the list of those that are blocked")
+    .summary("take certificates off the list of blocked ones")
     .description(
       "Take certificates out of the Worker's secret BLOCKED. From then on the registry decides about them again.",
     )
@@ -22,7 +22,7 @@ export const addUnblock: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-A device that the registry calls active is let in again: revoke it first, unless that is what you want.
+A device that is active in the registry is let in again: revoke it first, unless that is what you want.
 
 Examples:
   latchkey blocked
@@ -31,7 +31,7 @@ Examples:
     )
     .action(async (references: string[], options: UnblockOptions) => {
       if (references.length === 0 && options.certificate === undefined) {
-        throw misuse("what to unblock is missing", `see what is blocked: ${LATCHKEY} blocked`);
+        throw misuse("nothing to unblock was named", `see what is blocked: ${LATCHKEY} blocked`);
       }
       const session = open();
       const { output } = session;
@@ -46,7 +46,7 @@ Examples:
       const after = before.filter((each) => !removed.includes(each));
       const labels = targets.map(({ label }) => label).join(", ");
       if (removed.length === 0) {
-        throw failed(`${labels}: nothing of it is blocked`, `see what is: ${LATCHKEY} blocked`);
+        throw failed(`${labels}: not blocked`, `see what is blocked: ${LATCHKEY} blocked`);
       }
       const result = { blocked: after, removed };
       const standing = targets.map(standingOf).join("; ");
@@ -70,7 +70,7 @@ Examples:
 
 /** What happens once the gate asks the registry again. */
 function standingOf({ label, device }: Target): string {
-  if (device === undefined) return `how the registry stands to ${label} is not known here`;
+  if (device === undefined) return `what the registry says of ${label} is not known here`;
   return device.status === "active"
     ? `${label} is active in the registry, and is let in again`
     : `the registry refuses ${label}: it is ${device.status}`;

@@ -46,8 +46,8 @@ export class BlockList {
 
   /**
    * The value of `BLOCKED`; `undefined` when the file adds nothing to the variable. Reads the file on each
-   * call: it is small, and what was written a moment ago counts. A line that is no fingerprint is reported
-   * once and handed on as it is: the Worker refuses everything then, rather than let a blocked device in.
+   * call: it is small, and what was written a moment ago counts. A line that is not a fingerprint is reported
+   * once and passed on as it is: the Worker then refuses everything, rather than let a blocked device in.
    */
   async value(): Promise<unknown> {
     const text = (await readIfThere(this.#path)) ?? "";
@@ -56,7 +56,7 @@ export class BlockList {
       this.#text = text;
       this.#value = this.#with(entries);
       for (const problem of problems) {
-        this.#onProblem(new Error(`${problem}; until it is mended, everything is refused`));
+        this.#onProblem(new Error(`${problem}; until it is corrected, everything is refused`));
       }
     }
     return this.#value;

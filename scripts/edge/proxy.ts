@@ -16,7 +16,7 @@ const CF_HEADER = "mf-cf-blob";
 /** How long a client may go on sending a body that was answered before it was read. As nginx's `lingering_time`. */
 const LINGER_MS = 30_000;
 
-/** What holds between a client and us, or us and the runtime, and says nothing about the other connection. */
+/** Headers that apply to one connection only: a client's to us, or ours to the runtime. */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -199,7 +199,7 @@ function headOf({ statusCode, statusMessage, rawHeaders }: IncomingMessage): str
   return `HTTP/1.1 ${statusCode} ${statusMessage}\r\n${lines.join("")}\r\n`;
 }
 
-/** Lets two connections speak to each other until either ends. */
+/** Connects two sockets to each other until either ends. */
 function join(client: Socket, runtime: Socket): void {
   runtime.on("error", () => runtime.destroy());
   runtime.once("close", () => client.destroySoon());
@@ -208,8 +208,8 @@ function join(client: Socket, runtime: Socket): void {
 }
 
 /**
- * Node closes a connection as soon as its last answer is written. What a client was still sending would
- * be met with a reset, which may overtake the answer: so the rest is read first, for a while.
+ * Node closes a connection as soon as its last answer is written. Whatever a client was still sending would
+ * be met with a reset, which may overtake the answer; so the rest is read first, for a while.
  */
 function lingerBeforeClosing(request: IncomingMessage): void {
   const { socket } = request;

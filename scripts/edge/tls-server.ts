@@ -45,7 +45,7 @@ export async function listen(
     ALPNProtocols: ["http/1.1"],
     maxHeaderSize: MAX_HEADER_BYTES,
     handshakeTimeout: limitsMs.handshake,
-    // A slow upload is no attack here; slow headers are no upload.
+    // Slow headers are cut off; a slow body may be a legitimate upload.
     requestTimeout: 0,
     headersTimeout: limitsMs.headers,
     connectionsCheckingInterval: limitsMs.headers / 2,

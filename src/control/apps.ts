@@ -9,7 +9,7 @@ export interface Apps {
 
 /**
  * Where an invitation's link leads: to its app, else to the host it is made on if that is an app, else to
- * the first app: a certificate is asked for on the apps' hosts alone. `undefined`: the configuration names
+ * the first app: a certificate is asked for only on the apps' hosts. `undefined`: the configuration names
  * no app (`APPS."*"`), so the invitation must.
  */
 export function invitationHost(apps: Apps, app: string | null, hostname: string): string | undefined {

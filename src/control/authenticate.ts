@@ -15,9 +15,9 @@ const BEARER = /^bearer +/i;
 const CLIENT_MAX = 200;
 
 /**
- * Who sends a request: an API's token, a page's session. What is forged is refused without a question to the
- * directory, so nothing that strangers do is counted, and nothing they do makes right credentials wait. One lives
- * as long as its isolate.
+ * Who sends a request, by an API token or a page's session. Forged credentials are refused without asking the
+ * directory, so nothing that strangers do is counted, and nothing they do makes right credentials wait. One
+ * lives as long as its isolate.
  */
 export class Authenticator {
   readonly #adminToken: string;
@@ -81,7 +81,7 @@ export class Authenticator {
 
   /**
    * Opens a session with a token, for one host. The cookie's value is always a new one. A wrong token writes
-   * nothing; a right one is bounded by the number of its own sign-ins, and by nobody else's.
+   * nothing; a right one is limited by its own number of sign-ins, never by anybody else's.
    */
   async signIn(
     { request, hostname, by }: { request: Request; hostname: string; by: Actor },

@@ -103,7 +103,7 @@ export const BackupToken = v.pipe(
   v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
 );
 
-/** A list of which each entry has these of its own. */
+/** A list in which no two entries share any of these. */
 function once<Schema extends v.GenericSchema>(
   entry: Schema,
   message: string,
@@ -120,7 +120,7 @@ function once<Schema extends v.GenericSchema>(
 
 export const BackupTokens = once(
   BackupToken,
-  "a token is there twice",
+  "a token is listed twice",
   ({ id }) => id,
   ({ digest }) => digest,
 );
@@ -170,7 +170,7 @@ export const RestoreDirectoryRequest = v.strictObject({
 /** `POST /users/{user}/restore`; `resurrect`: ids of devices that are let in again, though shut out since. */
 export const RestoreUserRequest = v.strictObject({
   madeAt: TimeInput,
-  devices: once(BackupDevice, "a device is there twice", ({ id }) => id),
+  devices: once(BackupDevice, "a device is listed twice", ({ id }) => id),
   resurrect: v.optional(v.array(IdInput, "must be a list"), []),
 });
 

@@ -105,7 +105,7 @@ export class Control {
     const { adminHost } = this.#settings;
     if (this.#services === undefined || this.#pages === undefined) return "api-off";
     const page = pageOf(asked.url.pathname);
-    // A device is asked for its certificate on the apps' hosts alone: the page to enrol it is there.
+    // A device is asked for its certificate only on the apps' hosts, so the page that enrols it is there.
     if (page === "for-devices") return this.#page(asked, this.#pages);
     if (adminHost !== null && asked.hostname !== adminHost) return "not-the-admin-host";
     if (page === undefined) return this.#api(asked, this.#services);

@@ -1,17 +1,17 @@
 import { ShortMemory } from "./short-memory.ts";
 
 /**
- * For how long a secret that is nobody's is not asked about again, in milliseconds. What has ended does not come
- * back: not even a restore brings a revoked token, and what it does bring was made by another registry, so that it
- * failed the check and is not remembered here.
+ * For how long, in milliseconds, a secret that is nobody's is not looked up again. What has ended does not
+ * come back: not even a restore brings back a revoked token, and any token that it does bring was made by
+ * another registry, so it failed the check and is not remembered here.
  */
 export const DEAD_MS = 60 * 60_000;
 const MAX_ENTRIES = 1_000;
 
 /**
- * Remembers secrets that are ours, and have ended: a revoked token, a used code, a session that is over. Whoever
- * replays one costs one question an hour. Right secrets are not remembered: each is asked about each time.
- * One lives as long as its isolate.
+ * Remembers secrets of ours that have ended: a revoked token, a used code, an ended session. Replaying one
+ * costs one question an hour. Valid secrets are not remembered: they are looked up every time. One lives as
+ * long as its isolate.
  */
 export class DeadSecrets {
   readonly #now: () => number;
@@ -27,8 +27,8 @@ export class DeadSecrets {
 
   /** What `ask` finds; `null`: nothing, now or within the last hour. Rejects as `ask` does. */
   async unlessDead<T>(secret: string, ask: () => Promise<T | null>): Promise<T | null> {
-    // Many at a time: when the first finds nothing, that holds for all of them. What it does find is its own:
-    // whoever comes after a revocation was acknowledged asks again.
+    // Many at the same time: if the first finds nothing, that goes for all of them. If it finds something,
+    // that is for the first only: whoever comes after a revocation was acknowledged must ask again.
     const first = this.#asked.get(secret);
     if (first !== undefined) await first;
     if (this.#dead.get(secret, this.#now()) !== undefined) return null;
@@ -45,7 +45,7 @@ export class DeadSecrets {
         if (this.#asked.get(secret) === settled) this.#asked.delete(secret);
       });
     this.#asked.set(secret, settled);
-    // Others wait for it: it must not die with the request that asked.
+    // Other requests wait for it: it must not end with the one that asked.
     this.#waitUntil(settled);
     return answer;
   }

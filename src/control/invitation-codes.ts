@@ -18,8 +18,8 @@ export interface PresentedCode {
 }
 
 /**
- * Codes of invitations as people type them. One that is wrong is refused in the isolate; one that was used, has
- * ended or is another app's is asked about once an hour. One lives as long as its isolate.
+ * Invitation codes as people type them. A wrong one is refused in the isolate; one that was used, has ended
+ * or is another app's is looked up once an hour. An instance lives as long as its isolate.
  */
 export class InvitationCodes {
   readonly #secrets: KeyedSecrets;

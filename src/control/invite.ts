@@ -18,8 +18,8 @@ export interface MadeInvitation {
 
 /**
  * Makes an invitation, for the API and the page. The link has the code in its fragment, which browsers
- * send to nobody. Throws `invalid-fields` for an app that the gate does not know, and for none where one is
- * needed.
+ * send to nobody. Throws `invalid-fields` for an app that the gate does not know, or if one is needed and
+ * none is given.
  */
 export async function makeInvitation(
   {
@@ -34,7 +34,7 @@ export async function makeInvitation(
 ): Promise<Result<MadeInvitation, RegistryError>> {
   const { app = null, approval = false, expiresInSeconds = INVITATION_SECONDS.default } = wanted;
   if (app !== null && !apps.isApp(app)) {
-    throw appProblem(`${JSON.stringify(app)} is no app of this gate: see APPS in wrangler.toml`);
+    throw appProblem(`${JSON.stringify(app)} is not one of this gate's apps: see APPS in wrangler.toml`);
   }
   const host = invitationHost(apps, app, url.hostname);
   if (host === undefined) throw appProblem("is needed, since APPS in wrangler.toml names no host");

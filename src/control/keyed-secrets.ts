@@ -4,8 +4,8 @@ import type { CredentialCheck } from "../registry/credential-check.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
 
 // Tokens and codes: random texts whose last characters are made of the others (HMAC-SHA-256, cut off) under a key
-// that the directory holds and only the Worker is given. So an isolate recognises mistyped and forged ones by itself.
-// The registry keeps their digests only.
+// that the directory holds and only the Worker is given. So an isolate recognises mistyped and forged ones by
+// itself. The registry keeps only their digests.
 
 const TOKEN_PREFIX = "lkt_";
 /** 256 bits: no guessing, however often. */
@@ -13,19 +13,25 @@ const TOKEN_BYTES = 32;
 /** 48 bits: of forged tokens, one in 2^48 is looked up. */
 const TOKEN_CHECK_CHARACTERS = 8;
 const TOKEN_FORM = /^(lkt_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/;
-/** With the public checksum that tokens had before there was a key: those are exempt, or nothing. */
+/**
+ * The form with the public checksum that tokens had before there was a key: they pass only if they are
+ * exempt.
+ */
 const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
 const CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** 20 characters of 5 bits by chance, and 6 that check them: of wrong codes, one in 2^30 is looked up. */
+/** 20 random characters of 5 bits, and 6 that check them: of wrong codes, one in 2^30 is looked up. */
 const CODE_RANDOM_CHARACTERS = 20;
 const CODE_CHECK_CHARACTERS = 6;
 const CODE_FORM = /^([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{6})$/;
 /** Longer than any code with everything that people type between its characters. */
 const TYPED_MAX = 200;
 
-/** The answer of the directory is asked for again when it is this old and something fails the check. */
+/**
+ * When something fails the check and the directory's answer is at least this old, the directory is asked
+ * again.
+ */
 export const ASK_AGAIN_MS = 10 * 60_000;
 /** After a question that failed, in milliseconds. */
 const PAUSE_MS = 1_000;
@@ -56,8 +62,8 @@ export class KeyedSecrets {
     this.#waitUntil = waitUntil;
   }
 
-  // New secrets are made under the key that the directory has now. One that an isolate remembers may be outdated
-  // (the storage was reset), and then no other isolate would recognise what is made under it.
+  // New secrets are made with the key that the directory has now. A remembered key may be outdated (the
+  // storage was reset), and then no other isolate would recognise what is made with it.
 
   /** Makes a user's token. It is shown once. */
   async newToken(): Promise<{ token: string; digest: SecretDigest }> {
@@ -66,7 +72,7 @@ export class KeyedSecrets {
     return { token, digest: await digestOf(token) };
   }
 
-  /** The digest of a token that may be looked up; `undefined`: it is none of ours. */
+  /** The digest of a token that may be looked up; `undefined`: it is not one of ours. */
   async readToken(text: string): Promise<SecretDigest | undefined> {
     const [, body, check] = TOKEN_FORM.exec(text) ?? [];
     if (body === undefined && !OLD_TOKEN_FORM.test(text)) return undefined;
@@ -86,7 +92,7 @@ export class KeyedSecrets {
 
   /**
    * The digest of a code as people type it: in any case, with spaces and hyphens, with O for 0 and I or L
-   * for 1. `undefined`: it is none of ours.
+   * for 1. `undefined`: it is not one of ours.
    */
   async readCode(text: string): Promise<SecretDigest | undefined> {
     if (text.length > TYPED_MAX) return undefined;
@@ -98,8 +104,8 @@ export class KeyedSecrets {
   }
 
   /**
-   * Checks against what this isolate knows, and when that refuses and is old, against what the directory says now: a
-   * restore may have brought the token since.
+   * Checks against what this isolate knows and, if that refuses and is old, against what the directory says
+   * now: a restore may have brought the token since.
    */
   async #passes(isOurs: (known: Known) => Promise<boolean>): Promise<boolean> {
     const known = await this.#current();
@@ -108,7 +114,7 @@ export class KeyedSecrets {
     return newer !== known && isOurs(newer);
   }
 
-  /** What the directory said at most `maxAgeMs` ago. Those who ask at a time share one question. */
+  /** What the directory said at most `maxAgeMs` ago. Callers at the same time share one question. */
   async #current(maxAgeMs = Number.POSITIVE_INFINITY): Promise<Known> {
     const now = this.#now();
     if (this.#known !== undefined && now - this.#known.askedAt < maxAgeMs) return this.#known;
@@ -119,7 +125,7 @@ export class KeyedSecrets {
       this.#question = undefined;
     });
     this.#question = question;
-    // Others wait for it: it must not die with the request that asked.
+    // Other requests wait for it: it must not end with the one that asked.
     this.#waitUntil(question.catch(() => undefined));
     return question;
   }
@@ -158,7 +164,7 @@ function codeText(bytes: Uint8Array): string {
   return [...bytes].map((byte) => CODE_ALPHABET[byte % CODE_ALPHABET.length]).join("");
 }
 
-/** Compares texts of one length in constant time. */
+/** Compares strings of equal length in constant time. */
 function same(left: string, right: string): boolean {
   const encoder = new TextEncoder();
   return crypto.subtle.timingSafeEqual(encoder.encode(left), encoder.encode(right));

@@ -64,7 +64,7 @@ export function describeApi(operations: readonly Operation[]): Description {
       title: "Latchkey",
       version: "1",
       description:
-        "Manages who may pass the gate. Without right credentials, and on other hosts than `ADMIN_HOST` when it is set, " +
+        "Manages who may pass the gate. Without valid credentials, and on any host but `ADMIN_HOST` if that is set, " +
         "every path answers as if nothing were there. A path that takes GET takes HEAD too.",
       license: { name: "MIT", identifier: "MIT" },
     },

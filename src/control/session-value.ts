@@ -9,9 +9,9 @@ const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]
 
 /**
  * Makes and reads the values of sessions' cookies: a random text, whose session it is, and a code (HMAC-SHA-256,
- * keyed with the `ADMIN_TOKEN`) over both and the host that it is for. So nobody can make one up that costs a
- * question to the registry, a copy is of no use on another host, and a new `ADMIN_TOKEN` ends all of them. One lives
- * as long as its isolate.
+ * keyed with the `ADMIN_TOKEN`) over both and the host that it is for. So a made-up one never costs a
+ * question to the registry, a copy is of no use on another host, and a new `ADMIN_TOKEN` ends all of them.
+ * One lives as long as its isolate.
  */
 export class SessionValues {
   readonly #adminToken: string;
@@ -33,7 +33,7 @@ export class SessionValues {
     return `${text}.${holder}.${base64url(new Uint8Array(code))}`;
   }
 
-  /** Where the session is found whose value this is; `undefined`: it was not made for this host, or not by us. */
+  /** Where to find the session with this value; `undefined`: it was not made for this host, or not by us. */
   async read(value: string, hostname: string): Promise<SessionKey | undefined> {
     const [, text, holder, code] = SESSION_FORM.exec(value) ?? [];
     if (text === undefined || holder === undefined || code === undefined) return undefined;

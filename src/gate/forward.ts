@@ -40,7 +40,7 @@ function isRewriting(name: string): boolean {
  * Sends an allowed request on to the app and returns its response as it is. `fetch(request)`, and
  * only that, keeps method, path, query, streams, ranges, redirects and WebSocket upgrades; the
  * request is never read, retried or rebuilt from its URL.
- * What passes without a device (`isOpen`) was judged by its path and method, so it also loses the
+ * Requests that pass without a device (`isOpen`) were judged by their path and method, so they also lose the
  * headers that name others.
  * `onFailure` answers when the app's side could not be reached at all: Workers would otherwise
  * answer with an error page of their own.

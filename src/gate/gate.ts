@@ -93,15 +93,15 @@ export class Gate {
   }
 
   /**
-   * What the registry says of the certificate that a visitor shows, whatever the country: out of the gate's own
-   * memory, so that a page which asks costs nothing besides the gate. `unavailable` as well for a certificate that is
-   * refused without asking. Never throws.
+   * What the registry says of a visitor's certificate, whatever the country, from the gate's own memory, so
+   * that a page that asks costs nothing extra. Also `unavailable` for a certificate that is refused without
+   * asking. Never throws.
    */
   async standingOf(visit: Visit): Promise<Standing> {
     return (await this.#judge(visit, false)).standing ?? { kind: "unavailable" };
   }
 
-  /** Has the registry asked again about a certificate: it was enrolled just now. */
+  /** The registry will be asked again about this certificate, which has just been enrolled. */
   forget(fingerprint: Fingerprint): void {
     this.#standings.forget(fingerprint);
   }

@@ -11,22 +11,22 @@ export type Log = (line: Record<string, unknown>) => void;
 /** Longer texts of a client's making are cut, in characters. */
 const TEXT_MAX = 200;
 
-/** The first lines of a kind are written in full, and at most so many of all kinds. */
+/** How many first lines of a kind are written in full, and how many of all kinds. */
 export const FULL_LINES_EACH = 5;
 export const FULL_LINES_MAX = 50;
-/** After this time, in milliseconds, the first lines are first again. */
+/** After this time, in milliseconds, the first lines are counted afresh. */
 export const FULL_LINES_EVERY_MS = 10 * 60_000;
 
 /** What is not written in full is counted, and written as one line per kind in this time, in milliseconds. */
 export const COUNT_EVERY_MS = 10_000;
-/** The kinds that have such a line of their own: the most frequent. All others share one. */
+/** How many kinds, the most frequent, get such a line of their own. All others share one. */
 export const COUNTED_KINDS_MAX = 4;
 
 /** Kinds, and programs' own names for themselves, that are told apart in `FULL_LINES_EVERY_MS`. */
 const KINDS_MAX = 100;
 const NAMES_MAX = 500;
 
-/** What lines have in common that are counted together. */
+/** What lines that are counted together have in common. */
 interface Kind {
   of: string;
   reason?: string;
@@ -67,7 +67,7 @@ export class FoldedLog {
   #fullLines = 0;
   #begunAt = Number.NEGATIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
-  /** Refusals of verified certificates, counted apart: whoever has none cannot hide them in a flood. */
+  /** Refusals of verified certificates, counted separately: nobody without one can hide them in a flood. */
   readonly #ofDevices: FoldedLog | undefined;
 
   /** `now`: milliseconds since the epoch. `isPart`: it counts one part of a log, without parts of its own. */
@@ -142,7 +142,7 @@ export class FoldedLog {
     return false;
   }
 
-  /** Writes the counts whose time is over. A clock that was set back ends all times. */
+  /** Writes the counts whose time is up. If the clock was set back, all of them are. */
   #beginAnew(now = this.#time()): void {
     if (this.#ofDevices !== undefined) this.#ofDevices.#beginAnew(now);
     if (now >= this.#countedAt && now - this.#countedAt < COUNT_EVERY_MS) return;
@@ -157,7 +157,7 @@ export class FoldedLog {
     this.#last = undefined;
   }
 
-  /** A clock that fails keeps no line back. */
+  /** A failing clock holds no line back. */
   #time(): number {
     try {
       return this.#now();

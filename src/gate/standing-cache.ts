@@ -19,8 +19,8 @@ export type AskRegistry = (
 export type WaitUntil = (promise: Promise<unknown>) => void;
 
 /**
- * How old a standing that refuses may be, in milliseconds, whatever the delay: a refusal that is
- * remembered lets nobody in, and an enrolment shows within this time.
+ * How old a standing that refuses may be, in milliseconds, whatever the delay: remembering a refusal lets
+ * nobody in, and an enrolment takes effect within this time.
  */
 export const NEGATIVE_MEMORY_MS = 2_000;
 
@@ -28,9 +28,9 @@ export const NEGATIVE_MEMORY_MS = 2_000;
 export const REVOKED_MEMORY_MS = 30_000;
 
 /**
- * A lost device is asked about for each of its requests, so they are bounded: so many questions, and one more
- * whenever so many milliseconds have passed; and as many for its token calls, the only ones that phones obey: icons
- * must not use those up. Past that it is `unavailable`, which neither lets in nor wipes.
+ * The registry is asked about a lost device on each of its requests, so the questions are limited: to this number, and
+ * one more for each of these times that has passed. Its token calls have as many of their own: they are all that phones
+ * obey, and icons must not use them up. Beyond that it is `unavailable`, which neither lets in nor wipes.
  */
 export const LOST_QUESTIONS_MAX = 20;
 export const LOST_QUESTION_EVERY_MS = 15_000;
@@ -78,8 +78,8 @@ export type RequestKind = "token" | "other";
  * requests that arrive less than `delayMs` after that, and a question on its way may be shared
  * under the same rule. With a delay of 0, no question is shared, and only refusals are remembered.
  *
- * And: `lost`, whose answer may wipe, is never the answer to a request that came after the question was
- * asked. The device may have been found in between.
+ * Also, `lost`, whose answer may wipe, is never used for a request that came after the question was asked:
+ * the device may have been found in between.
  */
 export class StandingCache {
   readonly #delayMs: number;
@@ -168,7 +168,8 @@ export class StandingCache {
     const first = this.#question(fingerprint, now, ask, waitUntil, kind);
     if (first === undefined) return UNAVAILABLE;
     if (first.place > cameAt) return first.answer;
-    // Asked before this request came. All who waited for it may share the next question, asked after they came.
+    // It was asked before this request came. All who waited for it may share the next question, which is
+    // asked after they came.
     return first.answer.then((standing) => {
       if (!isLost(standing)) return standing;
       const second = this.#question(fingerprint, now, ask, waitUntil, kind, cameAt);
@@ -177,8 +178,8 @@ export class StandingCache {
   }
 
   /**
-   * Joins a question on its way that is young enough, and was asked after `place`; else asks. `undefined`:
-   * too much was asked about this lost device.
+   * Joins a question under way that is young enough and was asked after `place`; otherwise asks. `undefined`:
+   * there were too many questions about this lost device.
    */
   #question(
     fingerprint: Fingerprint,

@@ -49,7 +49,7 @@ export class Backups {
   /**
    * Restores devices of a user: asks the registry which fingerprints are needed, claims them, and writes, in the
    * order of an enrolment. The claim begins a new generation of the user, which opens the registry of one who was
-   * deleted. Interrupted anywhere, it can be repeated, and what is left of it lets nobody in.
+   * deleted. If interrupted at any point, it can be repeated, and what it leaves behind lets nobody in.
    */
   restoreUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Result<Restored, RegistryError>> {
     return this.#registry.ofUser(user, (registry) =>

@@ -44,8 +44,9 @@ export interface SessionRecord {
 export const SESSION_MS = 12 * 60 * 60_000;
 
 /**
- * How often one token signs in within an hour, and how many of its sessions are kept: past that, its oldest goes.
- * Only who holds the token can reach the bound, and it keeps the rows that sign-ins write bounded.
+ * How often a token can sign in within an hour, and how many of its sessions are kept: beyond that, the
+ * oldest is dropped. Only the token's holder can reach this limit, which also limits the rows that sign-ins
+ * write.
  */
 export const SIGN_INS_AN_HOUR = 20;
 

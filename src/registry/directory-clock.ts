@@ -12,8 +12,8 @@ export class DirectoryClock {
   }
 
   /**
-   * A time later than each one before. It follows the real time, so that it is later than all that the users'
-   * registries have seen even when the directory's storage alone was set back to an earlier day.
+   * A time later than every one before. It follows real time, so that it is later than anything the users'
+   * registries have seen, even if only the directory's storage was set back to an earlier day.
    */
   tick(): number {
     const time = Math.max(Date.now(), this.last + 1);

@@ -66,7 +66,8 @@ export class DirectoryRestores {
     const users = this.#restoreUsers(by, request.users, backup);
     const tokens = this.#restoreTokens(by, request.tokens, backup);
     const added = new Set(tokens.filter(({ outcome }) => outcome === "added").map(({ id }) => id));
-    // Another registry's key made their check, as far as is known here: they are looked up without one.
+    // As far as is known here, their check was made with another registry's key: they are looked up without
+    // one.
     if (added.size > 0) {
       this.#check.exempt(request.tokens.filter(({ id }) => added.has(id)).map(({ digest }) => digest));
     }

@@ -24,7 +24,7 @@ import type { Migration } from "./schema.ts";
  * `sign_ins`: one row per token that signed in, until it is revoked, and one for the `ADMIN_TOKEN` (`holder` is
  * the token's id, or `admin`). `recent` is a JSON list of its last sign-ins, 20 at most: the sessions that are
  * open, and the times of those that were ended within the hour, since they count for the bound on sign-ins.
- * It is one row so that a sign-in costs the same whatever there is. `credential` is the digest of what they were
+ * It is one row so that the cost of a sign-in never grows. `credential` is the digest of what they were
  * opened with: another one ends them.
  *
  * `credential_check`: one row, for as long as the object lives. `key` is the secret under which tokens and codes
@@ -108,7 +108,7 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
 
   AUDIT_RESTORED_SCHEMA,
 
-  // Everybody is signed out by it: a session was a row of its own before.
+  // This signs everybody out: a session used to be a row of its own.
   `ALTER TABLE users DROP COLUMN closing;
    ALTER TABLE users ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
    CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);

@@ -70,9 +70,9 @@ export class Directory extends DurableObject {
 
   /**
    * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
-   * certificate is noted as waiting to be enrolled, and told of when it is new. `notHeldBy`: since the
-   * sighting, the caller has asked this user's registry, which does not have it; a claim of that user's
-   * which was old enough by then counts as abandoned, and is dropped.
+   * certificate is noted as waiting to be enrolled, and a notification is sent if it is new. `notHeldBy`:
+   * since the sighting, the caller has asked this user's registry, which does not have it; a claim of that
+   * user's that was old enough by then counts as abandoned and is dropped.
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
     const claim = this.#claim(fingerprint);
@@ -227,16 +227,16 @@ export class Directory extends DurableObject {
   }
 
   /**
-   * The time as of which something of a user is about to end: the user by `removeUser`, or claims by `release`.
-   * What is granted from now on is later. `null`: there is no such user.
+   * The time as of which something is about to end: a user, by `removeUser`, or a user's claims, by
+   * `release`. Everything granted from now on is later. `null`: there is no such user.
    */
   asOf(user: UserId): number | null {
     return this.#generation(user) === undefined ? null : this.#clock.last;
   }
 
   /**
-   * Removes a user whose registry was closed for this `removal`, a time of `asOf`, and what is left of that
-   * user's claims: unless the user was put again since.
+   * Removes a user whose registry was closed for this `removal` (a time from `asOf`), and what is left of
+   * that user's claims, unless the user was put again since.
    */
   removeUser(by: Actor, id: UserId, removal: number): Result<null, RegistryError> {
     return this.#transaction(() => {

@@ -35,7 +35,7 @@ export class Enrolments {
       : refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
   }
 
-  /** As `check`, for somebody who only looks at an invitation: nothing is written, not even a refusal. */
+  /** Like `check`, for somebody who only looks at an invitation: nothing is written, not even a refusal. */
   offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
     const error = this.#error(by, enrolment, use);
     if (error !== undefined) return err(error);

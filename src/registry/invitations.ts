@@ -10,7 +10,7 @@ import type { UserId } from "./user.ts";
 
 export type RedeemError =
   | RegistryError
-  /** The code is another user's than the one whom the person agreed to. */
+  /** The code belongs to a user other than the one the person agreed to. */
   | { code: "not-agreed" };
 
 /** What a code would do, for the person who holds it to agree to. */
@@ -66,7 +66,7 @@ export class Invitations {
     return this.#registry.ofUser(user, (stub) => stub.askOnce((registry) => registry.withdraw(by, id)));
   }
 
-  /** The device of this user that has this certificate, for its own eyes. Asking leaves no trace. */
+  /** This user's device with this certificate, to be shown to the device itself. Asking leaves no trace. */
   deviceOf(user: UserId, fingerprint: Fingerprint): Promise<DeviceRecord | null> {
     return registryOf(this.#bindings, user).ask((registry) => registry.deviceOf(fingerprint));
   }
@@ -90,7 +90,7 @@ export class Invitations {
 
   /**
    * Enrols a verified certificate by a code, as a device of the user whose code it is. `agreed` is the user
-   * whom the person has agreed to: a code that is another's enrols nothing. The code is used up in the
+   * that the person has agreed to: somebody else's code enrols nothing. The code is used up in the
    * transaction that writes the device, so of two that race one wins.
    */
   async redeem(

@@ -49,8 +49,9 @@ export class RegistryState {
   }
 
   /**
-   * Why nothing may be added that the directory agreed to in this generation of the user; `undefined` = it may. A
-   * later generation than the registry has seen opens it: the call that was to do so is late, or was lost.
+   * Why nothing that the directory agreed to in this generation of the user may be added; `undefined` = it
+   * may. A generation later than any the registry has seen opens it: the call that should have done so is
+   * late or was lost.
    */
   refuseGeneration(by: Actor, generation: number): { code: "unknown-user" } | StaleClaim | undefined {
     this.open(by, generation);

@@ -24,7 +24,7 @@ export interface TokenFacts {
   now: number;
 }
 
-/** In the order of the backup: a token that is added takes its name from those behind it. */
+/** In the order of the backup: once a token is added, later ones cannot have its name. */
 export function planTokens(wanted: readonly TokenRecord[], facts: TokenFacts): PlannedToken[] {
   const present = [...facts.present];
   return wanted.map((token) => {

@@ -12,7 +12,7 @@ import type { UserId } from "./user.ts";
 
 const HOUR_MS = 60 * 60_000;
 
-/** Stands for the `ADMIN_TOKEN` where others have their token's id. */
+/** The `ADMIN_TOKEN`'s holder id, where other sessions have their token's id. */
 export const ADMIN_HOLDER = "admin";
 
 /** A sign-in, as it is to be written. */
@@ -59,8 +59,7 @@ export class SessionTable {
 
   /**
    * Opens a session. `token` is `null` for the `ADMIN_TOKEN`; the session ends with its token at the latest.
-   * Returns for how long, in milliseconds, nothing is opened since there were `SIGN_INS_AN_HOUR` already; 0: it
-   * was opened.
+   * Returns how many milliseconds to wait if there were `SIGN_INS_AN_HOUR` already; 0: it was opened.
    */
   open({ credential, ...session }: NewSession, token: TokenRecord | null, now: number): number {
     const holder = token?.id ?? ADMIN_HOLDER;
@@ -69,7 +68,7 @@ export class SessionTable {
     const recent = isSame ? signInsOf(row) : [];
     const inLastHour = recent.filter(({ at }) => now - at < HOUR_MS);
     const oldest = inLastHour.at(-SIGN_INS_AN_HOUR);
-    // Clocks of two Workers differ a little: nobody waits longer for that.
+    // Two Workers' clocks differ a little: nobody should wait longer because of that.
     if (oldest !== undefined) return Math.min(HOUR_MS, oldest.at + HOUR_MS - now);
     const expiresAt = Math.min(now + SESSION_MS, token?.expiresAt ?? Number.POSITIVE_INFINITY);
     const kept = recent.filter((each) => inLastHour.includes(each) || isOpen(each, now));
@@ -79,8 +78,8 @@ export class SessionTable {
   }
 
   /**
-   * Whose open session this is. One of the `ADMIN_TOKEN` ends when that is another one now (`adminDigest`), one of
-   * a token when that ends.
+   * Whose open session this is. An `ADMIN_TOKEN` session ends when that token has changed (`adminDigest`), a
+   * user token's session when the token ends.
    */
   find(
     { holder, digest }: SessionKey,

@@ -14,7 +14,7 @@ import type { UserId } from "./user.ts";
 
 export type SignInError =
   | { code: "wrong-token" }
-  /** The token is right, and signed in too often: try again after this long. */
+  /** The token is right but has signed in too often: try again after this long. */
   | { code: "too-many-sign-ins"; retryAfterMs: number };
 
 /** Rules of tokens and sessions. Each method is to be called in a transaction. */
@@ -46,8 +46,8 @@ export class SignIns {
   }
 
   /**
-   * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). Returns under
-   * what its holder's sessions are kept, for the cookie. A wrong token writes nothing.
+   * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). Returns the
+   * holder under which its sessions are kept, for the cookie. A wrong token writes nothing.
    */
   signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
     const token = isAdmin ? null : this.#credentials.tokenByDigest(session.credential, by.at);
@@ -123,7 +123,7 @@ export class SignIns {
     try {
       this.#credentials.noteUse(token, now);
     } catch {
-      // A time of use is worth less than the request.
+      // Noting the time of use matters less than serving the request.
     }
   }
 

@@ -127,7 +127,7 @@ export class UserRegistry extends DurableObject {
     return this.#enrolments.offer(by, enrolment, use);
   }
 
-  /** The device with this certificate, for its own eyes; `null`: it is not here. */
+  /** The device with this certificate, to be shown to the device itself; `null`: it is not here. */
   deviceOf(fingerprint: Fingerprint): DeviceRecord | null {
     const device = this.#devices.byFingerprint(fingerprint);
     if (device === undefined) return null;

@@ -37,7 +37,7 @@ describe("wrangler.toml", () => {
     expect(text).not.toMatch(/^\s*\[+env\b/m);
   });
 
-  it("writes no event for each request, which a flood would use the day's up with", () => {
+  it("writes no event for each request: a flood would use up the day's events", () => {
     expect(config.observability).toMatchObject({ enabled: true, logs: { invocation_logs: false } });
   });
 

@@ -31,7 +31,7 @@ describe("an install script", () => {
 });
 
 describe("npx", () => {
-  it("is told everywhere to install nothing: our name on npm is not ours", () => {
+  it("is called everywhere so that it installs nothing: the name on npm is not ours", () => {
     const files = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" }).split("\0");
     const bare = new RegExp(`npx ${"latchkey"}|npx --no ${"latchkey"}`);
     const found = files.filter((name) => /\.(md|ts|json|yml|toml|html)$/.test(name) && bare.test(read(name)));

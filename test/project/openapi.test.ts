@@ -94,7 +94,7 @@ describe("the description of the API", () => {
     });
   });
 
-  it("tells the bounds of a page, which are digits in a query, by their pattern", () => {
+  it("describes the bounds of a page, which are digits in a query, by their pattern", () => {
     const [, limit] = description.paths["/users/{user}/devices"]?.get?.parameters ?? [];
     const { pattern } = (limit?.schema ?? {}) as { pattern?: string };
     const takes = (text: string) => new RegExp(pattern ?? "nothing", "u").test(text);

@@ -2,7 +2,7 @@
 //
 // A day of strangers: requests of people without credentials, or with some that have ended.
 
-/** What strangers send, and how many in a thousand of their requests it is: the worst mix we know of. */
+/** What strangers send, and its share of their requests in thousandths: the worst mix we know of. */
 export const STRANGERS_MIX = {
   "sign-in, a guess": 60,
   "sign-in, a forged token": 140,
@@ -46,7 +46,7 @@ export interface StrangersResult extends Cost {
   kinds: Record<StrangerKind, Cost>;
   /** Lines in the log. */
   logLines: number;
-  /** What people could do at the end of that day, by what was asked: each must be true. */
+  /** What people could still do at the end of that day: each must be true. */
   people: Record<string, boolean>;
 }
 

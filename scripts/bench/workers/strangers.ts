@@ -1,5 +1,5 @@
-// Runs in workerd: a day of strangers, by a virtual clock, at the real Worker's entry: an environment is an isolate's
-// memory. All of them share the real Durable Objects, which are counted.
+// Runs in workerd: a day of strangers, on a virtual clock, at the real Worker's entry. Each environment
+// stands for one isolate's memory. All of them share the real Durable Objects, whose calls are counted.
 import { API_PATH, ENROL_PATH } from "../../../src/control/contract.ts";
 import { PATHS } from "../../../src/control/pages/paths.ts";
 import { WHOAMI_PATH } from "../../../src/gate/whoami.ts";
@@ -111,7 +111,7 @@ class Isolate {
     this.#env = { APPS: apps, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS: DELAY_SECONDS, ...bindings };
   }
 
-  /** Sends a request, and lets end whatever goes on behind its answer. */
+  /** Sends a request, and waits for whatever goes on after its answer. */
   async send(
     host: string,
     path: string,
@@ -154,7 +154,7 @@ function form(host: string, fields: Record<string, string>): Sent {
   return { method: "POST", headers, body: new URLSearchParams(fields).toString() };
 }
 
-/** Two devices and their user's token; and what a stranger may have got hold of after it had ended. */
+/** Two devices and their user's token; and ended credentials that a stranger may have got hold of. */
 async function makeHousehold(isolate: Isolate) {
   await isolate.api("PUT", "/users/alice", {});
   const phone = await isolate.api<{ id: string }>("POST", "/users/alice/devices", {

@@ -39,7 +39,7 @@ export function checkDns(zone: ZoneFacts): Check {
           id,
           `there is no DNS record for ${listed(missing)}`,
           missing.includes(zone.adminHost ?? "")
-            ? "run latchkey setup: it makes the record of the pages' host"
+            ? "run latchkey setup: it makes the record of the admin host"
             : "publish the app through a tunnel first: Zero Trust > Networks > Tunnels",
         )
       : passed(id, `${listed(gatedNames(zone))} lead to Cloudflare alone`);
@@ -84,14 +84,17 @@ export function checkZones(homeless: readonly string[], zones: readonly ZoneFact
       );
 }
 
-/** The pages' own host: not an app's, and open to any browser. Its record and its route are checked with the apps'. */
+/**
+ * The admin host: not an app's, and open to any browser. Its record and its route are checked along with the
+ * apps'.
+ */
 export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">): Check {
   const id = "admin-host";
   const { adminHost, localAdminHost, hosts } = local;
   if (localAdminHost !== undefined) {
     return failedCheck(
       id,
-      `ADMIN_HOST is ${localAdminHost}, which is found on this machine alone: deployed like this, no host serves the API`,
+      `ADMIN_HOST is ${localAdminHost}, which exists only on this machine: deployed like this, no host serves the API`,
       "run latchkey setup: it names one in your zone, or none with --no-admin-host",
     );
   }
@@ -101,7 +104,7 @@ export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">)
   if (hosts.some(({ host }) => host === adminHost)) {
     return failedCheck(
       id,
-      `${adminHost} is the ADMIN_HOST and an app: the Worker refuses everything, since the app could read the pages`,
+      `${adminHost} is both the ADMIN_HOST and an app: the Worker refuses everything, since the app could read the pages`,
       "give ADMIN_HOST a name of its own, such as latchkey.example.com: latchkey setup makes it",
     );
   }
@@ -115,6 +118,6 @@ export function checkAdminHost({ local, zones }: Pick<Facts, "local" | "zones">)
           `browsers are asked for a certificate on ${adminHost}, where people sign in from any device`,
           "take the host out under SSL/TLS > Client Certificates > Hosts",
         )
-      : passed(id, `the pages are on ${adminHost} alone, and nobody is asked for a certificate there`),
+      : passed(id, `the pages are only on ${adminHost}, and nobody is asked for a certificate there`),
   );
 }

@@ -47,7 +47,7 @@ export function checkPages(host: string, seen: Seen): Check {
   }
   return failedCheck(
     id,
-    `${host} answers ${seen.status}, and not with the sign-in page${isBefore(seen) ? `: ${first(seen)}` : ""}`,
+    `${host} answers ${seen.status}, but not with the sign-in page${isBefore(seen) ? `: ${first(seen)}` : ""}`,
     "make its record and its route with latchkey setup, and deploy wrangler.toml as it is now",
   );
 }

@@ -122,14 +122,14 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
   ];
 }
 
-/** The emergency brake: what is refused without the registry, and might be forgotten there. */
+/** The emergency brake: what is refused without the registry, and might be forgotten on the list. */
 export function checkBlocked({ blocked, registry }: Pick<Facts, "blocked" | "registry">): Check {
   const id = "blocked";
   return checkFact(id, blocked, (fingerprints) => {
     if (fingerprints === null) {
       return warned(
         id,
-        "the Worker that is deployed knows no list of blocked certificates: latchkey block would do nothing",
+        "the deployed Worker does not know the list of blocked certificates: latchkey block would do nothing",
         "deploy this clone: npx wrangler deploy",
       );
     }
@@ -154,8 +154,8 @@ export function checkBlocked({ blocked, registry }: Pick<Facts, "blocked" | "reg
       ? passed(id, `blocked, whatever the registry says: ${list}`)
       : warned(
           id,
-          `blocked, whatever the registry says: ${list}; what is revoked there needs no place on the list`,
-          `take it out: latchkey unblock ${shellWord(settled.label)}`,
+          `blocked, whatever the registry says: ${list}; what is revoked there need not be on the list`,
+          `take it off the list: latchkey unblock ${shellWord(settled.label)}`,
         );
   });
 }

@@ -73,11 +73,11 @@ function hostsProblem(text: string, zone: string): string | undefined {
   return odd === undefined ? undefined : `${printable(odd)} is not a hostname in ${zone}`;
 }
 
-/** The host of the pages; `undefined`: none. */
+/** The admin host; `undefined`: none. */
 export async function askForAdminHost(zone: string, apps: readonly string[]): Promise<string | undefined> {
   const { isCancel, text } = await import("@clack/prompts");
   const answer = await text({
-    message: "The host of the pages, where you sign in from any browser; nothing for no pages",
+    message: "The admin host, where you sign in from any browser (leave it empty for no pages)",
     placeholder: "no pages: the command line and the API only",
     initialValue: proposedAdminHost(zone),
     validate: (value) => adminHostProblem((value ?? "").trim().toLowerCase(), apps),
@@ -94,7 +94,7 @@ export function proposedAdminHost(zone: string): string {
 function adminHostProblem(host: string, apps: readonly string[]): string | undefined {
   if (host === "") return undefined;
   if (!isHostname(host)) return `${printable(host)} is not a hostname`;
-  return apps.includes(host) ? "An app could read the pages on its own host: take another name" : undefined;
+  return apps.includes(host) ? "An app could read the pages on its own host: choose another name" : undefined;
 }
 
 /** `--admin-host latchkey.example.com` */

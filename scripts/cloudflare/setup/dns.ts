@@ -3,7 +3,7 @@ import type { CloudflareClient } from "../client.ts";
 import { readFact } from "../read-fact.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
 
-/** A record of the pages' host, whatever its type. */
+/** A record of the admin host, whatever its type. */
 export interface NameRecord {
   type: string;
   content: string;
@@ -22,8 +22,8 @@ interface Home {
 }
 
 /**
- * Every record of this very name. What may have to be made is asked for with the permission to make it, so that a
- * token that lacks it is mended once, and before anything is changed.
+ * Every record with exactly this name. They are read with the permission to make one, so that a token that
+ * lacks it has to be corrected only once, and before anything is changed.
  */
 export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly NameRecord[]>> {
   return readFact(async () => {
@@ -41,7 +41,7 @@ export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly
   });
 }
 
-/** The record of the pages' host: made where there is none of that name. One that is there is never touched. */
+/** The record of the admin host: made if there is none with that name. An existing one is never touched. */
 export function recordStep(
   home: Home,
   records: readonly NameRecord[],
@@ -74,7 +74,9 @@ export function recordStep(
   const leading = records.filter(({ type }) => LEADING.has(type));
   const isRight = leading.length > 0 && leading.every(({ proxied }) => proxied);
   return {
-    steps: [{ id, found: `${host} has a record, which stays: ${told}`, change: null, apply: nothingToDo }],
+    steps: [
+      { id, found: `${host} already has a record, which stays: ${told}`, change: null, apply: nothingToDo },
+    ],
     byHand: isRight
       ? []
       : [

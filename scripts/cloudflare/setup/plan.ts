@@ -32,7 +32,7 @@ import { type TomlRoute, withAdminHost, withApp, withoutAdminHost, withRoutes } 
 export interface Wanted {
   /** Hosts to add, or to give another profile. */
   apps: ReadonlyMap<string, ProfileName>;
-  /** The host of the pages; `null`: none; `undefined`: what `wrangler.toml` says stays, if it says anything. */
+  /** The admin host; `null`: none; `undefined`: whatever `wrangler.toml` says is kept. */
   adminHost: string | null | undefined;
   /** The zone of a host; `undefined`: the host is left alone. */
   zoneOf(host: string): Zone | undefined;
@@ -50,9 +50,9 @@ export interface Tools {
  * Looks at everything, changes nothing, and says what is to be done. The order keeps the gate closed
  * at every moment, so that a run may end anywhere:
  *
- * 0. The DNS record of the pages' host, which leads nowhere without a route: should the token lack the
+ * 0. The DNS record of the admin host, which leads nowhere without a route: should the token lack the
  *    permission, nothing else was done.
- * 1. The apps and the pages' host in `wrangler.toml`: a Worker that does not know a host would answer 503.
+ * 1. The apps and the admin host in `wrangler.toml`: a Worker that does not know a host would answer 503.
  * 2. The token's file, the deploy, the secret. No new route leads to the Worker yet, and without the
  *    secret its API is off. The routes in the file are those that failed closed already.
  * 3. The apps' hosts ask for certificates: it changes nothing for the app, and from the first moment of the
@@ -88,7 +88,8 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     host === undefined ? [] : [{ client, zone, host }],
   );
   const records = await Promise.all(homes.map(readRecords));
-  // A host whose route is made has been set up: without the permission for DNS its record is left unseen.
+  // A host that already has its route has been set up: without the DNS permission, its record is not looked
+  // at.
   const isRouted = (host: string) =>
     facts.some((each) =>
       valuesOf(each.facts.routes).some(
@@ -158,7 +159,7 @@ function textWithHosts(text: string, { apps, adminHost }: Wanted): string {
 
 function moved(adminHost: string): Plan["byHand"][number] {
   return {
-    reason: `the pages and the API are on ${adminHost} from then on, and on no app's host`,
+    reason: `from then on, the pages and the API are on ${adminHost}, and on no app's host`,
     remedy: `use it for the command line: latchkey login --url https://${adminHost}, or LATCHKEY_URL`,
   };
 }
@@ -185,12 +186,12 @@ function fileStep(
   const kept = new Set(after.split("\n"));
   const gone = before.split("\n").filter((line) => !kept.has(line));
   const edits = [
-    ...(gone.length > 0 ? [`take out of ${printable(config)}: ${told(gone)}`] : []),
+    ...(gone.length > 0 ? [`remove from ${printable(config)}: ${told(gone)}`] : []),
     ...(added.length > 0 ? [`write to ${printable(config)}: ${told(added)}`] : []),
   ];
   return {
     id,
-    found: gone.length > 0 ? "lines are to be changed" : "lines are missing",
+    found: gone.length > 0 ? "lines must be changed" : "lines are missing",
     change: edits.join("; "),
     apply: async () => {
       const now = await readFile(config, "utf8");
@@ -233,7 +234,7 @@ function gatedWhole(facts: ZoneFacts, worker: string): string[] {
 /** What answers before the gate, or takes requests from it: people decide on their own rules. */
 function looksFirst(facts: ZoneFacts, worker: string): Plan["byHand"] {
   const checks: Check[] = [
-    // The record of the pages' host has a step of its own.
+    // The record of the admin host has a step of its own.
     checkDns({ ...facts, adminHost: undefined }),
     checkBypass(facts, worker),
     checkRules(facts),

@@ -39,7 +39,7 @@ function editApp(text: string, host: string, profile: ProfileName): string {
   return insert(text, lineEnd(text, neighbour.range[1]), `\n\n${block}`);
 }
 
-/** Names the host of the pages, in `[vars]`. */
+/** Names the admin host, in `[vars]`. */
 export function withAdminHost(text: string, host: string): string {
   const before = varsOf(text);
   if (before.ADMIN_HOST === host) return text;

@@ -68,8 +68,8 @@ export class NoAnswer extends Failure {
 const OUT_OF_ORDER: ReadonlySet<ProblemCode> = new Set(["registry-unavailable", "internal-error"]);
 
 /**
- * Whether the registry could not be asked, or could not write: what takes a device away then goes another way. A
- * refusal that is about the request itself (wrong credentials, no such device) is none.
+ * Whether the registry could not be asked or could not write, so that a device must be taken away by other
+ * means. A refusal of the request itself (wrong credentials, no such device) does not count.
  */
 export function isOutOfOrder(error: unknown): error is Failure {
   return error instanceof NoAnswer || (error instanceof ProblemFailure && OUT_OF_ORDER.has(error.code));

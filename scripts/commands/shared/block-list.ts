@@ -30,7 +30,7 @@ export interface BlockList {
   read(): Promise<Fingerprint[]>;
   /** Makes it exactly this. */
   write(fingerprints: readonly Fingerprint[]): Promise<void>;
-  /** Waits until the gate is seen to work by this list; returns what is known of that. Fails where it is not seen. */
+  /** Waits until the gate is seen to use this list; returns what is known of that. Fails if it is not seen. */
   settle(fingerprints: readonly Fingerprint[]): Promise<string>;
 }
 
@@ -64,7 +64,7 @@ export async function openBrake(session: Session, options: BlockListOptions): Pr
   const host = adminHost ?? first?.host;
   const api = await session.api(host === undefined ? undefined : `https://${host}`);
   const place: Place = { zone, hostname: new URL(api.origin).hostname };
-  // The client is made when it is first needed: reading the list takes no token of Cloudflare's.
+  // The client is made when it is first needed: reading the list needs no Cloudflare token.
   const atCloudflare = { client: () => session.cloudflare(), place };
   return { list: deployedBlockList(api, atCloudflare, worker), atCloudflare };
 }
@@ -100,11 +100,11 @@ function deployedBlockList(
       else await storeSecret(at, SECRET, fingerprints.join(","));
     },
     async settle(fingerprints) {
-      progress(`stored as the Worker's secret ${SECRET}; waiting until the gate works by it`);
+      progress(`stored as the Worker's secret ${SECRET}; waiting until the gate uses it`);
       const shown = await isShown(read, fingerprints, { now: Date.now, pause: () => delay(PAUSE_MS) });
-      if (shown) return `the gate at ${api.origin} works by it; its other places follow within seconds`;
+      if (shown) return `the gate at ${api.origin} uses it; its other places follow within seconds`;
       throw failed(
-        `Cloudflare has stored the list, but the gate was not seen to work by it within ${WAIT_MS / 1000} s`,
+        `Cloudflare has stored the list, but the gate was not seen to use it within ${WAIT_MS / 1000} s`,
         `look again in a minute: ${LATCHKEY} blocked`,
       );
     },
@@ -115,7 +115,7 @@ function deployedBlockList(
 const WAIT_MS = 60_000;
 const PAUSE_MS = 2000;
 
-/** Whether the gate shows this list before the time is over. Answers that do not come are waited out, too. */
+/** Whether the gate shows this list before the time is up. Missing answers do not end the wait. */
 export async function isShown(
   read: () => Promise<readonly Fingerprint[]>,
   wanted: readonly Fingerprint[],
@@ -165,6 +165,6 @@ export async function edgeBlockList(stateDir: string): Promise<BlockList> {
       const added = fingerprints.filter((fingerprint) => !entries.includes(fingerprint));
       await writeWhole(path, `${[...kept, ...added].join("\n")}\n`, PUBLIC_MODE);
     },
-    settle: async () => `${printable(path)} has it; a local edge that is running reads it by itself`,
+    settle: async () => `${printable(path)} has it; a running local edge reads it by itself`,
   };
 }

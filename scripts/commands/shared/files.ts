@@ -19,7 +19,10 @@ export async function readSmallFile(path: string, what: string): Promise<Buffer>
   throw misuse(`${shown} is too large for ${what}`, "check that the path names the right file");
 }
 
-/** What a stream holds; `undefined` when it is more. Its size is not asked for: a device says 0, and never ends. */
+/**
+ * What a stream holds; `undefined` if it is more than that. Its size is not trusted: a device file says 0,
+ * and never ends.
+ */
 export async function readAtMost(stream: Readable, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;

@@ -20,7 +20,7 @@ export interface Target {
   fingerprints: readonly Fingerprint[];
   /** Where they were found, one line per certificate: shown before anything is done. */
   found: readonly string[];
-  /** `undefined` where nobody knows how the device stands: the registry was not asked, or cannot be. */
+  /** `undefined` if the device's status is not known: the registry was not asked, or cannot be. */
   device: { status: string; wipe: unknown } | undefined;
 }
 
@@ -85,7 +85,7 @@ export async function givenTarget(
   if (fingerprint !== undefined) return certificateTarget(fingerprint, "as you gave it");
   if (/^[0-9a-f:]{8,}$/i.test(reference)) {
     throw misuse(
-      `'${printable(reference)}' is only a part of a fingerprint`,
+      `'${printable(reference)}' is only part of a fingerprint`,
       `give all 64 digits: ${LATCHKEY} show DEVICE --json has them, and so does ${LATCHKEY} fingerprint FILE`,
     );
   }
@@ -145,13 +145,13 @@ export async function targetAtCloudflare(
     fingerprints: named.map(({ fingerprint }) => fingerprintArgument(fingerprint ?? "")),
     found: [
       ...named.map(describeNamed),
-      "whether the device is lost, and was told to delete its vault, is not known",
+      "it is not known whether the device is lost and was told to delete its vault",
     ],
     device: undefined,
   };
 }
 
-/** The registry's word, and where it has none, the names of the certificates at Cloudflare. */
+/** What the registry says or, if it cannot be read, the names of the certificates at Cloudflare. */
 async function targetByName(
   session: Session,
   reference: string,
@@ -164,7 +164,7 @@ async function targetByName(
     if (!isOutOfOrder(error)) throw error;
     if (atCloudflare === undefined) {
       throw failed(
-        `${error.message}: which certificates ${printable(reference)} has is not known`,
+        `${error.message}, so it is not known which certificates ${printable(reference)} has`,
         "give the full fingerprint, the certificate with --certificate FILE, or --backup FILE",
       );
     }
@@ -178,11 +178,11 @@ export function requireWipe({ device, label }: Pick<Target, "device" | "label">)
   if (device?.status !== "lost" || device.wipe !== null) return;
   throw failed(
     `${label} is lost, and was not told to delete its vault yet: without its certificate it never can be`,
-    `wait until ${LATCHKEY} show ${shellWord(label)} tells that the wipe answer was delivered, or add --force`,
+    `wait until ${LATCHKEY} show ${shellWord(label)} shows that the wipe answer was delivered, or add --force`,
   );
 }
 
-/** The failure of an act that the registry did not take, with the commands that work without it, to copy. */
+/** The failure of a change that the registry did not make, with commands to copy that work without it. */
 export function withWaysOut(error: unknown, commands: readonly string[]): unknown {
   if (!isOutOfOrder(error)) return error;
   return new Failure(error.exitCode, error.message, {

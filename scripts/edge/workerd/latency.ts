@@ -1,4 +1,5 @@
-// Runs in workerd, between the Worker and its Durable Objects: what a real zone has and one machine has not.
+// Runs in workerd, between the Worker and its Durable Objects: the latency that a real zone has and one
+// machine does not.
 
 interface Namespace {
   getByName(name: string): object;

@@ -6,7 +6,7 @@ import { body, deviceParam, type Handler, json, must, noContent, pathParam, user
 
 // How a device gets its next certificate while the old one still lets it in, and which are blocked.
 
-/** Answered from the configuration alone, since it is read when the registry does not answer. */
+/** Answered from the configuration only, since it is needed when the registry does not answer. */
 export const listBlocked: Handler = async (_, { blocked }) => {
   return json<BlockedList>({ blocked: [...blocked].sort() });
 };

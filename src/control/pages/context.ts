@@ -23,7 +23,7 @@ export interface PageContext extends Context {
 /** A page, or an answer of another kind. */
 export type PageHandler = (request: IRequest, context: PageContext) => Promise<Html | Response>;
 
-/** What the gate knows of the certificate that a visitor shows: the registry's word, as its own memory has it. */
+/** What the gate knows about a visitor's certificate: what the registry says, from the gate's own memory. */
 export type KnownAs =
   | { kind: "device"; user: UserId; name: string; status: DeviceStatus }
   /** Enrolled nowhere. */
@@ -39,8 +39,8 @@ export interface PageRequest {
   timeZone: string | null;
   certificate: Certificate;
   /**
-   * Asks the gate about the certificate, which may cost a question to the registry: `unavailable` where there is none
-   * that is verified and in its dates.
+   * Asks the gate about the certificate, which may cost a question to the registry: `unavailable` if there is
+   * no certificate that is verified and within its dates.
    */
   knownAs: () => Promise<KnownAs>;
   by: Actor;
@@ -54,7 +54,7 @@ export interface PageServices
   authenticator: Authenticator;
   codes: InvitationCodes;
   revocationDelayMs: number;
-  /** Has the gate forget what it knows of a certificate, which was enrolled just now. */
+  /** Makes the gate forget what it knows of a certificate that has just been enrolled. */
   forget(fingerprint: Fingerprint): void;
   log: (line: Record<string, unknown>) => void;
 }

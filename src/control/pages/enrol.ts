@@ -17,7 +17,7 @@ import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { seeOther, show } from "./respond.ts";
 
-/** A waiting device that looks again within this time, in milliseconds, costs no question for its code. */
+/** If a waiting device looks again within this time, in milliseconds, its code costs no question. */
 const MEMORY_MS = 2_000;
 const MEMORY_ENTRIES = 100;
 
@@ -33,8 +33,8 @@ interface Entered {
 }
 
 /**
- * The page that an invitation's link opens on the device. It says whose the device becomes before it is
- * enrolled, and whose it is from then on. One lives as long as its isolate.
+ * The page that an invitation's link opens on the device. Before the device is enrolled, it says whose it
+ * will be, and from then on whose it is. One lives as long as its isolate.
  */
 export class Enrolment {
   readonly #invitations: Invitations;
@@ -59,9 +59,9 @@ export class Enrolment {
   }
 
   /**
-   * Takes the form in two steps: the first says whose device the code makes of this one and uses nothing up,
-   * the second, in which the person has agreed to that, enrols it. A code that is wrong, used, over or of
-   * another app gets one and the same answer.
+   * Takes the form in two steps: the first says whose device this will be and uses nothing up; the second,
+   * once the person has agreed to that, enrols it. Codes that are wrong, used, expired or for another app all
+   * get the same answer.
    */
   async submit(asked: PageRequest, form: URLSearchParams): Promise<Response> {
     const { certificate, by, hostname } = asked;
@@ -95,7 +95,7 @@ export class Enrolment {
     return seeOther(ENROL_PATH);
   }
 
-  /** The page of a certificate that is verified and in its dates. Throws `RegistryUnavailable`. */
+  /** The page for a certificate that is verified and within its dates. Throws `RegistryUnavailable`. */
   async #page(certificate: VerifiedCertificate, knownAs: KnownAs, now: number): Promise<Html> {
     switch (knownAs.kind) {
       case "device": {
@@ -159,7 +159,9 @@ ${CERTIFICATE_HELP}`,
   );
 }
 
-/** Whose a device is, for its own eyes: it must see when somebody else's invitation was used on it. */
+/**
+ * Says to a device whose it is: its user must be able to see that somebody else's invitation was used on it.
+ */
 function whose({ name, user }: KnownDevice): Html {
   return html`This is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }
@@ -173,7 +175,7 @@ function known(device: KnownDevice): Html {
       )
     : layout(
         { title: "This device is not let in" },
-        html`<p>${whose(device)} It is enrolled, and shut out at the moment: ask whoever runs this.</p>`,
+        html`<p>${whose(device)} It is enrolled, but shut out at the moment: ask whoever runs this.</p>`,
       );
 }
 
@@ -191,8 +193,8 @@ function waiting(device: KnownDevice, comparisonCode: string | null): Html {
 function agreement({ user, name, approval }: Offer, entered: Entered): Html {
   return layout(
     { title: `Make this one of ${user}’s devices?` },
-    html`<p>This invitation makes this device, <strong>${entered.name}</strong>, one of <strong>${user}</strong>’s${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
-<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it is not to be ${user}’s, go back, and ask for another invitation.</p>
+    html`<p>This invitation enrols this device, <strong>${entered.name}</strong>, for <strong>${user}</strong>${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
+<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it should not be ${user}’s, go back and ask for another invitation.</p>
 ${approval ? html`<p>The device is let in once whoever made the invitation has approved it.</p>` : ""}
 <form method="post" action="${ENROL_PATH}">
 <input type="hidden" name="code" value="${entered.code}">
@@ -218,7 +220,7 @@ function ready(
 <p><label for="code">Code of your invitation</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
 <p id="code-hint" class="hint">The link fills it in: it is what comes after the #.</p>
 <p><button>Go on</button></p>
-<p class="hint">The next page says whose device it becomes. Nothing is enrolled before that.</p>
+<p class="hint">The next page says whose device this will be. Nothing is enrolled before that.</p>
 </form>`,
   );
 }

@@ -4,7 +4,7 @@ import type { ApiError } from "../problem.ts";
 import { notice } from "./layout.ts";
 import { show } from "./respond.ts";
 
-/** An error as a person reads it; `start` is the page that leads back to. */
+/** An error page for people; `start` is the page that it links back to. */
 export function errorPage({ code, message, errors, headers }: ApiError, start: string): Promise<Response> {
   const { status, title } = PROBLEMS[code];
   const words = WORDS[code];

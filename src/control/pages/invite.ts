@@ -68,7 +68,7 @@ export const invite: PageHandler = async (_, context) => {
 <div class="qr" role="img" aria-label="QR code of the link">${qrCode(link)}</div>
 <p><label for="link">Link</label><textarea id="link" class="long" rows="3" readonly>${link}</textarea></p>
 <p>Or type the code on the page <code>${link.split("#")[0]}</code>:<br><strong class="code">${groupedCode(code)}</strong></p>
-<p>The device needs its client certificate first: the page tells how to install it. It then says that the device becomes one of ${user}’s, before it is enrolled.${
+<p>The device needs its client certificate first: the page shows how to install it, and says whose the device will be before it is enrolled.${
       approval
         ? html` Afterwards it waits under <a href="${PATHS.waiting}">Waiting</a> until you compare the code on its screen.`
         : ""

@@ -81,7 +81,7 @@ function enforce({ needs, of }: Page, request: IRequest, principal: Principal): 
 }
 
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);
-/** What leads to the first page: of the `ADMIN_HOST`, its root does, too. */
+/** Paths that lead to the first page; on the `ADMIN_HOST`, so does its root. */
 const STARTS: ReadonlySet<string> = new Set(["/", "/.latchkey", PATHS.signIn]);
 
 /** What a path is: a page for a device on its app's host, one for people, or none. */
@@ -95,7 +95,7 @@ export function pageOf(pathname: string): "for-devices" | "for-people" | undefin
 /** The enrolment page on the `ADMIN_HOST`, where no device is asked for its certificate. */
 const ELSEWHERE: Html = notice(
   "Not on this host",
-  "A device is enrolled on the host of an app, which asks for its certificate. Open the link of your invitation as it was sent to you.",
+  "Devices are enrolled on an app’s host, which asks for their certificate. Open the link in your invitation exactly as it was sent to you.",
 );
 
 /** Whether a path is a page that is read, written as a browser writes it: where a sign-in may lead. */

@@ -9,7 +9,7 @@ interface SignIn {
   /** The page to show after it. */
   next: string;
   wrong?: boolean;
-  /** The token is right, and signed in too often: for how long it must wait. */
+  /** The token is right but has signed in too often: how long it must wait. */
   waitMs?: number;
   signedOut?: boolean;
   /** The session was over when a form was sent. */

@@ -76,7 +76,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(first.stdout).toMatch(
       /^certificate \w{8} is to be revoked at Cloudflare: pending, its slot is free\n$/,
     );
-    expect(first.stderr).toContain(`alice/${name} is revoked at Cloudflare, and not in the registry: `);
+    expect(first.stderr).toContain(`alice/${name} is revoked at Cloudflare, but not in the registry: `);
     expect(first.stderr).toContain("hint: once the registry answers, run the same command again\n");
     expect(first.stderr).toContain(`to shut it out within seconds: latchkey block alice/${name}`);
     expect(atCloudflare.status).toBe("pending_revocation");
@@ -182,14 +182,14 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(atCloudflare.status).toBe("active");
   });
 
-  it("cannot be read, refuses a name that is cut in certificates", async () => {
+  it("cannot be read, refuses a name that is cut off in certificates", async () => {
     const long = "a-name-that-is-so-long-that-no-certificate-can-hold-it-to-its-e";
     const { atCloudflare } = await zone.issue(`${long}1`.slice(0, 64));
     // What Cloudflare signed for it, and for others whose names begin alike.
     relay.fail("/.latchkey/", "registry-unavailable", 99);
     const { code, stderr } = await here("revoke", `alice/${long}1`.slice(0, 70), "--at-cloudflare");
     expect(code).toBe(1);
-    expect(stderr).toContain("is cut in certificates");
+    expect(stderr).toContain("is cut off in certificates");
     expect(atCloudflare.status).toBe("active");
   });
 
@@ -249,8 +249,8 @@ describe("block", () => {
     const first = await here("block", "alice/braked");
     expect(first.stdout.split("\n")).toEqual([
       "alice/braked: blocked (1 certificate of 75 on the list)",
-      `the gate at ${environment.LATCHKEY_URL} works by it; its other places follow within seconds`,
-      "revoke it in the registry as soon as that answers, then: latchkey unblock",
+      `the gate at ${environment.LATCHKEY_URL} uses it; its other places follow within seconds`,
+      "revoke it in the registry as soon as it answers, then: latchkey unblock",
       "",
     ]);
     expect(first.stderr).toContain(`${fingerprint}  O=Latchkey, CN=alice braked`);
@@ -258,7 +258,7 @@ describe("block", () => {
     expect(worker.secrets.get("BLOCKED")).toBe(fingerprint);
     expect(await here("block", "alice/braked")).toEqual({
       code: 0,
-      stdout: "alice/braked: blocked already\n",
+      stdout: "alice/braked: already blocked\n",
       stderr: "",
     });
     const listed = await here("blocked", "--json");
@@ -300,7 +300,7 @@ describe("block", () => {
     expect(blocked()).toEqual([atCloudflare.fingerprint_sha256]);
   });
 
-  it("tells a Worker that knows no such list apart, and changes nothing there", async () => {
+  it("recognises a Worker that does not know the list, and changes nothing there", async () => {
     await zone.issue("old");
     relay.fail(BLOCKED, "unknown-operation", 9);
     for (const more of [[], ["--replace"]]) {
@@ -319,7 +319,9 @@ describe("block", () => {
     expect(full.join().length).toBeLessThanOrEqual(5 * 1024);
     const { code, stderr } = await here("block", "alice/one-more");
     expect(code).toBe(1);
-    expect(stderr).toContain("that makes 76 blocked certificates, and the Worker's secret holds 75");
+    expect(stderr).toContain(
+      "that would make 76 blocked certificates, but the Worker's secret holds only 75",
+    );
     expect(stderr).toContain("latchkey unblock");
     expect(blocked()).toEqual(full);
   });
@@ -329,7 +331,7 @@ describe("block", () => {
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = environment;
     const { code, stdout, stderr } = await runHere(["block", "alice/dry", "--dry-run"], tokenless);
     expect(code).toBe(0);
-    expect(stdout).toBe("would block alice/dry: 1 certificate on the list then; nothing was changed\n");
+    expect(stdout).toBe("would block alice/dry: 1 certificate on the list after that; nothing was changed\n");
     expect(stderr).toContain(atCloudflare.fingerprint_sha256);
     expect(worker.secrets.size).toBe(0);
   });
@@ -355,8 +357,8 @@ describe("block", () => {
 
   it("refuses what names nothing, and part of a fingerprint", async () => {
     const before = zone.cloudflare.requests.length;
-    expect((await here("block")).stderr).toContain("what to block is missing");
-    expect((await here("block", "9f86d081")).stderr).toContain("is only a part of a fingerprint");
+    expect((await here("block")).stderr).toContain("nothing to block was named");
+    expect((await here("block", "9f86d081")).stderr).toContain("is only part of a fingerprint");
     expect((await here("block", "alice/nobody")).stderr).toContain("alice has no device named 'nobody'");
     expect((await runHere(["block", "alice/x"], environment)).stderr).toContain("add --yes");
     expect(zone.cloudflare.requests.length).toBe(before);
@@ -373,7 +375,7 @@ describe("unblock", () => {
       "alice/again: no longer blocked; alice/again is active in the registry, and is let in again\n",
     );
     expect(blocked()).toEqual(["0".repeat(64)]);
-    expect((await here("unblock", "alice/again")).stderr).toContain("alice/again: nothing of it is blocked");
+    expect((await here("unblock", "alice/again")).stderr).toContain("alice/again: not blocked");
     expect((await here("unblock", "0".repeat(64))).code).toBe(0);
     expect(worker.secrets.has("BLOCKED")).toBe(false);
     expect((await here("blocked")).stdout).toBe("nothing is blocked\n");

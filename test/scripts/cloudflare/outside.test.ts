@@ -75,7 +75,7 @@ describe("the doctor's look from outside", () => {
   });
 });
 
-describe("the pages' host, from outside", () => {
+describe("the admin host, from outside", () => {
   it.each<[CheckStatus, string, Seen]>([
     ["ok", "the sign-in page answers", answer(200, "<!doctype html><title>Sign in – Latchkey</title>")],
     ["failed", "another page answers", APP],

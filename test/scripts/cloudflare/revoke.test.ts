@@ -162,7 +162,7 @@ describe("a lost device", () => {
       failure(
         1,
         "alice/lost is lost, and was not told to delete its vault yet: without its certificate it never can be",
-        "wait until latchkey show alice/lost tells that the wipe answer was delivered, or add --force",
+        "wait until latchkey show alice/lost shows that the wipe answer was delivered, or add --force",
       ),
     );
     expect(await statusOf("lost")).toBe("lost");

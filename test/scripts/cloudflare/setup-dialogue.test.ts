@@ -98,7 +98,7 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       [HOSTS_QUESTION, " photos.example.com\r"],
       [PROFILE_QUESTION, "\r"],
       ["What runs on photos.example.com?", "\r"],
-      ["The host of the pages", `${"\b".repeat(ADMIN_HOST.length)}keys.example.com\r`],
+      ["The admin host", `${"\b".repeat(ADMIN_HOST.length)}keys.example.com\r`],
       ["Go ahead?", "\r"],
     ]);
     expect(shown).toContain(ADMIN_HOST);

@@ -468,7 +468,7 @@ describe("setup, interrupted", () => {
   }
 });
 
-describe("the host of the pages", () => {
+describe("the admin host", () => {
   const ADMIN_HOST = "latchkey.example.com";
   const own = () => zone.dnsRecords.filter(({ name }) => name === ADMIN_HOST);
   const vars = () =>

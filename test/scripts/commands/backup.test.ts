@@ -372,7 +372,7 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
           const users = content.users as Users;
           Object.assign(users[1]?.devices[0] ?? {}, { certificates: users[0]?.devices[0]?.certificates });
         }),
-      /\n {2}users: a certificate is there twice\n/,
+      /\n {2}users: a certificate is listed twice\n/,
     ],
     [
       "one with a token twice",
@@ -381,7 +381,7 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
           const [token] = content.tokens as object[];
           Object.assign(content, { tokens: [token, { ...token, id: crypto.randomUUID() }] });
         }),
-      /\n {2}tokens: a token is there twice\n/,
+      /\n {2}tokens: a token is listed twice\n/,
     ],
     [
       "one with a member that nobody knows",

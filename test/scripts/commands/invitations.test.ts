@@ -66,7 +66,7 @@ describe.concurrent("invite", () => {
     expect(await latchkey("invite", "ivan", "--app", "other.example.com")).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: expect.stringMatching(/^latchkey: app: "other\.example\.com" is no app of this gate/),
+      stderr: expect.stringMatching(/^latchkey: app: "other\.example\.com" is not one of this gate's apps/),
     });
   });
 

@@ -84,14 +84,14 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "nothing to block",
       ["block", "--yes"],
       CONNECTED,
-      "what to block is missing",
+      "nothing to block was named",
       "name a device or a fingerprint, see latchkey block --help",
     ],
     [
       "nothing to unblock",
       ["unblock", "--yes"],
       CONNECTED,
-      "what to unblock is missing",
+      "nothing to unblock was named",
       "see what is blocked: latchkey blocked",
     ],
     [

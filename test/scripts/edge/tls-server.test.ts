@@ -10,7 +10,7 @@ const authority = await issueSelfSignedCertificate("localhost");
 let server: TlsServer;
 afterEach(() => server.close());
 
-it("cuts off who takes too long for the handshake or the headers, and no slow body", async () => {
+it("cuts off clients that take too long over the handshake or the headers, but no slow body", async () => {
   server = await listen(authority, authority, 0, { handshake: 300, headers: 300 });
   server.https.on("request", (request, response) => {
     void text(request).then((body) => response.end(body));

@@ -499,13 +499,13 @@ describe("a request to restore", () => {
     expect(await devicesOf()).toEqual([device]);
   });
 
-  it("is refused when a device is there twice, whatever its certificates are", async () => {
+  it("is refused when a device is listed twice, whatever its certificates are", async () => {
     await enrol("alice", "Phone", fingerprint(1));
     const [phone] = await devicesOf();
     const certificates = [{ ...phone?.certificates[0], fingerprint: fingerprint(2) }];
     const body = { madeAt: MADE_AT, devices: [phone, { ...phone, name: "Other", certificates }] };
     const problem = await expectProblem(await api("POST", "/users/alice/restore", body), "invalid-fields");
-    expect(problem.errors).toEqual([{ path: "devices", message: "a device is there twice" }]);
+    expect(problem.errors).toEqual([{ path: "devices", message: "a device is listed twice" }]);
     expect(await devicesOf()).toEqual([phone]);
   });
 
@@ -515,7 +515,7 @@ describe("a request to restore", () => {
       const tokens = [token, { ...token, name: "b", ...twice }];
       const body = { madeAt: MADE_AT, users: [], tokens, pending: [] };
       const problem = await expectProblem(await api("POST", "/restore", body), "invalid-fields");
-      expect(problem.errors).toEqual([{ path: "tokens", message: "a token is there twice" }]);
+      expect(problem.errors).toEqual([{ path: "tokens", message: "a token is listed twice" }]);
     }
     expect((await snapshot()).tokens).toEqual([]);
   });

@@ -115,7 +115,7 @@ describe("a code that has ended", () => {
     expect(await present(codes, code, 1, "vault.example.com")).toMatchObject({ ok: true });
   });
 
-  it("is asked about as seldom when somebody only looks at what it would do, and that is not audited", async () => {
+  it("is looked up just as rarely when somebody only looks at what it would do, and that is not audited", async () => {
     const codes = isolate();
     const code = await invite();
     await present(codes, code, 1);

@@ -57,7 +57,7 @@ describe("a token", () => {
     expect(new Set(tokens).size).toBe(200);
   });
 
-  it("that is mistyped is known for it: whichever character is changed", async () => {
+  it("that is mistyped is recognised as such, whichever character is changed", async () => {
     const { token } = await secrets.newToken();
     for (let at = 0; at < token.length; at++) {
       const other = token[at] === "A" ? "B" : "A";
@@ -151,7 +151,7 @@ describe("a code", () => {
     expect(await secrets.readCode(change(code))).toBeUndefined();
   });
 
-  it("that is mistyped is known for it, and one of another registry is none", async () => {
+  it("that is mistyped is recognised as such, and so is one of another registry", async () => {
     const { code } = await secrets.newCode();
     for (let at = 0; at < code.length; at++) {
       const other = code[at] === "A" ? "B" : "A";
@@ -222,7 +222,7 @@ describe("the directory is asked", () => {
     expect(await secrets.readToken(`${token.slice(0, -1)}B`)).toBeUndefined();
   });
 
-  it("for the key of now by whoever makes something: the registry may be another one", async () => {
+  it("for the current key whenever something is made: the registry may be another one", async () => {
     await secrets.newToken();
     directory.key = OTHER_KEY;
     const other = isolate();
@@ -231,7 +231,7 @@ describe("the directory is asked", () => {
     expect(await other.readCode(code)).toMatch(DIGEST);
   });
 
-  it("about a key that is another one by now: its secrets work within ten minutes", async () => {
+  it("about a key that has changed: its secrets work within ten minutes", async () => {
     await secrets.newToken();
     directory.key = OTHER_KEY;
     const { token, code } = await foreign();

@@ -350,7 +350,7 @@ describe("a lost device", () => {
     expect(stand.request()).toEqual(ACTIVE);
   });
 
-  it("is not told so by a question that was asked before it came: those who waited share the next one", async () => {
+  it("is not told to wipe by a question asked before it came: those who waited share the next one", async () => {
     const stand = new Stand();
     const first = stand.request();
     const later = [stand.request(), stand.request(300)];
@@ -361,7 +361,7 @@ describe("a lost device", () => {
     expect(await Promise.all(later)).toEqual([ACTIVE, ACTIVE]);
   });
 
-  it("is told so by the next question, when it still is lost", async () => {
+  it("is told to wipe by the next question, if it is still lost", async () => {
     const stand = new Stand();
     void stand.request();
     const later = stand.request();
@@ -375,7 +375,7 @@ describe("a lost device", () => {
     expect(await after, "came after the second one was asked").toEqual(ACTIVE);
   });
 
-  it("is told so by no question but its own also with a delay of 0", async () => {
+  it("is told to wipe only by its own question, even with a delay of 0", async () => {
     const stand = new Stand(0);
     const standings = [stand.request(), stand.request()];
     await stand.asked[0]?.answer(LOST);

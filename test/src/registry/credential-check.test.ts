@@ -81,7 +81,7 @@ it("one that is exempt ends as any other: nothing of it is remembered", async ()
   expect(await ask()).toBe(401);
 });
 
-it("is asked for by who knows nothing yet, also in two places: the key is one", async () => {
+it("is asked for by whoever does not know it yet, even in two places: there is one key", async () => {
   const { token, digest } = await keyedSecrets().newToken();
   expect(await keyedSecrets().readToken(token)).toBe(digest);
 });

@@ -419,7 +419,7 @@ describe("a code is not used up", () => {
   });
 });
 
-it("a code of nobody asks the directory, and nobody else", async () => {
+it("a code that is nobody's asks the directory, and nobody else", async () => {
   const calls: string[] = [];
   const bindings = intercepted((call) => {
     calls.push(call.name);

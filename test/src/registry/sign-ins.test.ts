@@ -308,7 +308,7 @@ describe("a session that ends itself", () => {
     expect(await dump(directoryStub())).toEqual(before);
   });
 
-  it("leaves its time, and nothing that tells of a person", async () => {
+  it("leaves its time, and nothing about a person", async () => {
     const opened = await signIn("the ADMIN_TOKEN");
     await directory().endSessions(by({ at: NOW }), null, [opened.id]);
     expect(await kept()).toEqual([{ holder: "admin", recent: [{ at: NOW, session: null }] }]);
@@ -379,7 +379,7 @@ describe("right sign-ins", () => {
     expect((await signIn("the ADMIN_TOKEN")).result).toEqual(refused(HOUR));
   });
 
-  it("with a clock that was ahead make nobody wait for more than an hour", async () => {
+  it("with a clock that was ahead make nobody wait more than an hour", async () => {
     for (let n = 0; n < SIGN_INS_AN_HOUR; n++) await signIn("the ADMIN_TOKEN", NOW + 10 * MINUTE);
     expect((await signIn("the ADMIN_TOKEN", NOW)).result).toEqual(refused(HOUR));
   });
