@@ -45,7 +45,7 @@ Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting certificat
 are named by their fingerprint, or by its first 8 digits or more.
 
 Environment:
-  LATCHKEY_URL           the address of the gate, such as https://vault.example.com
+  LATCHKEY_URL           the address of the gate, such as https://latchkey.example.com
   LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN, or a token of your own
   LATCHKEY_TOKEN_FILE    or a file that holds it
   LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
@@ -64,7 +64,7 @@ Exit codes:
   3  revoke --at-cloudflare: done at Cloudflare, but not in the registry; run it again
 
 Examples:
-  latchkey login --url https://vault.example.com
+  latchkey login --url https://latchkey.example.com
   latchkey users add alice
   latchkey issue alice pixel-9
   latchkey enrol alice laptop --certificate laptop.pem

@@ -24,8 +24,8 @@ It is kept where only you can read it, in the place of an older login:
 The token is sent to this address alone. Options and variables win over what is kept here.
 
 Examples:
-  latchkey login --url https://vault.example.com
-  pass show latchkey | latchkey login --url https://vault.example.com`,
+  latchkey login --url https://latchkey.example.com
+  pass show latchkey | latchkey login --url https://latchkey.example.com`,
     )
     .action(async () => {
       const session = open();
@@ -46,7 +46,9 @@ Examples:
 async function address({ options, environment, prompt }: Session): Promise<string> {
   const given = givenUrl(options, environment);
   if (given !== undefined || !prompt.interactive) return parseAddress(given);
-  return parseAddress((await prompt.text("Address of the gate, such as https://vault.example.com")).trim());
+  return parseAddress(
+    (await prompt.text("Address of the gate, such as https://latchkey.example.com")).trim(),
+  );
 }
 
 async function tokenOf({ options, environment, prompt }: Session): Promise<string> {

@@ -25,7 +25,6 @@ Examples:
   latchkey sessions end 3f2a1b9c
   latchkey sessions end --all`,
     )
-    .allowExcessArguments()
     .action(async (_options: unknown, command: Command) => {
       refuseUnknownSubcommand(command);
       const { output, now, ...session } = open();
@@ -63,6 +62,8 @@ Examples:
       if (reference === undefined) await endAll(open());
       else await endOne(open(), reference);
     });
+  // For the guess at a subcommand that is mistyped. Last, since subcommands take over what stands here before them.
+  sessions.allowExcessArguments();
 };
 
 const SIGN_IN: Kind<SignIn> = {

@@ -23,7 +23,6 @@ Examples:
   latchkey token create --everyone --for read --expires never --name grafana
   latchkey token revoke alice/laptop`,
     )
-    .allowExcessArguments()
     .action(async (_options: unknown, command: Command) => {
       refuseUnknownSubcommand(command);
       await listTokens(open());
@@ -35,6 +34,8 @@ Examples:
     .action(() => listTokens(open()));
   addTokenCreate(token, open);
   addTokenRevoke(token, open);
+  // For the guess at a subcommand that is mistyped. Last, since subcommands take over what stands here before them.
+  token.allowExcessArguments();
 };
 
 async function listTokens({ output, now, ...session }: Session): Promise<void> {

@@ -25,7 +25,6 @@ Examples:
   latchkey users rename alice "Alice E."
   latchkey users remove alice`,
     )
-    .allowExcessArguments()
     .action(async (_options: unknown, command: Command) => {
       refuseUnknownSubcommand(command);
       const { output, api } = open();
@@ -100,6 +99,8 @@ Examples:
       }
       output.lines(`removed user ${user}`);
     });
+  // For the guess at a subcommand that is mistyped. Last, since subcommands take over what stands here before them.
+  users.allowExcessArguments();
 };
 
 /** To a user's own token the API says that others do not exist, also when one is to be made. */

@@ -6,7 +6,7 @@ import { printable } from "./text.ts";
 
 /** The origin of an address. Throws a misuse for what is none, or would not protect the token. */
 export function parseAddress(text: string | undefined): string {
-  const example = "such as https://vault.example.com";
+  const example = "such as https://latchkey.example.com";
   if (text === undefined || text === "") {
     throw misuse(
       "the address of the gate is missing",

@@ -16,7 +16,7 @@ const file = (name: string, text: string) => {
 const CONNECTED = { LATCHKEY_URL: "https://127.0.0.1:1", LATCHKEY_TOKEN: "0123456789abcdef0123456789abcdef" };
 const USER_ID =
   "a user id has 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit";
-const ADDRESS = "give scheme and host, such as https://vault.example.com";
+const ADDRESS = "give scheme and host, such as https://latchkey.example.com";
 
 describe("misuse ends with exit code 2 and a hint, before anything is sent:", () => {
   it.concurrent.each<[string, string[], Record<string, string>, string, string]>([
@@ -45,6 +45,17 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "too many arguments for 'show'",
       "see latchkey show --help",
     ],
+    ...[
+      ["token", "revoke", "aa", "bb"],
+      ["token", "create", "alice", "bob", "--for", "read"],
+      ["users", "add", "alice", "bob"],
+      ["users", "remove", "alice", "bob"],
+      ["sessions", "end", "aa", "bb"],
+    ].map((words): [string, string[], Record<string, string>, string, string] => {
+      const name = words.slice(0, 2).join(" ");
+      const message = `too many arguments for '${words[1]}'`;
+      return [`too many words for ${name}`, words, CONNECTED, message, `see latchkey ${words[0]} --help`];
+    }),
     [
       "a token as an argument",
       ["devices", "--token", "geheim"],
@@ -57,7 +68,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["devices"],
       { LATCHKEY_TOKEN: "x" },
       "the address of the gate is missing",
-      "log in with latchkey login, set LATCHKEY_URL or give --url, such as https://vault.example.com",
+      "log in with latchkey login, set LATCHKEY_URL or give --url, such as https://latchkey.example.com",
     ],
     [
       "no token",
@@ -129,7 +140,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["devices", "--url", "https://x/app"],
       CONNECTED,
       "'https://x/app' is more than an address",
-      "give scheme and host alone, such as https://vault.example.com",
+      "give scheme and host alone, such as https://latchkey.example.com",
     ],
     [
       "a token file that is none",
