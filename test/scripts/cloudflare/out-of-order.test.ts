@@ -177,7 +177,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const { code, stdout, stderr } = await here("revoke", "alice/pixel", "--at-cloudflare");
     expect(code).toBe(1);
     expect(stdout).toBe("");
-    expect(stderr).toContain("Cloudflare has no active certificate with the name 'alice pixel'");
+    expect(stderr).toContain("Cloudflare has no certificate with the name 'alice pixel'");
     expect(stderr).toContain(`  ${atCloudflare.fingerprint_sha256}  alice pixel-9, issued`);
     expect(atCloudflare.status).toBe("active");
   });
@@ -203,6 +203,56 @@ describe("revoke --at-cloudflare, while the registry", () => {
       "the registry was not changed, as far as is known: the registry does not answer",
     );
     expect(stderr).toContain("to shut it out without either: latchkey block alice/both");
+  });
+
+  it("cannot be read, takes the command again, and the block that it names, after the certificate was revoked", async () => {
+    const { atCloudflare } = await zone.issue("twice");
+    relay.fail("/.latchkey/api/v1/users", "registry-unavailable", 99);
+    const revoke = () => here("revoke", "alice/twice", "--at-cloudflare");
+    expect((await revoke()).stdout).toContain("to be revoked at Cloudflare: pending, its slot is free");
+    expect(await revoke()).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining("to be revoked at Cloudflare: pending, as it was"),
+    });
+    expect((await here("block", "alice/twice")).code).toBe(0);
+    expect(blocked()).toEqual([atCloudflare.fingerprint_sha256]);
+    zone.cloudflare.settle();
+    expect(await revoke()).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining("is revoked at Cloudflare already"),
+    });
+    expect((await here("unblock", "alice/twice")).code).toBe(0);
+    expect(worker.secrets.has("BLOCKED")).toBe(false);
+  });
+
+  it("cannot be read, revokes each certificate that it can, and says which, though one fails", async () => {
+    const [old, stuck] = [await zone.issue("half"), await zone.issue("stuck")];
+    const home = zone.cloudflare.state.zones.find(({ name }) => name === "localhost");
+    const { csr } = await createKeyAndRequest("alice half", "ecdsa-p256");
+    const newer = await signRequest(zone.cloudflare.authority, csr, 30, new Date());
+    home?.certificates.unshift(newer);
+    relay.fail("/.latchkey/", "registry-unavailable", 99);
+    const fault = { kind: "server-error", status: 503, retryAfterSeconds: 0 } as const;
+    zone.cloudflare.faults.on(new RegExp(`(DELETE|GET) .*${newer.id}`), fault, 99);
+    const { code, stderr } = await here("revoke", "alice/half", "--at-cloudflare");
+    expect(code).toBe(1);
+    expect([newer.status, old.atCloudflare.status]).toEqual(["active", "pending_revocation"]);
+    expect(stderr).toContain(
+      `certificate ${old.atCloudflare.fingerprint_sha256.slice(0, 8)} is to be revoked at Cloudflare`,
+    );
+    expect(stderr).toContain(`certificate ${newer.fingerprint_sha256.slice(0, 8)} may pass still: `);
+    expect(stuck.atCloudflare.status).toBe("active");
+  });
+
+  it("cannot be read, does without a zone that the token may not read", async () => {
+    const { atCloudflare } = await zone.issue("other-zone", "example.com");
+    const home = zone.cloudflare.state.zones.find(({ name }) => name === "localhost");
+    relay.fail("/.latchkey/", "registry-unavailable", 99);
+    zone.cloudflare.faults.on(`GET /zones/${home?.id}/client_certificates`, { kind: "no-permission" }, 99);
+    const { code, stderr } = await here("revoke", "alice/other-zone", "--at-cloudflare");
+    expect(stderr).toContain("  the certificates of the zone localhost are not known: the API token may not");
+    expect(code).toBe(3);
+    expect(atCloudflare.status).toBe("pending_revocation");
   });
 
   it("still guards the certificate of a lost device that was not told to wipe", async () => {
