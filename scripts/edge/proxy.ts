@@ -50,6 +50,8 @@ export class EdgeProxy {
     if (this.#closing.has(request.socket)) return;
     const outgoing = await this.#ask(request, response);
     if (outgoing === undefined) return;
+    // The answer may come before the body does, and the client may wait for it.
+    if (hasBody(request)) outgoing.flushHeaders();
     request.pipe(outgoing);
     // What the runtime no longer takes is read all the same, for the client's sake.
     outgoing.once("close", () => {

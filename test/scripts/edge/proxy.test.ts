@@ -208,6 +208,22 @@ describe.each(SIZES)("an upload of %i bytes that is answered before it was read"
   });
 });
 
+it.each([
+  ["GET", "the gate", "/x", 404],
+  ["POST", "the gate", "/x", 404],
+  ["POST", "the app", "/too-large", 413],
+])("answers a %s whose body is still to come, by %s", async (method, by, path, status) => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect({
+    ...{ host: "127.0.0.1", port: edge.port, servername: "app.localhost", ca: edge.ca },
+    ...(by === "the gate" ? {} : { cert: phone.certificate, key: phone.key }),
+  });
+  socket.once("data", (data) => resolve(String(data)));
+  socket.write(`${method} ${path} HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 10\r\n\r\n`);
+  expect(await promise).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*\r\nConnection: close\r\n`));
+  socket.destroy();
+});
+
 it("leaves clients that keep connections in step", async () => {
   const keep = async (size: number) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
