@@ -292,7 +292,25 @@ it("so does suspend: block can be undone as well", async () => {
   expect((await here("suspend", "alice/tablet")).stderr).toMatch(/\n {2}latchkey block alice\/tablet\n$/);
 });
 
+it("so do lost and retire", async () => {
+  const { atCloudflare } = await zone.issue("camera");
+  relay.fail("/lost", "registry-unavailable", 9);
+  relay.fail("/certificates/", "registry-unavailable", 9);
+  expect((await here("lost", "alice/camera")).stderr).toMatch(/\n {2}latchkey block alice\/camera\n$/);
+  const { fingerprint_sha256 } = atCloudflare;
+  const { stderr } = await here("retire", "alice/camera", fingerprint_sha256);
+  expect(stderr).toContain(`\n  latchkey block ${fingerprint_sha256}\n`);
+});
+
 describe("block", () => {
+  it("waits once for a gate that hangs", async () => {
+    await zone.issue("hanging");
+    relay.fail("/.latchkey/", "hang", 2);
+    const began = Date.now();
+    expect((await here("block", "alice/hanging", "--replace", "--timeout", "2")).code).toBe(0);
+    expect(Date.now() - began).toBeLessThan(3_900);
+  });
+
   it("puts every certificate of the device into the Worker's secret, waits for the gate, and may be repeated", async () => {
     const { atCloudflare } = await zone.issue("braked");
     const fingerprint = atCloudflare.fingerprint_sha256;
