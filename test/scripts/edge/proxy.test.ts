@@ -251,6 +251,18 @@ it("answers 50 requests that were sent at once, in their order", async () => {
   expect(answers.map(({ body }) => body)).toEqual(paths.map((path) => `read ${path}`));
 });
 
+it("outlives an upgrade that is sent ahead, behind a request that is not answered yet", async () => {
+  const head = "Host: app.localhost\r\n";
+  const upgrade = `GET /ws HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const socket = connect({
+    ...{ host: "127.0.0.1", port: edge.port, servername: "app.localhost", ca: edge.ca },
+  });
+  socket.write(`GET / HTTP/1.1\r\n${head}\r\n${upgrade}`);
+  await once(socket, "close");
+  expect((await send(edge, "/next", { as: phone })).status).toBe(200);
+  expect(errors).toEqual([]);
+});
+
 describe("an app's answer", () => {
   it.each([14_000, 30_000, 60_000, 100_000])("with %i bytes of headers passes", async (size) => {
     const answer = await speak(
