@@ -133,7 +133,8 @@ export class EdgeProxy {
     // A client that goes away ends the request at the app, too. Closing alone is not enough: the
     // runtime would notice at its next write, which may be a minute away.
     response.once("close", () => {
-      if (response.writableFinished && outgoing.writableFinished) return;
+      // Done with the runtime: the connection may carry another client's request by now.
+      if (outgoing.destroyed) return;
       outgoing.socket?.resetAndDestroy();
       outgoing.destroy();
     });

@@ -310,6 +310,38 @@ describe("an app's answer", () => {
 });
 
 describe("a client that goes away", () => {
+  it("ends no request of others, on connections that are free for them by then", async () => {
+    let isOver = false;
+    const leave = async () => {
+      while (!isOver) {
+        const socket = connect({
+          ...{ host: "127.0.0.1", port: edge.port, servername: "app.localhost", ca: edge.ca },
+          ...{ cert: phone.certificate, key: phone.key },
+        });
+        socket.on("error", () => undefined).once("data", () => socket.destroy());
+        const closed = new Promise((resolve) => socket.once("close", resolve));
+        socket.write("GET /next HTTP/1.1\r\nHost: app.localhost\r\n\r\n".repeat(10));
+        await closed;
+      }
+    };
+    const stay = async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const statuses = new Set<number>();
+      for (let time = 0; time < 60; time++) {
+        statuses.add((await send(edge, "/next", { as: phone, agent })).status);
+      }
+      agent.destroy();
+      return [...statuses];
+    };
+    const leaving = Promise.all([leave(), leave()]);
+    const statuses = await Promise.all([stay(), stay(), stay()]).finally(() => {
+      isOver = true;
+    });
+    await leaving;
+    expect(statuses).toEqual([[200], [200], [200]]);
+    expect(errors).toEqual([]);
+  });
+
   it("ends its upload at the app", async () => {
     const uploads = Array.from({ length: 20 }, () => start("/upload", "POST"));
     for (const outgoing of uploads) outgoing.write("some");
