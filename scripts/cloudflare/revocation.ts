@@ -1,5 +1,5 @@
-import { type Failure, failed } from "../commands/shared/failure.ts";
-import { short } from "../commands/shared/text.ts";
+import { Failure, failed } from "../commands/shared/failure.ts";
+import { printable, short } from "../commands/shared/text.ts";
 import { withAftermath } from "./aftermath.ts";
 import type { CloudflareClient } from "./client.ts";
 import {
@@ -28,29 +28,59 @@ export interface Place {
   hostname: string;
 }
 
-/** Revokes certificates at Cloudflare. The lines of `standing` say how the registry stands to them, should this fail. */
+/**
+ * Revokes certificates at Cloudflare: each that it can, before it fails for any other. The lines of `standing` say how
+ * the registry stands to them, should this fail.
+ */
 export async function revokeEverywhere(
   client: CloudflareClient,
   fingerprints: readonly string[],
   place: Place,
   standing: readonly string[],
 ): Promise<Revoked[]> {
+  const wanted = new Set(fingerprints);
+  const found: Revoked[] = [];
   try {
-    const wanted = new Set(fingerprints);
-    const found: Revoked[] = [];
+    const failures: { failure: Failure; line: string }[] = [];
     for (const zone of await zonesInOrder(client, place)) {
       if (wanted.size === 0) break;
-      for (const certificate of await listClientCertificates(client, zone, "certificates")) {
+      const list = await listClientCertificates(client, zone, "certificates").catch((error: unknown) => {
+        const failure = failureOf(error);
+        failures.push({ failure, line: `the certificates of the zone ${zone.name} are not known` });
+        return [];
+      });
+      for (const certificate of list) {
         const { fingerprint } = certificate;
-        if (fingerprint === undefined || !wanted.delete(fingerprint)) continue;
-        found.push(await revokeOne(client, zone, certificate, fingerprint));
+        if (fingerprint === undefined || !wanted.has(fingerprint)) continue;
+        try {
+          found.push(await revokeOne(client, zone, certificate, fingerprint));
+        } catch (error) {
+          const failure = failureOf(error);
+          const line = `certificate ${short(fingerprint)} may pass still: ${failure.message}`;
+          failures.push({ failure, line });
+        }
+        wanted.delete(fingerprint);
       }
     }
-    if (wanted.size > 0) throw notFound([...wanted], found);
-    return found;
+    const isRevoked = (fingerprint: string) => found.some((each) => each.fingerprint === fingerprint);
+    if (fingerprints.every(isRevoked)) return found;
+    const [first] = failures;
+    if (first === undefined) throw notFound([...wanted]);
+    throw withAftermath(first.failure, [
+      ...failures.map(({ line }) => line),
+      ...[...wanted].map(
+        (fingerprint) => `certificate ${short(fingerprint)} may pass still: it was not found`,
+      ),
+    ]);
   } catch (error) {
-    throw withAftermath(error, standing);
+    throw withAftermath(error, [...found.map(({ line }) => line), ...standing]);
   }
+}
+
+/** A fault of ours ends everything. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  throw error;
 }
 
 async function revokeOne(
@@ -60,13 +90,16 @@ async function revokeOne(
   fingerprint: string,
 ): Promise<Revoked> {
   const status = isOver(before) ? before : await revokeAtCloudflare(client, zone, id);
-  const told = { active: "still active", pending_reactivation: "about to be active again" } as const;
+  if (!isOver(status)) {
+    throw failed(
+      `Cloudflare took the revocation of certificate ${short(fingerprint)}, and calls it ${printable(status)} still`,
+      "try again in a minute, or revoke it under SSL/TLS > Client Certificates in the dashboard",
+    );
+  }
   const words =
     status === "revoked"
       ? `revoked at Cloudflare${before === "revoked" ? " already" : ""}`
-      : status === "pending_revocation"
-        ? `to be revoked at Cloudflare: pending${before === status ? ", as it was" : ", its slot is free"}`
-        : `${told[status]} at Cloudflare`;
+      : `to be revoked at Cloudflare: pending${before === status ? ", as it was" : ", its slot is free"}`;
   return { id, zone: zone.name, fingerprint, status, line: `certificate ${short(fingerprint)} is ${words}` };
 }
 
@@ -83,10 +116,9 @@ export async function zonesInOrder(client: CloudflareClient, { zone, hostname }:
   return first === undefined ? all : [first, ...all.filter(({ id }) => id !== first.id)];
 }
 
-function notFound(missing: readonly string[], found: readonly Revoked[]): Failure {
+function notFound(missing: readonly string[]): Failure {
   return failed(
     `Cloudflare knows no certificate ${missing.map(short).join(", ")} in the zones that the API token sees`,
     "it was made elsewhere, or in a zone that the token does not see",
-    found.map(({ line }) => line),
   );
 }

@@ -64,11 +64,14 @@ Examples:
       const brake = await openBrake(session, options);
       // A missing token is reported before anything is done.
       if (options.dryRun !== true) await brake.atCloudflare?.client();
+      // Both at a time: a gate that hangs is waited for once.
+      const reading = listBefore(brake.list, options.replace === true);
+      reading.catch(() => undefined);
       const targets = await targetsNamed(session, references, options, brake.atCloudflare);
       if (options.force !== true) for (const target of targets) requireWipe(target);
 
       const wanted = targets.flatMap(({ fingerprints }) => fingerprints);
-      const before = await listBefore(brake.list, options.replace === true);
+      const before = await reading;
       const after = [...new Set([...(options.replace === true ? [] : (before ?? [])), ...wanted])].sort();
       requireRoom(after);
       const labels = targets.map(({ label }) => label).join(", ");

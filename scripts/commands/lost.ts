@@ -2,6 +2,8 @@ import { LATCHKEY } from "./shared/called-as.ts";
 import { referenceTo } from "./shared/device-reference.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
+import { withWaysOut } from "./shared/target.ts";
+import { shellWord } from "./shared/text.ts";
 
 export const addLost: AddCommand = (program, open) => {
   program
@@ -25,21 +27,26 @@ that is off cannot be told.
 Example:
   latchkey lost alice/pixel-9 --note "left in the tram"`,
     )
-    .action((device: string, { note }: { note?: string }) =>
-      changeStatus(open(), {
-        act: "lost",
-        device,
-        note,
-        warning: [
-          "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
-          "On all other apps the device is refused. No other device is touched.",
-        ],
-        question: (label) => `Report ${label} lost?`,
-        done: (label, _, lost) => [
-          `${label} is reported lost: it is refused ${EVERYWHERE}`,
-          `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
-          `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`,
-        ],
-      }),
-    );
+    .action(async (device: string, { note }: { note?: string }) => {
+      try {
+        await changeStatus(open(), {
+          act: "lost",
+          device,
+          note,
+          warning: [
+            "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
+            "On all other apps the device is refused. No other device is touched.",
+          ],
+          question: (label) => `Report ${label} lost?`,
+          done: (label, _, lost) => [
+            `${label} is reported lost: it is refused ${EVERYWHERE}`,
+            `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
+            `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`,
+          ],
+        });
+      } catch (error) {
+        // Not Cloudflare: the answer that wipes is for a certificate that is verified again once it is unblocked.
+        throw withWaysOut(error, [`block ${shellWord(device)}`]);
+      }
+    });
 };

@@ -4,7 +4,7 @@ import { deviceLabel, living } from "./shared/device-view.ts";
 import { failed, misuse } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { EVERYWHERE } from "./shared/status-act.ts";
-import { requireWipe } from "./shared/target.ts";
+import { requireWipe, withWaysOut } from "./shared/target.ts";
 import { printable, short } from "./shared/text.ts";
 
 /** The fewest digits that may stand for a certificate of a device: as many as lists show. */
@@ -80,7 +80,11 @@ Examples:
       if (living(device).some((each) => each.fingerprint === fingerprint)) {
         await session.confirm(`Retire the certificate ${short(fingerprint)} of ${label}?`);
       }
-      await api.retireCertificate(device, fingerprint);
+      try {
+        await api.retireCertificate(device, fingerprint);
+      } catch (error) {
+        throw withWaysOut(error, [`block ${fingerprint}`]);
+      }
       output.lines(
         `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
       );

@@ -152,7 +152,7 @@ async function whatIsWanted(
   const local = localSettings(await readWranglerToml(config));
   const { zones, apps } = await whichApps(session, options, local, asks);
   const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...apps.keys()])];
-  return { zones, apps, adminHost: await whichAdminHost(options, local, hosts, zones, asks) };
+  return { zones, apps, adminHost: await whichAdminHost(session, options, local, hosts, zones, asks) };
 }
 
 async function whichApps(
@@ -191,6 +191,7 @@ async function whichApps(
 
 /** The host in `wrangler.toml` is kept unless another is named: people know its address. */
 async function whichAdminHost(
+  session: Session,
   { adminHost: given }: SetupOptions,
   { adminHost: known }: LocalSettings,
   hosts: readonly string[],
@@ -212,7 +213,21 @@ async function whichAdminHost(
   const { longestSuffix } = await import("../cloudflare/zone.ts");
   const zone = longestSuffix(zones, hosts[0] ?? "");
   if (zone === undefined) return undefined;
-  return asks ? ((await askForAdminHost(zone.name, hosts)) ?? null) : proposedAdminHost(zone.name);
+  if (asks) return (await askForAdminHost(zone.name, hosts)) ?? null;
+  const proposed = proposedAdminHost(zone.name);
+  await requireFree(session, zone, proposed);
+  return proposed;
+}
+
+/** A host that nobody named or agreed to takes no name of the owner's. */
+async function requireFree(session: Session, zone: Zone, host: string): Promise<void> {
+  const { isTaken, readRecords } = await import("../cloudflare/setup/dns.ts");
+  const records = await readRecords({ client: await session.cloudflare(), zone, host });
+  if (!records.known || !isTaken(records.value)) return;
+  throw failed(
+    `${host} has a DNS record of something else, which the pages would cut off`,
+    `name their host: --admin-host keys.${zone.name}, say, or ${host} if it is to be that one; or --no-admin-host`,
+  );
 }
 
 function showPlan(output: Output, { steps, byHand }: Plan): void {

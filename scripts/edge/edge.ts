@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import type { Duplex } from "node:stream";
 import { BlockList } from "./blocked.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
@@ -95,11 +96,16 @@ async function start(
   undo.push(server.close);
   // Who comes before the Worker has started waits for it.
   const started = Promise.withResolvers<EdgeProxy>();
+  // One odd request must not end the edge.
+  const failed = (socket: Duplex) => (error: unknown) => {
+    onError(error);
+    socket.destroy();
+  };
   server.https.on("request", (request, response) => {
-    void started.promise.then((proxy) => proxy.request(request, response));
+    started.promise.then((proxy) => proxy.request(request, response)).catch(failed(request.socket));
   });
   server.https.on("upgrade", (request, socket, head) => {
-    void started.promise.then((proxy) => proxy.upgrade(request, socket, head));
+    started.promise.then((proxy) => proxy.upgrade(request, socket, head)).catch(failed(socket));
   });
 
   const log = new WorkerLog(paths.workerLog, onError);

@@ -39,6 +39,8 @@ export interface ProxyOptions {
 export class EdgeProxy {
   readonly #options: ProxyOptions;
   readonly #agent = new RuntimeAgent();
+  /** How many answers each connection still waits for: more than one where requests are sent ahead. */
+  readonly #awaited = new WeakMap<Socket, number>();
   /** Clients who were told that their connection ends with this answer. */
   readonly #closing = new WeakSet<Socket>();
 
@@ -47,9 +49,14 @@ export class EdgeProxy {
   }
 
   async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#closing.has(request.socket)) return;
+    const { socket } = request;
+    if (this.#closing.has(socket)) return;
+    this.#count(socket, 1);
+    response.once("close", () => this.#count(socket, -1));
     const outgoing = await this.#ask(request, response);
     if (outgoing === undefined) return;
+    // The answer may come before the body does, and the client may wait for it.
+    if (hasBody(request)) outgoing.flushHeaders();
     request.pipe(outgoing);
     // What the runtime no longer takes is read all the same, for the client's sake.
     outgoing.once("close", () => {
@@ -60,6 +67,11 @@ export class EdgeProxy {
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const client = socket as Socket;
+    // Sent ahead, behind a request that is not answered yet: no client does, and Node's server has let go of both.
+    if ((this.#awaited.get(client) ?? 0) > 0) {
+      client.destroy();
+      return;
+    }
     // For every answer that is not a WebSocket.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
@@ -79,6 +91,10 @@ export class EdgeProxy {
 
   stop(): void {
     this.#agent.destroy();
+  }
+
+  #count(socket: Socket, change: 1 | -1): void {
+    this.#awaited.set(socket, (this.#awaited.get(socket) ?? 0) + change);
   }
 
   /** Begins the same request at the Worker, and has its answer sent. Without it, the client has been refused. */
@@ -117,7 +133,8 @@ export class EdgeProxy {
     // A client that goes away ends the request at the app, too. Closing alone is not enough: the
     // runtime would notice at its next write, which may be a minute away.
     response.once("close", () => {
-      if (response.writableFinished && outgoing.writableFinished) return;
+      // Done with the runtime: the connection may carry another client's request by now.
+      if (outgoing.destroyed) return;
       outgoing.socket?.resetAndDestroy();
       outgoing.destroy();
     });

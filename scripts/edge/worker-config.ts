@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type SourcelessWorkerOptions, unstable_getMiniflareWorkerOptions } from "wrangler";
+import { isLocalhostName } from "../commands/shared/address.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
 export type Vars = Readonly<Record<string, unknown>>;
@@ -21,16 +22,30 @@ export interface WorkerConfig {
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-/** Reads the project's `wrangler.toml`; `vars` take the place of its variables of the same name. */
+/**
+ * The pages' host on this machine. That of a zone leads to Cloudflare: who opens it with the edge's port would reach
+ * the deployed gate, and not this one.
+ */
+const LOCAL_ADMIN_HOST = "latchkey.localhost";
+
+/**
+ * Reads the project's `wrangler.toml`; `vars` take the place of its variables of the same name. An `ADMIN_HOST` of a
+ * zone becomes one of this machine, unless it is in `vars`.
+ */
 export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml")): WorkerConfig {
   const { workerOptions, main, define } = unstable_getMiniflareWorkerOptions(path);
   if (main === undefined || !existsSync(main)) throw new Error(`${path} names no entry file that exists`);
-  const effective = { ...(workerOptions.bindings as Vars | undefined), ...vars };
+  const written = (workerOptions.bindings as Vars | undefined) ?? {};
+  const effective = { ...written, ...localAdminHost(written), ...vars };
   const { APPS, ADMIN_HOST } = effective;
   const adminHost = isHostname(ADMIN_HOST) ? ADMIN_HOST : undefined;
   const appHosts = hostsOf(APPS).sort();
   const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
   return { options: workerOptions, main, define, vars: effective, hosts, appHosts, adminHost };
+}
+
+function localAdminHost({ ADMIN_HOST }: Vars): Vars {
+  return isHostname(ADMIN_HOST) && !isLocalhostName(ADMIN_HOST) ? { ADMIN_HOST: LOCAL_ADMIN_HOST } : {};
 }
 
 /** Malformed variables name no hosts: the Worker itself says what is wrong with them. */

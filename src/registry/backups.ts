@@ -2,6 +2,7 @@ import { err, ok, type Result } from "../result.ts";
 import type { Actor, AuditRecord } from "./audit-log.ts";
 import type { AuditRestored } from "./audit-restore.ts";
 import type { DirectoryBackup, DirectoryRestored, DirectoryRestoreRequest } from "./directory-restores.ts";
+import type { Fingerprint } from "./fingerprint.ts";
 import { directoryOf, type RegistryBindings } from "./objects.ts";
 import type { RegistryError } from "./records.ts";
 import { onceMore, type Registry } from "./registry.ts";
@@ -9,8 +10,8 @@ import type { Restored, RestoreRequest } from "./restores.ts";
 import type { UserId } from "./user.ts";
 
 /**
- * Fingerprints of others whose claim may be abandoned, looked into one by one in one restore: three calls each,
- * of the 50 that the free plan allows in a request.
+ * Fingerprints of others whose claim may be abandoned, looked into one by one in one restore, its repetition
+ * included: three calls each, of the 50 that the free plan allows in a request.
  */
 const LOOKED_INTO = 10;
 
@@ -52,6 +53,7 @@ export class Backups {
    * deleted. If interrupted at any point, it can be repeated, and what it leaves behind lets nobody in.
    */
   restoreUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Result<Restored, RegistryError>> {
+    const lookedInto = new Set<Fingerprint>();
     return this.#registry.ofUser(user, (registry) =>
       onceMore(async () => {
         const wanted = await registry.ask((stub) => stub.wantedByRestore(request, by.at));
@@ -60,7 +62,9 @@ export class Backups {
         const { claimedAt, generation, taken } = claims.value;
         const granted = new Set(wanted);
         for (const fingerprint of taken) granted.delete(fingerprint);
-        for (const fingerprint of taken.slice(0, LOOKED_INTO)) {
+        for (const fingerprint of taken) {
+          if (lookedInto.has(fingerprint) || lookedInto.size === LOOKED_INTO) continue;
+          lookedInto.add(fingerprint);
           const claim = await this.#registry.claim(by, fingerprint, user);
           if (claim.ok) granted.add(fingerprint);
         }

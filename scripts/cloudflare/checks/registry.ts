@@ -109,7 +109,7 @@ export function checkRevoked({ registry, zones }: Pick<Facts, "registry" | "zone
         : failedCheck(
             there,
             `${listed(locked.map(({ label }) => label))} may pass here, but the certificate is revoked at Cloudflare: refused`,
-            `issue a new certificate: latchkey rotate ${shellWord(locked[0]?.label ?? "")}`,
+            `if it was taken away: latchkey revoke ${shellWord(locked[0]?.label ?? "")}; else issue a new certificate: latchkey rotate ${shellWord(locked[0]?.label ?? "")}`,
           ),
     ),
     first === undefined

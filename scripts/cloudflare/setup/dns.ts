@@ -41,10 +41,19 @@ export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly
   });
 }
 
-/** The record of the admin host: made if there is none with that name. An existing one is never touched. */
+/** Whether one of the owner's names is in use for something else: its record is not the one that setup makes. */
+export function isTaken(records: readonly NameRecord[]): boolean {
+  return records.some(({ type, content }) => LEADING.has(type) && content !== RECORD.content);
+}
+
+/**
+ * The record of the admin host: made if there is none with that name. An existing one is never touched.
+ * `isRouted`: the host leads to the Worker already, and so to nothing else.
+ */
 export function recordStep(
   home: Home,
   records: readonly NameRecord[],
+  isRouted: boolean,
 ): { steps: Step[]; byHand: Plan["byHand"] } {
   const { client, zone, host } = home;
   const id = `dns ${host}`;
@@ -73,11 +82,8 @@ export function recordStep(
     .join("; ");
   const leading = records.filter(({ type }) => LEADING.has(type));
   const isRight = leading.length > 0 && leading.every(({ proxied }) => proxied);
-  return {
-    steps: [
-      { id, found: `${host} already has a record, which stays: ${told}`, change: null, apply: nothingToDo },
-    ],
-    byHand: isRight
+  const lookAt = [
+    ...(isRight
       ? []
       : [
           {
@@ -85,6 +91,20 @@ export function recordStep(
             remedy:
               "make it a proxied AAAA record with 100:: under DNS > Records, or name another host with --admin-host",
           },
-        ],
+        ]),
+    ...(isTaken(records) && !isRouted
+      ? [
+          {
+            reason: `${host} has a record of something else: ${told}. What answers there now is cut off by the pages`,
+            remedy: "name another host with --admin-host, unless that is what you want",
+          },
+        ]
+      : []),
+  ];
+  return {
+    steps: [
+      { id, found: `${host} already has a record, which stays: ${told}`, change: null, apply: nothingToDo },
+    ],
+    byHand: lookAt,
   };
 }

@@ -104,7 +104,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
 
   const dns = homes.flatMap((home, index) => {
     const found = records[index];
-    return found?.known === true ? [recordStep(home, found.value)] : [];
+    return found?.known === true ? [recordStep(home, found.value, isRouted(home.host))] : [];
   });
   const names = facts.flatMap((each) => gatedNames(each.facts));
   const place = { client, account, worker, file: tokenFile };

@@ -133,18 +133,19 @@ export function deviceTarget(device: KnownDevice, source: string): Target {
   };
 }
 
-/** The device's certificates by the name that `issue` puts into them: what Cloudflare has, active ones only. */
+/** The device's certificates by the name that `issue` puts into them, as far as Cloudflare has them. */
 export async function targetAtCloudflare(
   { client, place }: AtCloudflare,
   reference: string,
 ): Promise<Target> {
   const { certificatesNamed, describeNamed } = await import("../../cloudflare/named-certificates.ts");
-  const named = await certificatesNamed(await client(), place, reference);
+  const { found, unread } = await certificatesNamed(await client(), place, reference);
   return {
     label: printable(reference),
-    fingerprints: named.map(({ fingerprint }) => fingerprintArgument(fingerprint ?? "")),
+    fingerprints: found.map(({ fingerprint }) => fingerprintArgument(fingerprint ?? "")),
     found: [
-      ...named.map(describeNamed),
+      ...found.map(describeNamed),
+      ...unread.map(printable),
       "it is not known whether the device is lost and was told to delete its vault",
     ],
     device: undefined,

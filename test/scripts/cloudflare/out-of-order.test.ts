@@ -177,7 +177,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const { code, stdout, stderr } = await here("revoke", "alice/pixel", "--at-cloudflare");
     expect(code).toBe(1);
     expect(stdout).toBe("");
-    expect(stderr).toContain("Cloudflare has no active certificate with the name 'alice pixel'");
+    expect(stderr).toContain("Cloudflare has no certificate with the name 'alice pixel'");
     expect(stderr).toContain(`  ${atCloudflare.fingerprint_sha256}  alice pixel-9, issued`);
     expect(atCloudflare.status).toBe("active");
   });
@@ -203,6 +203,56 @@ describe("revoke --at-cloudflare, while the registry", () => {
       "the registry was not changed, as far as is known: the registry does not answer",
     );
     expect(stderr).toContain("to shut it out without either: latchkey block alice/both");
+  });
+
+  it("cannot be read, takes the command again, and the block that it names, after the certificate was revoked", async () => {
+    const { atCloudflare } = await zone.issue("twice");
+    relay.fail("/.latchkey/api/v1/users", "registry-unavailable", 99);
+    const revoke = () => here("revoke", "alice/twice", "--at-cloudflare");
+    expect((await revoke()).stdout).toContain("to be revoked at Cloudflare: pending, its slot is free");
+    expect(await revoke()).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining("to be revoked at Cloudflare: pending, as it was"),
+    });
+    expect((await here("block", "alice/twice")).code).toBe(0);
+    expect(blocked()).toEqual([atCloudflare.fingerprint_sha256]);
+    zone.cloudflare.settle();
+    expect(await revoke()).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining("is revoked at Cloudflare already"),
+    });
+    expect((await here("unblock", "alice/twice")).code).toBe(0);
+    expect(worker.secrets.has("BLOCKED")).toBe(false);
+  });
+
+  it("cannot be read, revokes each certificate that it can, and says which, though one fails", async () => {
+    const [old, stuck] = [await zone.issue("half"), await zone.issue("stuck")];
+    const home = zone.cloudflare.state.zones.find(({ name }) => name === "localhost");
+    const { csr } = await createKeyAndRequest("alice half", "ecdsa-p256");
+    const newer = await signRequest(zone.cloudflare.authority, csr, 30, new Date());
+    home?.certificates.unshift(newer);
+    relay.fail("/.latchkey/", "registry-unavailable", 99);
+    const fault = { kind: "server-error", status: 503, retryAfterSeconds: 0 } as const;
+    zone.cloudflare.faults.on(new RegExp(`(DELETE|GET) .*${newer.id}`), fault, 99);
+    const { code, stderr } = await here("revoke", "alice/half", "--at-cloudflare");
+    expect(code).toBe(1);
+    expect([newer.status, old.atCloudflare.status]).toEqual(["active", "pending_revocation"]);
+    expect(stderr).toContain(
+      `certificate ${old.atCloudflare.fingerprint_sha256.slice(0, 8)} is to be revoked at Cloudflare`,
+    );
+    expect(stderr).toContain(`certificate ${newer.fingerprint_sha256.slice(0, 8)} may pass still: `);
+    expect(stuck.atCloudflare.status).toBe("active");
+  });
+
+  it("cannot be read, does without a zone that the token may not read", async () => {
+    const { atCloudflare } = await zone.issue("other-zone", "example.com");
+    const home = zone.cloudflare.state.zones.find(({ name }) => name === "localhost");
+    relay.fail("/.latchkey/", "registry-unavailable", 99);
+    zone.cloudflare.faults.on(`GET /zones/${home?.id}/client_certificates`, { kind: "no-permission" }, 99);
+    const { code, stderr } = await here("revoke", "alice/other-zone", "--at-cloudflare");
+    expect(stderr).toContain("  the certificates of the zone localhost are not known: the API token may not");
+    expect(code).toBe(3);
+    expect(atCloudflare.status).toBe("pending_revocation");
   });
 
   it("still guards the certificate of a lost device that was not told to wipe", async () => {
@@ -242,7 +292,32 @@ it("so does suspend: block can be undone as well", async () => {
   expect((await here("suspend", "alice/tablet")).stderr).toMatch(/\n {2}latchkey block alice\/tablet\n$/);
 });
 
+it("so do lost and retire", async () => {
+  const { atCloudflare } = await zone.issue("camera");
+  relay.fail("/lost", "registry-unavailable", 9);
+  relay.fail("/certificates/", "registry-unavailable", 9);
+  expect((await here("lost", "alice/camera")).stderr).toMatch(/\n {2}latchkey block alice\/camera\n$/);
+  const { fingerprint_sha256 } = atCloudflare;
+  const { stderr } = await here("retire", "alice/camera", fingerprint_sha256);
+  expect(stderr).toContain(`\n  latchkey block ${fingerprint_sha256}\n`);
+});
+
 describe("block", () => {
+  it("waits once for a gate that hangs: it asks for the list meanwhile", async () => {
+    await zone.issue("hanging");
+    relay.fail("/.latchkey/", "hang", 2);
+    const before = relay.requests.length;
+    let isDone = false;
+    const blocking = here("block", "alice/hanging", "--replace", "--timeout", "4").finally(() => {
+      isDone = true;
+    });
+    const asked = () => relay.requests.slice(before).map(({ call }) => call.split("?")[0]);
+    await expect.poll(asked, { timeout: 3_900 }).toContain(BLOCKED);
+    expect(asked()).toHaveLength(2);
+    expect(isDone).toBe(false);
+    expect((await blocking).code).toBe(0);
+  });
+
   it("puts every certificate of the device into the Worker's secret, waits for the gate, and may be repeated", async () => {
     const { atCloudflare } = await zone.issue("braked");
     const fingerprint = atCloudflare.fingerprint_sha256;

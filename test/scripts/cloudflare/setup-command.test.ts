@@ -142,6 +142,27 @@ describe("latchkey setup", () => {
     expect(changes()).toEqual([]);
   });
 
+  it("takes no name of the owner's for the pages that nobody has named", async () => {
+    const [zone] = cloudflare.state.zones;
+    const record = {
+      id: "own",
+      name: ADMIN_HOST,
+      type: "CNAME",
+      content: "tunnel.example.net",
+      proxied: true,
+    };
+    zone?.dnsRecords.push(record);
+    const { code, stderr } = await setup("--app", `${HOST}=web`, "--yes");
+    expect(stderr).toContain(`${ADMIN_HOST} has a DNS record of something else`);
+    expect(stderr).toContain("--admin-host keys.example.com");
+    expect(code).toBe(1);
+    expect(changes()).toEqual([]);
+    const named = await setup("--app", `${HOST}=web`, "--admin-host", ADMIN_HOST, "--dry-run");
+    expect(named.code).toBe(0);
+    expect(named.stdout).toContain("What answers there now is cut off by the pages");
+    zone?.dnsRecords.splice(zone.dnsRecords.indexOf(record), 1);
+  });
+
   it("asks before it acts, and so needs --yes where nobody is there", async () => {
     expect(await setup("--app", `${HOST}=web`)).toEqual(
       failure(2, "setup asks before it acts, and nobody is there to answer", "add --yes to go ahead unasked"),

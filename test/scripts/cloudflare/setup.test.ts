@@ -502,11 +502,21 @@ describe("the admin host", () => {
   });
 
   it.each([
-    ["a proxied one", { type: "CNAME", content: "elsewhere.example.net", proxied: true }, []],
+    ["one of setup's own", { type: "AAAA", content: "100::", proxied: true }, []],
+    [
+      "a proxied one",
+      { type: "CNAME", content: "elsewhere.example.net", proxied: true },
+      [
+        `${ADMIN_HOST} has a record of something else: CNAME elsewhere.example.net, proxied. What answers there now is cut off by the pages`,
+      ],
+    ],
     [
       "one that is not proxied",
       { type: "A", content: "192.0.2.1", proxied: false },
-      [`the record of ${ADMIN_HOST} does not lead to Cloudflare: A 192.0.2.1, not proxied`],
+      [
+        `the record of ${ADMIN_HOST} does not lead to Cloudflare: A 192.0.2.1, not proxied`,
+        `${ADMIN_HOST} has a record of something else: A 192.0.2.1, not proxied. What answers there now is cut off by the pages`,
+      ],
     ],
     [
       "one that leads nowhere",
@@ -522,6 +532,8 @@ describe("the admin host", () => {
     );
     await carryOut(made, { before: () => undefined });
     expect(own()).toEqual([before]);
+    const again = (await plan(APPS, ADMIN_HOST)).byHand.map(({ reason }) => reason);
+    expect(again.join(), "what was there is gone by now").not.toContain("something else");
   });
 
   it("names the permission it lacks before anything is done, and needs none without pages", async () => {

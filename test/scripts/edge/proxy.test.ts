@@ -208,6 +208,22 @@ describe.each(SIZES)("an upload of %i bytes that is answered before it was read"
   });
 });
 
+it.each([
+  ["GET", "the gate", "/x", 404],
+  ["POST", "the gate", "/x", 404],
+  ["POST", "the app", "/too-large", 413],
+])("answers a %s whose body is still to come, by %s", async (method, by, path, status) => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect({
+    ...{ host: "127.0.0.1", port: edge.port, servername: "app.localhost", ca: edge.ca },
+    ...(by === "the gate" ? {} : { cert: phone.certificate, key: phone.key }),
+  });
+  socket.once("data", (data) => resolve(String(data)));
+  socket.write(`${method} ${path} HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 10\r\n\r\n`);
+  expect(await promise).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*\r\nConnection: close\r\n`));
+  socket.destroy();
+});
+
 it("leaves clients that keep connections in step", async () => {
   const keep = async (size: number) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -233,6 +249,18 @@ it("answers 50 requests that were sent at once, in their order", async () => {
     ),
   );
   expect(answers.map(({ body }) => body)).toEqual(paths.map((path) => `read ${path}`));
+});
+
+it("outlives an upgrade that is sent ahead, behind a request that is not answered yet", async () => {
+  const head = "Host: app.localhost\r\n";
+  const upgrade = `GET /ws HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const socket = connect({
+    ...{ host: "127.0.0.1", port: edge.port, servername: "app.localhost", ca: edge.ca },
+  });
+  socket.write(`GET / HTTP/1.1\r\n${head}\r\n${upgrade}`);
+  await once(socket, "close");
+  expect((await send(edge, "/next", { as: phone })).status).toBe(200);
+  expect(errors).toEqual([]);
 });
 
 describe("an app's answer", () => {
@@ -282,6 +310,38 @@ describe("an app's answer", () => {
 });
 
 describe("a client that goes away", () => {
+  it("ends no request of others, on connections that are free for them by then", async () => {
+    let isOver = false;
+    const leave = async () => {
+      while (!isOver) {
+        const socket = connect({
+          ...{ host: "127.0.0.1", port: edge.port, servername: "app.localhost", ca: edge.ca },
+          ...{ cert: phone.certificate, key: phone.key },
+        });
+        socket.on("error", () => undefined).once("data", () => socket.destroy());
+        const closed = new Promise((resolve) => socket.once("close", resolve));
+        socket.write("GET /next HTTP/1.1\r\nHost: app.localhost\r\n\r\n".repeat(10));
+        await closed;
+      }
+    };
+    const stay = async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const statuses = new Set<number>();
+      for (let time = 0; time < 60; time++) {
+        statuses.add((await send(edge, "/next", { as: phone, agent })).status);
+      }
+      agent.destroy();
+      return [...statuses];
+    };
+    const leaving = Promise.all([leave(), leave()]);
+    const statuses = await Promise.all([stay(), stay(), stay()]).finally(() => {
+      isOver = true;
+    });
+    await leaving;
+    expect(statuses).toEqual([[200], [200], [200]]);
+    expect(errors).toEqual([]);
+  });
+
   it("ends its upload at the app", async () => {
     const uploads = Array.from({ length: 20 }, () => start("/upload", "POST"));
     for (const outgoing of uploads) outgoing.write("some");

@@ -258,3 +258,34 @@ describe("a claim that was overtaken", () => {
     expect(await seen()).toMatchObject({ found: true, user: ALICE });
   });
 });
+
+it("a restore that is made again looks into the claims of others once: 50 calls are all that a request has", async () => {
+  const others = Array.from({ length: 12 }, (_, n) => fingerprint(n + 20));
+  for (const [n, of] of others.entries()) {
+    const enrolling = worker.enrol(by(), BOB, enrolment({ fingerprint: of, name: `Bob ${n}` }));
+    expect(await enrolling).toMatchObject({ ok: true });
+  }
+  const own = await enrolled();
+  const devices = others.map((of, n) => ({
+    ...own,
+    id: crypto.randomUUID(),
+    name: `Alice ${n}`,
+    certificates: own.certificates.map((certificate) => ({ ...certificate, fingerprint: of })),
+  }));
+  let calls = 0;
+  let puts = 0;
+  const bindings = intercepted(async ({ name, proceed }) => {
+    // The first restore is overtaken, and so stale.
+    if (name === "alice.restore" && puts++ === 0) await worker.putUser(by(), ALICE, undefined);
+    calls += 1;
+    return proceed();
+  });
+  const restored = new Backups(bindings, new Registry(bindings)).restoreUser(by(), ALICE, {
+    ...{ devices, resurrect: [], madeAt: NOW },
+  });
+  expect(await restored).toMatchObject({
+    value: { devices: others.map(() => ({ outcome: "conflict", reason: "fingerprint-taken" })) },
+  });
+  expect(puts).toBe(2);
+  expect(calls).toBeLessThanOrEqual(50);
+});

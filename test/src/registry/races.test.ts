@@ -55,8 +55,8 @@ type Act = (bindings: RegistryBindings) => Promise<unknown>;
 type Outcome = { value: unknown } | { error: unknown };
 
 /**
- * Runs these acts at once, in the interleaving that `random` chooses; each call is lost with this probability, before
- * or after it was made. Returns what came of each act, and writes what happened into the trace.
+ * Runs these acts at once, in the interleaving that `random` chooses; each call is lost with this probability: before
+ * it was made, after it, or so that it arrives when nobody waits for it any more. Returns what came of each act, and writes what happened into the trace.
  */
 async function interleave(
   acts: readonly Act[],
@@ -81,7 +81,17 @@ async function interleave(
     const through = intercepted(async ({ name, proceed }) => {
       const isLost = random() < lossRate;
       await hold(() => `${n} asks ${name}`);
-      if (isLost && random() < 0.5) throw new Error(`${name} is lost`);
+      const fate = random();
+      if (isLost && fate < 0.25) throw new Error(`${name} is lost`);
+      if (isLost && fate < 0.5) {
+        // The Worker has given up waiting, and the call arrives all the same.
+        moving += 1;
+        void hold(() => `${n}: ${name} arrives late`)
+          .then(proceed)
+          .catch(() => undefined)
+          .finally(stand);
+        throw new Error(`${name} takes too long`);
+      }
       const answer = await proceed();
       await hold(() => `${n} hears from ${name}: ${JSON.stringify(answer)}`);
       if (isLost) throw new Error(`the answer of ${name} is lost`);
