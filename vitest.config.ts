@@ -53,6 +53,8 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          // The command line's hints begin as it was called: here by its name, however the tests were started.
+          env: { npm_lifecycle_event: "" },
           include: ["test/{scripts,e2e,project}/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
