@@ -41,7 +41,7 @@ Example:
           done: (label, _, lost) => [
             `${label} is reported lost: it is refused ${EVERYWHERE}`,
             `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
-            `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`,
+            `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke, once it was told`,
           ],
         });
       } catch (error) {

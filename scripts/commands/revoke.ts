@@ -29,7 +29,7 @@ interface RevokeOptions extends TargetOptions {
 }
 
 /** These mean something with `--at-cloudflare` only. */
-const CLOUDFLARE_OPTIONS = ["force", "zone", "fingerprint", "certificate", "backup"] as const;
+const CLOUDFLARE_OPTIONS = ["zone", "fingerprint", "certificate", "backup"] as const;
 
 export const addRevoke: AddCommand = (program, open) => {
   const command = program
@@ -42,7 +42,7 @@ export const addRevoke: AddCommand = (program, open) => {
     .option("--note <text>", "why, for the audit log")
     .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
-    .option("--force", "with --at-cloudflare: even if a lost device was not yet told to delete its vault")
+    .option("--force", "even if a lost device was not yet told to delete its vault")
     .option("--fingerprint <hex>", "with --at-cloudflare, if the registry does not answer: the certificate");
   addTargetOptions(command)
     .addHelpText(
@@ -77,6 +77,9 @@ Examples:
             ...common,
             question: (label) => `Revoke ${label} for good?`,
             done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
+            check: (device, label) => {
+              if (!force) requireWipe({ device, label });
+            },
           });
         } catch (error) {
           throw withWaysOut(error, [

@@ -178,7 +178,7 @@ async function targetByName(
 export function requireWipe({ device, label }: Pick<Target, "device" | "label">): void {
   if (device?.status !== "lost" || device.wipe !== null) return;
   throw failed(
-    `${label} is lost, and was not told to delete its vault yet: without its certificate it never can be`,
+    `${label} is lost, and was not told to delete its vault yet: once its certificate is refused, it never can be`,
     `wait until ${LATCHKEY} show ${shellWord(label)} shows that the wipe answer was delivered, or add --force`,
   );
 }

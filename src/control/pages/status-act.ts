@@ -84,7 +84,11 @@ function consequence(act: DeviceAct, found: Device, delayMs: number): Html {
   const when = delayMs === 0 ? "at once" : `within ${duration(delayMs)}`;
   switch (act) {
     case "revoke":
-      return html`${name} of ${user} will be let in nowhere any more, ${when}. This is final: to come back, it must be forgotten and enrolled anew. No other device notices.`;
+      return html`${name} of ${user} will be let in nowhere any more, ${when}. This is final: to come back, it must be forgotten and enrolled again. No other device notices.${
+        found.status === "lost" && found.wipe === null
+          ? html` <strong>It was not told to delete its vault yet, and never will be once it is revoked.</strong>`
+          : ""
+      }`;
     case "lost":
       return html`${name} of ${user} will be let in nowhere any more, ${when}. And when Bitwarden on it next calls, it is told to <strong>delete its vault</strong> from the phone. “Let in again” ends this if it is found; what was deleted by then comes back with a full sign-in. Do not revoke it before: a revoked phone is told nothing.`;
     case "suspend":

@@ -101,8 +101,8 @@ describe("revoke --at-cloudflare", () => {
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = zone.environment;
     const refused = await run(["revoke", "alice/kept", "--at-cloudflare", "--yes"], tokenless);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
-    expect(await latchkey("revoke", "alice/kept", "--force", "--yes")).toEqual(
-      failure(2, "--force means nothing without --at-cloudflare", "add it, or leave both out"),
+    expect(await latchkey("revoke", "alice/kept", "--zone", "example.com", "--yes")).toEqual(
+      failure(2, "--zone means nothing without --at-cloudflare", "add it, or leave both out"),
     );
     expect(await statusOf("kept")).toBe("active");
   });
@@ -161,7 +161,7 @@ describe("a lost device", () => {
     expect(refused).toEqual(
       failure(
         1,
-        "alice/lost is lost, and was not told to delete its vault yet: without its certificate it never can be",
+        "alice/lost is lost, and was not told to delete its vault yet: once its certificate is refused, it never can be",
         "wait until latchkey show alice/lost shows that the wipe answer was delivered, or add --force",
       ),
     );

@@ -233,7 +233,7 @@ describe.concurrent("a device", () => {
       said(
         `dora/phone is reported lost: it is refused ${DELAY}`,
         "whether it was told to delete its vault: latchkey show dora/phone",
-        "found again: latchkey restore; gone for good: latchkey revoke",
+        "found again: latchkey restore; gone for good: latchkey revoke, once it was told",
       ),
     );
     expect(await latchkey("suspend", phone)).toMatchObject({
