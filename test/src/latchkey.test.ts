@@ -264,7 +264,7 @@ describe("the ADMIN_HOST", () => {
       const response = await isolate.fetch(at(ENROL_PATH), init);
       expect(response.status).toBe(404);
       const text = await response.text();
-      expect(text).toContain("Open the link of your invitation as it was sent to you");
+      expect(text).toContain("Open the link in your invitation exactly as it was sent to you");
       expect(text).not.toContain("<form");
     }
     expect(counts).toMatchObject({ directoryStubs: 0, registryStubs: 0 });
