@@ -13,7 +13,7 @@ import { PASSWORD_HELP } from "./shared/password.ts";
 import { progress } from "./shared/progress.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { addTargetOptions, requireWipe, type TargetOptions, targetsNamed } from "./shared/target.ts";
-import { plural } from "./shared/text.ts";
+import { plural, shellWord } from "./shared/text.ts";
 
 interface BlockOptions extends BlockListOptions, TargetOptions {
   replace?: boolean;
@@ -101,7 +101,10 @@ Examples:
       } finally {
         output.object({ done: true, confirmed, ...result });
       }
-      output.lines(`revoke it in the registry as soon as it answers, then: ${LATCHKEY} unblock`);
+      const again = [...references, ...(options.edge === undefined ? [] : ["--edge", options.edge])];
+      output.lines(
+        `revoke it in the registry as soon as it answers, then: ${[LATCHKEY, "unblock", ...again.map(shellWord)].join(" ")}`,
+      );
     });
 };
 

@@ -19,7 +19,9 @@ it("block shuts a device out from the next request on, unblock lets it in again"
   const edge = ["--edge", zone.edge.paths.folder];
   expect(await visit(phone)).toBe(200);
 
-  expect(await here("block", "alice/phone", ...edge)).toMatchObject({ code: 0 });
+  const blocked = await here("block", "alice/phone", ...edge);
+  expect(blocked.code).toBe(0);
+  expect(blocked.stdout).toContain(`then: latchkey unblock ${["alice/phone", ...edge].join(" ")}\n`);
   expect([await visit(phone), await visit(laptop)]).toEqual([404, 200]);
   const listed = await here("blocked", "--json");
   expect(listed.code).toBe(0);

@@ -325,7 +325,7 @@ describe("block", () => {
     expect(first.stdout.split("\n")).toEqual([
       "alice/braked: blocked (1 certificate of 75 on the list)",
       `the gate at ${environment.LATCHKEY_URL} uses it; its other places follow within seconds`,
-      "revoke it in the registry as soon as it answers, then: latchkey unblock",
+      "revoke it in the registry as soon as it answers, then: latchkey unblock alice/braked",
       "",
     ]);
     expect(first.stderr).toContain(`${fingerprint}  O=Latchkey, CN=alice braked`);
