@@ -31,7 +31,7 @@ export class DeadSecrets {
     // that is for the first only: whoever comes after a revocation was acknowledged must ask again.
     const first = this.#asked.get(secret);
     if (first !== undefined) await first;
-    if (this.#dead.get(secret, this.#now()) !== undefined) return null;
+    if (this.has(secret)) return null;
     const answer = ask().then((found) => {
       if (found === null) this.note(secret);
       return found;
@@ -48,6 +48,11 @@ export class DeadSecrets {
     // Other requests wait for it: it must not end with the one that asked.
     this.#waitUntil(settled);
     return answer;
+  }
+
+  /** Whether it is known to be nobody's. */
+  has(secret: string): boolean {
+    return this.#dead.get(secret, this.#now()) !== undefined;
   }
 
   /** From now on it is nobody's. */

@@ -32,9 +32,10 @@ export class InvitationCodes {
     this.#invitations = invitations;
   }
 
-  /** Whether this can be a code of ours, used or not: asks nobody about it. */
-  async recognises(code: string): Promise<boolean> {
-    return (await this.#secrets.readCode(code)) !== undefined;
+  /** Whether it is worth asking about a code: it is one of ours, and is not known to have ended. Asks nobody. */
+  async mayBeGood(presented: PresentedCode): Promise<boolean> {
+    const digest = await this.#secrets.readCode(presented.code);
+    return digest !== undefined && !this.#dead.has(keyOf(digest, presented));
   }
 
   /** What a code would do (see `Invitations.offer`). */
@@ -52,18 +53,24 @@ export class InvitationCodes {
   }
 
   async #unlessDead<T, E extends { code: string }>(
-    { code, app, enrolment }: PresentedCode,
+    presented: PresentedCode,
     ask: (digest: SecretDigest) => Promise<Result<T, E>>,
   ): Promise<Result<T, E | { code: "invalid-invitation" }>> {
-    const digest = await this.#secrets.readCode(code);
+    const digest = await this.#secrets.readCode(presented.code);
     if (digest === undefined) return err({ code: "invalid-invitation" });
-    // Dead for this certificate on this host: on another it may be good, and the device that it enrolled may
-    // present it again.
-    const key = `${digest} ${app} ${enrolment.fingerprint}`;
+    const key = keyOf(digest, presented);
     const answer = await this.#dead.unlessDead(key, async () => {
       const result = await ask(digest);
       return !result.ok && result.error.code === "invalid-invitation" ? null : result;
     });
     return answer ?? err({ code: "invalid-invitation" });
   }
+}
+
+/**
+ * Dead for this certificate on this host: on another it may be good, and the device that it enrolled may present it
+ * again.
+ */
+function keyOf(digest: SecretDigest, { app, enrolment }: PresentedCode): string {
+  return `${digest} ${app} ${enrolment.fingerprint}`;
 }

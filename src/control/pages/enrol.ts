@@ -73,16 +73,16 @@ export class Enrolment {
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
-    // Before anybody is asked about the certificate: a code that is made up costs the registry nothing.
-    if (!(await this.#codes.recognises(entered.code))) return again(INVALID, 422);
-    const knownAs = await asked.knownAs();
-    if (knownAs.kind !== "unknown") return show(await this.#page(certificate, knownAs, by.at));
     const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
     const presented = {
       ...{ code: entered.code, app: hostname, enrolment },
       by: { ...by, actor: "invitation" },
     };
+    // Before anybody is asked about the certificate: a code that is made up, or has ended, costs the registry nothing.
+    if (!(await this.#codes.mayBeGood(presented))) return again(INVALID, 422);
+    const knownAs = await asked.knownAs();
+    if (knownAs.kind !== "unknown") return show(await this.#page(certificate, knownAs, by.at));
     const agreed = field(form, "user");
     if (agreed === "") {
       const offered = await this.#codes.offer(presented);
