@@ -135,7 +135,7 @@ function renderOwn({ status, retryAfterSeconds, body, contentType }: CustomAnswe
  * Bitwarden's calls about single objects, wherever the server is mounted: a client that is told 404
  * deletes its copy (`GET /api/ciphers/{id}` after a push, clients.md). Objects that no client is
  * known to delete are among them, since a 503 harms nobody. The pattern begins with one slash: with
- * a run of them, a path of slashes would be searched anew from each one, which is quadratic.
+ * a run of them, a path of slashes would be searched again from each one, which is quadratic.
  */
 const ONE_ITEM =
   /\/(?:api\/+(?:ciphers|sends|folders|collections|organizations|attachments|emergency-access)|attachments)\/+[^/]/i;

@@ -261,7 +261,7 @@ function mayAsk(memory: Memory, now: number, kind: RequestKind): boolean {
   const more = Math.max(0, now - at) / LOST_QUESTION_EVERY_MS;
   const available = Math.min(LOST_QUESTIONS_MAX, left + more);
   const mayBe = available >= 1;
-  // Requests that waited for an answer come late; a clock that was set back begins anew.
+  // Requests that waited for an answer come late; a clock that was set back starts again.
   const isLate = now < at && at - now < LOST_QUESTION_EVERY_MS;
   memory.lost[kind] = { left: mayBe ? available - 1 : available, at: isLate ? at : now };
   return mayBe;

@@ -48,7 +48,7 @@ it("is shown as not seen, as seen elsewhere, and with what it was told", async (
   expect(lost).toMatchObject({ code: 0, stderr: "" });
   expect(lost.stdout).toContain("whether it was told to delete its vault: latchkey show alice/alice-phone\n");
   expect(await wipeLine()).toBe("not seen since it was reported lost");
-  // A revoked device is told nothing: the wipe that was just asked for would never come.
+  // A revoked device never gets the wipe answer, so the wipe that was just asked for would never come.
   const revoked = await latchkey("revoke", "alice/alice-phone", "--yes");
   expect(revoked).toMatchObject({ code: 1, stdout: "" });
   expect(revoked.stderr).toContain("was not told to delete its vault yet");

@@ -26,7 +26,7 @@ async function appRefusal() {
   return answer;
 }
 
-/** What a stranger sees of a host that is no app, and of whatever is not served at the ADMIN_HOST. */
+/** What a stranger sees of a host without an app, and of any path that the ADMIN_HOST does not serve. */
 async function refusal(method = "GET") {
   const answer = await seen(await exports.default.fetch("https://unknown.example.org/", { method }));
   expect(answer.status).toBe(503);

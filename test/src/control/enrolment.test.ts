@@ -141,7 +141,7 @@ describe("an invitation", () => {
     expect((await stored()).bob).toEqual(before);
   });
 
-  it("is not asked for, nor used, by a device that is enrolled: it is told whose it is", async () => {
+  it("is not asked for, nor used, by a device that is enrolled: it is shown whose it is", async () => {
     await enrol("alice", "My phone", PHONE);
     const code = await invite("bob");
     const before = await stored();

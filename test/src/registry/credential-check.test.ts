@@ -69,7 +69,7 @@ describe("a token out of a backup of another registry", () => {
   });
 });
 
-it("one that is exempt ends as any other: nothing of it is remembered", async () => {
+it("an exempt one can be revoked like any other, and is not remembered as valid", async () => {
   const { id, token } = await makeToken("alice", "devices");
   const { tokens } = await backup();
   await reset();
