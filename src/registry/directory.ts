@@ -60,7 +60,11 @@ export class Directory extends DurableObject {
     this.#invitationIndex = new InvitationIndex(this.#sql);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
     this.#restores = new DirectoryRestores(
-      ...([this.#sql, this.#clock, this.#credentials, this.#check, this.#pending] as const),
+      this.#sql,
+      this.#clock,
+      this.#credentials,
+      this.#check,
+      this.#pending,
     );
   }
 
