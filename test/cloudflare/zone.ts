@@ -5,10 +5,10 @@ import { createKeyAndRequest } from "../../scripts/certificates/request.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../scripts/edge/edge.ts";
 import { callApi } from "../../scripts/edge/local-api.ts";
 import { statePaths } from "../../scripts/edge/state.ts";
+import { signRequest } from "../../scripts/stand-in/authority.ts";
+import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.ts";
+import type { ClientCertificate } from "../../scripts/stand-in/state.ts";
 import type { Device } from "../../src/control/contract.ts";
-import { signRequest } from "./authority.ts";
-import { type StandIn, startCloudflare } from "./stand-in.ts";
-import type { ClientCertificate } from "./state.ts";
 
 /** The stand-in, and the real local edge that verifies what it signs: its CA is the stand-in's. */
 export interface LocalZone {

@@ -9,7 +9,7 @@ import { type Pkcs12Form, toPkcs12 } from "../../../scripts/certificates/pkcs12.
 import { createKeyAndRequest, type KeyKind } from "../../../scripts/certificates/request.ts";
 import { openPkcs12 } from "../../../scripts/commands/shared/pkcs12.ts";
 import { createAuthority } from "../../../scripts/edge/certificates.ts";
-import { signRequest } from "../../cloudflare/authority.ts";
+import { signRequest } from "../../../scripts/stand-in/authority.ts";
 
 const PASSWORD = "k7mf-2wxa-p9dn-ehq4";
 const KINDS: KeyKind[] = ["ecdsa-p256", "rsa-2048"];

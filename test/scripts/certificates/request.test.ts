@@ -5,7 +5,7 @@ import { toMobileConfig } from "../../../scripts/certificates/mobileconfig.ts";
 import { commonNameOf, createKeyAndRequest } from "../../../scripts/certificates/request.ts";
 import { Pkcs10CertificateRequest } from "../../../scripts/certificates/x509.ts";
 import { createAuthority } from "../../../scripts/edge/certificates.ts";
-import { signRequest } from "../../cloudflare/authority.ts";
+import { signRequest } from "../../../scripts/stand-in/authority.ts";
 
 describe("a request for a certificate", () => {
   it.each(["alice pixel-9", 'bob "the phone", a+b \\ #1', "#41", "zoë 📱"])(

@@ -7,8 +7,8 @@ import { CloudflareFailure } from "../../../scripts/cloudflare/failure.ts";
 import { PERMISSIONS } from "../../../scripts/cloudflare/permissions.ts";
 import { findZone, listZones, zoneOfHost } from "../../../scripts/cloudflare/zone.ts";
 import { Failure } from "../../../scripts/commands/shared/failure.ts";
-import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
-import { emptyZone } from "../../cloudflare/state.ts";
+import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
+import { emptyZone } from "../../../scripts/stand-in/state.ts";
 
 const LIST = { permission: "certificates", what: "list things" } as const;
 

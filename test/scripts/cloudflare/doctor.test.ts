@@ -12,8 +12,8 @@ import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
 import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
 import { issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
-import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
-import { ALL_PERMISSIONS, emptyZone, type Permission, type Zone } from "../../cloudflare/state.ts";
+import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
+import { ALL_PERMISSIONS, emptyZone, type Permission, type Zone } from "../../../scripts/stand-in/state.ts";
 import { run } from "../commands/run.ts";
 
 // The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is

@@ -19,7 +19,7 @@ import {
   withRoutes,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
-import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
+import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import { failure, run } from "../commands/run.ts";
 
 // `latchkey setup` as a process, with the real wrangler where no account is needed.

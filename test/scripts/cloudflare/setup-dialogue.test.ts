@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
-import { emptyZone } from "../../cloudflare/state.ts";
+import { emptyZone } from "../../../scripts/stand-in/state.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { hasTerminal, run, runOnTerminal } from "../commands/run.ts";
 

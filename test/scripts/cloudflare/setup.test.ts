@@ -23,10 +23,16 @@ import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/zone.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
+import type { Fault } from "../../../scripts/stand-in/faults.ts";
+import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
+import {
+  ALL_PERMISSIONS,
+  emptyZone,
+  newId,
+  type Permission,
+  type Zone,
+} from "../../../scripts/stand-in/state.ts";
 import type { ProfileName } from "../../../src/gate/answers.ts";
-import type { Fault } from "../../cloudflare/faults.ts";
-import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
-import { ALL_PERMISSIONS, emptyZone, newId, type Permission, type Zone } from "../../cloudflare/state.ts";
 
 // Setup against the stand-in, with a deployer that does at the stand-in what wrangler does at Cloudflare:
 // it publishes the routes of the file, without a word about how they fail.

@@ -12,8 +12,8 @@ import {
 } from "../../../scripts/cloudflare/signed-certificate.ts";
 import { listZones, type Zone } from "../../../scripts/cloudflare/zone.ts";
 import { Failure, failed } from "../../../scripts/commands/shared/failure.ts";
-import { type StandIn, startCloudflare } from "../../cloudflare/stand-in.ts";
-import type { ClientCertificate } from "../../cloudflare/state.ts";
+import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
+import type { ClientCertificate } from "../../../scripts/stand-in/state.ts";
 
 let standIn: StandIn;
 let client: CloudflareClient;

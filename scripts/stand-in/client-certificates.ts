@@ -1,4 +1,4 @@
-import type { Credential } from "../../scripts/edge/certificates.ts";
+import type { Credential } from "../edge/certificates.ts";
 import { signRequest } from "./authority.ts";
 import { ApiError, type Call, type Endpoint, fieldsOf, pageOf, textOf, zoneOf } from "./call.ts";
 import type { ClientCertificate, CloudflareState } from "./state.ts";

@@ -10,8 +10,8 @@ import {
   SubjectKeyIdentifierExtension,
   X509Certificate as X509,
   X509CertificateGenerator,
-} from "../../scripts/certificates/x509.ts";
-import type { Credential } from "../../scripts/edge/certificates.ts";
+} from "../certificates/x509.ts";
+import type { Credential } from "../edge/certificates.ts";
 import { ApiError } from "./call.ts";
 import { type ClientCertificate, newId } from "./state.ts";
 
