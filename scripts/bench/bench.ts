@@ -17,7 +17,11 @@ const program = new Command("npm run bench --")
     new Option("--soak <n>", "requests in a row before memory is read").default(1_000_000).argParser(whole),
   )
   .addOption(new Option("--trials <n>", "revocations for each delay").default(100).argParser(whole))
-  .option("--out <folder>", "where the results go, as JSON and Markdown", "docs/performance")
+  .option(
+    "--out <folder>",
+    "where the results go, as JSON and Markdown; docs/performance has those of the documentation",
+    "dist/performance",
+  )
   .parse();
 const { rounds, soak, trials, out } = program.opts<{
   rounds: number;
