@@ -15,18 +15,19 @@ function markdown(head: string[], rows: string[][]): string {
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
-export function startUpReport({ bareMs, gateMs, overMs, rounds, kib, gzippedKib }: StartUpResult): string {
-  const ms = (value: number) => `${value.toFixed(0)} ms`;
-  return markdown(
-    ["from the process to the first answer", `median of ${rounds}`],
+export function startUpReport({ bare, gate, over, rounds, kib, gzippedKib }: StartUpResult): string {
+  const row = (name: string, { ms, cpuMs }: typeof bare) => [
+    ...[name, ms.toFixed(0), cpuMs === null ? "-" : cpuMs.toFixed(0)],
+  ];
+  const table = markdown(
+    ["from the process to the first answer", "ms", "CPU ms"],
     [
-      ["a bare Worker", ms(bareMs)],
-      ["the gate", ms(gateMs)],
-      ["longer than the bare Worker of the same round", ms(overMs)],
-      ["the gate's bundle", `${kib.toFixed(1)} KiB`],
-      ["gzipped", `${gzippedKib.toFixed(1)} KiB`],
+      row("a bare Worker", bare),
+      row("the gate", gate),
+      row("more than the bare Worker of the same round", over),
     ],
   );
+  return `${table}\n\n${rounds} starts of each. The gate's bundle: ${kib.toFixed(1)} KiB, gzipped ${gzippedKib.toFixed(1)} KiB.`;
 }
 
 export function speedReport({ rows, ownTime, memoryMib }: SpeedResult): string {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { median, quantile, spread } from "../../../scripts/bench/statistics.ts";
+import { mean, median, quantile, spread } from "../../../scripts/bench/statistics.ts";
 
 describe("statistics", () => {
   it("take the middle, whatever the order", () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([])).toBeNaN();
+    expect(mean([1, 2, 6])).toBe(3);
     expect(quantile([5, 1, 4, 2, 3], 0.9)).toBe(5);
   });
 
