@@ -74,6 +74,16 @@ export interface ClientCertificateFact {
   status: string;
 }
 
+/** A certificate by which Cloudflare shows itself to clients, or will. */
+export interface EdgeCertificateFact {
+  /** Cloudflare's word: `active`, `pending_validation`, ... */
+  status: string;
+  /** `universal`, `advanced`, ... */
+  type: string;
+  /** Lower case; a wildcard is `*.example.com`. */
+  names: readonly string[];
+}
+
 export interface DnsFact {
   name: string;
   type: string;
@@ -96,6 +106,7 @@ export interface ZoneFacts {
   browserCheck: Fact<string>;
   grpc: Fact<string>;
   dns: Fact<readonly DnsFact[]>;
+  edgeCertificates: Fact<readonly EdgeCertificateFact[]>;
   certificates: Fact<readonly ClientCertificateFact[]>;
 }
 

@@ -1,5 +1,6 @@
 import type { CloudflareClient } from "./client.ts";
 import { listClientCertificates } from "./client-certificates.ts";
+import { readEdgeCertificates } from "./edge-certificates.ts";
 import type {
   AccessRuleFact,
   BotFacts,
@@ -43,6 +44,7 @@ export async function gatherZone(
     browserCheck,
     grpc,
     dns,
+    edgeCertificates,
     certificates,
   ] = await Promise.all([
     readFact(() => readAssociations(client, zone_id)),
@@ -54,6 +56,7 @@ export async function gatherZone(
     setting("browser_check"),
     setting("grpc"),
     readFact(() => readDns(client, zone_id)),
+    readFact(() => readEdgeCertificates(client, zone_id)),
     readFact(() => readCertificates(client, zone)),
   ]);
   return {
@@ -70,6 +73,7 @@ export async function gatherZone(
     browserCheck,
     grpc,
     dns,
+    edgeCertificates,
     certificates,
   };
 }

@@ -125,6 +125,15 @@ export interface DnsRecord {
   comment?: string;
 }
 
+/** A certificate that the edge shows to clients. */
+export interface CertificatePack {
+  id: string;
+  type: string;
+  status: string;
+  hosts: string[];
+  certificates: { id: string; hosts: string[]; status: string }[];
+}
+
 export interface Zone {
   id: string;
   name: string;
@@ -142,6 +151,7 @@ export interface Zone {
   settings: Map<string, unknown>;
   botManagement: Record<string, unknown>;
   dnsRecords: DnsRecord[];
+  certificatePacks: CertificatePack[];
 }
 
 export interface CloudflareState {
@@ -187,7 +197,13 @@ export function emptyZone(name: string): Zone {
     ]),
     botManagement: { enable_js: false, fight_mode: false, using_latest_model: true },
     dnsRecords: [],
+    certificatePacks: [certificatePack("universal", [name, `*.${name}`])],
   };
+}
+
+/** Of the SDK's `CertificatePackListResponse`, the fields that it requires. */
+export function certificatePack(type: string, hosts: string[], status = "active"): CertificatePack {
+  return { id: newId(), type, status, hosts, certificates: [{ id: newId(), hosts, status }] };
 }
 
 export function createState(zoneNames: readonly string[]): CloudflareState {

@@ -1,6 +1,7 @@
 // No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
 import type { Check } from "../check.ts";
 import type { Facts, ZoneFacts } from "../facts.ts";
+import { checkEdgeCertificate } from "./edge-certificate.ts";
 import {
   checkAccess,
   checkAccessRules,
@@ -40,6 +41,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
 function checkZone({ worker, local }: Facts, zone: ZoneFacts): Check[] {
   return [
     checkDns(zone),
+    checkEdgeCertificate(zone),
     checkMtls(zone),
     checkRoutes(zone, local.worker),
     checkBypass(zone, local.worker),

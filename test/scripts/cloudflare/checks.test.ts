@@ -28,6 +28,15 @@ const worker = (more: Partial<Facts["worker"]>): Partial<Facts> => ({
 const registry = (...devices: ReturnType<typeof device>[]): Partial<Facts> => ({
   registry: knownFact(devices),
 });
+const DEEP = "vault.home.example.com";
+/** A host two levels below the zone, with a certificate of this kind besides Universal SSL's. */
+const deep = (status?: string, ...names: string[]): Partial<ZoneFacts> => ({
+  hosts: [gated(DEEP)],
+  edgeCertificates: knownFact([
+    { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
+    ...(status === undefined ? [] : [{ type: "advanced", status, names }]),
+  ]),
+});
 const inDays = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
 
 type Row = [id: string, status: CheckStatus, what: string, zone: Partial<ZoneFacts>, more?: Partial<Facts>];
@@ -52,6 +61,16 @@ const TABLE: Row[] = [
   ["admin-host", "failed", "a host of this machine", {}, { local: { ...goodFacts().local, localAdminHost: "latchkey.localhost" } }],
   ["admin-host", "warning", "browsers are asked for a certificate there", { ...pages, associations: knownFact(["vault.example.com", "photos.example.com", PAGES_HOST]) }, { local: { ...goodFacts().local, adminHost: PAGES_HOST } }],
   ["admin-host", "unknown", "in no zone of the token", {}, { local: { ...goodFacts().local, adminHost: "latchkey.example.net" } }],
+
+  ["edge-certificate", "failed", "a host two levels deep, with Universal SSL only", deep()],
+  ["edge-certificate", "ok", "a certificate of its own", deep("active", DEEP)],
+  ["edge-certificate", "ok", "a wildcard of its level", deep("active", "*.home.example.com")],
+  ["edge-certificate", "failed", "a wildcard of another level", deep("active", "*.vault.home.example.com", "home.example.com")],
+  ["edge-certificate", "warning", "one that waits for its validation", deep("pending_validation", DEEP)],
+  ["edge-certificate", "warning", "a state that is not known here", deep("dreaming", DEEP)],
+  ["edge-certificate", "failed", "one that has expired", deep("expired", DEEP)],
+  ["edge-certificate", "failed", "no certificate at all", { edgeCertificates: knownFact([]) }],
+  ["edge-certificate", "failed", "an admin host two levels deep", { adminHost: "keys.home.example.com" }],
 
   ["mtls", "failed", "a host that asks for no certificate", { associations: knownFact(["vault.example.com"]) }],
   ["mtls", "ok", "the host in capitals", { associations: knownFact(["Vault.Example.com", "photos.example.com"]) }],
@@ -106,6 +125,7 @@ const TABLE: Row[] = [
   ["security-level", "failed", "under attack", { securityLevel: knownFact("under_attack") }],
   ["browser-check", "warning", "on", { browserCheck: knownFact("on") }],
   ["grpc", "warning", "on", { grpc: knownFact("on") }],
+  ["grpc", "unknown", "a word that is not known here", { grpc: knownFact("auto") }],
 
   ["access", "failed", "an application on the host", {}, access({ places: ["vault.example.com"] })],
   ["access", "failed", "on a wildcard", {}, access({ places: ["*.example.com"] })],

@@ -13,7 +13,14 @@ import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
 import { issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
-import { ALL_PERMISSIONS, emptyZone, type Permission, type Zone } from "../../../scripts/stand-in/state.ts";
+import {
+  ALL_PERMISSIONS,
+  type CertificatePack,
+  certificatePack,
+  emptyZone,
+  type Permission,
+  type Zone,
+} from "../../../scripts/stand-in/state.ts";
 import { run } from "../commands/run.ts";
 
 // The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
@@ -147,7 +154,10 @@ describe("latchkey doctor", () => {
   });
 
   it.each<[Permission, string[]]>([
-    ["SSL and Certificates Write", ["mtls", "revoked-there-active-here", "revoked-here-active-there"]],
+    [
+      "SSL and Certificates Write",
+      ["edge-certificate", "mtls", "revoked-there-active-here", "revoked-here-active-there"],
+    ],
     ["Workers Routes Write", ["route", "route-bypass", "route-fails-closed"]],
     ["Workers Scripts Write", ["custom-domain", "workers-dev", "workers-cache", "global-fetch", "secret"]],
     ["Zone WAF Write", ["waf"]],
@@ -166,6 +176,25 @@ describe("latchkey doctor", () => {
       expect(reason).toContain(permission.replace(/ (Read|Write)$/, ""));
       expect(remedy).toContain("https://dash.cloudflare.com/profile/api-tokens");
     }
+  });
+
+  it("calls gRPC unknown where the zone has no such setting", async () => {
+    cloudflare.state.zones[0]?.settings.delete("grpc");
+    expect((await checksInProcess()).find(({ id }) => id === "grpc")).toMatchObject({ status: "unknown" });
+  });
+
+  it("reads the zone's certificates, those that are not active yet, too", async () => {
+    const zone = cloudflare.state.zones[0];
+    const edgeCertificate = async () => (await checksInProcess()).find(({ id }) => id === "edge-certificate");
+    if (zone !== undefined) zone.certificatePacks = [certificatePack("universal", ["*.example.net"])];
+    expect(await edgeCertificate()).toMatchObject({ status: "failed" });
+    zone?.certificatePacks.push(certificatePack("advanced", ["Vault.example.com"], "pending_issuance"));
+    expect(await edgeCertificate()).toMatchObject({
+      status: "warning",
+      reason: `the certificate is not active yet: ${HOST} (pending_issuance)`,
+    });
+    zone?.certificatePacks.push({ id: "x" } as CertificatePack);
+    expect(await edgeCertificate()).toMatchObject({ status: "unknown" });
   });
 
   it("reads the statuses of Cloudflare's faults as unknown", async () => {

@@ -34,6 +34,9 @@ export function goodZone(): ZoneFacts {
       { name: "*.example.com", type: "CNAME", proxied: true },
       { name: "mail.example.com", type: "A", proxied: false },
     ]),
+    edgeCertificates: knownFact([
+      { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
+    ]),
     certificates: knownFact([
       { id: "c1", fingerprint: "a".repeat(64), status: "active", expiresOn: "2036-01-01T00:00:00Z" },
       { id: "c2", fingerprint: "b".repeat(64), status: "revoked", expiresOn: "2036-01-01T00:00:00Z" },
