@@ -88,6 +88,27 @@ export interface DnsFact {
   name: string;
   type: string;
   proxied: boolean;
+  /** Where it leads: an address, or a name in lower case. */
+  content: string;
+}
+
+/** A rule of a tunnel: what of a name, and of its paths, goes to which service. */
+export interface IngressFact {
+  /** `undefined`: every name. */
+  hostname: string | undefined;
+  /** A regular expression; `undefined`: every path. */
+  path: string | undefined;
+  /** `http://localhost:8080` */
+  service: string;
+  /** What the app is told as `Host`, where it is not the name itself. */
+  hostHeader: string | undefined;
+}
+
+export interface TunnelFact {
+  id: string;
+  name: string;
+  /** From the first to the last: the first that matches counts. */
+  ingress: Fact<readonly IngressFact[]>;
 }
 
 export interface ZoneFacts {
@@ -142,6 +163,8 @@ export interface Facts {
   homeless: readonly string[];
   worker: WorkerFacts;
   accessApps: Fact<readonly AccessAppFact[]>;
+  /** The account's. */
+  tunnels: Fact<readonly TunnelFact[]>;
   usage: Fact<UsageFacts>;
   registry: Fact<readonly DeviceFact[]>;
   /** Fingerprints that the gate refuses whatever the registry says; `null`: the Worker knows no such list. */

@@ -195,7 +195,12 @@ async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFa
   );
   return records
     .filter(({ type }) => LEADING.has(type))
-    .map(({ name, type, proxied }) => ({ name: name.toLowerCase(), type, proxied: proxied === true }));
+    .map(({ name, type, proxied, content }) => ({
+      name: name.toLowerCase(),
+      type,
+      proxied: proxied === true,
+      content: (content ?? "").toLowerCase(),
+    }));
 }
 
 async function readCertificates(client: CloudflareClient, zone: Home): Promise<ClientCertificateFact[]> {

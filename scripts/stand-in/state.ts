@@ -23,6 +23,7 @@ export type Permission =
   | "Bot Management Write"
   | "DNS Read"
   | "DNS Write"
+  | "Cloudflare Tunnel Read"
   | "Account Settings Read"
   | "Account Analytics Read";
 
@@ -38,6 +39,7 @@ export const ALL_PERMISSIONS: readonly Permission[] = [
   "Firewall Services Read",
   "Bot Management Write",
   "DNS Write",
+  "Cloudflare Tunnel Read",
   "Account Settings Read",
   "Account Analytics Read",
 ];
@@ -154,6 +156,16 @@ export interface Zone {
   certificatePacks: CertificatePack[];
 }
 
+export interface Tunnel {
+  /** A UUID; `ID.cfargotunnel.com` is where a name points to. */
+  id: string;
+  name: string;
+  config_src: "local" | "cloudflare";
+  deleted_at: string | null;
+  /** Of a tunnel that is managed here; a local one has none. */
+  ingress: { hostname?: string; path?: string; service: string; originRequest?: Record<string, unknown> }[];
+}
+
 export interface CloudflareState {
   token: string;
   tokenStatus: "active" | "disabled" | "expired";
@@ -167,6 +179,7 @@ export interface CloudflareState {
   workersDomains: { id: string; zone_id: string; zone_name: string; hostname: string; service: string }[];
   accessEnabled: boolean;
   accessApps: AccessApp[];
+  tunnels: Tunnel[];
   /** What the GraphQL API answers as `data`. */
   analytics: unknown;
 }
@@ -218,6 +231,7 @@ export function createState(zoneNames: readonly string[]): CloudflareState {
     workersDomains: [],
     accessEnabled: true,
     accessApps: [],
+    tunnels: [],
     analytics: null,
   };
 }

@@ -14,6 +14,7 @@ import {
 import { checkAdminHost, checkCustomDomains, checkDns, checkMtls, checkZones } from "./hosts.ts";
 import { checkApi, checkBlocked, checkEnding, checkRegistry, checkRevoked, checkUsage } from "./registry.ts";
 import { checkBypass, checkFailsClosed, checkRoutes } from "./routes.ts";
+import { checkTunnels } from "./tunnels.ts";
 import { checkAddresses, checkCache, checkFile, checkFlags, checkSecret } from "./worker.ts";
 
 /** Everything that the facts tell, in the order in which it is worth reading. */
@@ -25,6 +26,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
     ...zones.flatMap((zone) => named(zones, zone, checkZone(facts, zone))),
     checkAdminHost(facts),
     checkAccess(facts),
+    checkTunnels(facts),
     checkAddresses(worker, local.worker),
     checkCache(worker, local.worker),
     checkFlags(worker, local.worker),

@@ -155,6 +155,11 @@ export function coveringAccess(apps: readonly AccessAppFact[], hosts: readonly s
   });
 }
 
+/** Whether Access asks for a sign-in on every path of a host. */
+export function isBehindAccess(apps: readonly AccessAppFact[], host: string): boolean {
+  return coveringAccess(apps, [host]).some(({ place }) => isWhole(place));
+}
+
 const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 const pathOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/^[^/]*/, "");
 const isWhole = (place: string) => ["", "/", "/*", "*"].includes(pathOf(place));

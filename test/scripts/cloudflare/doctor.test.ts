@@ -27,6 +27,7 @@ import { run } from "../commands/run.ts";
 // what it meets outside. Where the edge and the stand-in share their authority, a probe passes.
 
 const HOST = "vault.example.com";
+const TUNNEL = "c1744f8b-faa1-48a4-9e5c-02ac921467fa";
 let folder: string;
 let edge: Edge;
 let cloudflare: StandIn;
@@ -59,7 +60,18 @@ beforeEach(() => {
   const zone = emptyZone("example.com");
   zone.associations = [HOST];
   zone.routes = [{ id: "r1", pattern: `${HOST}/*`, script: "latchkey", request_limit_fail_open: false }];
-  zone.dnsRecords = [{ id: "d1", name: HOST, type: "CNAME", content: "tunnel", proxied: true }];
+  zone.dnsRecords = [
+    { id: "d1", name: HOST, type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true },
+  ];
+  state.tunnels = [
+    {
+      id: TUNNEL,
+      name: "home",
+      config_src: "cloudflare",
+      deleted_at: null,
+      ingress: [{ hostname: HOST, service: "http://localhost:8080" }, { service: "http_status:404" }],
+    },
+  ];
   zone.settings.set("browser_check", "off");
   state.zones = [zone];
   state.scripts.set("latchkey", {
@@ -158,15 +170,16 @@ describe("latchkey doctor", () => {
       "SSL and Certificates Write",
       ["edge-certificate", "mtls", "revoked-there-active-here", "revoked-here-active-there"],
     ],
-    ["Workers Routes Write", ["route", "route-bypass", "route-fails-closed"]],
+    ["Workers Routes Write", ["route", "route-bypass", "route-fails-closed", "tunnel-hostnames"]],
     ["Workers Scripts Write", ["custom-domain", "workers-dev", "workers-cache", "global-fetch", "secret"]],
     ["Zone WAF Write", ["waf"]],
     ["Firewall Services Read", ["ip-access-rules"]],
     ["Bot Management Write", ["bots"]],
     ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
-    ["DNS Write", ["dns"]],
+    ["DNS Write", ["dns", "tunnel-hostnames"]],
     ["Access: Apps and Policies Write", ["access"]],
     ["Account Analytics Read", ["usage"]],
+    ["Cloudflare Tunnel Read", ["tunnel-hostnames"]],
   ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {
     cloudflare.state.permissions.delete(permission);
     const checks = await checksInProcess();
@@ -195,6 +208,32 @@ describe("latchkey doctor", () => {
     });
     zone?.certificatePacks.push({ id: "x" } as CertificatePack);
     expect(await edgeCertificate()).toMatchObject({ status: "unknown" });
+  });
+
+  it("reads the tunnels, and what other names lead to the app", async () => {
+    const { state } = cloudflare;
+    const [tunnel] = state.tunnels;
+    const tunnelHostnames = async () => (await checksInProcess()).find(({ id }) => id === "tunnel-hostnames");
+    tunnel?.ingress.unshift({ hostname: "Direct.example.com", service: "http://localhost:8080" });
+    const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
+    state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
+    expect(await tunnelHostnames()).toMatchObject({
+      status: "failed",
+      reason: `direct.example.com leads through the tunnel home to http://localhost:8080, as ${HOST} does, and passes no gate: the app is open`,
+    });
+    if (tunnel !== undefined) tunnel.config_src = "local";
+    expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
+    state.tunnels = [];
+    expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
+  });
+
+  it("calls a tunnel unknown whose rules are told in another form", async () => {
+    const [tunnel] = cloudflare.state.tunnels;
+    if (tunnel !== undefined) tunnel.ingress = null as unknown as typeof tunnel.ingress;
+    const checks = await checksInProcess();
+    const bad = checks.filter(({ status }) => status !== "ok");
+    expect(bad).toMatchObject([{ id: "tunnel-hostnames", status: "unknown" }]);
+    expect(bad[0]?.reason).toContain("where the tunnel home leads");
   });
 
   it("reads the statuses of Cloudflare's faults as unknown", async () => {
