@@ -151,7 +151,7 @@ export interface DeviceFact {
   label: string;
   status: string;
   /** With which it is let in, while it is active: two during a renewal. */
-  certificates: readonly { fingerprint: string; notAfter: string | null }[];
+  certificates: readonly { fingerprint: string; notAfter: string | null; issuer: string | null }[];
   /** Fingerprints of the certificates that it had before. */
   retired: readonly string[];
 }

@@ -10,7 +10,7 @@ import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts
 import { localSettings } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
 import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
-import { issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
+import { issueDeviceCertificate, issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import {
@@ -147,6 +147,15 @@ describe("latchkey doctor", () => {
     await expect
       .poll(() => doctor("--cert", cert, "--key", key), { timeout: 20_000 })
       .toMatchObject({ bad: ["outside-http unknown"], code: 0 });
+
+    // The edge names its authority; a client that obeys sends no certificate of another one.
+    const foreign = await issueSelfSignedCertificate("alice nas");
+    writeFileSync(cert, foreign.certificate);
+    await run(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
+    const { of } = await doctor();
+    expect(of("outside-certificate")?.status).toBe("ok");
+    expect(of("outside-authorities")).toMatchObject({ status: "warning" });
+    expect(of("outside-authorities")?.reason).toContain("the certificates of alice/nas, rclone");
   });
 
   it("prints for people the problems last, each with its remedy", async () => {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { knownFact } from "../../../scripts/cloudflare/check.ts";
 import type {
+  DeviceFact,
   DnsFact,
   Facts,
   GatedHost,
@@ -123,11 +124,13 @@ export function device(
   digit: string,
   notAfter = "2036-01-01T00:00:00.000Z",
   retired: readonly string[] = [],
-) {
+): DeviceFact {
   return {
     label,
     status,
-    certificates: [{ fingerprint: digit.repeat(64), notAfter }],
+    certificates: [
+      { fingerprint: digit.repeat(64), notAfter, issuer: "O=Cloudflare\\, Inc., CN=Managed CA" },
+    ],
     retired: retired.map((each) => each.repeat(64)),
   };
 }
