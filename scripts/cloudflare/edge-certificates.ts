@@ -3,7 +3,7 @@ import type { CloudflareClient } from "./client.ts";
 import type { EdgeCertificateFact } from "./facts.ts";
 import { known, untilRepeated } from "./known-answer.ts";
 
-const WHAT = "list the certificates that Cloudflare shows to clients";
+const WHAT = "list the zone's edge certificates";
 
 /** Of the SDK's `CertificatePackListResponse`, what the doctor judges. */
 const PackSchema = v.object({ status: v.string(), type: v.string(), hosts: v.array(v.string()) });
@@ -17,7 +17,7 @@ export async function readEdgeCertificates(
     untilRepeated(sdk.ssl.certificatePacks.list({ zone_id, status: "all", per_page: 50 })),
   );
   return packs.map((pack) => {
-    const { status, type, hosts } = known(PackSchema, pack, "which names a certificate of the zone is for");
+    const { status, type, hosts } = known(PackSchema, pack, "which names an edge certificate covers");
     return { status, type, names: hosts.map((name) => name.toLowerCase()) };
   });
 }

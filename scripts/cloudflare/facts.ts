@@ -92,7 +92,7 @@ export interface DnsFact {
   content: string;
 }
 
-/** A rule of a tunnel: what of a name, and of its paths, goes to which service. */
+/** An ingress rule of a tunnel: which requests go to which service. */
 export interface IngressFact {
   /** `undefined`: every name. */
   hostname: string | undefined;
@@ -100,7 +100,7 @@ export interface IngressFact {
   path: string | undefined;
   /** `http://localhost:8080` */
   service: string;
-  /** What the app is told as `Host`, where it is not the name itself. */
+  /** The `Host` header sent to the service, where the rule sets one. */
   hostHeader: string | undefined;
 }
 

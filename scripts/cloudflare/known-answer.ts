@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { untold } from "./read-fact.ts";
 
-/** What an answer must hold. Where it does not, `what` was not told, and its check is unknown. */
+/** Parses an answer of the API. One of another form throws `untold(what)`, which makes the check unknown. */
 export function known<Schema extends v.GenericSchema>(
   schema: Schema,
   answer: unknown,

@@ -1,8 +1,9 @@
 // No I/O. No clock.
 //
-// What a server says in clear text at the beginning of a TLS 1.2 connection, up to its ServerHelloDone:
-// among it, whether it asks for a client certificate, and of which authorities (RFC 5246, sections 6.2.1,
-// 7.2, 7.4 and 7.4.4). In TLS 1.3 all of this is encrypted. Node does not tell it.
+// Reads the server's first messages of a TLS 1.2 handshake, up to its ServerHelloDone: whether it asks for a
+// client certificate, and which authorities it names (RFC 5246, sections 6.2.1, 7.2, 7.4 and 7.4.4). They
+// are in clear text; in TLS 1.3 they are encrypted. Node has no API for these names, and node-forge's TLS
+// client stops at TLS 1.1.
 
 export type ServerFlight =
   /** Not all of it is there yet. */
@@ -14,7 +15,7 @@ export type ServerFlight =
     }
   /** The server refused: the number is that of the alert. */
   | { kind: "alert"; description: number }
-  /** Not TLS 1.2, or not as the RFC has it. */
+  /** Not TLS 1.2, or not well formed. */
   | { kind: "unreadable" };
 
 const ALERT = 21;
@@ -28,7 +29,7 @@ const MAX_BYTES = 256 * 1024;
 export function readServerFlight(received: Uint8Array): ServerFlight {
   const records = new Reader(received);
   const fragments: Uint8Array[] = [];
-  /** What stands in the way of more; the messages before it may be the whole flight. */
+  /** Why there are no more messages; those before may be the whole flight. */
   let end: ServerFlight = { kind: "incomplete" };
   try {
     while (!records.isAtEnd() && end.kind === "incomplete") {
@@ -114,7 +115,7 @@ class Reader {
     return this.take(bytes).reduce((value, byte) => value * 256 + byte, 0);
   }
 
-  /** Bytes after their length, which takes so many bytes itself. */
+  /** A length of `lengthBytes` bytes, then that many bytes. */
   vector(lengthBytes: number): Uint8Array {
     return this.take(this.number(lengthBytes));
   }

@@ -9,7 +9,7 @@ import { readServerFlight, type ServerFlight } from "./server-flight.ts";
 
 const HTTPS_PORT = 443;
 
-/** The server's side of a TLS handshake with each host, without a certificate. Nothing is asked after it. */
+/** Shakes hands with each host over TLS, without a client certificate, and sends nothing after it. */
 export async function observeHandshakes(
   hosts: readonly string[],
   options: OutsideOptions,
@@ -20,8 +20,8 @@ export async function observeHandshakes(
 }
 
 /**
- * Node shakes hands as any client does, in TLS 1.2, where the server's messages are in clear text; they
- * are read on their way through a stream of our own.
+ * The handshake is Node's own, in TLS 1.2, where the server's messages are in clear text; a stream in between
+ * keeps a copy of them.
  */
 function observeHandshake(host: string, { connectTo, ca, timeoutMs }: OutsideOptions): Promise<Handshake> {
   const { hostname, port } = connectTo ?? { hostname: host, port: HTTPS_PORT };
@@ -42,7 +42,7 @@ function observeHandshake(host: string, { connectTo, ca, timeoutMs }: OutsideOpt
     servername: host,
     maxVersion: "TLSv1.2",
     ca,
-    // Nothing is sent to it: whom it claims to be is what the check wants to know.
+    // Nothing is sent to the host: its identity is what the check is about.
     rejectUnauthorized: false,
   });
   return new Promise<Handshake>((resolve) => {

@@ -1,3 +1,4 @@
+import { failed } from "../commands/shared/failure.ts";
 import type { CloudflareClient } from "./client.ts";
 import { listClientCertificates } from "./client-certificates.ts";
 import { readEdgeCertificates } from "./edge-certificates.ts";
@@ -11,7 +12,7 @@ import type {
   RuleFact,
   ZoneFacts,
 } from "./facts.ts";
-import { isNotFound } from "./failure.ts";
+import { CloudflareFailure, isNotFound } from "./failure.ts";
 import { readFact, untold } from "./read-fact.ts";
 import type { Zone } from "./zone.ts";
 
@@ -54,7 +55,7 @@ export async function gatherZone(
     readFact(() => readBots(client, zone_id)),
     setting("security_level"),
     setting("browser_check"),
-    setting("grpc"),
+    readFact(() => readGrpc(client, zone_id)),
     readFact(() => readDns(client, zone_id)),
     readFact(() => readEdgeCertificates(client, zone_id)),
     readFact(() => readCertificates(client, zone)),
@@ -86,6 +87,19 @@ async function readSetting(client: CloudflareClient, zone_id: string, name: stri
   const { value } = found as { value?: unknown };
   if (typeof value !== "string") throw untold(`the zone's setting ${name}`);
   return value;
+}
+
+/** A setting that is in no published schema: a zone may not have it under this name. */
+async function readGrpc(client: CloudflareClient, zone_id: string): Promise<string> {
+  try {
+    return await readSetting(client, zone_id, "grpc");
+  } catch (error) {
+    if (!(error instanceof CloudflareFailure && error.problem.kind === "refused")) throw error;
+    throw failed(
+      "the zone does not say whether gRPC is on",
+      "look under Network in the zone's dashboard, and switch it off unless an app needs it",
+    );
+  }
 }
 
 /** The hostnames that ask for certificates of the managed authority. */

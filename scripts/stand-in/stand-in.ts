@@ -12,8 +12,8 @@
 // - that a route without a word about it fails open, and that `request_limit_fail_open` is always told;
 // - the exact profile of a signed certificate (key usage, serial, backdating);
 // - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
-// - the certificate packs and the tunnels, made by the SDK's types alone, and that of a tunnel with a file
-//   of its own no configuration is told;
+// - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed
+//   tunnel has no configuration;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

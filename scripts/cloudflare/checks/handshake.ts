@@ -1,6 +1,6 @@
 // No I/O. No clock.
 //
-// What the edge shows and asks for in a TLS handshake.
+// The certificate that the edge presents in a TLS handshake, and the ones that it asks clients for.
 import { type Check, type Fact, failedCheck, listed, passed, unread, warned } from "../check.ts";
 import type { DeviceFact } from "../facts.ts";
 import { merged } from "./outside.ts";
@@ -10,7 +10,7 @@ export type Handshake = { host: string } & (
       kind: "handshake";
       /** The names that the edge gives to clients; `null`: it asks nobody for a certificate. */
       authorities: readonly string[] | null;
-      /** Why this machine does not trust the certificate, in OpenSSL's or Node's word; `null`: it does. */
+      /** Node's error code if this machine does not trust the certificate; `null` if it does. */
       trust: string | null;
     }
   /** An alert (RFC 5246, section 7.2) instead. */
@@ -28,7 +28,7 @@ const PROTOCOL_VERSION_ALERT = 70;
 /** Every client refuses a certificate that is for another name, or for another time. */
 const WRONG = new Set(["ERR_TLS_CERT_ALTNAME_INVALID", "CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
 
-/** Whether clients can connect at all. */
+/** Whether clients can connect. */
 export function checkServerCertificates(handshakes: readonly Handshake[]): Check {
   return merged("outside-certificate", handshakes, (id, seen) => {
     const { host } = seen;
@@ -120,14 +120,14 @@ function judgeIssuers(
     ? unread(
         id,
         `${named}; who issued the certificates of ${listed(unnamed.map(({ label }) => label))} is not in the registry`,
-        "it is learnt when the device connects: run the doctor again after that",
+        "it is recorded when the device next connects: run the doctor again after that",
       )
     : passed(id, `${named}, which issued those of all active devices`);
 }
 
 /**
- * The same for each way of writing the same name: the registry has it as Node writes it or, where Cloudflare
- * told it, the other way round (RFC 2253).
+ * One key for a name, however it is written: the registry has it in the certificate's order, or, from
+ * Cloudflare, in reverse (RFC 2253).
  */
 function nameKey(name: string): string {
   return name

@@ -1,7 +1,7 @@
 // No I/O. No clock.
 //
-// The gate is in front of names, not of apps: what leads through a tunnel to an app by another name passes
-// no gate.
+// The gate guards hostnames, not apps: another hostname that leads through a tunnel to the same app bypasses
+// it.
 import { type Check, checkFact, failedCheck, knownFact, listed, passed, unread, warned } from "../check.ts";
 import type { AccessAppFact, DnsFact, Facts, IngressFact, RouteFact, TunnelFact } from "../facts.ts";
 import { coversWholly, precedence, touches, wholeHostPattern } from "../route-pattern.ts";
@@ -17,7 +17,6 @@ interface Way {
   rules: readonly IngressFact[];
 }
 
-/** Something that is to be said of the check, or why nothing can be. */
 interface Finding {
   status: "failed" | "warning" | "unknown";
   reason: string;
@@ -48,7 +47,7 @@ export function checkTunnels(facts: Pick<Facts, "zones" | "tunnels" | "accessApp
         records: zones.flatMap(({ dns }) => (dns.known ? dns.value : [])),
         routes: zones.flatMap(({ routes }) => (routes.known ? routes.value : [])),
         tunnels: all,
-        // Unread, nothing is behind Access.
+        // Where they could not be read, nothing counts as guarded by Access.
         accessApps: accessApps.known ? accessApps.value : [],
       };
       return verdict(id, findAll(household));
@@ -150,8 +149,9 @@ function otherName(
 const CLOSE = `remove the name under ${TUNNELS_PAGE}, or gate it as well with latchkey setup; where a reverse proxy tells the names apart, lead the tunnel past it, straight to the app`;
 
 /**
- * Whether a service takes the other name for the app's own. Where a rule sets the `Host` header, that tells.
- * A service of several apps of the gate is a reverse proxy, and what it does with this name is not seen here.
+ * Whether the service takes the other name for the app's own. If a rule sets the `Host` header, that decides.
+ * Otherwise, a service behind several of the gate's apps is a reverse proxy, and what it does with this name
+ * cannot be seen from here.
  */
 function isSameApp(
   name: string,

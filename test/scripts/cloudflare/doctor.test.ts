@@ -202,7 +202,11 @@ describe("latchkey doctor", () => {
 
   it("calls gRPC unknown where the zone has no such setting", async () => {
     cloudflare.state.zones[0]?.settings.delete("grpc");
-    expect((await checksInProcess()).find(({ id }) => id === "grpc")).toMatchObject({ status: "unknown" });
+    expect((await checksInProcess()).find(({ id }) => id === "grpc")).toMatchObject({
+      status: "unknown",
+      reason: "the zone does not say whether gRPC is on",
+      remedy: expect.stringContaining("under Network"),
+    });
   });
 
   it("reads the zone's certificates, those that are not active yet, too", async () => {
