@@ -57,7 +57,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     homeless: zone === undefined ? homes.flatMap(({ gated, home }) => (home ? [] : [gated.host])) : [],
     worker,
     accessApps,
-    usage: usageFact(usage),
+    usage,
     registry,
     blocked,
   };
@@ -76,18 +76,6 @@ function onlyAccount(zones: readonly Zone[]): string {
     throw failed("the apps are in zones of several accounts", "look at one zone at a time with --zone");
   }
   return first.id;
-}
-
-function usageFact(
-  usage: Fact<Facts["usage"] extends Fact<infer U> ? U | undefined : never>,
-): Facts["usage"] {
-  if (!usage.known) return usage;
-  return usage.value === undefined
-    ? unknownFact(
-        "Cloudflare's analytics answered in a form that is not known here",
-        "see Workers & Pages > Overview in the dashboard for the day's requests",
-      )
-    : knownFact(usage.value);
 }
 
 /**

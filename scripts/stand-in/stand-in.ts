@@ -37,6 +37,8 @@ export interface RecordedRequest {
   body: string;
   /** 0 where no answer was given. */
   status: number;
+  /** The body as it was answered; undefined where there is none, or a page that is not the API's. */
+  answer?: unknown;
 }
 
 export interface StandIn {
@@ -85,6 +87,10 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
       const done = await answerTo(endpoints, state, record);
       await delay(fault.ms);
       return send(response, record, done.status, done.body);
+    }
+    if (fault?.kind === "answer") {
+      const { status, body } = await answerTo(endpoints, state, record);
+      return send(response, record, status, fault.change(body as Record<string, unknown>));
     }
     const done =
       fault !== undefined && !("when" in fault && fault.when === "after-the-change")
@@ -207,12 +213,13 @@ function envelope(
 
 function send(
   response: ServerResponse,
-  record: { status: number },
+  record: Pick<RecordedRequest, "status" | "answer">,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
 ): void {
   record.status = status;
+  record.answer = body;
   response.writeHead(status, { "content-type": "application/json", "cf-ray": "stand-in-LOC", ...headers });
   response.end(JSON.stringify(body));
 }
@@ -220,7 +227,7 @@ function send(
 async function fail(
   response: ServerResponse,
   record: RecordedRequest,
-  fault: Exclude<Fault, { kind: "slow" }>,
+  fault: Exclude<Fault, { kind: "slow" | "answer" }>,
 ): Promise<void> {
   switch (fault.kind) {
     case "rate-limit":
