@@ -37,6 +37,8 @@ export interface RecordedRequest {
   body: string;
   /** 0 where no answer was given. */
   status: number;
+  /** Which of the endpoints it was for; undefined where there is no such one. */
+  endpoint?: Endpoint;
   /** The body as it was answered; undefined where there is none, or a page that is not the API's. */
   answer?: unknown;
 }
@@ -48,6 +50,8 @@ export interface StandIn {
   faults: Faults;
   /** Every call since the start, refused ones too. */
   requests: RecordedRequest[];
+  /** All that it can answer. */
+  endpoints: readonly Endpoint[];
   /** The managed CA. Give its files to an edge, and that edge verifies what was signed here. */
   authority: Credential;
   /** What the command line needs to find this instead of Cloudflare. */
@@ -113,6 +117,7 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
     state,
     faults,
     requests,
+    endpoints,
     authority,
     environment: { CLOUDFLARE_API_TOKEN: state.token, LATCHKEY_CLOUDFLARE_API: url },
     settle: () => settleCertificates(state),
@@ -132,10 +137,10 @@ interface Done {
 async function answerTo(
   endpoints: readonly Endpoint[],
   state: CloudflareState,
-  { method, path, headers, body }: RecordedRequest,
+  record: RecordedRequest,
 ): Promise<Done> {
   try {
-    const reply = await handle(endpoints, state, method, path, headers.authorization, body);
+    const reply = await handle(endpoints, state, record);
     const { status = 200, result, result_info, raw } = reply;
     // A copy: what a test changes later was not in this answer.
     return { status, body: structuredClone(raw ?? envelope(result, [], result_info)) };
@@ -149,11 +154,10 @@ async function answerTo(
 async function handle(
   endpoints: readonly Endpoint[],
   state: CloudflareState,
-  method: string,
-  path: string,
-  authorization: string | undefined,
-  body: string,
+  record: RecordedRequest,
 ): Promise<Reply> {
+  const { method, path, body } = record;
+  const { authorization } = record.headers;
   if (authorization === undefined) throw new ApiError(400, 9106, "Missing X-Auth-Key or Authorization");
   if (!/^Bearer [\w-]+$/.test(authorization)) throw new ApiError(400, 6003, "Invalid request headers");
   const isKnown = authorization === `Bearer ${state.token}`;
@@ -163,6 +167,7 @@ async function handle(
   for (const endpoint of endpoints) {
     const params = endpoint.method === method ? matchPath(endpoint.pattern, pathname) : undefined;
     if (params === undefined) continue;
+    record.endpoint = endpoint;
     const { permissions, forbidden = 10000 } = endpoint;
     if (permissions.length > 0 && !permissions.some((each) => allows(state, each))) {
       throw new ApiError(

@@ -16,7 +16,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
-import type { Deployer } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
@@ -33,9 +32,9 @@ import {
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
 import type { ProfileName } from "../../../src/gate/answers.ts";
+import { standInDeployer } from "../../cloudflare/deployer.ts";
 
-// Setup against the stand-in, with a deployer that does at the stand-in what wrangler does at Cloudflare:
-// it publishes the routes of the file, without a word about how they fail.
+// Setup against the stand-in, with a deployer that does there what wrangler does at Cloudflare.
 
 const OURS = join(import.meta.dirname, "../../../wrangler.toml");
 const APPS = new Map<string, ProfileName>([
@@ -48,7 +47,7 @@ let folder: string;
 let config: string;
 let tokenFile: string;
 let zone: Zone;
-let deploys: number;
+let deployer: ReturnType<typeof standInDeployer>;
 
 beforeAll(async () => {
   // Nobody asks for a certificate here.
@@ -83,37 +82,8 @@ function reset(): void {
   state.permissions = new Set(ALL_PERMISSIONS);
   cloudflare.faults.clear();
   cloudflare.requests.length = 0;
-  deploys = 0;
+  deployer = standInDeployer(cloudflare);
 }
-
-const deployer: Deployer = {
-  async deploy(path, _account, tag) {
-    deploys += 1;
-    const { state } = cloudflare;
-    const settings = parseWranglerToml(readFileSync(path, "utf8"));
-    const old = state.scripts.get("latchkey");
-    state.scripts.set("latchkey", {
-      id: "latchkey",
-      secrets: old?.secrets ?? new Map(),
-      subdomain: {
-        enabled: settings.workers_dev !== false,
-        previews_enabled: settings.preview_urls !== false,
-      },
-      settings: { bindings: [], compatibility_flags: settings.compatibility_flags },
-      modified_on: new Date().toISOString(),
-      versions: [{ id: newId(), annotations: { "workers/tag": tag } }, ...(old?.versions ?? [])],
-    });
-    for (const { pattern } of (settings.routes ?? []) as { pattern: string }[]) {
-      const known = zone.routes.find((route) => route.pattern === pattern);
-      // The worst that could be: a deploy resets how a route fails.
-      if (known !== undefined) Object.assign(known, { script: "latchkey", request_limit_fail_open: true });
-      else zone.routes.push({ id: newId(), pattern, script: "latchkey", request_limit_fail_open: true });
-    }
-  },
-  async dryRun() {
-    throw new Error("not asked for here");
-  },
-};
 
 function client() {
   const { url, state } = cloudflare;
@@ -219,7 +189,7 @@ describe("setup", () => {
     expect(isDone(again)).toBe(true);
     await carryOut(again, { before: () => expect.unreachable() });
     expect(changes()).toEqual([]);
-    expect(deploys).toBe(1);
+    expect(deployer.deploys).toBe(1);
     expect(endState()).toEqual(before);
   });
 
@@ -238,7 +208,7 @@ describe("setup", () => {
     await setUp(new Map([["vault.example.com", "bitwarden"]]));
     // One more app: the deploy publishes the first one's route, and resets it.
     await setUp(new Map([["photos.example.com", "sync"]]));
-    expect(deploys).toBe(2);
+    expect(deployer.deploys).toBe(2);
     expect(zone.routes.filter(({ script }) => script === "latchkey")).toMatchObject([
       { request_limit_fail_open: false },
       { request_limit_fail_open: false },
@@ -549,7 +519,7 @@ describe("the admin host", () => {
     await expect(setUp(APPS, ADMIN_HOST)).rejects.toThrow(
       `the API token may not make the DNS record of ${ADMIN_HOST}`,
     );
-    expect(deploys).toBe(0);
+    expect(deployer.deploys).toBe(0);
     expect(readFileSync(config, "utf8")).toBe(readFileSync(OURS, "utf8"));
     expect(await setUp(APPS)).not.toContain(`dns ${ADMIN_HOST}`);
     expect(own()).toEqual([]);
