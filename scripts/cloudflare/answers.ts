@@ -92,8 +92,8 @@ export const ROUTE = fields({
   id: v.string(),
   pattern: v.string(),
   script: text,
-  // In no published schema: whatever is no boolean counts as not told.
-  request_limit_fail_open: v.unknown(),
+  // In no published schema: what is not a boolean counts as not told.
+  request_limit_fail_open: optional(v.unknown()),
 });
 
 export const CLIENT_CERTIFICATE = fields({
@@ -105,6 +105,15 @@ export const CLIENT_CERTIFICATE = fields({
   expires_on: text,
 });
 
+/** What a rule can do, by Cloudflare's specification: of another word, nobody knows what it answers. */
+const ACTIONS = [
+  ...["block", "bypass", "challenge", "compress_response", "ddos_dynamic", "execute"],
+  ...["force_connection_close", "js_challenge", "log", "log_custom_field", "managed_challenge"],
+  ...["normalize", "passthrough", "redirect", "rewrite", "route", "score", "serve_error"],
+  ...["set_cache_control", "set_cache_settings", "set_cache_tags", "set_config", "skip"],
+  "transform_response_html",
+];
+
 /** A ruleset that nobody has written a rule for has no list of them. */
 export const RULESET = resultOf(
   fields({
@@ -113,7 +122,7 @@ export const RULESET = resultOf(
       v.array(
         fields({
           id: text,
-          action: v.string(),
+          action: v.picklist(ACTIONS),
           expression: v.string(),
           description: text,
           enabled: v.nullish(v.boolean(), true),
@@ -136,7 +145,7 @@ export const ACCESS_RULE = fields({
   configuration: optional(fields({ target: text, value: text })),
 });
 
-const sbfm = optional(v.string());
+const sbfm = optional(v.picklist(["allow", "block", "managed_challenge"]));
 
 /** Free plans have the first setting, paid plans those of super bot fight mode. */
 export const BOTS = resultOf(
@@ -151,7 +160,18 @@ export const BOTS = resultOf(
   ),
 );
 
-export const SETTING = resultOf(fields({ value: v.string() }));
+const SWITCH = ["on", "off"] as const;
+
+/** The zone's settings that the doctor reads, and the values that it knows. */
+export const SETTINGS = {
+  security_level: settingOf(["off", "essentially_off", "low", "medium", "high", "under_attack"]),
+  browser_check: settingOf(SWITCH),
+  grpc: settingOf(SWITCH),
+};
+
+function settingOf(values: readonly string[]) {
+  return resultOf(fields({ value: v.picklist(values) }));
+}
 
 /** Records of some types have no `proxied`: they are not. */
 export const DNS_RECORD = fields({

@@ -1,7 +1,16 @@
 import * as v from "valibot";
-import { ACCESS_RULE, ASSOCIATIONS, BOTS, DNS_RECORD, ROUTE, RULESET, resultOf, SETTING } from "./answers.ts";
+import {
+  ACCESS_RULE,
+  ASSOCIATIONS,
+  BOTS,
+  DNS_RECORD,
+  ROUTE,
+  RULESET,
+  resultOf,
+  SETTINGS,
+} from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import { listClientCertificates } from "./client-certificates.ts";
+import { type ClientCertificateStatus, listClientCertificates } from "./client-certificates.ts";
 import type {
   AccessRuleFact,
   BotFacts,
@@ -12,8 +21,8 @@ import type {
   RuleFact,
   ZoneFacts,
 } from "./facts.ts";
-import { isNotFound } from "./failure.ts";
-import { readFact, untold } from "./read-fact.ts";
+import { isNotFound, notUnderstood } from "./failure.ts";
+import { readFact } from "./read-fact.ts";
 import type { Zone } from "./zone.ts";
 
 /** A zone, as far as its facts need it. */
@@ -34,7 +43,7 @@ export async function gatherZone(
   adminHost: string | undefined,
 ): Promise<ZoneFacts> {
   const { id: zone_id, name } = zone;
-  const setting = (wanted: string) => readFact(() => readSetting(client, zone_id, wanted));
+  const setting = (wanted: keyof typeof SETTINGS) => readFact(() => readSetting(client, zone_id, wanted));
   const [
     associations,
     routes,
@@ -76,12 +85,16 @@ export async function gatherZone(
   };
 }
 
-async function readSetting(client: CloudflareClient, zone_id: string, name: string): Promise<string> {
+async function readSetting(
+  client: CloudflareClient,
+  zone_id: string,
+  name: keyof typeof SETTINGS,
+): Promise<string> {
   const { value } = await client.ask(
     { permission: "settings", what: `read the zone's setting ${name}` },
     // The SDK's list of names is not complete: `grpc` is not in it.
     (sdk) => sdk.zones.settings.get(name as "waf", { zone_id }),
-    SETTING,
+    SETTINGS[name],
   );
   return value;
 }
@@ -193,12 +206,21 @@ async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFa
     .map(({ name, type, proxied }) => ({ name: name.toLowerCase(), type, proxied }));
 }
 
+const STATUSES: ReadonlySet<string> = new Set([
+  "active",
+  "pending_revocation",
+  "revoked",
+  "pending_reactivation",
+] satisfies ClientCertificateStatus[]);
+
 async function readCertificates(client: CloudflareClient, zone: Home): Promise<ClientCertificateFact[]> {
   const certificates = await listClientCertificates(client, zone, "certificates-read");
   return certificates.map(({ id, fingerprint, status }) => {
-    if (fingerprint !== undefined) return { fingerprint, status };
-    throw untold(
-      `the fingerprint of the client certificate ${id} (GET /zones/${zone.id}/client_certificates)`,
+    if (fingerprint !== undefined && STATUSES.has(status)) return { fingerprint, status };
+    throw notUnderstood(
+      "compare the client certificates",
+      `GET /zones/${zone.id}/client_certificates`,
+      `${id} has ${fingerprint === undefined ? "no fingerprint" : `the status ${status}`}`,
     );
   });
 }
