@@ -1,15 +1,23 @@
 // A STAND-IN for Cloudflare's API v4, on loopback: not Cloudflare, and no proof of what Cloudflare does.
 //
-// It answers the calls that Latchkey makes, with the envelope, the paging and the asynchronous statuses
-// of Cloudflare's documentation and SDK, and it really signs the requests for certificates. Never seen on a
-// real zone, and therefore believed only:
+// It answers the calls that Latchkey makes, and really signs the requests for certificates. Requests and answers
+// are checked against Cloudflare's own specification, whose few errors are listed with the reason
+// (test/scripts/cloudflare/conformity.test.ts). As somebody else's public log of a live zone shows it
+// (github.com/pedropaulovc/agent-sessions-backup, infra/cf/mtls.md, September 2026): a certificate is made with
+// 201, has a UUID, keeps `O` and `CN`, and its fingerprint is 64 lower-case digits; the list holds active ones
+// only, unless asked for others; a revocation is pending first; a zone that never asked for certificates answers
+// `"hostnames": null`; zones that have moved away stay listed; expressions are stored without outer parentheses.
+// As Cloudflare's changelog of 2025-04-15 shows it: a route without a word about it fails closed.
+//
+// Believed only:
 // - the codes and texts of most errors (1406, 1407, 1448, 1451, 1404 of certificates; 10021, 10022 of
 //   routes; 9999 of Access), and which service says 10000 and which 9109 when a permission is missing;
 //   reported by others: 1445, 10000, 9109, 10003, 10007, 10019, 10020;
 // - that the list of zones is empty, and no error, for a token that may read none;
-// - the number form and letter case of `serial_number` and `fingerprint_sha256`;
-// - how long a revocation stays pending (here: until `settle()`), and that it frees its slot at once;
-// - that a route without a word about it fails open, and that `request_limit_fail_open` is always told;
+// - the number form of `serial_number`;
+// - that a zone whose hosts were all taken out again answers `null`, too;
+// - how long a revocation stays pending (here: until `settle()`), and that it frees its slot immediately;
+// - that `request_limit_fail_open`, which is in no published schema, is always told;
 // - the exact profile of a signed certificate (key usage, serial, backdating);
 // - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.

@@ -356,6 +356,48 @@ describe("the doctor", () => {
     }
   });
 
+  /** Not asked where the host is known not to lead to the gate, and so answered where that is not known. */
+  const OF_THE_REGISTRY = new Set(["api", "registry", "certificates-ending", "blocked", ...CERTIFICATES]);
+
+  const STARTS = {
+    fresh() {
+      Object.assign(zone, emptyZone("example.com"), { id: zone.id });
+      cloudflare.state.scripts.delete("latchkey");
+      cloudflare.state.accessApps = [];
+    },
+    "half set up"() {
+      zone.routes = [];
+      cloudflare.state.scripts.get("latchkey")?.secrets.clear();
+    },
+    finished() {},
+  };
+
+  it.each(Object.keys(STARTS) as (keyof typeof STARTS)[])(
+    "knows less of a %s zone from the call on that fails, and all of it the next time",
+    async (start) => {
+      STARTS[start]();
+      cloudflare.requests.length = 0;
+      const good = await doctor();
+      const calls = cloudflare.requests.length;
+      expect(calls).toBeGreaterThan(15);
+      for (let n = 1; n <= calls; n++) {
+        cloudflare.faults.at(n, { kind: "server-error", retryAfterSeconds: 0 }, 999);
+        const found = await doctor().catch((error: unknown) => error);
+        cloudflare.faults.clear();
+        if (n === 1) expect(found).toBeInstanceOf(CloudflareFailure);
+        else {
+          const odd = [...(found as typeof good)].filter(
+            ([id, { status }]) =>
+              status !== "unknown" && status !== good.get(id)?.status && !OF_THE_REGISTRY.has(id),
+          );
+          expect(odd, `call ${n}`).toEqual([]);
+          expect([...(found as typeof good).values()].map(({ status }) => status)).toContain("unknown");
+        }
+      }
+      expect(await doctor()).toEqual(good);
+    },
+  );
+
   it("reads null as no host, on a zone that never asked for certificates", async () => {
     zone.associations = [];
     expect((await doctor()).get("mtls")).toMatchObject({

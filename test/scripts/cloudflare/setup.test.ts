@@ -396,31 +396,62 @@ describe("setup", () => {
 });
 
 describe("setup, interrupted", () => {
-  const FAULTS: [string, Fault][] = [
-    ["refused before the change", { kind: "no-permission" }],
-    ["unanswered after the change", { kind: "garbage", status: 400, when: "after-the-change" }],
-  ];
+  const ADMIN_HOST = "latchkey.example.com";
+  const REFUSED: Fault = { kind: "no-permission" };
+  const GARBLED: Fault = { kind: "garbage", status: 400, when: "after-the-change" };
+  const LOST: Fault = { kind: "server-error", retryAfterSeconds: 0, when: "after-the-change" };
 
-  it.each(FAULTS)(
-    "after any single call (%s), has the same end when it is run again",
-    async (_, fault) => {
-      const withAccess = () => cloudflare.state.accessApps.push(wildcardAccess());
-      withAccess();
-      await setUp();
+  /** How far the zone is when setup is first run, and whether its routes are closed by then. */
+  const STARTS = {
+    /** Nobody ever asked for a certificate, ran a Worker or made a route here. */
+    async fresh() {
+      Object.assign(zone, emptyZone(zone.name), { id: zone.id });
+    },
+    /** By hand, with what people forget. */
+    async "half set up"() {
+      zone.associations.push("vault.example.com");
+      await deployer.deploy(config, "", "by-hand");
+      const route = { pattern: "vault.example.com/*", script: "latchkey" };
+      zone.routes.push({ ...route, id: newId(), request_limit_fail_open: true });
+      writeFileSync(tokenFile, `${"t".repeat(40)}\n`, { mode: 0o600 });
+    },
+    async finished() {
+      await setUp(APPS, ADMIN_HOST);
+    },
+  };
+
+  it.each<[keyof typeof STARTS, string, Fault]>([
+    ["fresh", "refused before the change", REFUSED],
+    ["fresh", "failing after the change, however often", LOST],
+    ["half set up", "unanswered after the change", GARBLED],
+    ["finished", "unanswered after the change", GARBLED],
+  ])(
+    "in a %s zone, after any single call (%s), has the same end when it is run again",
+    async (start, _, fault) => {
+      const begin = async () => {
+        reset();
+        cloudflare.state.accessApps.push(wildcardAccess());
+        await STARTS[start]();
+        cloudflare.requests.length = 0;
+      };
+      await begin();
+      await setUp(APPS, ADMIN_HOST);
       const calls = cloudflare.requests.length;
       const wanted = endState();
-      expect(calls).toBeGreaterThan(30);
+      expect(calls).toBeGreaterThan(start === "finished" ? 15 : 30);
       for (let n = 1; n <= calls; n++) {
-        reset();
-        withAccess();
+        // What changes nothing leaves it as it was.
+        if (start !== "finished") await begin();
+        cloudflare.requests.length = 0;
         cloudflare.faults.at(n, fault, 1000);
-        const first = await setUp().then(
+        const first = await setUp(APPS, ADMIN_HOST).then(
           () => undefined,
           (error: unknown) => error,
         );
         cloudflare.faults.clear();
-        expectClosed(n);
-        await setUp();
+        if (start !== "half set up") expectClosed(n);
+        if (start === "finished") expect(changes(), `call ${n}`).toEqual([]);
+        await setUp(APPS, ADMIN_HOST);
         expect(endState(), `interrupted at call ${n} of ${calls}: ${String(first)}`).toEqual(wanted);
       }
     },
@@ -430,17 +461,11 @@ describe("setup, interrupted", () => {
   /** Wherever it ended: no route fails open, and no bypass stands where no route is. */
   function expectClosed(n: number): void {
     const own = zone.routes.filter(({ script }) => script === "latchkey");
-    expect(
-      own.filter((route) => route.request_limit_fail_open),
-      `call ${n}`,
-    ).toEqual([]);
+    const open = own.filter((route) => route.request_limit_fail_open);
+    expect(open, `call ${n}`).toEqual([]);
+    const patterns = own.map(({ pattern }) => pattern);
     const bypassed = cloudflare.state.accessApps.filter(({ domain }) => domain !== "*.example.com");
-    for (const { domain } of bypassed) {
-      expect(
-        own.map(({ pattern }) => pattern),
-        `call ${n}`,
-      ).toContain(`${domain}/*`);
-    }
+    for (const { domain } of bypassed) expect(patterns, `call ${n}`).toContain(`${domain}/*`);
   }
 });
 
