@@ -1,3 +1,5 @@
+import type * as v from "valibot";
+import { ACCESS_APP } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import type { AccessAppFact } from "./facts.ts";
 import { isRefusal } from "./failure.ts";
@@ -7,9 +9,10 @@ export async function readAccessApps(client: CloudflareClient, account_id: strin
   try {
     const apps = await client.list(
       { permission: "access-read", what: "list the Access applications" },
-      (sdk) => sdk.zeroTrust.access.applications.list({ account_id, per_page: 100 }),
+      (sdk, { page }) => sdk.zeroTrust.access.applications.list({ account_id, per_page: 100, page }),
+      ACCESS_APP,
     );
-    return apps.map((app) => accessAppFact(app as RawAccessApp));
+    return apps.map(accessAppFact);
   } catch (error) {
     if (isRefusal(error, ACCESS_NOT_ENABLED)) return [];
     throw error;
@@ -19,38 +22,27 @@ export async function readAccessApps(client: CloudflareClient, account_id: strin
 /** `access.api.error.not_enabled`: believed, never seen on a real account. */
 const ACCESS_NOT_ENABLED = 9999;
 
-interface RawAccessApp {
-  id?: string;
-  name?: string;
-  domain?: string;
-  self_hosted_domains?: readonly string[];
-  destinations?: readonly { type?: string; uri?: string; worker_name?: string; name?: string }[];
-  policies?: readonly {
-    decision?: string;
-    include?: readonly object[];
-    require?: readonly object[];
-    exclude?: readonly object[];
-  }[];
-}
-
-function accessAppFact(app: RawAccessApp): AccessAppFact {
-  const { id = "", name = "", domain, self_hosted_domains = [], destinations = [], policies = [] } = app;
+function accessAppFact(app: v.InferOutput<typeof ACCESS_APP>): AccessAppFact {
+  const { id, name = "", domain } = app;
+  const destinations = app.destinations ?? [];
   // What is neither a host nor a Worker, a private network say, is a place too, if none of a host's.
   const uris = destinations.flatMap(({ type = "public", uri }) => {
     if (type === "public") return uri ?? [];
     return type === "all_workers" || type === "worker" ? [] : [`(${type})`];
   });
-  const places = [...new Set([...(domain === undefined ? [] : [domain]), ...self_hosted_domains, ...uris])];
+  const places = [
+    ...new Set([...(domain === undefined ? [] : [domain]), ...(app.self_hosted_domains ?? []), ...uris]),
+  ];
   const workers = destinations.flatMap(({ type, worker_name, name: named }) => {
     if (type === "all_workers") return ["*"];
     return type === "worker" ? [worker_name ?? named ?? "*"] : [];
   });
-  const letsEverybodyPass = policies.some(
-    ({ decision, include = [], require = [], exclude = [] }) =>
+  const letsEverybodyPass = (app.policies ?? []).some(
+    ({ decision, include, require, exclude }) =>
       decision === "bypass" &&
-      require.length === 0 &&
-      exclude.length === 0 &&
-      include.some((rule) => "everyone" in rule),
+      (require ?? []).length === 0 &&
+      (exclude ?? []).length === 0 &&
+      (include ?? []).some((rule) => "everyone" in rule),
   );
   return { id, name, places: places.map((place) => place.toLowerCase()), workers, letsEverybodyPass };
 }

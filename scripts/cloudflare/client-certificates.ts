@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type Cloudflare from "cloudflare";
+import type * as v from "valibot";
 import { type Fingerprint, parseFingerprint } from "../../src/registry/fingerprint.ts";
-import { failed } from "../commands/shared/failure.ts";
+import { CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import type { Zone } from "./zone.ts";
 
@@ -23,8 +23,6 @@ export interface ClientCertificate {
   expiresOn: string | null;
 }
 
-type Answered = Cloudflare.ClientCertificates.ClientCertificate;
-
 /** Our page; Cloudflare may make it smaller. */
 const PAGE = 50;
 
@@ -37,29 +35,14 @@ export async function listClientCertificates(
   zone: Pick<Zone, "id" | "name">,
   permission: "certificates-read" | "certificates",
 ): Promise<ClientCertificate[]> {
-  const found = new Map<string, ClientCertificate>();
-  const need = { permission, what: "list the zone's client certificates" };
-  for (let offset = 0; ; ) {
-    const page = await client.ask(need, (sdk) =>
+  const listed = await client.list(
+    { permission, what: "list the zone's client certificates" },
+    (sdk, { offset }) =>
       sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: PAGE, offset }),
-    );
-    const before = found.size;
-    for (const answered of page.result) {
-      const certificate = parse(answered);
-      if (certificate !== undefined) found.set(certificate.id, certificate);
-    }
-    offset += page.result.length;
-    const total = (page.result_info as { total_count?: number }).total_count;
-    if (page.result.length === 0 || offset === total) return [...found.values()];
-    // A page that brings nothing new: what was asked for is not understood, and half a list misleads.
-    if (found.size === before) {
-      if (total === undefined || total <= found.size) return [...found.values()];
-      throw failed(
-        `Cloudflare lists ${found.size} of ${total} client certificates of ${zone.name}`,
-        "look at SSL/TLS > Client Certificates in the dashboard, and report this",
-      );
-    }
-  }
+    CLIENT_CERTIFICATE,
+  );
+  // One that was made meanwhile moves the others: the slices overlap then.
+  return [...new Map(listed.map((each) => [each.id, toCertificate(each)])).values()];
 }
 
 /** Has Cloudflare sign a request. The failure's `outcome` says whether a certificate may exist all the same. */
@@ -69,18 +52,14 @@ export async function signAtCloudflare(
   csr: string,
   days: number,
 ): Promise<ClientCertificate> {
-  const answered = await client.once(
-    { permission: "certificates", what: "sign a client certificate" },
-    (sdk) => sdk.clientCertificates.create({ zone_id: zone.id, csr, validity_days: days }),
+  const need = { permission: "certificates", what: "sign a client certificate" } as const;
+  return toCertificate(
+    await client.once(
+      need,
+      (sdk) => sdk.clientCertificates.create({ zone_id: zone.id, csr, validity_days: days }),
+      resultOf(CLIENT_CERTIFICATE),
+    ),
   );
-  const certificate = parse(answered);
-  if (certificate === undefined) {
-    throw failed(
-      "Cloudflare answered without a certificate",
-      "look at SSL/TLS > Client Certificates in the dashboard",
-    );
-  }
-  return certificate;
 }
 
 /**
@@ -94,10 +73,12 @@ export async function revokeAtCloudflare(
 ): Promise<ClientCertificateStatus> {
   const what = "revoke a client certificate";
   try {
-    const answered = await client.ask({ permission: "certificates", what }, (sdk) =>
-      sdk.clientCertificates.delete(id, { zone_id: zone.id }),
+    const answered = await client.ask(
+      { permission: "certificates", what },
+      (sdk) => sdk.clientCertificates.delete(id, { zone_id: zone.id }),
+      resultOf(CLIENT_CERTIFICATE),
     );
-    return statusOf(answered);
+    return answered.status as ClientCertificateStatus;
   } catch (error) {
     // Whatever a second revocation is answered: what counts is how the certificate stands.
     const { status } = await getClientCertificate(client, zone, id).catch(() => ({
@@ -119,30 +100,29 @@ async function getClientCertificate(
   id: string,
 ): Promise<{ status: ClientCertificateStatus }> {
   const need = { permission: "certificates-read", what: "read a client certificate" } as const;
-  const answered = await client.ask(need, (sdk) => sdk.clientCertificates.get(id, { zone_id: zone.id }));
-  return { status: statusOf(answered) };
+  const answered = await client.ask(
+    need,
+    (sdk) => sdk.clientCertificates.get(id, { zone_id: zone.id }),
+    resultOf(CLIENT_CERTIFICATE),
+  );
+  return { status: answered.status as ClientCertificateStatus };
 }
 
-function parse(answered: Answered | null | undefined): ClientCertificate | undefined {
-  if (typeof answered?.id !== "string") return undefined;
-  const pem = typeof answered.certificate === "string" ? answered.certificate : "";
+function toCertificate(answered: v.InferOutput<typeof CLIENT_CERTIFICATE>): ClientCertificate {
+  const { id, certificate: pem = "", issued_on: issuedOn = null, expires_on: expiresOn = null } = answered;
   const stated = parseFingerprint(answered.fingerprint_sha256);
   const certificate = parseCertificate(pem);
   return {
-    id: answered.id,
+    id,
     pem,
     fingerprint: certificate === undefined ? stated : fingerprintOf(certificate),
     statedFingerprint: stated,
-    status: statusOf(answered),
+    // A word that is not known counts as it is: never as revoked.
+    status: answered.status as ClientCertificateStatus,
     serial: certificate?.serialNumber.toUpperCase() ?? null,
-    issuedOn: answered.issued_on ?? null,
-    expiresOn: answered.expires_on ?? null,
+    issuedOn,
+    expiresOn,
   };
-}
-
-/** An unknown word counts as active: such a certificate is never taken for revoked. */
-function statusOf(answered: Answered | null | undefined): ClientCertificateStatus {
-  return answered?.status ?? "active";
 }
 
 export function parseCertificate(pem: string): X509Certificate | undefined {

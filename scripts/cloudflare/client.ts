@@ -1,7 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import Cloudflare from "cloudflare";
+import type * as v from "valibot";
+import { parseAnswer, sliceOf } from "./answers.ts";
 import type { CloudflareConnection } from "./connection.ts";
-import { CloudflareFailure, cloudflareFailure, ForeignAnswer, retryAfterSeconds } from "./failure.ts";
+import {
+  CloudflareFailure,
+  cloudflareFailure,
+  ForeignAnswer,
+  notUnderstood,
+  retryAfterSeconds,
+} from "./failure.ts";
 import type { PermissionName } from "./permissions.ts";
 
 /** Calls in all, the first one included. */
@@ -18,21 +26,41 @@ interface Need {
   what: string;
 }
 
-/** Cloudflare's SDK, with our retries, and with failures that say cause and remedy (`CloudflareFailure`). */
+/** A call of the SDK, before its answer is read: the SDK would take whatever comes for what it expects. */
+type Call = (sdk: Cloudflare) => { asResponse(): Promise<Response> };
+
+/** Where the wanted slice of a list begins: `page` counts from 1, `offset` from 0. */
+export interface Position {
+  page: number;
+  offset: number;
+}
+
+/** What an answer must hold, and what is made of it. */
+export type Answer<T> = v.GenericSchema<unknown, T>;
+
+/**
+ * Cloudflare's SDK, with our retries, answers that are parsed, and failures that say cause and remedy
+ * (`CloudflareFailure`). An answer in another form is one of them, and names the call.
+ */
 export interface CloudflareClient {
   /** A call that may be repeated: one that reads, or that sets the same thing again. */
-  ask<T>(need: Need, call: (sdk: Cloudflare) => PromiseLike<T>): Promise<T>;
-  /** Every item of a list, over all its pages. */
-  list<T>(need: Need, call: (sdk: Cloudflare) => AsyncIterable<T>): Promise<T[]>;
+  ask<T>(need: Need, call: Call, answer: Answer<T>): Promise<T>;
+  /** Every item of a list that comes in pages. Half a list is a failure. */
+  list<T>(
+    need: Need,
+    call: (sdk: Cloudflare, at: Position) => ReturnType<Call>,
+    item: Answer<T>,
+  ): Promise<T[]>;
   /**
    * A call that makes something new each time. It is repeated only where Cloudflare surely did nothing;
    * else the failure's `outcome` is `unknown`, and the caller looks what is there.
    */
-  once<T>(need: Need, call: (sdk: Cloudflare) => PromiseLike<T>): Promise<T>;
+  once<T>(need: Need, call: Call, answer: Answer<T>): Promise<T>;
 }
 
 export function createCloudflareClient(connection: CloudflareConnection): CloudflareClient {
   const { token, baseUrl, timeoutMs } = connection;
+  const received = new WeakMap<Response, Received>();
   const sdk = new Cloudflare({
     apiToken: token,
     // The SDK would take these from the environment.
@@ -44,13 +72,25 @@ export function createCloudflareClient(connection: CloudflareConnection): Cloudf
     maxRetries: 0,
     // Its log would show requests.
     logLevel: "off",
-    fetch: fetchJson,
+    fetch: async (input, init) => {
+      const { response, body } = await fetchJson(input, init);
+      const method = init?.method?.toUpperCase() ?? "GET";
+      const path = new URL(input instanceof Request ? input.url : input).pathname;
+      received.set(response, { call: `${method} ${path.replace(new URL(baseUrl).pathname, "")}`, body });
+      return response;
+    },
   });
 
-  async function attempt<T>(need: Need, repeatable: boolean, call: () => PromiseLike<T>): Promise<T> {
+  async function attempt<T>(
+    need: Need,
+    repeatable: boolean,
+    call: Call,
+    answer: Answer<T>,
+  ): Promise<{ value: T; call: string }> {
     for (let attempts = 1; ; attempts++) {
       try {
-        return await call();
+        const { call: name, body } = received.get(await call(sdk).asResponse()) ?? NOTHING;
+        return { value: parseAnswer(answer, body, name, need.what), call: name };
       } catch (error) {
         const failure = cloudflareFailure(error, need.permission, need.what);
         const pause = pauseBefore(attempts, failure, retryAfterSeconds(error), repeatable);
@@ -60,18 +100,45 @@ export function createCloudflareClient(connection: CloudflareConnection): Cloudf
     }
   }
 
+  async function list<T>(
+    need: Need,
+    call: (sdk: Cloudflare, at: Position) => ReturnType<Call>,
+    item: Answer<T>,
+  ): Promise<T[]> {
+    const found: T[] = [];
+    let before = "";
+    for (let page = 1; ; page++) {
+      const at = { page, offset: found.length };
+      const { value, call: name } = await attempt(need, true, (sdk) => call(sdk, at), sliceOf(item));
+      const { items, total } = value;
+      const text = JSON.stringify(items);
+      // The same slice once more: where it should begin was not understood.
+      const isNew = items.length > 0 && text !== before;
+      if (isNew) found.push(...items);
+      if (isNew && found.length !== total) {
+        before = text;
+        continue;
+      }
+      if (total === undefined || found.length >= total) return found;
+      throw notUnderstood(need.what, name, `it lists ${found.length} of ${total}`);
+    }
+  }
+
   return {
-    ask: (need, call) => attempt(need, true, () => call(sdk)),
-    list: (need, call) => attempt(need, true, () => collect(call(sdk))),
-    once: (need, call) => attempt(need, false, () => call(sdk)),
+    ask: async (need, call, answer) => (await attempt(need, true, call, answer)).value,
+    list,
+    once: async (need, call, answer) => (await attempt(need, false, call, answer)).value,
   };
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) found.push(item);
-  return found;
+interface Received {
+  /** `GET /zones`: without the query. */
+  call: string;
+  /** The parsed JSON; undefined where the answer has no body. */
+  body: unknown;
 }
+
+const NOTHING: Received = { call: "a call", body: undefined };
 
 /** How long to wait before the next attempt, in milliseconds; undefined when there is to be none. */
 function pauseBefore(
@@ -92,9 +159,12 @@ function pauseBefore(
  * `fetch` for the SDK, which takes a good status with any body for an answer, and so a proxy's page for
  * an empty list.
  */
-async function fetchJson(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+async function fetchJson(
+  input: string | URL | Request,
+  init?: RequestInit,
+): Promise<{ response: Response; body: unknown }> {
   const response = await fetch(input, { ...init, redirect: "manual" });
-  if (!response.ok || response.status === 204) return response;
+  if (!response.ok || response.status === 204) return { response, body: undefined };
   const text = await response.text();
   let body: unknown;
   try {
@@ -104,5 +174,5 @@ async function fetchJson(input: string | URL | Request, init?: RequestInit): Pro
     throw new ForeignAnswer(`something that is not Cloudflare's API answered ${response.status}`);
   }
   const status = "success" in body && body.success === false ? 400 : response.status;
-  return new Response(text, { status, headers: { "content-type": "application/json" } });
+  return { response: new Response(text, { status, headers: { "content-type": "application/json" } }), body };
 }

@@ -60,7 +60,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     worker,
     accessApps,
     tunnels,
-    usage: usageFact(usage),
+    usage,
     registry,
     blocked,
   };
@@ -79,18 +79,6 @@ function onlyAccount(zones: readonly Zone[]): string {
     throw failed("the apps are in zones of several accounts", "look at one zone at a time with --zone");
   }
   return first.id;
-}
-
-function usageFact(
-  usage: Fact<Facts["usage"] extends Fact<infer U> ? U | undefined : never>,
-): Facts["usage"] {
-  if (!usage.known) return usage;
-  return usage.value === undefined
-    ? unknownFact(
-        "Cloudflare's analytics answered in a form that is not known here",
-        "see Workers & Pages > Overview in the dashboard for the day's requests",
-      )
-    : knownFact(usage.value);
 }
 
 /**

@@ -13,6 +13,8 @@ export type CloudflareProblem =
   | { kind: "rate-limit"; retryAfterSeconds: number | undefined }
   /** Refused for what was asked: `code` is Cloudflare's, 0 where it gave none. */
   | { kind: "refused"; status: number; code: number }
+  /** Answered, in a form that is not known here: what it said is not known either. */
+  | { kind: "not-understood" }
   | { kind: "unavailable" };
 
 /** The end of a call of Cloudflare's API: cause and remedy, for people, and the problem, for the command. */
@@ -133,6 +135,16 @@ function unavailable(cause: string, what: string): CloudflareFailure {
     "unknown",
     `${cause}: could not ${what}, or it is not known`,
     "try again in a minute; https://www.cloudflarestatus.com tells of outages",
+  );
+}
+
+/** `call` was answered, and `odd` says what was not as it should be: `result[0].id is missing`. */
+export function notUnderstood(what: string, call: string, odd: string): CloudflareFailure {
+  return new CloudflareFailure(
+    { kind: "not-understood" },
+    "unknown",
+    `could not ${what}: Cloudflare's answer to ${printable(call)} is not understood: ${printable(odd)}`,
+    "look in the dashboard instead, and report this line",
   );
 }
 

@@ -1,12 +1,7 @@
-import { Failure, failed } from "../commands/shared/failure.ts";
+import { Failure } from "../commands/shared/failure.ts";
 import { type Fact, knownFact, unknownFact } from "./check.ts";
 import { CloudflareFailure } from "./failure.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "./permissions.ts";
-
-/** An answer without what was asked for: the check is unknown. */
-export function untold(what: string): Failure {
-  return failed(`Cloudflare did not tell ${what}`, "look in the dashboard, and report this");
-}
 
 /**
  * Asks, and says why there is no answer. A missing permission is named with its page: it makes the check

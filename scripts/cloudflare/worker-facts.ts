@@ -1,7 +1,8 @@
+import { CUSTOM_DOMAINS, SECRET_NAMES, USAGE, WORKER_ADDRESSES, WORKER_SETTINGS } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import type { UsageFacts, WorkerFacts } from "./facts.ts";
 import { isNotFound } from "./failure.ts";
-import { readFact, untold } from "./read-fact.ts";
+import { readFact } from "./read-fact.ts";
 
 /** What is deployed, and under which addresses. */
 export async function gatherWorker(
@@ -13,30 +14,32 @@ export async function gatherWorker(
   const [settings, addresses, secrets, domains] = await Promise.all([
     readFact(() =>
       unlessMissing(async () => {
-        const { compatibility_flags: flags = [], cache_options: cache } = await client.ask(
+        const { compatibility_flags: flags, cache_options: cache } = await client.ask(
           need("read the Worker's settings"),
           (sdk) => sdk.workers.scripts.scriptAndVersionSettings.get(worker, { account_id }),
+          WORKER_SETTINGS,
         );
         return { compatibilityFlags: flags, cache: cache?.enabled === true };
       }),
     ),
     readFact(() =>
       unlessMissing(async () => {
-        const { enabled, previews_enabled } = await client.ask(need("read the Worker's addresses"), (sdk) =>
-          sdk.workers.scripts.subdomain.get(worker, { account_id }),
+        const { enabled, previews_enabled } = await client.ask(
+          need("read the Worker's addresses"),
+          (sdk) => sdk.workers.scripts.subdomain.get(worker, { account_id }),
+          WORKER_ADDRESSES,
         );
-        if (typeof enabled !== "boolean" || typeof previews_enabled !== "boolean") {
-          throw untold("whether the Worker has addresses of its own");
-        }
         return { workersDev: enabled, previews: previews_enabled };
       }),
     ),
     readFact(() => readSecretNames(client, account_id, worker)),
     readFact(async () => {
-      const found = await client.list(need("list the Workers' Custom Domains"), (sdk) =>
-        sdk.workers.domains.list({ account_id }),
+      const found = await client.ask(
+        need("list the Workers' Custom Domains"),
+        (sdk) => sdk.workers.domains.list({ account_id }),
+        CUSTOM_DOMAINS,
       );
-      return found.map(({ hostname = "", service = "" }) => ({ hostname: hostname.toLowerCase(), service }));
+      return found.map(({ hostname, service = "" }) => ({ hostname: hostname.toLowerCase(), service }));
     }),
   ]);
   return { settings, addresses, secrets, domains };
@@ -49,8 +52,10 @@ export async function readSecretNames(
   worker: string,
 ): Promise<string[]> {
   const found = await unlessMissing(() =>
-    client.list({ permission: "scripts-read", what: "list the names of the Worker's secrets" }, (sdk) =>
-      sdk.workers.scripts.secrets.list(worker, { account_id }),
+    client.ask(
+      { permission: "scripts-read", what: "list the names of the Worker's secrets" },
+      (sdk) => sdk.workers.scripts.secrets.list(worker, { account_id }),
+      SECRET_NAMES,
     ),
   );
   return (found ?? []).map(({ name }) => name);
@@ -72,26 +77,19 @@ const USAGE_QUERY = `query Usage($account: string!, $date: Date!) {
     durableObjectsInvocationsAdaptiveGroups(limit: 1000, filter: { date: $date }) { sum { requests } }
   } } }`;
 
-interface Sums {
-  sum?: { requests?: number };
-}
-
-/** The day's use since 00:00 UTC; `undefined` when Cloudflare answers in a form that is not known here. */
-export async function readUsage(
-  client: CloudflareClient,
-  account: string,
-  now: number,
-): Promise<UsageFacts | undefined> {
+/** The day's use since 00:00 UTC. */
+export async function readUsage(client: CloudflareClient, account: string, now: number): Promise<UsageFacts> {
   const date = new Date(now).toISOString().slice(0, 10);
-  const answer = await client.ask({ permission: "analytics", what: "read the day's use" }, (sdk) =>
-    sdk.post<{
-      data?: { viewer?: { accounts?: readonly Record<string, readonly Sums[] | undefined>[] } } | null;
-    }>("/graphql", { body: { query: USAGE_QUERY, variables: { account, date } } }),
+  const { data } = await client.ask(
+    { permission: "analytics", what: "read the day's use" },
+    (sdk) => sdk.post("/graphql", { body: { query: USAGE_QUERY, variables: { account, date } } }),
+    USAGE,
   );
-  const [found] = answer.data?.viewer?.accounts ?? [];
-  const workers = found?.workersInvocationsAdaptive;
-  const objects = found?.durableObjectsInvocationsAdaptiveGroups;
-  if (workers === undefined || objects === undefined) return undefined;
-  const total = (rows: readonly Sums[]) => rows.reduce((sum, row) => sum + (row.sum?.requests ?? 0), 0);
-  return { workerRequests: total(workers), objectRequests: total(objects) };
+  const [found] = data.viewer.accounts;
+  const total = (rows: typeof found.workersInvocationsAdaptive) =>
+    rows.reduce((sum, row) => sum + row.sum.requests, 0);
+  return {
+    workerRequests: total(found.workersInvocationsAdaptive),
+    objectRequests: total(found.durableObjectsInvocationsAdaptiveGroups),
+  };
 }

@@ -1,3 +1,4 @@
+import { DONE } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import { isNotFound } from "./failure.ts";
 
@@ -16,16 +17,21 @@ export async function storeSecret(
   name: string,
   text: string,
 ): Promise<void> {
-  await client.ask(NEED, (sdk) =>
-    sdk.workers.scripts.secrets.update(worker, { account_id: account, name, text, type: "secret_text" }),
+  await client.ask(
+    NEED,
+    (sdk) =>
+      sdk.workers.scripts.secrets.update(worker, { account_id: account, name, text, type: "secret_text" }),
+    DONE,
   );
 }
 
 /** Takes a secret away; one that is not there is no error. */
 export async function removeSecret({ client, account, worker }: WorkerPlace, name: string): Promise<void> {
   try {
-    await client.ask(NEED, (sdk) =>
-      sdk.workers.scripts.secrets.delete(name, { account_id: account, script_name: worker }),
+    await client.ask(
+      NEED,
+      (sdk) => sdk.workers.scripts.secrets.delete(name, { account_id: account, script_name: worker }),
+      DONE,
     );
   } catch (error) {
     if (!isNotFound(error)) throw error;

@@ -1,6 +1,17 @@
+import * as v from "valibot";
 import { failed } from "../commands/shared/failure.ts";
+import {
+  ACCESS_RULE,
+  ASSOCIATIONS,
+  BOTS,
+  DNS_RECORD,
+  ROUTE,
+  RULESET,
+  resultOf,
+  SETTINGS,
+} from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import { listClientCertificates } from "./client-certificates.ts";
+import { type ClientCertificateStatus, listClientCertificates } from "./client-certificates.ts";
 import { readEdgeCertificates } from "./edge-certificates.ts";
 import type {
   AccessRuleFact,
@@ -12,8 +23,8 @@ import type {
   RuleFact,
   ZoneFacts,
 } from "./facts.ts";
-import { CloudflareFailure, isNotFound } from "./failure.ts";
-import { readFact, untold } from "./read-fact.ts";
+import { CloudflareFailure, isNotFound, notUnderstood } from "./failure.ts";
+import { readFact } from "./read-fact.ts";
 import type { Zone } from "./zone.ts";
 
 /** A zone, as far as its facts need it. */
@@ -34,7 +45,7 @@ export async function gatherZone(
   adminHost: string | undefined,
 ): Promise<ZoneFacts> {
   const { id: zone_id, name } = zone;
-  const setting = (wanted: string) => readFact(() => readSetting(client, zone_id, wanted));
+  const setting = (wanted: keyof typeof SETTINGS) => readFact(() => readSetting(client, zone_id, wanted));
   const [
     associations,
     routes,
@@ -79,13 +90,17 @@ export async function gatherZone(
   };
 }
 
-async function readSetting(client: CloudflareClient, zone_id: string, name: string): Promise<string> {
-  const found = await client.ask({ permission: "settings", what: `read the zone's setting ${name}` }, (sdk) =>
+async function readSetting(
+  client: CloudflareClient,
+  zone_id: string,
+  name: keyof typeof SETTINGS,
+): Promise<string> {
+  const { value } = await client.ask(
+    { permission: "settings", what: `read the zone's setting ${name}` },
     // The SDK's list of names is not complete: `grpc` is not in it.
-    sdk.zones.settings.get(name as "waf", { zone_id }),
+    (sdk) => sdk.zones.settings.get(name as "waf", { zone_id }),
+    SETTINGS[name],
   );
-  const { value } = found as { value?: unknown };
-  if (typeof value !== "string") throw untold(`the zone's setting ${name}`);
   return value;
 }
 
@@ -104,37 +119,38 @@ async function readGrpc(client: CloudflareClient, zone_id: string): Promise<stri
 
 /** The hostnames that ask for certificates of the managed authority. */
 export async function readAssociations(client: CloudflareClient, zone_id: string): Promise<string[]> {
-  const { hostnames = [] } = await client.ask(
+  const { hostnames } = await client.ask(
     { permission: "certificates-read", what: "list the hosts that ask for a certificate" },
     (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id }),
+    ASSOCIATIONS,
   );
   return hostnames;
 }
 
 export async function readRoutes(client: CloudflareClient, zone_id: string): Promise<RouteFact[]> {
-  const routes = await client.list({ permission: "routes-read", what: "list the routes" }, (sdk) =>
-    sdk.workers.routes.list({ zone_id }),
+  const routes = await client.ask(
+    { permission: "routes-read", what: "list the routes" },
+    (sdk) => sdk.workers.routes.list({ zone_id }),
+    resultOf(v.array(ROUTE)),
   );
-  return routes.map((route) => {
-    // The API tells it, its description does not.
-    const { request_limit_fail_open: failsOpen } = route as { request_limit_fail_open?: unknown };
-    return {
-      id: route.id,
-      pattern: route.pattern,
-      script: route.script === "" ? undefined : route.script,
-      failsOpen: typeof failsOpen === "boolean" ? failsOpen : undefined,
-    };
-  });
+  return routes.map(({ id, pattern, script, request_limit_fail_open: failsOpen }) => ({
+    id,
+    pattern,
+    script: script === "" ? undefined : script,
+    failsOpen: typeof failsOpen === "boolean" ? failsOpen : undefined,
+  }));
 }
 
 async function readRules(client: CloudflareClient, zone_id: string): Promise<RuleFact[]> {
   const phases = await Promise.all(
     RULE_PHASES.map(async (phase) => {
       try {
-        const ruleset = await client.ask({ permission: "waf", what: "read the firewall's rules" }, (sdk) =>
-          sdk.rulesets.phases.get(phase, { zone_id }),
+        const { rules } = await client.ask(
+          { permission: "waf", what: "read the firewall's rules" },
+          (sdk) => sdk.rulesets.phases.get(phase, { zone_id }),
+          RULESET,
         );
-        return ((ruleset.rules ?? []) as readonly RawRule[]).map((rule) => ruleFact(phase, rule));
+        return (rules ?? []).map((rule) => ruleFact(phase, rule));
       } catch (error) {
         // Nobody ever wrote a rule of this phase.
         if (isNotFound(error)) return [];
@@ -145,21 +161,10 @@ async function readRules(client: CloudflareClient, zone_id: string): Promise<Rul
   return phases.flat();
 }
 
-interface RawRule {
-  id?: string;
-  action?: string;
-  expression?: string;
-  description?: string;
-  enabled?: boolean;
-  action_parameters?: {
-    response?: { status_code?: number };
-    ruleset?: string;
-    phases?: readonly string[];
-  };
-}
+type Rule = NonNullable<v.InferOutput<typeof RULESET>["rules"]>[number];
 
-function ruleFact(phase: string, rule: RawRule): RuleFact {
-  const { id = "", action = "", expression = "", description = "", enabled = true, action_parameters } = rule;
+function ruleFact(phase: string, rule: Rule): RuleFact {
+  const { id = "", action, expression, description = "", enabled, action_parameters } = rule;
   const { response, ruleset, phases = [] } = action_parameters ?? {};
   return {
     phase,
@@ -174,29 +179,34 @@ function ruleFact(phase: string, rule: RawRule): RuleFact {
 }
 
 async function readAccessRules(client: CloudflareClient, zone_id: string): Promise<AccessRuleFact[]> {
-  const rules = await client.list({ permission: "firewall", what: "list the IP access rules" }, (sdk) =>
-    sdk.firewall.accessRules.list({ zone_id }),
+  const rules = await client.list(
+    { permission: "firewall", what: "list the IP access rules" },
+    (sdk, { page }) => sdk.firewall.accessRules.list({ zone_id, per_page: 100, page }),
+    ACCESS_RULE,
   );
   return rules.map(({ id, mode, configuration }) => ({
-    id: String(id),
-    mode: String(mode),
-    about: `${configuration.target ?? ""} ${configuration.value ?? ""}`.trim(),
+    id,
+    mode,
+    about: `${configuration?.target ?? ""} ${configuration?.value ?? ""}`.trim(),
   }));
 }
 
 /** Settings of super bot fight mode, which paid plans have. */
-const SUPER_FIGHT_MODE = ["sbfm_definitely_automated", "sbfm_likely_automated", "sbfm_verified_bots"];
+const SUPER_FIGHT_MODE = [
+  "sbfm_definitely_automated",
+  "sbfm_likely_automated",
+  "sbfm_verified_bots",
+] as const;
 
 async function readBots(client: CloudflareClient, zone_id: string): Promise<BotFacts> {
-  const found = await client.ask({ permission: "bots", what: "read the bot settings" }, (sdk) =>
-    sdk.botManagement.get({ zone_id }),
+  const settings = await client.ask(
+    { permission: "bots", what: "read the bot settings" },
+    (sdk) => sdk.botManagement.get({ zone_id }),
+    BOTS,
   );
-  const settings = found as Record<string, unknown>;
   const superFightMode = SUPER_FIGHT_MODE.filter(
     (name) => settings[name] === "block" || settings[name] === "managed_challenge",
   );
-  // Free plans have the one, paid plans the others.
-  if (!["fight_mode", ...SUPER_FIGHT_MODE].some((name) => name in settings)) throw untold("the bot settings");
   return { fightMode: settings.fight_mode === true, superFightMode };
 }
 
@@ -204,8 +214,10 @@ async function readBots(client: CloudflareClient, zone_id: string): Promise<BotF
 const LEADING = new Set(["A", "AAAA", "CNAME"]);
 
 async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFact[]> {
-  const records = await client.list({ permission: "dns", what: "list the DNS records" }, (sdk) =>
-    sdk.dns.records.list({ zone_id, per_page: 100 }),
+  const records = await client.list(
+    { permission: "dns", what: "list the DNS records" },
+    (sdk, { page }) => sdk.dns.records.list({ zone_id, per_page: 100, page }),
+    DNS_RECORD,
   );
   return records
     .filter(({ type }) => LEADING.has(type))
@@ -217,9 +229,21 @@ async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFa
     }));
 }
 
+const STATUSES: ReadonlySet<string> = new Set([
+  "active",
+  "pending_revocation",
+  "revoked",
+  "pending_reactivation",
+] satisfies ClientCertificateStatus[]);
+
 async function readCertificates(client: CloudflareClient, zone: Home): Promise<ClientCertificateFact[]> {
   const certificates = await listClientCertificates(client, zone, "certificates-read");
-  return certificates.flatMap(({ fingerprint, status }) =>
-    fingerprint === undefined ? [] : [{ fingerprint, status }],
-  );
+  return certificates.map(({ id, fingerprint, status }) => {
+    if (fingerprint !== undefined && STATUSES.has(status)) return { fingerprint, status };
+    throw notUnderstood(
+      "compare the client certificates",
+      `GET /zones/${zone.id}/client_certificates`,
+      `${id} has ${fingerprint === undefined ? "no fingerprint" : `the status ${status}`}`,
+    );
+  });
 }

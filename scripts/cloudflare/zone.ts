@@ -1,31 +1,38 @@
 import { failed } from "../commands/shared/failure.ts";
 import { nearest, printable } from "../commands/shared/text.ts";
+import { ZONE } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "./permissions.ts";
 
 export interface Zone {
   id: string;
   name: string;
+  /** Whether Cloudflare serves it: a zone that has moved away stays listed, and one to come is. */
+  isActive: boolean;
   account: { id: string; name: string };
 }
 
 /** Every zone that the token may read. An empty list is what a token without the permission gets. */
 export async function listZones(client: CloudflareClient): Promise<Zone[]> {
-  const zones = await client.list({ permission: "zone", what: "list the zones" }, (sdk) =>
-    sdk.zones.list({ per_page: 50 }),
+  const zones = await client.list(
+    { permission: "zone", what: "list the zones" },
+    (sdk, { page }) => sdk.zones.list({ per_page: 50, page }),
+    ZONE,
   );
-  return zones.map(({ id, name, account }) => ({
+  return zones.map(({ id, name, status, account }) => ({
     id,
     name,
-    account: { id: account.id ?? "", name: account.name ?? "" },
+    isActive: status === undefined || status === "active",
+    account: { id: account.id, name: account.name ?? "" },
   }));
 }
 
-/** The zone of this name or id. */
+/** The zone of this name or id. Of several with the same name, the active one. */
 export async function findZone(client: CloudflareClient, nameOrId: string): Promise<Zone> {
   const zones = await readableZones(client);
   const written = nameOrId.toLowerCase().replace(/\.$/, "");
-  const zone = zones.find(({ id, name }) => name === written || id === written);
+  const found = zones.filter(({ id, name }) => name === written || id === written);
+  const zone = found.find(({ isActive }) => isActive) ?? found[0];
   if (zone === undefined) throw noSuchZone(`there is no zone ${printable(nameOrId)}`, written, zones);
   return zone;
 }
@@ -38,14 +45,15 @@ export async function zoneOfHost(client: CloudflareClient, hostname: string): Pr
   return zone;
 }
 
-export function longestSuffix<T extends { name: string }>(
+/** Zones that Cloudflare serves come first: a host of one that has moved away is not there. */
+export function longestSuffix<T extends Pick<Zone, "name" | "isActive">>(
   zones: readonly T[],
   hostname: string,
 ): T | undefined {
   const host = hostname.toLowerCase().replace(/\.$/, "");
   return zones
     .filter(({ name }) => host === name || host.endsWith(`.${name}`))
-    .sort((a, b) => b.name.length - a.name.length)[0];
+    .sort((a, b) => Number(b.isActive) - Number(a.isActive) || b.name.length - a.name.length)[0];
 }
 
 async function readableZones(client: CloudflareClient): Promise<Zone[]> {

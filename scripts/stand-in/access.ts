@@ -59,15 +59,17 @@ function appOf(call: Call): AccessApp {
 }
 
 function appFrom(call: Call, id: string): AccessApp {
-  const { policies = [], ...fields } = fieldsOf(call);
-  const domain = textOf(fields.domain, "domain");
+  const { policies = [], destinations, ...fields } = fieldsOf(call);
   if (!Array.isArray(policies)) throw new ApiError(400, 12130, "access.api.error.invalid_request: policies");
+  const domain = destinations === undefined ? textOf(fields.domain, "domain") : undefined;
+  if (destinations !== undefined && !Array.isArray(destinations)) {
+    throw new ApiError(400, 12130, "access.api.error.invalid_request: destinations");
+  }
   return {
-    name: domain,
+    name: domain ?? id,
     type: "self_hosted",
-    self_hosted_domains: [domain],
     ...fields,
-    domain,
+    destinations: destinations ?? [{ type: "public", uri: domain }],
     id,
     policies: policies.map((policy, index) => policyFrom(policy, index + 1)),
   };

@@ -1,7 +1,7 @@
 import type { Credential } from "../edge/certificates.ts";
 import { signRequest } from "./authority.ts";
 import { ApiError, type Call, type Endpoint, fieldsOf, pageOf, textOf, zoneOf } from "./call.ts";
-import type { ClientCertificate, CloudflareState } from "./state.ts";
+import type { ClientCertificate, CloudflareState, Zone } from "./state.ts";
 
 const READ = "SSL and Certificates Read";
 const WRITE = "SSL and Certificates Write";
@@ -27,7 +27,7 @@ export function clientCertificateEndpoints(authority: Credential): readonly Endp
         }
         const signed = await signRequest(authority, textOf(csr, "csr"), days, new Date());
         zone.certificates.unshift(signed);
-        return { result: { ...signed } };
+        return { status: 201, result: { ...signed } };
       },
     },
     {
@@ -35,7 +35,7 @@ export function clientCertificateEndpoints(authority: Credential): readonly Endp
       pattern: "/zones/:zone/client_certificates",
       permissions: [READ],
       handle(call) {
-        const status = call.query.get("status") ?? "all";
+        const status = call.query.get("status") ?? "active";
         const { certificates } = zoneOf(call);
         const found = certificates.filter((each) => status === "all" || each.status === status);
         return pageOf(found, call.query, MAX_PAGE);
@@ -72,7 +72,7 @@ export function clientCertificateEndpoints(authority: Credential): readonly Endp
       method: "GET",
       pattern: "/zones/:zone/certificate_authorities/hostname_associations",
       permissions: [READ],
-      handle: (call) => ({ result: { hostnames: [...zoneOf(call).associations] } }),
+      handle: (call) => ({ result: hostnamesOf(zoneOf(call)) }),
     },
     {
       method: "PUT",
@@ -88,10 +88,15 @@ export function clientCertificateEndpoints(authority: Credential): readonly Endp
         if (foreign !== undefined) throw new ApiError(400, 1451, `${foreign} is not a name of this zone`);
         // The whole list: who is not in it is asked for no certificate any more.
         zone.associations = [...new Set<string>(hostnames)];
-        return { result: { hostnames: [...zone.associations] } };
+        return { result: hostnamesOf(zone) };
       },
     },
   ];
+}
+
+/** A zone that never asked for certificates has no list, and not an empty one. */
+function hostnamesOf({ associations }: Zone): { hostnames: string[] | null } {
+  return { hostnames: associations.length === 0 ? null : [...associations] };
 }
 
 /** What time does at Cloudflare: what is pending becomes what was asked for. */

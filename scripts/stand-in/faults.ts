@@ -13,6 +13,8 @@ export type Fault =
   | { kind: "hang"; when?: When }
   /** The right answer, late. */
   | { kind: "slow"; ms: number }
+  /** The call is done, and its answer, `result` and all, is changed on the way back. */
+  | { kind: "answer"; change: (body: Record<string, unknown>) => unknown }
   /** A page that is not the API's: what a proxy in between might answer. */
   | { kind: "garbage"; status?: number; when?: When };
 

@@ -1,15 +1,23 @@
 // A STAND-IN for Cloudflare's API v4, on loopback: not Cloudflare, and no proof of what Cloudflare does.
 //
-// It answers the calls that Latchkey makes, with the envelope, the paging and the asynchronous statuses
-// of Cloudflare's documentation and SDK, and it really signs the requests for certificates. Never seen on a
-// real zone, and therefore believed only:
+// It answers the calls that Latchkey makes, and really signs the requests for certificates. Requests and answers
+// are checked against Cloudflare's own specification, whose few errors are listed with the reason
+// (test/scripts/cloudflare/conformity.test.ts). As somebody else's public log of a live zone shows it
+// (github.com/pedropaulovc/agent-sessions-backup, infra/cf/mtls.md, September 2026): a certificate is made with
+// 201, has a UUID, keeps `O` and `CN`, and its fingerprint is 64 lower-case digits; the list holds active ones
+// only, unless asked for others; a revocation is pending first; a zone that never asked for certificates answers
+// `"hostnames": null`; zones that have moved away stay listed; expressions are stored without outer parentheses.
+// As Cloudflare's changelog of 2025-04-15 shows it: a route without a word about it fails closed.
+//
+// Believed only:
 // - the codes and texts of most errors (1406, 1407, 1448, 1451, 1404 of certificates; 10021, 10022 of
 //   routes; 9999 of Access), and which service says 10000 and which 9109 when a permission is missing;
 //   reported by others: 1445, 10000, 9109, 10003, 10007, 10019, 10020;
 // - that the list of zones is empty, and no error, for a token that may read none;
-// - the number form and letter case of `serial_number` and `fingerprint_sha256`;
-// - how long a revocation stays pending (here: until `settle()`), and that it frees its slot at once;
-// - that a route without a word about it fails open, and that `request_limit_fail_open` is always told;
+// - the number form of `serial_number`;
+// - that a zone whose hosts were all taken out again answers `null`, too;
+// - how long a revocation stays pending (here: until `settle()`), and that it frees its slot immediately;
+// - that `request_limit_fail_open`, which is in no published schema, is always told;
 // - the exact profile of a signed certificate (key usage, serial, backdating);
 // - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
 // - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed
@@ -40,6 +48,10 @@ export interface RecordedRequest {
   body: string;
   /** 0 where no answer was given. */
   status: number;
+  /** Which of the endpoints it was for; undefined where there is no such one. */
+  endpoint?: Endpoint;
+  /** The body as it was answered; undefined where there is none, or a page that is not the API's. */
+  answer?: unknown;
 }
 
 export interface StandIn {
@@ -49,6 +61,8 @@ export interface StandIn {
   faults: Faults;
   /** Every call since the start, refused ones too. */
   requests: RecordedRequest[];
+  /** All that it can answer. */
+  endpoints: readonly Endpoint[];
   /** The managed CA. Give its files to an edge, and that edge verifies what was signed here. */
   authority: Credential;
   /** What the command line needs to find this instead of Cloudflare. */
@@ -90,6 +104,10 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
       await delay(fault.ms);
       return send(response, record, done.status, done.body);
     }
+    if (fault?.kind === "answer") {
+      const { status, body } = await answerTo(endpoints, state, record);
+      return send(response, record, status, fault.change(body as Record<string, unknown>));
+    }
     const done =
       fault !== undefined && !("when" in fault && fault.when === "after-the-change")
         ? undefined
@@ -111,6 +129,7 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
     state,
     faults,
     requests,
+    endpoints,
     authority,
     environment: { CLOUDFLARE_API_TOKEN: state.token, LATCHKEY_CLOUDFLARE_API: url },
     settle: () => settleCertificates(state),
@@ -130,10 +149,10 @@ interface Done {
 async function answerTo(
   endpoints: readonly Endpoint[],
   state: CloudflareState,
-  { method, path, headers, body }: RecordedRequest,
+  record: RecordedRequest,
 ): Promise<Done> {
   try {
-    const reply = await handle(endpoints, state, method, path, headers.authorization, body);
+    const reply = await handle(endpoints, state, record);
     const { status = 200, result, result_info, raw } = reply;
     // A copy: what a test changes later was not in this answer.
     return { status, body: structuredClone(raw ?? envelope(result, [], result_info)) };
@@ -147,11 +166,10 @@ async function answerTo(
 async function handle(
   endpoints: readonly Endpoint[],
   state: CloudflareState,
-  method: string,
-  path: string,
-  authorization: string | undefined,
-  body: string,
+  record: RecordedRequest,
 ): Promise<Reply> {
+  const { method, path, body } = record;
+  const { authorization } = record.headers;
   if (authorization === undefined) throw new ApiError(400, 9106, "Missing X-Auth-Key or Authorization");
   if (!/^Bearer [\w-]+$/.test(authorization)) throw new ApiError(400, 6003, "Invalid request headers");
   const isKnown = authorization === `Bearer ${state.token}`;
@@ -161,6 +179,7 @@ async function handle(
   for (const endpoint of endpoints) {
     const params = endpoint.method === method ? matchPath(endpoint.pattern, pathname) : undefined;
     if (params === undefined) continue;
+    record.endpoint = endpoint;
     const { permissions, forbidden = 10000 } = endpoint;
     if (permissions.length > 0 && !permissions.some((each) => allows(state, each))) {
       throw new ApiError(
@@ -211,12 +230,13 @@ function envelope(
 
 function send(
   response: ServerResponse,
-  record: { status: number },
+  record: Pick<RecordedRequest, "status" | "answer">,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
 ): void {
   record.status = status;
+  record.answer = body;
   response.writeHead(status, { "content-type": "application/json", "cf-ray": "stand-in-LOC", ...headers });
   response.end(JSON.stringify(body));
 }
@@ -224,7 +244,7 @@ function send(
 async function fail(
   response: ServerResponse,
   record: RecordedRequest,
-  fault: Exclude<Fault, { kind: "slow" }>,
+  fault: Exclude<Fault, { kind: "slow" | "answer" }>,
 ): Promise<void> {
   switch (fault.kind) {
     case "rate-limit":

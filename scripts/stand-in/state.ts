@@ -3,7 +3,7 @@
 // What the stand-in for Cloudflare holds: one account, its zones, its Workers, its Access applications.
 // Tests read and write it as they like; the calls do, too.
 
-/** Permission groups by the names of the API; `Write` includes `Read`. */
+/** Permission groups by the names of the specification (`x-api-token-group`); `Write` includes `Read`. */
 export type Permission =
   | "Zone Read"
   | "Zone Settings Read"
@@ -18,7 +18,10 @@ export type Permission =
   | "Access: Apps and Policies Write"
   | "Zone WAF Read"
   | "Zone WAF Write"
+  | "Account WAF Read"
+  | "Account WAF Write"
   | "Firewall Services Read"
+  | "Account Firewall Access Rules Read"
   | "Bot Management Read"
   | "Bot Management Write"
   | "DNS Read"
@@ -27,7 +30,7 @@ export type Permission =
   | "Account Settings Read"
   | "Account Analytics Read";
 
-/** Everything that Latchkey may need, each at its strongest. */
+/** Everything that Latchkey may need, each at its strongest: of two that allow the same, the zone's. */
 export const ALL_PERMISSIONS: readonly Permission[] = [
   "Zone Read",
   "Zone Settings Write",
@@ -71,7 +74,8 @@ export interface Route {
   id: string;
   pattern: string;
   script?: string;
-  request_limit_fail_open: boolean;
+  /** In no published schema, so that it may be missing. */
+  request_limit_fail_open?: boolean;
 }
 
 /** A rule of a ruleset, as far as the doctor reads it. */
@@ -99,7 +103,9 @@ export interface AccessApp {
   id: string;
   name: string;
   type: string;
-  domain: string;
+  /** One made with `destinations` alone has none here. */
+  domain?: string;
+  /** Deprecated, and out of support since 2025-11-21: only applications from before have it. */
   self_hosted_domains?: string[];
   destinations?: { type: string; uri?: string; [more: string]: unknown }[];
   policies: AccessPolicy[];
@@ -144,7 +150,7 @@ export interface Zone {
   certificates: ClientCertificate[];
   /** Active and pending certificates together; one more is error 1445. */
   certificateQuota: number;
-  /** The hostnames that are associated for mTLS with the managed CA. */
+  /** The hostnames that are associated for mTLS with the managed CA; answered as `null` while there is none. */
   associations: string[];
   routes: Route[];
   /** By phase, such as `http_request_firewall_custom`; a phase without an entry has no ruleset yet. */
@@ -171,6 +177,7 @@ export interface CloudflareState {
   tokenStatus: "active" | "disabled" | "expired";
   permissions: Set<Permission>;
   account: { id: string; name: string };
+  /** One that has moved away is listed still. */
   zones: Zone[];
   scripts: Map<string, Script>;
   /** The account's `NAME.workers.dev`. */

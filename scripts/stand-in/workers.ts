@@ -63,7 +63,7 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
       modified_on,
     };
     state.scripts.set(id, { ...script, modified_on });
-    return { result: { id, modified_on } };
+    return { result: { id, modified_on, startup_time_ms: 12 } };
   }),
   ...account("GET", "/scripts/:script/settings", "Workers Scripts Read", (call) => ({
     result: scriptOf(call).settings,
@@ -75,9 +75,16 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     result: { items: scriptOf(call).versions ?? [] },
   })),
   ...account("GET", "/scripts/:script/deployments", "Workers Scripts Read", (call) => {
-    const [newest] = scriptOf(call).versions ?? [];
+    const { versions: [newest] = [], modified_on: created_on } = scriptOf(call);
     const versions = newest === undefined ? [] : [{ version_id: newest.id, percentage: 100 }];
-    return { result: { deployments: [{ id: newId(), strategy: "percentage", versions }] } };
+    const deployment = {
+      id: crypto.randomUUID(),
+      source: "api",
+      strategy: "percentage",
+      created_on,
+      versions,
+    };
+    return { result: { deployments: [deployment] } };
   }),
   ...account("GET", "/scripts/:script/subdomain", "Workers Scripts Read", (call) => ({
     result: { ...scriptOf(call).subdomain },
@@ -96,7 +103,7 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     const script = scriptOf(call);
     script.secrets.set(textOf(name, "name"), textOf(text, "text"));
     // A secret makes a version of its own, without the tag of the code's.
-    script.versions?.unshift({ id: newId(), annotations: { "workers/triggered_by": "secret" } });
+    script.versions?.unshift({ id: crypto.randomUUID(), annotations: { "workers/triggered_by": "secret" } });
     return { result: { name, type: "secret_text" } };
   }),
   ...account("DELETE", "/scripts/:script/secrets/:secret", "Workers Scripts Write", (call) => {
@@ -159,8 +166,8 @@ function routeFrom(call: Call, own?: string): Omit<Route, "id"> {
   return {
     pattern: written,
     ...(typeof script === "string" && script !== "" ? { script } : {}),
-    // What a route is without a word about it: believed, after the dashboard's own default.
-    request_limit_fail_open: failOpen === undefined ? true : failOpen === true,
+    // Without a word about it, as Cloudflare's changelog of 2025-04-15 shows it: closed.
+    request_limit_fail_open: failOpen === true,
   };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { ApiError, checkAccount, type Endpoint, fieldsOf, pageOf, textOf, zoneOf } from "./call.ts";
 import { allows, type CloudflareState, type DnsRecord, newId, type Rule, type Zone } from "./state.ts";
 
@@ -23,7 +24,8 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
     pattern: "/accounts",
     permissions: ["Account Settings Read"],
     forbidden: 9109,
-    handle: ({ state, query }) => pageOf([state.account], query, 50),
+    handle: ({ state, query }) =>
+      pageOf([{ ...state.account, type: "standard", created_on: LONG_AGO }], query, 50),
   },
   {
     method: "GET",
@@ -96,7 +98,7 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
     handle(call) {
       const name = call.query.get("name") ?? call.query.get("name.exact");
       const found = zoneOf(call).dnsRecords.filter((record) => name === null || record.name === name);
-      return pageOf(found, call.query, 100);
+      return pageOf(found.map(recordView), call.query, 100);
     },
   },
   {
@@ -123,7 +125,7 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
         throw new ApiError(400, 81058, "An identical record already exists.");
       }
       zone.dnsRecords.push(record);
-      return { result: { ...record } };
+      return { result: recordView(record) };
     },
   },
   {
@@ -144,19 +146,24 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
   {
     method: "GET",
     pattern: "/zones/:zone/firewall/access_rules/rules",
-    permissions: ["Firewall Services Read"],
-    handle: (call) => pageOf(zoneOf(call).accessRules, call.query, 100),
+    permissions: ["Firewall Services Read", "Account Firewall Access Rules Read"],
+    handle: (call) =>
+      pageOf(
+        zoneOf(call).accessRules.map((rule) => ({ ...rule, allowed_modes: MODES })),
+        call.query,
+        100,
+      ),
   },
   {
     method: "GET",
     pattern: "/zones/:zone/rulesets",
-    permissions: ["Zone WAF Read"],
+    permissions: ["Zone WAF Read", "Account WAF Read"],
     handle: (call) => ({ result: [...zoneOf(call).rulesets.keys()].map((phase) => summary(phase)) }),
   },
   {
     method: "GET",
     pattern: "/zones/:zone/rulesets/phases/:phase/entrypoint",
-    permissions: ["Zone WAF Read"],
+    permissions: ["Zone WAF Read", "Account WAF Read"],
     handle(call) {
       const { phase = "" } = call.params;
       const rules = zoneOf(call).rulesets.get(phase);
@@ -169,12 +176,19 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
   {
     method: "PUT",
     pattern: "/zones/:zone/rulesets/phases/:phase/entrypoint",
-    permissions: ["Zone WAF Write"],
+    permissions: ["Zone WAF Write", "Account WAF Write"],
     handle(call) {
       const { phase = "" } = call.params;
       const { rules = [] } = fieldsOf(call);
       if (!Array.isArray(rules)) throw new ApiError(400, 10002, "rules must be a list");
-      const kept = rules.map((rule): Rule => ({ enabled: true, ...rule, id: rule.id ?? newId() }));
+      const kept = rules.map(
+        (rule): Rule => ({
+          enabled: true,
+          ...rule,
+          id: rule.id ?? newId(),
+          expression: withoutOuterParentheses(rule.expression),
+        }),
+      );
       zoneOf(call).rulesets.set(phase, kept);
       return { result: { ...summary(phase), rules: kept } };
     },
@@ -191,8 +205,35 @@ function verify({ state }: { state: CloudflareState }) {
   return { result: { id: state.account.id, status: state.tokenStatus } };
 }
 
+const LONG_AGO = "2024-01-01T00:00:00Z";
+const MODES = ["whitelist", "block", "challenge", "js_challenge", "managed_challenge"];
+
 function summary(phase: string) {
-  return { id: `ruleset-${phase}`, kind: "zone", name: "default", phase, version: "1", description: "" };
+  return {
+    ...{ id: createHash("md5").update(phase).digest("hex"), kind: "zone", name: "default", phase },
+    ...{ version: "1", description: "", last_updated: LONG_AGO },
+  };
+}
+
+function recordView(record: DnsRecord) {
+  return {
+    ...{ ttl: 1, comment: "", tags: [], settings: {}, meta: {}, proxiable: true },
+    ...{ created_on: LONG_AGO, modified_on: LONG_AGO },
+    ...record,
+  };
+}
+
+/** As an expression is stored, whatever it was sent like: `(a) or (b)` stays, `(a)` becomes `a`. */
+function withoutOuterParentheses(expression: string): string {
+  const inner = /^\s*\((.*)\)\s*$/s.exec(expression)?.[1];
+  if (inner === undefined) return expression;
+  let depth = 0;
+  for (const character of inner.replace(/"(?:[^"\\]|\\.)*"/g, "")) {
+    if (character === "(") depth += 1;
+    if (character === ")") depth -= 1;
+    if (depth < 0) return expression;
+  }
+  return withoutOuterParentheses(inner);
 }
 
 function view({ id, name, status, plan }: Zone, { account }: CloudflareState) {
@@ -204,6 +245,14 @@ function view({ id, name, status, plan }: Zone, { account }: CloudflareState) {
     type: "full",
     development_mode: 0,
     name_servers: ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"],
+    original_name_servers: null,
+    original_registrar: null,
+    original_dnshost: null,
+    created_on: LONG_AGO,
+    modified_on: LONG_AGO,
+    activated_on: status === "pending" || status === "initializing" ? null : LONG_AGO,
+    meta: { step: 4, custom_certificate_quota: 0, page_rule_quota: 3, phishing_detected: false },
+    owner: { id: account.id, type: "user", name: account.name },
     account: { ...account },
     plan: { id: "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", name: plan, legacy_id: "free" },
   };

@@ -1,4 +1,5 @@
 import { readAccessApps } from "../access-facts.ts";
+import { DONE } from "../answers.ts";
 import { type Covering, coveringAccess } from "../checks/first-answers.ts";
 import type { CloudflareClient } from "../client.ts";
 import type { AccessAppFact } from "../facts.ts";
@@ -83,9 +84,9 @@ async function bypass(
   if (way === "policy") {
     // Bypass policies are looked at before all others, whatever their place
     // (developers.cloudflare.com/cloudflare-one/policies/access/#order-of-execution).
-    await client.once(need, (sdk) => sdk.post(`${path}/${app}/policies`, { body: POLICY }));
+    await client.once(need, (sdk) => sdk.post(`${path}/${app}/policies`, { body: POLICY }), DONE);
     return;
   }
   const body = { name: `Latchkey: ${host}`, type: "self_hosted", domain: host, policies: [POLICY] };
-  await client.once(need, (sdk) => sdk.post(path, { body }));
+  await client.once(need, (sdk) => sdk.post(path, { body }), DONE);
 }

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { failed } from "../../commands/shared/failure.ts";
 import { SECRET_MODE } from "../../edge/files.ts";
+import { DEPLOYMENTS, VERSIONS } from "../answers.ts";
 import type { CloudflareClient } from "../client.ts";
 import { isNotFound } from "../failure.ts";
 import { watchForInterruption } from "../interruption.ts";
@@ -102,11 +103,6 @@ export async function tagOf(text: string): Promise<string> {
   return `latchkey-${hash.digest("hex").slice(0, 12)}`;
 }
 
-interface Version {
-  id?: string;
-  annotations?: Record<string, string>;
-}
-
 /** The tag of what runs: `undefined` without a Worker, empty when it is not known. */
 async function deployedTag(
   client: CloudflareClient,
@@ -116,16 +112,9 @@ async function deployedTag(
   const need = { permission: "scripts-read", what: "list the Worker's versions" } as const;
   const path = `/accounts/${account}/workers/scripts/${encodeURIComponent(worker)}`;
   try {
-    const { result: versions } = await client.ask(need, (sdk) =>
-      sdk.get<{ result?: { items?: readonly Version[] } }>(`${path}/versions`),
-    );
-    const { result: deployments } = await client.ask(need, (sdk) =>
-      sdk.get<{ result?: { deployments?: readonly { versions?: readonly { version_id?: string }[] }[] } }>(
-        `${path}/deployments`,
-      ),
-    );
-    const newest = versions?.items ?? [];
-    const running = deployments?.deployments?.[0]?.versions ?? [];
+    const { items: newest } = await client.ask(need, (sdk) => sdk.get(`${path}/versions`), VERSIONS);
+    const { deployments } = await client.ask(need, (sdk) => sdk.get(`${path}/deployments`), DEPLOYMENTS);
+    const running = deployments[0]?.versions ?? [];
     // Of several versions, or of one that is not the newest, nothing is known.
     if (running.length !== 1 || running[0]?.version_id !== newest[0]?.id) return "";
     // A secret that is set makes a version of its own, with the same code.

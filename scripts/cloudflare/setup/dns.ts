@@ -1,3 +1,5 @@
+import { failed } from "../../commands/shared/failure.ts";
+import { DNS_RECORD, DONE } from "../answers.ts";
 import type { Fact } from "../check.ts";
 import type { CloudflareClient } from "../client.ts";
 import { readFact } from "../read-fact.ts";
@@ -28,16 +30,15 @@ interface Home {
 export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly NameRecord[]>> {
   return readFact(async () => {
     const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
-    const found = await client.list(need, (sdk) =>
-      sdk.dns.records.list({ zone_id: zone.id, name: { exact: host }, per_page: 100 }),
+    const found = await client.list(
+      need,
+      (sdk, { page }) =>
+        sdk.dns.records.list({ zone_id: zone.id, name: { exact: host }, per_page: 100, page }),
+      DNS_RECORD,
     );
     return found
       .filter(({ name }) => name.toLowerCase() === host)
-      .map(({ type, content, proxied }) => ({
-        type,
-        content: String(content ?? ""),
-        proxied: proxied === true,
-      }));
+      .map(({ type, content = "", proxied }) => ({ type, content, proxied }));
   });
 }
 
@@ -60,9 +61,13 @@ export function recordStep(
   if (records.length === 0) {
     const make = async () => {
       const now = await readRecords(home);
-      if (now.known && now.value.length > 0) return;
-      await client.once({ permission: "dns-edit", what: `make the DNS record of ${host}` }, (sdk) =>
-        sdk.dns.records.create({ zone_id: zone.id, name: host, ...RECORD }),
+      // What may be there is never added to.
+      if (!now.known) throw failed(now.reason, now.remedy);
+      if (now.value.length > 0) return;
+      await client.once(
+        { permission: "dns-edit", what: `make the DNS record of ${host}` },
+        (sdk) => sdk.dns.records.create({ zone_id: zone.id, name: host, ...RECORD }),
+        DONE,
       );
     };
     return {

@@ -1,5 +1,6 @@
 // Our client of Cloudflare's API against the stand-in: every fault, as people are told of it.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ASSOCIATIONS, DONE } from "../../../scripts/cloudflare/answers.ts";
 import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
 import { listClientCertificates } from "../../../scripts/cloudflare/client-certificates.ts";
 import { cloudflareConnectionFrom } from "../../../scripts/cloudflare/connection.ts";
@@ -26,10 +27,16 @@ afterAll(() => standIn.stop());
 
 const zoneId = () => standIn.state.zones[0]?.id ?? "";
 const read = () =>
-  client.ask(LIST, (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id: zoneId() }));
+  client.ask(
+    LIST,
+    (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id: zoneId() }),
+    ASSOCIATIONS,
+  );
 const make = () =>
-  client.once(LIST, (sdk) =>
-    sdk.workers.routes.create({ zone_id: zoneId(), pattern: `${Math.random()}.example.com/*` }),
+  client.once(
+    LIST,
+    (sdk) => sdk.workers.routes.create({ zone_id: zoneId(), pattern: `${Math.random()}.example.com/*` }),
+    DONE,
   );
 
 async function failureOf(promise: Promise<unknown>): Promise<CloudflareFailure> {
@@ -177,6 +184,17 @@ describe("zones", () => {
     });
   });
 
+  it("that have moved away stay listed, and come after those that Cloudflare serves", async () => {
+    const moved = (name: string) => ({ ...emptyZone(name), status: "moved" as const });
+    const again = emptyZone("again.example");
+    standIn.state.zones.push(moved("again.example"), again, moved("gone.example.com"), moved("gone.example"));
+    expect((await findZone(client, "again.example")).id).toBe(again.id);
+    expect((await zoneOfHost(client, "vault.again.example")).id).toBe(again.id);
+    expect((await zoneOfHost(client, "vault.gone.example.com")).name).toBe("example.com");
+    // It still signs and revokes.
+    expect((await findZone(client, "gone.example")).name).toBe("gone.example");
+  });
+
   it("are found on every page", async () => {
     const before = standIn.state.zones.length;
     for (let i = 0; i < 120; i++) standIn.state.zones.push(emptyZone(`z${i}.example.net`));
@@ -195,9 +213,31 @@ describe("client certificates", () => {
     if (held === undefined) throw new Error("no such zone");
     held.certificates = many(123) as never;
     expect(await listClientCertificates(client, zone, "certificates")).toHaveLength(123);
+    standIn.requests.length = 0;
     held.certificates = many(50) as never;
     expect(await listClientCertificates(client, zone, "certificates")).toHaveLength(50);
+    expect(standIn.requests, "the list says how long it is").toHaveLength(1);
     held.certificates = [];
     expect(await listClientCertificates(client, zone, "certificates")).toEqual([]);
+  });
+
+  it("are listed without a count, too, and half a list is none", async () => {
+    const [zone] = await listZones(client);
+    const [held] = standIn.state.zones;
+    if (zone === undefined || held === undefined) throw new Error("no zone");
+    held.certificates = many(120) as never;
+    const change = (body: Record<string, unknown>) => ({ ...body, result_info: null });
+    standIn.faults.on("/client_certificates", { kind: "answer", change }, 9);
+    expect(await listClientCertificates(client, zone, "certificates")).toHaveLength(120);
+
+    standIn.faults.clear();
+    const same = ({ result, ...body }: Record<string, unknown>) => ({ ...body, result: many(50) });
+    standIn.faults.on("/client_certificates", { kind: "answer", change: same }, 9);
+    const { message, problem } = await failureOf(listClientCertificates(client, zone, "certificates"));
+    expect(message).toBe(
+      `could not list the zone's client certificates: Cloudflare's answer to GET /zones/${zone.id}/client_certificates is not understood: it lists 50 of 120`,
+    );
+    expect(problem).toEqual({ kind: "not-understood" });
+    held.certificates = [];
   });
 });

@@ -16,7 +16,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
-import type { Deployer } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
@@ -33,9 +32,9 @@ import {
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
 import type { ProfileName } from "../../../src/gate/answers.ts";
+import { standInDeployer } from "../../cloudflare/deployer.ts";
 
-// Setup against the stand-in, with a deployer that does at the stand-in what wrangler does at Cloudflare:
-// it publishes the routes of the file, without a word about how they fail.
+// Setup against the stand-in, with a deployer that does there what wrangler does at Cloudflare.
 
 const OURS = join(import.meta.dirname, "../../../wrangler.toml");
 const APPS = new Map<string, ProfileName>([
@@ -48,7 +47,7 @@ let folder: string;
 let config: string;
 let tokenFile: string;
 let zone: Zone;
-let deploys: number;
+let deployer: ReturnType<typeof standInDeployer>;
 
 beforeAll(async () => {
   // Nobody asks for a certificate here.
@@ -83,37 +82,8 @@ function reset(): void {
   state.permissions = new Set(ALL_PERMISSIONS);
   cloudflare.faults.clear();
   cloudflare.requests.length = 0;
-  deploys = 0;
+  deployer = standInDeployer(cloudflare);
 }
-
-const deployer: Deployer = {
-  async deploy(path, _account, tag) {
-    deploys += 1;
-    const { state } = cloudflare;
-    const settings = parseWranglerToml(readFileSync(path, "utf8"));
-    const old = state.scripts.get("latchkey");
-    state.scripts.set("latchkey", {
-      id: "latchkey",
-      secrets: old?.secrets ?? new Map(),
-      subdomain: {
-        enabled: settings.workers_dev !== false,
-        previews_enabled: settings.preview_urls !== false,
-      },
-      settings: { bindings: [], compatibility_flags: settings.compatibility_flags },
-      modified_on: new Date().toISOString(),
-      versions: [{ id: newId(), annotations: { "workers/tag": tag } }, ...(old?.versions ?? [])],
-    });
-    for (const { pattern } of (settings.routes ?? []) as { pattern: string }[]) {
-      const known = zone.routes.find((route) => route.pattern === pattern);
-      // The worst that could be: a deploy resets how a route fails.
-      if (known !== undefined) Object.assign(known, { script: "latchkey", request_limit_fail_open: true });
-      else zone.routes.push({ id: newId(), pattern, script: "latchkey", request_limit_fail_open: true });
-    }
-  },
-  async dryRun() {
-    throw new Error("not asked for here");
-  },
-};
 
 function client() {
   const { url, state } = cloudflare;
@@ -252,7 +222,7 @@ describe("setup", () => {
     expect(isDone(again)).toBe(true);
     await carryOut(again, { before: () => expect.unreachable() });
     expect(changes()).toEqual([]);
-    expect(deploys).toBe(1);
+    expect(deployer.deploys).toBe(1);
     expect(endState()).toEqual(before);
   });
 
@@ -271,7 +241,7 @@ describe("setup", () => {
     await setUp(new Map([["vault.example.com", "bitwarden"]]));
     // One more app: the deploy publishes the first one's route, and resets it.
     await setUp(new Map([["photos.example.com", "sync"]]));
-    expect(deploys).toBe(2);
+    expect(deployer.deploys).toBe(2);
     expect(zone.routes.filter(({ script }) => script === "latchkey")).toMatchObject([
       { request_limit_fail_open: false },
       { request_limit_fail_open: false },
@@ -459,31 +429,62 @@ describe("setup", () => {
 });
 
 describe("setup, interrupted", () => {
-  const FAULTS: [string, Fault][] = [
-    ["refused before the change", { kind: "no-permission" }],
-    ["unanswered after the change", { kind: "garbage", status: 400, when: "after-the-change" }],
-  ];
+  const ADMIN_HOST = "latchkey.example.com";
+  const REFUSED: Fault = { kind: "no-permission" };
+  const GARBLED: Fault = { kind: "garbage", status: 400, when: "after-the-change" };
+  const LOST: Fault = { kind: "server-error", retryAfterSeconds: 0, when: "after-the-change" };
 
-  it.each(FAULTS)(
-    "after any single call (%s), has the same end when it is run again",
-    async (_, fault) => {
-      const withAccess = () => cloudflare.state.accessApps.push(wildcardAccess());
-      withAccess();
-      await setUp();
+  /** How far the zone is when setup is first run, and whether its routes are closed by then. */
+  const STARTS = {
+    /** Nobody ever asked for a certificate, ran a Worker or made a route here. */
+    async fresh() {
+      Object.assign(zone, emptyZone(zone.name), { id: zone.id });
+    },
+    /** By hand, with what people forget. */
+    async "half set up"() {
+      zone.associations.push("vault.example.com");
+      await deployer.deploy(config, "", "by-hand");
+      const route = { pattern: "vault.example.com/*", script: "latchkey" };
+      zone.routes.push({ ...route, id: newId(), request_limit_fail_open: true });
+      writeFileSync(tokenFile, `${"t".repeat(40)}\n`, { mode: 0o600 });
+    },
+    async finished() {
+      await setUp(APPS, ADMIN_HOST);
+    },
+  };
+
+  it.each<[keyof typeof STARTS, string, Fault]>([
+    ["fresh", "refused before the change", REFUSED],
+    ["fresh", "failing after the change, however often", LOST],
+    ["half set up", "unanswered after the change", GARBLED],
+    ["finished", "unanswered after the change", GARBLED],
+  ])(
+    "in a %s zone, after any single call (%s), has the same end when it is run again",
+    async (start, _, fault) => {
+      const begin = async () => {
+        reset();
+        cloudflare.state.accessApps.push(wildcardAccess());
+        await STARTS[start]();
+        cloudflare.requests.length = 0;
+      };
+      await begin();
+      await setUp(APPS, ADMIN_HOST);
       const calls = cloudflare.requests.length;
       const wanted = endState();
-      expect(calls).toBeGreaterThan(30);
+      expect(calls).toBeGreaterThan(start === "finished" ? 15 : 30);
       for (let n = 1; n <= calls; n++) {
-        reset();
-        withAccess();
+        // What changes nothing leaves it as it was.
+        if (start !== "finished") await begin();
+        cloudflare.requests.length = 0;
         cloudflare.faults.at(n, fault, 1000);
-        const first = await setUp().then(
+        const first = await setUp(APPS, ADMIN_HOST).then(
           () => undefined,
           (error: unknown) => error,
         );
         cloudflare.faults.clear();
-        expectClosed(n);
-        await setUp();
+        if (start !== "half set up") expectClosed(n);
+        if (start === "finished") expect(changes(), `call ${n}`).toEqual([]);
+        await setUp(APPS, ADMIN_HOST);
         expect(endState(), `interrupted at call ${n} of ${calls}: ${String(first)}`).toEqual(wanted);
       }
     },
@@ -493,17 +494,11 @@ describe("setup, interrupted", () => {
   /** Wherever it ended: no route fails open, and no bypass stands where no route is. */
   function expectClosed(n: number): void {
     const own = zone.routes.filter(({ script }) => script === "latchkey");
-    expect(
-      own.filter((route) => route.request_limit_fail_open),
-      `call ${n}`,
-    ).toEqual([]);
+    const open = own.filter((route) => route.request_limit_fail_open);
+    expect(open, `call ${n}`).toEqual([]);
+    const patterns = own.map(({ pattern }) => pattern);
     const bypassed = cloudflare.state.accessApps.filter(({ domain }) => domain !== "*.example.com");
-    for (const { domain } of bypassed) {
-      expect(
-        own.map(({ pattern }) => pattern),
-        `call ${n}`,
-      ).toContain(`${domain}/*`);
-    }
+    for (const { domain } of bypassed) expect(patterns, `call ${n}`).toContain(`${domain}/*`);
   }
 });
 
@@ -582,7 +577,7 @@ describe("the admin host", () => {
     await expect(setUp(APPS, ADMIN_HOST)).rejects.toThrow(
       `the API token may not make the DNS record of ${ADMIN_HOST}`,
     );
-    expect(deploys).toBe(0);
+    expect(deployer.deploys).toBe(0);
     expect(readFileSync(config, "utf8")).toBe(readFileSync(OURS, "utf8"));
     expect(await setUp(APPS)).not.toContain(`dns ${ADMIN_HOST}`);
     expect(own()).toEqual([]);

@@ -50,15 +50,15 @@ async function failureOf(promise: Promise<unknown>): Promise<Failure> {
   return error;
 }
 
-/** The stand-in, whose answer to a request for a certificate is changed on the way. */
-function tampered(change: (answer: ClientCertificate) => Partial<ClientCertificate>): CloudflareClient {
-  return {
-    ...client,
-    once: async (need, call) => {
-      const answer = await client.once(need, call);
-      return { ...answer, ...change(answer as ClientCertificate) };
+/** The next answer to a request for a certificate is changed on the way. */
+function tamper(change: (answer: ClientCertificate) => Partial<ClientCertificate>): void {
+  standIn.faults.on("POST ", {
+    kind: "answer",
+    change({ result, ...body }) {
+      const answered = result as ClientCertificate;
+      return { ...body, result: { ...answered, ...change(answered) } };
     },
-  };
+  });
 }
 
 describe("a signed certificate", () => {
@@ -113,25 +113,25 @@ describe("a signed certificate", () => {
   });
 
   it("with another fingerprint than Cloudflare tells is revoked", async () => {
-    const liar = tampered(() => ({ fingerprint_sha256: "0".repeat(64) }));
-    const failure = await failureOf(withSignedCertificate(liar, order(), async () => "never"));
+    tamper(() => ({ fingerprint_sha256: "0".repeat(64) }));
+    const failure = await failureOf(withSignedCertificate(client, order(), async () => "never"));
     expect(failure.message).toBe("the certificate's fingerprint is not the one that Cloudflare tells");
     expect(statuses()).toEqual(["pending_revocation"]);
   });
 
   it("for another key than ours is revoked", async () => {
     const other = await withSignedCertificate(client, order(), async (found) => found);
-    const liar = tampered(() => ({ certificate: other.certificate, fingerprint_sha256: other.fingerprint }));
-    const failure = await failureOf(withSignedCertificate(liar, order(), async () => "never"));
+    tamper(() => ({ certificate: other.certificate, fingerprint_sha256: other.fingerprint }));
+    const failure = await failureOf(withSignedCertificate(client, order(), async () => "never"));
     expect(failure.message).toBe("Cloudflare signed a certificate for another key than ours");
     expect(statuses()).toEqual(["pending_revocation", "active"]);
   });
 
   it("whose fingerprint Cloudflare writes with colons and capitals is taken", async () => {
-    const colons = tampered(({ fingerprint_sha256 }) => ({
+    tamper(({ fingerprint_sha256 }) => ({
       fingerprint_sha256: fingerprint_sha256.toUpperCase().replace(/..(?=.)/g, "$&:"),
     }));
-    expect((await withSignedCertificate(colons, order(), async (found) => found)).fingerprint).toMatch(
+    expect((await withSignedCertificate(client, order(), async (found) => found)).fingerprint).toMatch(
       /^[0-9a-f]{64}$/,
     );
   });
