@@ -1,12 +1,12 @@
 import { LATCHKEY } from "./shared/called-as.ts";
 import { referenceTo } from "./shared/device-reference.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
+import { addReasonOption, changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 import { withWaysOut } from "./shared/target.ts";
 import { shellWord } from "./shared/text.ts";
 
 export const addLost: AddCommand = (program, open) => {
-  program
+  const command = program
     .command("lost")
     .summary("report a device lost: Bitwarden on it is told to delete its vault")
     .description(
@@ -15,8 +15,8 @@ export const addLost: AddCommand = (program, open) => {
         "its vault; on all other apps the device is refused. restore ends it when it was found.",
       ].join(" "),
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .option("--note <text>", "where and when, for the audit log")
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
+  addReasonOption(command, "where and when, for the audit log")
     .addHelpText(
       "after",
       `
@@ -25,14 +25,14 @@ needs the device's certificate, so do not revoke it, here or at Cloudflare, befo
 that is off cannot be told.
 
 Example:
-  latchkey lost alice/pixel-9 --note "left in the tram"`,
+  latchkey lost alice/pixel-9 --reason "left in the tram"`,
     )
-    .action(async (device: string, { note }: { note?: string }) => {
+    .action(async (device: string, { reason }: { reason?: string }) => {
       try {
         await changeStatus(open(), {
           act: "lost",
           device,
-          note,
+          reason,
           warning: [
             "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
             "On all other apps the device is refused. No other device is touched.",

@@ -39,6 +39,8 @@ export const DeviceSchema = v.object({
   status: v.picklist(DEVICE_STATUSES),
   /** When the status began. */
   statusSince: TimeSchema,
+  /** Why, in the words of whoever set the status last; `null` = no reason was given. */
+  statusReason: TextOrNull,
   note: TextOrNull,
   enrolledAt: TimeSchema,
   certificates: v.array(CertificateSchema),

@@ -39,6 +39,7 @@ export function showDevice(device: Device, output: Output, now: number): void {
     ["id", printable(device.id)],
     ["status", output.status(device.status)],
     ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
+    ["reason", reason(device)],
     ["code", comparison(device)],
     ["wipe", wipe(device, now)],
     ["enrolled", timeWithHint(device.enrolledAt, now)],
@@ -79,6 +80,12 @@ function renewalFacts(
     ],
     ["replaces", (replaces ?? null) === null ? null : `${short(replaces ?? "")}, when it is first seen`],
   ];
+}
+
+/** Why the status is what it is, if anybody said. A Worker that was deployed before knows nothing of it. */
+function reason({ statusReason }: Device): string | null {
+  const text = (statusReason ?? "").trim().replace(/\s+/g, " ");
+  return text === "" ? null : printable(text);
 }
 
 /** What the device shows as well, while it waits for approval. */

@@ -1,18 +1,31 @@
+import { type Command, Option } from "commander";
 import type { Device } from "../../../src/control/contract.ts";
 import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/registry/device.ts";
 import { withHint } from "./answer.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { findDevice, referenceTo } from "./device-reference.ts";
 import { deviceLabel } from "./device-view.ts";
+import { misuse } from "./failure.ts";
 import type { Session } from "./session.ts";
 
 /** The delay is the Worker's `REVOCATION_DELAY_SECONDS`, which the API does not tell. */
 export const EVERYWHERE = "everywhere within the revocation delay (10 s unless configured)";
 
+/** `--reason`, which each of these commands takes. */
+export function addReasonOption(command: Command, description: string): Command {
+  command.option("--reason <text>", description).addOption(new Option("--note [text]").hideHelp());
+  return command.on("option:note", () => {
+    throw misuse(
+      "why is given with --reason; --note is not for this command",
+      `write --reason TEXT; the device's own note is changed with ${LATCHKEY} note`,
+    );
+  });
+}
+
 interface StatusCommand {
   act: StatusAct;
   device: string;
-  note: string | undefined;
+  reason: string | undefined;
   /** The question to ask first, if the act is one to be asked about. */
   question?: (label: string, device: Device) => string;
   /** What the act does, said before it is asked about; the device's name is to be typed then. */
@@ -27,7 +40,7 @@ interface StatusCommand {
 
 /** The one way of `approve`, `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
-  const { act, note, question, warning, done, check, afterwards } = command;
+  const { act, reason, question, warning, done, check, afterwards } = command;
   if (question !== undefined) session.requireConsent(act);
   const api = await session.api();
   const device = await findDevice(api, command.device);
@@ -42,7 +55,7 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   }
   let changed: Device;
   try {
-    changed = await api.act(device, act, note);
+    changed = await api.act(device, act, reason);
   } catch (error) {
     throw withHint(error, "forbidden-transition", transitionHint(device, act));
   }

@@ -1,11 +1,11 @@
 import { isDeviceName } from "../../registry/device.ts";
-import type { Device } from "../contract.ts";
+import { type Device, StatusActRequest } from "../contract.ts";
 import { deviceParam, must, userParam } from "../handlers/shared.ts";
 import { ApiError } from "../problem.ts";
 import { representDevice } from "../represent.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { ACT_LABELS, actsOf, type DeviceAct, grouped } from "./device-view.ts";
-import { field } from "./forms.ts";
+import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { devicePath, PATHS } from "./paths.ts";
@@ -32,7 +32,9 @@ export const doAct: PageHandler = async (request, context) => {
     must(await registry.forget(by, user, id));
     return seeOther(PATHS.devices);
   }
-  must(await registry.changeStatus(by, user, id, act, undefined));
+  const typed = field(form, "reason");
+  const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
+  must(await registry.changeStatus({ ...by, reason }, user, id, act));
   return seeOther(devicePath(found));
 };
 
@@ -65,6 +67,7 @@ ${
     ? html`<p><label for="confirm">Type the device's name, ${found.name}</label><input id="confirm" name="confirm" required autocomplete="off" autocapitalize="none" spellcheck="false"></p>`
     : ""
 }
+${act === "forget" ? "" : html`<p><label for="reason">Reason (optional)</label><input id="reason" name="reason" maxlength="500" autocomplete="off"></p>`}
 <p class="acts"><button class="${act}">${BUTTONS[act]} ${found.name}</button> <a href="${devicePath(found)}">Cancel</a></p>
 </form>`,
   );

@@ -220,12 +220,14 @@ describe.concurrent("a device", () => {
   });
 
   it("is suspended, restored, lost, found, revoked and forgotten; each once", async () => {
-    await enrol("dora", "phone");
+    await enrol("dora", "phone", { note: "blue" });
     const phone = "dora/phone";
-    expect(await latchkey("suspend", phone, "--note", "in repair")).toEqual(
+    expect(await latchkey("suspend", phone, "--reason", "in repair")).toEqual(
       said(`dora/phone is suspended: it is refused ${DELAY}`),
     );
     expect(await latchkey("suspend", phone)).toEqual(said("dora/phone was suspended already"));
+    expect(await object("show", phone)).toMatchObject({ note: "blue", statusReason: "in repair" });
+    expect((await latchkey("show", phone)).stdout).toMatch(/^reason +in repair$/m);
     expect(await latchkey("restore", phone)).toEqual(
       said("dora/phone was suspended and is active again: it is let in from now on"),
     );

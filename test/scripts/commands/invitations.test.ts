@@ -217,7 +217,7 @@ describe.concurrent("a device that was invited with approval", () => {
 
   it("is approved unasked with --yes, by its name or its id, and once", async () => {
     const { id } = await invited("paul", "tablet");
-    expect(await latchkey("approve", id, "--yes", "--note", "by phone")).toEqual({
+    expect(await latchkey("approve", id, "--yes", "--reason", "by phone")).toEqual({
       code: 0,
       stdout: "paul/tablet is approved: it is let in from now on\n",
       stderr: "",

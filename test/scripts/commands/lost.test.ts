@@ -44,7 +44,7 @@ async function wipeLine(): Promise<string | undefined> {
 it("is shown as not seen, as seen elsewhere, and with what it was told", async () => {
   expect(await wipeLine()).toBeUndefined();
 
-  const lost = await latchkey("lost", "alice/alice-phone", "--note", "in the tram", "--yes");
+  const lost = await latchkey("lost", "alice/alice-phone", "--reason", "in the tram", "--yes");
   expect(lost).toMatchObject({ code: 0, stderr: "" });
   expect(lost.stdout).toContain("whether it was told to delete its vault: latchkey show alice/alice-phone\n");
   expect(await wipeLine()).toBe("not seen since it was reported lost");

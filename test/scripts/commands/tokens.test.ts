@@ -197,7 +197,7 @@ describe.concurrent("with a user's own token", () => {
       "olga/tablet is now olga/old tablet\n",
     );
     expect((await owner("lost", "olga/old tablet", "--yes")).code).toBe(0);
-    expect((await owner("revoke", "olga/phone", "--yes", "--note", "sold")).stdout).toMatch(
+    expect((await owner("revoke", "olga/phone", "--yes", "--reason", "sold")).stdout).toMatch(
       /^olga\/phone is revoked: /,
     );
     expect((await owner("audit", "olga", "--search", "sold")).stdout).toMatch(

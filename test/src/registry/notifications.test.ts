@@ -53,7 +53,7 @@ async function enrol(n: number, daysLeft: number | null = null, status: "active"
   if (!result.ok) throw new Error(result.error.code);
   return result.value.device.id;
 }
-const act = (id: string, what: StatusAct, note?: string) => alice().changeStatus(by(), id, what, note);
+const act = (id: string, what: StatusAct, reason?: string) => alice().changeStatus(by({ reason }), id, what);
 
 const RESTARTS = [
   ["an eviction", () => evictDurableObject(registryStub(ALICE))],
