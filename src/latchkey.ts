@@ -29,7 +29,11 @@ export class Latchkey {
     this.#control = new Control({
       ...config,
       forget: (fingerprint) => this.#gate.forget(fingerprint),
-      apps: { hosts: [...config.apps.keys()], isApp: (hostname) => appOf(config, hostname) !== undefined },
+      apps: {
+        hosts: [...config.apps.keys()],
+        profiles: profilesOf(config),
+        isApp: (hostname) => appOf(config, hostname) !== undefined,
+      },
       registry: this.#registry,
       now: effects.now,
       log: (line) => effects.log.line(line),
@@ -78,4 +82,10 @@ export class Latchkey {
     this.#effects.log.refusal(visit, response, undefined, "control-refused");
     return this.#gate.hide(visit);
   }
+}
+
+/** Every entry of `APPS`, with its profile. */
+function profilesOf({ apps, defaultApp }: Config): { host: string; profile: string }[] {
+  const named = [...apps].map(([host, { profile }]) => ({ host, profile: profile.name }));
+  return defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }];
 }

@@ -1,9 +1,24 @@
+import { canWipe } from "../../src/control/apps.ts";
+import type { Me } from "../../src/control/contract.ts";
+import type { Api } from "./shared/api.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { referenceTo } from "./shared/device-reference.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { addReasonOption, changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 import { withWaysOut } from "./shared/target.ts";
 import { shellWord } from "./shared/text.ts";
+
+const WIPES = [
+  "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
+  "On all other apps the device is refused.",
+];
+const NOTHING_DELETED = "No app here has the profile bitwarden: nothing will be deleted on it.";
+
+/** Whether any app here can tell the device to wipe. A Worker that was deployed before does not say: it may. */
+async function canWipeAnything(api: Api): Promise<boolean> {
+  const { apps }: Partial<Me> = await api.me();
+  return apps === undefined || canWipe({ profiles: apps });
+}
 
 export const addLost: AddCommand = (program, open) => {
   const command = program
@@ -28,20 +43,25 @@ Example:
   latchkey lost alice/pixel-9 --reason "left in the tram"`,
     )
     .action(async (device: string, { reason }: { reason?: string }) => {
+      let wipes = true;
       try {
         await changeStatus(open(), {
           act: "lost",
           device,
           reason,
-          warning: [
-            "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
-            "On all other apps the device is refused. No other device is touched.",
-          ],
+          warning: async (api) => {
+            wipes = await canWipeAnything(api);
+            return [...(wipes ? WIPES : [NOTHING_DELETED]), "No other device is touched."];
+          },
           question: (label) => `Report ${label} lost?`,
           done: (label, _, lost) => [
             `${label} is reported lost: it is refused ${EVERYWHERE}`,
-            `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
-            `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke, once it was told`,
+            ...(wipes
+              ? [
+                  `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
+                  `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke, once it was told`,
+                ]
+              : [NOTHING_DELETED, `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`]),
           ],
         });
       } catch (error) {

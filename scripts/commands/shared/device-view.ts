@@ -1,5 +1,5 @@
 import type { Certificate, Device } from "../../../src/control/contract.ts";
-import { relativeTime } from "../../../src/relative-time.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../../../src/relative-time.ts";
 import type { Output } from "./output.ts";
 import { groupedCode, printable, printableLines, short } from "./text.ts";
 import { timeWithHint } from "./time.ts";
@@ -139,9 +139,6 @@ function lastSeen(device: Device, now: number): string {
   if (device.lastSeen === null) return "never";
   return `${relativeTime(device.lastSeen.at, now)}, ${printable(device.lastSeen.app)}`;
 }
-
-/** Less than this is worth a colour: time enough to make a new certificate and carry it to a phone. */
-const EXPIRES_SOON_MS = 14 * 24 * 3600 * 1000;
 
 function expiry(notAfter: string | null, output: Output, now: number): string {
   if (notAfter === null) return "unknown";

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { Device } from "../../../src/control/contract.ts";
 import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/registry/device.ts";
 import { withHint } from "./answer.ts";
+import type { Api } from "./api.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { findDevice, referenceTo } from "./device-reference.ts";
 import { deviceLabel } from "./device-view.ts";
@@ -29,7 +30,7 @@ interface StatusCommand {
   /** The question to ask first, if the act is one to be asked about. */
   question?: (label: string, device: Device) => string;
   /** What the act does, said before it is asked about; the device's name is to be typed then. */
-  warning?: readonly string[];
+  warning?: (api: Api) => Promise<readonly string[]>;
   /** What to say when it is done; `before` is the status that the device had. */
   done: (label: string, before: DeviceStatus, device: Device) => string[];
   /** Refuses the act for a device as it is, before anybody is asked and anything is done. */
@@ -51,7 +52,8 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   if (question !== undefined && transition(device.status, act).kind === "changed") {
     const asked = `${question(label, device)} ${identity(device)}`;
     if (warning === undefined) await session.confirm(asked);
-    else await session.confirmByName(warning, `${asked} Type its name, ${device.name}`, device.name);
+    else
+      await session.confirmByName(await warning(api), `${asked} Type its name, ${device.name}`, device.name);
   }
   let changed: Device;
   try {

@@ -1,16 +1,12 @@
 // No I/O. No clock.
 
-import { relativeTime } from "../../relative-time.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../../relative-time.ts";
+import { canWipe } from "../apps.ts";
 import type { Device } from "../contract.ts";
 import type { PageContext } from "./context.ts";
 import { type Html, html } from "./html.ts";
 import { devicePath } from "./paths.ts";
 import { ago, clockOnly } from "./times.ts";
-
-const DAY_MS = 24 * 60 * 60_000;
-
-/** Less than this is worth a colour, in milliseconds: time enough to carry a new certificate to a phone. */
-export const EXPIRES_SOON_MS = 30 * DAY_MS;
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
 export type DeviceAct = "suspend" | "restore" | "lost" | "revoke" | "approve" | "forget";
@@ -41,19 +37,30 @@ export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
 }
 
 /** A device's facts in two or three lines. */
-export function deviceLines(device: Device, { now, timeZone }: PageContext): Html[] {
+export function deviceLines(device: Device, context: PageContext): Html[] {
+  const { now, timeZone } = context;
   return [
     lastSeenLine(device, now, timeZone),
     ...expiryLines(device, now, timeZone),
-    ...(device.status === "lost" ? [wipeLine(device, now, timeZone)] : []),
+    ...(device.status === "lost" ? [wipeLine(device, context)] : []),
   ];
 }
 
-function wipeLine({ wipe }: Device, now: number, timeZone: string): Html {
-  if (wipe === null) return html`<p>Not yet told to delete its vault: it has not called since</p>`;
-  const { firstAt, tokenRefresh } = wipe;
-  return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", and not yet at the token call, the only one that phones obey"}</p>`;
+/** What became of the answer on which Bitwarden deletes its vault, as `latchkey show` says it. */
+function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
+  if (wipe !== null) {
+    const { firstAt, tokenRefresh } = wipe;
+    return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", but not yet on the token call, the only one that phones obey"}</p>`;
+  }
+  if (!canWipe(apps)) return html`<p>${NOTHING_DELETED}</p>`;
+  const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
+  return isSeen
+    ? html`<p>Wipe not delivered yet: seen since it was reported lost, but not on an app with the profile <code>bitwarden</code></p>`
+    : html`<p>Wipe not delivered yet: not seen since it was reported lost</p>`;
 }
+
+/** Why reporting a device lost wipes nothing here. */
+export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 
 function lastSeenLine({ lastSeen }: Device, now: number, timeZone: string): Html {
   if (lastSeen === null) return html`<p>Not seen yet</p>`;

@@ -87,3 +87,23 @@ it("is shown as not seen, as seen elsewhere, and with what it was told", async (
   expect((await latchkey("lost", "alice/alice-phone", "--yes")).code).toBe(0);
   expect(await wipeLine()).toMatch(/^(not seen|seen) since it was reported lost/);
 });
+
+it("promises no wipe where no app can tell the device to", async () => {
+  const [stateDir, remove] = await temporaryFolder();
+  const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
+  try {
+    await enrolDemoDevices(plain);
+    const lost = await run(["lost", "alice/alice-phone", "--yes"], {
+      LATCHKEY_URL: plain.url(plain.apiHost),
+      LATCHKEY_TOKEN_FILE: plain.paths.adminToken,
+      LATCHKEY_CA: plain.paths.ca,
+    });
+    expect(lost.stdout).toMatch(
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on it\.\nfound again: latchkey restore; gone for good: latchkey revoke\n$/,
+    );
+    expect(lost.stdout).not.toContain("vault");
+  } finally {
+    await plain.stop();
+    await remove();
+  }
+});
