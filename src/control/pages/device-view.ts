@@ -6,27 +6,27 @@ import type { Device } from "../contract.ts";
 import type { PageContext } from "./context.ts";
 import { type Html, html } from "./html.ts";
 import { devicePath } from "./paths.ts";
-import { ago, clockOnly } from "./times.ts";
+import { ago, clockOnly, onDate } from "./times.ts";
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
 export type DeviceAct = "suspend" | "restore" | "lost" | "revoke" | "approve" | "forget";
 
 export const ACT_LABELS: Record<DeviceAct, string> = {
   suspend: "Suspend",
-  restore: "Let in again",
-  lost: "Lost",
-  revoke: "Revoke",
+  restore: "Let back in",
+  lost: "Lost…",
+  revoke: "Revoke…",
   approve: "Approve",
   forget: "Forget",
 };
 
-/** The acts that a device's status allows, the most urgent first. */
+/** The acts that a device's status allows: what is easily undone comes first, what is final last. */
 export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
   switch (status) {
     case "pending":
       return isRoot ? ["approve", "revoke"] : ["revoke"];
     case "active":
-      return ["lost", "revoke", "suspend"];
+      return ["suspend", "lost", "revoke"];
     case "suspended":
       return ["restore", "lost", "revoke"];
     case "lost":
@@ -63,18 +63,21 @@ function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone
 export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 
 function lastSeenLine({ lastSeen }: Device, now: number, timeZone: string): Html {
-  if (lastSeen === null) return html`<p>Not seen yet</p>`;
+  if (lastSeen === null) return html`<p>Never seen: is its certificate installed?</p>`;
   const { at, app, country } = lastSeen;
   return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
 }
 
 function expiryLines({ certificates, status }: Device, now: number, timeZone: string): Html[] {
-  return certificates.flatMap(({ notAfter, retiredAt }) => {
+  const living = certificates.filter(({ retiredAt }) => retiredAt === null);
+  return living.flatMap(({ fingerprint, notAfter, replaces, retiredAt }) => {
     if (notAfter === null || retiredAt !== null || status === "revoked") return [];
     const left = Date.parse(notAfter) - now;
-    const time = ago(notAfter, now, timeZone);
-    if (left <= 0) return [html`<p class="expired">Certificate ended ${time}: Cloudflare refuses it</p>`];
-    return [html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>Certificate ends ${time}</p>`];
+    const time = onDate(notAfter, now, timeZone);
+    const isOld = living.some((other) => other.replaces === fingerprint);
+    const which = isOld ? "Old certificate" : replaces === null ? "Certificate" : "New certificate";
+    if (left <= 0) return [html`<p class="expired">${which} expired ${time}: Cloudflare refuses it</p>`];
+    return [html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>${which} expires ${time}</p>`];
   });
 }
 
@@ -104,23 +107,28 @@ export function newsOf(device: Device, context: PageContext): Html | undefined {
   if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
   const time = (ms: number) => clockOnly(ms, context.timeZone);
   if (status === "active" || status === "pending") {
-    const said = status === "active" ? "It is let in everywhere within seconds." : "It waits for approval.";
+    const said =
+      status === "active" ? "It is let in everywhere within seconds." : "It is waiting for approval.";
     return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
   }
   const forgottenAt = since + context.revocationDelayMs;
   const isForgotten = context.now >= forgottenAt;
   return html`<p class="message" role="status">${capital(status)} at ${time(since)}. ${
     isForgotten
-      ? html`Since ${time(forgottenAt)}, it is let in nowhere.`
-      : html`The last place that may still let it in forgets it at <strong>${time(forgottenAt)}</strong>, ${relativeSeconds(forgottenAt - context.now)}.`
+      ? html`It has been blocked everywhere since ${time(forgottenAt)}.`
+      : html`Some Cloudflare locations may still let it in until <strong>${time(forgottenAt)}</strong>, ${relativeSeconds(forgottenAt - context.now)} from now.`
   }</p>`;
 }
 
 function relativeSeconds(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
-  return seconds < 60
-    ? `in ${seconds} ${seconds === 1 ? "second" : "seconds"}`
-    : relativeTime(new Date(ms).toISOString(), 0);
+  if (seconds < 60) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+  return relativeTime(new Date(ms).toISOString(), 0).replace(/^in /, "");
+}
+
+/** `alice’s` */
+export function possessive(user: string): string {
+  return `${user}’s`;
 }
 
 export function capital(word: string): string {
