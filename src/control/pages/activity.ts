@@ -10,7 +10,7 @@ import type { PageContext, PageHandler } from "./context.ts";
 import { csvLine } from "./csv.ts";
 import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html.ts";
-import { layout } from "./layout.ts";
+import { layout, person } from "./layout.ts";
 import { PATHS } from "./paths.ts";
 import { clockOnly, date } from "./times.ts";
 
@@ -247,14 +247,15 @@ function entry(line: Line, { timeZone }: PageContext): Html {
   const { actor, at: time, country, restored } = line;
   const from = country === null ? "" : `, from ${country}`;
   return html`<li><p>${sentence(line)}</p>
-<p class="hint"><time datetime="${time}">${clockOnly(Date.parse(time), timeZone)}</time>, by ${actor}${from}${restored === true ? ", from a backup" : ""}</p>
+<p class="hint"><time datetime="${time}">${clockOnly(Date.parse(time), timeZone)}</time>, by ${person(actor)}${from}${restored === true ? ", from a backup" : ""}</p>
 <details class="hint"><summary>Details<span class="unseen"> of line ${line.id}</span></summary><dl>${fields(line).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details></li>`;
 }
 
 /** What the line has for programs. */
-function fields({ act, outcome, target, ip, detail }: Line): [string, string][] {
+function fields({ act, actor, outcome, target, ip, detail }: Line): [string, string][] {
   const all: [string, string | null][] = [
     ["act", act],
+    ["actor", actor],
     ["outcome", outcome],
     ["target", target?.id ?? null],
     ["address", ip],

@@ -2,6 +2,7 @@
 import type { AuditEntry } from "../contract.ts";
 import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html.ts";
+import { person } from "./layout.ts";
 import { devicePath } from "./paths.ts";
 
 /** A line of an audit log, and whose log it stands in: a user's id, or empty for the directory's. */
@@ -58,7 +59,7 @@ function done(line: Line): Html {
     case "revoke-token":
       return html`Token ${what} was revoked`;
     case "sign-in":
-      return html`${actor} signed in`;
+      return html`${person(actor)} signed in`;
     case "sign-out":
       return html`A session was signed out`;
     default:

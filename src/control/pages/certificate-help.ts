@@ -25,7 +25,7 @@ const STEPS: readonly { system: string; names: readonly string[]; steps: Html }[
     steps: html`Open the file and go through the wizard: current user, personal store.`,
   },
   {
-    system: "Firefox on a computer",
+    system: "Linux, and Firefox on any computer",
     names: ["Linux"],
     steps: html`Settings → Privacy &amp; Security → View Certificates → Your Certificates → Import: Firefox has a store of its own.`,
   },

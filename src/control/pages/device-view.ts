@@ -62,8 +62,10 @@ function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone
 /** Why reporting a device lost wipes nothing here. */
 export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 
-function lastSeenLine({ lastSeen }: Device, now: number, timeZone: string): Html {
-  if (lastSeen === null) return html`<p>Never seen: is its certificate installed?</p>`;
+function lastSeenLine({ lastSeen, status }: Device, now: number, timeZone: string): Html {
+  if (lastSeen === null) {
+    return html`<p>Never seen${status === "active" ? ": is its certificate installed?" : ""}</p>`;
+  }
   const { at, app, country } = lastSeen;
   return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
 }

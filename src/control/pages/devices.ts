@@ -111,7 +111,7 @@ function overview(all: readonly Device[], { now, principal }: PageContext): Html
       : principal.user === null
         ? [html`<a href="${PATHS.waiting}">${waiting} waiting for approval</a>`]
         : [html`${waiting} waiting for approval`]),
-    ...(soon === 0 ? [] : [html`<span class="soon">${soon} with a certificate that expires soon</span>`]),
+    ...(soon === 0 ? [] : [html`<span class="soon">${soon} with a certificate to renew</span>`]),
   ];
   return html`<p>${parts.map((part, index) => html`${index === 0 ? "" : ", "}${part}`)}</p>`;
 }

@@ -50,6 +50,11 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57b0"/><g fill="none" stroke="#fff" stroke-width="3"><circle cx="11" cy="16" r="5"/><path d="M16 16h10v5M21 16v4"/></g></svg>',
 )}`;
 
+/** Who acts, without the session that it was done in: `admin`, `token alice/desk`. */
+export function person(actor: string): string {
+  return actor.replace(/, session [0-9a-f]+$/, "");
+}
+
 function navigation(principal: Principal, { current, below = false }: Frame): Html {
   const entries: [string, string][] = [
     [PATHS.devices, "Devices"],
@@ -62,7 +67,7 @@ function navigation(principal: Principal, { current, below = false }: Frame): Ht
     ([path, label]) =>
       html`<li><a href="${path}"${path === current ? html` aria-current="${below ? "true" : "page"}"` : ""}>${label}</a></li>`,
   )}</ul></nav>
-<p class="who">${principal.actor}${principal.scope === "read" ? ", read only" : ""}</p>
+<p class="who">${person(principal.actor)}${principal.scope === "read" ? ", read only" : ""}</p>
 <form method="post" action="${PATHS.signOut}"><button class="quiet">Sign out</button></form>`;
 }
 

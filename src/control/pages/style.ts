@@ -24,10 +24,10 @@ h3,.card h2{font-size:1.05rem;margin:0 0 .3rem}
 p{margin:.4rem 0}
 .cards{list-style:none;margin:0;padding:0;display:grid;gap:.75rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.75rem}
-.acts{margin:.6rem 0 0}
+.acts{margin:.6rem 0 0}.card .button{padding:.6rem .8rem}
 button,.button{display:inline-block;min-height:2.75rem;padding:.6rem 1rem;border:1px solid var(--go);border-radius:.4rem;background:var(--go);color:var(--go-fg);font:inherit;line-height:1.4;text-decoration:none;cursor:pointer}
 .button,.quiet{background:var(--bg);color:var(--link);border-color:var(--line)}
-.back{margin:.8rem 0 -.6rem}
+.back{margin:.4rem 0}
 summary{padding:.4rem 0;cursor:pointer;font-weight:600}
 .log summary{padding:.2rem 0;font-weight:400}
 .button.lost,.button.revoke{color:var(--danger);border-color:var(--danger)}

@@ -4,7 +4,7 @@ import { fingerprintParam, must } from "../handlers/shared.ts";
 import { representDevice, representPending } from "../represent.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
-import { actLinks, actsOf, grouped } from "./device-view.ts";
+import { actLinks, actsOf, grouped, possessive } from "./device-view.ts";
 import { nameIn, userSelect } from "./fields.ts";
 import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
@@ -59,7 +59,7 @@ export const dismiss: PageHandler = async (request, { registry, by }) => {
 function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
   const { comparisonCode, enrolledAt, user, name } = device;
   const isRoot = principal.scope === "root";
-  return html`<li class="card"><h3><a href="${devicePath(device)}">${name}</a> <span class="hint">${user}</span></h3>
+  return html`<li class="card"><h3>${possessive(user)} <a href="${devicePath(device)}">${name}</a></h3>
 <p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
 ${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;

@@ -272,7 +272,7 @@ describe("sessions", () => {
     const { stdout } = await latchkey("sessions");
     expect(stdout).toMatch(/^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +ENDS\n/);
     expect(stdout).toMatch(
-      /\n[0-9a-f]{8} +ADMIN_TOKEN +Firefox Linux +127\.0\.0\.1.* just now +in 12 hours\n/,
+      /\n[0-9a-f]{8} +ADMIN_TOKEN +Firefox on Linux +127\.0\.0\.1.* just now +in 12 hours\n/,
     );
     expect(stdout).toMatch(/\n[0-9a-f]{8} +sara\/own +curl +/);
     expect((await sara("sessions")).stdout).not.toContain("ADMIN_TOKEN");
