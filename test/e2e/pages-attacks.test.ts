@@ -398,7 +398,12 @@ describe("an invitation's code", () => {
     const windows = await Promise.all(phones.map((phone) => phone.newPage()));
     const address = await link();
     await Promise.all(windows.map((each) => each.goto(address)));
-    await Promise.all(windows.map((each) => press(each, "Go on")));
+    await Promise.all(
+      windows.map(async (each, index) => {
+        await each.getByLabel("Name of this device").fill(`racer ${index}`);
+        await press(each, "Go on");
+      }),
+    );
     const agree = (window_: Page) => press(window_, "Make it one of alice’s devices");
     await Promise.all(windows.slice(0, 2).map(agree));
     const titles = await Promise.all(windows.map(heading));
