@@ -125,6 +125,7 @@ describe("enrolling", () => {
       name: "Phone",
       status: "active",
       statusSince: device.enrolledAt,
+      statusReason: null,
       note: null,
       enrolledAt: expect.stringMatching(ISO),
       certificates: [
