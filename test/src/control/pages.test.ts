@@ -160,6 +160,10 @@ describe("the activity", () => {
     await act("restore");
     await api("PATCH", `/users/alice/devices/${phone.id}`, { name: "Pixel" });
     await act("approve");
+    // Bob's own log tells of the removal and of the second PUT, too.
+    for (const method of ["PUT", "DELETE", "PUT"]) {
+      await api(method, "/users/bob", method === "PUT" ? {} : undefined);
+    }
     const { page } = await signedIn();
     const shown = await page(PATHS.activity);
     expect(shown).toContain(`<a href="${devicePath(phone)}"><strong>Phone</strong></a> was suspended.`);
@@ -173,7 +177,9 @@ describe("the activity", () => {
     ]) {
       expect(told.replaceAll(/ ?\./g, " ."), sentence).toContain(sentence);
     }
-    expect(told.match(/was added/g)).toHaveLength(1);
+    expect(told.match(/User alice was added/g)).toHaveLength(1);
+    expect(told.match(/User bob was added/g)).toHaveLength(2);
+    expect(told.match(/User bob was removed/g)).toHaveLength(1);
   });
 });
 
