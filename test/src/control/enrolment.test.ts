@@ -125,11 +125,7 @@ describe("an invitation", () => {
   it.each([
     ["that is mistyped", { code: "0".repeat(26), name: "Pixel" }, INVALID],
     ["of another app", { name: "Pixel" }, INVALID],
-    [
-      "with a name that another device has",
-      { name: "Laptop" },
-      "choose another name. The code still works.",
-    ],
+    ["with a name that another device has", { name: "Laptop" }, "choose another name. The code still works."],
     ["with a name that cannot be", { name: "" }, "The code still works."],
   ])("%s is refused in the first step", async (what, fields, words) => {
     await enrol("bob", "Laptop", fingerprint(7));
