@@ -29,6 +29,9 @@ const PROGRAMS: readonly [RegExp, string][] = [
   [/Safari\//, "Safari"],
 ];
 
+/** What a person opens pages with: it is named with its system as people say it. */
+const BROWSERS: ReadonlySet<string> = new Set(["Edge", "Firefox", "Chrome", "Safari"]);
+
 const SYSTEMS: readonly [RegExp, string][] = [
   [/Android/i, "Android"],
   [/iPhone|iPad|iOS/i, "iOS"],
@@ -40,17 +43,37 @@ const SYSTEMS: readonly [RegExp, string][] = [
 /** Only this many characters are read: what follows names no program, and no expression runs long. */
 const USER_AGENT_MAX = 256;
 
-/** A person's name for a program: `Bitwarden Android`, `Firefox Windows`, `no name given`. */
+/** A person's name for a program: `Bitwarden Android`, `Firefox on Windows`, `no name given`. */
 export function clientName(header: string | null): string {
   if (header === null || header === "") return "no name given";
   const userAgent = header.slice(0, USER_AGENT_MAX);
   const program = PROGRAMS.find(([pattern]) => pattern.test(userAgent));
-  const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
+  const system = systemOf(userAgent);
   const name =
     program === undefined
       ? shorten(userAgent.match(/^[^\s/(]+/)?.[0] ?? "unknown")
       : fill(program[1], userAgent.match(program[0])?.[1]);
-  return system === undefined || name.includes(system) ? name : `${name} ${system}`;
+  if (system === undefined || name.includes(system)) return name;
+  return BROWSERS.has(name) ? `${name} on ${system}` : `${name} ${system}`;
+}
+
+/** The system that a program runs on, as its `User-Agent` names it. */
+export function systemOf(userAgent: string): string | undefined {
+  return SYSTEMS.find(([pattern]) => pattern.test(userAgent.slice(0, USER_AGENT_MAX)))?.[1];
+}
+
+/**
+ * A name for the device itself, as its owner would choose it: `Pixel 9`, `iPhone`, `Firefox on Windows`.
+ * Empty when the browser does not say what it runs on.
+ */
+export function deviceName(header: string | null): string {
+  const userAgent = (header ?? "").slice(0, USER_AGENT_MAX);
+  const apple = /iPhone|iPad/.exec(userAgent)?.[0];
+  if (apple !== undefined) return apple;
+  // Chrome says `K` for every phone; other browsers name the model.
+  const model = /Android [\d.]+; ([^;)]{2,40}?)(?: Build\/[^;)]*)?[;)]/.exec(userAgent)?.[1]?.trim();
+  if (model !== undefined && !/^(?:Mobile|Tablet|rv:.*|wv)$/.test(model)) return model;
+  return systemOf(userAgent) === undefined ? "" : clientName(userAgent);
 }
 
 /** Longer names of a program's own making are cut, in characters. */

@@ -1,10 +1,14 @@
 import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
 import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
+import { show } from "./control/pages/respond.ts";
+import { isForReading } from "./control/pages/same-origin.ts";
+import { knownTimeZone } from "./control/pages/times.ts";
+import { whoamiPage } from "./control/pages/whoami-page.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
 import { errorLine } from "./gate/log.ts";
 import type { Visit } from "./gate/visit.ts";
-import { WHOAMI_PATH } from "./gate/whoami.ts";
+import { visitorAsJson, WHOAMI_PATH } from "./gate/whoami.ts";
 import { Registry } from "./registry/registry.ts";
 
 /** What a Worker has besides its configuration. */
@@ -29,7 +33,11 @@ export class Latchkey {
     this.#control = new Control({
       ...config,
       forget: (fingerprint) => this.#gate.forget(fingerprint),
-      apps: { hosts: [...config.apps.keys()], isApp: (hostname) => appOf(config, hostname) !== undefined },
+      apps: {
+        hosts: [...config.apps.keys()],
+        profiles: profilesOf(config),
+        isApp: (hostname) => appOf(config, hostname) !== undefined,
+      },
       registry: this.#registry,
       now: effects.now,
       log: (line) => effects.log.line(line),
@@ -46,7 +54,18 @@ export class Latchkey {
     const isControl = isControlPath(url.pathname) || (isAdminHost && url.pathname === "/");
     if (!isControl || this.#gate.blocks(visit)) return this.#gate.handle(visit);
     const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
-    return isWhoami ? this.#gate.whoami(visit) : this.#answerControl(visit);
+    return isWhoami ? this.#whoami(visit) : this.#answerControl(visit);
+  }
+
+  /** For a person's browser a page, for every other program JSON; refused as ever without a verified certificate. */
+  #whoami(visit: Visit): Promise<Response> {
+    const { headers, method } = visit.request;
+    const isPage = isForReading(headers) && (headers.get("accept") ?? "").includes("text/html");
+    return this.#gate.whoami(visit, async (visitor) => {
+      if (!isPage) return visitorAsJson(visitor, visit);
+      const page = await show(whoamiPage(visitor, this.#effects.now(), knownTimeZone(timeZoneOf(visit))));
+      return method === "HEAD" ? new Response(null, page) : page;
+    });
   }
 
   /** What the cron does. Never throws: whatever fails is logged, and tried again the next day. */
@@ -69,7 +88,7 @@ export class Latchkey {
       isApp || hostname === this.#config.adminHost
         ? await this.#control.handle({
             ...{ request, url, hostname, country },
-            timeZone: typeof cf.timezone === "string" ? cf.timezone : null,
+            timeZone: timeZoneOf(visit),
             certificate: readCertificate(cf.tlsClientAuth),
             knownAs: () => this.#gate.standingOf(visit),
           })
@@ -78,4 +97,15 @@ export class Latchkey {
     this.#effects.log.refusal(visit, response, undefined, "control-refused");
     return this.#gate.hide(visit);
   }
+}
+
+/** Every entry of `APPS`, with its profile. */
+function profilesOf({ apps, defaultApp }: Config): { host: string; profile: string }[] {
+  const named = [...apps].map(([host, { profile }]) => ({ host, profile: profile.name }));
+  return defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }];
+}
+
+/** Where the client seems to be, as Cloudflare reports it. */
+function timeZoneOf({ cf }: Visit): string | null {
+  return typeof cf.timezone === "string" ? cf.timezone : null;
 }

@@ -19,7 +19,8 @@ export const addApprove: AddCommand = (program, open) => {
     .argument("<waiting>", "the device, USER/NAME or its id; or a fingerprint, or its first 8 digits or more")
     .argument("[user]", "with a fingerprint: the user's id, such as alice")
     .argument("[name]", "with a fingerprint: the device's name, such as pixel-9")
-    .option("--note <text>", "a note for people to read, or for the audit log")
+    .option("--note <text>", "with a fingerprint: a note on the device, for people to read")
+    .option("--reason <text>", "with a device: why, for the audit log")
     .addHelpText(
       "after",
       `
@@ -32,25 +33,39 @@ Examples:
         waiting: string,
         user: string | undefined,
         name: string | undefined,
-        { note }: { note?: string },
+        { note, reason }: { note?: string; reason?: string },
       ) => {
-        if (!isDeviceReference(waiting)) return approveCertificate(open, waiting, user, name, note);
+        if (!isDeviceReference(waiting)) {
+          if (reason !== undefined) {
+            throw misuse(
+              "--reason is for a device that was invited",
+              "a certificate becomes a new device: give that one a --note, or leave both out",
+            );
+          }
+          return approveCertificate(open, waiting, user, name, note);
+        }
+        if (note !== undefined) {
+          throw misuse(
+            "--note is for a certificate that becomes a new device",
+            `why an invited device is approved is its --reason; its own note is changed with ${LATCHKEY} note`,
+          );
+        }
         if (user !== undefined) {
           throw misuse(
             `'${printable(waiting)}' names a device: what follows it is too much`,
             `write ${LATCHKEY} approve USER/NAME, or ${LATCHKEY} approve FINGERPRINT USER NAME`,
           );
         }
-        return approveDevice(open(), waiting, note);
+        return approveDevice(open(), waiting, reason);
       },
     );
 };
 
-function approveDevice(session: Session, device: string, note: string | undefined): Promise<void> {
+function approveDevice(session: Session, device: string, reason: string | undefined): Promise<void> {
   return changeStatus(session, {
     act: "approve",
     device,
-    note,
+    reason,
     question: comparison,
     done: (label) => [`${label} is approved: it is let in from now on`],
   });

@@ -1,12 +1,27 @@
+import { canWipe } from "../../src/control/apps.ts";
+import type { Me } from "../../src/control/contract.ts";
+import type { Api } from "./shared/api.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { referenceTo } from "./shared/device-reference.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
+import { addReasonOption, changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 import { withWaysOut } from "./shared/target.ts";
 import { shellWord } from "./shared/text.ts";
 
+const WIPES = [
+  "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
+  "On all other apps the device is refused.",
+];
+const NOTHING_DELETED = "No app here has the profile bitwarden: nothing will be deleted on it.";
+
+/** Whether any app here can tell the device to wipe. A Worker that was deployed before does not say: it may. */
+async function canWipeAnything(api: Api): Promise<boolean> {
+  const { apps }: Partial<Me> = await api.me();
+  return apps === undefined || canWipe({ profiles: apps });
+}
+
 export const addLost: AddCommand = (program, open) => {
-  program
+  const command = program
     .command("lost")
     .summary("report a device lost: Bitwarden on it is told to delete its vault")
     .description(
@@ -15,8 +30,8 @@ export const addLost: AddCommand = (program, open) => {
         "its vault; on all other apps the device is refused. restore ends it when it was found.",
       ].join(" "),
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .option("--note <text>", "where and when, for the audit log")
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
+  addReasonOption(command, "where and when, for the audit log")
     .addHelpText(
       "after",
       `
@@ -25,23 +40,28 @@ needs the device's certificate, so do not revoke it, here or at Cloudflare, befo
 that is off cannot be told.
 
 Example:
-  latchkey lost alice/pixel-9 --note "left in the tram"`,
+  latchkey lost alice/pixel-9 --reason "left in the tram"`,
     )
-    .action(async (device: string, { note }: { note?: string }) => {
+    .action(async (device: string, { reason }: { reason?: string }) => {
+      let wipes = true;
       try {
         await changeStatus(open(), {
           act: "lost",
           device,
-          note,
-          warning: [
-            "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next calls.",
-            "On all other apps the device is refused. No other device is touched.",
-          ],
+          reason,
+          warning: async (api) => {
+            wipes = await canWipeAnything(api);
+            return [...(wipes ? WIPES : [NOTHING_DELETED]), "No other device is touched."];
+          },
           question: (label) => `Report ${label} lost?`,
           done: (label, _, lost) => [
             `${label} is reported lost: it is refused ${EVERYWHERE}`,
-            `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
-            `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke, once it was told`,
+            ...(wipes
+              ? [
+                  `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
+                  `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke, once it was told`,
+                ]
+              : [NOTHING_DELETED, `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`]),
           ],
         });
       } catch (error) {

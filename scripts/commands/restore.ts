@@ -1,19 +1,19 @@
 import type { AddCommand } from "./shared/session.ts";
-import { changeStatus } from "./shared/status-act.ts";
+import { addReasonOption, changeStatus } from "./shared/status-act.ts";
 
 export const addRestore: AddCommand = (program, open) => {
-  program
+  const command = program
     .command("restore")
     .summary("let a suspended or lost device in again")
     .description("Let a device in again that was suspended, or lost and found.")
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .option("--note <text>", "why, for the audit log")
-    .action((device: string, { note }: { note?: string }) =>
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
+  addReasonOption(command, "why, for the audit log").action(
+    (device: string, { reason }: { reason?: string }) =>
       changeStatus(open(), {
         act: "restore",
         device,
-        note,
+        reason,
         done: (label, before) => [`${label} was ${before} and is active again: it is let in from now on`],
       }),
-    );
+  );
 };

@@ -5,7 +5,7 @@ import { LATCHKEY } from "./shared/called-as.ts";
 import { Failure, misuse } from "./shared/failure.ts";
 import { progress } from "./shared/progress.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
-import { changeStatus, EVERYWHERE } from "./shared/status-act.ts";
+import { addReasonOption, changeStatus, EVERYWHERE } from "./shared/status-act.ts";
 import {
   type AtCloudflare,
   addTargetOptions,
@@ -21,7 +21,7 @@ import {
 import { plural, printable, shellWord } from "./shared/text.ts";
 
 interface RevokeOptions extends TargetOptions {
-  note?: string;
+  reason?: string;
   atCloudflare?: boolean;
   zone?: string;
   force?: boolean;
@@ -38,8 +38,8 @@ export const addRevoke: AddCommand = (program, open) => {
     .description(
       "Refuse a device for good. No other device is touched. There is no way back for its certificates.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .option("--note <text>", "why, for the audit log")
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
+  addReasonOption(command, "why, for the audit log")
     .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .option("--force", "even if a lost device was not yet told to delete its vault")
@@ -59,18 +59,18 @@ registry either.
 
 Examples:
   latchkey revoke alice/pixel-9
-  latchkey revoke alice/pixel-9 --note stolen --yes
+  latchkey revoke alice/pixel-9 --reason stolen --yes
   latchkey revoke alice/pixel-9 --at-cloudflare
   latchkey revoke alice/pixel-9 --at-cloudflare --backup latchkey.json`,
     )
     .action(async (reference: string, options: RevokeOptions) => {
-      const { note, atCloudflare = false, zone, force = false } = options;
+      const { reason, atCloudflare = false, zone, force = false } = options;
       const idle = CLOUDFLARE_OPTIONS.find((name) => options[name] !== undefined);
       if (!atCloudflare && idle !== undefined) {
         throw misuse(`--${idle} means nothing without --at-cloudflare`, "add it, or leave both out");
       }
       const session = open();
-      const common = { act: "revoke", device: reference, note } as const;
+      const common = { act: "revoke", device: reference, reason } as const;
       if (!atCloudflare) {
         try {
           await changeStatus(session, {

@@ -4,7 +4,14 @@
 export interface Apps {
   /** Those that the configuration names. */
   hosts: readonly string[];
+  /** Every entry of `APPS`, `*` among them, with its profile. */
+  profiles: readonly { host: string; profile: string }[];
   isApp(hostname: string): boolean;
+}
+
+/** Whether a lost device can be told to delete its vault: that is what the profile `bitwarden` does, and no other. */
+export function canWipe({ profiles }: Pick<Apps, "profiles">): boolean {
+  return profiles.some(({ profile }) => profile === "bitwarden");
 }
 
 /**

@@ -10,7 +10,14 @@ import { DEVICE_STATUSES } from "../registry/device.ts";
 import { RESTORE_CHANGES, RESTORE_OUTCOMES, RESTORE_REASONS } from "../registry/restore-plan.ts";
 import { TOKEN_OUTCOMES, TOKEN_REASONS } from "../registry/restore-tokens.ts";
 import { CERTIFICATES_MAX } from "../registry/retirement.ts";
-import { DeviceNameSchema, FingerprintSchema, NoteInput, UserIdSchema, UserNameInput } from "./contract.ts";
+import {
+  DeviceNameSchema,
+  FingerprintSchema,
+  NoteInput,
+  ReasonInput,
+  UserIdSchema,
+  UserNameInput,
+} from "./contract.ts";
 import { PendingCertificateSchema, TokenSchema } from "./shapes.ts";
 
 /** The largest body of a restore, in bytes: some 250 devices, or 500 lines of an audit log. */
@@ -55,6 +62,8 @@ export const BackupDevice = v.strictObject({
   name: DeviceNameSchema,
   status: v.picklist(DEVICE_STATUSES, `must be one of ${DEVICE_STATUSES.join(", ")}`),
   statusSince: TimeInput,
+  /** Not in backups of before there was one. */
+  statusReason: v.optional(v.nullable(ReasonInput), null),
   note: v.nullable(NoteInput),
   enrolledAt: TimeInput,
   certificates: v.pipe(

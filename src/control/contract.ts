@@ -71,14 +71,20 @@ function nameSchema(what: "device" | "token") {
 
 export const DeviceNameSchema = nameSchema("device");
 
-const NoteSchema = v.pipe(
-  v.string("a note is a text"),
-  v.maxLength(NOTE_MAX_CHARACTERS, `a note has at most ${NOTE_MAX_CHARACTERS} characters`),
-  v.check(
-    (text) => text.isWellFormed() && !CONTROL_CHARACTERS_IN_NOTE.test(text),
-    "a note must not hold control characters",
-  ),
-);
+/** A note of a device, or the reason of a change. */
+function noteSchema(what: "note" | "reason") {
+  return v.pipe(
+    v.string(`a ${what} must be a string`),
+    v.maxLength(NOTE_MAX_CHARACTERS, `a ${what} has at most ${NOTE_MAX_CHARACTERS} characters`),
+    v.check(
+      (text) => text.isWellFormed() && !CONTROL_CHARACTERS_IN_NOTE.test(text),
+      `a ${what} must not hold control characters`,
+    ),
+  );
+}
+
+const NoteSchema = noteSchema("note");
+const ReasonSchema = noteSchema("reason");
 
 const UserNameSchema = v.pipe(
   v.string("a user's name is a text"),
@@ -91,7 +97,7 @@ const UserNameSchema = v.pipe(
 );
 
 /** For the shapes of backups; under other names, since they are no schemas of their own in the description. */
-export { NoteSchema as NoteInput, UserNameSchema as UserNameInput };
+export { NoteSchema as NoteInput, ReasonSchema as ReasonInput, UserNameSchema as UserNameInput };
 
 /** `PUT /users/{user}` */
 export const PutUserRequest = v.strictObject({ name: v.optional(UserNameSchema) });
@@ -144,8 +150,8 @@ export const EditDeviceRequest = v.pipe(
   v.check((body) => body.name !== undefined || body.note !== undefined, "give a name, a note, or both"),
 );
 
-/** `POST /users/{user}/devices/{device}/{act}` */
-export const StatusActRequest = v.strictObject({ note: v.optional(NoteSchema) });
+/** `POST /users/{user}/devices/{device}/{act}`: the reason goes to the audit log; the device's note stays. */
+export const StatusActRequest = v.strictObject({ reason: v.optional(ReasonSchema) });
 
 /**
  * `POST /users/{user}/devices/{device}/lost`: it makes a Bitwarden client delete its vault, so the
@@ -153,7 +159,7 @@ export const StatusActRequest = v.strictObject({ note: v.optional(NoteSchema) })
  */
 export const LostRequest = v.strictObject({
   confirm: v.string("repeat the device's name"),
-  note: v.optional(NoteSchema),
+  reason: v.optional(ReasonSchema),
 });
 
 /** `POST /pending/{fingerprint}/approve` */

@@ -1,22 +1,19 @@
 import type { Certificate } from "../certificate.ts";
 import type { Actor } from "../registry/audit-log.ts";
 import { Backups } from "../registry/backups.ts";
-import { RegistryUnavailable } from "../registry/call.ts";
 import { Credentials } from "../registry/credentials.ts";
 import type { Fingerprint } from "../registry/fingerprint.ts";
 import { Invitations } from "../registry/invitations.ts";
 import type { RegistryBindings } from "../registry/objects.ts";
 import { Authenticator } from "./authenticate.ts";
-import { ENROL_PATH } from "./contract.ts";
 import { DeadSecrets } from "./dead-secrets.ts";
 import { InvitationCodes } from "./invitation-codes.ts";
 import { KeyedSecrets } from "./keyed-secrets.ts";
-import type { KnownAs, PageServices } from "./pages/context.ts";
-import { errorPage } from "./pages/error-page.ts";
+import type { KnownAs, PageRequest, PageServices } from "./pages/context.ts";
 import { Pages, pageOf } from "./pages/pages.ts";
-import { PATHS } from "./pages/paths.ts";
-import { ApiError, problemResponse } from "./problem.ts";
+import { problemResponse } from "./problem.ts";
 import { route } from "./routes.ts";
+import { toApiError } from "./unexpected.ts";
 
 /** Paths under this one are Latchkey's own on every host, and never reach an app. */
 export const CONTROL_PATH = "/.latchkey";
@@ -108,17 +105,19 @@ export class Control {
     // A device is asked for its certificate only on the apps' hosts, so the page that enrols it is there.
     if (page === "for-devices") return this.#page(asked, this.#pages);
     if (adminHost !== null && asked.hostname !== adminHost) return "not-the-admin-host";
-    if (page === undefined) return this.#api(asked, this.#services);
+    if (page === undefined) {
+      const answer = await this.#api(asked, this.#services);
+      if (answer !== "no-credentials" || adminHost === null) return answer;
+      return (await this.#pages.notFound(pageRequest(asked, this.#settings.now()))) ?? answer;
+    }
     // An app, or its service worker, can read every page on its own host, and what is typed there.
     return adminHost === null ? "no-admin-host" : this.#page(asked, this.#pages);
   }
 
   async #page(asked: ControlRequest, pages: Pages): Promise<Response> {
-    const { adminHost, now, log } = this.#settings;
+    const { adminHost, now } = this.#settings;
     const isAdminHost = asked.hostname === adminHost;
-    const response = await pages
-      .handle({ ...asked, by: actorOf(asked, "anonymous", now()) })
-      .catch((error: unknown) => errorPage(toApiError(error, log), isAdminHost ? PATHS.home : ENROL_PATH));
+    const response = await pages.handle(pageRequest(asked, now()));
     // An app decides that for its own host.
     if (isAdminHost) response.headers.set("Strict-Transport-Security", TLS_ALWAYS);
     return response;
@@ -144,19 +143,10 @@ export class Control {
   }
 }
 
-function actorOf({ request, country }: ControlRequest, actor: string, at: number): Actor {
-  return { actor, ip: request.headers.get("cf-connecting-ip"), country, at };
+function pageRequest(asked: ControlRequest, now: number): PageRequest {
+  return { ...asked, by: actorOf(asked, "anonymous", now) };
 }
 
-/** What is no error of ours is told in general words; the log has the particulars. */
-function toApiError(error: unknown, log: ControlSettings["log"]): ApiError {
-  if (error instanceof ApiError) return error;
-  const cause = error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
-  log({ event: "control-error", message: String(error), cause });
-  if (error instanceof RegistryUnavailable) {
-    return new ApiError("registry-unavailable", "nothing is known to have been changed: try again", {
-      headers: { "Retry-After": "5" },
-    });
-  }
-  return new ApiError("internal-error", "internal error");
+function actorOf({ request, country }: ControlRequest, actor: string, at: number): Actor {
+  return { actor, ip: request.headers.get("cf-connecting-ip"), country, at };
 }

@@ -46,7 +46,7 @@ function statusAct(act: StatusAct): Operation {
 /** The whole API: the table that is routed, enforced and described. */
 // biome-ignore format: a table is read by its rows.
 export const OPERATIONS: readonly Operation[] = [
-  row("GET /me", "showMe", "Whose credentials these are", { needs: "any", of: "own", answers: { 200: shape.MeSchema }, problems: [], handle: access.showMe }),
+  row("GET /me", "showMe", "Whose credentials these are, and which apps there are", { needs: "any", of: "own", answers: { 200: shape.MeSchema }, problems: [], handle: access.showMe }),
   row("GET /openapi.json", "showDescription", "This description", { needs: "any", of: "own", answers: { 200: shape.DescriptionSchema }, problems: [], handle: showDescription(() => OPERATIONS) }),
 
   row("GET /users", "listUsers", "List the users; with a user's own token, that one", { needs: "read", of: "own", query: UsersQuery, answers: { 200: shape.UserListSchema }, problems: [], handle: users.listUsers }),

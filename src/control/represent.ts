@@ -41,10 +41,13 @@ export function representDevice(device: DeviceRecord): Device {
     lastSeen,
     wipe,
     comparisonCode,
+    // During a deploy, an object may still be an older one that knows nothing of it.
+    statusReason = null,
   } = device;
   return {
     ...{ id, user, name, status },
     statusSince: iso(statusSince),
+    statusReason,
     note,
     enrolledAt: iso(enrolledAt),
     certificates: certificates.map(representCertificate),

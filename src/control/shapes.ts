@@ -39,6 +39,8 @@ export const DeviceSchema = v.object({
   status: v.picklist(DEVICE_STATUSES),
   /** When the status began. */
   statusSince: TimeSchema,
+  /** Why, in the words of whoever set the status last; `null` = no reason was given. */
+  statusReason: TextOrNull,
   note: TextOrNull,
   enrolledAt: TimeSchema,
   certificates: v.array(CertificateSchema),
@@ -138,6 +140,8 @@ export const MeSchema = v.object({
   scope: v.picklist(["root", ...TOKEN_SCOPES]),
   /** `null`: all users. */
   user: TextOrNull,
+  /** The entries of `APPS`, `*` among them: on those with the profile `bitwarden`, a lost device's vault is deleted. */
+  apps: v.array(v.object({ host: v.string(), profile: v.string() })),
 });
 
 /** An OpenAPI document (see openapi.ts). */

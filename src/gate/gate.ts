@@ -12,7 +12,7 @@ import { errorLine, type FoldedLog } from "./log.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 import type { Visit } from "./visit.ts";
-import { describeVisitor } from "./whoami.ts";
+import { describeVisitor, type Visitor } from "./whoami.ts";
 
 /** What the configuration says of the gate. */
 export interface GateSettings {
@@ -83,11 +83,12 @@ export class Gate {
    * Tells a device with a verified certificate who it is (`GET /.latchkey/whoami`); everybody
    * else is refused as on any other path.
    */
-  async whoami(visit: Visit): Promise<Response> {
+  async whoami(visit: Visit, show: (visitor: Visitor) => Response | Promise<Response>): Promise<Response> {
     const judged = await this.#judge(visit, false);
     const { decision, certificate, standing } = judged;
     const isKnown = standing !== undefined && standing.kind !== "unavailable";
-    if (certificate.kind === "verified" && isKnown) return describeVisitor(visit, certificate, standing);
+    if (certificate.kind === "verified" && isKnown)
+      return show(describeVisitor(visit, certificate, standing));
     const reason = decision.kind === "refuse" ? decision.reason : "internal-error";
     return this.#refuse(visit, reason, judged);
   }

@@ -6,15 +6,17 @@ import type { Visit } from "./visit.ts";
 /** Where a device may ask, on every app's host, who it is. */
 export const WHOAMI_PATH = "/.latchkey/whoami";
 
+export type Visitor = ReturnType<typeof describeVisitor>;
+
 /** What a device with a verified certificate is told: itself, and what Cloudflare saw of it. */
 export function describeVisitor(
-  { request, hostname, country }: Visit,
+  { hostname, country }: Visit,
   { fingerprint, subject, issuer, serial, notBefore, notAfter }: VerifiedCertificate,
   standing: Standing,
-): Response {
+) {
   const device =
     standing.kind === "device" ? { user: standing.user, name: standing.name, status: standing.status } : null;
-  const answer = {
+  return {
     app: hostname,
     fingerprint,
     enrolled: device !== null,
@@ -29,7 +31,11 @@ export function describeVisitor(
       country: country ?? null,
     },
   };
-  return new Response(request.method === "HEAD" ? null : `${JSON.stringify(answer, null, 2)}\n`, {
+}
+
+/** The same for programs. */
+export function visitorAsJson(visitor: Visitor, { request }: Visit): Response {
+  return new Response(request.method === "HEAD" ? null : `${JSON.stringify(visitor, null, 2)}\n`, {
     headers: { "Content-Type": "application/json", "Cache-Control": "no-store" },
   });
 }

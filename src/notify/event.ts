@@ -1,6 +1,8 @@
 // No I/O. No clock.
+
 import { type Fingerprint, shortFingerprint } from "../registry/fingerprint.ts";
 import type { UserId } from "../registry/user.ts";
+import { relativeTime } from "../relative-time.ts";
 
 interface Device {
   id: string;
@@ -40,8 +42,6 @@ export type Notification = NotifyEvent & {
 /** The days before a certificate's end at which somebody is told, ascending. */
 export const EXPIRY_THRESHOLDS_DAYS = [1, 7, 30] as const;
 
-export const DAY_MS = 24 * 3600_000;
-
 /** A certificate's own words are cut to this, in characters: anybody can write them. */
 const SUBJECT_MAX_CHARACTERS = 100;
 
@@ -52,13 +52,11 @@ export function certificateExpiring(
 ): Notification {
   const { user, device, fingerprint, threshold } = of;
   const notAfter = iso(of.notAfter);
-  const days = Math.floor((of.notAfter - now) / DAY_MS);
-  const when = days < 1 ? "in less than a day" : days === 1 ? "in 1 day" : `in ${days} days`;
   return {
     id: `certificate-expiring:${fingerprint}:${threshold}`,
     type: "certificate-expiring",
     at: iso(now),
-    title: `The certificate of ${device.name} (${user}) ends ${when}`,
+    title: `The certificate of ${device.name} (${user}) expires ${relativeTime(notAfter, now)}`,
     message: `Certificate ${shortFingerprint(fingerprint)} is valid until ${notAfter}. After that the device is refused: enrol a new certificate before.`,
     data: { user, device: pick(device), fingerprint, notAfter, threshold },
   };
@@ -91,7 +89,7 @@ export function deviceLost(of: { user: UserId; device: Device; by: string; since
     type: "device-lost",
     at: iso(of.since),
     title: `${device.name} (${user}) is reported lost`,
-    message: `Reported by ${by}. It is refused from now on, and Bitwarden's apps on it are told to delete their vault.`,
+    message: `Reported by ${by}. It is refused from now on. On apps with the profile bitwarden, Bitwarden on it is told to delete its vault.`,
     data: { user, device: pick(device), by },
   };
 }

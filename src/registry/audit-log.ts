@@ -2,7 +2,7 @@ import { err } from "../result.ts";
 import { type Page, pageOf } from "./page.ts";
 import type { RegistryError } from "./records.ts";
 
-/** Who makes a change, from where and when: every change carries it. */
+/** Who makes a change, from where, when and why: every change carries it. */
 export interface Actor {
   /** `admin`, a token's name, `invitation` or `gate`. */
   actor: string;
@@ -10,6 +10,11 @@ export interface Actor {
   country: string | null;
   /** Milliseconds since the epoch. */
   at: number;
+  /**
+   * Why, in a person's own words. It travels here and not as an argument, because an object of an earlier
+   * deploy would take the argument for the device's new note.
+   */
+  reason?: string | undefined;
 }
 
 export interface AuditRecord {

@@ -11,6 +11,7 @@ type DeviceRow = {
   name: string;
   status: string;
   status_since: number;
+  status_reason: string | null;
   note: string | null;
   enrolled_at: number;
   last_seen_at: number | null;
@@ -88,11 +89,13 @@ export class DeviceTable {
 
   insert(device: Omit<DeviceRecord, "user">): void {
     const { id, name, status, statusSince, note, enrolledAt, lastSeen, wipe, comparisonCode } = device;
+    // During a deploy, a Worker may still be an older one that knows nothing of it.
+    const { statusReason = null } = device;
     this.#sql.exec(
-      `INSERT INTO devices (id, name, name_key, status, status_since, note, enrolled_at, comparison_code,
-         last_seen_at, last_seen_app, last_seen_country, last_seen_ip)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, name, deviceNameKey(name), status, statusSince, note, enrolledAt, comparisonCode],
+      `INSERT INTO devices (id, name, name_key, status, status_since, status_reason, note, enrolled_at,
+         comparison_code, last_seen_at, last_seen_app, last_seen_country, last_seen_ip)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, name, deviceNameKey(name), status, statusSince, statusReason, note, enrolledAt, comparisonCode],
       ...[lastSeen?.at ?? null, lastSeen?.app ?? null, lastSeen?.country ?? null, lastSeen?.ip ?? null],
     );
     if (wipe !== null) this.setReceipt(id, wipe);
@@ -111,11 +114,12 @@ export class DeviceTable {
     );
   }
 
-  /** What may be changed of a device. In one statement: a name counts as taken only by who is not revoked. */
-  change({ id, name, note, status, statusSince }: DeviceRecord): void {
+  /** What may be changed of a device. In one statement: a name counts as taken only among devices not revoked. */
+  change({ id, name, note, status, statusSince, statusReason }: DeviceRecord): void {
     this.#sql.exec(
-      "UPDATE devices SET name = ?, name_key = ?, note = ?, status = ?, status_since = ? WHERE id = ?",
-      ...[name, deviceNameKey(name), note, status, statusSince, id],
+      `UPDATE devices SET name = ?, name_key = ?, note = ?, status = ?, status_since = ?, status_reason = ?
+       WHERE id = ?`,
+      ...[name, deviceNameKey(name), note, status, statusSince, statusReason, id],
     );
   }
 
@@ -165,6 +169,7 @@ export class DeviceTable {
       // The table's CHECK holds the column to these values.
       status: row.status as DeviceStatus,
       statusSince: row.status_since,
+      statusReason: row.status_reason,
       note: row.note,
       enrolledAt: row.enrolled_at,
       certificates: certificates.map(toCertificate),

@@ -67,7 +67,7 @@ export class Enrolments {
     const id = crypto.randomUUID();
     const { fingerprint, facts, name, note } = enrolment;
     this.#devices.insert({
-      ...{ id, name, status, note, statusSince: by.at, enrolledAt: by.at },
+      ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
       certificates: [
         { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null, replaces: null },
       ],

@@ -1,4 +1,5 @@
-import { certificateExpiring, DAY_MS, EXPIRY_THRESHOLDS_DAYS } from "../notify/event.ts";
+import { certificateExpiring, EXPIRY_THRESHOLDS_DAYS } from "../notify/event.ts";
+import { DAY_MS } from "../relative-time.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { Outbox } from "./outbox.ts";
 import type { UserId } from "./user.ts";

@@ -78,6 +78,8 @@ export interface DeviceRecord {
   status: DeviceStatus;
   /** When the status began. */
   statusSince: number;
+  /** What was given as the reason when the status was last set; `null` = nothing. */
+  statusReason: string | null;
   note: string | null;
   enrolledAt: number;
   certificates: CertificateRecord[];

@@ -150,9 +150,8 @@ export class Registry {
     user: UserId,
     id: string,
     act: StatusAct,
-    note: string | undefined,
   ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act, note)));
+    return this.ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act)));
   }
 
   /**

@@ -162,6 +162,8 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreFac
     name: wanted.name,
     note: wanted.note,
     status: isApproved ? present.status : wanted.status,
+    statusReason:
+      wanted.status === present.status || isApproved ? present.statusReason : (wanted.statusReason ?? null),
     certificates: [...certificates, ...lacking],
   };
 }

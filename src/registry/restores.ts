@@ -92,7 +92,8 @@ export class Restores {
   }
 
   #change(before: DeviceRecord, after: DeviceRecord, at: number): void {
-    this.#devices.change({ ...after, statusSince: before.status === after.status ? before.statusSince : at });
+    const isChanged = before.status !== after.status;
+    this.#devices.change({ ...after, statusSince: isChanged ? at : before.statusSince });
     for (const certificate of after.certificates) {
       const had = before.certificates.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
       if (had === undefined) this.#devices.insertCertificate(after.id, certificate);

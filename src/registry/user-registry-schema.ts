@@ -7,7 +7,8 @@ import type { Migration } from "./schema.ts";
  *
  * `devices`: a row a device, from its enrolment until it is forgotten. `seq` is the order of
  * enrolment and the lists' cursor; `name_key` is the name as compared (see `deviceNameKey`), unique
- * among devices that are not revoked; `last_seen_*` is written as seldom as `sightings.ts` says;
+ * among devices that are not revoked; `status_reason` is why the status is what it is, if anybody said
+ * (the audit log has every reason; here it costs no row to show); `last_seen_*` is written as seldom as `sightings.ts` says;
  * `wipe_*` is the receipt of a lost device, cleared when it is reported lost (again);
  * `comparison_code` are the six digits by which a person tells a `pending` device from another one.
  *
@@ -97,4 +98,6 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ALTER TABLE registry_state ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE registry_state ADD COLUMN released_at INTEGER NOT NULL DEFAULT 0;
    CREATE INDEX invitations_expires_at ON invitations (expires_at);`,
+
+  "ALTER TABLE devices ADD COLUMN status_reason TEXT;",
 ];

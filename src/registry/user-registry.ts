@@ -247,28 +247,28 @@ export class UserRegistry extends DurableObject {
     });
   }
 
-  /** Changes a device's status; a note, when given, replaces the device's. Repeating is no error. */
-  changeStatus(
-    by: Actor,
-    id: string,
-    act: StatusAct,
-    note: string | undefined,
-  ): Result<DeviceRecord, RegistryError> {
+  /**
+   * Changes a device's status, for the reason that `by` gives. Repeating is no error; with another reason, it
+   * replaces the reason.
+   */
+  changeStatus(by: Actor, id: string, act: StatusAct): Result<DeviceRecord, RegistryError> {
     return this.#changeDevice(by, act, id, (device) => {
       const step = transition(device.status, act);
       if (step.kind === "forbidden") {
         return err({ code: "forbidden-transition", status: device.status, act });
       }
       const status = step.kind === "changed" ? step.to : device.status;
-      if (status === device.status && (note === undefined || note === device.note)) return ok(undefined);
-      const statusSince = status === device.status ? device.statusSince : by.at;
-      this.#devices.change({ ...device, status, statusSince, note: note ?? device.note });
-      if (status === "lost" && status !== device.status) {
+      const isChanged = status !== device.status;
+      const { reason } = by;
+      if (!isChanged && (reason === undefined || reason === device.statusReason)) return ok(undefined);
+      const statusSince = isChanged ? by.at : device.statusSince;
+      this.#devices.change({ ...device, status, statusSince, statusReason: reason ?? null });
+      if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
         const lost = { user: this.#user, device, by: by.actor, since: by.at };
         this.#outbox.add(deviceLost(lost), Date.now());
       }
-      return ok({ before: device.status, status, ...(note === undefined ? {} : { note }) });
+      return ok({ before: device.status, status, ...(reason === undefined ? {} : { reason }) });
     });
   }
 

@@ -79,7 +79,7 @@ describe("with the keyboard alone", () => {
     await keyboard.tabTo("Suspend Tablet");
     expect(keyboard.stops).toEqual([
       ...["Skip to the content", "Devices", "Waiting", "Activity", "Invite", "Sessions", "Sign out"],
-      ...["Tablet", "Lost Tablet", "Revoke Tablet", "Suspend Tablet"],
+      ...["Tablet", "Suspend Tablet"],
     ]);
     await keyboard.enter();
     await keyboard.tabTo("Suspend Tablet");
@@ -89,11 +89,11 @@ describe("with the keyboard alone", () => {
 
   it("invites: lists and boxes, too", async () => {
     await page.goto(pageUrl(test.edge, PATHS.invite));
-    await keyboard.tabTo("Good for");
+    await keyboard.tabTo("Valid for");
     await page.keyboard.press("ArrowDown");
-    await keyboard.tabTo("Ask me before the device is let in");
+    await keyboard.tabTo("Require my approval");
     await page.keyboard.press("Space");
-    await keyboard.tabTo("Make an invitation");
+    await keyboard.tabTo("Create invitation");
     await keyboard.enter();
     expect(await page.getByLabel("Link", { exact: true }).inputValue()).toContain(ENROL_PATH);
     const { invitations } = (await test.api("GET", "/users/alice/invitations")) as {
@@ -108,9 +108,9 @@ describe("with the keyboard alone", () => {
   it("reports a device lost, its name typed", async () => {
     const tablet = await deviceNamed("Tablet");
     await page.goto(pageUrl(test.edge, devicePath(tablet, "lost")));
-    await keyboard.tabTo("Type the device's name, Tablet");
+    await keyboard.tabTo("Type the device’s name, Tablet");
     await page.keyboard.type("Tablet");
-    await keyboard.tabTo("Report lost: Tablet");
+    await keyboard.tabTo("Report Tablet as lost");
     await keyboard.enter();
     expect(await statusOf(tablet)).toBe("lost");
   });
@@ -140,18 +140,18 @@ describe("without JavaScript", () => {
   it("invites, with a code to be typed", async () => {
     await signIn(owner, test.edge);
     await goTo(owner, "Invite");
-    await owner.getByLabel("Whose device").selectOption("alice");
-    await owner.getByLabel("Ask me before the device is let in").check();
-    await press(owner, "Make an invitation");
+    await owner.getByLabel("Owner").selectOption("alice");
+    await owner.getByLabel("Require my approval").check();
+    await press(owner, "Create invitation");
     code = await owner.locator(".code").innerText();
     expect(code).toMatch(/^([0-9A-Z]{1,5}-){5}[0-9A-Z]{1,5}$/);
   });
 
   it("enrols by the typed code, in small letters and with blanks", async () => {
     await phone.goto(appUrl(test.edge, ENROL_PATH));
-    expect(await phone.getByLabel("Code of your invitation").inputValue()).toBe("");
+    expect(await phone.getByLabel("Invitation code").inputValue()).toBe("");
     await phone.getByLabel("Name of this device").fill("Pixel");
-    await phone.getByLabel("Code of your invitation").fill(code.toLowerCase().replaceAll("-", " "));
+    await phone.getByLabel("Invitation code").fill(code.toLowerCase().replaceAll("-", " "));
     await press(phone, "Go on");
     expect(await heading(phone)).toBe("Make this one of alice’s devices?");
     // The way back keeps what was typed.
@@ -168,7 +168,7 @@ describe("without JavaScript", () => {
     // Whoever asked within the last two seconds is told again what it was told then.
     await expect
       .poll(async () => {
-        if ((await heading(phone)) === "Almost there") await choose(phone, "Look again");
+        if ((await heading(phone)) === "Almost there") await choose(phone, "Check again");
         return heading(phone);
       }, PATIENCE)
       .toBe("This device is enrolled");
@@ -186,13 +186,13 @@ describe("without JavaScript", () => {
     await choose(owner, "Suspend Pixel 9");
     await press(owner, "Suspend Pixel 9");
     expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(404);
-    await choose(owner, "Let in again Pixel 9");
-    await press(owner, "Let in again: Pixel 9");
+    await choose(owner, "Let back in Pixel 9");
+    await press(owner, "Let Pixel 9 back in");
     // A refusal is remembered for two seconds.
     await expect
       .poll(async () => (await phone.goto(appUrl(test.edge, "/")))?.status(), { timeout: 10_000 })
       .toBe(200);
-    await choose(owner, "Revoke Pixel 9");
+    await choose(owner, "Revoke… Pixel 9");
     await press(owner, "Revoke Pixel 9");
     expect((await phone.goto(appUrl(test.edge, "/")))?.status()).toBe(404);
     await choose(owner, "Forget Pixel 9");
@@ -205,8 +205,8 @@ describe("without JavaScript", () => {
     await test.client(await test.issue("unknown thing")).call("/");
     await goTo(owner, "Waiting");
     await press(owner, "Dismiss unknown thing");
-    await owner.getByLabel("Its name").fill("Watch");
-    await owner.getByLabel("Whose device").selectOption("alice");
+    await owner.getByLabel("Device name").fill("Watch");
+    await owner.getByLabel("Owner").selectOption("alice");
     await press(owner, "Approve");
     expect(await heading(owner)).toBe("Watch");
     expect(await test.api("GET", "/pending")).toMatchObject({ pending: [] });
@@ -214,9 +214,9 @@ describe("without JavaScript", () => {
 
   it("searches and exports the log", async () => {
     await goTo(owner, "Activity");
-    await owner.getByLabel("Log").selectOption("user:alice");
-    await owner.getByLabel("Text to find").fill("pixel");
-    await press(owner, "Show");
+    await owner.getByLabel("Show", { exact: true }).selectOption("user:alice");
+    await owner.getByLabel("Search", { exact: true }).fill("pixel");
+    await press(owner, "Search");
     const lines = await owner.getByRole("main").getByRole("listitem").allInnerTexts();
     expect(lines.length).toBeGreaterThan(3);
     for (const line of lines) expect(line.toLowerCase()).toContain("pixel");
@@ -230,7 +230,7 @@ describe("without JavaScript", () => {
 
   it("withdraws an invitation", async () => {
     await goTo(owner, "Invite");
-    await press(owner, "Make an invitation");
+    await press(owner, "Create invitation");
     await goTo(owner, "Invite");
     const open = owner.getByRole("button", { name: /^Withdraw/ });
     const before = await open.count();
@@ -242,7 +242,7 @@ describe("without JavaScript", () => {
     const other = await (await newPerson(browser, test.edge, { javaScriptEnabled: false })).newPage();
     await signIn(other, test.edge);
     await goTo(owner, "Sessions");
-    await press(owner, "Sign it out");
+    await press(owner, "Sign out Chrome on Linux");
     await other.reload();
     expect(await heading(other)).toBe("Sign in");
     await press(owner, "Sign out everywhere");

@@ -301,7 +301,7 @@ describe("cookies", () => {
       await press(window_, "Sign in");
       expect(await heading(window_)).toBe("Devices");
       expect(await cookieOf(victim)).not.toBe(planted);
-      expect((await attacker.get(PATHS.invite)).text).not.toContain("Make an invitation");
+      expect((await attacker.get(PATHS.invite)).text).not.toContain("Create invitation");
       await victim.close();
     }
   });
@@ -385,8 +385,8 @@ describe("an invitation's code", () => {
 
   async function link(): Promise<string> {
     await page.goto(pageUrl(test.edge, PATHS.invite));
-    await page.getByLabel("Whose device").selectOption("alice");
-    await press(page, "Make an invitation");
+    await page.getByLabel("Owner").selectOption("alice");
+    await press(page, "Create invitation");
     return page.getByLabel("Link", { exact: true }).inputValue();
   }
 
@@ -398,7 +398,12 @@ describe("an invitation's code", () => {
     const windows = await Promise.all(phones.map((phone) => phone.newPage()));
     const address = await link();
     await Promise.all(windows.map((each) => each.goto(address)));
-    await Promise.all(windows.map((each) => press(each, "Go on")));
+    await Promise.all(
+      windows.map(async (each, index) => {
+        await each.getByLabel("Name of this device").fill(`racer ${index}`);
+        await press(each, "Go on");
+      }),
+    );
     const agree = (window_: Page) => press(window_, "Make it one of alice’s devices");
     await Promise.all(windows.slice(0, 2).map(agree));
     const titles = await Promise.all(windows.map(heading));
@@ -407,7 +412,7 @@ describe("an invitation's code", () => {
     const [, , third] = windows;
     if (third === undefined) throw new Error("there are three phones");
     await agree(third);
-    expect(await third.getByRole("alert").innerText()).toContain("This code cannot be used");
+    expect(await third.getByRole("alert").innerText()).toContain("This code can’t be used");
     const { devices } = (await test.api("GET", "/users/alice/devices")) as { devices: Device[] };
     expect(devices.filter(({ name }) => name.startsWith("racer"))).toHaveLength(1);
   });
@@ -426,6 +431,6 @@ describe("an invitation's code", () => {
     const window_ = await phone.newPage();
     await window_.goto(address);
     await press(window_, "Go on");
-    expect(await window_.getByRole("alert").innerText()).toContain("This code cannot be used");
+    expect(await window_.getByRole("alert").innerText()).toContain("This code can’t be used");
   });
 });

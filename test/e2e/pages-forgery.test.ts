@@ -257,7 +257,7 @@ describe("guessing", () => {
       const code = wrong.toString().padStart(26, "0");
       const answer = await guesser.post(ENROL_PATH, { name: "Guess", code });
       expect(answer.status).toBe(422);
-      expect(answer.text).toContain("This code cannot be used");
+      expect(answer.text).toContain("This code can’t be used");
     }
     const code = await invite();
     expect((await guesser.post(ENROL_PATH, { name: "Honest", code, user: "alice" })).status).toBe(303);

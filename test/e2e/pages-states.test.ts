@@ -109,10 +109,10 @@ describe("the owner's pages", () => {
       await open(owner, PATHS.devices);
       return owner.getByRole("main").innerText();
     };
-    await expect.poll(shown, { timeout: 5_000 }).toContain("Certificate ended");
+    await expect.poll(shown, { timeout: 5_000 }).toContain("Certificate expired");
     await expectPage(owner, "Devices", "devices");
     await open(owner, `${PATHS.devices}/bob`);
-    await expectPage(owner, "Devices of Bob & <i>sons</i>", "devices-of-bob");
+    await expectPage(owner, "Bob & <i>sons</i>’s devices", "devices-of-bob");
     await open(owner, devicePath(long));
     await expectPage(owner, LONG_NAME, "device-long");
     await open(owner, devicePath(laptop));
@@ -121,25 +121,25 @@ describe("the owner's pages", () => {
 
   it("ask before each act", async () => {
     await open(owner, devicePath(laptop, "suspend"));
-    await expectPage(owner, "Suspend: Laptop", "suspend");
+    await expectPage(owner, "Suspend Laptop?", "suspend");
     await press(owner, "Suspend Laptop");
     await expectPage(owner, "Laptop", "suspended");
-    await choose(owner, "Let in again Laptop");
-    await expectPage(owner, "Let in again: Laptop", "restore");
-    await press(owner, "Let in again: Laptop");
-    await choose(owner, "Lost Laptop");
-    await expectPage(owner, "Lost: Laptop", "lost");
-    await owner.getByLabel("Type the device's name, Laptop").fill("Desktop");
-    await press(owner, "Report lost: Laptop");
-    expect(await owner.getByRole("alert").innerText()).toContain("This is not the device's name");
-    await expectPage(owner, "Lost: Laptop", "lost-wrong-name");
-    await owner.getByLabel("Type the device's name, Laptop").fill("laptop");
-    await press(owner, "Report lost: Laptop");
+    await choose(owner, "Let back in Laptop");
+    await expectPage(owner, "Let Laptop back in?", "restore");
+    await press(owner, "Let Laptop back in");
+    await choose(owner, "Lost… Laptop");
+    await expectPage(owner, "Report Laptop as lost?", "lost");
+    await owner.getByLabel("Type the device’s name, Laptop").fill("Desktop");
+    await press(owner, "Report Laptop as lost");
+    expect(await owner.getByRole("alert").innerText()).toContain("This is not the device’s name");
+    await expectPage(owner, "Report Laptop as lost?", "lost-wrong-name");
+    await owner.getByLabel("Type the device’s name, Laptop").fill("laptop");
+    await press(owner, "Report Laptop as lost");
     await expectPage(owner, "Laptop", "is-lost");
-    await choose(owner, "Revoke Laptop");
+    await choose(owner, "Revoke… Laptop");
     await press(owner, "Revoke Laptop");
     await choose(owner, "Forget Laptop");
-    await expectPage(owner, "Forget: Laptop", "forget");
+    await expectPage(owner, "Forget Laptop?", "forget");
     await press(owner, "Forget Laptop");
     expect(await heading(owner)).toBe("Devices");
   });
@@ -154,8 +154,8 @@ describe("the owner's pages", () => {
     await goTo(owner, "Sessions");
     await expectPage(owner, "Sessions", "sessions");
     await goTo(owner, "Activity");
-    await owner.getByLabel("Text to find").fill("nothing like this");
-    await press(owner, "Show");
+    await owner.getByLabel("Search", { exact: true }).fill("nothing like this");
+    await press(owner, "Search");
     await expectPage(owner, "Activity", "activity-nothing");
   });
 
@@ -176,12 +176,24 @@ describe("the owner's pages", () => {
     await open(owner, devicePath(phone));
     await owner.getByLabel("Name").fill("stolen");
     await press(owner, "Save");
-    await expectPage(owner, "The name is taken", "error-name-taken");
+    expect(await owner.getByRole("alert").innerText()).toBe(
+      "Another device is named stolen. Nothing was changed.",
+    );
+    expect(await owner.getByLabel("Name").inputValue()).toBe("stolen");
+    await expectPage(owner, "Phone", "device-name-taken");
+    await goTo(owner, "Devices");
+    await open(owner, devicePath(phone));
+    await owner.getByLabel("Note").fill("blue");
+    await press(owner, "Save");
+    expect(await owner.getByRole("status").innerText()).toBe("Saved.");
+    await open(owner, "/.latchkey/nope", 404);
+    await expectPage(owner, "Nothing here", "error-not-found");
+    await goTo(owner, "Devices");
     await open(owner, PATHS.invite);
     await unchecked(owner);
     await owner.getByLabel("Short id").fill("Not An Id");
     await press(owner, "Add");
-    await expectPage(owner, "Something is not right yet", "error-fields");
+    await expectPage(owner, "Please check what you entered", "error-fields");
     await open(owner, devicePath(phone));
     await owner.getByLabel("Note").evaluate((note: HTMLTextAreaElement) => {
       note.removeAttribute("maxlength");
@@ -222,7 +234,7 @@ describe("the page of an invitation's link", () => {
 
   it.each([
     ["unverified", "could not verify", () => issueSelfSignedCertificate("self-signed")],
-    ["expired", "its time is over", () => test.issue("expired", validFor(-1))],
+    ["expired", "has expired", () => test.issue("expired", validFor(-1))],
     [
       "revoked",
       "was revoked",
@@ -244,12 +256,12 @@ describe("the page of an invitation's link", () => {
   it("says that a code is wrong, and keeps what was typed", async () => {
     const page = await device(await test.issue("phone"));
     await press(page, "Go on");
-    expect(await page.getByRole("alert").innerText()).toContain("This code cannot be used");
-    expect(await page.getByLabel("Code of your invitation").inputValue()).toBe(WRONG);
+    expect(await page.getByRole("alert").innerText()).toContain("This code can’t be used");
+    expect(await page.getByLabel("Invitation code").inputValue()).toBe(WRONG);
     await expectPage(page, "Enrol this device", "enrol-wrong-code");
-    await page.getByLabel("Code of your invitation").fill("too short");
+    await page.getByLabel("Invitation code").fill("too short");
     await press(page, "Go on");
-    expect(await page.getByRole("alert").innerText()).toContain("This code cannot be used");
+    expect(await page.getByRole("alert").innerText()).toContain("This code can’t be used");
     await page.context().close();
   });
 });

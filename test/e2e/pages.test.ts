@@ -74,10 +74,10 @@ describe.each<[ViewportName, string, string]>([
     await goTo(owner, "Invite");
     await owner.getByLabel("Short id").fill(user);
     await press(owner, "Add");
-    await owner.getByLabel("Whose device").selectOption(user);
-    await owner.getByLabel("Ask me before the device is let in").check();
+    await owner.getByLabel("Owner").selectOption(user);
+    await owner.getByLabel("Require my approval").check();
     await look(owner, "invite");
-    await press(owner, "Make an invitation");
+    await press(owner, "Create invitation");
     await look(owner, "invitation");
     const made = new URL(await owner.getByLabel("Link", { exact: true }).inputValue());
     expect(made.hostname).toBe(test.edge.appHost);
@@ -100,7 +100,7 @@ describe.each<[ViewportName, string, string]>([
 
   it("takes the code from the link, and asks the owner", async () => {
     await phone.goto(link);
-    expect(await phone.getByLabel("Code of your invitation").inputValue()).toBe(link.split("#")[1]);
+    expect(await phone.getByLabel("Invitation code").inputValue()).toBe(link.split("#")[1]);
     // The code stays in no history and no address bar.
     expect(phone.url()).toBe(appUrl(test.edge, ENROL_PATH));
     await phone.getByLabel("Name of this device").fill(device);
@@ -153,7 +153,7 @@ describe.each<[ViewportName, string, string]>([
   it("revokes it in two taps, from a browser without a certificate", async () => {
     await goTo(owner, "Devices");
     await look(owner, "devices");
-    await choose(owner, `Revoke ${device}`);
+    await choose(owner, `Revoke… ${device}`);
     await look(owner, "revoke");
     expect(await owner.getByRole("main").innerText()).toContain(`within ${DELAY_SECONDS} second`);
     await press(owner, `Revoke ${device}`);
@@ -177,12 +177,18 @@ describe.each<[ViewportName, string, string]>([
   it("tells it all under Activity, and ends with a sign-out", async () => {
     await goTo(owner, "Activity");
     await look(owner, "activity");
-    const told = await owner.getByRole("listitem").allInnerTexts();
-    for (const act of ["invite", "enrol", "approve", "revoke"]) {
-      expect(told.some((line) => line.startsWith(act) && line.includes(`of ${user}`))).toBe(true);
+    const told = await owner.getByRole("main").getByRole("paragraph").allInnerTexts();
+    for (const line of [
+      `User ${user} was added.`,
+      `${user} was invited to enrol a device.`,
+      `${user}’s ${device} was enrolled by invitation and waits for approval.`,
+      `${user}’s ${device} was approved.`,
+      `${user}’s ${device} was revoked.`,
+    ]) {
+      expect(told.filter((each) => each === line)).toHaveLength(1);
     }
     await press(owner, "Sign out");
-    expect(await owner.getByRole("alert").innerText()).toBe("You are signed out.");
+    expect(await owner.getByRole("status").innerText()).toBe("You are signed out.");
     await owner.goto(pageUrl(test.edge, PATHS.devices));
     expect(await heading(owner)).toBe("Sign in");
     expect(complaints).toEqual([]);

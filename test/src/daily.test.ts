@@ -2,8 +2,8 @@ import { createScheduledController, reset, runDurableObjectAlarm } from "cloudfl
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import worker from "../../src/index.ts";
-import { DAY_MS } from "../../src/notify/event.ts";
 import type { UserId } from "../../src/registry/user.ts";
+import { DAY_MS } from "../../src/relative-time.ts";
 import { logged } from "./gate/fixtures.ts";
 import { at, configure, HOOK, NOW, receivers } from "./notify/fixtures.ts";
 import {

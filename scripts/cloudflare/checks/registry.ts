@@ -1,12 +1,9 @@
 // No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
 
+import { EXPIRES_SOON_DAYS, EXPIRES_SOON_MS, relativeTime } from "../../../src/relative-time.ts";
 import { shellWord, short } from "../../commands/shared/text.ts";
 import { type Check, checkFact, failedCheck, knownFact, listed, passed, unread, warned } from "../check.ts";
 import type { DeviceFact, Facts } from "../facts.ts";
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** Time enough to issue a new certificate and bring it to a phone. */
-const ENDING_SOON_DAYS = 30;
 
 export function checkApi({ registry }: Pick<Facts, "registry">): Check {
   const id = "api";
@@ -44,14 +41,16 @@ export function checkEnding({ registry }: Pick<Facts, "registry">, now: number):
         `issue new ones: latchkey rotate ${shellWord(ended[0]?.label ?? "")}`,
       );
     }
-    const soon = dated.filter(({ last }) => last <= now + ENDING_SOON_DAYS * DAY_MS);
+    const soon = dated.filter(({ last }) => last <= now + EXPIRES_SOON_MS);
     return soon.length > 0
       ? warned(
           id,
-          listed(soon.map(({ label, last }) => `${label} ends in ${Math.ceil((last - now) / DAY_MS)} days`)),
+          listed(
+            soon.map(({ label, last }) => `${label} ends ${relativeTime(new Date(last).toISOString(), now)}`),
+          ),
           `issue new ones in time: latchkey rotate ${shellWord(soon[0]?.label ?? "")}`,
         )
-      : passed(id, `no active device's certificate ends within ${ENDING_SOON_DAYS} days`);
+      : passed(id, `no active device's certificate ends within ${EXPIRES_SOON_DAYS} days`);
   });
 }
 

@@ -55,7 +55,7 @@ export interface Api {
   enrol(user: UserId, request: v.InferInput<typeof EnrolRequest>): Promise<Made<Device>>;
   edit(device: Device, request: v.InferInput<typeof EditDeviceRequest>): Promise<Device>;
   /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
-  act(device: Device, act: StatusAct, note: string | undefined): Promise<Device>;
+  act(device: Device, act: StatusAct, reason: string | undefined): Promise<Device>;
   forget(device: Device): Promise<void>;
   addCertificate(device: Device, request: v.InferInput<typeof AddCertificateRequest>): Promise<Made<Device>>;
   retireCertificate(device: Device, fingerprint: string): Promise<void>;
@@ -174,9 +174,9 @@ export function createApi(connection: Connection): Api {
     },
     edit: async (device, request) =>
       toDevice((await ask("PATCH", devicePath(device.user, device.id), request)).body),
-    async act(device, act, note) {
+    async act(device, act, reason) {
       const request = {
-        ...(note === undefined ? {} : { note }),
+        ...(reason === undefined ? {} : { reason }),
         ...(act === "lost" ? { confirm: device.name } : {}),
       };
       return toDevice((await ask("POST", `${devicePath(device.user, device.id)}/${act}`, request)).body);

@@ -1,5 +1,5 @@
 import type { Certificate, Device } from "../../../src/control/contract.ts";
-import { relativeTime } from "../../../src/relative-time.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../../../src/relative-time.ts";
 import type { Output } from "./output.ts";
 import { groupedCode, printable, printableLines, short } from "./text.ts";
 import { timeWithHint } from "./time.ts";
@@ -39,6 +39,7 @@ export function showDevice(device: Device, output: Output, now: number): void {
     ["id", printable(device.id)],
     ["status", output.status(device.status)],
     ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
+    ["reason", reason(device)],
     ["code", comparison(device)],
     ["wipe", wipe(device, now)],
     ["enrolled", timeWithHint(device.enrolledAt, now)],
@@ -79,6 +80,12 @@ function renewalFacts(
     ],
     ["replaces", (replaces ?? null) === null ? null : `${short(replaces ?? "")}, when it is first seen`],
   ];
+}
+
+/** Why the status is what it is, if anybody said. A Worker that was deployed before knows nothing of it. */
+function reason({ statusReason }: Device): string | null {
+  const text = (statusReason ?? "").trim().replace(/\s+/g, " ");
+  return text === "" ? null : printable(text);
 }
 
 /** What the device shows as well, while it waits for approval. */
@@ -132,9 +139,6 @@ function lastSeen(device: Device, now: number): string {
   if (device.lastSeen === null) return "never";
   return `${relativeTime(device.lastSeen.at, now)}, ${printable(device.lastSeen.app)}`;
 }
-
-/** Less than this is worth a colour: time enough to make a new certificate and carry it to a phone. */
-const EXPIRES_SOON_MS = 14 * 24 * 3600 * 1000;
 
 function expiry(notAfter: string | null, output: Output, now: number): string {
   if (notAfter === null) return "unknown";

@@ -1,22 +1,36 @@
+import { type Command, Option } from "commander";
 import type { Device } from "../../../src/control/contract.ts";
 import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/registry/device.ts";
 import { withHint } from "./answer.ts";
+import type { Api } from "./api.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { findDevice, referenceTo } from "./device-reference.ts";
 import { deviceLabel } from "./device-view.ts";
+import { misuse } from "./failure.ts";
 import type { Session } from "./session.ts";
 
 /** The delay is the Worker's `REVOCATION_DELAY_SECONDS`, which the API does not tell. */
 export const EVERYWHERE = "everywhere within the revocation delay (10 s unless configured)";
 
+/** `--reason`, which each of these commands takes. */
+export function addReasonOption(command: Command, description: string): Command {
+  command.option("--reason <text>", description).addOption(new Option("--note [text]").hideHelp());
+  return command.on("option:note", () => {
+    throw misuse(
+      "why is given with --reason; --note is not for this command",
+      `write --reason TEXT; the device's own note is changed with ${LATCHKEY} note`,
+    );
+  });
+}
+
 interface StatusCommand {
   act: StatusAct;
   device: string;
-  note: string | undefined;
+  reason: string | undefined;
   /** The question to ask first, if the act is one to be asked about. */
   question?: (label: string, device: Device) => string;
   /** What the act does, said before it is asked about; the device's name is to be typed then. */
-  warning?: readonly string[];
+  warning?: (api: Api) => Promise<readonly string[]>;
   /** What to say when it is done; `before` is the status that the device had. */
   done: (label: string, before: DeviceStatus, device: Device) => string[];
   /** Refuses the act for a device as it is, before anybody is asked and anything is done. */
@@ -27,7 +41,7 @@ interface StatusCommand {
 
 /** The one way of `approve`, `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
-  const { act, note, question, warning, done, check, afterwards } = command;
+  const { act, reason, question, warning, done, check, afterwards } = command;
   if (question !== undefined) session.requireConsent(act);
   const api = await session.api();
   const device = await findDevice(api, command.device);
@@ -38,11 +52,12 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   if (question !== undefined && transition(device.status, act).kind === "changed") {
     const asked = `${question(label, device)} ${identity(device)}`;
     if (warning === undefined) await session.confirm(asked);
-    else await session.confirmByName(warning, `${asked} Type its name, ${device.name}`, device.name);
+    else
+      await session.confirmByName(await warning(api), `${asked} Type its name, ${device.name}`, device.name);
   }
   let changed: Device;
   try {
-    changed = await api.act(device, act, note);
+    changed = await api.act(device, act, reason);
   } catch (error) {
     throw withHint(error, "forbidden-transition", transitionHint(device, act));
   }

@@ -16,9 +16,9 @@ import { body, type Handler, json, must, noContent, pathParam, userParam } from 
 
 // Who may do what besides the devices: tokens, sessions, invitations.
 
-export const showMe: Handler = async (_, { principal }) => {
+export const showMe: Handler = async (_, { principal, apps }) => {
   const { actor, scope, user } = principal;
-  return json<Me>({ actor, scope, user });
+  return json<Me>({ actor, scope, user, apps: [...apps.profiles] });
 };
 
 export const listTokens: Handler = async (_, { credentials }) => {

@@ -63,15 +63,16 @@ export const forgetDevice: Handler = async (request, { registry, by }) => {
 export const changeStatus =
   (act: StatusAct): Handler =>
   async (request, { registry, by }) => {
-    const { note } = await body(request, StatusActRequest);
-    const device = must(await registry.changeStatus(by, userParam(request), deviceParam(request), act, note));
+    const { reason } = await body(request, StatusActRequest);
+    const [user, id] = [userParam(request), deviceParam(request)];
+    const device = must(await registry.changeStatus({ ...by, reason }, user, id, act));
     return json<Device>(representDevice(device));
   };
 
 /** Makes Bitwarden's clients on the device delete their vault: only with the device's name repeated. */
 export const reportLost: Handler = async (request, { registry, by }) => {
   const [user, id] = [userParam(request), deviceParam(request)];
-  const { confirm, note } = await body(request, LostRequest);
+  const { confirm, reason } = await body(request, LostRequest);
   const { name } = must(await registry.device(user, id));
   if (!isDeviceName(confirm, name)) {
     const message = `this is not the device's name, ${JSON.stringify(name)}`;
@@ -79,7 +80,9 @@ export const reportLost: Handler = async (request, { registry, by }) => {
       errors: [{ path: "confirm", message }],
     });
   }
-  return json<Device>(representDevice(must(await registry.changeStatus(by, user, id, "lost", note))));
+  return json<Device>(
+    representDevice(must(await registry.changeStatus({ ...by, reason }, user, id, "lost"))),
+  );
 };
 
 export const listPending: Handler = async (_, { registry }) => {

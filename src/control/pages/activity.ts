@@ -1,17 +1,18 @@
 import type { UserRecord } from "../../registry/records.ts";
 import { parseUserId, type UserId } from "../../registry/user.ts";
-import type { AuditEntry } from "../contract.ts";
 import { must } from "../handlers/shared.ts";
 import { AuditQuery, readQuery } from "../input.ts";
 import { ApiError, registryProblem } from "../problem.ts";
 import { representAudit } from "../represent.ts";
 import { visibleUsers } from "./all.ts";
+import { type Line, sentence } from "./audit-sentence.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { csvLine } from "./csv.ts";
+import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html.ts";
-import { layout } from "./layout.ts";
+import { layout, person } from "./layout.ts";
 import { PATHS } from "./paths.ts";
-import { at } from "./times.ts";
+import { clockOnly, date } from "./times.ts";
 
 /** Lines on one page, of one log or of all together. */
 const LINES = 100;
@@ -25,11 +26,6 @@ const EXPORT_READS_MAX = 18;
 /** Which log: a user's, the directory's, or all of them together. */
 type Log = { kind: "user"; user: UserId } | { kind: "directory" } | { kind: "all" };
 
-interface Line extends AuditEntry {
-  /** Whose log it stands in: a user's id, or empty for the directory's. */
-  log: string;
-}
-
 /** The audit log, newest first, searched by what is typed. */
 export const activity: PageHandler = async (_, context) => {
   const { url, principal } = context;
@@ -39,13 +35,14 @@ export const activity: PageHandler = async (_, context) => {
   const { lines, next } = await read(context, log, users, search, before);
   return layout(
     { title: "Activity", principal, current: PATHS.activity },
-    html`${filterForm(context, log, users, isWhole, search)}
-${lines.length === 0 ? html`<p>Nothing${search === undefined ? " yet" : " with this text"}${next === null ? "" : " in the lines that were searched"}.</p>` : list(lines, context)}
+    html`<p>Who changed what. Visits and refusals are not here: <code>latchkey watch</code> shows those.</p>
+${filterForm(context, log, users, isWhole, search)}
+${lines.length === 0 ? html`<p>${search === undefined ? "Nothing yet" : "No matches"}${next === null ? "" : " in the lines that were searched"}.</p>` : list(lines, context)}
 ${
   next === null
     ? ""
     : log.kind === "all"
-      ? html`<p>There is more: choose one log to go further back.</p>`
+      ? html`<p>There is more: choose one log to see older lines.</p>`
       : html`<p><a href="${link(PATHS.activity, log, search, next)}">Older</a></p>`
 }
 <p><a href="${link(PATHS.activityCsv, log, search, null)}" download>Download as CSV</a></p>`,
@@ -128,10 +125,17 @@ async function read(
   );
   const lines = pages
     .flatMap((page) => page.lines)
+    .filter((line) => !isTwin(line))
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id));
   // All of them together have no cursor: it only says that there is more.
   const isWhole = lines.length <= limit && pages.every(({ next }) => next === null);
   return { lines: lines.slice(0, limit), next: isWhole ? null : "older" };
+}
+
+/** That a user was added or removed stands in the directory's log and in the user's own: once is enough. */
+function isTwin({ log, act, outcome, target }: Line): boolean {
+  const isOfUser = act === "create-user" || act === "delete-user";
+  return log !== "" && target === null && isOfUser && outcome === "done";
 }
 
 /** A user removed since the list was made has no log. */
@@ -222,39 +226,40 @@ function filterForm(
 ${
   principal.user !== null
     ? ""
-    : html`<p><label for="log">Log</label><select id="log" name="log">${isWhole ? option("", "All together") : ""}${option("directory", "Users, sign-ins, tokens, certificates")}${users.map(({ id, name }) => option(`user:${id}`, `Devices of ${name ?? id}`))}</select></p>`
+    : html`<p><label for="log">Show</label><select id="log" name="log">${isWhole ? option("", "Everything") : ""}${option("directory", "Users, sign-ins, tokens, certificates")}${users.map(({ id, name }) => option(`user:${id}`, `${possessive(name ?? id)} devices`))}</select></p>`
 }
-<p><label for="search">Text to find</label><input id="search" name="search" type="search" value="${search ?? ""}" maxlength="100"></p>
-<p><button>Show</button></p>
+<p><label for="search">Search</label><input id="search" name="search" type="search" value="${search ?? ""}" maxlength="100"></p>
+<p><button>Search</button></p>
 </form>`;
 }
 
+/** A heading for each day, as the reader's clock has it. */
 function list(lines: readonly Line[], context: PageContext): Html {
-  return html`<ul class="log">${lines.map((line) => entry(line, context))}</ul>`;
+  const { timeZone } = context;
+  const days = Map.groupBy(lines, ({ at: time }) => date(time, timeZone));
+  return html`${[...days].map(
+    ([day, of]) =>
+      html`<section><h2>${day}</h2><ul class="log">${of.map((line) => entry(line, context))}</ul></section>`,
+  )}`;
 }
 
-function entry(line: Line, { now, timeZone }: PageContext): Html {
-  const { act, outcome, actor, at: time, restored } = line;
-  const from = [line.ip, line.country].filter((part) => part !== null).join(", ");
-  return html`<li><p><strong>${act}</strong>${outcome === "refused" ? html` <strong class="refused">refused</strong>` : ""}${targetOf(line)}${restored === true ? " (from a backup)" : ""}</p>
-<p class="hint">${at(time, now, timeZone)}, ${actor}${from === "" ? "" : `, from ${from}`}</p>
-${particulars(line)}</li>`;
+function entry(line: Line, { timeZone }: PageContext): Html {
+  const { actor, at: time, country, restored } = line;
+  const from = country === null ? "" : `, from ${country}`;
+  return html`<li><p>${sentence(line)}</p>
+<p class="hint"><time datetime="${time}">${clockOnly(Date.parse(time), timeZone)}</time>, by ${person(actor)}${from}${restored === true ? ", from a backup" : ""}</p>
+<details class="hint"><summary>Details<span class="unseen"> of line ${line.id}</span></summary><dl>${fields(line).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details></li>`;
 }
 
-function targetOf({ target, log }: Line): Html {
-  const of = log === "" ? "" : ` of ${log}`;
-  return html`${target === null ? "" : ` ${target.name ?? shortId(target.id)}`}${of}`;
-}
-
-/** Ids and fingerprints as the command line shows them: enough to recognise one. The CSV has them whole. */
-function shortId(text: string): string {
-  return /^[0-9a-f]{64}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text.slice(0, 8) : text;
-}
-
-function particulars({ detail }: Line): Html {
-  const facts = Object.entries(detail).filter(([, value]) => value !== null && value !== "");
-  if (facts.length === 0) return html``;
-  return html`<p class="hint">${facts.map(
-    ([key, value]) => html`<span class="fact">${key}: ${shortId(value ?? "")}</span> `,
-  )}</p>`;
+/** What the line has for programs. */
+function fields({ act, actor, outcome, target, ip, detail }: Line): [string, string][] {
+  const all: [string, string | null][] = [
+    ["act", act],
+    ["actor", actor],
+    ["outcome", outcome],
+    ["target", target?.id ?? null],
+    ["address", ip],
+    ...Object.entries(detail),
+  ];
+  return all.flatMap(([name, value]) => (value === null || value === "" ? [] : [[name, value]]));
 }

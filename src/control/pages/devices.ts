@@ -1,17 +1,28 @@
 import type { UserRecord } from "../../registry/records.ts";
-import { type Device, EditDeviceRequest } from "../contract.ts";
+import { EXPIRES_SOON_MS } from "../../relative-time.ts";
+import { type Device, EditDeviceRequest, PROBLEMS } from "../contract.ts";
 import { deviceParam, must, userParam } from "../handlers/shared.ts";
 import { permits } from "../permissions.ts";
-import { registryProblem } from "../problem.ts";
+import { ApiError, registryProblem } from "../problem.ts";
 import { representDevice } from "../represent.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
+import { certificateView } from "./certificate-view.ts";
 import type { PageContext, PageHandler } from "./context.ts";
-import { actLinks, actsOf, capital, deviceLines, grouped, newsOf, statusBadge } from "./device-view.ts";
+import {
+  actLinks,
+  actsOf,
+  capital,
+  deviceLines,
+  grouped,
+  newsOf,
+  possessive,
+  statusBadge,
+} from "./device-view.ts";
 import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { devicePath, PATHS } from "./paths.ts";
-import { seeOther } from "./respond.ts";
+import { seeOther, show } from "./respond.ts";
 import { at } from "./times.ts";
 
 /** Every device that somebody may see, user by user. */
@@ -21,10 +32,16 @@ export const devices: PageHandler = async (_, context) => {
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
   if (!isWhole) return layout(frame, userLinks(users));
-  const sections = await Promise.all(
-    users.map(async (user) => section(context, user, await devicesOf(registry, user))),
+  const pages = await Promise.all(
+    users.map(async (user) => ({ user, page: await devicesOf(registry, user) })),
   );
-  return layout(frame, sections);
+  return layout(frame, [
+    overview(
+      pages.flatMap(({ page }) => page.devices),
+      context,
+    ),
+    ...pages.map(({ user, page }) => section(context, user, page)),
+  ]);
 };
 
 export const devicesOfUser: PageHandler = async (request, context) => {
@@ -33,21 +50,39 @@ export const devicesOfUser: PageHandler = async (request, context) => {
   if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
   const page = await devicesOf(registry, user, Number.isSafeInteger(after) ? after : 0);
-  return layout({ title: `Devices of ${user.name ?? user.id}`, principal }, section(context, user, page));
+  const title = possessive(user.name ?? user.id);
+  return layout(
+    { title: `${title} devices`, principal, current: PATHS.devices, below: true },
+    html`${BACK}${section(context, user, page)}`,
+  );
 };
 
 export const device: PageHandler = async (request, context) => {
   const found = must(await context.registry.device(userParam(request), deviceParam(request)));
-  return devicePage(representDevice(found), context);
+  const message = context.url.searchParams.has("saved")
+    ? html`<p class="message" role="status">Saved.</p>`
+    : undefined;
+  return devicePage(representDevice(found), context, message);
 };
 
-export const editDevice: PageHandler = async (request, { registry, by, form }) => {
-  const note = field(form, "note");
-  const fields = { name: field(form, "name"), note: note === "" ? null : note };
-  const { name, note: checked } = parseFields(fields, EditDeviceRequest);
+/** Changes name and note, or shows the page again with what was typed and what is wrong with it. */
+export const editDevice: PageHandler = async (request, context) => {
+  const { registry, by, form } = context;
   const [user, id] = [userParam(request), deviceParam(request)];
-  must(await registry.edit(by, user, id, { name, note: checked }));
-  return seeOther(devicePath({ user, id }));
+  const typed = { name: field(form, "name"), note: field(form, "note") };
+  try {
+    const fields = { ...typed, note: typed.note === "" ? null : typed.note };
+    const { name, note } = parseFields(fields, EditDeviceRequest);
+    must(await registry.edit(by, user, id, { name, note }));
+  } catch (error) {
+    const isTyped = error instanceof ApiError && ["name-taken", "invalid-fields"].includes(error.code);
+    if (!isTyped) throw error;
+    const found = representDevice(must(await registry.device(user, id)));
+    const wrong = error.code === "name-taken" ? `Another device is named ${typed.name}` : error.message;
+    const message = html`<p class="message" role="alert">${capital(wrong)}. Nothing was changed.</p>`;
+    return show(devicePage(found, context, message, typed), PROBLEMS[error.code].status);
+  }
+  return seeOther(`${devicePath({ user, id })}?saved`);
 };
 
 function noUsers({ principal }: PageContext): Html {
@@ -55,6 +90,33 @@ function noUsers({ principal }: PageContext): Html {
     ? html`<p>There is nobody yet. <a href="${PATHS.invite}">Add a user, and invite them</a> to enrol a device.</p>`
     : html`<p>There is nobody yet.</p>`;
 }
+
+/** What there is, and what needs a look, in one line. */
+function overview(all: readonly Device[], { now, principal }: PageContext): Html {
+  if (all.length === 0) return html``;
+  const count = (status: Device["status"]) => all.filter((each) => each.status === status).length;
+  const isSoon = ({ status, certificates }: Device) =>
+    status === "active" &&
+    certificates.some(
+      ({ notAfter, retiredAt }) =>
+        notAfter !== null && retiredAt === null && Date.parse(notAfter) - now < EXPIRES_SOON_MS,
+    );
+  const soon = all.filter(isSoon).length;
+  const waiting = count("pending");
+  const parts = [
+    html`${all.length} ${all.length === 1 ? "device" : "devices"}`,
+    html`${count("active")} active`,
+    ...(waiting === 0
+      ? []
+      : principal.user === null
+        ? [html`<a href="${PATHS.waiting}">${waiting} waiting for approval</a>`]
+        : [html`${waiting} waiting for approval`]),
+    ...(soon === 0 ? [] : [html`<span class="soon">${soon} with a certificate to renew</span>`]),
+  ];
+  return html`<p>${parts.map((part, index) => html`${index === 0 ? "" : ", "}${part}`)}</p>`;
+}
+
+const BACK: Html = html`<p class="back"><a href="${PATHS.devices}">← All devices</a></p>`;
 
 function userLinks(users: readonly UserRecord[]): Html {
   return html`<ul>${users.map(
@@ -71,13 +133,19 @@ function section(
   const list = page.devices.map((each) => card(each, context));
   return html`<section aria-labelledby="${heading}">
 <h2 id="${heading}">${user.name === null ? user.id : `${user.name} (${user.id})`}</h2>
-${list.length === 0 ? html`<p>No devices yet.</p>` : html`<ul class="cards">${list}</ul>`}
+${list.length === 0 ? noDevices(context, user) : html`<ul class="cards">${list}</ul>`}
 ${
   page.next === null
     ? ""
     : html`<p><a href="${PATHS.devices}/${encodeURIComponent(user.id)}?after=${page.next}">More devices</a></p>`
 }
 </section>`;
+}
+
+function noDevices({ principal }: PageContext, { id }: UserRecord): Html {
+  return principal.scope === "root"
+    ? html`<p>No devices yet. <a href="${PATHS.invite}?user=${encodeURIComponent(id)}">Invite ${id}</a> to enrol one.</p>`
+    : html`<p>No devices yet.</p>`;
 }
 
 function card(each: Device, context: PageContext): Html {
@@ -90,36 +158,43 @@ function mayChange({ principal }: PageContext, { user }: Device): boolean {
   return permits(principal, "devices", { user: user as typeof principal.user });
 }
 
-function devicePage(found: Device, context: PageContext): Html {
+/** `message` is what came of the last thing that was done here; `typed`, what was typed and not taken. */
+function devicePage(
+  found: Device,
+  context: PageContext,
+  message = newsOf(found, context),
+  typed = { name: found.name, note: found.note ?? "" },
+): Html {
   const { now, timeZone, principal } = context;
   const isMine = mayChange(context, found);
   const { comparisonCode } = found;
   return layout(
-    { title: found.name, principal },
-    html`${newsOf(found, context)}
-<p>${statusBadge(found)} device of <a href="${PATHS.devices}/${encodeURIComponent(found.user)}">${found.user}</a></p>
-${comparisonCode === null ? "" : html`<p>Its screen must show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
+    { title: found.name, principal, current: PATHS.devices, below: true },
+    html`${BACK}
+${message}
+<p>${statusBadge(found)} one of <a href="${PATHS.devices}/${encodeURIComponent(found.user)}">${possessive(found.user)} devices</a></p>
+${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${deviceLines(found, context)}
 ${actLinks(found, isMine ? actsOf(found, principal.scope === "root") : [])}
 <dl>
 <dt>Enrolled</dt><dd>${at(found.enrolledAt, now, timeZone)}</dd>
 <dt>${capital(found.status)} since</dt><dd>${at(found.statusSince, now, timeZone)}</dd>
+${found.statusReason === null || found.statusReason === "" ? "" : html`<dt>Reason</dt><dd class="note">${found.statusReason}</dd>`}
 ${found.lastSeen?.ip == null ? "" : html`<dt>Last address</dt><dd>${found.lastSeen.ip}</dd>`}
-${found.certificates.map(
-  (certificate) =>
-    html`<dt>Certificate${certificate.retiredAt === null ? "" : html`, retired ${at(certificate.retiredAt, now, timeZone)}`}</dt><dd><code class="long">${certificate.fingerprint}</code><br>${certificate.subject ?? "Subject not known yet"}</dd>`,
-)}
 ${isMine || found.note === null ? "" : html`<dt>Note</dt><dd class="note">${found.note}</dd>`}
 </dl>
-${isMine ? editForm(found) : ""}`,
+<p><a href="${PATHS.activity}?log=user:${encodeURIComponent(found.user)}&search=${encodeURIComponent(found.id)}">History of this device</a></p>
+${isMine ? editForm(found, typed) : ""}
+<h2>${found.certificates.length === 1 ? "Certificate" : "Certificates"}</h2>
+${found.certificates.map((certificate) => certificateView(certificate, found, context))}`,
   );
 }
 
-function editForm(found: Device): Html {
+function editForm(found: Device, typed: { name: string; note: string }): Html {
   return html`<h2>Name and note</h2>
 <form method="post" action="${devicePath(found)}">
-<p><label for="name">Name</label><input id="name" name="name" value="${found.name}" required maxlength="64" autocomplete="off"></p>
-<p><label for="note">Note</label><textarea id="note" name="note" rows="3" maxlength="500">${found.note ?? ""}</textarea></p>
+<p><label for="name">Name</label><input id="name" name="name" value="${typed.name}" required maxlength="64" autocomplete="off"></p>
+<p><label for="note">Note</label><textarea id="note" name="note" rows="3" maxlength="500">${typed.note}</textarea></p>
 <p><button>Save</button></p>
 </form>`;
 }

@@ -1,4 +1,5 @@
 import { isWithinDates, type VerifiedCertificate } from "../../certificate.ts";
+import { deviceName } from "../../client-name.ts";
 import { RegistryUnavailable } from "../../registry/call.ts";
 import { deviceNameProblem } from "../../registry/device.ts";
 import type { Fingerprint } from "../../registry/fingerprint.ts";
@@ -8,7 +9,7 @@ import type { UserId } from "../../registry/user.ts";
 import { ENROL_PATH } from "../contract.ts";
 import type { InvitationCodes } from "../invitation-codes.ts";
 import { ShortMemory } from "../short-memory.ts";
-import { CERTIFICATE_HELP } from "./certificate-help.ts";
+import { certificateHelp } from "./certificate-help.ts";
 import type { KnownAs, PageRequest, PageServices } from "./context.ts";
 import { capital, grouped } from "./device-view.ts";
 import { nameIn } from "./fields.ts";
@@ -51,11 +52,12 @@ export class Enrolment {
   /** Says what is known of this device, and asks for the code when it can be enrolled. */
   async look(asked: PageRequest): Promise<Response> {
     const { certificate, by, hostname } = asked;
-    if (certificate.kind === "absent") return show(withoutCertificate(hostname));
+    const userAgent = userAgentOf(asked);
+    if (certificate.kind === "absent") return show(withoutCertificate(hostname, userAgent));
     if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) {
-      return show(notVerified(certificate.kind === "verified" ? "expired" : certificate.kind));
+      return show(notVerified(certificate.kind === "verified" ? "expired" : certificate.kind, userAgent));
     }
-    return show(await this.#page(certificate, await asked.knownAs(), by.at));
+    return show(await this.#page(asked, certificate, await asked.knownAs()));
   }
 
   /**
@@ -68,11 +70,13 @@ export class Enrolment {
     if (certificate.kind !== "verified" || !isWithinDates(certificate, by.at)) return this.look(asked);
     const { fingerprint } = certificate;
     const entered = { code: field(form, "code"), name: field(form, "name") };
-    const again = (message: string, status: number) => show(ready(certificate, entered, message), status);
-    if (form.has("back")) return show(ready(certificate, entered));
+    const userAgent = userAgentOf(asked);
+    const again = (message: string, status: number) =>
+      show(ready(certificate, userAgent, entered, message), status);
+    if (form.has("back")) return show(ready(certificate, userAgent, entered));
 
     const problem = deviceNameProblem(entered.name);
-    if (problem !== undefined) return again(`${capital(problem)}. The code is still good.`, 422);
+    if (problem !== undefined) return again(`${capital(problem)}. The code still works.`, 422);
     const facts = factsOf(certificate);
     const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
     const presented = {
@@ -82,7 +86,7 @@ export class Enrolment {
     // Before anybody is asked about the certificate: a code that is made up, or has ended, costs the registry nothing.
     if (!(await this.#codes.mayBeGood(presented))) return again(INVALID, 422);
     const knownAs = await asked.knownAs();
-    if (knownAs.kind !== "unknown") return show(await this.#page(certificate, knownAs, by.at));
+    if (knownAs.kind !== "unknown") return show(await this.#page(asked, certificate, knownAs));
     const agreed = field(form, "user");
     if (agreed === "") {
       const offered = await this.#codes.offer(presented);
@@ -96,14 +100,17 @@ export class Enrolment {
   }
 
   /** The page for a certificate that is verified and within its dates. Throws `RegistryUnavailable`. */
-  async #page(certificate: VerifiedCertificate, knownAs: KnownAs, now: number): Promise<Html> {
+  async #page(asked: PageRequest, certificate: VerifiedCertificate, knownAs: KnownAs): Promise<Html> {
     switch (knownAs.kind) {
       case "device": {
         if (knownAs.status !== "pending") return known(knownAs);
-        return waiting(knownAs, await this.#comparisonCode(knownAs.user, certificate.fingerprint, now));
+        return waiting(
+          knownAs,
+          await this.#comparisonCode(knownAs.user, certificate.fingerprint, asked.by.at),
+        );
       }
       case "unknown":
-        return ready(certificate);
+        return ready(certificate, userAgentOf(asked));
       case "unavailable":
         throw new RegistryUnavailable("the gate could not ask the registry");
     }
@@ -118,44 +125,48 @@ export class Enrolment {
   }
 }
 
+function userAgentOf({ request }: PageRequest): string | null {
+  return request.headers.get("user-agent");
+}
+
 const INVALID =
-  "This code cannot be used. It may be mistyped, used already, or its time may be over: ask for a new invitation.";
+  "This code can’t be used. It may be mistyped, already used or expired: ask for a new invitation.";
 
 /** What keeps a right code from being used, as a sentence. */
 function sentence(error: RedeemError): string {
   switch (error.code) {
     case "name-taken":
-      return `Another of your devices is named ${error.name}: choose another name. The code is still good.`;
+      return `Another of your devices is named ${error.name}: choose another name. The code still works.`;
     case "fingerprint-taken":
-      return "This device's certificate is enrolled already. If it does not work, ask whoever runs this.";
+      return "This device's certificate is enrolled already. If it does not work, ask the person who runs this gate.";
     case "fingerprint-revoked":
-      return "This device was revoked. Ask whoever runs this to forget it first; the code is still good.";
+      return "This device was revoked. Ask the person who runs this gate to forget it first; the code still works.";
     default:
       return INVALID;
   }
 }
 
-function withoutCertificate(hostname: string): Html {
+function withoutCertificate(hostname: string, userAgent: string | null): Html {
   return layout(
     { title: "No certificate yet" },
-    html`<p>This browser showed no client certificate to ${hostname}. Install the certificate that you were given, close the browser completely, then open the link of your invitation again.</p>
-${CERTIFICATE_HELP}`,
+    html`<p>This browser showed no client certificate to ${hostname}. Install the certificate you were given, close the browser completely (on a phone, swipe it away), then open the link in your invitation again.</p>
+${certificateHelp(userAgent)}`,
   );
 }
 
 const NOT_VERIFIED: Record<"unverified" | "revoked" | "malformed" | "expired", string> = {
   unverified:
-    "Cloudflare could not verify the certificate of this device: it is of another authority or incomplete, or its time is over.",
-  revoked: "The certificate of this device was revoked.",
-  malformed: "The certificate of this device could not be read.",
-  expired: "The certificate of this device is not valid now: its time is over or has not begun.",
+    "Cloudflare could not verify this device’s certificate: it comes from another authority, is incomplete or has expired.",
+  revoked: "This device’s certificate was revoked.",
+  malformed: "This device’s certificate could not be read.",
+  expired: "This device’s certificate is not valid now: it has expired, or its time has not begun.",
 };
 
-function notVerified(why: keyof typeof NOT_VERIFIED): Html {
+function notVerified(why: keyof typeof NOT_VERIFIED, userAgent: string | null): Html {
   return layout(
     { title: "This certificate does not work" },
-    html`<p>${NOT_VERIFIED[why]} Ask for a new one, install it, close the browser completely, and open the link of your invitation again.</p>
-${CERTIFICATE_HELP}`,
+    html`<p>${NOT_VERIFIED[why]} Ask for a new one, install it, close the browser completely (on a phone, swipe it away), and open the link in your invitation again.</p>
+${certificateHelp(userAgent)}`,
   );
 }
 
@@ -171,11 +182,11 @@ function known(device: KnownDevice): Html {
   return device.status === "active"
     ? layout(
         { title: "This device is enrolled" },
-        html`<p>${whose(device)} It is let in: there is nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`,
+        html`<p>${whose(device)} You’re in. Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`,
       )
     : layout(
         { title: "This device is not let in" },
-        html`<p>${whose(device)} It is enrolled, but shut out at the moment: ask whoever runs this.</p>`,
+        html`<p>${whose(device)} It is enrolled, but blocked at the moment: ask the person who runs this gate.</p>`,
       );
 }
 
@@ -183,9 +194,9 @@ function known(device: KnownDevice): Html {
 function waiting(device: KnownDevice, comparisonCode: string | null): Html {
   return layout(
     { title: "Almost there", scripted: true },
-    html`<p>${whose(device)} It waits for approval: read this code to whoever invited you, who sees the same one.</p>
+    html`<p>${whose(device)} Waiting for approval. Read this code to the person who invited you:</p>
 <p><strong class="code" data-look-again="${String(LOOK_AGAIN_SECONDS)}">${comparisonCode === null ? "" : grouped(comparisonCode)}</strong></p>
-<p><a href="${ENROL_PATH}">Look again</a></p>`,
+<p><a href="${ENROL_PATH}">Check again</a></p>`,
   );
 }
 
@@ -195,7 +206,7 @@ function agreement({ user, name, approval }: Offer, entered: Entered): Html {
     { title: `Make this one of ${user}’s devices?` },
     html`<p>This invitation enrols this device, <strong>${entered.name}</strong>, for <strong>${user}</strong>${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
 <p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it should not be ${user}’s, go back and ask for another invitation.</p>
-${approval ? html`<p>The device is let in once whoever made the invitation has approved it.</p>` : ""}
+${approval ? html`<p>The device is let in once the person who invited you has approved it.</p>` : ""}
 <form method="post" action="${ENROL_PATH}">
 <input type="hidden" name="code" value="${entered.code}">
 <input type="hidden" name="name" value="${entered.name}">
@@ -207,6 +218,7 @@ ${approval ? html`<p>The device is let in once whoever made the invitation has a
 
 function ready(
   certificate: VerifiedCertificate,
+  userAgent: string | null,
   entered: Entered = { code: "", name: "" },
   message?: string,
 ): Html {
@@ -215,9 +227,9 @@ function ready(
     html`${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
 <p>This device showed a certificate that Cloudflare verified${certificate.subject === null ? "" : html`: <span class="long">${certificate.subject}</span>`}. Give it a name to enrol it.</p>
 <form method="post" action="${ENROL_PATH}">
-<p><label for="name">Name of this device</label><input id="name" name="name" value="${entered.name || nameIn(certificate.subject)}" required maxlength="64" autocomplete="off" aria-describedby="name-hint"></p>
+<p><label for="name">Name of this device</label><input id="name" name="name" value="${entered.name || deviceName(userAgent) || nameIn(certificate.subject)}" required maxlength="64" autocomplete="off" aria-describedby="name-hint"></p>
 <p id="name-hint" class="hint">Such as “Pixel 9” or “Laptop”.</p>
-<p><label for="code">Code of your invitation</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
+<p><label for="code">Invitation code</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
 <p id="code-hint" class="hint">The link fills it in: it is what comes after the #.</p>
 <p><button>Go on</button></p>
 <p class="hint">The next page says whose device this will be. Nothing is enrolled before that.</p>

@@ -1,18 +1,21 @@
 // No I/O. No clock.
+import type { Principal } from "../../registry/credential.ts";
 import { PROBLEMS } from "../contract.ts";
 import type { ApiError } from "../problem.ts";
 import { notice } from "./layout.ts";
 import { show } from "./respond.ts";
 
 /** An error page for people; `start` is the page that it links back to. */
-export function errorPage({ code, message, errors, headers }: ApiError, start: string): Promise<Response> {
+export function errorPage(
+  { code, message, errors, headers }: ApiError,
+  start: string,
+  principal?: Principal,
+): Promise<Response> {
   const { status, title } = PROBLEMS[code];
   const words = WORDS[code];
   const told = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
-  const page = notice(words?.title ?? title, asSentence(told), {
-    href: start,
-    text: "Back to the start",
-  });
+  const link = { href: start, text: "Back to the start" };
+  const page = notice(words?.title ?? title, asSentence(told), link, principal);
   // 401 and 403 are no page's status: an app's client on this host might act on them.
   return show(page, status === 401 || status === 403 ? 400 : status, headers);
 }
@@ -22,7 +25,7 @@ const GONE = "It may have been removed meanwhile. Nothing was changed.";
 /** Where the API's own words speak of requests and bodies: what the page says instead. */
 const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: string }>> = {
   "invalid-query": { title: "That did not work" },
-  "invalid-fields": { title: "Something is not right yet" },
+  "invalid-fields": { title: "Please check what you entered" },
   "not-found": { title: "Nothing here" },
   "unknown-user": { sentence: GONE },
   "unknown-device": { sentence: GONE },

@@ -4,10 +4,10 @@
 import type { UserRecord } from "../../registry/records.ts";
 import { type Html, html } from "./html.ts";
 
-export function userSelect(id: string, users: readonly UserRecord[]): Html {
+export function userSelect(id: string, users: readonly UserRecord[], chosen: string | null = null): Html {
   return html`<select id="${id}" name="user" required>${users.map(
     (user) =>
-      html`<option value="${user.id}">${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
+      html`<option value="${user.id}"${user.id === chosen ? html` selected` : ""}>${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
   )}</select>`;
 }
 

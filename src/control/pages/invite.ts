@@ -36,14 +36,14 @@ export const inviteForm: PageHandler = async (_, context) => {
   return layout(
     { title: "Invite", principal, current: PATHS.invite },
     html`${users.length === 0 ? html`<p>Add the first user, then invite them.</p>` : newInvitation(context, users)}
-${isWhole ? await invitationList(context, users) : ""}
 <section aria-labelledby="add-user"><h2 id="add-user">Add a user</h2>
 <form method="post" action="${PATHS.users}">
-<p><label for="id">Short id</label><input id="id" name="id" required pattern="[a-z0-9][a-z0-9\\-]{0,62}" maxlength="63" autocapitalize="none" autocomplete="off" spellcheck="false" aria-describedby="id-hint"></p>
+<p><label for="id">Short id</label><input id="id" name="id" required pattern="[a-z0-9][a-z0-9\\-]{0,62}" maxlength="63" autocapitalize="none" autocomplete="off" spellcheck="false" title="Lower-case letters, digits and hyphens, beginning with a letter or digit" aria-describedby="id-hint"></p>
 <p id="id-hint" class="hint">Lower-case letters, digits and hyphens, such as alice. It never changes.</p>
-<p><label for="user-name">Name (may be left out)</label><input id="user-name" name="name" maxlength="100" autocomplete="off"></p>
+<p><label for="user-name">Name (optional)</label><input id="user-name" name="name" maxlength="100" autocomplete="off"></p>
 <p><button>Add</button></p>
-</form></section>`,
+</form></section>
+${isWhole ? await invitationList(context, users) : ""}`,
   );
 };
 
@@ -63,17 +63,17 @@ export const invite: PageHandler = async (_, context) => {
   const { invitation, code, link } = must(await makeInvitation(context, user, wanted));
   const { expiresAt, approval } = representInvitation(invitation, now);
   return layout(
-    { title: `Invitation for ${user}`, principal, current: PATHS.invite },
+    { title: `Invitation for ${user}`, principal, current: PATHS.invite, below: true },
     html`<p>Open this link on the device itself. It works once, until ${at(expiresAt, now, timeZone)}. It is shown here and never again.</p>
 <div class="qr" role="img" aria-label="QR code of the link">${qrCode(link)}</div>
 <p><label for="link">Link</label><textarea id="link" class="long" rows="3" readonly>${link}</textarea></p>
 <p>Or type the code on the page <code>${link.split("#")[0]}</code>:<br><strong class="code">${groupedCode(code)}</strong></p>
 <p>The device needs its client certificate first: the page shows how to install it, and says whose the device will be before it is enrolled.${
       approval
-        ? html` Afterwards it waits under <a href="${PATHS.waiting}">Waiting</a> until you compare the code on its screen.`
+        ? html` It then appears under <a href="${PATHS.waiting}">Waiting</a>: approve it there once you have compared the code on its screen.`
         : ""
     }</p>
-<p><a href="${PATHS.invite}">Back to the invitations</a></p>`,
+<p><a href="${PATHS.invite}">← All invitations</a></p>`,
   );
 };
 
@@ -90,18 +90,19 @@ export const addUser: PageHandler = async (_, { registry, by, form }) => {
   return seeOther(PATHS.invite);
 };
 
-function newInvitation({ apps }: PageContext, users: readonly UserRecord[]): Html {
+function newInvitation({ apps, url }: PageContext, users: readonly UserRecord[]): Html {
+  const chosen = url.searchParams.get("user");
   return html`<form method="post" action="${PATHS.invite}">
-<p><label for="user">Whose device</label>${userSelect("user", users)}</p>
-<p><label for="app">Through which app</label><select id="app" name="app"><option value="">Any of them</option>${apps.hosts.map(
+<p><label for="user">Owner</label>${userSelect("user", users, chosen)}</p>
+<p><label for="app">App</label><select id="app" name="app"><option value="">Any app</option>${apps.hosts.map(
     (host) => html`<option value="${host}">${host}</option>`,
   )}</select></p>
-<p><label for="life">Good for</label><select id="life" name="life">${LIVES.map(
+<p><label for="life">Valid for</label><select id="life" name="life">${LIVES.map(
     ([seconds, label]) =>
       html`<option value="${String(seconds)}"${seconds === INVITATION_SECONDS.default ? html` selected` : ""}>${label}</option>`,
   )}</select></p>
-<p><input type="checkbox" id="approval" name="approval"><label for="approval" class="inline">Ask me before the device is let in</label></p>
-<p><button>Make an invitation</button></p>
+<p><input type="checkbox" id="approval" name="approval"><label for="approval" class="inline">Require my approval</label></p>
+<p><button>Create invitation</button></p>
 </form>`;
 }
 
@@ -117,16 +118,16 @@ async function invitationList(
   );
   const all = lists.flat().sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   if (all.length === 0) return html``;
-  return html`<section aria-labelledby="invitations"><h2 id="invitations">Invitations of the last weeks</h2>
+  return html`<section aria-labelledby="invitations"><h2 id="invitations">Recent invitations</h2>
 <ul class="cards">${all.map((each) => invitationCard(each, now, timeZone))}</ul></section>`;
 }
 
 function invitationCard(invitation: Invitation, now: number, timeZone: string): Html {
   const { id, user, app, approval, status, createdAt, expiresAt, usedAt } = invitation;
   const end = usedAt === null ? expiresAt : usedAt;
-  const word = status === "open" ? "Ends" : status === "used" ? "Used" : "Ended";
+  const word = status === "open" ? "Expires" : status === "used" ? "Used" : "Expired";
   return html`<li class="card"><h3>For ${user} <span class="status ${status}">${status}</span></h3>
-<p>Made ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${app === null ? "" : ` On ${app} only.`}${approval ? " Asks for approval." : ""}</p>
+<p>Created ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${app === null ? "" : ` On ${app} only.`}${approval ? " Requires approval." : ""}</p>
 ${
   status === "open"
     ? html`<form method="post" action="${PATHS.invite}/${encodeURIComponent(user)}/${encodeURIComponent(id)}/withdraw"><button class="quiet">Withdraw<span class="unseen"> the invitation for ${user}</span></button></form>`
@@ -134,7 +135,9 @@ ${
 }</li>`;
 }
 
-/** In groups of five, as people read it out. */
+/** In groups of four or five, as people read it out: no last one of a single character. */
 function groupedCode(code: string): string {
-  return (code.match(/.{1,5}/g) ?? []).join("-");
+  const groups = Math.ceil(code.length / 5);
+  const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));
+  return begins.map((begin, n) => code.slice(begin, begins[n + 1])).join("-");
 }

@@ -10,6 +10,8 @@ export interface Frame {
   principal?: Principal | undefined;
   /** The navigation's entry that this page belongs to. */
   current?: string;
+  /** Whether this page is below that entry, and not the entry's own. */
+  below?: boolean;
   /** Whether the page uses the script; every page works without. */
   scripted?: boolean;
 }
@@ -25,14 +27,15 @@ export function layout(frame: Frame, content: Html | Html[]): Html {
 <meta name="robots" content="noindex">
 <title>${title} – Latchkey</title>
 <link rel="stylesheet" href="${PATHS.style}">
-<link rel="icon" href="data:,">
+<meta name="theme-color" content="#0b57b0">
+<link rel="icon" href="${ICON}">
 ${scripted ? html`<script src="${PATHS.script}" defer></script>` : ""}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
 <header>
 <p class="brand">Latchkey</p>
-${principal === undefined ? "" : navigation(principal, frame.current)}
+${principal === undefined ? "" : navigation(principal, frame)}
 </header>
 <main id="main">
 <h1>${title}</h1>
@@ -42,7 +45,17 @@ ${content}
 </html>`;
 }
 
-function navigation(principal: Principal, current: string | undefined): Html {
+/** A key on blue, within the page: nothing is fetched for it. */
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57b0"/><g fill="none" stroke="#fff" stroke-width="3"><circle cx="11" cy="16" r="5"/><path d="M16 16h10v5M21 16v4"/></g></svg>',
+)}`;
+
+/** Who acts, without the session that it was done in: `admin`, `token alice/desk`. */
+export function person(actor: string): string {
+  return actor.replace(/, session [0-9a-f]+$/, "");
+}
+
+function navigation(principal: Principal, { current, below = false }: Frame): Html {
   const entries: [string, string][] = [
     [PATHS.devices, "Devices"],
     ...(principal.user === null ? ([[PATHS.waiting, "Waiting"]] as [string, string][]) : []),
@@ -52,15 +65,21 @@ function navigation(principal: Principal, current: string | undefined): Html {
   ];
   return html`<nav aria-label="Pages"><ul>${entries.map(
     ([path, label]) =>
-      html`<li><a href="${path}"${path === current ? html` aria-current="page"` : ""}>${label}</a></li>`,
+      html`<li><a href="${path}"${path === current ? html` aria-current="${below ? "true" : "page"}"` : ""}>${label}</a></li>`,
   )}</ul></nav>
+<p class="who">${person(principal.actor)}${principal.scope === "read" ? ", read only" : ""}</p>
 <form method="post" action="${PATHS.signOut}"><button class="quiet">Sign out</button></form>`;
 }
 
 /** A page that says one thing: what went wrong, or what there is to do. */
-export function notice(title: string, sentence: string, link?: { href: string; text: string }): Html {
+export function notice(
+  title: string,
+  sentence: string,
+  link?: { href: string; text: string },
+  principal?: Principal,
+): Html {
   return layout(
-    { title },
+    { title, principal },
     html`<p>${sentence}</p>${link === undefined ? "" : html`<p><a href="${link.href}">${link.text}</a></p>`}`,
   );
 }

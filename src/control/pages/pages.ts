@@ -5,11 +5,13 @@ import { ENROL_PATH } from "../contract.ts";
 import { subjectOf } from "../handlers/shared.ts";
 import { type Need, permits } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
+import { toApiError } from "../unexpected.ts";
 import { activity, activityCsv } from "./activity.ts";
 import type { PageContext, PageHandler, PageRequest, PageServices } from "./context.ts";
 import { clearSession, sessionValues, setSession } from "./cookie.ts";
 import { device, devices, devicesOfUser, editDevice } from "./devices.ts";
 import { Enrolment } from "./enrol.ts";
+import { errorPage } from "./error-page.ts";
 import { field, readForm } from "./forms.ts";
 import type { Html } from "./html.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
@@ -75,9 +77,11 @@ for (const page of PAGES) {
   });
 }
 
+const NO_PAGE = "This page doesn’t exist, or you don’t have access to it.";
+
 function enforce({ needs, of }: Page, request: IRequest, principal: Principal): void {
   if (permits(principal, needs, subjectOf(of, request))) return;
-  throw new ApiError("not-found", "There is no such page, or it is not yours.");
+  throw new ApiError("not-found", NO_PAGE);
 }
 
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENROL_PATH, PATHS.style, PATHS.script]);
@@ -104,6 +108,11 @@ function isReadablePage(path: string): boolean {
   return router.routes.some(([method, pattern]) => method === "GET" && pattern.test(path));
 }
 
+/** Who asks, once it is known: for the page of an error. */
+interface Visitor {
+  principal?: Principal | undefined;
+}
+
 /** Answers the pages' paths. One lives as long as its isolate. */
 export class Pages {
   readonly #services: PageServices;
@@ -114,8 +123,27 @@ export class Pages {
     this.#enrolment = new Enrolment(services);
   }
 
-  /** Throws `ApiError` and `RegistryUnavailable`, for `errorPage`. */
+  /** Never throws: what goes wrong is told on a page, with the navigation for whoever is signed in. */
   async handle(asked: PageRequest): Promise<Response> {
+    const visitor: Visitor = {};
+    try {
+      return await this.#answer(asked, visitor);
+    } catch (error) {
+      const start = this.#services.apps.isApp(asked.hostname) ? ENROL_PATH : PATHS.home;
+      return errorPage(toApiError(error, this.#services.log), start, visitor.principal);
+    }
+  }
+
+  /** The page for an address that is none, to whoever is signed in; `undefined` to everybody else. */
+  async notFound(asked: PageRequest): Promise<Response | undefined> {
+    const { method, headers } = asked.request;
+    if (method !== "GET" || !isForReading(headers)) return undefined;
+    const principal = await this.#principal(asked).catch(() => undefined);
+    if (principal === undefined) return undefined;
+    return errorPage(new ApiError("not-found", NO_PAGE), PATHS.home, principal);
+  }
+
+  async #answer(asked: PageRequest, visitor: Visitor): Promise<Response> {
     const { request, url } = asked;
     const isPost = request.method === "POST";
     if (!isPost && request.method !== "GET" && request.method !== "HEAD") {
@@ -133,11 +161,16 @@ export class Pages {
       throw new ApiError("invalid-query", "A page is for a person to read, in a window of its own.");
     }
     const form = isPost ? await readForm(request) : new URLSearchParams();
-    const response = await this.#page(asked, form, isPost);
+    const response = await this.#page(asked, form, isPost, visitor);
     return request.method === "HEAD" ? new Response(null, response) : response;
   }
 
-  async #page(asked: PageRequest, form: URLSearchParams, isPost: boolean): Promise<Response> {
+  async #page(
+    asked: PageRequest,
+    form: URLSearchParams,
+    isPost: boolean,
+    visitor: Visitor,
+  ): Promise<Response> {
     const { pathname } = asked.url;
     if (pathname === ENROL_PATH) {
       if (!this.#services.apps.isApp(asked.hostname)) return show(ELSEWHERE, 404);
@@ -146,9 +179,12 @@ export class Pages {
     if (pathname === PATHS.signIn && isPost) return this.#signIn(asked, form);
     if (pathname === PATHS.signOut && isPost) return this.#signOut(asked);
     const principal = await this.#principal(asked);
+    visitor.principal = principal;
     if (STARTS.has(pathname)) return seeOther(PATHS.home);
     if (principal === undefined)
-      return show(signInPage({ next: isPost ? PATHS.home : pathname, expired: isPost }));
+      return show(
+        signInPage({ hostname: asked.hostname, next: isPost ? PATHS.home : pathname, expired: isPost }),
+      );
     const { request, url, by } = asked;
     const context: PageContext = {
       ...this.#services,
@@ -183,19 +219,23 @@ export class Pages {
       return seeOther(target, { "Set-Cookie": setSession(opened.value.cookie) });
     }
     const { error } = opened;
+    const { hostname, by } = asked;
     if (error.code === "wrong-token") {
-      const { hostname, by } = asked;
       this.#services.log({ event: "wrong-credentials", app: hostname, country: by.country });
-      return show(signInPage({ next, wrong: true }), 422);
+      return show(signInPage({ hostname, next, wrong: true }), 422);
     }
     const retryAfter = String(Math.ceil(error.retryAfterMs / 1000));
-    return show(signInPage({ next, waitMs: error.retryAfterMs }), 429, { "Retry-After": retryAfter });
+    return show(signInPage({ hostname, next, waitMs: error.retryAfterMs }), 429, {
+      "Retry-After": retryAfter,
+    });
   }
 
   async #signOut({ request, hostname, by }: PageRequest): Promise<Response> {
     const [value] = sessionValues(request.headers.get("cookie"));
     if (value !== undefined) await this.#services.authenticator.signOut(value, hostname, by);
-    return show(signInPage({ next: PATHS.home, signedOut: true }), 200, { "Set-Cookie": clearSession() });
+    return show(signInPage({ hostname, next: PATHS.home, signedOut: true }), 200, {
+      "Set-Cookie": clearSession(),
+    });
   }
 
   /** A token is not sent, nor a cookie set, without TLS. */

@@ -6,6 +6,7 @@ import { permits } from "../permissions.ts";
 import { representSession } from "../represent.ts";
 import type { PageContext, PageHandler } from "./context.ts";
 import { clearSession } from "./cookie.ts";
+import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { PATHS } from "./paths.ts";
@@ -19,9 +20,9 @@ export const sessions: PageHandler = async (_, context) => {
   const list = (await credentials.sessions(principal.user, now)).map(representSession);
   return layout(
     { title: "Sessions", principal, current: PATHS.sessions },
-    html`<p>Browsers that are signed in${principal.user === null ? "" : ` with tokens of ${principal.user}`}.</p>
+    html`<p>Browsers that are signed in${principal.user === null ? "" : ` with ${possessive(principal.user)} tokens`}.</p>
 <ul class="cards">${list.map((each) => card(each, context))}</ul>
-${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p></form>` : ""}`,
+${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p><p class="hint">Ends all of these sessions, this browser’s too.</p></form>` : ""}`,
   );
 };
 
@@ -30,20 +31,20 @@ function mayEnd({ principal }: PageContext): boolean {
   return permits(principal, "devices", "own");
 }
 
-export const endSession: PageHandler = async (request, { credentials, principal, by }) => {
+export const endSession: PageHandler = async (request, { credentials, principal, by, url }) => {
   const id = pathParam(request, "session") ?? "";
   const ended = await credentials.endSessions(by, principal.user, [id]);
   must(ended === 0 ? err({ code: "unknown-session" }) : ok(null));
-  return id === principal.session ? signedOut() : seeOther(PATHS.sessions);
+  return id === principal.session ? signedOut(url) : seeOther(PATHS.sessions);
 };
 
-export const endAllSessions: PageHandler = async (_, { credentials, principal, by }) => {
+export const endAllSessions: PageHandler = async (_, { credentials, principal, by, url }) => {
   await credentials.endSessions(by, principal.user);
-  return signedOut();
+  return signedOut(url);
 };
 
-function signedOut(): Promise<Response> {
-  const page = signInPage({ next: PATHS.home, signedOut: true });
+function signedOut({ hostname }: URL): Promise<Response> {
+  const page = signInPage({ hostname, next: PATHS.home, signedOut: true });
   return show(page, 200, { "Set-Cookie": clearSession() });
 }
 
@@ -54,8 +55,9 @@ function card(session: Session, context: PageContext): Html {
   const from = [ip, country].filter((part) => part !== null).join(", ");
   const isThis = id === principal.session;
   const holder =
-    token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` of ${token.user}`}`;
-  return html`<li class="card"><h2><span title="${client ?? ""}">${client === null ? "A browser without a name" : clientName(client)}</span>${isThis ? html` <span class="status active">this one</span>` : ""}</h2>
-<p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Ends ${ago(expiresAt, now, timeZone)}.</p>
-${canEnd ? html`<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign ${isThis ? "out" : "it out"}</button></form>` : ""}</li>`;
+    token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` (${token.user})`}`;
+  const name = client === null ? "A browser without a name" : clientName(client);
+  return html`<li class="card"><h2><span title="${client ?? ""}">${name}</span>${isThis ? html` <span class="status active">this browser</span>` : ""}</h2>
+<p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
+${canEnd ? html`<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign out${isThis ? "" : html`<span class="unseen"> ${name}</span>`}</button></form>` : ""}</li>`;
 }

@@ -6,6 +6,8 @@ import { PATHS } from "./paths.ts";
 import { duration } from "./times.ts";
 
 interface SignIn {
+  /** The gate's own host: whose sign-in page this is. */
+  hostname: string;
   /** The page to show after it. */
   next: string;
   wrong?: boolean;
@@ -19,14 +21,16 @@ interface SignIn {
 /** Where anybody may present a token. */
 export function signInPage(state: SignIn): Html {
   const message = messageOf(state);
+  const role = state.signedOut === true ? "status" : "alert";
   return layout(
     { title: "Sign in" },
-    html`${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
+    html`${message === undefined ? "" : html`<p class="message" role="${role}">${message}</p>`}
+<p>To manage the devices of <strong>${state.hostname}</strong>.</p>
 <form method="post" action="${PATHS.signIn}">
 <input type="hidden" name="next" value="${state.next}">
 <p><label for="token">Your token</label>
 <input id="token" name="token" type="password" required autocomplete="current-password" autocapitalize="none" spellcheck="false" aria-describedby="token-hint"></p>
-<p id="token-hint" class="hint">The <code>ADMIN_TOKEN</code>, or a token of your own that its owner made for you. This browser stays signed in for 12 hours, or until you sign out.</p>
+<p id="token-hint" class="hint">The <code>ADMIN_TOKEN</code>, or a personal token that the owner gave you. This browser stays signed in for 12 hours, or until you sign out.</p>
 <p><button>Sign in</button></p>
 </form>`,
   );
@@ -36,6 +40,6 @@ function messageOf({ wrong, waitMs, signedOut, expired }: SignIn): string | unde
   if (waitMs !== undefined)
     return `You signed in ${SIGN_INS_AN_HOUR} times within an hour with this token. Wait ${duration(waitMs)}, then try again. If that was not you, somebody else has your token: have it revoked.`;
   if (wrong === true) return "This token is not valid: it may be mistyped, revoked or expired.";
-  if (expired === true) return "You were not signed in any more. Nothing was changed: sign in and try again.";
+  if (expired === true) return "Your session has ended. Nothing was changed: sign in and try again.";
   return signedOut === true ? "You are signed out." : undefined;
 }

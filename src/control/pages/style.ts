@@ -11,20 +11,25 @@ a{color:var(--link);padding:.2rem 0}
 header{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;border-bottom:1px solid var(--line);padding:.5rem 0}
 .brand{font-weight:700;margin:0}
 header form{margin-left:auto}
+.who{margin:0;color:var(--soft);font-size:.9rem}
 nav{order:1;flex:1 0 100%}
 nav ul,.acts{display:flex;flex-wrap:wrap;gap:.5rem;list-style:none;margin:0;padding:0;align-items:center}
 nav ul{gap:0 .9rem}
+@media (max-width:26rem){nav ul{gap:0 .6rem;justify-content:space-between}nav a{font-size:.95rem}}
 nav a{display:inline-block;padding:.5rem 0}
-nav a[aria-current]{color:var(--fg);font-weight:700}
+nav a[aria-current]{color:var(--fg);box-shadow:0 2px currentColor;text-decoration:none}
 h1{font-size:1.6rem;line-height:1.2;margin:1.2rem 0 .6rem}
 h2{font-size:1.2rem;margin:1.6rem 0 .5rem}
 h3,.card h2{font-size:1.05rem;margin:0 0 .3rem}
 p{margin:.4rem 0}
 .cards{list-style:none;margin:0;padding:0;display:grid;gap:.75rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.75rem}
-.acts{margin:.6rem 0 0}
+.acts{margin:.6rem 0 0}.card .button{padding:.6rem .8rem}
 button,.button{display:inline-block;min-height:2.75rem;padding:.6rem 1rem;border:1px solid var(--go);border-radius:.4rem;background:var(--go);color:var(--go-fg);font:inherit;line-height:1.4;text-decoration:none;cursor:pointer}
 .button,.quiet{background:var(--bg);color:var(--link);border-color:var(--line)}
+.back{margin:.4rem 0}
+summary{padding:.4rem 0;cursor:pointer;font-weight:600}
+.log summary{padding:.2rem 0;font-weight:400}
 .button.lost,.button.revoke{color:var(--danger);border-color:var(--danger)}
 button.lost,button.revoke,button.forget{background:var(--danger);border-color:var(--danger);color:var(--bg)}
 label{display:block;font-weight:600}

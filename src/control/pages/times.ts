@@ -21,6 +21,14 @@ export function clockTime(ms: number, timeZone: string): string {
   }).format(ms);
 }
 
+/** `25 Nov 2026` */
+export function date(iso: string, timeZone: string): string {
+  return new Intl.DateTimeFormat("en-GB", {
+    ...{ day: "numeric", month: "short", year: "numeric" },
+    timeZone,
+  }).format(Date.parse(iso));
+}
+
 /** `14:02:13 CET` */
 export function clockOnly(ms: number, timeZone: string): string {
   return new Intl.DateTimeFormat("en-GB", {
@@ -33,6 +41,11 @@ export function clockOnly(ms: number, timeZone: string): string {
 /** `3 minutes ago`, with the time itself for who looks closer. */
 export function ago(iso: string, now: number, timeZone: string): Html {
   return html`<time datetime="${iso}" title="${clockTime(Date.parse(iso), timeZone)}">${relativeTime(iso, now)}</time>`;
+}
+
+/** `25 Nov 2026 (in 19 days)`, with the time itself for who looks closer. */
+export function onDate(iso: string, now: number, timeZone: string): Html {
+  return html`<time datetime="${iso}" title="${clockTime(Date.parse(iso), timeZone)}">${date(iso, timeZone)}</time> (${relativeTime(iso, now)})`;
 }
 
 /** `25 Nov 2026, 14:02:13 CET (3 minutes ago)` */

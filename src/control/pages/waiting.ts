@@ -4,14 +4,14 @@ import { fingerprintParam, must } from "../handlers/shared.ts";
 import { representDevice, representPending } from "../represent.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
-import { actLinks, actsOf, grouped } from "./device-view.ts";
+import { actLinks, actsOf, grouped, possessive } from "./device-view.ts";
 import { nameIn, userSelect } from "./fields.ts";
 import { field, parseFields } from "./forms.ts";
 import { type Html, html } from "./html.ts";
 import { layout } from "./layout.ts";
 import { devicePath, PATHS } from "./paths.ts";
 import { seeOther } from "./respond.ts";
-import { ago, at } from "./times.ts";
+import { ago, at, onDate } from "./times.ts";
 
 /** What waits for somebody: devices for approval, and verified certificates that nobody enrolled. */
 export const waiting: PageHandler = async (_, context) => {
@@ -24,16 +24,16 @@ export const waiting: PageHandler = async (_, context) => {
   const devices = lists.flat().filter(({ status }) => status === "pending");
   return layout(
     { title: "Waiting", principal, current: PATHS.waiting },
-    html`<section aria-labelledby="devices"><h2 id="devices">Devices that wait for approval</h2>
+    html`<section aria-labelledby="devices"><h2 id="devices">Devices waiting for approval</h2>
 ${
   isWhole
     ? ""
-    : html`<p>There are too many users to look at all of them here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
+    : html`<p>There are too many users to show all of them here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
 }
 ${devices.length === 0 ? html`<p>None.</p>` : html`<ul class="cards">${devices.map((device) => deviceCard(device, context))}</ul>`}
 </section>
-<section aria-labelledby="certificates"><h2 id="certificates">Certificates that nobody enrolled</h2>
-<p>Cloudflare verified them, and the gate let none of them in.</p>
+<section aria-labelledby="certificates"><h2 id="certificates">Unknown certificates</h2>
+<p>Cloudflare verified these certificates, but no device is enrolled with them: they are refused.</p>
 ${
   certificates.length === 0
     ? html`<p>None.</p>`
@@ -59,9 +59,9 @@ export const dismiss: PageHandler = async (request, { registry, by }) => {
 function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
   const { comparisonCode, enrolledAt, user, name } = device;
   const isRoot = principal.scope === "root";
-  return html`<li class="card"><h3><a href="${devicePath(device)}">${name}</a> of ${user}</h3>
+  return html`<li class="card"><h3>${possessive(user)} <a href="${devicePath(device)}">${name}</a></h3>
 <p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
-${comparisonCode === null ? "" : html`<p>Its screen must show <strong class="code">${grouped(comparisonCode)}</strong></p>`}
+${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;
 }
 
@@ -73,10 +73,11 @@ function certificateCard(
 ): Html {
   const { now, timeZone, principal } = context;
   const { fingerprint, subject, firstSeen, lastSeen, app, country, count, notAfter } = certificate;
-  return html`<li class="card"><h3>${subject ?? "A certificate without a subject"}</h3>
+  return html`<li class="card"><h3>${nameIn(subject) || "A certificate without a name"}</h3>
 <p>Seen ${ago(lastSeen, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>
-<dl><dt>First seen</dt><dd>${at(firstSeen, now, timeZone)}${count > 1 ? `, noted ${count} times` : ""}</dd>
-${notAfter === null ? "" : html`<dt>Ends</dt><dd>${at(notAfter, now, timeZone)}</dd>`}
+<dl><dt>First seen</dt><dd>${at(firstSeen, now, timeZone)}${count > 1 ? `, seen ${count} times or more` : ""}</dd>
+${notAfter === null ? "" : html`<dt>Expires</dt><dd>${onDate(notAfter, now, timeZone)}</dd>`}
+${subject === null ? "" : html`<dt>Subject</dt><dd>${subject}</dd>`}
 <dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd></dl>
 ${principal.scope === "root" ? decisionForms(fingerprint, nameIn(subject), index, users) : ""}</li>`;
 }
@@ -88,7 +89,7 @@ function decisionForms(fingerprint: string, name: string, index: number, users: 
     return html`<p><a href="${PATHS.invite}">Add a user</a> whose device this is.</p>${dismissForm}`;
   }
   return html`<form method="post" action="${path}/approve">
-<p><label for="user-${index}">Whose device</label>${userSelect(`user-${index}`, users)}</p>
-<p><label for="name-${index}">Its name</label><input id="name-${index}" name="name" value="${name}" required maxlength="64" autocomplete="off"></p>
+<p><label for="user-${index}">Owner</label>${userSelect(`user-${index}`, users)}</p>
+<p><label for="name-${index}">Device name</label><input id="name-${index}" name="name" value="${name}" required maxlength="64" autocomplete="off"></p>
 <p><button class="approve">Approve</button></p></form>${dismissForm}`;
 }

@@ -220,22 +220,21 @@ describe.concurrent("a device", () => {
   });
 
   it("is suspended, restored, lost, found, revoked and forgotten; each once", async () => {
-    await enrol("dora", "phone");
+    await enrol("dora", "phone", { note: "blue" });
     const phone = "dora/phone";
-    expect(await latchkey("suspend", phone, "--note", "in repair")).toEqual(
+    expect(await latchkey("suspend", phone, "--reason", "in repair")).toEqual(
       said(`dora/phone is suspended: it is refused ${DELAY}`),
     );
     expect(await latchkey("suspend", phone)).toEqual(said("dora/phone was suspended already"));
+    expect(await object("show", phone)).toMatchObject({ note: "blue", statusReason: "in repair" });
+    expect((await latchkey("show", phone)).stdout).toMatch(/^reason +in repair$/m);
     expect(await latchkey("restore", phone)).toEqual(
       said("dora/phone was suspended and is active again: it is let in from now on"),
     );
-    expect(await latchkey("lost", phone, "--yes")).toEqual(
-      said(
-        `dora/phone is reported lost: it is refused ${DELAY}`,
-        "whether it was told to delete its vault: latchkey show dora/phone",
-        "found again: latchkey restore; gone for good: latchkey revoke, once it was told",
-      ),
-    );
+    // What it says of the vault depends on the apps: see lost.test.ts.
+    const lost = await latchkey("lost", phone, "--yes");
+    expect(lost).toMatchObject({ code: 0, stderr: "" });
+    expect(lost.stdout).toContain(`dora/phone is reported lost: it is refused ${DELAY}\n`);
     expect(await latchkey("suspend", phone)).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/\nhint: suspend is for devices that are active; this one is lost\n$/),
@@ -297,7 +296,7 @@ describe.concurrent("a device", () => {
     expect(code).toBe(0);
     expect(shown).toContain(question);
     expect(shown.slice(0, shown.indexOf(question))).toMatch(
-      /^On apps with the profile bitwarden, .+\r\nOn all other apps .+\r\n/,
+      /^(On apps with|No app here has) the profile bitwarden.+\r\n[\s\S]*No other device is touched\.\r\n/,
     );
     expect(shown).toContain(`dora/Lost one is reported lost: it is refused ${DELAY}`);
     expect(await registered("dora", id)).toMatchObject({ status: "lost", wipe: null });

@@ -35,7 +35,7 @@ describe.concurrent("invite", () => {
     expect(link).toMatch(new RegExp(`^https://app\\.localhost:${gate.port}/\\.latchkey/enrol#[0-9A-Z]{26}$`));
     expect(empty).toBe("");
     expect(told).toEqual([
-      expect.stringMatching(/^enrols one device of ines, until \d{4}-\d\d-\d\d \d\d:\d\d \(in 23 hours\)$/),
+      expect.stringMatching(/^enrols one device of ines, until \d{4}-\d\d-\d\d \d\d:\d\d \(in 24 hours\)$/),
       expect.stringMatching(
         /^the link is shown this once; to withdraw it: latchkey invitations withdraw ines\/[0-9a-f]{8}$/,
       ),
@@ -113,7 +113,7 @@ describe.concurrent("invitations", () => {
     const other = await object<NewInvitation>("invite", "lars");
     const { stdout } = await latchkey("invitations", "lena");
     expect(stdout).toMatch(
-      /^INVITATION +STATUS +APP +APPROVAL +MADE +ENDS\nlena\/[0-9a-f]{8} +open +app\.localhost +yes +just now +in 23 hours\n$/,
+      /^INVITATION +STATUS +APP +APPROVAL +MADE +ENDS\nlena\/[0-9a-f]{8} +open +app\.localhost +yes +just now +in 24 hours\n$/,
     );
     const all = await latchkey("invitations");
     expect(all.stdout).toContain(`lena/${made.id.slice(0, 8)} `);
@@ -217,7 +217,7 @@ describe.concurrent("a device that was invited with approval", () => {
 
   it("is approved unasked with --yes, by its name or its id, and once", async () => {
     const { id } = await invited("paul", "tablet");
-    expect(await latchkey("approve", id, "--yes", "--note", "by phone")).toEqual({
+    expect(await latchkey("approve", id, "--yes", "--reason", "by phone")).toEqual({
       code: 0,
       stdout: "paul/tablet is approved: it is let in from now on\n",
       stderr: "",

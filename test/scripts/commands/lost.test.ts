@@ -44,7 +44,7 @@ async function wipeLine(): Promise<string | undefined> {
 it("is shown as not seen, as seen elsewhere, and with what it was told", async () => {
   expect(await wipeLine()).toBeUndefined();
 
-  const lost = await latchkey("lost", "alice/alice-phone", "--note", "in the tram", "--yes");
+  const lost = await latchkey("lost", "alice/alice-phone", "--reason", "in the tram", "--yes");
   expect(lost).toMatchObject({ code: 0, stderr: "" });
   expect(lost.stdout).toContain("whether it was told to delete its vault: latchkey show alice/alice-phone\n");
   expect(await wipeLine()).toBe("not seen since it was reported lost");
@@ -86,4 +86,24 @@ it("is shown as not seen, as seen elsewhere, and with what it was told", async (
   // Lost again, the receipt begins anew.
   expect((await latchkey("lost", "alice/alice-phone", "--yes")).code).toBe(0);
   expect(await wipeLine()).toMatch(/^(not seen|seen) since it was reported lost/);
+});
+
+it("promises no wipe where no app can tell the device to", async () => {
+  const [stateDir, remove] = await temporaryFolder();
+  const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
+  try {
+    await enrolDemoDevices(plain);
+    const lost = await run(["lost", "alice/alice-phone", "--yes"], {
+      LATCHKEY_URL: plain.url(plain.apiHost),
+      LATCHKEY_TOKEN_FILE: plain.paths.adminToken,
+      LATCHKEY_CA: plain.paths.ca,
+    });
+    expect(lost.stdout).toMatch(
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on it\.\nfound again: latchkey restore; gone for good: latchkey revoke\n$/,
+    );
+    expect(lost.stdout).not.toContain("vault");
+  } finally {
+    await plain.stop();
+    await remove();
+  }
 });

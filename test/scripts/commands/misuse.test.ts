@@ -56,6 +56,29 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       const message = `too many arguments for '${words[1]}'`;
       return [`too many words for ${name}`, words, CONNECTED, message, `see latchkey ${words[0]} --help`];
     }),
+    ...["suspend", "restore", "lost", "revoke"].map(
+      (act): [string, string[], Record<string, string>, string, string] => [
+        `a note where ${act} takes a reason`,
+        [act, "alice/x", "--note", "stolen"],
+        CONNECTED,
+        "why is given with --reason; --note is not for this command",
+        "write --reason TEXT; the device's own note is changed with latchkey note",
+      ],
+    ),
+    [
+      "a note for a device that is approved",
+      ["approve", "alice/x", "--note", "by phone"],
+      CONNECTED,
+      "--note is for a certificate that becomes a new device",
+      "why an invited device is approved is its --reason; its own note is changed with latchkey note",
+    ],
+    [
+      "a reason for a certificate that is enrolled",
+      ["approve", "3a1b09fe", "alice", "x", "--reason", "by phone"],
+      CONNECTED,
+      "--reason is for a device that was invited",
+      "a certificate becomes a new device: give that one a --note, or leave both out",
+    ],
     [
       "a token as an argument",
       ["devices", "--token", "geheim"],
@@ -447,7 +470,7 @@ describe("what is asked of the program itself", () => {
     expect(help.stdout).not.toContain("--token ");
     expect(commandHelp).toMatchObject({ code: 0, stderr: "" });
     expect(commandHelp.stdout).toMatch(
-      /^Usage: latchkey revoke \[options\] <device>\n[\s\S]+--note[\s\S]+Examples:/,
+      /^Usage: latchkey revoke \[options\] <device>\n[\s\S]+--reason[\s\S]+Examples:/,
     );
   });
 });

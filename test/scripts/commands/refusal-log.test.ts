@@ -188,14 +188,14 @@ describe("a program's name", () => {
     ["DAVx5/4.5-ose (dav4jvm; okhttp/5.1.0) Android/16", "DAVx5 Android"],
     ["okhttp/5.1.0", "an Android app (okhttp)"],
     ["ntfy/1.17.0 (play; Android 16; SDK 36)", "ntfy Android"],
-    ["Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox Linux"],
+    ["Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"],
     [
       "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0",
-      "Edge Windows",
+      "Edge on Windows",
     ],
     [
       "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1",
-      "Safari iOS",
+      "Safari on iOS",
     ],
     ["curl/8.5.0", "curl"],
     ["rclone/v1.71.0", "rclone"],

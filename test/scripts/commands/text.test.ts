@@ -10,7 +10,6 @@ import {
   shortenFingerprints,
 } from "../../../scripts/commands/shared/text.ts";
 import { localTime, timeWithHint } from "../../../scripts/commands/shared/time.ts";
-import { relativeTime } from "../../../src/relative-time.ts";
 
 describe("nothing from the server reaches the terminal as a command", () => {
   it.each([
@@ -62,16 +61,9 @@ describe("words", () => {
 describe("times", () => {
   const now = Date.parse("2026-11-24T12:00:00Z");
 
-  it.each([
-    ["2026-11-24T11:59:30Z", "just now"],
-    ["2026-11-24T11:57:00Z", "3 minutes ago"],
-    ["2026-11-24T10:59:00Z", "1 hour ago"],
-    ["2026-11-22T12:00:00Z", "2 days ago"],
-    ["2025-11-24T12:00:00Z", "1 year ago"],
-    ["2026-11-24T12:00:30Z", "in less than a minute"],
-    ["2027-02-21T12:00:00Z", "in 2 months"],
-    ["2026-12-13T12:00:00Z", "in 19 days"],
-  ])("%s is %s", (iso, hint) => expect(relativeTime(iso, now)).toBe(hint));
+  it("have a hint beside them", () => {
+    expect(timeWithHint("2026-12-13T11:59:30Z", now)).toMatch(/^2026-12-1[34] \d\d:\d\d \(in 19 days\)$/);
+  });
 
   it("that are none are shown as they came, without control characters", () => {
     expect(timeWithHint("soon\x1b[0m", now)).toBe("soon\\u{1b}[0m");

@@ -60,7 +60,7 @@ describe.concurrent("token create", () => {
     expect(stdout.trimEnd()).toMatch(TOKEN);
     expect(stdout).toBe(`${stdout.trimEnd()}\n`);
     expect(stderr).toMatch(
-      /^latchkey: made the token clara\/laptop, good until \d{4}-\d\d-\d\d \d\d:\d\d \(in 2 months\)\nlatchkey: it is printed this once; to use it: latchkey login\n$/,
+      /^latchkey: made the token clara\/laptop, good until \d{4}-\d\d-\d\d \d\d:\d\d \(in 90 days\)\nlatchkey: it is printed this once; to use it: latchkey login\n$/,
     );
     expect(stderr).not.toContain(stdout.trimEnd());
     expect(await as(stdout.trimEnd())("me")).toEqual({
@@ -74,9 +74,10 @@ describe.concurrent("token create", () => {
     const words = ["--everyone", "--for", "read", "--expires", "never", "--name", "grafana"];
     const token = await object<NewToken>("token", "create", ...words);
     expect(token).toMatchObject({ user: null, scope: "read", expiresAt: null, name: "grafana" });
-    expect((await as(token.token)("me", "--json")).stdout).toBe(
-      `${JSON.stringify({ actor: "token */grafana", scope: "read", user: null }, null, 2)}\n`,
-    );
+    expect(JSON.parse((await as(token.token)("me", "--json")).stdout)).toEqual({
+      ...{ actor: "token */grafana", scope: "read", user: null },
+      apps: expect.arrayContaining([{ host: "app.localhost", profile: "web" }]),
+    });
     expect((await as(token.token)("me")).stdout).toContain("may       see everybody's devices\n");
     const { stderr } = await latchkey("token", "create", ...words.slice(0, 5), "--name", "second");
     expect(stderr).toContain("latchkey: made the token */second, good until it is revoked\n");
@@ -107,7 +108,7 @@ describe.concurrent("tokens", () => {
     await addUser("tina");
     const token = await object<NewToken>("token", "create", "tina", "--for", "read", "--name", "phone");
     const row = (used: string) =>
-      new RegExp(`\ntina/phone +${token.id.slice(0, 8)} +read +just now +in 2 months +${used}\n`);
+      new RegExp(`\ntina/phone +${token.id.slice(0, 8)} +read +just now +in 90 days +${used}\n`);
     const unused = await latchkey("token", "list");
     expect(unused.stdout).toMatch(/^TOKEN +ID +FOR +MADE +ENDS +LAST USED\n/);
     expect(unused.stdout).toMatch(row("never"));
@@ -197,7 +198,7 @@ describe.concurrent("with a user's own token", () => {
       "olga/tablet is now olga/old tablet\n",
     );
     expect((await owner("lost", "olga/old tablet", "--yes")).code).toBe(0);
-    expect((await owner("revoke", "olga/phone", "--yes", "--note", "sold")).stdout).toMatch(
+    expect((await owner("revoke", "olga/phone", "--yes", "--reason", "sold")).stdout).toMatch(
       /^olga\/phone is revoked: /,
     );
     expect((await owner("audit", "olga", "--search", "sold")).stdout).toMatch(
@@ -272,7 +273,7 @@ describe("sessions", () => {
     const { stdout } = await latchkey("sessions");
     expect(stdout).toMatch(/^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +ENDS\n/);
     expect(stdout).toMatch(
-      /\n[0-9a-f]{8} +ADMIN_TOKEN +Firefox Linux +127\.0\.0\.1.* just now +in 11 hours\n/,
+      /\n[0-9a-f]{8} +ADMIN_TOKEN +Firefox on Linux +127\.0\.0\.1.* just now +in 12 hours\n/,
     );
     expect(stdout).toMatch(/\n[0-9a-f]{8} +sara\/own +curl +/);
     expect((await sara("sessions")).stdout).not.toContain("ADMIN_TOKEN");

@@ -85,7 +85,7 @@ async function household() {
   const old = await enrol("alice", "Old", fingerprint(4));
   await api("POST", `/users/alice/devices/${old.id}/revoke`);
   const gone = await enrol("bob", "Gone", fingerprint(5));
-  await api("POST", `/users/bob/devices/${gone.id}/lost`, { confirm: "Gone" });
+  await api("POST", `/users/bob/devices/${gone.id}/lost`, { confirm: "Gone", reason: "in the tram" });
   await api("PUT", "/users/carol", { name: "Carol" });
   await api("POST", "/tokens", { user: "alice", name: "laptop", scope: "devices" });
   await api("POST", "/tokens", { user: null, name: "monitor", scope: "read", expiresInSeconds: null });
@@ -107,6 +107,23 @@ async function restoreAll({ users, tokens, pending, devices }: Awaited<ReturnTyp
 }
 
 describe("a backup into an empty registry", () => {
+  it("may be of before there were reasons", async () => {
+    await household();
+    const before = await snapshot();
+    await reset();
+    await restoreAll({
+      ...before,
+      devices: {
+        bob: (before.devices.bob ?? []).map(({ statusReason, ...device }) => {
+          expect(statusReason).toBe("in the tram");
+          return device as Device;
+        }),
+      },
+    });
+    const { devices } = await get<{ devices: Json[] }>("/users/bob/devices");
+    expect(devices).toMatchObject([{ name: "Gone", status: "lost", statusReason: null }]);
+  });
+
   it("gives the same lists, and lets the same devices in", async () => {
     await household();
     const before = await snapshot();

@@ -52,7 +52,7 @@ async function stored() {
   return { directory: await dump(directoryStub()), bob: await dump(registryStub(BOB)) };
 }
 
-const INVALID = "This code cannot be used.";
+const INVALID = "This code can’t be used.";
 const OF_BOB = "This is <strong>Pixel</strong>, one of <strong>bob</strong>’s devices.";
 
 describe("an invitation", () => {
@@ -114,7 +114,7 @@ describe("an invitation", () => {
   it("says before it is agreed to that the device will wait, and shows the code and whose it is after", async () => {
     const code = await invite("bob", { approval: true });
     const asked = await shown(await send({ code, name: "Pixel" }));
-    expect(asked.text).toContain("once whoever made the invitation has approved it");
+    expect(asked.text).toContain("once the person who invited you has approved it");
     await send({ code, name: "Pixel", user: "bob" });
     const { text } = await look();
     expect(text).toContain("Almost there");
@@ -125,12 +125,8 @@ describe("an invitation", () => {
   it.each([
     ["that is mistyped", { code: "0".repeat(26), name: "Pixel" }, INVALID],
     ["of another app", { name: "Pixel" }, INVALID],
-    [
-      "with a name that another device has",
-      { name: "Laptop" },
-      "choose another name. The code is still good.",
-    ],
-    ["with a name that cannot be", { name: "" }, "The code is still good."],
+    ["with a name that another device has", { name: "Laptop" }, "choose another name. The code still works."],
+    ["with a name that cannot be", { name: "" }, "The code still works."],
   ])("%s is refused in the first step", async (what, fields, words) => {
     await enrol("bob", "Laptop", fingerprint(7));
     const app = what === "of another app" ? VAULT_HOST : null;

@@ -125,6 +125,7 @@ describe("enrolling", () => {
       name: "Phone",
       status: "active",
       statusSince: device.enrolledAt,
+      statusReason: null,
       note: null,
       enrolledAt: expect.stringMatching(ISO),
       certificates: [
@@ -256,22 +257,22 @@ describe("a device", () => {
   it.each([
     ["suspend", "suspended"],
     ["revoke", "revoked"],
-  ])("%s: 200, also when repeated, with a note or without a body", async (act, status) => {
-    const first = await api("POST", at(`/${act}`), { note: "why" });
+  ])("%s: 200, also when repeated, with a reason or without a body", async (act, status) => {
+    const first = await api("POST", at(`/${act}`), { reason: "why" });
     expect(first.status).toBe(200);
     const device = await first.json();
-    expect(device).toMatchObject({ id, status, note: "why" });
+    expect(device).toMatchObject({ id, status, statusReason: "why", note: null });
     const again = await api("POST", at(`/${act}`));
     expect(again.status).toBe(200);
     expect(await again.json()).toEqual(device);
     expect(await get(at())).toEqual(device);
   });
 
-  it("lost: 200, also when repeated, with a note or without one, but not without a body", async () => {
-    const first = await api("POST", at("/lost"), { confirm: "Phone", note: "why" });
+  it("lost: 200, also when repeated, with a reason or without one, but not without a body", async () => {
+    const first = await api("POST", at("/lost"), { confirm: "Phone", reason: "why" });
     expect(first.status).toBe(200);
     const device = await first.json();
-    expect(device).toMatchObject({ id, status: "lost", note: "why" });
+    expect(device).toMatchObject({ id, status: "lost", statusReason: "why", note: null });
     const again = await api("POST", at("/lost"), { confirm: "Phone" });
     expect(again.status).toBe(200);
     expect(await again.json()).toEqual(device);
@@ -356,7 +357,7 @@ describe("the audit log", () => {
   it("says who, when, from where, what and how it ended, newest first", async () => {
     const before = Date.now();
     const { id } = await enrol("alice", "Phone", F);
-    await api("POST", `${DEVICES}/${id}/revoke`, { note: "stolen" }, init);
+    await api("POST", `${DEVICES}/${id}/revoke`, { reason: "stolen" }, init);
     const after = Date.now();
     const { entries, next } = await get<AuditList>("/users/alice/audit");
     expect(next).toBeNull();
@@ -370,7 +371,7 @@ describe("the audit log", () => {
       act: "revoke",
       outcome: "done",
       target: { id, name: "Phone" },
-      detail: { before: "active", status: "revoked", note: "stolen" },
+      detail: { before: "active", status: "revoked", reason: "stolen" },
     });
     const at = Date.parse(entries[0]?.at ?? "");
     expect(at).toBeGreaterThanOrEqual(before);

@@ -194,9 +194,9 @@ describe("invalid fields", () => {
     ["a status", "PATCH", DEVICE, { name: "y", status: "active" }, ["status"]],
     ["a fingerprint", "PATCH", DEVICE, { fingerprint: F }, ["fingerprint"]],
 
-    ["an unknown field", "POST", `${DEVICE}/revoke`, { reason: "x" }, ["reason"]],
-    ["a note of null", "POST", `${DEVICE}/revoke`, { note: null }, ["note"]],
-    ["a note too long", "POST", `${DEVICE}/suspend`, { note: long(501) }, ["note"]],
+    ["a note where a reason belongs", "POST", `${DEVICE}/revoke`, { note: "x" }, ["note"]],
+    ["a reason of null", "POST", `${DEVICE}/revoke`, { reason: null }, ["reason"]],
+    ["a reason too long", "POST", `${DEVICE}/suspend`, { reason: long(501) }, ["reason"]],
 
     ["no user", "POST", PENDING, { name: "x" }, ["user"]],
     ["no name", "POST", PENDING, { user: "alice" }, ["name"]],

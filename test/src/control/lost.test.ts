@@ -26,7 +26,7 @@ describe("lost, which makes a client delete its vault, is refused", () => {
   it.each<[string, unknown, string]>([
     ["without a body", undefined, "this field is missing"],
     ["without the name", {}, "this field is missing"],
-    ["with a note alone", { note: "on the train" }, "this field is missing"],
+    ["with a reason alone", { reason: "on the train" }, "this field is missing"],
     ["with null for the name", { confirm: null }, "repeat the device's name"],
     ["with true for the name", { confirm: true }, "repeat the device's name"],
     ["with a list of the name", { confirm: ["Zoë's Phone"] }, "repeat the device's name"],
@@ -105,10 +105,10 @@ describe("lost is taken", () => {
     ["with the name in another case", "ZOË'S phone"],
     ["with the name composed of other code points", "Zoe\u0308's Phone"],
   ])("%s", async (_, confirm) => {
-    const response = await lost({ confirm, note: "on the train" });
+    const response = await lost({ confirm, reason: "on the train" });
     expect(response.status).toBe(200);
     const answer: Device = await response.json();
-    expect(answer).toMatchObject({ id: device.id, status: "lost", note: "on the train", wipe: null });
+    expect(answer).toMatchObject({ id: device.id, status: "lost", statusReason: "on the train", wipe: null });
     expect(Date.parse(answer.statusSince)).toBeGreaterThanOrEqual(Date.parse(device.enrolledAt));
     expect(await shown()).toEqual(answer);
     expect(await acts()).toEqual(["enrol done", "lost done"]);

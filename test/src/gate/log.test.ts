@@ -69,7 +69,7 @@ describe("refusals of one kind", () => {
     expect(counted()).toEqual([
       {
         ...{ event: "counted", of: "refused", reason: "no-certificate", app: "app.example.com" },
-        ...{ program: "Firefox Linux", count: 121, since: new Date(START).toISOString() },
+        ...{ program: "Firefox on Linux", count: 121, since: new Date(START).toISOString() },
       },
     ]);
     expect(lines.at(-1)).toMatchObject({ event: "refused", app: "other.example.com" });

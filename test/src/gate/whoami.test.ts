@@ -275,3 +275,49 @@ describe("whoami is not served", () => {
     expect(lines.map(({ reason }) => reason)).toContain("internal-error");
   });
 });
+
+describe("a person's browser", () => {
+  const headers = { accept: "text/html,application/xhtml+xml,*/*;q=0.8", "sec-fetch-mode": "navigate" };
+
+  it.each([
+    ["active", "This device is let in", "Nothing more to do."],
+    ["pending", "This device is refused", "It is waiting for approval"],
+    ["suspended", "This device is refused", "It is suspended"],
+    ["lost", "This device is refused", "It was reported lost"],
+    ["revoked", "This device is refused", "It was revoked for good"],
+  ] as const)("of a device that is %s gets a page that says what to do", async (status, title, next) => {
+    const { of, user } = await device(status);
+    const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, of), headers });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const text = await response.text();
+    expect(text).toContain(`<h1>${title}</h1>`);
+    expect(text).toContain(`<strong>${user}’s</strong>`);
+    expect(text).toContain(next);
+    expect(text).toContain(of);
+  });
+
+  it("with a certificate that nobody enrolled is sent to its invitation", async () => {
+    const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, newFingerprint()), headers });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('<a href="/.latchkey/enrol">the enrolment page</a>');
+  });
+
+  it("gets no page for HEAD, nor for a script's fetch", async () => {
+    const { of } = await device("active");
+    const head = await new Isolate().fetch(WHOAMI, { method: "HEAD", cf: cf({}, of), headers });
+    expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([
+      ...[200, "text/html; charset=utf-8", ""],
+    ]);
+    const script = { ...headers, "sec-fetch-mode": "cors", "sec-fetch-dest": "empty" };
+    const fetched = await new Isolate().fetch(WHOAMI, { cf: cf({}, of), headers: script });
+    expect(fetched.headers.get("content-type")).toBe("application/json");
+  });
+
+  it("without a verified certificate is refused as any program is", async () => {
+    for (const stranger of [{ country: "CH" }, cf({ certVerified: "FAILED" })]) {
+      expect(await seen(await new Isolate().fetch(WHOAMI, { cf: stranger, headers }))).toEqual(NOT_FOUND);
+    }
+  });
+});

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import {
   certificateExpiring,
   certificateWaiting,
-  DAY_MS,
   deviceLost,
   wipeDelivered,
 } from "../../../src/notify/event.ts";
 import { bodyFor } from "../../../src/notify/format.ts";
 import { notifySettings } from "../../../src/notify/settings.ts";
+import { DAY_MS } from "../../../src/relative-time.ts";
 import { ALICE, type Fingerprint } from "../registry/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -24,7 +24,7 @@ describe("what is told", () => {
       id: `certificate-expiring:${F}:7`,
       type: "certificate-expiring",
       at: "2026-11-24T12:00:00.000Z",
-      title: "The certificate of Zoë's Pixel (alice) ends in 6 days",
+      title: "The certificate of Zoë's Pixel (alice) expires in 6 d 22 h",
       message: expect.stringContaining("3a1b09fe is valid until 2026-12-01T09:36:00.000Z"),
       data: {
         user: "alice",
@@ -38,14 +38,13 @@ describe("what is told", () => {
 
   it.each([
     [30 * DAY_MS, "in 30 days"],
-    [2 * DAY_MS, "in 2 days"],
-    [2 * DAY_MS - 1, "in 1 day"],
-    [DAY_MS, "in 1 day"],
-    [DAY_MS - 1, "in less than a day"],
-    [1, "in less than a day"],
+    [2 * DAY_MS - 1, "in 2 days"],
+    [DAY_MS, "in 24 hours"],
+    [DAY_MS / 16, "in 1 h 30 min"],
+    [1, "in less than a minute"],
   ])("with %d ms to go", (left, words) => {
     const of = { user: ALICE, device, fingerprint: F, notAfter: NOW + left, threshold: 30 };
-    expect(certificateExpiring(of, NOW).title).toMatch(new RegExp(`ends ${words}$`));
+    expect(certificateExpiring(of, NOW).title).toMatch(new RegExp(`expires ${words}$`));
   });
 
   it("of a certificate that waits", () => {

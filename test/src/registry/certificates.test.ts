@@ -58,7 +58,7 @@ const next = (change: Partial<NextCertificate> = {}): NextCertificate => ({
 const add = (change: Partial<NextCertificate> = {}, through: RegistryBindings = env, at = Date.now()) =>
   new Registry(through).addCertificate(by({ at }), ALICE, id, next(change));
 const retire = (of: Fingerprint) => worker.retireCertificate(by(), ALICE, id, of);
-const act = (what: StatusAct) => worker.changeStatus(by(), ALICE, id, what, undefined);
+const act = (what: StatusAct) => worker.changeStatus(by(), ALICE, id, what);
 const refused = (code: string) => ({ ok: false, error: { code } });
 
 async function device(): Promise<DeviceRecord> {
@@ -252,7 +252,7 @@ describe("a next certificate is refused", () => {
 
   it("that a revoked device has", async () => {
     const tablet = await enrol(ALICE, NEW, "Tablet");
-    await worker.changeStatus(by(), ALICE, tablet, "revoke", undefined);
+    await worker.changeStatus(by(), ALICE, tablet, "revoke");
     expect(await add()).toEqual(refused("fingerprint-revoked"));
   });
 
@@ -437,7 +437,7 @@ describe("a device with a retired certificate", () => {
     const last = { fingerprint: fingerprint(4), facts: NO_FACTS, retireOthersAt: until };
     expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
     const later = by({ at: until + 1000 });
-    await worker.changeStatus(later, ALICE, other, "revoke", undefined);
+    await worker.changeStatus(later, ALICE, other, "revoke");
     expect(await worker.forget(later, ALICE, other)).toMatchObject({ ok: true });
     expect((await audit()).at(-1)).toMatchObject({
       act: "retire-certificate",

@@ -57,9 +57,9 @@ async function costsWith(devices: number) {
         );
       }),
       changeStatus: measure(() => {
-        expect(alice.changeStatus(by(), `id-${devices}`, "revoke", undefined).ok).toBe(true);
+        expect(alice.changeStatus(by(), `id-${devices}`, "revoke").ok).toBe(true);
       }),
-      lost: measure(() => expect(alice.changeStatus(by(), "id-5", "lost", undefined).ok).toBe(true)),
+      lost: measure(() => expect(alice.changeStatus(by(), "id-5", "lost").ok).toBe(true)),
       "noteWipe, the first": measure(() => alice.noteWipe(fingerprint(5), WIPE)),
       noteWipe: measure(() => alice.noteWipe(fingerprint(5), WIPE)),
       "noteWipe of an active device": measure(() => alice.noteWipe(fingerprint(6), WIPE)),

@@ -411,7 +411,7 @@ describe("a code is not used up", () => {
   it("by a device that was revoked", async () => {
     await registryOfAll.enrol(by(), ALICE, enrolment());
     const [device] = await devices();
-    await registry(ALICE).changeStatus(by(), device?.id ?? "", "revoke", undefined);
+    await registry(ALICE).changeStatus(by(), device?.id ?? "", "revoke");
     await invite("A");
     expect(await redeem("A", 1)).toEqual({ ok: false, error: { code: "fingerprint-revoked" } });
     expect(await open()).toEqual(["id of A"]);
@@ -442,7 +442,7 @@ describe("with approval", () => {
     expect(await redeem("A", 1)).toEqual({ ok: true, value: { device, created: false } });
     expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
 
-    const approved = await registry(ALICE).changeStatus(by(), device.id, "approve", undefined);
+    const approved = await registry(ALICE).changeStatus(by(), device.id, "approve");
     expect(approved).toMatchObject({ ok: true, value: { status: "active", comparisonCode: null } });
     expect(await invitations.deviceOf(ALICE, fingerprint(1))).toMatchObject({
       status: "active",
@@ -467,7 +467,7 @@ describe("with approval", () => {
     if (!enrolled.ok) return expect.fail(enrolled.error.code);
     const { id, comparisonCode } = enrolled.value.device;
     expect(JSON.stringify(await audit())).not.toContain(`"${comparisonCode}"`);
-    await registry(ALICE).changeStatus(by(), id, "revoke", undefined);
+    await registry(ALICE).changeStatus(by(), id, "revoke");
     expect(await registry(ALICE).get(id)).toMatchObject({ status: "revoked", comparisonCode: null });
   });
 });

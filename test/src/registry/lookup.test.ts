@@ -83,7 +83,7 @@ describe("lookUp", () => {
 
   it("follows a device that was forgotten and enrolled by another user", async () => {
     const registry = new Registry(env);
-    await registry.changeStatus(by(), ALICE, device, "revoke", undefined);
+    await registry.changeStatus(by(), ALICE, device, "revoke");
     await registry.forget(by(), ALICE, device);
     expect(await counted(ALICE)).toMatchObject({ found: false, user: undefined });
     await registry.enrol(by(), BOB, enrolment());
@@ -102,7 +102,7 @@ describe("lookUp", () => {
   it.each([undefined, ALICE, BOB])(
     "says what the registry says of a revoked device (remembered: %s)",
     async (user) => {
-      await new Registry(env).changeStatus(by(), ALICE, device, "revoke", undefined);
+      await new Registry(env).changeStatus(by(), ALICE, device, "revoke");
       expect(await counted(user)).toMatchObject({
         found: true,
         user: "alice",

@@ -6,9 +6,9 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DAY_MS } from "../../../src/notify/event.ts";
 import type { DeviceStatus, StatusAct } from "../../../src/registry/device.ts";
 import type { WipeDelivery } from "../../../src/registry/records.ts";
+import { DAY_MS } from "../../../src/relative-time.ts";
 import { at, configure, HOOK, NOW, type Post, receivers } from "../notify/fixtures.ts";
 import {
   ALICE,
@@ -53,7 +53,7 @@ async function enrol(n: number, daysLeft: number | null = null, status: "active"
   if (!result.ok) throw new Error(result.error.code);
   return result.value.device.id;
 }
-const act = (id: string, what: StatusAct, note?: string) => alice().changeStatus(by(), id, what, note);
+const act = (id: string, what: StatusAct, reason?: string) => alice().changeStatus(by({ reason }), id, what);
 
 const RESTARTS = [
   ["an eviction", () => evictDurableObject(registryStub(ALICE))],

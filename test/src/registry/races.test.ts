@@ -158,7 +158,7 @@ const ACTS = {
     }),
   forget: (old) => async (bindings) => {
     const registry = new Registry(bindings);
-    await registry.changeStatus(somebody(), ALICE, old.id, "revoke", undefined);
+    await registry.changeStatus(somebody(), ALICE, old.id, "revoke");
     return registry.forget(somebody(), ALICE, old.id);
   },
   restore: (old) => (bindings) =>
@@ -246,7 +246,7 @@ async function play(
       const enrolled = await registry.enrol(by(), ALICE, enrolment({ fingerprint: OLD, name: "phone 3" }));
       const old = enrolled.ok ? enrolled.value.device : expect.fail(enrolled.error.code);
       if (!withOldPhone) {
-        await registry.changeStatus(by(), ALICE, old.id, "revoke", undefined);
+        await registry.changeStatus(by(), ALICE, old.id, "revoke");
         await registry.forget(by(), ALICE, old.id);
       }
       const kinds = kindsOf(random);

@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(reset);
 
-const act = (what: StatusAct, at = T) => alice().changeStatus(by({ at }), id, what, undefined);
+const act = (what: StatusAct, at = T) => alice().changeStatus(by({ at }), id, what);
 const wipe = async () => ((await alice().get(id)) ?? expect.fail("no device")).wipe;
 
 function delivery(change: Partial<WipeDelivery> = {}): WipeDelivery {
@@ -150,12 +150,16 @@ describe("the receipt of a lost device", () => {
     expect((await delivered()).map(({ at }) => at)).toEqual([T + 1000, T + 6000]);
   });
 
-  it("is not cleared when the report is repeated, with a note or without", async () => {
+  it("is not cleared when the report is repeated, with a reason or without", async () => {
     await note();
     const receipt = await wipe();
     await act("lost", T + 5000);
-    await alice().changeStatus(by({ at: T + 6000 }), id, "lost", "on the train");
-    expect(await alice().get(id)).toMatchObject({ wipe: receipt, statusSince: T, note: "on the train" });
+    await alice().changeStatus(by({ at: T + 6000, reason: "on the train" }), id, "lost");
+    expect(await alice().get(id)).toMatchObject({
+      wipe: receipt,
+      statusSince: T,
+      statusReason: "on the train",
+    });
   });
 
   it("stays as it is when the device is renamed", async () => {
@@ -182,7 +186,7 @@ describe("the receipt of a lost device", () => {
       0,
     );
     const laptop = other.ok ? other.value.device.id : expect.fail(other.error.code);
-    await alice().changeStatus(by(), laptop, "lost", undefined);
+    await alice().changeStatus(by(), laptop, "lost");
     await note();
     expect((await alice().get(laptop))?.wipe).toBeNull();
     expect((await wipe())?.count).toBe(1);

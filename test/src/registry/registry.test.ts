@@ -49,7 +49,7 @@ async function enrolled(user: UserId, change: Partial<Enrolment> = {}): Promise<
 }
 
 const standing = (of: Fingerprint = F, remembered?: UserId) => lookUp(env, of, remembered, sighting());
-const revoke = (user: UserId, id: string) => worker.changeStatus(by(), user, id, "revoke", undefined);
+const revoke = (user: UserId, id: string) => worker.changeStatus(by(), user, id, "revoke");
 
 /** Who has a row for the fingerprint, seen from inside both registries. */
 async function holders(of: Fingerprint = F): Promise<string[]> {

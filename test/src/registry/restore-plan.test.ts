@@ -18,6 +18,7 @@ function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
     name: `Device ${n}`,
     status: "active",
     statusSince: 1,
+    statusReason: null,
     note: null,
     enrolledAt: 1,
     certificates: [certificate(n)],
@@ -123,6 +124,19 @@ describe("a device that is there", () => {
       planned: { outcome: "changed", changes: ["name", "note"] },
       after: { name: "Device 1", note: "then", lastSeen: seen },
     });
+  });
+
+  it("gets the reason back with the status, and keeps its own while the status stays", () => {
+    const [then, now] = [{ statusReason: "then" }, { statusReason: "now" }];
+    const suspended = { status: "suspended" as const };
+    expect(one(device(1, { ...suspended, ...then }), device(1, now))).toMatchObject({
+      planned: { changes: ["status"] },
+      after: then,
+    });
+    expect(one(device(1, { ...suspended, ...then }), device(1, { ...suspended, ...now }))).toMatchObject({
+      planned: { outcome: "same" },
+    });
+    expect(one(device(1, { ...then, name: "New" }), device(1, now))).toMatchObject({ after: now });
   });
 
   it("gets a certificate that is missing, and keeps one that was added since", () => {

@@ -209,6 +209,7 @@ describe("a registry of version 1, with data in it", () => {
         enrolledAt: NOW + n,
         // Nobody noted it then: the enrolment is the earliest that it can be.
         statusSince: NOW + n,
+        statusReason: null,
         wipe: null,
         lastSeen: { at: LOST_AT, app: "a.b", country: null, ip: "::1" },
         certificates: [{ fingerprint: fingerprint(n), subject: "CN=x", addedAt: NOW + n }],
@@ -232,7 +233,7 @@ describe("a registry of version 1, with data in it", () => {
       count: 2,
       tokenRefresh: true,
     });
-    await registry(ALICE).changeStatus(by({ at: NOW + 10 }), "id-1", "restore", undefined);
+    await registry(ALICE).changeStatus(by({ at: NOW + 10 }), "id-1", "restore");
     expect(await registry(ALICE).get("id-1")).toMatchObject({ status: "active", statusSince: NOW + 10 });
   });
 
@@ -356,7 +357,7 @@ describe("users from before there were generations", () => {
     const enrolled = await worker.enrol(by(), ALICE, enrolment());
     const id = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
     expect(await worker.deleteUser(by(), ALICE)).toMatchObject({ error: { code: "user-has-devices" } });
-    await worker.changeStatus(by(), ALICE, id, "revoke", undefined);
+    await worker.changeStatus(by(), ALICE, id, "revoke");
     expect(await worker.forget(by(), ALICE, id)).toMatchObject({ ok: true });
     expect(await directory().owner(fingerprint(1))).toBeNull();
     expect(await worker.deleteUser(by(), ALICE)).toMatchObject({ ok: true });

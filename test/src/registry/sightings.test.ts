@@ -98,7 +98,7 @@ describe("last seen", () => {
 
   it("is written for a device that is refused, too: the owner sees where a lost phone is", async () => {
     const { id } = await device();
-    await registry(ALICE).changeStatus(by({ at: T - 1 }), id, "lost", undefined);
+    await registry(ALICE).changeStatus(by({ at: T - 1 }), id, "lost");
     expect(await see()).toEqual({ status: "lost", name: "Pixel 9", since: T - 1 });
     expect((await device()).lastSeen).toEqual(FIRST);
   });

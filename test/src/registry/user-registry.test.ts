@@ -1,6 +1,6 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AuditRecord } from "../../../src/registry/audit-log.ts";
+import type { Actor, AuditRecord } from "../../../src/registry/audit-log.ts";
 import type { SecretDigest } from "../../../src/registry/credential.ts";
 import { CLAIM_VALID_MS } from "../../../src/registry/generation.ts";
 import type { DeviceRecord, Enrolment } from "../../../src/registry/records.ts";
@@ -52,6 +52,7 @@ describe("enrol", () => {
       name: "Pixel 9",
       status: "active",
       statusSince: at,
+      statusReason: null,
       note: "black",
       enrolledAt: at,
       certificates: [
@@ -91,7 +92,7 @@ describe("enrol", () => {
   it("lets an active device in, and a pending one not before it is approved", async () => {
     const { id } = await enrol({ status: "pending" });
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
-    await alice().changeStatus(by(), id, "approve", undefined);
+    await alice().changeStatus(by(), id, "approve");
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
   });
 
@@ -109,7 +110,7 @@ describe("enrol", () => {
 
   it("does not bring a revoked device back, and audits the attempt", async () => {
     const device = await enrol();
-    await alice().changeStatus(by(), device.id, "revoke", undefined);
+    await alice().changeStatus(by(), device.id, "revoke");
     const refusal = { ok: false, error: { code: "fingerprint-revoked" } };
     expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
     expect(await alice().enrol(by(), enrolment(), Date.now(), 0)).toEqual(refusal);
@@ -137,7 +138,7 @@ describe("enrol", () => {
 
   it("gives the name of a revoked device to another one", async () => {
     const old = await enrol();
-    await alice().changeStatus(by(), old.id, "revoke", undefined);
+    await alice().changeStatus(by(), old.id, "revoke");
     const young = await enrol({ fingerprint: fingerprint(2) });
     expect([young.name, young.status]).toEqual(["Pixel 9", "active"]);
     expect((await alice().get(old.id))?.name).toBe("Pixel 9");
@@ -169,8 +170,9 @@ describe("changeStatus", () => {
   ] as const)("%s: audited with the status before and after", async (act, before, status) => {
     const { id } = await enrol();
     const at = Date.UTC(2026, 7, 1);
-    const changed = await alice().changeStatus(by({ at, actor: "alice's token", ip: null }), id, act, "why");
-    expect(changed).toMatchObject({ ok: true, value: { id, status, note: "why" } });
+    const who = by({ at, actor: "alice's token", ip: null, reason: "why" });
+    const changed = await alice().changeStatus(who, id, act);
+    expect(changed).toMatchObject({ ok: true, value: { id, status, statusReason: "why", note: null } });
     expect((await audit()).at(-1)).toEqual({
       id: 2,
       at,
@@ -180,14 +182,14 @@ describe("changeStatus", () => {
       act,
       outcome: "done",
       target: { id, name: "Pixel 9" },
-      detail: { before, status, note: "why" },
+      detail: { before, status, reason: "why" },
     });
   });
 
   it("restores a device that was suspended or lost", async () => {
     const { id } = await enrol();
     for (const act of ["suspend", "restore", "lost", "restore"] as const) {
-      await alice().changeStatus(by(), id, act, undefined);
+      await alice().changeStatus(by(), id, act);
     }
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
     expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "suspend", "restore", "lost", "restore"]);
@@ -195,29 +197,52 @@ describe("changeStatus", () => {
 
   it("is no error and writes nothing when the status already holds", async () => {
     const { id } = await enrol();
-    const first = await alice().changeStatus(by(), id, "revoke", "stolen");
-    expect(await alice().changeStatus(by(), id, "revoke", undefined)).toEqual(first);
-    expect(await alice().changeStatus(by(), id, "revoke", "stolen")).toEqual(first);
+    const first = await alice().changeStatus(by({ reason: "stolen" }), id, "revoke");
+    expect(await alice().changeStatus(by(), id, "revoke")).toEqual(first);
+    expect(await alice().changeStatus(by({ reason: "stolen" }), id, "revoke")).toEqual(first);
     expect(await audit()).toHaveLength(2);
   });
 
-  it("keeps the note when none is given, and takes a new one even when the status holds", async () => {
+  it("leaves the device's note alone, whatever the reason", async () => {
     const { id } = await enrol({ note: "black" });
-    expect(await alice().changeStatus(by(), id, "suspend", undefined)).toMatchObject({
-      value: { note: "black" },
+    for (const act of ["suspend", "restore", "lost", "restore", "revoke"] as const) {
+      const changed = await alice().changeStatus(by({ reason: `why ${act}` }), id, act);
+      expect(changed).toMatchObject({ value: { note: "black", statusReason: `why ${act}` } });
+      expect((await audit()).at(-1)).toMatchObject({ act, detail: { reason: `why ${act}` } });
+    }
+  });
+
+  it("takes another reason even when the status holds, and drops it when the status changes", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by(), id, "suspend");
+    expect((await alice().get(id))?.statusReason).toBeNull();
+    await alice().changeStatus(by({ reason: "at the repair shop" }), id, "suspend");
+    await alice().changeStatus(by(), id, "suspend");
+    expect(await alice().get(id)).toMatchObject({ status: "suspended", statusReason: "at the repair shop" });
+    expect((await audit()).at(-1)).toMatchObject({
+      act: "suspend",
+      detail: { reason: "at the repair shop" },
     });
-    expect(await alice().changeStatus(by(), id, "suspend", "at the repair shop")).toMatchObject({
-      value: { status: "suspended", note: "at the repair shop" },
-    });
-    expect((await audit()).at(-1)).toMatchObject({ act: "suspend", detail: { note: "at the repair shop" } });
+    await alice().changeStatus(by(), id, "restore");
+    expect((await alice().get(id))?.statusReason).toBeNull();
+    expect(await audit()).toHaveLength(4);
+  });
+
+  it("a note from a Worker of an earlier deploy does not replace the device's", async () => {
+    const { id } = await enrol({ note: "black" });
+    const earlier = alice() as unknown as {
+      changeStatus(...args: [Actor, string, "suspend", string]): Promise<unknown>;
+    };
+    await earlier.changeStatus(by(), id, "suspend", "in repair");
+    expect(await alice().get(id)).toMatchObject({ status: "suspended", note: "black", statusReason: null });
   });
 
   it("refuses a forbidden transition, changes nothing, and audits the attempt", async () => {
     const { id } = await enrol();
-    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().changeStatus(by(), id, "revoke");
     const revoked = await alice().get(id);
     for (const act of ["approve", "suspend", "restore", "lost"] as const) {
-      expect(await alice().changeStatus(by(), id, act, "please")).toEqual({
+      expect(await alice().changeStatus(by({ reason: "please" }), id, act)).toEqual({
         ok: false,
         error: { code: "forbidden-transition", status: "revoked", act },
       });
@@ -241,27 +266,27 @@ describe("changeStatus", () => {
     const enrolled = await alice().enrol(at(0), enrolment({ status: "pending" }), Date.now(), 0);
     const id = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
     expect(await since()).toBe(0);
-    await alice().changeStatus(at(1), id, "approve", undefined);
+    await alice().changeStatus(at(1), id, "approve");
     expect(await since()).toBe(1);
-    await alice().changeStatus(at(2), id, "approve", undefined);
-    await alice().changeStatus(at(3), id, "approve", "a note");
+    await alice().changeStatus(at(2), id, "approve");
+    await alice().changeStatus({ ...at(3), reason: "a reason" }, id, "approve");
     await alice().edit(at(4), id, { name: "Old Pixel", note: null });
-    await alice().changeStatus(at(5), id, "restore", undefined);
+    await alice().changeStatus(at(5), id, "restore");
     await alice().forget(at(6), id, 0);
     expect(await since(), "repeated, renamed, refused").toBe(1);
-    await alice().changeStatus(at(7), id, "lost", undefined);
+    await alice().changeStatus(at(7), id, "lost");
     expect(await since()).toBe(7);
-    await alice().changeStatus(at(8), id, "restore", undefined);
+    await alice().changeStatus(at(8), id, "restore");
     expect(await since()).toBe(8);
     await abortAllDurableObjects();
     expect(await since()).toBe(8);
-    await alice().changeStatus(at(9), id, "revoke", undefined);
+    await alice().changeStatus(at(9), id, "revoke");
     expect(await since()).toBe(9);
   });
 
   it("knows no device of an id that it does not have", async () => {
     const unknown = { ok: false, error: { code: "unknown-device" } };
-    expect(await alice().changeStatus(by(), "x", "revoke", undefined)).toEqual(unknown);
+    expect(await alice().changeStatus(by(), "x", "revoke")).toEqual(unknown);
     expect(await alice().edit(by(), "x", { name: "y", note: undefined })).toEqual(unknown);
     expect(await alice().forget(by(), "x", 0)).toEqual(unknown);
     expect(await alice().get("x")).toBeNull();
@@ -270,17 +295,17 @@ describe("changeStatus", () => {
   it("revokes one device and leaves the others as they are", async () => {
     const lost = await enrol();
     const kept = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
-    await alice().changeStatus(by(), lost.id, "revoke", undefined);
+    await alice().changeStatus(by(), lost.id, "revoke");
     expect(await alice().get(kept.id)).toEqual(kept);
     expect(await alice().standing(fingerprint(2), sighting())).toMatchObject({ status: "active" });
   });
 
   it.each(RESTARTS)("a revocation, once acknowledged, survives %s", async (_, restart) => {
     const { id } = await enrol();
-    await alice().changeStatus(by(), id, "revoke", "stolen");
+    await alice().changeStatus(by({ reason: "stolen" }), id, "revoke");
     await restart();
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
-    expect(await alice().get(id)).toMatchObject({ status: "revoked", note: "stolen" });
+    expect(await alice().get(id)).toMatchObject({ status: "revoked", statusReason: "stolen" });
     expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "revoke"]);
   });
 });
@@ -340,7 +365,7 @@ describe("edit", () => {
 
   it("gives a device the name of a revoked one, and a revoked one any name", async () => {
     const revoked = await enrol();
-    await alice().changeStatus(by(), revoked.id, "revoke", undefined);
+    await alice().changeStatus(by(), revoked.id, "revoke");
     const { id } = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
     expect(await alice().edit(by(), id, { name: "Pixel 9", note: undefined })).toMatchObject({ ok: true });
     expect(await alice().edit(by(), revoked.id, { name: "Pixel 9", note: "old" })).toMatchObject({
@@ -352,7 +377,7 @@ describe("edit", () => {
 describe("forget", () => {
   it("removes a revoked device; the audit log keeps that it was", async () => {
     const { id } = await enrol();
-    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().changeStatus(by(), id, "revoke");
     expect(await alice().forget(by(), id, 0)).toMatchObject({ ok: true, value: { id } });
     expect(await alice().get(id)).toBeNull();
     expect(await alice().standing(fingerprint(1), sighting())).toBeNull();
@@ -370,8 +395,8 @@ describe("forget", () => {
 
   it.each(["pending", "active", "suspended", "lost"] as const)("refuses one that is %s", async (status) => {
     const { id } = await enrol({ status: status === "pending" ? "pending" : "active" });
-    if (status === "suspended") await alice().changeStatus(by(), id, "suspend", undefined);
-    if (status === "lost") await alice().changeStatus(by(), id, "lost", undefined);
+    if (status === "suspended") await alice().changeStatus(by(), id, "suspend");
+    if (status === "lost") await alice().changeStatus(by(), id, "lost");
     expect(await alice().forget(by(), id, 0)).toEqual({ ok: false, error: { code: "not-revoked", status } });
     expect((await alice().get(id))?.status).toBe(status);
     expect((await audit()).at(-1)).toMatchObject({
@@ -450,7 +475,7 @@ describe("close and open", () => {
   it("claims from before a device was forgotten are stale, and later ones are not", async () => {
     const now = Date.now();
     const { id } = await enrol();
-    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().changeStatus(by(), id, "revoke");
     await alice().forget(by(), id, now);
     expect(await alice().enrol(by(), enrolment(), now, 0)).toEqual(STALE);
     expect(await alice().holds(fingerprint(1))).toBe(false);
@@ -459,7 +484,7 @@ describe("close and open", () => {
 
   it("on the word of an older Worker, which brings no time of the directory, nothing is done", async () => {
     const { id } = await enrol();
-    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().changeStatus(by(), id, "revoke");
     const before = await dump(registryStub(ALICE));
     const use = { digest: "d" as SecretDigest, app: "a" };
     const other = enrolment({ fingerprint: fingerprint(2), name: "B" });
@@ -482,7 +507,7 @@ describe("close and open", () => {
 
   it("does not close while a device remains, a revoked one included, and audits the attempt", async () => {
     const { id } = await enrol();
-    await alice().changeStatus(by(), id, "revoke", undefined);
+    await alice().changeStatus(by(), id, "revoke");
     expect(await alice().close(by(), 1)).toEqual({ ok: false, error: { code: "user-has-devices" } });
     expect((await audit()).at(-1)).toMatchObject({
       act: "delete-user",
@@ -501,7 +526,7 @@ describe("when the audit line cannot be written", () => {
   beforeEach(async () => {
     id = (await enrol()).id;
     const revoked = await enrol({ name: "Old", fingerprint: fingerprint(9) });
-    await alice().changeStatus(by(), revoked.id, "revoke", undefined);
+    await alice().changeStatus(by(), revoked.id, "revoke");
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       before = tables(state);
       state.storage.sql.exec(
@@ -516,8 +541,8 @@ describe("when the audit line cannot be written", () => {
       () => alice().enrol(by(), enrolment({ fingerprint: fingerprint(2), name: "B" }), Date.now(), 0),
     ],
     ["a rename", () => alice().edit(by(), id, { name: "B", note: undefined })],
-    ["a suspension", () => alice().changeStatus(by(), id, "suspend", undefined)],
-    ["a revocation", () => alice().changeStatus(by(), id, "revoke", undefined)],
+    ["a suspension", () => alice().changeStatus(by(), id, "suspend")],
+    ["a revocation", () => alice().changeStatus(by(), id, "revoke")],
     [
       "a removal",
       async () => {
