@@ -10,8 +10,10 @@ import { PATHS } from "../../src/control/pages/paths.ts";
 import { show } from "../../src/control/pages/respond.ts";
 import { isFromOurPage } from "../../src/control/pages/same-origin.ts";
 
-const PATH = "/.latchkey/local-sign-in";
-const CODE = /^[\w-]{43}$/;
+const PATH = "/.latchkey/once";
+/** 128 bits: no guessing within a quarter of an hour, and the link fits into a terminal. */
+const CODE_BYTES = 16;
+const CODE = /^[\w-]{22}$/;
 /** A form with a code is far smaller. */
 const MAX_FORM_BYTES = 1_000;
 
@@ -51,7 +53,7 @@ export class SignInLinks {
   }
 
   make(lifeMs: number): string {
-    const code = randomBytes(32).toString("base64url");
+    const code = randomBytes(CODE_BYTES).toString("base64url");
     this.#codes.set(sha256(code), Date.now() + lifeMs);
     return `${this.#origin}${PATH}?code=${code}`;
   }

@@ -1,4 +1,5 @@
 // No I/O. No clock.
+import { join } from "node:path";
 import { isLocalhostName } from "../commands/shared/address.ts";
 import { shellWord } from "../commands/shared/text.ts";
 import type { Edge } from "./edge.ts";
@@ -33,9 +34,7 @@ export function welcome({ edge, app, cloudflareUrl, signInLink, linkMinutes, clo
     [
       `curl --cacert ${path(ca)}`,
       ...(isLocalhostName(host) ? [] : [`--resolve ${host}:${port}:127.0.0.1`]),
-      ...(device === undefined
-        ? []
-        : [`\\\n    --cert ${path(device.pem)} --key ${path(device.key)} \\\n   `]),
+      ...(device === undefined ? [] : [`--cert ${path(device.pem)} \\\n    --key ${path(device.key)}`]),
     ].join(" ");
   const sections = [
     `Latchkey runs at ${url}, in front of ${app}.
@@ -45,12 +44,15 @@ Type what follows in a second terminal, in ${clone}.`,
   ${curl(appHost, phone)} ${url}/
   ${curl(appHost)} -i ${url}/`,
 
+    `In a browser: import ${show(laptop.p12)} (password: ${P12_PASSWORD})
+among your certificates, ${show(ca)} among the authorities; then open
+  ${url}/`,
+
     ...(signInLink === undefined
       ? []
       : [
           `See the pages. This link signs one browser in, once, within ${linkMinutes} minutes:
   ${signInLink}
-The browser warns of an unknown authority; importing ${show(ca)} ends that.
 Later, sign in with what is in ${show(adminToken)}.`,
         ]),
 
@@ -58,18 +60,23 @@ Later, sign in with what is in ${show(adminToken)}.`,
   export LATCHKEY_URL=${edge.url(apiHost)}
   export LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
   npx --no -- latchkey devices alice
-  npx --no -- latchkey enrol alice tablet --certificate ${path(stranger.pem)}
+  npx --no -- latchkey enrol alice tablet \\
+    --certificate ${path(stranger.pem)}
   npx --no -- latchkey revoke alice/alice-phone
   npx --no -- latchkey invite alice --app ${appHost}`,
 
-    `Issue and revoke certificates. What signs them here is a local stand-in for
-Cloudflare's API, not Cloudflare:
+    `Issue, renew and revoke certificates. What signs them here is a local stand-in
+for Cloudflare's API, not Cloudflare:
   export LATCHKEY_CLOUDFLARE_API=${cloudflareUrl}
   export CLOUDFLARE_API_TOKEN=$(cat ${path(cloudflareToken)})
-  npx --no -- latchkey issue alice pixel-9
-  npx --no -- latchkey rotate alice/pixel-9
+  npx --no -- latchkey issue alice pixel-9 --out ${path(join(folder, "issued"))}
+  npx --no -- latchkey rotate alice/pixel-9 --out ${path(join(folder, "renewed"))}
   npx --no -- latchkey revoke alice/pixel-9 --at-cloudflare
   npx --no -- latchkey setup --app pw.example.com=bitwarden --dry-run`,
+
+    `See who is refused and why, by program; what a device is taken for:
+  npx --no -- latchkey watch --edge ${path(folder)}
+  ${curl(appHost, laptop)} ${url}/.latchkey/whoami`,
 
     ...(bitwardenHost === undefined
       ? []
@@ -79,14 +86,7 @@ Cloudflare's API, not Cloudflare:
   ${curl(bitwardenHost, laptop)} -i ${edge.url(bitwardenHost)}/`,
         ]),
 
-    `See who is refused and why, by program; what a device is taken for:
-  npx --no -- latchkey watch --edge ${path(folder)}
-  ${curl(appHost, laptop)} ${url}/.latchkey/whoami`,
-
-    `In a browser: import ${show(laptop.p12)} (password: ${P12_PASSWORD})
-and open ${url}/`,
-
-    `All files: ${show(folder)} (delete it to begin anew). Serial numbers in
+    `All files: ${show(folder)} (delete it to begin again). Serial numbers in
 ${show(revoked)} read as revoked at Cloudflare. Ctrl-C stops everything.`,
   ];
   return `${sections.join("\n\n")}\n`;
