@@ -115,7 +115,7 @@ function parseLatency(text: string): number {
  */
 export function callersFolder(environment: NodeJS.ProcessEnv): string {
   const { npm_lifecycle_event: script, INIT_CWD: caller } = environment;
-  return script === undefined || caller === undefined || caller === "" ? process.cwd() : caller;
+  return script && caller ? caller : process.cwd();
 }
 
 /** Whether `npx latchkey` finds the command there. */
@@ -174,7 +174,7 @@ function takenByNpm(
   words: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Failure | undefined {
-  if (environment.npm_lifecycle_event === undefined) return undefined;
+  if (!environment.npm_lifecycle_event) return undefined;
   const taken = program.options.flatMap(({ long }) => {
     const value = environment[`npm_config_${long?.slice(2)}`];
     return long == null || value === undefined ? [] : [{ long, value }];

@@ -62,7 +62,7 @@ async function paste(commands: readonly string[]): Promise<(command: string) => 
   const script = [
     // Without npm's own second for each.
     `npx() { shift 3; case "$1" in revoke | lost) set -- "$@" --yes ;; esac; '${process.execPath}' scripts/latchkey.ts "$@"; }`,
-    ...commands.flatMap((command, index) => [`echo '=== ${index}'`, command]),
+    ...commands.flatMap((command, index) => [`printf '\\n=== %s\\n' ${index}`, command]),
   ].join("\n");
   const shell = spawn("sh", ["-c", `{ ${script}\n} 2>&1`], {
     cwd: ROOT,
