@@ -118,7 +118,7 @@ export function callersFolder(environment: NodeJS.ProcessEnv): string {
   return script && caller ? caller : process.cwd();
 }
 
-/** Whether `npx latchkey` finds the command there. */
+/** Whether the command line is found there. */
 export function isInClone(folder: string): boolean {
   return isWithin(ROOT, folder);
 }
