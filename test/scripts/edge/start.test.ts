@@ -159,22 +159,22 @@ function isThere(pid: number): boolean {
 it.skipIf(process.platform !== "linux")(
   "ends with npm, and the Worker with it",
   async () => {
+    const started: number[] = [];
     const npm = spawn("npm", ["start", "--", "--port", "0", "--state", folder], {
-      ...{ cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "inherit"] },
+      ...{ cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] },
     });
     try {
       for await (const line of createInterface({ input: npm.stdout })) if (line.startsWith("ready ")) break;
       npm.stdout.resume();
-      const started = await descendants(npm.pid ?? 0);
+      started.push(...(await descendants(npm.pid ?? 0)));
       // A shell perhaps, node, and workerd.
       expect(started.length).toBeGreaterThanOrEqual(2);
       npm.kill("SIGTERM");
       await vi.waitFor(() => expect(started.filter(isThere)).toEqual([]), { timeout: 20_000, interval: 100 });
     } finally {
-      // Its process group, if a part of it is left.
-      if (npm.pid !== undefined && (await descendants(npm.pid).catch(() => [])).length > 0) {
-        process.kill(-npm.pid, "SIGKILL");
-      }
+      // Whoever is left.
+      npm.kill("SIGKILL");
+      for (const pid of started.filter(isThere)) process.kill(pid, "SIGKILL");
     }
     // The folder is free again.
     const again = await start();
