@@ -11,9 +11,15 @@ export interface CloudflareConnection {
   timeoutMs: number;
 }
 
+/** For whoever has forgotten the variable: which API is asked; `undefined` for Cloudflare's own. */
+export function standInNotice({ baseUrl }: CloudflareConnection): string | undefined {
+  if (baseUrl === CLOUDFLARE_API) return undefined;
+  return `LATCHKEY_CLOUDFLARE_API is set: ${printable(baseUrl)} is asked instead of Cloudflare`;
+}
+
 /**
  * The one reader of `CLOUDFLARE_API_TOKEN` and of `LATCHKEY_CLOUDFLARE_API`, the address of a stand-in
- * for tests. The token is in no message.
+ * for tests and for `npm start`. The token is in no message.
  */
 export function cloudflareConnectionFrom(
   environment: NodeJS.ProcessEnv,
@@ -43,7 +49,7 @@ function parseBaseUrl(text: string): string {
   if (url === null || !(url.protocol === "https:" || (url.protocol === "http:" && isLoopback))) {
     throw misuse(
       `LATCHKEY_CLOUDFLARE_API '${printable(text)}' is not an address that a token may be sent to`,
-      "unset it; it is for tests with a stand-in on this machine",
+      "unset it for Cloudflare; npm start prints that of its local stand-in",
     );
   }
   return url.href.replace(/\/$/, "");

@@ -5,6 +5,7 @@ import { LATCHKEY } from "./shared/called-as.ts";
 import { givenCa, givenUrl, parseTimeout, readAuthorities } from "./shared/connection.ts";
 import { misuse } from "./shared/failure.ts";
 import { LOGIN_FILE, writeLogin } from "./shared/login-file.ts";
+import { progress } from "./shared/progress.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
 import { printable } from "./shared/text.ts";
 import { checkedToken, givenToken } from "./shared/token-source.ts";
@@ -14,7 +15,7 @@ export const addLogin: AddCommand = (program, open) => {
     .command("login")
     .summary("keep the address and a token on this machine")
     .description(
-      "Keep the gate's address and a token on this machine, so that the other commands need neither. The token is asked for, or read from the standard input, LATCHKEY_TOKEN or --token-file, and tried first.",
+      "Keep the gate's address and a token on this machine, so that the other commands need neither. The token is read from --token-file, the standard input, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE, in this order, or asked for; it is tried first.",
     )
     .addHelpText(
       "after",
@@ -51,12 +52,33 @@ async function address({ options, environment, prompt }: Session): Promise<strin
   );
 }
 
+/** `--token-file`, else what is piped into this very command, else a variable that was set before it. */
 async function tokenOf({ options, environment, prompt }: Session): Promise<string> {
+  if (options.tokenFile === undefined && process.stdin.isTTY !== true) {
+    const piped = await pipedText();
+    if (piped.trim() !== "") return checkedToken(piped, "the standard input");
+  }
   const given = await givenToken(options, environment);
   if (given !== undefined) return given;
   if (prompt.interactive) return checkedToken(await prompt.secret("Token"), "the answer");
   if (process.stdin.isTTY) {
     throw misuse("the token cannot be asked for here", "give it on the standard input, or with --token-file");
   }
-  return checkedToken(await readText(process.stdin), "the standard input");
+  return checkedToken("", "the standard input");
+}
+
+/** A silence that somebody might wonder about, in milliseconds. */
+const SILENCE_MS = 3_000;
+
+/** The standard input to its end. Where nothing comes and nothing ends, it says what it waits for. */
+async function pipedText(): Promise<string> {
+  const wondering = setTimeout(
+    () => progress("latchkey: waiting for the token on the standard input; < /dev/null says that none comes"),
+    SILENCE_MS,
+  );
+  try {
+    return await readText(process.stdin);
+  } finally {
+    clearTimeout(wondering);
+  }
 }

@@ -129,6 +129,13 @@ async function setUp(
     return true;
   }
   if (asks) await session.confirm("Go ahead?");
+  // What wrangler deploys goes to Cloudflare, whatever answers the other calls.
+  if (session.environment.LATCHKEY_CLOUDFLARE_API) {
+    throw misuse(
+      "setup can only be tried with --dry-run while LATCHKEY_CLOUDFLARE_API names a stand-in",
+      "for your own zone, unset LATCHKEY_CLOUDFLARE_API and set CLOUDFLARE_API_TOKEN to a token of Cloudflare's",
+    );
+  }
   await carryOut(plan, { before: ({ id, change }) => progress(`${id}: ${change}`) });
   output.lines("", "set up; what the doctor finds:", "");
   return true;

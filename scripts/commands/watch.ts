@@ -1,10 +1,14 @@
 import { Option } from "commander";
 import { isHostname } from "../../src/hostname.ts";
+import { isLoopback } from "./shared/address.ts";
+import { LATCHKEY } from "./shared/called-as.ts";
+import { givenUrl } from "./shared/connection.ts";
 import { misuse } from "./shared/failure.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./shared/log-source.ts";
+import { readLogin } from "./shared/login-file.ts";
 import type { Output } from "./shared/output.ts";
 import { type RefusalGroup, RefusalGroups, refusalsIn } from "./shared/refusal-log.ts";
-import type { AddCommand } from "./shared/session.ts";
+import type { AddCommand, Session } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
 
 const DEFAULT_MINUTES = 5;
@@ -47,8 +51,9 @@ Examples:
     .action(async (options: WatchOptions) => {
       const minutes = parseMinutes(options.minutes);
       const app = options.app === undefined ? undefined : parseApp(options.app);
-      const source = await sourceOf(options);
-      const { output, now } = open();
+      const session = open();
+      const { output, now } = session;
+      const source = await sourceOf(options, session);
       const groups = new RefusalGroups(minutes * 60_000);
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
@@ -69,9 +74,17 @@ Examples:
     });
 };
 
-async function sourceOf({ edge, stdin }: WatchOptions): Promise<LogSource> {
+async function sourceOf({ edge, stdin }: WatchOptions, session: Session): Promise<LogSource> {
   if (edge !== undefined) return edgeLog(edge);
-  return stdin === true ? standardInput : wranglerTail;
+  if (stdin === true) return standardInput;
+  const url = URL.parse(givenUrl(session.options, session.environment) ?? (await readLogin())?.url ?? "");
+  if (url !== null && isLoopback(url.hostname)) {
+    throw misuse(
+      `${printable(url.origin)} is a local edge, and wrangler tail has only the log of what is deployed`,
+      `name the edge's state folder: ${LATCHKEY} watch --edge .latchkey`,
+    );
+  }
+  return wranglerTail;
 }
 
 function parseMinutes(text: string): number {

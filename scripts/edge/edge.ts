@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { BlockList } from "./blocked.ts";
+import type { Credential } from "./certificates.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
 import { Handshakes } from "./handshake.ts";
@@ -8,6 +9,7 @@ import { lockFolder } from "./lock.ts";
 import { parseOrigin } from "./origin.ts";
 import { EdgeProxy } from "./proxy.ts";
 import { readRevoked } from "./revoked.ts";
+import { SignInLinks } from "./sign-in-links.ts";
 import { claimFolder, openState, type StatePaths, stateFailure, statePaths } from "./state.ts";
 import { listen } from "./tls-server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
@@ -26,10 +28,19 @@ export interface EdgeOptions {
   country?: string;
   /** Calls from the Worker to its objects take 0 to this many milliseconds longer, each way; 0 without it. */
   latencyMs?: number;
+  /** Starts what signs in the name of the edge's authority, besides the edge. */
+  startIssuer?(authority: Credential, paths: StatePaths): Promise<Issuer>;
   /** Every line that the Worker logs, from its first on. */
   onWorkerLog?(line: WorkerLogLine): void;
   /** Why the edge itself could not pass a request on. */
   onError?(error: unknown): void;
+}
+
+/** Who signs certificates that the edge verifies, and revokes them. */
+export interface Issuer {
+  /** As `normaliseSerial` writes them. */
+  revokedSerials(): ReadonlySet<string>;
+  stop(): Promise<void>;
 }
 
 /** A local edge that does what Cloudflare's does: TLS with client certificates in front of the Worker. */
@@ -43,6 +54,13 @@ export interface Edge {
   /** An app's host and the host of the API and the pages: those a person would try first. */
   appHost: string;
   apiHost: string;
+  /** An app whose clients delete their vault once they are lost; `undefined` if no app has that profile. */
+  bitwardenHost: string | undefined;
+  /**
+   * A new link that signs one browser in as the administrator, once, within `lifeMs`. `undefined` without an admin
+   * host: there are no pages then. Anybody who sees it first can use it: it is for the owner's own terminal.
+   */
+  signInLink(lifeMs: number): string | undefined;
   paths: StatePaths;
   /** The runtime's own address: it answers nobody but the edge. */
   workerUrl: URL;
@@ -101,12 +119,22 @@ async function start(
     onError(error);
     socket.destroy();
   };
+  let signInLinks: SignInLinks | undefined;
   server.https.on("request", (request, response) => {
-    started.promise.then((proxy) => proxy.request(request, response)).catch(failed(request.socket));
+    const answered =
+      signInLinks?.isFor(request) === true
+        ? signInLinks.answer(request, response)
+        : started.promise.then((proxy) => proxy.request(request, response));
+    answered.catch(failed(request.socket));
   });
   server.https.on("upgrade", (request, socket, head) => {
     started.promise.then((proxy) => proxy.upgrade(request, socket, head)).catch(failed(socket));
   });
+
+  const issuer = await options.startIssuer?.(state.authority, paths).catch((error: unknown) => {
+    throw stateFailure(paths, error);
+  });
+  if (issuer !== undefined) undo.push(() => issuer.stop());
 
   const log = new WorkerLog(paths.workerLog, onError);
   listeners.add(({ message }) => log.write(message));
@@ -132,12 +160,16 @@ async function start(
     worker,
     handshakes: new Handshakes([new X509Certificate(state.authority.certificate)]),
     place,
-    revoked: () => readRevoked(paths.revoked),
+    revoked: async () => {
+      const written = await readRevoked(paths.revoked);
+      return issuer === undefined ? written : new Set([...written, ...issuer.revokedSerials()]);
+    },
     blocked: () => blockList.value(),
     onError,
   });
   undo.push(() => proxy.stop());
   started.resolve(proxy);
+  const { adminHost } = config;
 
   return {
     port: server.port,
@@ -145,7 +177,18 @@ async function start(
     ca: state.authority.certificate,
     adminToken,
     appHost: firstOf(["app.localhost", "localhost"], config.appHosts),
-    apiHost: config.adminHost ?? firstOf(["localhost"], config.appHosts),
+    apiHost: adminHost ?? firstOf(["localhost"], config.appHosts),
+    bitwardenHost: config.bitwardenHost,
+    signInLink(lifeMs) {
+      if (adminHost === undefined) return undefined;
+      signInLinks ??= new SignInLinks({
+        host: adminHost,
+        port: server.port,
+        ca: state.authority.certificate,
+        token: adminToken,
+      });
+      return signInLinks.make(lifeMs);
+    },
     paths,
     workerUrl: worker.url,
     openAtDemoApp: app === undefined ? undefined : () => app.open,

@@ -1,11 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { DeviceList } from "../../src/control/contract.ts";
 import { parseFingerprint } from "../../src/registry/fingerprint.ts";
-import { failed } from "../commands/shared/failure.ts";
+import { type Failure, failed } from "../commands/shared/failure.ts";
 import type { Edge } from "./edge.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "./files.ts";
 import { callApi } from "./local-api.ts";
+import { logEntry } from "./log-text.ts";
 import type { DemoDevice } from "./state.ts";
 
 const USER = "/users/alice";
@@ -35,6 +37,37 @@ export async function enrolDemoDevices(edge: Edge): Promise<void> {
     if (!isKnown) await ask(edge, "POST", `${USER}/devices`, { name, certificate });
   }
   await writeWhole(edge.paths.demoEnrolled, MARKER, PUBLIC_MODE);
+}
+
+/** How long the Worker's lines about a refusal may take to get here, in milliseconds. */
+const LOG_PATIENCE_MS = 2_000;
+
+/** Why nothing that the welcome text proposes could work; `undefined` when the gate answers as it should. */
+export async function whyItRefuses(edge: Edge): Promise<Failure | undefined> {
+  const problems: string[] = [];
+  const told = Promise.withResolvers<void>();
+  const stopListening = edge.onWorkerLog((line) => {
+    const entry = logEntry(line);
+    if (entry?.event === "misconfigured") problems.push(`${entry.variable} ${entry.message}`);
+    // The last line about it.
+    if (entry?.reason === "misconfigured") told.resolve();
+  });
+  try {
+    const { status } = await callApi(edge, "GET", "/me");
+    if (status === 200) return undefined;
+    await Promise.race([told.promise, delay(LOG_PATIENCE_MS)]);
+    const [first, ...others] = problems;
+    if (first === undefined) {
+      return failed(`the gate does not work: GET /me answered ${status}`, "see the Worker's lines above");
+    }
+    return failed(
+      `the gate refuses everything: ${first}`,
+      "correct it in --var, wrangler.toml or blocked.txt; Ctrl-C, then start again",
+      others,
+    );
+  } finally {
+    stopListening();
+  }
 }
 
 async function ask(edge: Edge, method: string, path: string, body?: unknown): Promise<unknown> {

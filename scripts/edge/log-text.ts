@@ -5,7 +5,7 @@ import type { WorkerLogLine } from "./worker.ts";
 
 /** The Worker's log line as a person reads it. What is not one of ours is shown as it is. */
 export function logText({ level, message }: WorkerLogLine): string {
-  const line = parse(message);
+  const line = logEntry({ message });
   if (line === undefined) return printable(`${level}: ${message}`);
   const { event, ...rest } = line;
   if (event === "counted") return printable(counted(line));
@@ -14,7 +14,8 @@ export function logText({ level, message }: WorkerLogLine): string {
 
 type Fields = Record<string, unknown>;
 
-function parse(message: string): Fields | undefined {
+/** The fields of a line that is one of ours. */
+export function logEntry({ message }: Pick<WorkerLogLine, "message">): Fields | undefined {
   try {
     const value: unknown = JSON.parse(message);
     return typeof value === "object" && value !== null && "event" in value ? (value as Fields) : undefined;

@@ -37,6 +37,9 @@ export interface StatePaths {
   serverKey: string;
   devices: Record<DemoDevice, DeviceFiles>;
   adminToken: string;
+  /** The state of the local stand-in for Cloudflare's API, and its token. */
+  cloudflare: string;
+  cloudflareToken: string;
   revoked: string;
   /** Fingerprints for the Worker's variable `BLOCKED`. */
   blocked: string;
@@ -57,8 +60,8 @@ export interface EdgeState {
 }
 
 /** 256 bits. In base64url that is 43 characters, more than the 32 that the Worker asks for. */
-const ADMIN_TOKEN_BYTES = 32;
-const ADMIN_TOKEN = /^[\x21-\x7e]{32,}$/;
+const TOKEN_BYTES = 32;
+const TOKEN = /^[\x21-\x7e]{32,}$/;
 
 /**
  * Makes the state folder, or opens the one that is there: what is whole is kept, what is missing,
@@ -74,7 +77,7 @@ export async function openState(paths: StatePaths, hosts: readonly string[], now
   const authority = await loadAuthority(paths, now);
   const [server, adminToken] = await Promise.all([
     loadServer(paths, authority, hosts, now),
-    loadAdminToken(paths.adminToken),
+    loadToken(paths.adminToken),
     ...DEMO_DEVICES.map((name) => loadDevice(paths.devices[name], authority, name, P12_PASSWORD)),
   ]);
   for (const [path, template] of [
@@ -107,6 +110,8 @@ export function statePaths(stateDir: string): StatePaths {
       stranger: device("stranger"),
     },
     adminToken: at("admin-token"),
+    cloudflare: at("cloudflare.json"),
+    cloudflareToken: at("cloudflare-token"),
     revoked: at("revoked.txt"),
     blocked: at("blocked.txt"),
     workerLog: at(WORKER_LOG),
@@ -161,10 +166,11 @@ async function sweep(folder: string): Promise<void> {
   await Promise.all(unfinished.map((name) => rm(join(folder, name), { force: true })));
 }
 
-async function loadAdminToken(path: string): Promise<string> {
+/** The token in a file, or a new one that begins with `prefix`. */
+export async function loadToken(path: string, prefix = ""): Promise<string> {
   const token = (await readIfThere(path))?.trim() ?? "";
-  if (ADMIN_TOKEN.test(token)) return token;
-  const fresh = randomBytes(ADMIN_TOKEN_BYTES).toString("base64url");
+  if (TOKEN.test(token) && token.startsWith(prefix)) return token;
+  const fresh = `${prefix}${randomBytes(TOKEN_BYTES).toString("base64url")}`;
   await writeWhole(path, `${fresh}\n`, SECRET_MODE);
   return fresh;
 }

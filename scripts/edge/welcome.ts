@@ -1,48 +1,93 @@
 // No I/O. No clock.
+import { join } from "node:path";
+import { isLocalhostName } from "../commands/shared/address.ts";
 import { shellWord } from "../commands/shared/text.ts";
 import type { Edge } from "./edge.ts";
-import { P12_PASSWORD } from "./state.ts";
+import { type DeviceFiles, P12_PASSWORD } from "./state.ts";
 
-/**
- * What a newcomer reads after `npm start`: lines to copy and paste. `show` writes a path as it is
- * typed from where the reader stands.
- */
-export function welcome(edge: Edge, app: string, show: (path: string) => string): string {
-  const path = (absolute: string) => shellWord(show(absolute));
-  const { ca, devices, adminToken, folder, revoked } = edge.paths;
-  const { "alice-phone": phone, "alice-laptop": laptop, stranger } = devices;
-  const url = edge.url(edge.appHost);
-  const resolve = isLocal(edge.appHost) ? "" : ` --resolve ${edge.appHost}:${edge.port}:127.0.0.1`;
-  const curl = `curl --cacert ${path(ca)}${resolve}`;
-  return `Latchkey stands at ${url}, in front of ${app}.
-
-Pass with an enrolled certificate, and be refused without one:
-  ${curl} --cert ${path(phone.pem)} --key ${path(phone.key)} ${url}/
-  ${curl} -i ${url}/
-
-In a browser: import ${show(laptop.p12)} (password: ${P12_PASSWORD}) among your
-certificates and ${show(ca)} among the authorities, then open ${url}/
-
-Enrol the stranger, revoke the phone (in a second terminal, from this folder):
-  export LATCHKEY_URL=${edge.url(edge.apiHost)} LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
-  npx --no -- latchkey devices alice
-  npx --no -- latchkey enrol alice tablet --certificate ${path(stranger.pem)}
-  npx --no -- latchkey revoke alice/alice-phone
-
-Revoke from any browser, approve, invite: open ${edge.url(edge.apiHost)}/ and sign in
-with what is in ${show(adminToken)}. An invitation as a link and a QR code:
-  npx --no -- latchkey invite alice --app ${edge.appHost}
-
-See who is refused and why, by program; what a device is taken for:
-  npx --no -- latchkey watch --edge ${path(folder)}
-  ${curl} --cert ${path(laptop.pem)} --key ${path(laptop.key)} ${url}/.latchkey/whoami
-
-Keys, token, registry: ${show(folder)} (delete it to begin anew). What Cloudflare would call
-revoked: serial numbers in ${show(revoked)}. Ctrl-C stops everything.
-`;
+interface Welcome {
+  edge: Edge;
+  /** What is behind the gate, as it is told. */
+  app: string;
+  /** The stand-in for Cloudflare's API. */
+  cloudflareUrl: string;
+  /** The link that signs a browser in, once; without it, there are no pages. */
+  signInLink: string | undefined;
+  linkMinutes: number;
+  /** Where `latchkey` must be called: this clone, as the reader names it. */
+  clone: string;
+  /** Writes a path as it is typed from where the reader stands. */
+  show(path: string): string;
 }
 
-/** Names that curl and browsers look for on this machine (RFC 6761, section 6.3). */
-function isLocal(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost");
+/**
+ * What a newcomer reads after `npm start`: lines to copy and paste, in the order in which to try them. Only commands
+ * may be wider than 80 columns.
+ */
+export function welcome({ edge, app, cloudflareUrl, signInLink, linkMinutes, clone, show }: Welcome): string {
+  const path = (absolute: string) => shellWord(show(absolute));
+  const { ca, devices, adminToken, cloudflareToken, folder, revoked } = edge.paths;
+  const { "alice-phone": phone, "alice-laptop": laptop, stranger } = devices;
+  const { apiHost, appHost, bitwardenHost, port } = edge;
+  const url = edge.url(appHost);
+  const curl = (host: string, device?: DeviceFiles) =>
+    [
+      `curl --cacert ${path(ca)}`,
+      ...(isLocalhostName(host) ? [] : [`--resolve ${host}:${port}:127.0.0.1`]),
+      ...(device === undefined ? [] : [`--cert ${path(device.pem)} \\\n    --key ${path(device.key)}`]),
+    ].join(" ");
+  const sections = [
+    `Latchkey runs at ${url}, in front of ${app}.
+Type what follows in a second terminal, in ${clone}.`,
+
+    `Pass with an enrolled certificate, and be refused without one:
+  ${curl(appHost, phone)} ${url}/
+  ${curl(appHost)} -i ${url}/`,
+
+    `In a browser: import ${show(laptop.p12)} (password: ${P12_PASSWORD})
+among your certificates, ${show(ca)} among the authorities; then open
+  ${url}/`,
+
+    ...(signInLink === undefined
+      ? []
+      : [
+          `See the pages. This link signs one browser in, once, within ${linkMinutes} minutes:
+  ${signInLink}
+Later, sign in with what is in ${show(adminToken)}.`,
+        ]),
+
+    `Enrol the stranger, revoke the phone, invite a device:
+  export LATCHKEY_URL=${edge.url(apiHost)}
+  export LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
+  npx --no -- latchkey devices alice
+  npx --no -- latchkey enrol alice tablet \\
+    --certificate ${path(stranger.pem)}
+  npx --no -- latchkey revoke alice/alice-phone
+  npx --no -- latchkey invite alice --app ${appHost}`,
+
+    `Issue, renew and revoke certificates. What signs them here is a local stand-in
+for Cloudflare's API, not Cloudflare:
+  export LATCHKEY_CLOUDFLARE_API=${cloudflareUrl}
+  export CLOUDFLARE_API_TOKEN=$(cat ${path(cloudflareToken)})
+  npx --no -- latchkey issue alice pixel-9 --out ${path(join(folder, "issued"))}
+  npx --no -- latchkey rotate alice/pixel-9 --out ${path(join(folder, "renewed"))}
+  npx --no -- latchkey revoke alice/pixel-9 --at-cloudflare
+  npx --no -- latchkey setup --app pw.example.com=bitwarden --dry-run`,
+
+    `See who is refused and why, by program; what a device is taken for:
+  npx --no -- latchkey watch --edge ${path(folder)}
+  ${curl(appHost, laptop)} ${url}/.latchkey/whoami`,
+
+    ...(bitwardenHost === undefined
+      ? []
+      : [
+          `Report the laptop lost. Bitwarden deletes its vault on the 401 that follows:
+  npx --no -- latchkey lost alice/alice-laptop
+  ${curl(bitwardenHost, laptop)} -i ${edge.url(bitwardenHost)}/`,
+        ]),
+
+    `All files: ${show(folder)} (delete it to begin again). Serial numbers in
+${show(revoked)} read as revoked at Cloudflare. Ctrl-C stops everything.`,
+  ];
+  return `${sections.join("\n\n")}\n`;
 }

@@ -24,6 +24,8 @@ export interface WorkerConfig {
   hosts: readonly string[];
   appHosts: readonly string[];
   adminHost: string | undefined;
+  /** The first app with the profile `bitwarden`. */
+  bitwardenHost: string | undefined;
 }
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -49,7 +51,8 @@ export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml"))
   const adminHost = isHostname(ADMIN_HOST) ? ADMIN_HOST : undefined;
   const appHosts = hostsOf(APPS).sort();
   const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
-  return { options: workerOptions, main, bundling, vars: effective, hosts, appHosts, adminHost };
+  const bitwardenHost = appHosts.find((host) => profileOf(APPS, host) === "bitwarden");
+  return { options: workerOptions, main, bundling, vars: effective, hosts, appHosts, adminHost, bitwardenHost };
 }
 
 function localAdminHost({ ADMIN_HOST }: Vars): Vars {
@@ -59,6 +62,13 @@ function localAdminHost({ ADMIN_HOST }: Vars): Vars {
 /** Malformed variables name no hosts: the Worker itself says what is wrong with them. */
 function hostsOf(apps: unknown): string[] {
   return typeof apps === "object" && apps !== null ? Object.keys(apps).filter(isHostname) : [];
+}
+
+function profileOf(apps: unknown, host: string): unknown {
+  const settings = (apps as Record<string, unknown>)[host];
+  return typeof settings === "object" && settings !== null && "profile" in settings
+    ? settings.profile
+    : undefined;
 }
 
 function isHostname(value: unknown): value is string {

@@ -76,12 +76,21 @@ export interface StandInOptions {
   zones?: readonly string[];
   /** Without one, a new authority is made. */
   authority?: Credential;
+  /** What an earlier one held; then `zones` counts for nothing. */
+  state?: CloudflareState;
+  /** On 127.0.0.1; without one, any free port. */
+  port?: number;
+  /** Called after each call that may have changed something, and awaited before it is answered. */
+  onChange?(): Promise<void>;
 }
+
+/** `requests` keeps the last of them, or it would grow for as long as this runs. */
+const REQUESTS_KEPT = 10_000;
 
 export async function startCloudflare(options: StandInOptions = {}): Promise<StandIn> {
   const { zones = ["example.com"] } = options;
   const authority = options.authority ?? (await createAuthority("Stand-in managed CA", new Date()));
-  const state = createState(zones);
+  const state = options.state ?? createState(zones);
   const faults = new Faults();
   const requests: RecordedRequest[] = [];
   const endpoints = [
@@ -92,15 +101,22 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
     ...TUNNEL_ENDPOINTS,
   ];
 
+  async function answerAndKeep(record: RecordedRequest): Promise<Done> {
+    const done = await answerTo(endpoints, state, record);
+    if (record.method !== "GET") await options.onChange?.();
+    return done;
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "GET", url = "/", headers } = request;
     const body = await text(request);
     const path = url.startsWith(BASE_PATH) ? url.slice(BASE_PATH.length) : url;
     const record: RecordedRequest = { method, path, headers, body, status: 0 };
     requests.push(record);
+    if (requests.length > REQUESTS_KEPT) requests.shift();
     const fault = faults.take(`${method} ${path}`);
     if (fault?.kind === "slow") {
-      const done = await answerTo(endpoints, state, record);
+      const done = await answerAndKeep(record);
       await delay(fault.ms);
       return send(response, record, done.status, done.body);
     }
@@ -111,7 +127,7 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
     const done =
       fault !== undefined && !("when" in fault && fault.when === "after-the-change")
         ? undefined
-        : await answerTo(endpoints, state, record);
+        : await answerAndKeep(record);
     if (fault === undefined && done !== undefined) send(response, record, done.status, done.body);
     else if (fault !== undefined) await fail(response, record, fault);
   }
@@ -122,7 +138,10 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
       send(response, { status: 0 }, 500, envelope(undefined, [{ code: 0, message: String(error) }]));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port ?? 0, "127.0.0.1", resolve);
+  });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE_PATH}`;
   return {
     url,

@@ -48,7 +48,7 @@ describe("wrangler.toml", () => {
 
   it("lets no host in by default but the local ones", () => {
     const apps = config.vars.APPS as unknown as Record<string, unknown>;
-    expect(Object.keys(apps).sort()).toEqual(["app.localhost", "localhost", "vault.localhost"]);
+    expect(apps).toEqual({ "app.localhost": {}, "vault.localhost": { profile: "bitwarden" }, localhost: {} });
     expect(config.vars.ADMIN_HOST).toBe("latchkey.localhost");
   });
 
@@ -70,6 +70,7 @@ describe("no source", () => {
     ["fails open", /passThroughOnException/],
     ["answers out of a cache", /\bcaches\b/],
     ["builds a request from its URL, which follows redirects", /(?<![.\w])fetch\((?!request\b|\))/],
+    ["signs in by a link, as the local edge does", /\.latchkey\/once/],
     ["knows that it is tested", /NODE_ENV|VITEST|import\.meta\.env|__TEST/],
   ])("%s", (_, pattern) => {
     expect(sources.length).toBeGreaterThan(30);

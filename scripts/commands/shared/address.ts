@@ -38,7 +38,8 @@ export function isLocalhostName(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost");
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether a host is this machine. */
+export function isLoopback(hostname: string): boolean {
   return (
     isLocalhostName(hostname) || hostname === "[::1]" || (isIPv4(hostname) && hostname.startsWith("127."))
   );

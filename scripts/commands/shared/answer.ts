@@ -1,5 +1,6 @@
 import { PROBLEMS, type Problem, type ProblemCode } from "../../../src/control/contract.ts";
 import type { UserId } from "../../../src/registry/user.ts";
+import { isLocalhostName } from "./address.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { Failure, failed } from "./failure.ts";
 import { asMessage, printable } from "./text.ts";
@@ -191,6 +192,16 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
   }
   if (status === 429) {
     return failed(`${origin} answered 429: too many requests${named}`, "wait a minute and try again");
+  }
+  const isGates =
+    type === "text/plain" &&
+    ((status === 404 && text.trim() === "Not Found") ||
+      (status === 503 && text.trim() === "Service Unavailable"));
+  if (isGates && isLocalhostName(new URL(origin).hostname)) {
+    return failed(
+      `the gate at ${origin} answers ${status} ${text.trim()}, as it does to strangers`,
+      "look at the terminal of npm start: its lines name the setting that is wrong; and at the host: it prints the right LATCHKEY_URL",
+    );
   }
   if (status === 404 && type === "text/plain" && text.trim() === "Not Found") {
     return failed(

@@ -4,6 +4,7 @@ import type { Api } from "./api.ts";
 import { type ConnectionOptions, connectionFrom, parseTimeout } from "./connection.ts";
 import { misuse } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
+import { progress } from "./progress.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
 
 export interface GlobalOptions extends ConnectionOptions {
@@ -81,8 +82,11 @@ async function connect(options: ConnectionOptions): Promise<Api> {
 
 /** The same: the SDK takes most of a second. */
 async function connectToCloudflare(options: ConnectionOptions): Promise<CloudflareClient> {
-  const { cloudflareConnectionFrom } = await import("../../cloudflare/connection.ts");
+  const { cloudflareConnectionFrom, standInNotice } = await import("../../cloudflare/connection.ts");
   const connection = cloudflareConnectionFrom(process.env, parseTimeout(options.timeout));
+  const notice = standInNotice(connection);
+  // For people: a program that sets the variable knows.
+  if (notice !== undefined && process.stderr.isTTY) progress(`latchkey: ${notice}`);
   const { createCloudflareClient } = await import("../../cloudflare/client.ts");
   return createCloudflareClient(connection);
 }

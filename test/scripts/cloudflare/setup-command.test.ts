@@ -169,6 +169,16 @@ describe("latchkey setup", () => {
     );
   });
 
+  it("deploys nothing while another API than Cloudflare's is asked", async () => {
+    const { code, stderr } = await setup("--app", `${HOST}=web`, "--no-admin-host", "--yes");
+    expect(stderr).toContain(
+      "setup can only be tried with --dry-run while LATCHKEY_CLOUDFLARE_API names a stand-in",
+    );
+    expect(stderr).toContain("hint: for your own zone, unset LATCHKEY_CLOUDFLARE_API");
+    expect(code).toBe(2);
+    expect(changes()).toEqual([]);
+  });
+
   it("needs Cloudflare's token", async () => {
     const { stderr, code } = await run(["setup", "--yes"], {});
     expect(stderr).toContain("latchkey: CLOUDFLARE_API_TOKEN is not set\nhint: make an API token at");

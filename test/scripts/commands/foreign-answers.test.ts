@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readAnswer } from "../../../scripts/commands/shared/answer.ts";
 import { failure, run } from "./run.ts";
 
 const TOKEN = "a-token-that-must-never-be-shown-0123456789";
@@ -13,6 +14,10 @@ const answer =
   (status: number, headers: Record<string, string>, body = ""): Answer =>
   (_, response) =>
     void response.writeHead(status, headers).end(body);
+
+/** The hosts here are all of the local edge's kind. */
+const LOCAL_HINT =
+  "look at the terminal of npm start: its lines name the setting that is wrong; and at the host: it prints the right LATCHKEY_URL";
 
 /** Answers that only Cloudflare, or a stranger's server, gives: by the first label of the host's name. */
 const CASES: Record<string, { about: string; answer: Answer; cause: string; hint: string }> = {
@@ -62,13 +67,13 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     about: "the gate's own answer to strangers",
     answer: answer(404, { "content-type": "text/plain" }, "Not Found"),
     cause: "the gate at ORIGIN answers 404 Not Found, as it does to strangers",
-    hint: "check that ADMIN_TOKEN is set on the Worker (32 characters or more), and that the host is right: ADMIN_HOST, when set, is the only one",
+    hint: LOCAL_HINT,
   },
   soon: {
     about: "the gate's own answer on a host that it does not know, or on one of profile sync",
     answer: answer(503, { "content-type": "text/plain; charset=utf-8" }, "Service Unavailable"),
     cause: "the gate at ORIGIN answers 503 Service Unavailable, as it does to strangers",
-    hint: "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail tells the reason",
+    hint: LOCAL_HINT,
   },
   app: {
     about: "an app that no gate guards",
@@ -156,6 +161,20 @@ describe("an answer that is not the API's has its own error:", () => {
       "it is not known whether the change was made, repeating it does no harm",
     );
   });
+});
+
+it.each([
+  [404, "Not Found", "check that ADMIN_TOKEN is set on the Worker (32 characters or more)"],
+  [503, "Service Unavailable", "check that the host is one of APPS"],
+])("the answer of a deployed gate to strangers, %d, names what is set there", (status, text, hint) => {
+  const header = (name: string) => (name === "content-type" ? "text/plain" : "");
+  const read = () => readAnswer({ status, text, header }, "https://latchkey.example.com");
+  expect(read).toThrow(
+    expect.objectContaining({
+      message: `the gate at https://latchkey.example.com answers ${status} ${text}, as it does to strangers`,
+      hint: expect.stringContaining(hint),
+    }),
+  );
 });
 
 describe("a server that speaks something else:", () => {

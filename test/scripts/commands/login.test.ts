@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gate, startGate } from "./gate.ts";
-import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
+import { failure, hasTerminal, type Run, run, runOnTerminal, startCommand } from "./run.ts";
 
 const MISSING =
   "log in with latchkey login, set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file";
@@ -104,6 +104,29 @@ describe.concurrent("login", () => {
       stderr: "",
     });
     expect((await machine.latchkey(["me"])).code).toBe(0);
+  });
+
+  it("takes a piped token rather than one that a variable names, and --token-file rather than both", async () => {
+    const machine = newMachine();
+    const wrong = "this-token-is-wrong-but-long-enough-0123456789";
+    const words = ["login", "--url", gate.url, "--ca", gate.ca];
+    for (const variable of [{ LATCHKEY_TOKEN: wrong }, { LATCHKEY_TOKEN_FILE: "/nowhere" }]) {
+      expect(await machine.latchkey(words, variable, `${token}\n`)).toMatchObject({ code: 0, stderr: "" });
+      expect(JSON.parse(readFileSync(machine.file, "utf8"))).toMatchObject({ token });
+      rmSync(machine.file);
+    }
+    const piped = await machine.latchkey(words, { LATCHKEY_TOKEN: token }, "two words");
+    expect(piped.stderr).toContain("the standard input does not hold a token");
+    const given = [...words, "--token-file", gate.tokenFile];
+    expect((await machine.latchkey(given, { LATCHKEY_TOKEN: wrong }, wrong)).code).toBe(0);
+  });
+
+  it("says what it waits for when nothing comes on the standard input", async () => {
+    const { environment } = newMachine();
+    const words = ["login", "--url", gate.url, "--ca", gate.ca];
+    const waiting = startCommand(words, { ...environment, LATCHKEY_TOKEN_FILE: gate.tokenFile });
+    await waiting.shows("waiting for the token on the standard input");
+    expect((await waiting.end("SIGTERM")).stdout).toBe("");
   });
 
   it("gives programs the API's own object, and the token to nobody", async () => {

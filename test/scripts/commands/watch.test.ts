@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { WorkerLog } from "../../../scripts/edge/worker-log.ts";
 import { send } from "../edge/client.ts";
-import { run, startCommand } from "./run.ts";
+import { failure, run, startCommand } from "./run.ts";
 
 const ANDROID = "Bitwarden_Mobile/2026.9.0 (release/standard) (Android 16; SDK 36; Model Pixel 9)";
 
@@ -141,6 +141,18 @@ describe.concurrent("watch --stdin", () => {
       const { code, stdout } = await watching.end(signal);
       expect(code).toBe(0);
       expect(stdout).toMatch(new RegExp(`\\n1 refusal in the last 5 minutes\\n${TABLE}\\n1 `));
+    },
+  );
+});
+
+describe("watch without a source", () => {
+  it.each(["https://latchkey.localhost:8443", "https://127.0.0.1:8443"])(
+    "names the option for the local edge at %s, whose log is in no tail",
+    async (url) => {
+      const hint = "name the edge's state folder: latchkey watch --edge .latchkey";
+      const cause = `${url} is a local edge, and wrangler tail has only the log of what is deployed`;
+      expect(await run(["watch"], { LATCHKEY_URL: url })).toEqual(failure(2, cause, hint));
+      expect(await run(["watch", "--url", url])).toEqual(failure(2, cause, hint));
     },
   );
 });

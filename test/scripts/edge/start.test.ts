@@ -4,7 +4,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { temporaryFolder } from "./client.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
@@ -51,17 +51,39 @@ async function start(...words: string[]) {
   return { lines, stop };
 }
 
+/** The commands that are printed, those of several lines too; `export` and `cd` count for those after them. */
+function commandsIn(lines: readonly string[]): string[] {
+  const joined = lines.join("\n").replaceAll(/\\\n {4}/g, "");
+  return joined.split("\n").flatMap((line) => /^ {2}((?:curl|npx|export) .+)$/.exec(line)?.[1] ?? []);
+}
+
+/** Runs commands in one shell, as a person who answers yes pastes them. What each printed, by its words. */
+async function paste(commands: readonly string[]): Promise<(command: string) => string> {
+  const script = [
+    // Without npm's own second for each.
+    `npx() { shift 3; case "$1" in revoke | lost) set -- "$@" --yes ;; esac; '${process.execPath}' scripts/latchkey.ts "$@"; }`,
+    ...commands.flatMap((command, index) => [`printf '\\n=== %s\\n' ${index}`, command]),
+  ].join("\n");
+  const shell = spawn("sh", ["-c", `{ ${script}\n} 2>&1`], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: folder },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  running.add(shell);
+  shell.once("exit", () => running.delete(shell));
+  const printed = (await text(shell.stdout)).split(/^=== \d+\n/m).slice(1);
+  return (command) => {
+    const index = commands.findIndex((each) => each.includes(command));
+    if (index === -1) throw new Error(`nothing like ${command} was printed`);
+    return printed[index] ?? "";
+  };
+}
+
 /** The printed command line, as a person pastes it. */
-function latchkey(lines: string[], ...words: string[]): Promise<string> {
-  const exported = lines.find((line) => line.includes("export LATCHKEY_URL="))?.trim() ?? "";
-  const env = Object.fromEntries(
-    exported
-      .split(" ")
-      .slice(1)
-      .map((pair) => pair.split("=") as [string, string]),
-  );
-  const child = run("latchkey.ts", words, env);
-  return text(child.stdout);
+async function latchkey(lines: readonly string[], words: string): Promise<string> {
+  const exported = commandsIn(lines).filter((command) => command.startsWith("export LATCHKEY_"));
+  const command = `npx --no -- latchkey ${words}`;
+  return (await paste([...exported, command]))(command);
 }
 
 async function call(script: string, ...words: string[]) {
@@ -73,58 +95,129 @@ async function call(script: string, ...words: string[]) {
 it("enrols the demo's devices on the first start only, keeps the registry, and ends with 0", async () => {
   const first = await start();
   expect(first.lines.at(-1)).toMatch(/^ready https:\/\/app\.localhost:\d+$/);
-  const text = first.lines.join("\n");
-  expect(text).toContain(`\n  npx --no -- latchkey watch --edge ${folder}\n`);
-  expect(text).toMatch(/ --key \S+ https:\/\/app\.localhost:\d+\/\.latchkey\/whoami\n/);
-  expect(text).toMatch(/ LATCHKEY_URL=https:\/\/latchkey\.localhost:\d+ /);
-  expect(text).toMatch(/: open https:\/\/latchkey\.localhost:\d+\/ and sign in\n/);
-  const devices = await latchkey(first.lines, "devices", "alice");
+  const devices = await latchkey(first.lines, "devices alice");
   expect(devices).toMatch(/alice\/alice-phone +active/);
   expect(devices).toMatch(/alice\/alice-laptop +active/);
-  await latchkey(first.lines, "revoke", "alice/alice-phone", "--yes");
-  await latchkey(first.lines, "forget", "alice/alice-phone", "--yes");
+  await latchkey(first.lines, "revoke alice/alice-phone");
+  await latchkey(first.lines, "forget alice/alice-phone --yes");
   expect(await first.stop("SIGTERM")).toBe(0);
 
   const second = await start();
-  expect(await latchkey(second.lines, "devices", "alice")).not.toContain("alice-phone");
+  expect(await latchkey(second.lines, "devices alice")).not.toContain("alice-phone");
   // A first start that was interrupted before it was done is completed by the next.
   expect(await second.stop("SIGINT")).toBe(0);
   await rm(join(folder, "demo-enrolled"));
   const third = await start();
-  expect(await latchkey(third.lines, "devices", "alice")).toMatch(/alice\/alice-phone +active/);
+  expect(await latchkey(third.lines, "devices alice")).toMatch(/alice\/alice-phone +active/);
   expect(await third.stop("SIGTERM")).toBe(0);
 }, 60_000);
 
-it("ends with the shell in which npm runs it", async () => {
-  const command = `'${process.execPath}' scripts/start.ts --port 0 --state '${folder}'; true`;
-  const shell = spawn("sh", ["-c", command], {
-    ...{ cwd: ROOT, env: { ...process.env, npm_lifecycle_event: "start" }, detached: true },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  try {
-    for await (const line of createInterface({ input: shell.stdout })) if (line.startsWith("ready ")) break;
-    shell.kill("SIGTERM");
-    shell.stdout.resume();
-    // When everybody has ended who could write to it.
-    await once(shell, "close");
-  } finally {
-    // Its process group, if a part of it is left.
-    try {
-      if (shell.pid !== undefined) process.kill(-shell.pid, "SIGKILL");
-    } catch {
-      // Nothing is left.
-    }
-  }
-  // The folder is free again.
-  const again = await start();
-  expect(await again.stop("SIGTERM")).toBe(0);
-}, 60_000);
-
-it("starts with variables that the Worker refuses, and says which", async () => {
-  const { lines, stop } = await start("--var", 'APPS={"app.localhost":{"countires":["CH"]}}');
-  expect(lines.join("\n")).toContain('variable=APPS."app.localhost"');
+it("prints commands that work in the order in which they stand", async () => {
+  const { lines, stop } = await start("--var", "REVOCATION_DELAY_SECONDS=0");
+  // It would follow the log for ever; `watch.test.ts` has it.
+  const printed = await paste(commandsIn(lines).filter((command) => !command.includes(" watch ")));
   expect(await stop("SIGTERM")).toBe(0);
+
+  expect(printed("alice-phone.key https://app.localhost")).toContain("you are through the gate");
+  expect(printed("-i https://app.localhost")).toContain("404 Not Found");
+  expect(printed("devices alice")).toMatch(/alice\/alice-phone +active/);
+  expect(printed("enrol alice tablet")).toContain("enrolled alice/tablet");
+  expect(printed("revoke alice/alice-phone")).toContain("alice/alice-phone is revoked");
+  expect(printed("invite alice")).toContain("https://app.localhost:");
+  // By the stand-in for Cloudflare's API, which the text calls so.
+  expect(lines.join(" ")).toContain("a local stand-in for Cloudflare's API, not Cloudflare:");
+  expect(printed("issue alice pixel-9")).toContain("enrolled alice/pixel-9");
+  expect(printed("rotate alice/pixel-9")).toContain("in the zone localhost");
+  expect(printed("revoke alice/pixel-9 --at-cloudflare").match(/to be revoked at Cloudflare/g)).toHaveLength(
+    2,
+  );
+  expect(printed("setup --app pw.example.com=bitwarden")).toContain("dry run: nothing was changed");
+  expect(printed("whoami")).toContain('"name": "alice-laptop"');
+  expect(printed("lost alice/alice-laptop")).toContain("alice/alice-laptop");
+  // What makes Bitwarden's clients delete their vault, on the app of wrangler.toml with their profile.
+  expect(printed("-i https://vault.localhost")).toContain("401 Unauthorized");
+  // Nothing but commands is wider than a terminal.
+  const text = lines.filter((line) => !/^ {2,}\S|^>|^Latchkey runs/.test(line));
+  expect(text.filter((line) => line.replaceAll(folder, ".latchkey").length > 80)).toEqual([]);
+}, 120_000);
+
+/** Everybody whom a process has started, and they in turn. */
+async function descendants(pid: number): Promise<number[]> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim();
+  const direct = children === "" ? [] : children.split(" ").map(Number);
+  return [...direct, ...(await Promise.all(direct.map(descendants))).flat()];
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+it.skipIf(process.platform !== "linux")(
+  "ends with npm, and the Worker with it",
+  async () => {
+    const started: number[] = [];
+    const npm = spawn("npm", ["start", "--", "--port", "0", "--state", folder], {
+      ...{ cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] },
+    });
+    try {
+      for await (const line of createInterface({ input: npm.stdout })) if (line.startsWith("ready ")) break;
+      npm.stdout.resume();
+      started.push(...(await descendants(npm.pid ?? 0)));
+      // A shell perhaps, node, and workerd.
+      expect(started.length).toBeGreaterThanOrEqual(2);
+      npm.kill("SIGTERM");
+      await vi.waitFor(() => expect(started.filter(isThere)).toEqual([]), { timeout: 20_000, interval: 100 });
+    } finally {
+      // Whoever is left.
+      npm.kill("SIGKILL");
+      for (const pid of started.filter(isThere)) process.kill(pid, "SIGKILL");
+    }
+    // The folder is free again.
+    const again = await start();
+    expect(await again.stop("SIGTERM")).toBe(0);
+  },
+  60_000,
+);
+
+it.each([
+  [
+    "the variable",
+    ["--var", 'APPS={"app.localhost":{"countires":["CH"]}}'],
+    'the gate refuses everything: APPS."app.localhost"',
+  ],
+  ["a variable that is no JSON", ["--var", "APPS=nope"], "the gate refuses everything: APPS must be a table"],
+])("ends its text with what the Worker refuses, and no recipe: %s", async (_, words, cause) => {
+  const child = run("start.ts", ["--port", "0", "--state", folder, ...words]);
+  let out = "";
+  child.stdout.setEncoding("utf8").on("data", (part: string) => {
+    out += part;
+  });
+  const err: string[] = [];
+  for await (const line of createInterface({ input: child.stderr })) {
+    err.push(line);
+    if (line.startsWith("hint: ")) break;
+  }
+  expect(err.slice(0, 2)).toEqual([
+    "making certificates, starting the Worker …",
+    expect.stringContaining(`latchkey: ${cause}`),
+  ]);
+  expect(err[2]).toBe("hint: correct it in --var, wrangler.toml or blocked.txt; Ctrl-C, then start again");
+  expect(out).toContain("misconfigured: variable=APPS");
+  // It still runs, so that one can see how such a gate answers.
+  child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+  expect(out).not.toMatch(/ready|curl|npx|Latchkey runs/);
   await expect(readFile(join(folder, "demo-enrolled"))).rejects.toThrow("ENOENT");
+});
+
+it("says what npm took for itself", async () => {
+  const npm = spawn("npm", ["start", "--port", "8600"], { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] });
+  const [err] = await Promise.all([text(npm.stderr), once(npm, "exit")]);
+  expect(err).toContain("latchkey: npm took --port for itself\nhint: write npm start -- --port 8600\n");
 });
 
 it.each([

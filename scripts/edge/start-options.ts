@@ -1,0 +1,207 @@
+import { isAbsolute, relative, resolve, sep } from "node:path";
+import { Command, CommanderError, Option } from "commander";
+import { type Failure, misuse } from "../commands/shared/failure.ts";
+import { misuseFromCommander } from "../commands/shared/report.ts";
+import { printable, shellWord } from "../commands/shared/text.ts";
+import { DEFAULT_COUNTRY } from "./cloudflare.ts";
+import type { EdgeOptions } from "./edge.ts";
+import { parseOrigin } from "./origin.ts";
+
+/** The clone. */
+export const ROOT = resolve(import.meta.dirname, "..", "..");
+
+const DEFAULT_PORT = "8443";
+const DEFAULT_STATE = ".latchkey";
+
+const USAGE = `
+The state folder holds a certificate authority for this machine, the server's and three
+devices' certificates, the admin token and the registry. It is made on the first start.
+
+Examples:
+  npm start
+  npm start -- --origin http://127.0.0.1:8123
+  npm start -- --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
+  npm start -- --var 'APPS={"app.localhost":{"countries":["CH"]}}' --country US`;
+
+interface Options {
+  port: string;
+  state: string;
+  origin?: string;
+  country: string;
+  latency: string;
+  var?: Record<string, unknown>;
+}
+
+function createProgram(): Command {
+  return new Command("npm start --")
+    .description("Run the gate on this machine, behind a local edge with real client certificates.")
+    .usage("[options]")
+    .helpOption("-h, --help", "print this help")
+    .addOption(
+      withDefault("--port <port>", "where to listen, on 127.0.0.1; 0 takes a free one", DEFAULT_PORT),
+    )
+    .addOption(withDefault("--state <folder>", "the state folder", DEFAULT_STATE))
+    .option("--origin <url>", "the app behind the gate, instead of the demo app")
+    .option("--var <name=value>", "a variable instead of wrangler.toml's; JSON is read; repeatable", addVar)
+    .addOption(withDefault("--country <code>", "where all clients seem to be", DEFAULT_COUNTRY))
+    .addOption(
+      withDefault(
+        "--latency <ms>",
+        "delay each call to the registry and its answer by 0 to this many milliseconds, as between distant machines",
+        "0",
+      ),
+    )
+    .allowExcessArguments(false)
+    .addHelpText("after", USAGE)
+    .configureOutput({ outputError: () => undefined })
+    .showHelpAfterError(false)
+    .exitOverride();
+}
+
+/** Commander would show the default in quotes. */
+function withDefault(flags: string, description: string, value: string): Option {
+  return new Option(flags, description).default(value, value);
+}
+
+/** `NAME=VALUE`; a value that is JSON is what it says, everything else is a string. */
+function addVar(text: string, vars: Record<string, unknown> = {}): Record<string, unknown> {
+  const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw misuse("--var is not NAME=VALUE", "such as --var REVOCATION_DELAY_SECONDS=0");
+  }
+  if (name === "ADMIN_TOKEN") {
+    throw misuse(
+      "a token is not given as an argument: other users of this machine would see it",
+      "the state folder holds it, in the file admin-token",
+    );
+  }
+  return { ...vars, [name]: parseValue(value) };
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535))
+    throw misuse(`--port '${printable(text)}' is not a port`, "give a number up to 65535");
+  return port;
+}
+
+function parseCountry(text: string): string {
+  if (!/^[A-Z][A-Z0-9]$/.test(text)) {
+    throw misuse(`--country '${printable(text)}' is not a code`, "give two capital letters, such as CH");
+  }
+  return text;
+}
+
+/** Latency between any two places is below a second. */
+function parseLatency(text: string): number {
+  const latency = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(latency <= 1_000)) {
+    throw misuse(`--latency '${printable(text)}' is not a latency`, "give milliseconds, 0 to 1000");
+  }
+  return latency;
+}
+
+/**
+ * Where the user stands: npm runs its scripts in the folder of `package.json`, wherever it was called (`npm --prefix`,
+ * or a folder further down), and keeps the caller's in INIT_CWD.
+ */
+export function callersFolder(environment: NodeJS.ProcessEnv): string {
+  const { npm_lifecycle_event: script, INIT_CWD: caller } = environment;
+  return script && caller ? caller : process.cwd();
+}
+
+/** Whether the command line is found there. */
+export function isInClone(folder: string): boolean {
+  return isWithin(ROOT, folder);
+}
+
+/**
+ * A path as it is typed from the caller's folder: short if it is below. From outside of the clone, where the commands
+ * do not run, paths must hold in the clone as well.
+ */
+export function shownFrom(folder: string, path: string): string {
+  return isInClone(folder) && isWithin(folder, path) ? relative(folder, path) || "." : path;
+}
+
+function isWithin(above: string, below: string): boolean {
+  const way = relative(above, below);
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/**
+ * The options as the edge takes them. Throws `Failure` for misuse, and `CommanderError` with exit code 0 once the
+ * help is printed.
+ */
+export function readOptions(words: readonly string[], environment: NodeJS.ProcessEnv): EdgeOptions {
+  const program = createProgram();
+  const taken = takenByNpm(program, words, environment);
+  if (taken !== undefined) throw taken;
+  try {
+    program.parse(words, { from: "user" });
+  } catch (error) {
+    throw failureOf(error);
+  }
+  const { port, state, origin, country, latency, var: vars } = program.opts<Options>();
+  if (origin !== undefined) parseOrigin(origin);
+  return {
+    port: parsePort(port),
+    // The default one is the clone's.
+    stateDir:
+      program.getOptionValueSource("state") === "default"
+        ? resolve(state)
+        : resolve(callersFolder(environment), state),
+    vars: vars ?? {},
+    country: parseCountry(country),
+    latencyMs: parseLatency(latency),
+    ...(origin === undefined ? {} : { origin }),
+  };
+}
+
+/**
+ * Without `--`, npm takes our options for settings of its own: of `npm start --port 8600` only the 8600 arrives, and of
+ * `--port=8600` nothing. Both leave a trace in the environment (tried with npm 10 and 11).
+ */
+function takenByNpm(
+  program: Command,
+  words: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Failure | undefined {
+  if (!environment.npm_lifecycle_event) return undefined;
+  const taken = program.options.flatMap(({ long }) => {
+    const value = environment[`npm_config_${long?.slice(2)}`];
+    return long == null || value === undefined ? [] : [{ long, value }];
+  });
+  if (taken.length === 0) return undefined;
+  const [only, ...others] = taken;
+  const written = taken.map(({ long, value }) => {
+    if (value !== "true") return `${long} ${shellWord(value)}`;
+    // Of several, nobody knows which word belonged to which.
+    const [word] = words;
+    return only !== undefined && others.length === 0 && word !== undefined
+      ? `${long} ${shellWord(word)}`
+      : `${long} …`;
+  });
+  return misuse(
+    `npm took ${taken.map(({ long }) => long).join(" and ")} for itself`,
+    `write npm start -- ${written.join(" ")}`,
+  );
+}
+
+function failureOf(error: unknown): unknown {
+  if (!(error instanceof CommanderError) || error.exitCode === 0) return error;
+  const { message, hint } = misuseFromCommander(error, undefined);
+  return misuse(
+    message,
+    hint.startsWith("did you mean")
+      ? hint
+      : "options come after --, as in npm start -- --port 9443; see npm start -- --help",
+  );
+}
