@@ -2,7 +2,8 @@
 import { relative } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { misuse } from "./commands/shared/failure.ts";
-import { misuseFromCommander, report } from "./commands/shared/report.ts";
+import { misuseFromCommander } from "./commands/shared/misuse.ts";
+import { report } from "./commands/shared/report.ts";
 import { printable } from "./commands/shared/text.ts";
 import { DEFAULT_COUNTRY } from "./edge/cloudflare.ts";
 import type { Edge, EdgeOptions } from "./edge/edge.ts";
@@ -197,7 +198,7 @@ function time(): string {
 
 function failureOf(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error;
-  const { message, hint } = misuseFromCommander(error, undefined);
+  const { message, hint } = misuseFromCommander(error, createProgram());
   return misuse(message, hint.startsWith("did you mean") ? hint : "see npm start -- --help");
 }
 

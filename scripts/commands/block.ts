@@ -60,7 +60,6 @@ Examples:
       }
       const session = open();
       const { output } = session;
-      if (options.dryRun !== true) session.requireConsent("block");
       const brake = await openBrake(session, options);
       // A missing token is reported before anything is done.
       if (options.dryRun !== true) await brake.atCloudflare?.client();

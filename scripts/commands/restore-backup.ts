@@ -42,7 +42,6 @@ Examples:
     )
     .action(async (path: string, options: RestoreOptions) => {
       const { output, now, ...session } = open();
-      if (options.dryRun !== true) session.requireConsent("restore-backup");
       const { backup, json } = await readBackup(path);
       const resurrect = new Set((options.resurrect ?? []).map((device) => deviceInBackup(backup, device).id));
       const api = await session.api();

@@ -51,7 +51,6 @@ Examples:
         );
       }
       const { output, ...session } = open();
-      session.requireConsent("retire");
       const digits = text.replaceAll(":", "").toLowerCase();
       if (!/^[0-9a-f]+$/.test(digits) || digits.length < PREFIX_MIN_DIGITS) {
         throw misuse(

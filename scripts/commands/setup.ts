@@ -31,7 +31,7 @@ interface SetupOptions {
 export const addSetup: AddCommand = (program, open) => {
   program
     .command("setup")
-    .summary("put the gate in front of your apps: all of it, step by step, as often as you like")
+    .summary("put the gate in front of your apps, step by step; may be repeated")
     .description(
       [
         "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor.",
@@ -65,6 +65,7 @@ Examples:
       const tokenFile =
         globals.tokenFile ?? (environment.LATCHKEY_TOKEN_FILE || join(homedir(), ".latchkey-token"));
       const device = options.device === undefined ? undefined : parseDevice(options.device);
+      await checkHosts(options);
       const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
       // By now the token may be there, which this session has missed. It wins over LATCHKEY_TOKEN.
@@ -77,6 +78,13 @@ Examples:
       if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
     });
 };
+
+/** What is written wrong is reported before anything is read or asked. */
+async function checkHosts({ app, adminHost }: SetupOptions): Promise<void> {
+  const { parseAdminHost, parseApp } = await import("../cloudflare/setup/dialogue.ts");
+  app?.forEach(parseApp);
+  if (typeof adminHost === "string") parseAdminHost(adminHost);
+}
 
 function collect(word: string, words: string[] = []): string[] {
   return [...words, word];
@@ -91,7 +99,6 @@ async function setUp(
 ): Promise<boolean> {
   const { output } = session;
   const config = options.config ?? WRANGLER_TOML;
-  if (options.dryRun !== true) session.requireConsent("setup");
   const client = await session.cloudflare();
   const { makePlan, plannedText } = await import("../cloudflare/setup/plan.ts");
   const { dryRun, wrangler } = await import("../cloudflare/setup/deployment.ts");
@@ -128,7 +135,7 @@ async function setUp(
     output.lines("", "everything is set up already");
     return true;
   }
-  if (asks) await session.confirm("Go ahead?");
+  await session.confirm("Go ahead with these changes?");
   await carryOut(plan, { before: ({ id, change }) => progress(`${id}: ${change}`) });
   output.lines("", "set up; what the doctor finds:", "");
   return true;
@@ -236,7 +243,10 @@ function showPlan(output: Output, { steps, byHand }: Plan): void {
     if (change !== null) output.lines(`  ${output.style("yellow", "->")} ${printable(change)}`);
   }
   if (byHand.length === 0) return;
-  output.lines("", `${plural(byHand.length, "thing")} for you to look at; setup leaves it alone:`);
+  output.lines(
+    "",
+    `${plural(byHand.length, "thing")} for you to look at; setup leaves ${byHand.length === 1 ? "it" : "them"} alone:`,
+  );
   for (const { reason, remedy } of byHand)
     output.lines(`  ${printable(reason)}`, `    -> ${printable(remedy)}`);
 }

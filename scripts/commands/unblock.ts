@@ -35,7 +35,6 @@ Examples:
       }
       const session = open();
       const { output } = session;
-      if (options.dryRun !== true) session.requireConsent("unblock");
       const { list, atCloudflare } = await openBrake(session, options);
       if (options.dryRun !== true) await atCloudflare?.client();
       const targets = await targetsNamed(session, references, options, atCloudflare);

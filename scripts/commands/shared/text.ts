@@ -47,9 +47,11 @@ export function short(fingerprint: string): string {
   return parsed === undefined ? printable(fingerprint) : shortFingerprint(parsed);
 }
 
-/** Whole fingerprints inside a text, cut to their first digits. */
-export function shortenFingerprints(text: string): string {
-  return text.replace(/\b[0-9a-f]{64}\b/g, short);
+/** Whole fingerprints and ids (UUIDs) inside a text, cut to their first 8 digits, as other lists show them. */
+export function shortenIds(text: string): string {
+  return text
+    .replace(/\b[0-9a-f]{64}\b/g, short)
+    .replace(/\b([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/g, "$1");
 }
 
 /** `123 456`: a comparison code as the device shows it. */
@@ -61,12 +63,17 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+/** More changes than these make another word, and no typing mistake. */
+const MISTAKES_MAX = 2;
+/** A word this short is as near to half of all others. */
+const TOO_SHORT = 3;
+
 /** The few candidates that look like what was written: at most three, nearest first. */
 export function nearest(written: string, candidates: readonly string[]): string[] {
-  const farthest = Math.max(2, Math.floor(written.length / 3));
+  if (written.length <= TOO_SHORT) return [];
   return candidates
     .map((candidate) => ({ candidate, distance: distance(written.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ distance }) => distance <= farthest)
+    .filter(({ distance }) => distance <= MISTAKES_MAX)
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
     .map(({ candidate }) => candidate);

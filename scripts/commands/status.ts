@@ -1,0 +1,2 @@
+import type { AddCommand } from "./shared/session.ts";
+export const addStatus: AddCommand = () => undefined;
