@@ -111,7 +111,8 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
 /** Columns for a description beside the longest term, below which the parser would not wrap it at all. */
 const MIN_WIDTH_TO_WRAP = 24;
 
-function createProgram(): Command {
+/** The whole command line; `runProgram` runs it. */
+export function createProgram(): Command {
   const program = new Command("latchkey")
     .description("Enrol and revoke the devices that may pass the gate.")
     .version(packageJson.version, "-V, --version", "print the version")

@@ -39,9 +39,10 @@ export const addBlock: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Needs CLOUDFLARE_API_TOKEN with Account > Workers Scripts > Edit, and the ADMIN_TOKEN to read the list from the
-gate. If the registry does not answer, the certificates are looked up at Cloudflare, by the names that issue
-gives them. The list holds ${BLOCKED_MAX}: revoke in the registry as soon as it answers, then unblock.
+Needs CLOUDFLARE_API_TOKEN with Account > Workers Scripts > Edit, and the
+ADMIN_TOKEN to read the list from the gate. If the registry does not answer, the
+certificates are looked up at Cloudflare, by the names that issue gives them.
+The list holds ${BLOCKED_MAX}: revoke in the registry as soon as it answers, then unblock.
 
 ${PASSWORD_HELP}
 

@@ -17,7 +17,8 @@ export const addBlocked: AddCommand = (program, open) => {
   addBlockListOptions(command).addHelpText(
     "after",
     `
-The list comes from the gate itself. The devices' names come from the registry, if it answers.
+The list comes from the gate itself, the devices' names from the registry if it
+answers.
 
 Examples:
   latchkey blocked

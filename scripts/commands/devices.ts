@@ -22,8 +22,8 @@ export const addDevices: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-With --expiring the certificate that ends first comes first; revoked devices are left out.
-A time is a number and d, h or m: 30d, 12h, 90m.
+With --expiring, the certificate that expires first comes first; revoked devices
+are left out. A time is a number and d, h or m: 30d, 12h, 90m.
 
 Examples:
   latchkey devices

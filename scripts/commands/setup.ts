@@ -6,7 +6,7 @@ import type { UserId } from "../../src/registry/user.ts";
 import type { LocalSettings } from "../cloudflare/facts.ts";
 import type { Plan } from "../cloudflare/setup/step.ts";
 import type { Zone } from "../cloudflare/zone.ts";
-import { examine, showChecks } from "./doctor.ts";
+import { examine, isFailure, showChecks } from "./doctor.ts";
 import type { Api } from "./shared/api.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
 import { failed, misuse } from "./shared/failure.ts";
@@ -49,12 +49,13 @@ export const addSetup: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The token of the gate is kept in --token-file or
-LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made when there is none, and never shown.
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The gate's token is kept in
+--token-file or LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made if
+there is none, and never shown.
 
 Examples:
   latchkey setup
-  latchkey setup --app vault.example.com=bitwarden --app photos.example.com=sync --dry-run
+  latchkey setup --app vault.example.com=bitwarden --dry-run
   latchkey setup --app vault.example.com=bitwarden --admin-host keys.example.com
   latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`,
     )
@@ -75,7 +76,7 @@ Examples:
       const zone = options.zone === undefined ? {} : { zone: options.zone };
       const checks = await examine(after, globals.ca, { ...zone, outside: options.outside }, config);
       showChecks(after.output, checks);
-      if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
+      if (isFailure(checks)) process.exitCode = 1;
     });
 };
 
