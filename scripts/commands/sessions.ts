@@ -55,7 +55,7 @@ Examples:
       if ((reference === undefined) !== all) {
         throw misuse(
           all ? "give a session or --all, not both" : "name the session to end",
-          `the ids are listed by: ${LATCHKEY} sessions`,
+          `give its id, as listed by ${LATCHKEY} sessions, or --all`,
         );
       }
       if (reference === undefined) await endAll(open());

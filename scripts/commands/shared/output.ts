@@ -49,7 +49,12 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
       else lines(...table(head, rows, columns, { bold: (text) => style("bold", text), ...layout }));
     },
     facts(pairs) {
-      lines(...facts(pairs.map(([label, value]) => [style("bold", label), value])));
+      lines(
+        ...facts(
+          pairs.map(([label, value]) => [style("bold", label), value]),
+          columns,
+        ),
+      );
     },
     aside(...texts) {
       if (!json) process.stderr.write(texts.map((text) => `latchkey: ${text}\n`).join(""));

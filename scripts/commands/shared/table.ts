@@ -52,21 +52,21 @@ export function table(
       cells.map((row) => row.slice(0, row.length - below)),
       columns,
     );
-    if (totalWidth(upper) <= columns) {
-      const [top = [], ...uppers] = upper;
-      const lines = trimmed(grid([top.map(bold), ...uppers]));
-      return lines.flatMap((line, index) => [line, ...belowLines(rows[index - 1], below, columns)]);
+    const widths = narrowed(upper, columns);
+    if (widths !== undefined) {
+      return upper.flatMap((row, index) => [
+        ...trimmed(grid([index === 0 ? row.map(bold) : row], widths)),
+        ...belowLines(rows[index - 1], below, columns),
+      ]);
     }
   }
   const widths = narrowed(shown, columns);
   if (widths !== undefined) return trimmed(grid([first.map(bold), ...others], widths));
   return rows.flatMap((row, index) => [
     ...(index === 0 ? [] : [""]),
-    ...aligned(
-      head.flatMap((label, column) => {
-        const value = full(row[column] ?? "");
-        return value === "" ? [] : [[bold(full(label)), value]];
-      }),
+    ...facts(
+      head.map((label, column) => [bold(full(label)), full(row[column] ?? "")] as const),
+      columns,
     ),
   ]);
 }
@@ -78,18 +78,22 @@ const short = (cell: Cell) => (typeof cell === "string" ? cell : cell.short);
 function shortened(cells: readonly (readonly Cell[])[], columns: number): string[][] {
   let shown = cells.map((row) => row.map(full));
   if (totalWidth(shown) <= columns) return shown;
-  const longest = columnWidths(shown, stringWidth);
-  const briefest = columnWidths(
-    cells.map((row) => row.map(short)),
-    stringWidth,
-  );
-  const savings = longest.map((width, column) => ({ column, saved: width - (briefest[column] ?? 0) }));
+  const longest = columnWidths(shown);
+  const briefest = columnWidths(cells.map((row) => row.map(short)));
+  const savings = longest.map((width, column) => {
+    const isEmpty = cells.slice(1).every((row) => short(row[column] ?? "") === "");
+    return { column, saved: width - (isEmpty ? 0 : (briefest[column] ?? 0)) };
+  });
   for (const { column } of savings.filter(({ saved }) => saved > 0).sort((a, b) => b.saved - a.saved)) {
     shown = shown.map((row, index) => row.with(column, short(cells[index]?.[column] ?? "")));
-    if (totalWidth(shown) <= columns) break;
+    if (totalWidth(withoutEmpty(shown)) <= columns) break;
   }
-  const isEmpty = (column: number) => shown.slice(1).every((row) => row[column] === "");
-  return shown.map((row) => row.filter((_, column) => !isEmpty(column)));
+  return withoutEmpty(shown);
+}
+
+function withoutEmpty(rows: readonly (readonly string[])[]): string[][] {
+  const isEmpty = (column: number) => rows.slice(1).every((row) => row[column] === "");
+  return rows.map((row) => row.filter((_, column) => !isEmpty(column)));
 }
 
 /** What moved below a row: indented, and in as many lines as it needs. */
@@ -108,9 +112,9 @@ function belowLines(row: readonly Cell[] | undefined, below: number, columns: nu
   return lines.filter((line) => line !== indent);
 }
 
-/** Widths that fit, no column narrower than its longest word; `undefined` if there are none. */
+/** Widths that fit, no column narrower than its longest word; `undefined` if there are none. Taken from the widest. */
 function narrowed(rows: readonly (readonly string[])[], columns: number): number[] | undefined {
-  const widths = columnWidths(rows, stringWidth);
+  const widths = columnWidths(rows);
   const least = columnWidths(rows, (text) => Math.max(...text.split(" ").map(stringWidth)));
   const sum = () => widths.reduce((total, width) => total + width, GAP.length * (widths.length - 1));
   while (sum() > columns) {
@@ -124,22 +128,25 @@ function narrowed(rows: readonly (readonly string[])[], columns: number): number
   return widths;
 }
 
-function columnWidths(rows: readonly (readonly string[])[], measure: (text: string) => number): number[] {
+function columnWidths(
+  rows: readonly (readonly string[])[],
+  measure = (text: string) => stringWidth(text),
+): number[] {
   return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => measure(row[column] ?? ""))));
 }
 
 function totalWidth(rows: readonly (readonly string[])[]): number {
-  const widths = columnWidths(rows, stringWidth);
+  const widths = columnWidths(rows);
   return widths.reduce((sum, width) => sum + width, GAP.length * Math.max(0, widths.length - 1));
 }
 
-/** `label  value` lines for one thing; what has no value is left out. */
-export function facts(pairs: readonly (readonly [string, string | null])[]): string[] {
-  return aligned(pairs.flatMap(([label, value]) => (value === null || value === "" ? [] : [[label, value]])));
-}
-
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  return trimmed(grid(rows));
+/** `label  value` lines for one thing; what has no value is left out. Long values take several lines. */
+export function facts(
+  pairs: readonly (readonly [string, string | null])[],
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
+  const rows = pairs.flatMap(([label, value]) => (value === null || value === "" ? [] : [[label, value]]));
+  return trimmed(grid(rows, totalWidth(rows) <= columns ? undefined : narrowed(rows, columns)));
 }
 
 function trimmed(lines: readonly string[]): string[] {

@@ -63,17 +63,18 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** More changes than these make another word, and no typing mistake. */
-const MISTAKES_MAX = 2;
-/** A word this short is as near to half of all others. */
+/** A word this short is near to half of all others. */
 const TOO_SHORT = 3;
+/** More changes than these, or half a word of them, make another word, and no typing mistake. */
+const MISTAKES_MAX = 2;
 
 /** The few candidates that look like what was written: at most three, nearest first. */
 export function nearest(written: string, candidates: readonly string[]): string[] {
   if (written.length <= TOO_SHORT) return [];
+  const farthest = Math.min(MISTAKES_MAX, Math.ceil(written.length / 2) - 1);
   return candidates
     .map((candidate) => ({ candidate, distance: distance(written.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ distance }) => distance <= MISTAKES_MAX)
+    .filter(({ distance }) => distance <= farthest)
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)
     .map(({ candidate }) => candidate);

@@ -66,7 +66,9 @@ describe.concurrent("invite", () => {
     expect(await latchkey("invite", "ivan", "--app", "other.example.com")).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: expect.stringMatching(/^latchkey: app: "other\.example\.com" is not one of this gate's apps/),
+      stderr: expect.stringMatching(
+        /^latchkey: app: "other\.example\.com" is not an app behind this gate \(([\w.]*localhost, )*[\w.]*localhost\)\n/,
+      ),
     });
   });
 

@@ -182,7 +182,7 @@ describe.concurrent("a stored login", () => {
   it("is deleted by logout, once", async () => {
     const machine = await loggedIn();
     expect((await machine.latchkey(["logout"])).stdout).toBe(
-      "logged out; the token is still good: latchkey token revoke ends it\n",
+      "logged out; the ADMIN_TOKEN is still valid: npx wrangler secret put ADMIN_TOKEN replaces it\n",
     );
     expect(existsSync(machine.file)).toBe(false);
     expect(await machine.latchkey(["logout"])).toEqual({
