@@ -207,7 +207,7 @@ function show(output: Output, { gate, me, registry, blocked, usage }: Status, no
 type Line = [label: string, text: string | null];
 
 function noRegistry({ unknown }: Unknown, output: Output): Line {
-  return ["registry", output.style("red", `does not answer: ${unknown}`)];
+  return ["registry", output.style("red", unknown)];
 }
 
 function registryFacts(
