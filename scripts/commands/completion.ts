@@ -15,14 +15,15 @@ export const addCompletion: AddCommand = (program) => {
     .addHelpText(
       "after",
       `
-It completes the word latchkey. In the folder of this clone, npx runs the
-command, so make an alias first: alias latchkey='npx --no -- latchkey'
-Names come from the gate, if it answers within two seconds.
+It completes the word latchkey. In this clone's folder npx runs the command, so
+make an alias before the script is read: alias latchkey='npx --no -- latchkey'
+Names come from the gate, if it answers within two seconds. Write the script
+again after an update.
 
-Examples:
-  source <(latchkey completion bash)              in ~/.bashrc
-  source <(latchkey completion zsh)               in ~/.zshrc, after compinit
-  latchkey completion fish | source               in config.fish`,
+Examples, for ~/.bashrc, ~/.zshrc (after compinit) and fish:
+  latchkey completion bash > ~/.latchkey.bash   and: source ~/.latchkey.bash
+  latchkey completion zsh > ~/.latchkey.zsh     and: source ~/.latchkey.zsh
+  latchkey completion fish > ~/.config/fish/completions/latchkey.fish`,
     )
     .action((shell: string) => {
       if (!isShell(shell)) {

@@ -53,7 +53,13 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "--json takes no value",
       "write --json alone",
     ],
-    ["help with what is no command", ["help", "nope"], {}, "unknown command 'nope'", "see latchkey --help"],
+    [
+      "help with what is no command",
+      ["help", "nonsense"],
+      {},
+      "unknown command 'nonsense'",
+      "see latchkey --help",
+    ],
     [
       "help with what is no subcommand",
       ["help", "users", "renam"],

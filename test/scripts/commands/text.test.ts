@@ -50,12 +50,13 @@ describe("words", () => {
   });
 
   it("that are nearly right are recognised", () => {
-    expect(nearest("pixle-9", ["laptop", "Pixel-90", "pixel-9"])).toEqual(["pixel-9"]);
+    expect(nearest("pixle-9", ["laptop", "Pixel-90", "pixel-9"])).toEqual(["pixel-9", "Pixel-90"]);
     expect(nearest("tablet", ["pixel-9"])).toEqual([]);
     // Three mistakes in a long word are too many still, and a short word is near to everything.
     expect(nearest("version-of-this", ["vexsion-of-tzis", "versions-ot-thisa"])).toEqual(["vexsion-of-tzis"]);
     expect(nearest("nope", ["note", "rope"])).toEqual(["note", "rope"]);
     expect(nearest("list", ["lost", "note"])).toEqual(["lost"]);
+    expect(nearest("prot", ["port", "part"])).toEqual(["port"]);
     expect(nearest("mca", ["mac"])).toEqual([]);
   });
 
