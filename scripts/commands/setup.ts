@@ -136,7 +136,7 @@ async function setUp(
     output.lines("", "everything is set up already");
     return true;
   }
-  await session.confirm("Go ahead with these changes?");
+  await session.confirm("Go ahead?");
   await carryOut(plan, { before: ({ id, change }) => progress(`${id}: ${change}`) });
   output.lines("", "set up; what the doctor finds:", "");
   return true;

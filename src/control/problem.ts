@@ -1,16 +1,16 @@
 // No I/O. No clock.
 import type * as v from "valibot";
-import type { StatusAct } from "../registry/device.ts";
 import type { RegistryError } from "../registry/records.ts";
 import { PROBLEMS, type Problem, type ProblemCode } from "./contract.ts";
 
 /** What an act makes of a device, as in "cannot be restored". */
-const DONE: Record<StatusAct, string> = {
+const DONE: Record<Extract<RegistryError, { code: "forbidden-transition" }>["act"], string> = {
   approve: "approved",
   suspend: "suspended",
   restore: "restored",
   lost: "reported lost",
   revoke: "revoked",
+  "add-certificate": "given another certificate",
 };
 
 /** Thrown by the API's handlers; what is thrown otherwise is an internal error. */
