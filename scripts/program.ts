@@ -1,16 +1,18 @@
-import { Command, CommanderError, Option } from "commander";
+import { type Argument, Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addApprove } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addBackup } from "./commands/backup.ts";
 import { addBlock } from "./commands/block.ts";
 import { addBlocked } from "./commands/blocked.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addDevices } from "./commands/devices.ts";
 import { addDismiss } from "./commands/dismiss.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnrol } from "./commands/enrol.ts";
 import { addFingerprint } from "./commands/fingerprint.ts";
 import { addForget } from "./commands/forget.ts";
+import { addHelp } from "./commands/help.ts";
 import { addInvitations } from "./commands/invitations.ts";
 import { addInvite } from "./commands/invite.ts";
 import { addIssue } from "./commands/issue.ts";
@@ -18,6 +20,7 @@ import { addLogin } from "./commands/login.ts";
 import { addLogout } from "./commands/logout.ts";
 import { addLost } from "./commands/lost.ts";
 import { addMe } from "./commands/me.ts";
+import { addNames } from "./commands/names.ts";
 import { addNote } from "./commands/note.ts";
 import { addPending } from "./commands/pending.ts";
 import { addRename } from "./commands/rename.ts";
@@ -31,40 +34,46 @@ import { addSetup } from "./commands/setup.ts";
 import { LATCHKEY } from "./commands/shared/called-as.ts";
 import { DEFAULT_TIMEOUT_SECONDS } from "./commands/shared/connection.ts";
 import { misuse } from "./commands/shared/failure.ts";
-import { misuseFromCommander, report } from "./commands/shared/report.ts";
+import { calledCommand, misuseFromCommander } from "./commands/shared/misuse.ts";
+import { report } from "./commands/shared/report.ts";
 import { type AddCommand, type GlobalOptions, openSession } from "./commands/shared/session.ts";
 import { addShow } from "./commands/show.ts";
+import { addStatus } from "./commands/status.ts";
 import { addSuspend } from "./commands/suspend.ts";
 import { addToken } from "./commands/token.ts";
 import { addUnblock } from "./commands/unblock.ts";
 import { addUsers } from "./commands/users.ts";
+import { addVersion } from "./commands/version.ts";
 import { addWatch } from "./commands/watch.ts";
 
 const USAGE = `
-Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting certificates
-are named by their fingerprint, or by its first 8 digits or more.
+Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting
+certificates are named by their fingerprint, or by its first 8 digits or more.
+Every list also answers to 'list' and 'ls': latchkey users list.
 
 Environment:
-  LATCHKEY_URL           the address of the gate, such as https://latchkey.example.com
+  LATCHKEY_URL           the gate's address: https://latchkey.example.com
   LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN, or a token of your own
   LATCHKEY_TOKEN_FILE    or a file that holds it
-  LATCHKEY_CA            an authority's certificate (PEM), for a server of your own
+  LATCHKEY_CA            an authority's certificate (PEM), for your own server
   LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
-  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue, rotate, block,
-                         --at-cloudflare
-  NO_COLOR               no colours; there are none outside a terminal either
+  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue,
+                         rotate, block, status, --at-cloudflare
+  NO_COLOR               no colours; outside a terminal there are none anyway
 
-An option wins over its variable, and a variable over what login has kept. The token that login has
-kept is sent to its own address alone.
+An option wins over its variable, and a variable over what login has stored.
+The stored token is sent only to the address it was stored with.
 
-Exit codes:
+Errors are text on the standard error, with --json too. Exit codes:
   0  done
   1  refused by the server, or failed
   2  called in a way that cannot work; nothing was done
-  3  revoke --at-cloudflare: done at Cloudflare, but not in the registry; run it again
+  3  revoke --at-cloudflare: done at Cloudflare, but not in the registry; run
+     it again
 
 Examples:
   latchkey login --url https://latchkey.example.com
+  latchkey status
   latchkey users add alice
   latchkey issue alice pixel-9
   latchkey enrol alice laptop --certificate laptop.pem
@@ -74,6 +83,7 @@ Examples:
 
 /** The commands, in the order in which the help lists them. */
 const COMMANDS: Record<string, readonly AddCommand[]> = {
+  "Overview:": [addStatus],
   "Devices:": [
     addDevices,
     addIssue,
@@ -95,12 +105,17 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],
   "Your Cloudflare zone:": [addSetup, addDoctor],
   "Files:": [addFingerprint],
+  "This program:": [addCompletion, addNames, addVersion, addHelp],
 };
 
-function createProgram(): Command {
+/** Columns for a description beside the longest term, below which the parser would not wrap it at all. */
+const MIN_WIDTH_TO_WRAP = 24;
+
+/** The whole command line; `runProgram` runs it. */
+export function createProgram(): Command {
   const program = new Command("latchkey")
     .description("Enrol and revoke the devices that may pass the gate.")
-    .version(packageJson.version, "--version", "print the version")
+    .version(packageJson.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help, or that of a command")
     .option("--url <url>", "the address of the gate")
     .option("--token-file <file>", "a file that holds the token")
@@ -110,9 +125,16 @@ function createProgram(): Command {
     .option("-y, --yes", "go ahead without asking")
     .addOption(new Option("--token [token]").hideHelp())
     .addHelpText("after", USAGE)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      minWidthToWrap: MIN_WIDTH_TO_WRAP,
+      // Options and aliases are in the command's own help.
+      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(term)].join(" "),
+    })
     .configureOutput({ outputError: () => undefined })
     .showHelpAfterError(false)
+    .showSuggestionAfterError(false)
+    .helpCommand(false)
     .exitOverride();
   program.on("option:token", () => {
     throw misuse(
@@ -128,16 +150,23 @@ function createProgram(): Command {
   return program;
 }
 
+/** `<device>`, `[user]`, `[devices...]` */
+function term(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 /** Runs one command line, without the program's own name. Returns the exit code; `undefined` leaves what was set. */
 export async function runProgram(words: readonly string[]): Promise<number | undefined> {
   const program = createProgram();
   try {
-    if (words.length === 0) throw misuse("what to do is missing", `see ${LATCHKEY} --help`);
+    if (words.length === 0) throw misuse("no command given", `see ${LATCHKEY} --help`);
     await program.parseAsync(words, { from: "user" });
     return undefined;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return undefined;
-    const called = words.find((word) => program.commands.some((command) => command.name() === word));
-    return report(error instanceof CommanderError ? misuseFromCommander(error, called) : error);
+    return report(
+      error instanceof CommanderError ? misuseFromCommander(error, calledCommand(program, words)) : error,
+    );
   }
 }

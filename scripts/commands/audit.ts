@@ -1,13 +1,16 @@
-import type { AuditEntry } from "../../src/control/contract.ts";
+import type { AuditEntry, AuditList } from "../../src/control/contract.ts";
 import type { UserId } from "../../src/registry/user.ts";
 import { relativeTime } from "../../src/relative-time.ts";
+import { type LoggedEntry, readEverything } from "./shared/all-logs.ts";
 import { withUnknownUser } from "./shared/answer.ts";
 import type { Api } from "./shared/api.ts";
 import { userArgument } from "./shared/arguments.ts";
 import { from } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
+import type { Output } from "./shared/output.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { plural, printable, shortenFingerprints } from "./shared/text.ts";
+import type { Cell } from "./shared/table.ts";
+import { plural, printable, shortenIds } from "./shared/text.ts";
 import { localTime } from "./shared/time.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -17,6 +20,7 @@ const MAX_LIMIT = 100_000;
 const MAX_SEARCH = 100;
 
 interface AuditOptions {
+  directory?: boolean;
   limit: string;
   before?: string;
   search?: string;
@@ -27,57 +31,67 @@ export const addAudit: AddCommand = (program, open) => {
     .command("audit")
     .summary("show who changed what, newest first")
     .description(
-      "Show who changed what, when and from where, newest first: a user's devices, or users and waiting certificates when no user is named.",
+      "Show who changed what, when and from where, newest first: everything, or only one user's devices.",
     )
-    .argument("[user]", "the user's id; the directory's own log when left out")
+    .argument("[user]", "the user's id; every log when left out")
+    .option("--directory", "only the directory's log: users, tokens, sign-ins and waiting certificates")
     .option("--limit <n>", "how many entries", String(DEFAULT_LIMIT))
-    .option("--search <text>", "those alone that hold this text, in any case")
-    .option("--before <cursor>", "go on where an earlier list ended: its 'next'")
+    .option("--search <text>", "only entries that contain this text, in any case")
+    .option("--before <cursor>", "with a user or --directory: continue an earlier list from its 'next'")
     .addHelpText(
       "after",
       `
+Ids and fingerprints are shown by their first 8 digits; --json has all of them.
+
 Examples:
-  latchkey audit alice
+  latchkey audit
   latchkey audit alice --search revoke
-  latchkey audit --limit 200 --json`,
+  latchkey audit --directory --limit 200 --json`,
     )
     .action(async (text: string | undefined, options: AuditOptions) => {
       const user = text === undefined ? undefined : userArgument(text);
       const limit = parseLimit(options.limit);
       if (options.search !== undefined) checkSearch(options.search);
+      const isOneLog = checkLog(user, options);
       const { output, now, ...session } = open();
-      const { entries, next } = await readAudit(await session.api(), user, limit, options);
+      const api = await session.api();
+      const { entries, next } = isOneLog
+        ? await readLog(api, user, limit, options)
+        : await readEverything(api, limit, options.search);
       output.object({ entries, next });
       output.table(
         ["TIME", "ACT", "TARGET", "OUTCOME", "ACTOR", "FROM", "DETAIL"],
-        entries.map((entry) => [
-          `${localTime(entry.at, true)} (${relativeTime(entry.at, now())})`,
-          printable(entry.act),
-          target(entry, user),
-          `${entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome))}${entry.restored === true ? ", from a backup" : ""}`,
-          printable(entry.actor),
-          from(entry),
-          detail(entry),
-        ]),
+        entries.map((entry) => row(entry, user, output, now())),
         options.search === undefined
           ? "nothing was changed yet"
           : `nothing holds '${printable(options.search)}'`,
+        { below: 2 },
       );
-      if (next !== null) {
-        output.lines(
-          "",
-          `${plural(entries.length, "entry", "entries")}; older ones: --before ${printable(next)}`,
-        );
-      }
+      if (next === null) return;
+      output.lines("", `${plural(entries.length, "entry", "entries")}; ${older(next, isOneLog)}`);
     });
 };
 
-async function readAudit(
+/** Whether one log is asked for, and not all of them. Only one log has a place to continue from. */
+function checkLog(user: UserId | undefined, { directory = false, before }: AuditOptions): boolean {
+  if (user !== undefined && directory) {
+    throw misuse("give a user or --directory, not both", "leave one of the two out");
+  }
+  const isOneLog = user !== undefined || directory;
+  if (before === undefined || isOneLog) return isOneLog;
+  throw misuse("--before continues one log only", "name a user, or add --directory");
+}
+
+function older(next: string, isOneLog: boolean): string {
+  return isOneLog ? `older ones: --before ${printable(next)}` : "more: --limit";
+}
+
+async function readLog(
   api: Api,
   user: UserId | undefined,
   limit: number,
   { before, search }: AuditOptions,
-) {
+): Promise<AuditList> {
   try {
     return await api.audit(user, limit, before, search);
   } catch (error) {
@@ -101,14 +115,33 @@ function checkSearch(text: string): void {
   );
 }
 
-/** A user's log is about devices, known by name; the directory's about users and fingerprints. */
-function target({ target }: AuditEntry, user: UserId | undefined): string {
+function row(entry: LoggedEntry, user: UserId | undefined, output: Output, now: number): Cell[] {
+  const time = localTime(entry.at, true);
+  const restored = entry.restored === true ? ", from a backup" : "";
+  const isUsual = entry.outcome === "done" && restored === "";
+  const outcome = entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome));
+  return [
+    { full: `${time} (${relativeTime(entry.at, now)})`, short: time },
+    printable(entry.act),
+    target(entry, user),
+    { full: `${outcome}${restored}`, short: isUsual ? "" : `${outcome}${restored}` },
+    printable(entry.actor),
+    from(entry),
+    detail(entry),
+  ];
+}
+
+/** A user's log is about devices, known by name; the directory's about users, fingerprints and ids. */
+function target({ target, user: log }: LoggedEntry, user: UserId | undefined): string {
   if (target === null) return "";
-  return shortenFingerprints(printable(user === undefined ? target.id : (target.name ?? target.id)));
+  const owner = log ?? user;
+  if (owner === undefined) return shortenIds(printable(target.id));
+  const name = target.name ?? target.id;
+  return shortenIds(printable(log === owner ? `${log}/${name}` : name));
 }
 
 function detail(entry: AuditEntry): string {
   return Object.entries(entry.detail ?? {})
-    .map(([key, value]) => shortenFingerprints(printable(`${key}: ${value ?? "none"}`)))
+    .map(([key, value]) => shortenIds(printable(`${key}: ${value ?? "none"}`)))
     .join(", ");
 }

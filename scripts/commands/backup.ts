@@ -27,8 +27,9 @@ export const addBackup: AddCommand = (program, open) => {
 Without --out the file goes to a folder of your own, outside any repository, and its path is printed:
 ${backupFolder().replace(homedir(), "~")}
 
-Left out are invitations, sessions, notifications that are on their way, and the tokens themselves, which are
-kept nowhere. The file lets nobody in, but it tells who has which device, when and from where it was used.
+Left out are invitations, sessions, notifications that are on their way, and the
+tokens themselves, which are stored nowhere. The file lets nobody in, but shows
+who has which device, and when and from where it was used.
 
 Examples:
   latchkey backup

@@ -39,9 +39,10 @@ export const addBlock: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Needs CLOUDFLARE_API_TOKEN with Account > Workers Scripts > Edit, and the ADMIN_TOKEN to read the list from the
-gate. If the registry does not answer, the certificates are looked up at Cloudflare, by the names that issue
-gives them. The list holds ${BLOCKED_MAX}: revoke in the registry as soon as it answers, then unblock.
+Needs CLOUDFLARE_API_TOKEN with Account > Workers Scripts > Edit, and the
+ADMIN_TOKEN to read the list from the gate. If the registry does not answer, the
+certificates are looked up at Cloudflare, by the names that issue gives them.
+The list holds ${BLOCKED_MAX}: revoke in the registry as soon as it answers, then unblock.
 
 ${PASSWORD_HELP}
 
@@ -60,7 +61,6 @@ Examples:
       }
       const session = open();
       const { output } = session;
-      if (options.dryRun !== true) session.requireConsent("block");
       const brake = await openBrake(session, options);
       // A missing token is reported before anything is done.
       if (options.dryRun !== true) await brake.atCloudflare?.client();

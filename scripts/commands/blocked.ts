@@ -4,7 +4,8 @@ import { addBlockListOptions, BLOCKED_MAX, type BlockListOptions, openBrake } fr
 import { deviceLabel } from "./shared/device-view.ts";
 import { Failure } from "./shared/failure.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
-import { plural, printable } from "./shared/text.ts";
+import { addListVerb } from "./shared/subcommand.ts";
+import { plural, printable, short } from "./shared/text.ts";
 
 export const addBlocked: AddCommand = (program, open) => {
   const command = program
@@ -13,40 +14,41 @@ export const addBlocked: AddCommand = (program, open) => {
     .description(
       "List the certificates that the gate refuses whatever the registry says, with their devices.",
     );
-  addBlockListOptions(command)
-    .addHelpText(
-      "after",
-      `
-The list comes from the gate itself. The devices' names come from the registry, if it answers.
+  addBlockListOptions(command).addHelpText(
+    "after",
+    `
+The list comes from the gate itself, the devices' names from the registry if it
+answers.
 
 Examples:
   latchkey blocked
   latchkey blocked --edge .latchkey
   latchkey blocked --json | jq -r '.blocked[].fingerprint'`,
-    )
-    .action(async (options: BlockListOptions) => {
-      const session = open();
-      const { output } = session;
-      const { list } = await openBrake(session, options);
-      const fingerprints = await list.read();
-      const devices = fingerprints.length === 0 ? new Map<string, Named>() : await devicesBy(session);
-      const blocked = fingerprints.map((fingerprint) => ({
-        fingerprint,
-        ...(devices.get(fingerprint) ?? { device: null, status: null }),
-      }));
-      output.object({ blocked });
-      output.table(
-        ["FINGERPRINT", "DEVICE", "STATUS"],
-        blocked.map(({ fingerprint, device, status }) => [
-          fingerprint,
-          device === null ? "unknown" : printable(device),
-          status === null ? "unknown" : output.status(status),
-        ]),
-        "nothing is blocked",
-      );
-      if (blocked.length > 0)
-        output.lines("", `${plural(blocked.length, "certificate")} of at most ${BLOCKED_MAX}`);
-    });
+  );
+  addListVerb(command, async () => {
+    const session = open();
+    const { output } = session;
+    const { list } = await openBrake(session, command.opts<BlockListOptions>());
+    const fingerprints = await list.read();
+    const devices = fingerprints.length === 0 ? new Map<string, Named>() : await devicesBy(session);
+    const blocked = fingerprints.map((fingerprint) => ({
+      fingerprint,
+      ...(devices.get(fingerprint) ?? { device: null, status: null }),
+    }));
+    output.object({ blocked });
+    output.table(
+      ["FINGERPRINT", "DEVICE", "STATUS"],
+      blocked.map(({ fingerprint, device, status }) => [
+        // Of one that no device has, nothing else says which it is.
+        device === null ? fingerprint : { full: fingerprint, short: short(fingerprint) },
+        device === null ? "unknown" : printable(device),
+        status === null ? "unknown" : output.status(status),
+      ]),
+      "nothing is blocked",
+    );
+    if (blocked.length > 0)
+      output.lines("", `${plural(blocked.length, "certificate")} of at most ${BLOCKED_MAX}`);
+  });
 };
 
 interface Named {

@@ -6,46 +6,50 @@ import { devicesOf } from "./shared/device-reference.ts";
 import { DEVICE_HEAD, deviceRow, living } from "./shared/device-view.ts";
 import { durationOption } from "./shared/duration.ts";
 import type { AddCommand } from "./shared/session.ts";
+import { addListVerb } from "./shared/subcommand.ts";
 
 /** What `--expiring` takes, in seconds: up to ten years. */
 const EXPIRING_SECONDS = { min: 60, max: 3650 * 24 * 3600 };
 
 export const addDevices: AddCommand = (program, open) => {
-  program
+  const command = program
     .command("devices")
+    .aliases(["ls", "list"])
     .summary("list the devices of one user, or of all")
     .description("List the devices of one user, or of all users.")
     .argument("[user]", "the user's id; all users when left out")
-    .option("--expiring <time>", "those alone whose certificate ends within this time, or has ended")
+    .option("--expiring <time>", "only those whose certificate expires within this time, or has expired")
     .addHelpText(
       "after",
       `
-With --expiring the certificate that ends first comes first; revoked devices are left out.
-A time is a number and d, h or m: 30d, 12h, 90m.
+With --expiring, the certificate that expires first comes first; revoked devices
+are left out. A time is a number and d, h or m: 30d, 12h, 90m.
 
 Examples:
   latchkey devices
   latchkey devices alice
   latchkey devices --expiring 30d
-  latchkey devices --json | jq -r '.devices[] | select(.status == "active") | .name'`,
-    )
-    .action(async (text: string | undefined, { expiring }: { expiring?: string }) => {
-      const user = text === undefined ? undefined : userArgument(text);
-      const seconds =
-        expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
-      const { output, now, ...session } = open();
-      const api = await session.api();
-      const all = user === undefined ? await ofAllUsers(api, api.devices) : await devicesOf(api, user);
-      const devices = seconds === undefined ? all : endingBefore(all, now() + seconds * 1000);
-      output.object({ devices, next: null });
-      output.table(
-        DEVICE_HEAD,
-        devices.map((device) => deviceRow(device, output, now())),
-        expiring !== undefined
-          ? `no certificate ends within ${expiring}`
-          : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
-      );
-    });
+  latchkey devices --json | jq -r '.devices[].name'
+  latchkey devices list list    (of a user whose id is list)`,
+    );
+  addListVerb(command, async (text) => {
+    const { expiring } = command.opts<{ expiring?: string }>();
+    const user = text === undefined ? undefined : userArgument(text);
+    const seconds =
+      expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
+    const { output, now, ...session } = open();
+    const api = await session.api();
+    const all = user === undefined ? await ofAllUsers(api, api.devices) : await devicesOf(api, user);
+    const devices = seconds === undefined ? all : endingBefore(all, now() + seconds * 1000);
+    output.object({ devices, next: null });
+    output.table(
+      DEVICE_HEAD,
+      devices.map((device) => deviceRow(device, output, now())),
+      expiring !== undefined
+        ? `no certificate ends within ${expiring}`
+        : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
+    );
+  });
 };
 
 /** Devices that a certificate's end will shut out by this time, in milliseconds; the first one first. */

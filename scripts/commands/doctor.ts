@@ -17,27 +17,35 @@ export interface DoctorOptions {
   key?: string;
   issueProbe?: boolean;
   connectTo?: string;
+  strict?: boolean;
   outside: boolean;
 }
 
 export const addDoctor: AddCommand = (program, open) => {
   const command = program
     .command("doctor")
-    .summary("look for every way round the gate, and for what refuses too much")
+    .summary("check that nothing bypasses the gate or blocks your devices")
     .description(
       [
-        "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, save with",
-        "--issue-probe. Exit code 1: a check failed. What could not be read is unknown, and is never a pass.",
+        "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, except with",
+        "--issue-probe. What could not be read is unknown, and is never a pass.",
       ].join(" "),
     );
   addOutsideOptions(command)
     .option("--zone <zone>", "the apps of this zone only")
     .option("--config <file>", "another wrangler.toml")
+    .option("--strict", "exit with 1 also if anything is unknown")
     .addHelpText(
       "after",
       `
-Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE.
-The API is asked at --url or LATCHKEY_URL, else on the first app's host.
+Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or
+LATCHKEY_TOKEN_FILE. The API is asked at --url or LATCHKEY_URL, else on the
+first app's host.
+
+Exit code 1: a check failed, or the gate's API did not answer, since nobody
+knows then who may pass. Other unknown checks are counted in the last line, and
+are no failure: without --cert, for one, nothing can be tried with a
+certificate. --strict makes every unknown check a failure, for scripts.
 
 Examples:
   latchkey doctor
@@ -49,7 +57,7 @@ Examples:
       const path = options.config ?? WRANGLER_TOML;
       const checks = await examine(session, program.opts<{ ca?: string }>().ca, options, path);
       showChecks(session.output, checks);
-      if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
+      if (isFailure(checks, options.strict)) process.exitCode = 1;
     });
 };
 
@@ -149,13 +157,24 @@ function parseConnectTo(text: string | undefined): { hostname: string; port: num
   throw misuse(`--connect-to '${printable(text)}' is not HOST:PORT`, "give, for example, 127.0.0.1:8443");
 }
 
+/**
+ * Whether the checks are a failure to scripts. Some are unknown on every healthy zone, so they do not count unless
+ * they are asked to; but where the gate's own API does not answer, nothing is healthy.
+ */
+export function isFailure(checks: readonly Check[], strict = false): boolean {
+  return checks.some(
+    ({ id, status }) => status === "failed" || (status === "unknown" && (strict || id === "api")),
+  );
+}
+
 const ORDER: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
 const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" } as const;
 
 /** The passed ones first: the worst stands last, where a terminal ends, with what to do about it. */
 export function showChecks(output: Output, checks: readonly Check[]): void {
   const failures = checks.filter(({ status }) => status === "failed").length;
-  output.object({ ok: failures === 0, checks });
+  const unknown = checks.filter(({ status }) => status === "unknown").length;
+  output.object({ ok: !isFailure(checks), failed: failures, unknown, checks });
   const sorted = ORDER.flatMap((wanted) => checks.filter(({ status }) => status === wanted));
   for (const { id, status, reason, remedy } of sorted) {
     const mark = output.style(STYLES[status], status.padEnd(7));
@@ -165,6 +184,6 @@ export function showChecks(output: Output, checks: readonly Check[]): void {
   const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
   output.lines(
     "",
-    `${plural(failures, "check")} failed, ${plural(count("warning"), "warning")}, ${count("unknown")} unknown, ${count("ok")} passed`,
+    `${plural(failures, "check")} failed, ${plural(count("warning"), "warning")}, ${unknown} unknown, ${count("ok")} passed`,
   );
 }

@@ -34,14 +34,15 @@ export const addEnrol: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Only the certificate is sent. A private key in the file is not, and is not even decrypted.
-Enrolling the same certificate for the same user again changes nothing.
+Only the certificate is sent. A private key in the file is not sent, and not
+even decrypted. Enrolling the same certificate again for the same user changes
+nothing.
 
 ${PASSWORD_HELP}
 
 Examples:
   latchkey enrol alice pixel-9 --certificate pixel-9.pem
-  latchkey enrol alice laptop --certificate laptop.p12 --note "issued by the dashboard"
+  latchkey enrol alice laptop --certificate laptop.p12 --note "from work"
   latchkey enrol bob tablet --fingerprint 9F:86:D0:81:...`,
     )
     .action(async (userText: string, nameText: string, options: EnrolOptions) => {
@@ -76,7 +77,7 @@ async function identityFrom(
     throw misuse(
       fingerprint === undefined
         ? "the certificate is missing"
-        : "a certificate and a fingerprint are one too many",
+        : "give a certificate or a fingerprint, not both",
       "give either --certificate FILE or --fingerprint HEX",
     );
   }

@@ -14,7 +14,6 @@ export const addForget: AddCommand = (program, open) => {
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .action(async (reference: string) => {
       const { output, ...session } = open();
-      session.requireConsent("forget");
       const api = await session.api();
       const device = await findDevice(api, reference, "revoked");
       const label = deviceLabel(device);

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import type { Invitation } from "../../src/control/contract.ts";
 import { relativeTime } from "../../src/relative-time.ts";
 import { ofAllUsers } from "./shared/all-users.ts";
@@ -8,10 +7,13 @@ import { failed } from "./shared/failure.ts";
 import { findInvitation, invitationsOf, referenceToInvitation } from "./shared/invitation-reference.ts";
 import type { Output } from "./shared/output.ts";
 import type { AddCommand } from "./shared/session.ts";
+import { addListVerb } from "./shared/subcommand.ts";
+import type { Cell } from "./shared/table.ts";
 import { printable } from "./shared/text.ts";
+import { shortTime, timeCell } from "./shared/time.ts";
 
 export const addInvitations: AddCommand = (program, open) => {
-  const invitations: Command = program
+  const invitations = program
     .command("invitations")
     .summary("list the invitations of one user, or of all; withdraw one")
     .description("List the invitations of one user, or of all users. A subcommand withdraws one.")
@@ -23,23 +25,23 @@ Examples:
   latchkey invitations
   latchkey invitations alice
   latchkey invitations withdraw alice/3f2a1b9c`,
-    )
-    .action(async (text: string | undefined) => {
-      const user = text === undefined ? undefined : userArgument(text);
-      const { output, now, ...session } = open();
-      const api = await session.api();
-      const list =
-        user === undefined ? await ofAllUsers(api, api.invitations) : await invitationsOf(api, user);
-      output.object({ invitations: list });
-      output.table(
-        ["INVITATION", "STATUS", "APP", "APPROVAL", "MADE", "ENDS"],
-        list.map((invitation) => row(invitation, output, now())),
-        `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
-      );
-    });
+    );
+  addListVerb(invitations, async (text) => {
+    const user = text === undefined ? undefined : userArgument(text);
+    const { output, now, ...session } = open();
+    const api = await session.api();
+    const list = user === undefined ? await ofAllUsers(api, api.invitations) : await invitationsOf(api, user);
+    output.object({ invitations: list });
+    output.table(
+      ["INVITATION", "STATUS", "APP", "APPROVAL", "MADE", "ENDS"],
+      list.map((invitation) => row(invitation, output, now())),
+      `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
+    );
+  });
 
   invitations
     .command("withdraw")
+    .aliases(["rm", "delete"])
     .summary("make the link of an invitation useless")
     .description("Withdraw an invitation that nobody has used: its link enrols no device any more.")
     .argument(
@@ -61,18 +63,19 @@ Examples:
     });
 };
 
-function row(invitation: Invitation, output: Output, now: number): string[] {
+function row(invitation: Invitation, output: Output, now: number): Cell[] {
   const { status, app, approval, createdAt } = invitation;
   return [
     referenceToInvitation(invitation),
     output.style(status === "open" ? "green" : "dim", printable(status)),
     app === null ? "any" : printable(app),
     approval ? "yes" : "no",
-    relativeTime(createdAt, now),
+    timeCell(createdAt, now),
     end(invitation, now),
   ];
 }
 
-function end({ usedAt, expiresAt }: Invitation, now: number): string {
-  return usedAt === null ? relativeTime(expiresAt, now) : `used ${relativeTime(usedAt, now)}`;
+function end({ usedAt, expiresAt }: Invitation, now: number): Cell {
+  if (usedAt === null) return timeCell(expiresAt, now);
+  return { full: `used ${relativeTime(usedAt, now)}`, short: `used ${shortTime(usedAt, now)}` };
 }

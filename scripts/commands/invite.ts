@@ -28,7 +28,7 @@ export const addInvite: AddCommand = (program, open) => {
       "Make a link with which a user enrols one device by themselves. It is shown once, and works once.",
     )
     .argument("<user>", "the user's id, such as alice")
-    .option("--app <host>", "the link leads to this app, and works there alone")
+    .option("--app <host>", "the link leads to this app, and works only there")
     .option("--approval", "the device waits until you have compared the code on its screen, see approve")
     .option("--expires <time>", "how long the link is good: 5m to 7d (default: 24h)")
     .option("--qr", "draw the link as a QR code, outside a terminal too")
@@ -36,9 +36,11 @@ export const addInvite: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-The device needs a certificate that Cloudflare verifies, installed before the link is opened. The page says
-whose device it will be before it is enrolled. Whoever has the link can use it: if it travels over a channel
-that others read, or through somebody else, add --approval, and compare the code on the device's screen.
+The device needs a certificate that Cloudflare verifies, installed before the
+link is opened. The page says whose device it will be before it is enrolled.
+Anyone who has the link can use it: if you send it over a channel that others
+read, or through somebody else, add --approval, and compare the code on the
+device's screen.
 
 Examples:
   latchkey invite alice
@@ -73,7 +75,7 @@ function appOption(text: string): string {
   if (isHostname(host)) return host;
   throw misuse(
     `--app '${printable(text)}' is not a hostname`,
-    "give the host alone, such as vault.example.com",
+    "give only the host, such as vault.example.com",
   );
 }
 

@@ -22,7 +22,8 @@ export const addLogin: AddCommand = (program, open) => {
       `
 It is kept where only you can read it, in the place of an older login:
   ${LOGIN_FILE}
-The token is sent to this address alone. Options and variables win over what is kept here.
+The token is sent only to this address. Options and variables win over what is
+kept here.
 
 Examples:
   latchkey login --url https://latchkey.example.com

@@ -35,9 +35,9 @@ export const addLost: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Asks for the device's name to be typed. show tells whether the answer that wipes was delivered: that
-needs the device's certificate, so do not revoke it, here or at Cloudflare, before it was. A phone
-that is off cannot be told.
+Asks you to type the device's name. show says whether the wipe was delivered.
+That needs the device's certificate: don't revoke it, here or at Cloudflare,
+before then. A phone that is switched off receives nothing.
 
 Example:
   latchkey lost alice/pixel-9 --reason "left in the tram"`,

@@ -5,6 +5,7 @@ import { printable } from "./shared/text.ts";
 export const addMe: AddCommand = (program, open) => {
   program
     .command("me")
+    .alias("whoami")
     .summary("show who the gate takes you for")
     .description("Show who the gate takes you for: whose token is used, and what it may do.")
     .action(async () => {

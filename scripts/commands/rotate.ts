@@ -46,11 +46,12 @@ export const addRotate: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Without --until, the old certificate ends when the next one is seen, and not before. show tells how far it
-is; retire ends one of the two at once.
+Without --until, the old certificate works until the next one is seen. show
+says how far the renewal is; retire ends one of the two immediately.
 
 ${ISSUANCE_HELP}
-With --certificate, none of this is needed: only the certificate is sent, never its private key.
+With --certificate, none of this is needed: only the certificate is sent, never
+its private key.
 
 ${PASSWORD_HELP}
 

@@ -1,15 +1,14 @@
-import type { Command } from "commander";
 import { clientName } from "../../src/client-name.ts";
 import type { Session as SignIn } from "../../src/control/contract.ts";
-import { relativeTime } from "../../src/relative-time.ts";
 import type { Api } from "./shared/api.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
-import { from } from "./shared/device-view.ts";
+import { fromCell } from "./shared/device-view.ts";
 import { misuse } from "./shared/failure.ts";
 import { findById, idArgument, type Kind, shortId } from "./shared/id-reference.ts";
 import type { AddCommand, Session } from "./shared/session.ts";
-import { refuseUnknownSubcommand } from "./shared/subcommand.ts";
+import { addListVerb } from "./shared/subcommand.ts";
 import { printable } from "./shared/text.ts";
+import { timeCell } from "./shared/time.ts";
 import { tokenLabel } from "./shared/token-reference.ts";
 
 export const addSessions: AddCommand = (program, open) => {
@@ -24,28 +23,28 @@ Examples:
   latchkey sessions
   latchkey sessions end 3f2a1b9c
   latchkey sessions end --all`,
-    )
-    .action(async (_options: unknown, command: Command) => {
-      refuseUnknownSubcommand(command);
-      const { output, now, ...session } = open();
-      const list = await (await session.api()).sessions();
-      output.object({ sessions: list });
-      output.table(
-        ["SESSION", "SIGNED IN WITH", "BROWSER", "FROM", "SINCE", "ENDS"],
-        list.map((each) => [
-          shortId(each.id),
-          credential(each),
-          printable(clientName(each.client)),
-          from(each),
-          relativeTime(each.createdAt, now()),
-          relativeTime(each.expiresAt, now()),
-        ]),
-        "no browser is signed in",
-      );
-    });
+    );
+  addListVerb(sessions, async () => {
+    const { output, now, ...session } = open();
+    const list = await (await session.api()).sessions();
+    output.object({ sessions: list });
+    output.table(
+      ["SESSION", "SIGNED IN WITH", "BROWSER", "FROM", "SINCE", "ENDS"],
+      list.map((each) => [
+        shortId(each.id),
+        credential(each),
+        printable(clientName(each.client)),
+        fromCell(each),
+        timeCell(each.createdAt, now()),
+        timeCell(each.expiresAt, now()),
+      ]),
+      "no browser is signed in",
+    );
+  });
 
   sessions
     .command("end")
+    .aliases(["rm", "delete"])
     .summary("sign one browser out, or all of them")
     .description(
       "Sign one browser out, or with --all every one: with a user's own token, every one of that user.",
@@ -55,15 +54,13 @@ Examples:
     .action(async (reference: string | undefined, { all = false }: { all?: boolean }) => {
       if ((reference === undefined) !== all) {
         throw misuse(
-          all ? "a session and --all are one too many" : "which session to end is missing",
-          `give its id, as ${LATCHKEY} sessions lists them, or --all`,
+          all ? "give a session or --all, not both" : "name the session to end",
+          `give its id, as listed by ${LATCHKEY} sessions, or --all`,
         );
       }
       if (reference === undefined) await endAll(open());
       else await endOne(open(), reference);
     });
-  // For the guess at a subcommand that is mistyped. Last, since subcommands take over what stands here before them.
-  sessions.allowExcessArguments();
 };
 
 const SIGN_IN: Kind<SignIn> = {
@@ -82,7 +79,6 @@ async function endOne({ output, ...session }: Session, reference: string): Promi
 }
 
 async function endAll({ output, ...session }: Session): Promise<void> {
-  session.requireConsent("sessions end --all");
   const api = await session.api();
   const browsers = await whoseBrowsers(api);
   await session.confirm(`Sign out ${browsers}?`);

@@ -6,7 +6,7 @@ import type { UserId } from "../../src/registry/user.ts";
 import type { LocalSettings } from "../cloudflare/facts.ts";
 import type { Plan } from "../cloudflare/setup/step.ts";
 import type { Zone } from "../cloudflare/zone.ts";
-import { examine, showChecks } from "./doctor.ts";
+import { examine, isFailure, showChecks } from "./doctor.ts";
 import type { Api } from "./shared/api.ts";
 import { deviceNameArgument, userArgument } from "./shared/arguments.ts";
 import { failed, misuse } from "./shared/failure.ts";
@@ -31,7 +31,7 @@ interface SetupOptions {
 export const addSetup: AddCommand = (program, open) => {
   program
     .command("setup")
-    .summary("put the gate in front of your apps: all of it, step by step, as often as you like")
+    .summary("put the gate in front of your apps, step by step; may be repeated")
     .description(
       [
         "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor.",
@@ -49,12 +49,13 @@ export const addSetup: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The token of the gate is kept in --token-file or
-LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made when there is none, and never shown.
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The gate's token is kept in
+--token-file or LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made if
+there is none, and never shown.
 
 Examples:
   latchkey setup
-  latchkey setup --app vault.example.com=bitwarden --app photos.example.com=sync --dry-run
+  latchkey setup --app vault.example.com=bitwarden --dry-run
   latchkey setup --app vault.example.com=bitwarden --admin-host keys.example.com
   latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`,
     )
@@ -65,6 +66,7 @@ Examples:
       const tokenFile =
         globals.tokenFile ?? (environment.LATCHKEY_TOKEN_FILE || join(homedir(), ".latchkey-token"));
       const device = options.device === undefined ? undefined : parseDevice(options.device);
+      await checkHosts(options);
       const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
       // By now the token may be there, which this session has missed. It wins over LATCHKEY_TOKEN.
@@ -74,9 +76,16 @@ Examples:
       const zone = options.zone === undefined ? {} : { zone: options.zone };
       const checks = await examine(after, globals.ca, { ...zone, outside: options.outside }, config);
       showChecks(after.output, checks);
-      if (checks.some(({ status }) => status === "failed")) process.exitCode = 1;
+      if (isFailure(checks)) process.exitCode = 1;
     });
 };
+
+/** What is written wrong is reported before anything is read or asked. */
+async function checkHosts({ app, adminHost }: SetupOptions): Promise<void> {
+  const { parseAdminHost, parseApp } = await import("../cloudflare/setup/dialogue.ts");
+  app?.forEach(parseApp);
+  if (typeof adminHost === "string") parseAdminHost(adminHost);
+}
 
 function collect(word: string, words: string[] = []): string[] {
   return [...words, word];
@@ -91,7 +100,6 @@ async function setUp(
 ): Promise<boolean> {
   const { output } = session;
   const config = options.config ?? WRANGLER_TOML;
-  if (options.dryRun !== true) session.requireConsent("setup");
   const client = await session.cloudflare();
   const { makePlan, plannedText } = await import("../cloudflare/setup/plan.ts");
   const { dryRun, wrangler } = await import("../cloudflare/setup/deployment.ts");
@@ -128,7 +136,7 @@ async function setUp(
     output.lines("", "everything is set up already");
     return true;
   }
-  if (asks) await session.confirm("Go ahead?");
+  await session.confirm("Go ahead?");
   // What wrangler deploys goes to Cloudflare, whatever answers the other calls.
   if (session.environment.LATCHKEY_CLOUDFLARE_API) {
     throw misuse(
@@ -243,7 +251,10 @@ function showPlan(output: Output, { steps, byHand }: Plan): void {
     if (change !== null) output.lines(`  ${output.style("yellow", "->")} ${printable(change)}`);
   }
   if (byHand.length === 0) return;
-  output.lines("", `${plural(byHand.length, "thing")} for you to look at; setup leaves it alone:`);
+  output.lines(
+    "",
+    `${plural(byHand.length, "thing")} for you to look at; setup leaves ${byHand.length === 1 ? "it" : "them"} alone:`,
+  );
   for (const { reason, remedy } of byHand)
     output.lines(`  ${printable(reason)}`, `    -> ${printable(remedy)}`);
 }

@@ -36,7 +36,7 @@ export const addTokenCreate: AddCommand = (token, open) => {
       `
 Examples:
   latchkey token create alice --for devices --name laptop
-  latchkey token create --everyone --for read --expires never --name grafana > grafana-token`,
+  latchkey token create --everyone --for read --name grafana > grafana-token`,
     )
     .action(async (text: string | undefined, options: CreateOptions) => {
       const user = userOption(text, options.everyone === true);
@@ -68,8 +68,8 @@ Examples:
 function userOption(text: string | undefined, everyone: boolean): UserId | null {
   if ((text === undefined) !== everyone) {
     throw misuse(
-      everyone ? "a user and --everyone are one too many" : "whose token it shall be is missing",
-      "name a user, or give --everyone for one that reads everything",
+      everyone ? "give a user or --everyone, not both" : "name the user the token is for",
+      "such as alice; --everyone makes a token that reads everything",
     );
   }
   return text === undefined ? null : userArgument(text);
@@ -80,8 +80,8 @@ function scopeOption(text: string | undefined, user: UserId | null): TokenScope 
   if (scope === undefined) {
     throw misuse(
       text === undefined
-        ? "what the token is for is missing"
-        : `--for '${printable(text)}' is nothing that a token is for`,
+        ? "say what the token is for"
+        : `--for must be devices or read, not '${printable(text)}'`,
       "give --for devices to change the user's devices, or --for read to look at them",
     );
   }

@@ -4,6 +4,7 @@ import { findToken, tokenLabel } from "./shared/token-reference.ts";
 export const addTokenRevoke: AddCommand = (token, open) => {
   token
     .command("revoke")
+    .aliases(["rm", "delete"])
     .summary("make a token useless, and sign its browsers out")
     .description("Revoke a token for good. The browsers that signed in with it are signed out.")
     .argument("<token>", "USER/NAME, such as alice/laptop, NAME, or its id; its first characters will do")
@@ -16,7 +17,6 @@ Examples:
     )
     .action(async (reference: string) => {
       const { output, ...session } = open();
-      session.requireConsent("token revoke");
       const api = await session.api();
       const found = findToken(await api.tokens(), reference);
       const label = tokenLabel(found);

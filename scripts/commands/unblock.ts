@@ -22,12 +22,13 @@ export const addUnblock: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-A device that is active in the registry is let in again: revoke it first, unless that is what you want.
+A device that is active in the registry is let in again: revoke it first,
+unless that is what you want.
 
 Examples:
   latchkey blocked
   latchkey unblock alice/pixel-9
-  latchkey unblock 286bd7cf0bb35a3cfe162cbd479dfa93a26bf19e1a154f00fb520b6ac965324b`,
+  latchkey unblock --certificate pixel-9.pem`,
     )
     .action(async (references: string[], options: UnblockOptions) => {
       if (references.length === 0 && options.certificate === undefined) {
@@ -35,7 +36,6 @@ Examples:
       }
       const session = open();
       const { output } = session;
-      if (options.dryRun !== true) session.requireConsent("unblock");
       const { list, atCloudflare } = await openBrake(session, options);
       if (options.dryRun !== true) await atCloudflare?.client();
       const targets = await targetsNamed(session, references, options, atCloudflare);

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import type { User } from "../../src/control/contract.ts";
 import { parseUserId, type UserId } from "../../src/registry/user.ts";
 import { ProblemFailure, withHint, withUnknownUser } from "./shared/answer.ts";
@@ -7,7 +6,7 @@ import { userArgument } from "./shared/arguments.ts";
 import { LATCHKEY } from "./shared/called-as.ts";
 import { failed } from "./shared/failure.ts";
 import type { AddCommand } from "./shared/session.ts";
-import { refuseUnknownSubcommand } from "./shared/subcommand.ts";
+import { addListVerb } from "./shared/subcommand.ts";
 import { nearest, printable, shellWord } from "./shared/text.ts";
 import { localTime } from "./shared/time.ts";
 
@@ -24,18 +23,17 @@ Examples:
   latchkey users add alice --name "Alice Example"
   latchkey users rename alice "Alice E."
   latchkey users remove alice`,
-    )
-    .action(async (_options: unknown, command: Command) => {
-      refuseUnknownSubcommand(command);
-      const { output, api } = open();
-      const list = await (await api()).users();
-      output.object({ users: list, next: null });
-      output.table(
-        ["USER", "NAME", "SINCE"],
-        list.map(({ id, name, createdAt }) => [printable(id), printable(name ?? ""), localTime(createdAt)]),
-        `no users yet; add one with: ${LATCHKEY} users add alice`,
-      );
-    });
+    );
+  addListVerb(users, async () => {
+    const { output, api } = open();
+    const list = await (await api()).users();
+    output.object({ users: list, next: null });
+    output.table(
+      ["USER", "NAME", "SINCE"],
+      list.map(({ id, name, createdAt }) => [printable(id), printable(name ?? ""), localTime(createdAt)]),
+      `no users yet; add one with: ${LATCHKEY} users add alice`,
+    );
+  });
 
   users
     .command("add")
@@ -56,7 +54,7 @@ Examples:
     .command("rename")
     .summary("give a user another name; the id stays")
     .description("Give a user another name. The id never changes: devices are found by it.")
-    .argument("<id>", "the user's id")
+    .argument("<user>", "the user's id")
     .argument("<name>", "the person's name, for people to read")
     .action(async (id: string, name: string) => {
       const user = userArgument(id);
@@ -78,9 +76,10 @@ Examples:
 
   users
     .command("remove")
+    .aliases(["rm", "delete"])
     .summary("remove a user who has no devices left")
     .description("Remove a user who has no devices left: revoke and forget them first.")
-    .argument("<id>", "the user's id")
+    .argument("<user>", "the user's id")
     .action(async (id: string) => {
       const user = userArgument(id);
       const { output, ...session } = open();
@@ -99,8 +98,6 @@ Examples:
       }
       output.lines(`removed user ${user}`);
     });
-  // For the guess at a subcommand that is mistyped. Last, since subcommands take over what stands here before them.
-  users.allowExcessArguments();
 };
 
 /** To a user's own token the API says that others do not exist, also when one is to be made. */

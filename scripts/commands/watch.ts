@@ -27,7 +27,7 @@ interface WatchOptions {
 export const addWatch: AddCommand = (program, open) => {
   program
     .command("watch")
-    .summary("follow the refusals, grouped: which program forgot its certificate?")
+    .summary("show refused requests live, grouped by program")
     .description(
       [
         "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app,",
@@ -39,14 +39,14 @@ export const addWatch: AddCommand = (program, open) => {
     )
     .option("--stdin", "read the log from the standard input: its lines, or wrangler tail --format json")
     .option("--app <host>", "this app only")
-    .option("--minutes <n>", "count the refusals of so many minutes", String(DEFAULT_MINUTES))
+    .option("--minutes <n>", "count the refusals of this many minutes", String(DEFAULT_MINUTES))
     .addHelpText(
       "after",
       `
 Examples:
   latchkey watch
   latchkey watch --edge .latchkey
-  npx wrangler tail --format json | latchkey watch --stdin --app vault.example.com`,
+  npx wrangler tail --format json | latchkey watch --stdin`,
     )
     .action(async (options: WatchOptions) => {
       const minutes = parseMinutes(options.minutes);
@@ -98,7 +98,7 @@ function parseApp(text: string): string {
   if (isHostname(host)) return host;
   throw misuse(
     `--app '${printable(text)}' is not a hostname`,
-    "give the host alone, such as vault.example.com",
+    "give only the host, such as vault.example.com",
   );
 }
 

@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { type Failure, misuse } from "../commands/shared/failure.ts";
-import { misuseFromCommander } from "../commands/shared/report.ts";
+import { misuseFromCommander } from "../commands/shared/misuse.ts";
 import { printable, shellWord } from "../commands/shared/text.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
@@ -147,7 +147,7 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
   try {
     program.parse(words, { from: "user" });
   } catch (error) {
-    throw failureOf(error);
+    throw failureOf(error, program);
   }
   const { port, state, origin, country, latency, var: vars } = program.opts<Options>();
   if (origin !== undefined) parseOrigin(origin);
@@ -195,9 +195,9 @@ function takenByNpm(
   );
 }
 
-function failureOf(error: unknown): unknown {
+function failureOf(error: unknown, program: Command): unknown {
   if (!(error instanceof CommanderError) || error.exitCode === 0) return error;
-  const { message, hint } = misuseFromCommander(error, undefined);
+  const { message, hint } = misuseFromCommander(error, program);
   return misuse(
     message,
     hint.startsWith("did you mean")

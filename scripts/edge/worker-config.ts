@@ -52,7 +52,16 @@ export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml"))
   const appHosts = hostsOf(APPS).sort();
   const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
   const bitwardenHost = appHosts.find((host) => profileOf(APPS, host) === "bitwarden");
-  return { options: workerOptions, main, bundling, vars: effective, hosts, appHosts, adminHost, bitwardenHost };
+  return {
+    options: workerOptions,
+    main,
+    bundling,
+    vars: effective,
+    hosts,
+    appHosts,
+    adminHost,
+    bitwardenHost,
+  };
 }
 
 function localAdminHost({ ADMIN_HOST }: Vars): Vars {

@@ -34,7 +34,7 @@ export async function makeInvitation(
 ): Promise<Result<MadeInvitation, RegistryError>> {
   const { app = null, approval = false, expiresInSeconds = INVITATION_SECONDS.default } = wanted;
   if (app !== null && !apps.isApp(app)) {
-    throw appProblem(`${JSON.stringify(app)} is not one of this gate's apps: see APPS in wrangler.toml`);
+    throw appProblem(`${JSON.stringify(app)} is not an app behind this gate (${apps.hosts.join(", ")})`);
   }
   const host = invitationHost(apps, app, url.hostname);
   if (host === undefined) throw appProblem("is needed, since APPS in wrangler.toml names no host");

@@ -3,6 +3,16 @@ import type * as v from "valibot";
 import type { RegistryError } from "../registry/records.ts";
 import { PROBLEMS, type Problem, type ProblemCode } from "./contract.ts";
 
+/** What an act makes of a device, as in "cannot be restored". */
+const DONE: Record<Extract<RegistryError, { code: "forbidden-transition" }>["act"], string> = {
+  approve: "approved",
+  suspend: "suspended",
+  restore: "restored",
+  lost: "reported lost",
+  revoke: "revoked",
+  "add-certificate": "given another certificate",
+};
+
 /** Thrown by the API's handlers; what is thrown otherwise is an internal error. */
 export class ApiError extends Error {
   override name = "ApiError";
@@ -74,7 +84,7 @@ export function registryProblem(error: RegistryError): ApiError {
         "the certificate was retired, or its device revoked: issue a new one, or forget the device first",
       );
     case "forbidden-transition":
-      return new ApiError(error.code, `a device that is ${error.status} cannot take "${error.act}"`);
+      return new ApiError(error.code, `the device is ${error.status}, and cannot be ${DONE[error.act]}`);
     case "too-many-certificates":
       return new ApiError(error.code, "wait until the older one is retired, or retire one of the two");
     case "last-certificate":

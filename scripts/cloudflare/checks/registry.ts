@@ -160,7 +160,7 @@ export function checkBlocked({ blocked, registry }: Pick<Facts, "blocked" | "reg
 }
 
 /** The free plan's day, until 00:00 UTC. */
-const WORKER_REQUESTS_A_DAY = 100_000;
+export const WORKER_REQUESTS_A_DAY = 100_000;
 const OBJECT_REQUESTS_A_DAY = 100_000;
 const MANY = 0.7;
 const TOO_MANY = 0.95;

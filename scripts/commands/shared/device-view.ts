@@ -1,8 +1,9 @@
 import type { Certificate, Device } from "../../../src/control/contract.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/relative-time.ts";
 import type { Output } from "./output.ts";
+import type { Cell } from "./table.ts";
 import { groupedCode, printable, printableLines, short } from "./text.ts";
-import { timeWithHint } from "./time.ts";
+import { shortTime, timeWithHint } from "./time.ts";
 
 /** `alice/pixel-9` */
 export function deviceLabel(device: Device): string {
@@ -11,16 +12,17 @@ export function deviceLabel(device: Device): string {
 
 export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST SEEN"] as const;
 
-export function deviceRow(device: Device, output: Output, now: number): string[] {
+export function deviceRow(device: Device, output: Output, now: number): Cell[] {
   return [
     deviceLabel(device),
     `${output.status(device.status)}${statusDetail(device)}`,
     living(device)
       .map(({ fingerprint }) => short(fingerprint))
       .join(", ") || "none",
-    living(device)
-      .map(({ notAfter }) => expiry(notAfter, output, now))
-      .join(", "),
+    {
+      full: expiries(device, output, now, relativeTime),
+      short: expiries(device, output, now, shortTime),
+    },
     lastSeen(device, now),
   ];
 }
@@ -135,14 +137,35 @@ export function from({ ip, country }: { ip: string | null; country: string | nul
   return printable([ip, country].filter((part) => part !== null).join(", "));
 }
 
-function lastSeen(device: Device, now: number): string {
-  if (device.lastSeen === null) return "never";
-  return `${relativeTime(device.lastSeen.at, now)}, ${printable(device.lastSeen.app)}`;
+function lastSeen({ lastSeen: seen }: Device, now: number): Cell {
+  if (seen === null) return "never";
+  const text = (time: string) => `${time}, ${printable(seen.app)}`;
+  return { full: text(relativeTime(seen.at, now)), short: text(shortTime(seen.at, now)) };
 }
 
-function expiry(notAfter: string | null, output: Output, now: number): string {
+type TellTime = (iso: string, now: number) => string;
+
+function expiries(device: Device, output: Output, now: number, tell: TellTime): string {
+  return living(device)
+    .map(({ notAfter }) => expiry(notAfter, output, now, tell))
+    .join(", ");
+}
+
+/** The same where there is little room: of an IPv6 address only the network, which is what stays the same. */
+export function fromCell(place: { ip: string | null; country: string | null }): Cell {
+  const network = place.ip?.includes(":") ? networkOf(place.ip) : place.ip;
+  return { full: from(place), short: from({ ...place, ip: network }) };
+}
+
+/** `2001:db8:1:2::`, the first half of an address; one that is written short already stays as it is. */
+function networkOf(address: string): string {
+  const groups = address.split(":");
+  return groups.length === 8 && !groups.includes("") ? `${groups.slice(0, 4).join(":")}::` : address;
+}
+
+function expiry(notAfter: string | null, output: Output, now: number, tell: TellTime): string {
   if (notAfter === null) return "unknown";
   const left = Date.parse(notAfter) - now;
-  const text = left < 0 ? `expired ${relativeTime(notAfter, now)}` : relativeTime(notAfter, now);
+  const text = left < 0 ? `expired ${tell(notAfter, now)}` : tell(notAfter, now);
   return left < EXPIRES_SOON_MS ? output.style(left < 0 ? "red" : "yellow", text) : text;
 }

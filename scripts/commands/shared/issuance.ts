@@ -26,9 +26,10 @@ export interface IssuanceOptions {
   revokeLeftovers?: boolean;
 }
 
-export const ISSUANCE_HELP = `Needs CLOUDFLARE_API_TOKEN with the permissions Zone > Zone > Read and Zone > SSL and Certificates > Edit.
-If a step fails, what was done before is undone, or named. Files are never overwritten.
-The password of the files is printed once, on the standard output, and is nowhere else.`;
+export const ISSUANCE_HELP = `Needs CLOUDFLARE_API_TOKEN with the permissions Zone > Zone > Read and
+Zone > SSL and Certificates > Edit. If a step fails, the earlier ones are undone
+or named. Files are never overwritten. Their password is printed once, on the
+standard output, and stored nowhere.`;
 
 export function addIssuanceOptions(command: Command): Command {
   return command

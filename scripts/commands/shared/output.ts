@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import type { DeviceStatus } from "../../../src/registry/device.ts";
-import { facts, table } from "./table.ts";
+import { type Cell, facts, type Layout, table } from "./table.ts";
 import { printable, printableJson } from "./text.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -20,7 +20,7 @@ export interface Output {
   object(value: unknown): void;
   /** For people only, and so are the next ones. The texts are printable already. */
   lines(...lines: string[]): void;
-  table(head: readonly string[], rows: readonly (readonly string[])[], whenEmpty: string): void;
+  table(head: readonly Cell[], rows: readonly (readonly Cell[])[], whenEmpty: string, layout?: Layout): void;
   facts(pairs: readonly (readonly [string, string | null])[]): void;
   /** On the standard error: what goes beside a secret that is the whole output. */
   aside(...lines: string[]): void;
@@ -44,12 +44,17 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
       if (json) stream.write(`${printableJson(value)}\n`);
     },
     lines,
-    table(head, rows, whenEmpty) {
+    table(head, rows, whenEmpty, layout) {
       if (rows.length === 0) lines(whenEmpty);
-      else lines(...table(head, rows, columns, (text) => style("bold", text)));
+      else lines(...table(head, rows, columns, { bold: (text) => style("bold", text), ...layout }));
     },
     facts(pairs) {
-      lines(...facts(pairs.map(([label, value]) => [style("bold", label), value])));
+      lines(
+        ...facts(
+          pairs.map(([label, value]) => [style("bold", label), value]),
+          columns,
+        ),
+      );
     },
     aside(...texts) {
       if (!json) process.stderr.write(texts.map((text) => `latchkey: ${text}\n`).join(""));

@@ -6,8 +6,8 @@ export interface PasswordOptions {
   password?: string;
 }
 
-export const PASSWORD_HELP = `The password of a PKCS#12 file is asked for when there is one. Programs set LATCHKEY_P12_PASSWORD:
-other users of this machine can see what is given with --password.`;
+export const PASSWORD_HELP = `The password of a PKCS#12 file is asked for if it has one. Programs set
+LATCHKEY_P12_PASSWORD: other users of this machine can see --password.`;
 
 export function addPasswordOption(command: Command): Command {
   return command.option("--password <password>", "the password of a PKCS#12 file");

@@ -1,6 +1,9 @@
-import { deviceNameKey } from "../../../src/registry/device.ts";
+import { isDeviceName } from "../../../src/registry/device.ts";
 import { failed, misuse } from "./failure.ts";
-import { printable } from "./text.ts";
+import { excerpt, printable } from "./text.ts";
+
+/** How often a name may be mistyped: in a hurry, one slip must not end the command. */
+const NAME_TRIES = 3;
 
 /** What a command asks people. Questions and answers use the standard error: the output stays clean. */
 export interface Prompt {
@@ -8,8 +11,8 @@ export interface Prompt {
   readonly interactive: boolean;
   /** Resolves when the answer is yes; every other answer ends the command. */
   confirm(question: string): Promise<void>;
-  /** Warns, and resolves when this device's name is typed; everything else ends the command. */
-  confirmByName(warning: readonly string[], question: string, name: string): Promise<void>;
+  /** Warns, and resolves when one of these names is typed, in any case; asks three times. */
+  confirmByName(warning: readonly string[], question: string, names: readonly string[]): Promise<void>;
   password(question: string): Promise<string>;
   /** What is typed is shown. Only where somebody is there to answer; so is the next. */
   text(question: string): Promise<string>;
@@ -34,14 +37,19 @@ export function createPrompt(): Prompt {
       if (isCancel(answer) || !answer)
         throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
     },
-    async confirmByName(warning, question, name) {
+    async confirmByName(warning, question, names) {
       const { isCancel, text } = await import("@clack/prompts");
+      const wanted = names.map(printable).join(" or ");
       streams.output.write(`${warning.map(printable).join("\n")}\n`);
-      const answer = await text({ message: printable(question), ...streams });
-      // As the API compares names.
-      if (isCancel(answer) || deviceNameKey(answer?.trim() ?? "") !== deviceNameKey(name)) {
-        throw failed("nothing was done", `type ${printable(name)}, or add --yes, to go ahead`);
+      for (let left = NAME_TRIES; left > 0; left--) {
+        const answer = await text({ message: printable(question), ...streams });
+        if (isCancel(answer)) break;
+        const typed = (answer ?? "").trim();
+        // As the API compares names.
+        if (names.some((name) => isDeviceName(typed, name))) return;
+        streams.output.write(`latchkey: '${excerpt(typed)}' is not ${wanted}\n`);
       }
+      throw failed("nothing was done", `type ${wanted}, or add --yes, to go ahead`);
     },
     async password(question) {
       if (!interactive) {

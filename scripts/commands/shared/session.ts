@@ -25,12 +25,13 @@ export interface Session {
   api(url?: string): Promise<Api>;
   /** Cloudflare's own API, with the token of the environment. */
   cloudflare(): Promise<CloudflareClient>;
-  /** Before an act that asks: ends the command at once where nobody can be asked. */
-  requireConsent(act: string): void;
-  /** Asks, unless `--yes` was given. */
+  /**
+   * Asks, unless `--yes` was given; where nobody can answer, that is misuse. Last of all, when everything that can
+   * be checked has been: else `--yes` would seem to be what is missing.
+   */
   confirm(question: string): Promise<void>;
-  /** Warns and asks for the device's name to be typed, unless `--yes` was given. */
-  confirmByName(warning: readonly string[], question: string, name: string): Promise<void>;
+  /** The same, with a warning before it; one of the device's names is to be typed. */
+  confirmByName(warning: readonly string[], question: string, names: readonly string[]): Promise<void>;
 }
 
 /** A command adds itself to the program; its action runs in a session. */
@@ -56,21 +57,22 @@ export function openSession(options: GlobalOptions): Session {
       cloudflare ??= connectToCloudflare(options);
       return cloudflare;
     },
-    requireConsent(act) {
-      if (options.yes !== true && !prompt.interactive) {
-        throw misuse(
-          `${act} asks before it acts, and nobody is there to answer`,
-          "add --yes to go ahead unasked",
-        );
-      }
-    },
     async confirm(question) {
-      if (options.yes !== true) await prompt.confirm(question);
+      if (options.yes === true) return;
+      requireSomebody(prompt, question);
+      await prompt.confirm(question);
     },
-    async confirmByName(warning, question, name) {
-      if (options.yes !== true) await prompt.confirmByName(warning, question, name);
+    async confirmByName(warning, question, names) {
+      if (options.yes === true) return;
+      requireSomebody(prompt, question);
+      await prompt.confirmByName(warning, question, names);
     },
   };
+}
+
+function requireSomebody({ interactive }: Prompt, question: string): void {
+  if (interactive) return;
+  throw misuse(`nobody is there to answer: ${question}`, "add --yes to go ahead without being asked");
 }
 
 /** The HTTP client takes longer to load than all the rest: only those wait for it who need it. */

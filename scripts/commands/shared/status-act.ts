@@ -42,7 +42,6 @@ interface StatusCommand {
 /** The one way of `approve`, `suspend`, `restore`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
   const { act, reason, question, warning, done, check, afterwards } = command;
-  if (question !== undefined) session.requireConsent(act);
   const api = await session.api();
   const device = await findDevice(api, command.device);
   const label = deviceLabel(device);
@@ -52,8 +51,10 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   if (question !== undefined && transition(device.status, act).kind === "changed") {
     const asked = `${question(label, device)} ${identity(device)}`;
     if (warning === undefined) await session.confirm(asked);
-    else
-      await session.confirmByName(await warning(api), `${asked} Type its name, ${device.name}`, device.name);
+    else {
+      const names = [device.name, `${device.user}/${device.name}`];
+      await session.confirmByName(await warning(api), `${asked} Type its name, ${device.name}`, names);
+    }
   }
   let changed: Device;
   try {

@@ -1,25 +1,16 @@
 import type { Command } from "commander";
-import { LATCHKEY } from "./called-as.ts";
-import { type Failure, misuse } from "./failure.ts";
-import { nearest, printable } from "./text.ts";
 
 /**
- * For a command that lists when it is called without a subcommand: a word that is left over then is a
- * mistyped subcommand.
+ * A noun lists when it is called without a subcommand; `list` and `ls`, as other programs have it, do the same.
+ * The noun's options count for both: the parser reads them wherever they stand.
  */
-export function refuseUnknownSubcommand(command: Command): void {
-  const [word] = command.args;
-  if (word !== undefined) throw unknownSubcommand(word, command);
-}
-
-function unknownSubcommand(word: string, command: Command): Failure {
-  const name = command.name();
-  const [near] = nearest(
-    word,
-    command.commands.map((subcommand) => subcommand.name()),
-  );
-  return misuse(
-    `unknown command '${name} ${printable(word)}'`,
-    near === undefined ? `see ${LATCHKEY} ${name} --help` : `did you mean ${name} ${near}`,
-  );
+export function addListVerb(noun: Command, list: (word: string | undefined) => Promise<void>): void {
+  const verb = noun
+    .command("list")
+    .alias("ls")
+    .summary("the same as without a subcommand")
+    .description(`The same as latchkey ${noun.name()} without a subcommand.`);
+  for (const argument of noun.registeredArguments) verb.addArgument(argument);
+  verb.action(() => list(verb.args[0]));
+  noun.action(() => list(noun.args[0]));
 }

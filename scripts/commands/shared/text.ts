@@ -47,9 +47,11 @@ export function short(fingerprint: string): string {
   return parsed === undefined ? printable(fingerprint) : shortFingerprint(parsed);
 }
 
-/** Whole fingerprints inside a text, cut to their first digits. */
-export function shortenFingerprints(text: string): string {
-  return text.replace(/\b[0-9a-f]{64}\b/g, short);
+/** Whole fingerprints and ids (UUIDs) inside a text, cut to their first 8 digits, as other lists show them. */
+export function shortenIds(text: string): string {
+  return text
+    .replace(/\b[0-9a-f]{64}\b/g, short)
+    .replace(/\b([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/g, "$1");
 }
 
 /** `123 456`: a comparison code as the device shows it. */
@@ -61,9 +63,15 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+/** A word this short is near to half of all others. */
+const TOO_SHORT = 3;
+/** More changes than these, or half a word of them, make another word, and no typing mistake. */
+const MISTAKES_MAX = 2;
+
 /** The few candidates that look like what was written: at most three, nearest first. */
 export function nearest(written: string, candidates: readonly string[]): string[] {
-  const farthest = Math.max(2, Math.floor(written.length / 3));
+  if (written.length <= TOO_SHORT) return [];
+  const farthest = Math.min(MISTAKES_MAX, Math.ceil(written.length / 2) - 1);
   return candidates
     .map((candidate) => ({ candidate, distance: distance(written.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= farthest)
@@ -72,15 +80,19 @@ export function nearest(written: string, candidates: readonly string[]): string[
     .map(({ candidate }) => candidate);
 }
 
-/** Levenshtein: how many characters to add, drop or replace. */
+/** How many characters to add, drop, replace, or swap with the next one (optimal string alignment). */
 function distance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

@@ -147,6 +147,8 @@ describe("latchkey doctor", () => {
     await expect
       .poll(() => doctor("--cert", cert, "--key", key), { timeout: 20_000 })
       .toMatchObject({ bad: ["outside-http unknown"], code: 0 });
+    // To scripts that want to know of everything that could not be checked.
+    expect(await doctor("--cert", cert, "--key", key, "--strict")).toMatchObject({ code: 1 });
 
     // The edge names its authority; a client that obeys sends no certificate of another one.
     const foreign = await issueSelfSignedCertificate("alice nas");
@@ -280,6 +282,20 @@ describe("latchkey doctor", () => {
     const registry = checks.filter(({ id }) => id === "api" || id === "registry");
     expect(registry.map(({ status }) => status)).toEqual(["unknown", "unknown"]);
     expect(registry[0]?.reason).toContain(`${HOST} does not lead to the gate`);
+  });
+
+  it("is a failure to scripts where the gate does not answer", async () => {
+    const words = ["doctor", "--config", config, "--no-outside", "--url", "https://127.0.0.1:1", "--json"];
+    const { code, stdout } = await run(words, { ...cloudflare.environment, ...apiEnvironment() });
+    const { ok, failed, unknown, checks } = JSON.parse(stdout) as Record<string, unknown> & {
+      checks: Check[];
+    };
+    expect(checks.find(({ id }) => id === "api")).toMatchObject({
+      status: "unknown",
+      reason: "nothing listens at https://127.0.0.1:1",
+    });
+    expect({ code, ok, failed }).toEqual({ code: 1, ok: false, failed: 0 });
+    expect(unknown).toBe(checks.filter(({ status }) => status === "unknown").length);
   });
 
   it("changes nothing without --issue-probe", async () => {

@@ -435,7 +435,10 @@ describe("block", () => {
     expect((await here("block")).stderr).toContain("nothing to block was named");
     expect((await here("block", "9f86d081")).stderr).toContain("is only part of a fingerprint");
     expect((await here("block", "alice/nobody")).stderr).toContain("alice has no device named 'nobody'");
-    expect((await runHere(["block", "alice/x"], environment)).stderr).toContain("add --yes");
+    expect((await runHere(["block", "alice/x"], environment)).stderr).toContain(
+      "alice has no device named 'x'",
+    );
+    expect((await runHere(["block", "0".repeat(64)], environment)).stderr).toContain("add --yes");
     expect(zone.cloudflare.requests.length).toBe(before);
   });
 });

@@ -20,7 +20,7 @@ import {
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
-import { failure, run } from "../commands/run.ts";
+import { run } from "../commands/run.ts";
 
 // `latchkey setup` as a process, with the real wrangler where no account is needed.
 
@@ -164,9 +164,15 @@ describe("latchkey setup", () => {
   });
 
   it("asks before it acts, and so needs --yes where nobody is there", async () => {
-    expect(await setup("--app", `${HOST}=web`)).toEqual(
-      failure(2, "setup asks before it acts, and nobody is there to answer", "add --yes to go ahead unasked"),
-    );
+    const { code, stdout, stderr } = await setup("--app", `${HOST}=web`);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr:
+        "latchkey: nobody is there to answer: Go ahead?\nhint: add --yes to go ahead without being asked\n",
+    });
+    // The plan, for whoever reads it before they add --yes.
+    expect(stdout).toContain(HOST);
+    expect(changes()).toEqual([]);
   });
 
   it("deploys nothing while another API than Cloudflare's is asked", async () => {

@@ -284,15 +284,22 @@ describe.concurrent("a device", () => {
   it.skipIf(!hasTerminal)("is reported lost after its name was typed, and after nothing else", async () => {
     const { id } = await enrol("dora", "Lost one");
     const question = `Report dora/Lost one lost? (active, id ${id}) Type its name, Lost one`;
-    const ask = (typed: string) =>
-      runOnTerminal(["lost", "dora/lost one"], environment, { answers: [["Lost one\r\n", typed]] });
-    for (const typed of ["y\r", "\r", "dora/Lost one\r", "\u0003"]) {
-      const { code, shown } = await ask(typed);
+    const ask = (...typed: string[]) =>
+      runOnTerminal(["lost", "dora/lost one"], environment, {
+        answers: typed.map((each, index) => [
+          index === 0 ? "Lost one\r\n" : `'${typed[index - 1]}' is not Lost one or dora/Lost one`,
+          each === "\u0003" ? each : `${each}\r`,
+        ]),
+      });
+    for (const typed of [["y", "", "dora/Lost"], ["\u0003"]]) {
+      const { code, shown } = await ask(...typed);
       expect({ typed, code }).toEqual({ typed, code: 1 });
-      expect(shown).toContain("latchkey: nothing was done\r\nhint: type Lost one, or add --yes, to go ahead");
+      expect(shown).toContain(
+        "latchkey: nothing was done\r\nhint: type Lost one or dora/Lost one, or add --yes, to go ahead",
+      );
       expect(await registered("dora", id)).toMatchObject({ status: "active" });
     }
-    const { code, shown } = await ask("lost ONE\r");
+    const { code, shown } = await ask("lost ONE");
     expect(code).toBe(0);
     expect(shown).toContain(question);
     expect(shown.slice(0, shown.indexOf(question))).toMatch(

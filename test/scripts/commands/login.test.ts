@@ -50,9 +50,9 @@ function newMachine(): Machine {
 }
 
 /** A machine on which somebody has logged in. */
-async function loggedIn(): Promise<Machine> {
+async function loggedIn(credential = token): Promise<Machine> {
   const machine = newMachine();
-  const { code } = await machine.latchkey(["login", "--url", gate.url, "--ca", gate.ca], {}, token);
+  const { code } = await machine.latchkey(["login", "--url", gate.url, "--ca", gate.ca], {}, credential);
   expect(code).toBe(0);
   return machine;
 }
@@ -202,10 +202,19 @@ describe.concurrent("login", () => {
 });
 
 describe.concurrent("a stored login", () => {
+  it("of one's own token is deleted by logout, which says how to end the token", async () => {
+    const root = await loggedIn();
+    const words = ["token", "create", "--everyone", "--for", "read", "--name", "for logout"];
+    const machine = await loggedIn((await root.latchkey(words)).stdout.trim());
+    expect((await machine.latchkey(["logout"])).stdout).toBe(
+      "logged out; the token is still valid: latchkey token revoke ends it\n",
+    );
+  });
+
   it("is deleted by logout, once", async () => {
     const machine = await loggedIn();
     expect((await machine.latchkey(["logout"])).stdout).toBe(
-      "logged out; the token is still good: latchkey token revoke ends it\n",
+      "logged out; the ADMIN_TOKEN is still valid: npx wrangler secret put ADMIN_TOKEN replaces it\n",
     );
     expect(existsSync(machine.file)).toBe(false);
     expect(await machine.latchkey(["logout"])).toEqual({

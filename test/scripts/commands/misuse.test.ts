@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { DEVICE, failure, fixture, run } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-misuse-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,9 +21,80 @@ const ADDRESS = "give scheme and host, such as https://latchkey.example.com";
 
 describe("misuse ends with exit code 2 and a hint, before anything is sent:", () => {
   it.concurrent.each<[string, string[], Record<string, string>, string, string]>([
-    ["no command", [], {}, "what to do is missing", "see latchkey --help"],
-    ["an unknown command", ["revok"], {}, "unknown command 'revok'", "did you mean revoke"],
-    ["an unknown subcommand", ["users", "ad"], {}, "unknown command 'users ad'", "did you mean users add"],
+    ["no command", [], {}, "no command given", "see latchkey --help"],
+    ["an unknown command", ["devcies"], {}, "unknown command 'devcies'", "did you mean devices"],
+    ...["lst", "lots", "revok", "forgt", "blok"].map(
+      (word): [string, string[], Record<string, string>, string, string] => [
+        `${word}, which is near to what nobody should run by mistake`,
+        [word],
+        {},
+        `unknown command '${word}'`,
+        "see latchkey --help",
+      ],
+    ),
+    [
+      "a word far from all commands",
+      ["statistics"],
+      {},
+      "unknown command 'statistics'",
+      "see latchkey --help",
+    ],
+    [
+      "what other programs call it",
+      ["rm", "alice/pixel-9"],
+      {},
+      "unknown command 'rm'",
+      "to refuse a device for good: latchkey revoke; to delete the record of a revoked one: latchkey forget",
+    ],
+    [
+      "a value for an option that takes none",
+      ["devices", "--json=1"],
+      {},
+      "--json takes no value",
+      "write --json alone",
+    ],
+    [
+      "help with what is no command",
+      ["help", "nonsense"],
+      {},
+      "unknown command 'nonsense'",
+      "see latchkey --help",
+    ],
+    [
+      "help with what is no subcommand",
+      ["help", "users", "renam"],
+      {},
+      "unknown command 'users renam'",
+      "did you mean users rename",
+    ],
+    [
+      "completion for another shell",
+      ["completion", "tcsh"],
+      {},
+      "'tcsh' is not a shell that is known here",
+      "give one of bash, zsh, fish",
+    ],
+    [
+      "an audit that cannot go on",
+      ["audit", "--before", "12"],
+      CONNECTED,
+      "--before continues one log only",
+      "name a user, or add --directory",
+    ],
+    [
+      "an audit of one and another log",
+      ["audit", "alice", "--directory"],
+      CONNECTED,
+      "give a user or --directory, not both",
+      "leave one of the two out",
+    ],
+    [
+      "an unknown subcommand",
+      ["users", "renam"],
+      {},
+      "unknown command 'users renam'",
+      "did you mean users rename",
+    ],
     ["an unknown option", ["devices", "--jason"], {}, "unknown option '--jason'", "did you mean --json"],
     [
       "a mistyped option, whose value stays secret",
@@ -54,7 +126,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
     ].map((words): [string, string[], Record<string, string>, string, string] => {
       const name = words.slice(0, 2).join(" ");
       const message = `too many arguments for '${words[1]}'`;
-      return [`too many words for ${name}`, words, CONNECTED, message, `see latchkey ${words[0]} --help`];
+      return [`too many words for ${name}`, words, CONNECTED, message, `see latchkey ${name} --help`];
     }),
     ...["suspend", "restore", "lost", "revoke"].map(
       (act): [string, string[], Record<string, string>, string, string] => [
@@ -226,7 +298,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "enrolling two things",
       ["enrol", "alice", "x", "--fingerprint", DEVICE, "--certificate", fixture("device.pem")],
       CONNECTED,
-      "a certificate and a fingerprint are one too many",
+      "give a certificate or a fingerprint, not both",
       "give either --certificate FILE or --fingerprint HEX",
     ],
     [
@@ -283,7 +355,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["invite", "alice", "--app", "https://vault.example.com"],
       CONNECTED,
       "--app 'https://vault.example.com' is not a hostname",
-      "give the host alone, such as vault.example.com",
+      "give only the host, such as vault.example.com",
     ],
     [
       "an invitation that cannot be one",
@@ -303,28 +375,28 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "a token for nobody",
       ["token", "create", "--for", "read"],
       CONNECTED,
-      "whose token it shall be is missing",
-      "name a user, or give --everyone for one that reads everything",
+      "name the user the token is for",
+      "such as alice; --everyone makes a token that reads everything",
     ],
     [
       "a token for one and everyone",
       ["token", "create", "alice", "--everyone", "--for", "read"],
       CONNECTED,
-      "a user and --everyone are one too many",
-      "name a user, or give --everyone for one that reads everything",
+      "give a user or --everyone, not both",
+      "such as alice; --everyone makes a token that reads everything",
     ],
     [
       "a token for nothing",
       ["token", "create", "alice"],
       CONNECTED,
-      "what the token is for is missing",
+      "say what the token is for",
       "give --for devices to change the user's devices, or --for read to look at them",
     ],
     [
       "a token for everything",
       ["token", "create", "alice", "--for", "root"],
       CONNECTED,
-      "--for 'root' is nothing that a token is for",
+      "--for must be devices or read, not 'root'",
       "give --for devices to change the user's devices, or --for read to look at them",
     ],
     [
@@ -352,8 +424,8 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "ending no session",
       ["sessions", "end"],
       CONNECTED,
-      "which session to end is missing",
-      "give its id, as latchkey sessions lists them, or --all",
+      "name the session to end",
+      "give its id, as listed by latchkey sessions, or --all",
     ],
     [
       "ending a session that cannot be one",
@@ -366,8 +438,8 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "ending one and all",
       ["sessions", "end", "3f2a", "--all"],
       CONNECTED,
-      "a session and --all are one too many",
-      "give its id, as latchkey sessions lists them, or --all",
+      "give a session or --all, not both",
+      "give its id, as listed by latchkey sessions, or --all",
     ],
     [
       "devices that end some time",
@@ -423,7 +495,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["watch", "--stdin", "--app", "https://vault.example.com"],
       {},
       "--app 'https://vault.example.com' is not a hostname",
-      "give the host alone, such as vault.example.com",
+      "give only the host, such as vault.example.com",
     ],
     [
       "watching a folder without an edge's log",
@@ -432,15 +504,6 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       `there is no ${join(folder, "worker.log")}`,
       "start the local edge first (npm start), or name its state folder",
     ],
-    ...["lost", "revoke", "forget", "approve"].map(
-      (act): [string, string[], Record<string, string>, string, string] => [
-        `${act}, where nobody can answer its question`,
-        [act, "alice/pixel-9"],
-        CONNECTED,
-        `${act} asks before it acts, and nobody is there to answer`,
-        "add --yes to go ahead unasked",
-      ],
-    ),
   ])("%s", async (_, words, environment, cause, hint) => {
     expect(await run(words, environment)).toEqual(failure(2, cause, hint));
   });
@@ -454,13 +517,17 @@ describe("what is asked of the program itself", () => {
       run(["revoke", "-h"]),
     ]);
     expect(version).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: "" });
+    for (const words of [["-V"], ["version"]]) expect(await runHere(words)).toEqual(version);
+    expect(await runHere(["help"])).toEqual(await runHere(["--help"]));
+    expect(await runHere(["help", "revoke"])).toEqual(await runHere(["revoke", "-h"]));
+    expect(await runHere(["help", "tokens", "rm"])).toEqual(await runHere(["token", "revoke", "-h"]));
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/^Usage: latchkey /);
     for (const part of [
       "Access:",
       "Environment:",
       "LATCHKEY_TOKEN",
-      "what login has",
+      "what login has stored",
       "Exit codes:",
       "Examples:",
       "--ca <file>",

@@ -7,7 +7,7 @@ import {
   printableJson,
   printableLines,
   shellWord,
-  shortenFingerprints,
+  shortenIds,
 } from "../../../scripts/commands/shared/text.ts";
 import { localTime, timeWithHint } from "../../../scripts/commands/shared/time.ts";
 
@@ -49,12 +49,19 @@ describe("words", () => {
   });
 
   it("that are nearly right are recognised", () => {
-    expect(nearest("pixle-9", ["laptop", "Pixel-90", "pixel-9"])).toEqual(["pixel-9"]);
+    expect(nearest("pixle-9", ["laptop", "Pixel-90", "pixel-9"])).toEqual(["pixel-9", "Pixel-90"]);
     expect(nearest("tablet", ["pixel-9"])).toEqual([]);
+    // Three mistakes in a long word are too many still, and a short word is near to everything.
+    expect(nearest("version-of-this", ["vexsion-of-tzis", "versions-ot-thisa"])).toEqual(["vexsion-of-tzis"]);
+    expect(nearest("nope", ["note", "rope"])).toEqual(["note", "rope"]);
+    expect(nearest("list", ["lost", "note"])).toEqual(["lost"]);
+    expect(nearest("prot", ["port", "part"])).toEqual(["port"]);
+    expect(nearest("mca", ["mac"])).toEqual([]);
   });
 
-  it("hold the first digits of a fingerprint", () => {
-    expect(shortenFingerprints(`was: ${"ab".repeat(32)}`)).toBe("was: abababab");
+  it("hold the first digits of fingerprints and ids", () => {
+    const id = "3f2a1b9c-0d1e-4f2a-8b3c-4d5e6f708192";
+    expect(shortenIds(`was: ${"ab".repeat(32)}, by ${id}`)).toBe("was: abababab, by 3f2a1b9c");
   });
 });
 
@@ -95,6 +102,38 @@ describe("a table", () => {
     expect(table(head, rows, 22)).toHaveLength(4);
     expect(table(["N"], [["日本語"]], 6)).toEqual(["N", "日本語"]);
     expect(table(["N"], [["日本語"]], 5)).toEqual(["N  日本語"]);
+  });
+
+  it("shortens a column where it is too wide, the one that saves most first, and drops an empty one", () => {
+    const long = [{ full: "3 minutes ago", short: "3m" }, { full: "done", short: "" }, "alice"];
+    const shorter = [{ full: "now", short: "now" }, { full: "done", short: "" }, "bob"];
+    const head = ["TIME", "OUTCOME", "USER"];
+    expect(table(head, [long, shorter], 29)).toEqual([
+      "TIME           OUTCOME  USER",
+      "3 minutes ago  done     alice",
+      "now            done     bob",
+    ]);
+    expect(table(head, [long, shorter], 28)).toEqual([
+      "TIME  OUTCOME  USER",
+      "3m    done     alice",
+      "now   done     bob",
+    ]);
+    expect(table(head, [long, shorter], 19)).toEqual(["TIME  USER", "3m    alice", "now   bob"]);
+  });
+
+  it("moves columns below their row, and breaks long cells at blanks", () => {
+    const rows = [["revoke", "alice", "from here", "why: stolen in the tram"]];
+    expect(table(["ACT", "WHO", "FROM", "DETAIL"], rows, 24, { below: 2 })).toEqual([
+      "ACT     WHO",
+      "revoke  alice",
+      "    from here; why:",
+      "    stolen in the tram",
+    ]);
+    expect(table(["ACT", "DETAIL"], [["revoke", "stolen in the tram"]], 18)).toEqual([
+      "ACT     DETAIL",
+      "revoke  stolen in",
+      "        the tram",
+    ]);
   });
 
   it("becomes a block a row where the terminal is too narrow: nothing is cut off", () => {

@@ -132,8 +132,8 @@ describe.concurrent("tokens", () => {
       expect(await latchkey("token", "revoke", reference)).toEqual(
         failure(
           2,
-          "token revoke asks before it acts, and nobody is there to answer",
-          "add --yes to go ahead unasked",
+          `nobody is there to answer: Revoke the token tilo/${name} for good? (devices, id ${token.id})`,
+          "add --yes to go ahead without being asked",
         ),
       );
       expect((await as(token.token)("me")).code).toBe(0);
@@ -232,7 +232,7 @@ describe.concurrent("with a user's own token", () => {
     ["token", "create", "--everyone", "--for", "read"],
     ["invite", "olga"],
     ["pending"],
-    ["audit"],
+    ["audit", "--directory"],
     ["users", "add", "olga"],
     ["enrol", "olga", "more", "--fingerprint", "d".repeat(64)],
   ])("what is not one's own to do is refused: %s %s", async (...words) => {
@@ -303,8 +303,8 @@ describe("sessions", () => {
     expect(await latchkey("sessions", "end", "--all")).toEqual(
       failure(
         2,
-        "sessions end --all asks before it acts, and nobody is there to answer",
-        "add --yes to go ahead unasked",
+        "nobody is there to answer: Sign out every browser of everybody?",
+        "add --yes to go ahead without being asked",
       ),
     );
     expect((await latchkey("sessions", "end", "--all", "--yes")).stdout).toBe(

@@ -1,0 +1,208 @@
+// Commands that ask before they act: whatever is wrong is said first, and only what would have worked is asked about.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Gate, startGate } from "./gate.ts";
+import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
+import { runHere } from "./run-here.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "latchkey-asks-last-"));
+let gate: Gate;
+let edgeFolder: string;
+/** The first digits of a device's certificates, by its name. */
+const digits: Record<string, string> = {};
+
+/** Nobody is there to answer, and `--yes` was not given. */
+const latchkey = (...words: string[]): Promise<Run> => runHere(words, gate.environment);
+
+async function must(...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await latchkey(...words);
+  if (code !== 0) throw new Error(`${words.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+async function enrol(name: string): Promise<void> {
+  const { certificate } = await gate.newDevice(name);
+  const path = join(folder, `${name}.pem`);
+  writeFileSync(path, certificate);
+  await must("enrol", "alice", name, "--certificate", path);
+  digits[name] = (await must("fingerprint", path)).slice(0, 8);
+}
+
+beforeAll(async () => {
+  gate = await startGate();
+  edgeFolder = join(gate.tokenFile, "..");
+  await must("users", "add", "alice");
+  for (const name of ["tablet", "phone", "gone"]) await enrol(name);
+  await must("revoke", "alice/gone", "--yes");
+  const second = await gate.newDevice("phone");
+  writeFileSync(join(folder, "second.pem"), second.certificate);
+  await must("rotate", "alice/phone", "--certificate", join(folder, "second.pem"));
+  await must("token", "create", "alice", "--for", "read", "--name", "laptop");
+  await must("backup", "--out", join(folder, "backup.json"));
+  // Something for the backup to bring back.
+  await must("note", "alice/tablet", "written after the backup");
+});
+afterAll(async () => {
+  await gate?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+describe("what is wrong is said before anybody is asked:", () => {
+  it.each<[string, () => string[], number, RegExp]>([
+    ["approve: no such device", () => ["approve", "alice/x"], 1, /alice has no device named 'x'/],
+    ["lost: no such device", () => ["lost", "alice/x"], 1, /alice has no device named 'x'/],
+    ["lost: no device", () => ["lost", "tablet"], 2, /'tablet' does not name a device/],
+    ["revoke: no such user", () => ["revoke", "bob/x"], 1, /there is no user bob/],
+    ["forget: no such device", () => ["forget", "alice/x"], 1, /alice has no device named 'x'/],
+    ["forget: one that is not revoked", () => ["forget", "alice/tablet"], 1, /the device is active/],
+    [
+      "restore: one that is revoked",
+      () => ["restore", "alice/gone"],
+      1,
+      /the device is revoked, and cannot be restored\nhint: revoked is final/,
+    ],
+    [
+      "retire: no such certificate",
+      () => ["retire", "alice/phone", "deadbeef"],
+      1,
+      /no certificate of alice\/phone begins with deadbeef/,
+    ],
+    ["retire: no fingerprint", () => ["retire", "alice/phone", "first"], 2, /'first' is not a fingerprint/],
+    [
+      "token revoke: no such token",
+      () => ["token", "revoke", "alice/nope"],
+      1,
+      /there is no token 'alice\/nope'/,
+    ],
+    ["restore-backup: no such file", () => ["restore-backup", "/nope"], 2, /\/nope/],
+    [
+      "restore-backup: no such device in it",
+      () => ["restore-backup", join(folder, "backup.json"), "--resurrect", "alice/x"],
+      2,
+      /alice\/x/,
+    ],
+    [
+      "block: no such device",
+      () => ["block", "alice/x", "--edge", edgeFolder],
+      1,
+      /alice has no device named 'x'/,
+    ],
+    ["block: no such file", () => ["block", "--certificate", "/nope", "--edge", edgeFolder], 2, /\/nope/],
+    [
+      "unblock: one that is not blocked",
+      () => ["unblock", "alice/tablet", "--edge", edgeFolder],
+      1,
+      /alice\/tablet: not blocked/,
+    ],
+    [
+      "setup: no such profile",
+      () => ["setup", "--app", "vault.example.com=vaultwarden"],
+      2,
+      /'vaultwarden' is not a profile/,
+    ],
+    ["setup: no host", () => ["setup", "--admin-host", "https://x"], 2, /--admin-host/],
+    ["setup: no device", () => ["setup", "--device", "pixel"], 2, /--device 'pixel' is not USER\/NAME/],
+    ["users remove: no such user", () => ["users", "remove", "bob"], 1, /there is no user bob/],
+    [
+      "dismiss: nothing waiting",
+      () => ["dismiss", "deadbeef"],
+      1,
+      /no waiting certificate begins with deadbeef/,
+    ],
+    [
+      "sessions end: no such session",
+      () => ["sessions", "end", "deadbeef"],
+      1,
+      /the id of no session begins with deadbeef/,
+    ],
+  ])("%s", async (_, words, code, message) => {
+    const result = await latchkey(...words());
+    expect(result).toMatchObject({ code, stdout: "", stderr: expect.stringMatching(message) });
+    expect(result.stderr).not.toContain("--yes");
+  });
+});
+
+describe("what would work needs a yes:", () => {
+  it.each<[string, () => string[], RegExp]>([
+    ["lost", () => ["lost", "alice/tablet"], /^Report alice\/tablet lost\?/],
+    [
+      "revoke",
+      () => ["revoke", "alice/tablet"],
+      /^Revoke alice\/tablet for good\? \(active, id [0-9a-f-]{36}\)$/,
+    ],
+    ["forget", () => ["forget", "alice/gone"], /^Forget the revoked device alice\/gone\?/],
+    [
+      "retire",
+      () => ["retire", "alice/phone", digits.phone ?? ""],
+      /^Retire the certificate [0-9a-f]{8} of alice\/phone\?$/,
+    ],
+    ["token revoke", () => ["token", "revoke", "laptop"], /^Revoke the token alice\/laptop for good\?/],
+    ["restore-backup", () => ["restore-backup", join(folder, "backup.json")], /^Restore this into https:/],
+    [
+      "block",
+      () => ["block", "alice/tablet", "--edge", edgeFolder],
+      /^Block alice\/tablet \(1 certificate\)\?$/,
+    ],
+    ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out every browser of everybody\?$/],
+  ])("%s", async (_, words, question) => {
+    const { code, stderr } = await latchkey(...words());
+    const [, asked = ""] = /^latchkey: nobody is there to answer: (.*)$/m.exec(stderr) ?? [];
+    expect(asked).toMatch(question);
+    expect(stderr).toContain("\nhint: add --yes to go ahead without being asked\n");
+    expect(code).toBe(2);
+  });
+
+  it("and nothing was done without", async () => {
+    const { devices } = JSON.parse(await must("devices", "--json")) as {
+      devices: { name: string; status: string }[];
+    };
+    expect(devices.map(({ name, status }) => `${name} ${status}`).sort()).toEqual([
+      "gone revoked",
+      "phone active",
+      "tablet active",
+    ]);
+    expect(await must("blocked", "--edge", edgeFolder)).toBe("nothing is blocked\n");
+    expect(await must("token")).toContain("alice/laptop");
+  });
+
+  it("as a process too", async () => {
+    expect(await run(["revoke", "alice/x"], gate.environment)).toEqual(
+      failure(1, "alice has no device named 'x'", "list the devices with: latchkey devices alice"),
+    );
+  });
+});
+
+describe.runIf(hasTerminal)("the name of a lost device", () => {
+  const lost = (answers: readonly string[]) =>
+    runOnTerminal(["lost", "alice/tablet"], gate.environment, {
+      answers: answers.map((answer, index) => [
+        index === 0 ? "Type its name, tablet" : `'${answers[index - 1]}' is not tablet or alice/tablet`,
+        `${answer}\r`,
+      ]),
+    });
+  const status = async () => JSON.parse(await must("show", "alice/tablet", "--json")).status;
+
+  it("may be mistyped twice, but not three times", async () => {
+    const { code, shown } = await lost(["tablte", "bob/tablet", "nope"]);
+    expect(code).toBe(1);
+    expect(shown).toContain("'nope' is not tablet or alice/tablet");
+    expect(shown).toContain("nothing was done");
+    expect(shown).toContain("hint: type tablet or alice/tablet, or add --yes, to go ahead");
+    expect(await status()).toBe("active");
+  });
+
+  it("may be typed as USER/NAME, in any case, after a mistake", async () => {
+    const { code, shown } = await lost(["tablte", "Alice/TABLET"]);
+    expect(shown).toContain("alice/tablet is reported lost");
+    expect(code).toBe(0);
+    expect(await status()).toBe("lost");
+    await must("restore", "alice/tablet");
+  });
+
+  it("is enough alone", async () => {
+    expect((await lost([" Tablet "])).code).toBe(0);
+    expect(await status()).toBe("lost");
+  });
+});
