@@ -59,8 +59,8 @@ Needs CLOUDFLARE_API_TOKEN with the permissions of setup, see docs/cloudflare.md
 minutes, a few hundred of the day's Worker requests and one of the zone's client certificates, which
 is revoked in the end. Ctrl-C undoes everything, too. With --json the report is printed instead.
 
-Exit codes: 0 when everything was tried and undone, whatever was seen; 1 when it ended early or when
-something could not be undone, which is then named.
+Exit codes: 0 when everything was tried and undone, whatever was seen; 1 when a probe failed, when it
+was interrupted, or when something could not be undone, which is then named.
 
 Examples:
   latchkey prove --dry-run
@@ -74,7 +74,10 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
   const { output } = session;
   const out = options.out ?? (output.json ? undefined : `latchkey-prove-${today(session)}.json`);
   if (out !== undefined && options.dryRun !== true && existsSync(out)) {
-    throw misuse(`${printable(out)} exists already, and is never overwritten`, "name another file with --out");
+    throw misuse(
+      `${printable(out)} exists already, and is never overwritten`,
+      "name another file with --out",
+    );
   }
   if (options.host !== undefined && !isHostname(options.host)) {
     throw misuse(`'${printable(options.host)}' is not a hostname`, "give, for example, prove.example.com");
@@ -104,7 +107,11 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
     return;
   }
   await clean(session, leftovers);
-  if (options.clean === true) return;
+  if (options.clean === true) {
+    output.object({ removed: leftovers.map(({ what }) => what) });
+    output.lines(leftovers.length === 0 ? "an earlier run left nothing" : "removed");
+    return;
+  }
   await showPlan(session, zone, names, scene, [], false);
   await session.confirm(`Try it in ${zone.name}?`);
   const { prove } = await import("../cloudflare/prove/run.ts");
@@ -160,10 +167,7 @@ async function checkHost(client: CloudflareClient, zone: Zone, host: string | un
 
 async function clean(session: Session, leftovers: readonly Undoing[]): Promise<void> {
   const { output } = session;
-  if (leftovers.length === 0) {
-    output.lines("an earlier run left nothing", "");
-    return;
-  }
+  if (leftovers.length === 0) return;
   output.lines("An earlier run left:", ...leftovers.map(({ what }) => `  ${printable(what)}`), "");
   await session.confirm("Remove it?");
   const { UndoStack } = await import("../cloudflare/prove/undo.ts");
@@ -173,7 +177,6 @@ async function clean(session: Session, leftovers: readonly Undoing[]): Promise<v
   if (remaining.length > 0) {
     throw failed("not everything that an earlier run left could be removed", "remove it by hand", remaining);
   }
-  output.lines("removed", "");
 }
 
 async function showPlan(
@@ -196,11 +199,16 @@ async function showPlan(
     "a client certificate for one day, revoked in the end",
   ];
   // Otherwise the report is the one object.
-  if (isDryRun) output.object({ zone: zone.name, makes, tries: probes.map(({ id, title }) => ({ id, title })) });
+  if (isDryRun)
+    output.object({ zone: zone.name, makes, tries: probes.map(({ id, title }) => ({ id, title })) });
   output.lines(
     ...(leftovers.length === 0
       ? []
-      : ["An earlier run left this; it would be removed first:", ...indent(leftovers.map(({ what }) => what)), ""]),
+      : [
+          "An earlier run left this; it would be removed first:",
+          ...indent(leftovers.map(({ what }) => what)),
+          "",
+        ]),
     "It makes, for about ten minutes:",
     ...indent(makes),
     "",
@@ -251,7 +259,9 @@ async function hand(session: Session, result: Result, out: string | undefined): 
       );
     });
     output.lines("", `report: ${printable(out)}`);
-    output.lines("It holds no names, addresses, ids or secrets: read it, and send it to us (docs/cloudflare.md).");
+    output.lines(
+      "It holds no names, addresses, ids or secrets: read it, and send it to us (docs/cloudflare.md).",
+    );
   }
   if (result.remaining.length > 0) {
     throw failed(
@@ -260,7 +270,15 @@ async function hand(session: Session, result: Result, out: string | undefined): 
       result.remaining,
     );
   }
-  if (result.interrupted) throw failed("interrupted; everything was undone", "run it again when you are ready");
+  const failures = result.probes.filter(({ outcome }) => outcome === "failed").length;
+  if (failures > 0) {
+    throw failed(
+      `${plural(failures, "probe")} could not be tried; everything was undone`,
+      "see the reasons above; the report is worth sending all the same",
+    );
+  }
+  if (result.interrupted)
+    throw failed("interrupted; everything was undone", "run it again when you are ready");
 }
 
 async function reportOf(session: Session, result: Result): Promise<Report> {

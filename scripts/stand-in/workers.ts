@@ -81,9 +81,13 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     if (!Array.isArray(wanted)) throw new ApiError(400, 1000, "The request body is not a list of routes");
     const patterns = wanted.map(({ pattern }) => textOf(pattern, "pattern"));
     for (const zone of call.state.zones) {
-      zone.routes = zone.routes.filter((route) => route.script !== script || patterns.includes(route.pattern));
+      zone.routes = zone.routes.filter(
+        (route) => route.script !== script || patterns.includes(route.pattern),
+      );
     }
-    return { result: call.state.zones.flatMap(({ routes }) => routes.filter((each) => each.script === script)) };
+    return {
+      result: call.state.zones.flatMap(({ routes }) => routes.filter((each) => each.script === script)),
+    };
   }),
   ...account("GET", "/scripts/:script/settings", "Workers Scripts Read", (call) => ({
     result: scriptOf(call).settings,

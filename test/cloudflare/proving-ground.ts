@@ -9,7 +9,7 @@ import { cfProperties } from "../../scripts/edge/cloudflare.ts";
 import { Handshakes } from "../../scripts/edge/handshake.ts";
 import { EdgeProxy } from "../../scripts/edge/proxy.ts";
 import { normaliseSerial } from "../../scripts/edge/revoked.ts";
-import { withRevocation } from "../../scripts/edge/tls-client-auth.ts";
+import { type TlsClientAuth, tlsClientAuth, withRevocation } from "../../scripts/edge/tls-client-auth.ts";
 import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.ts";
 
 // What `latchkey prove` meets in a test: the stand-in for Cloudflare's API, and an edge that does what the API was
@@ -17,14 +17,14 @@ import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.t
 // in the real runtime; certificates come from real handshakes, over HTTP/1.1 and HTTP/2.
 
 const PLACE = { country: "CH" };
-/** Cloudflare's free plan. */
-const MAX_BODY_BYTES = 100 * 1024 * 1024;
 
 export interface ProvingGround {
   cloudflare: StandIn;
   port: number;
   /** PEM: the server's authority. */
   ca: string;
+  /** Larger bodies are refused. */
+  maxBodyBytes: number;
   /** Requests that the Worker still answers today. */
   quota: number;
   /** Requests with the certificate that pass after its revocation, until the edge knows of it. */
@@ -39,7 +39,7 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
   const hosts = zones.flatMap((zone) => [zone, `*.${zone}`]);
   const server = await issueServerCertificate(serverAuthority, hosts, new Date());
   const runtime = new UploadedWorker(cloudflare);
-  const handshakes = new Handshakes([new X509Certificate(authority.certificate)]);
+  const handshakes = new AskedHandshakes(cloudflare);
   /** HTTP/2 requests hide their socket. */
   const socketOfPort = new Map<number, TLSSocket>();
 
@@ -65,6 +65,7 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
     cloudflare,
     port: (front.address() as AddressInfo).port,
     ca: serverAuthority.certificate,
+    maxBodyBytes: 100 * 1024 * 1024,
     quota: Number.POSITIVE_INFINITY,
     slowness: 0,
     async stop() {
@@ -85,7 +86,9 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
       return new Set();
     }
     if (over.length > 0) cloudflare.settle();
-    return new Set(over.map(({ certificate }) => normaliseSerial(new X509Certificate(certificate).serialNumber)));
+    return new Set(
+      over.map(({ certificate }) => normaliseSerial(new X509Certificate(certificate).serialNumber)),
+    );
   }
 
   /** What answers instead of the Worker; `undefined` where it is the Worker. */
@@ -96,7 +99,8 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
     const record = zone?.dnsRecords.find((each) => each.name === name && each.proxied);
     if (record === undefined) return { status: 530, text: "error code: 1016" };
     if (route?.script === undefined) return { status: 522, text: "error code: 522" };
-    if (bytes > MAX_BODY_BYTES) return { status: 413, text: "<center><h1>413 Payload Too Large</h1></center>" };
+    if (bytes > ground.maxBodyBytes)
+      return { status: 413, text: "<center><h1>413 Payload Too Large</h1></center>" };
     if (ground.quota > 0) {
       ground.quota -= 1;
       return undefined;
@@ -165,6 +169,23 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
   return ground;
 }
 
+/** A certificate counts where the host of the handshake is one that asks for it. */
+class AskedHandshakes extends Handshakes {
+  readonly #cloudflare: StandIn;
+
+  constructor(cloudflare: StandIn) {
+    super([new X509Certificate(cloudflare.authority.certificate)]);
+    this.#cloudflare = cloudflare;
+  }
+
+  override of(socket: TLSSocket): TlsClientAuth {
+    const asks = this.#cloudflare.state.zones.some(({ associations }) =>
+      associations.includes(String(socket.servername)),
+    );
+    return asks ? super.of(socket) : tlsClientAuth(undefined, "FAILED", []);
+  }
+}
+
 /** Runs what was last uploaded to the stand-in, with the bindings that came with it. */
 class UploadedWorker {
   readonly #cloudflare: StandIn;
@@ -216,7 +237,9 @@ async function runUpload(body: string, type: string): Promise<Miniflare> {
       workers: [
         {
           name: "prove",
-          modules: [{ type: "ESModule", path: metadata.main_module, contents: await part(metadata.main_module) }],
+          modules: [
+            { type: "ESModule", path: metadata.main_module, contents: await part(metadata.main_module) },
+          ],
           modulesRoot: "/",
           compatibilityDate: metadata.compatibility_date,
           bindings: Object.fromEntries(metadata.bindings.map(({ name, text }) => [name, text])),

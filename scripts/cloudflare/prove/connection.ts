@@ -1,4 +1,4 @@
-import { Agent, request } from "node:http";
+import { Agent, type ClientRequest, request } from "node:http";
 import type { Readable } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
 import { errorCode } from "../../commands/shared/failure.ts";
@@ -125,42 +125,44 @@ export function openTls(
   });
 }
 
-function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
+async function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
   const { method = "GET", path = "/", headers = {}, body, timeoutMs = reach.timeoutMs } = ask;
   const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(timeoutMs)]);
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => {
-      try {
-        resolve(silence(error, reach.signal));
-      } catch (interruption) {
-        reject(interruption);
-      }
-    };
-    const outgoing = request(
-      {
-        agent,
-        method,
-        path,
-        signal,
-        headers: {
-          host: reach.host,
-          "x-prove-key": reach.key,
-          ...(body === undefined ? {} : { "content-length": body.bytes }),
-          ...headers,
+  const own = { host: reach.host, "x-prove-key": reach.key };
+  const length = body === undefined ? {} : { "content-length": body.bytes };
+  try {
+    return await new Promise<Answer>((resolve, reject) => {
+      const outgoing = request(
+        { agent, method, path, signal, headers: { ...own, ...length, ...headers } },
+        (response) => {
+          readAnswer(response.statusCode ?? 0, response)
+            .then(resolve, reject)
+            // What is still to be sent is of no use to a server that has answered.
+            .finally(() => body?.stream.destroy());
         },
-      },
-      (response) => {
-        readAnswer(response.statusCode ?? 0, response)
-          .then(resolve, fail)
-          // What is still to be sent is of no use to a server that has answered.
-          .finally(() => body?.stream.destroy());
-      },
-    );
-    outgoing.on("error", fail);
-    if (body === undefined) outgoing.end();
-    else body.stream.on("error", () => undefined).pipe(outgoing);
-  });
+      );
+      outgoing.on("error", reject);
+      if (body === undefined) outgoing.end();
+      else sendBody(outgoing, body.stream);
+    });
+  } catch (error) {
+    return silence(error, reach.signal);
+  }
 }
+
+/**
+ * A length that is too much is refused before the body. Whoever has begun to send it meets a reset, which may overtake
+ * the answer: so there is a pause first.
+ */
+function sendBody(outgoing: ClientRequest, body: Readable): void {
+  outgoing.flushHeaders();
+  body.on("error", () => undefined);
+  const timer = setTimeout(() => body.pipe(outgoing), BODY_AFTER_MS);
+  outgoing.once("response", () => clearTimeout(timer));
+  outgoing.once("close", () => clearTimeout(timer));
+}
+
+const BODY_AFTER_MS = 1500;
 
 /** More than the probe's Worker says. */
 const MAX_BODY_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
 // No I/O. No clock.
 //
 // What a value looks like, without what it says: for a report that names nobody.
-import { type Sight, fieldOf } from "./sight.ts";
+import { fieldOf, type Sight } from "./sight.ts";
 
 const VERDICT = /^(?:[01]|NONE|SUCCESS|FAILED(?::[a-zA-Z' ]{1,80})?)$/;
 const VERDICT_FIELDS: ReadonlySet<string> = new Set(["certPresented", "certVerified", "certRevoked"]);
@@ -24,8 +24,14 @@ export function formOf(name: string, value: unknown): string {
   return `text of ${value.length} characters`;
 }
 
+/** The form of an id of Cloudflare's. */
+export function idFormOf(id: string): string {
+  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return "UUID with hyphens";
+  return formOf("id", id);
+}
+
 /** `Dec 22 19:39:00 2018 GMT` becomes `Aaa 99 99:99:99 9999 AAA`. */
-export function shapeOf(text: string): string {
+function shapeOf(text: string): string {
   return text
     .slice(0, 40)
     .replace(/\p{Lu}/gu, "A")
@@ -43,7 +49,13 @@ function attributesOf(name: string): string[] {
 function caseOf(hex: string): string {
   const hasLower = /[a-f]/.test(hex);
   const hasUpper = /[A-F]/.test(hex);
-  return hasLower && hasUpper ? "mixed-case" : hasLower ? "lower-case" : hasUpper ? "upper-case" : "digits-only";
+  return hasLower && hasUpper
+    ? "mixed-case"
+    : hasLower
+      ? "lower-case"
+      : hasUpper
+        ? "upper-case"
+        : "digits-only";
 }
 
 /** Every field's form. Names that Cloudflare's documentation does not know are counted, not told. */

@@ -1,8 +1,8 @@
 import { Failure } from "../../commands/shared/failure.ts";
+import type { CloudflareClient } from "../client.ts";
 import { CloudflareFailure } from "../failure.ts";
 import { watchForInterruption } from "../interruption.ts";
 import type { Zone } from "../zone.ts";
-import type { CloudflareClient } from "../client.ts";
 import type { Finding, Probe, Scene, SceneOptions } from "./probe.ts";
 import { PROBES } from "./probes/all.ts";
 import { type ReportedProbe, reportedProbe } from "./report.ts";
@@ -98,7 +98,8 @@ function failedFinding(error: unknown): Finding {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   return {
     outcome: "failed",
-    reason: error instanceof Failure ? "an answer that is not understood" : "no connection, or a fault of ours",
+    reason:
+      error instanceof Failure ? "an answer that is not understood" : "no connection, or a fault of ours",
     measurements: typeof code === "string" && /^[A-Z0-9_]{1,60}$/.test(code) ? { code } : {},
   };
 }

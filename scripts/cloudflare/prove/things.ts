@@ -111,9 +111,7 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
 /** The records that a run of `prove` made: told by their comment. */
 export async function listOurRecords({ client, zone }: Home): Promise<{ id: string; name: string }[]> {
   const need = { permission: "dns-edit", what: "list the DNS records" } as const;
-  const records = await client.list(need, (sdk) =>
-    sdk.dns.records.list({ zone_id: zone.id, per_page: 100 }),
-  );
+  const records = await client.list(need, (sdk) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100 }));
   return records
     .filter(({ comment }) => comment === RECORD_COMMENT)
     .map(({ id, name }) => ({ id, name: name.toLowerCase() }));
@@ -132,10 +130,7 @@ export function certificateOf({ client, zone }: Home, worker: string): Undoing {
 }
 
 /** The certificates of runs of `prove` that are not revoked; `owner` is the run's Worker. */
-export async function listOurCertificates({
-  client,
-  zone,
-}: Home): Promise<{ id: string; owner: string }[]> {
+export async function listOurCertificates({ client, zone }: Home): Promise<{ id: string; owner: string }[]> {
   const all = await listClientCertificates(client, zone, "certificates");
   return all.flatMap(({ id, pem, status }) => {
     const [owner = ""] = (isOver(status) ? "" : (commonNameIn(pem) ?? "")).split(" ");
@@ -146,9 +141,7 @@ export async function listOurCertificates({
 /** The names of the account's Workers that runs of `prove` made. */
 export async function listOurWorkers({ client, zone }: Home): Promise<string[]> {
   const need = { permission: "scripts", what: "list the Workers" } as const;
-  const scripts = await client.list(need, (sdk) =>
-    sdk.workers.scripts.list({ account_id: zone.account.id }),
-  );
+  const scripts = await client.list(need, (sdk) => sdk.workers.scripts.list({ account_id: zone.account.id }));
   return scripts.flatMap(({ id }: Cloudflare.Workers.ScriptListResponse) =>
     id?.startsWith(PREFIX) ? [id] : [],
   );

@@ -20,12 +20,12 @@ import { worker } from "./worker.ts";
 export const PROBES: readonly Probe[] = [
   worker,
   failureMode,
-  association,
   record,
   routeAnswers,
   deployKeepsFailureMode,
   certificate,
   listPaging,
+  association,
   clientAuth,
   withoutCertificate,
   selfSigned,

@@ -3,7 +3,7 @@ import { commonNameIn, createKeyAndRequest } from "../../../certificates/request
 import { issueSelfSignedCertificate } from "../../../edge/certificates.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client-certificates.ts";
 import { askOnce } from "../connection.ts";
-import { formOf, formsOf, shapeOf, verdictOf } from "../form.ts";
+import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";
 import { credentialOf, type Finding, type Probe, reachOf } from "../probe.ts";
 import { fieldOf, isPresented, isVerified } from "../sight.ts";
 import { certificateOf } from "../things.ts";
@@ -41,7 +41,7 @@ export const certificate: Probe = {
     return {
       outcome: keepsName && isStated && listed !== undefined ? "seen" : "differs",
       measurements: {
-        idForm: shapeOf(id),
+        idForm: idFormOf(id),
         keepsOrganizationAndCommonName: keepsName,
         fingerprintIsOfTheDer: isStated,
         validHours: Math.round(validMs / (DAY_MS / 24)),
@@ -91,7 +91,7 @@ export const clientAuth: Probe = {
   id: "client-auth",
   title: "show the certificate, and look at request.cf.tlsClientAuth",
   question: "Which fields does tlsClientAuth have, in which form, and how soon is a certificate asked for?",
-  needs: ["certificate"],
+  needs: ["association"],
   async run(scene): Promise<Finding> {
     const [reach, credential] = [reachOf(scene), credentialOf(scene)];
     const found = await waitFor(scene.signal, ASKED_WITHIN_SECONDS, async () => {

@@ -1,4 +1,5 @@
-import { openHttp2 } from "../http2.ts";
+import { askOnce } from "../connection.ts";
+import { askOverHttp2 } from "../http2.ts";
 import { credentialOf, type Probe, reachOf } from "../probe.ts";
 import { isPresented, isVerified } from "../sight.ts";
 import { describe, NO_HTTP2 } from "./handshake.ts";
@@ -21,17 +22,14 @@ export const coalescing: Probe = {
       ["strangerOnOtherHost", undefined],
       ["deviceOnOtherHost", credentialOf(scene)],
     ] as const) {
-      const connection = await openHttp2(reach, { credential, servername });
-      if (connection === undefined) return NO_HTTP2;
-      try {
-        const answer = await connection.ask();
-        answers[name] = describe(answer);
-        // The one thing that would open the gate.
-        if (credential === undefined && answer.kind === "sight") passes = isPresented(answer.sight);
-      } finally {
-        connection.close();
-      }
+      const answer = await askOverHttp2(reach, { credential, servername });
+      if (answer === undefined) return NO_HTTP2;
+      answers[name] = describe(answer);
+      // The one thing that would open the gate.
+      if (credential === undefined && answer.kind === "sight") passes = isPresented(answer.sight);
     }
+    // The same without HTTP/2: a connection whose handshake names another host than its request.
+    answers.strangerOverHttp1 = describe(await askOnce(reach, { servername }));
     return { outcome: passes ? "differs" : "seen", measurements: answers };
   },
 };
@@ -42,15 +40,16 @@ export const grpc: Probe = {
   question: "Do gRPC requests come to the Worker?",
   needs: ["client-auth"],
   async run(scene) {
-    const connection = await openHttp2(reachOf(scene), { credential: credentialOf(scene) });
-    if (connection === undefined) return NO_HTTP2;
-    try {
-      // One message without content: its flag and its length.
-      const answer = await connection.ask({ "content-type": "application/grpc", te: "trailers" }, Buffer.alloc(5));
-      const comes = answer.kind === "sight" && isVerified(answer.sight);
-      return { outcome: comes ? "seen" : "differs", measurements: { answer: describe(answer) } };
-    } finally {
-      connection.close();
-    }
+    // One message without content: its flag and its length.
+    const message = Buffer.alloc(5);
+    const answer = await askOverHttp2(
+      reachOf(scene),
+      { credential: credentialOf(scene) },
+      { "content-type": "application/grpc", te: "trailers" },
+      message,
+    );
+    if (answer === undefined) return NO_HTTP2;
+    const comes = answer.kind === "sight" && isVerified(answer.sight);
+    return { outcome: comes ? "seen" : "differs", measurements: { answer: describe(answer) } };
   },
 };

@@ -1,6 +1,6 @@
-import { type Answer, askOnce, openConnection, type TlsOptions } from "../connection.ts";
+import { type Answer, askOnce, openConnection, silence, type TlsOptions } from "../connection.ts";
 import { verdictOf } from "../form.ts";
-import { openHttp2 } from "../http2.ts";
+import { askOverHttp2 } from "../http2.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
 import { isPresented, isVerified } from "../sight.ts";
 
@@ -29,24 +29,15 @@ export const http2: Probe = {
   question: "Does a certificate reach the Worker over HTTP/2?",
   needs: ["client-auth"],
   async run(scene) {
-    const device = await askOverHttp2(scene, { credential: credentialOf(scene) });
-    const stranger = await askOverHttp2(scene, {});
+    const reach = reachOf(scene);
+    const device = await askOverHttp2(reach, { credential: credentialOf(scene) });
+    const stranger = await askOverHttp2(reach, {});
     if (device === undefined || stranger === undefined) return NO_HTTP2;
     return pairFinding(scene, device, stranger);
   },
 };
 
 export const NO_HTTP2: Finding = { outcome: "skipped", reason: "the server does not speak HTTP/2" };
-
-async function askOverHttp2(scene: Scene, options: Omit<TlsOptions, "protocol">) {
-  const connection = await openHttp2(reachOf(scene), options);
-  if (connection === undefined) return undefined;
-  try {
-    return await connection.ask();
-  } finally {
-    connection.close();
-  }
-}
 
 function pairFinding(scene: Scene, device: Answer, stranger: Answer): Finding {
   if (device.kind === "sight") scene.colos.add(device.sight.colo);
@@ -96,6 +87,8 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
       const resumed = await resume(scene, { credential, version, session: withOne });
       const bare = await resume(scene, { version, session: withOne });
       const added = without && (await resume(scene, { credential, version, session: without }));
+      const elsewhere = await sessionOf(scene, { version, servername: scene.zone.name });
+      const other = elsewhere && (await resume(scene, { credential, version, session: elsewhere }));
       const fresh = await askOnce(reach, { credential, version });
       return {
         outcome:
@@ -111,6 +104,9 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
           // A session that began without a certificate, with one in hand.
           isResumedAddingCertificate: added?.isResumed ?? null,
           resumedAddingCertificate: added === undefined ? null : describe(added.answer),
+          // A session of another host of the zone, which asks for no certificate.
+          isResumedFromOtherHost: other?.isResumed ?? null,
+          resumedFromOtherHost: other === undefined ? null : describe(other.answer),
           newAfterwards: describe(fresh),
         },
       };
@@ -120,24 +116,24 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
 
 /** A session as the server gives it after a request. */
 export async function sessionOf(scene: Scene, options: TlsOptions): Promise<Buffer | undefined> {
-  const connection = await openConnection(reachOf(scene), options);
-  try {
-    await connection.ask();
-    return connection.session();
-  } finally {
-    connection.close();
-  }
+  return (await resume(scene, options)).session;
 }
 
+/** One request on a connection of its own, which resumes the session that is given. */
 export async function resume(
   scene: Scene,
   options: TlsOptions,
 ): Promise<{ answer: Answer; isResumed: boolean; session: Buffer | undefined }> {
-  const connection = await openConnection(reachOf(scene), options);
+  const reach = reachOf(scene);
   try {
-    const answer = await connection.ask();
-    return { answer, isResumed: connection.resumed, session: connection.session() };
-  } finally {
-    connection.close();
+    const connection = await openConnection(reach, options);
+    try {
+      const answer = await connection.ask();
+      return { answer, isResumed: connection.resumed, session: connection.session() };
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    return { answer: silence(error, reach.signal), isResumed: false, session: undefined };
   }
 }

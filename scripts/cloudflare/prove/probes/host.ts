@@ -1,4 +1,4 @@
-import { resolve4, resolve6, resolveNs, Resolver } from "node:dns/promises";
+import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
 import { readAssociations } from "../../zone-facts.ts";
 import { askOnce } from "../connection.ts";
 import { type Probe, reachOf, type Scene } from "../probe.ts";
@@ -8,31 +8,11 @@ import { waitFor } from "../waiting.ts";
 const RESOLVES_WITHIN_SECONDS = 180;
 const ANSWERS_WITHIN_SECONDS = 180;
 
-export const association: Probe = {
-  id: "association",
-  title: "have the host ask for a certificate",
-  question: "What does the zone's list of such hosts hold before, and is a name taken that has no record yet?",
-  needs: ["failure-mode"],
-  async run(scene) {
-    const { host } = scene.names;
-    scene.undo.push(associationOf(scene, host));
-    // Read at the last moment: the call replaces the whole list.
-    const before = await readAssociations(scene.client, scene.zone.id);
-    await setAssociations(scene, [...before, host]);
-    const after = await readAssociations(scene.client, scene.zone.id);
-    const kept = before.every((name) => after.includes(name));
-    return {
-      outcome: kept && after.includes(host) ? "seen" : "differs",
-      measurements: { hostsBefore: before.length, hostsAfter: after.length, othersKept: kept },
-    };
-  },
-};
-
 export const record: Probe = {
   id: "record",
   title: "make the DNS record",
   question: "Is a proxied AAAA record with 100:: taken, and how soon does its name resolve?",
-  needs: ["association"],
+  needs: ["failure-mode"],
   async run(scene) {
     const { client, zone, names, options } = scene;
     scene.undo.push(recordOf(scene, names.host));
@@ -101,7 +81,9 @@ export const routeAnswers: Probe = {
       const answer = await askOnce(reachOf(scene));
       if (answer.kind === "sight") return answer.sight;
       before.add(
-        answer.kind === "silence" ? answer.why : `${answer.status}${answer.code === null ? "" : ` (${answer.code})`}`,
+        answer.kind === "silence"
+          ? answer.why
+          : `${answer.status}${answer.code === null ? "" : ` (${answer.code})`}`,
       );
       return undefined;
     });
@@ -116,6 +98,26 @@ export const routeAnswers: Probe = {
     return {
       outcome: "seen",
       measurements: { answersAfterSeconds: found.seconds, answersBefore: [...before] },
+    };
+  },
+};
+
+export const association: Probe = {
+  id: "association",
+  title: "have the host ask for a certificate",
+  question: "Does the list of such hosts keep the others when one is added?",
+  needs: ["certificate"],
+  async run(scene) {
+    const { host } = scene.names;
+    scene.undo.push(associationOf(scene, host));
+    // Read at the last moment: the call replaces the whole list.
+    const before = await readAssociations(scene.client, scene.zone.id);
+    await setAssociations(scene, [...before, host]);
+    const after = await readAssociations(scene.client, scene.zone.id);
+    const kept = before.every((name) => after.includes(name));
+    return {
+      outcome: kept && after.includes(host) ? "seen" : "differs",
+      measurements: { hostsBefore: before.length, hostsAfter: after.length, othersKept: kept },
     };
   },
 };

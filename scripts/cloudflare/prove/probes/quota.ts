@@ -60,8 +60,7 @@ async function overTheLimit(
 async function exhaust(scene: Scene, start: number): Promise<{ requests: number; refusal?: Answer }> {
   let requests = 0;
   let refusal: Answer | undefined;
-  const isOver = () =>
-    refusal !== undefined || requests >= MAX_REQUESTS || secondsSince(start) > MAX_SECONDS;
+  const isOver = () => refusal !== undefined || requests >= MAX_REQUESTS || secondsSince(start) > MAX_SECONDS;
   const askMany = async () => {
     while (!isOver()) {
       const connection = await openConnection(reachOf(scene));

@@ -34,7 +34,8 @@ export const revocation: Probe = {
       const start = performance.now();
       let revokedAfter: number | null = null;
       await waitFor(scene.signal, REVOKED_WITHIN_SECONDS, async () => {
-        if (revokedAfter === null && (await statusOf(scene)) === "revoked") revokedAfter = secondsSince(start);
+        if (revokedAfter === null && (await statusOf(scene)) === "revoked")
+          revokedAfter = secondsSince(start);
         for (const way of ways.filter(({ end }) => end === undefined)) {
           const answer = await way.ask();
           if (answer.kind === "sight" && isVerified(answer.sight)) continue;
