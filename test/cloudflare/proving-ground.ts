@@ -179,9 +179,11 @@ class AskedHandshakes extends Handshakes {
   }
 
   override of(socket: TLSSocket): TlsClientAuth {
-    const asks = this.#cloudflare.state.zones.some(({ associations }) =>
-      associations.includes(String(socket.servername)),
-    );
+    const { servername } = socket;
+    // Node does not know the name in a resumed handshake of TLS 1.2: such a session has a certificate if it was asked for.
+    const asks =
+      typeof servername !== "string" ||
+      this.#cloudflare.state.zones.some(({ associations }) => associations.includes(servername));
     return asks ? super.of(socket) : tlsClientAuth(undefined, "FAILED", []);
   }
 }

@@ -120,7 +120,7 @@ export async function listOurRecords({ client, zone }: Home): Promise<{ id: stri
 export function certificateOf({ client, zone }: Home, worker: string): Undoing {
   return {
     what: `the client certificate of ${worker}`,
-    byHand: `Revoke it under SSL/TLS > Client Certificates in the dashboard of ${zone.name}; its key is gone, and it expires within a day`,
+    byHand: `Revoke it under SSL/TLS > Client Certificates in the dashboard of ${zone.name}; its key is gone`,
     async remove() {
       for (const { id, owner } of await listOurCertificates({ client, zone })) {
         if (owner === worker) await revokeAtCloudflare(client, zone, id);

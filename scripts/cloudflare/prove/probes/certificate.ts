@@ -2,9 +2,10 @@ import { X509Certificate } from "node:crypto";
 import { commonNameIn, createKeyAndRequest } from "../../../certificates/request.ts";
 import { issueSelfSignedCertificate } from "../../../edge/certificates.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client-certificates.ts";
+import { CloudflareFailure } from "../../failure.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";
-import { credentialOf, type Finding, type Probe, reachOf } from "../probe.ts";
+import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
 import { fieldOf, isPresented, isVerified } from "../sight.ts";
 import { certificateOf } from "../things.ts";
 import { waitFor } from "../waiting.ts";
@@ -21,9 +22,8 @@ export const certificate: Probe = {
   async run(scene) {
     const { client, zone, names, secrets } = scene;
     scene.undo.push(certificateOf(scene, names.worker));
-    const { key, csr } = await createKeyAndRequest(names.commonName, "ecdsa-p256");
     const asked = Date.now();
-    const signed = await signAtCloudflare(client, zone, csr, 1);
+    const { signed, key, commonName, refusals } = await sign(scene);
     const { id, pem, fingerprint, statedFingerprint, serial } = signed;
     for (const secret of [id, fingerprint, serial]) if (typeof secret === "string") secrets.add(secret);
     if (pem === "" || fingerprint === undefined) {
@@ -35,12 +35,13 @@ export const certificate: Probe = {
       return all.find((each) => each.id === id);
     });
     const parsed = new X509Certificate(pem);
-    const keepsName = commonNameIn(pem) === names.commonName;
+    const keepsName = commonNameIn(pem) === commonName;
     const isStated = statedFingerprint === fingerprint;
     const validMs = parsed.validToDate.getTime() - parsed.validFromDate.getTime();
     return {
-      outcome: keepsName && isStated && listed !== undefined ? "seen" : "differs",
+      outcome: keepsName && isStated && listed !== undefined && refusals.length === 0 ? "seen" : "differs",
       measurements: {
+        refusedBefore: refusals,
         idForm: idFormOf(id),
         keepsOrganizationAndCommonName: keepsName,
         fingerprintIsOfTheDer: isStated,
@@ -56,6 +57,30 @@ export const certificate: Probe = {
     };
   },
 };
+
+/** As it should be taken, and then more and more modestly: the other probes need a certificate. */
+async function sign({ client, zone, names }: Scene) {
+  const { commonName, worker } = names;
+  const orders = [
+    { commonName, days: 1, what: "a name beyond ASCII, 1 day" },
+    { commonName: worker, days: 1, what: "a plain name, 1 day" },
+    { commonName: worker, days: 30, what: "a plain name, 30 days" },
+  ];
+  const refusals: string[] = [];
+  let refusal: unknown;
+  for (const order of orders) {
+    const { key, csr } = await createKeyAndRequest(order.commonName, "ecdsa-p256");
+    try {
+      const signed = await signAtCloudflare(client, zone, csr, order.days);
+      return { signed, key, commonName: order.commonName, refusals };
+    } catch (error) {
+      if (!(error instanceof CloudflareFailure && error.problem.kind === "refused")) throw error;
+      refusals.push(order.what);
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
 
 function algorithmOf(certificate: X509Certificate): string {
   const { signatureAlgorithm } = certificate as { signatureAlgorithm?: string };

@@ -104,7 +104,7 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
           // A session that began without a certificate, with one in hand.
           isResumedAddingCertificate: added?.isResumed ?? null,
           resumedAddingCertificate: added === undefined ? null : describe(added.answer),
-          // A session of another host of the zone, which asks for no certificate.
+          // A session of another host of the zone, which asks for no certificate, with one in hand.
           isResumedFromOtherHost: other?.isResumed ?? null,
           resumedFromOtherHost: other === undefined ? null : describe(other.answer),
           newAfterwards: describe(fresh),

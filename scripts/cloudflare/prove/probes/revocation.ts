@@ -1,4 +1,4 @@
-import { isOver, listClientCertificates, revokeAtCloudflare } from "../../client-certificates.ts";
+import { isOver, revokeAtCloudflare } from "../../client-certificates.ts";
 import { CloudflareFailure } from "../../failure.ts";
 import { type Answer, askOnce, type Connection, openConnection } from "../connection.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
@@ -91,9 +91,13 @@ async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
   ];
 }
 
-async function statusOf({ client, zone, credential }: Scene): Promise<string | undefined> {
-  const all = await listClientCertificates(client, zone, "certificates");
-  return all.find(({ id }) => id === credential?.id)?.status;
+async function statusOf(scene: Scene): Promise<string | undefined> {
+  const { id } = credentialOf(scene);
+  const answered = await scene.client.ask(
+    { permission: "certificates", what: "read a client certificate" },
+    (sdk) => sdk.clientCertificates.get(id, { zone_id: scene.zone.id }),
+  );
+  return answered?.status;
 }
 
 async function secondRevocation(scene: Scene): Promise<string> {
