@@ -1,42 +1,41 @@
 // No I/O. No clock.
 
-// ISO 3166-1 alpha-2, and XK (Kosovo), which Cloudflare reports though ISO has not assigned it: by the first
-// letter, the second ones.
-const SECOND_LETTERS: Record<string, string> = {
-  A: "DEFGILMOQRSTUWXZ",
-  B: "ABDEFGHIJLMNOQRSTVWYZ",
-  C: "ACDFGHIKLMNORUVWXYZ",
-  D: "EJKMOZ",
-  E: "CEGHRST",
-  F: "IJKMOR",
-  G: "ABDEFGHILMNPQRSTUWY",
-  H: "KMNRTU",
-  I: "DELMNOQRST",
-  J: "EMOP",
-  K: "EGHIMNPRWYZ",
-  L: "ABCIKRSTUVY",
-  M: "ACDEFGHKLMNOPQRSTUVWXYZ",
-  N: "ACEFGILOPRUZ",
-  O: "M",
-  P: "AEFGHKLMNRSTWY",
-  Q: "A",
-  R: "EOSUW",
-  S: "ABCDEGHIJKLMNORSTVXYZ",
-  T: "CDFGHJKLMNORTVWZ",
-  U: "AGMSYZ",
-  V: "ACEGINU",
-  W: "FS",
-  X: "K",
-  Y: "ET",
-  Z: "AMW",
-};
+/** ISO 3166-1 alpha-2, and XK (Kosovo), which Cloudflare reports though ISO has not assigned it. */
+const COUNTRIES: ReadonlySet<string> = new Set(
+  `
+  AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ
+  BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+  CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ
+  DE DJ DK DM DO DZ
+  EC EE EG EH ER ES ET
+  FI FJ FK FM FO FR
+  GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY
+  HK HM HN HR HT HU
+  ID IE IL IM IN IO IQ IR IS IT
+  JE JM JO JP
+  KE KG KH KI KM KN KP KR KW KY KZ
+  LA LB LC LI LK LR LS LT LU LV LY
+  MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ
+  NA NC NE NF NG NI NL NO NP NR NU NZ
+  OM
+  PA PE PF PG PH PK PL PM PN PR PS PT PW PY
+  QA
+  RE RO RS RU RW
+  SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ
+  TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ
+  UA UG UM US UY UZ
+  VA VC VE VG VI VN VU
+  WF WS
+  XK
+  YE YT
+  ZA ZM ZW
+  `.match(/[A-Z]{2}/g),
+);
 
 /**
- * Whether a text is a country's code: two capital letters that are assigned. Cloudflare's `T1`
- * (Tor) and `XX` (not known) are none, so that no list of countries can let them in.
+ * Whether this is a country's code. Cloudflare's `T1` (Tor) and `XX` (unknown) are not, so no list of countries can let
+ * them in.
  */
 export function isCountry(code: string): boolean {
-  if (code.length !== 2) return false;
-  const [first = "", second = ""] = code;
-  return second !== "" && (SECOND_LETTERS[first]?.includes(second) ?? false);
+  return COUNTRIES.has(code);
 }

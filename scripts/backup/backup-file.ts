@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { lstat } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 import * as v from "valibot";
 import {
   BackupAuditEntry,
@@ -11,7 +11,7 @@ import {
 import { errorCode, type Failure, failed, misuse } from "../commands/shared/failure.ts";
 import { readAtMost } from "../commands/shared/files.ts";
 import { excerpt, plural, printable } from "../commands/shared/text.ts";
-import { SECRET_MODE, writeNew } from "../edge/files.ts";
+import { FOLDER_MODE, SECRET_MODE, writeNew } from "../edge/files.ts";
 import { checksumOf } from "./canonical.ts";
 
 export const FORMAT = "latchkey-backup";
@@ -78,6 +78,16 @@ export interface ReadBackup {
 export async function writeBackup(path: string, content: BackupJson): Promise<void> {
   try {
     await writeNew(path, backupText(content), SECRET_MODE);
+  } catch (error) {
+    throw writeFailure(error, path);
+  }
+}
+
+/** Makes a folder that is for its owner alone, unless it is there. */
+export async function ownFolder(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true, mode: FOLDER_MODE });
+    return path;
   } catch (error) {
     throw writeFailure(error, path);
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ADMIN_TOKEN, fingerprint, HOST, headersOf } from "./gate-under-test.ts";
 import { median, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
-import { type BuiltWorker, TWENTY_LINES } from "./workers.ts";
+import { compatibility, TWENTY_LINES } from "./workers.ts";
 
 const TIMES = 50_000;
 /** Each round is short; their number makes the figure steady. */
@@ -55,15 +55,14 @@ export default {
 };
 `;
 
-/** Times of the built Worker, and of the usual 20 lines. Empty if the system does not report processor times. */
+/** Times of the Worker's code, and of the usual 20 lines. Empty if the system does not report processor times. */
 export async function measureOwnTime(
-  built: BuiltWorker,
+  code: string,
   { folder, rounds }: { folder: string; rounds: number },
 ): Promise<OwnTimeRow[]> {
-  const { compatibilityDate, compatibilityFlags } = built;
   const worker = await Workerd.start({
-    ...{ folder: join(folder, "own-time"), code: LOOP, compatibilityDate, compatibilityFlags },
-    modules: { "gate.js": built.code, "twenty.js": TWENTY_LINES },
+    ...{ folder: join(folder, "own-time"), code: LOOP, ...compatibility() },
+    modules: { "gate.js": code, "twenty.js": TWENTY_LINES },
   });
   try {
     if (worker.cpuSeconds() === undefined) return [];

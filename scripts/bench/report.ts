@@ -2,6 +2,7 @@
 import type { GrowthRow } from "./growth.ts";
 import type { RevocationRow } from "./revocation.ts";
 import type { SpeedResult } from "./speed.ts";
+import type { StartUpResult } from "./start-up.ts";
 import { median, quantile } from "./statistics.ts";
 
 /** A Markdown table with aligned columns: readable in a terminal and in docs/. */
@@ -14,7 +15,22 @@ function markdown(head: string[], rows: string[][]): string {
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
-export function speedReport({ rows, ownTime, startMs, gzippedKib, memoryMib }: SpeedResult): string {
+export function startUpReport({ bare, gate, over, rounds, kib, gzippedKib }: StartUpResult): string {
+  const row = (name: string, { ms, cpuMs }: typeof bare) => [
+    ...[name, ms.toFixed(0), cpuMs === null ? "-" : cpuMs.toFixed(0)],
+  ];
+  const table = markdown(
+    ["from the process to the first answer", "ms", "CPU ms"],
+    [
+      row("a bare Worker", bare),
+      row("the gate", gate),
+      row("more than the bare Worker of the same round", over),
+    ],
+  );
+  return `${table}\n\n${rounds} starts of each. The gate's bundle: ${kib.toFixed(1)} KiB, gzipped ${gzippedKib.toFixed(1)} KiB.`;
+}
+
+export function speedReport({ rows, ownTime, memoryMib }: SpeedResult): string {
   const percent = (value: number) => `±${(value * 100).toFixed(1)} %`;
   const table = markdown(
     ["", "requests/s", "p50 ms", "p99 ms", "CPU µs", "compared with", "ratio", "spread", "CPU ratio"],
@@ -38,8 +54,7 @@ export function speedReport({ rows, ownTime, startMs, gzippedKib, memoryMib }: S
     ["memory of workerd after", "MiB"],
     memoryMib.map(({ after, mib }) => [after, mib.toFixed(0)]),
   );
-  const start = `Start-up, from the process to the first answer: ${startMs.bare.toFixed(0)} ms bare, ${startMs.gate.toFixed(0)} ms the gate. Bundle: ${gzippedKib.toFixed(1)} KiB gzipped.`;
-  return [table, ...(ownTime.length > 0 ? [own] : []), ...(memoryMib.length > 0 ? [memory] : []), start].join(
+  return [table, ...(ownTime.length > 0 ? [own] : []), ...(memoryMib.length > 0 ? [memory] : [])].join(
     "\n\n",
   );
 }

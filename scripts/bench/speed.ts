@@ -1,11 +1,12 @@
 // What the gate adds to a request: side by side with the floor and with the usual 20 lines.
 import { join } from "node:path";
 import autocannon from "autocannon";
+import { buildDeployedWorker } from "../deployed-worker.ts";
 import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
 import { measureOwnTime, type OwnTimeRow } from "./own-time.ts";
 import { median, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
-import { BARE, buildWorker, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
+import { BARE, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
 
 const CONNECTIONS = 16;
 const ROUND_SECONDS = 2;
@@ -36,8 +37,6 @@ export interface SpeedRow {
 export interface SpeedResult {
   rows: SpeedRow[];
   ownTime: OwnTimeRow[];
-  startMs: { bare: number; gate: number };
-  gzippedKib: number;
   memoryMib: { after: string; mib: number }[];
 }
 
@@ -65,10 +64,10 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
   };
   try {
     progress("building the Worker");
-    const built = buildWorker();
+    const { code } = buildDeployedWorker();
     const origin = { origin: `127.0.0.1:${(await start("origin", ORIGIN)).port}` };
     const gateAt = (name: string, delay: number) =>
-      start(name, built.code, { ...origin, vars: gateVars(delay), durableObjects: DURABLE_OBJECTS });
+      start(name, code, { ...origin, vars: gateVars(delay), durableObjects: DURABLE_OBJECTS });
     const [bare, twenty] = [await start("bare", BARE, origin), await start("twenty", TWENTY_LINES, origin)];
     const logging = await start("logging", TWENTY_LINES_AND_A_LOG, origin);
     const [warm, strict] = [await gateAt("warm", 10), await gateAt("strict", 0)];
@@ -120,13 +119,11 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
       }
     }
     progress("the gate's own time");
-    const ownTime = await measureOwnTime(built, { folder, rounds });
+    const ownTime = await measureOwnTime(code, { folder, rounds });
     const memoryMib = soak > 0 ? await measureMemory(warm, phone, soak, progress) : [];
     return {
       rows: contenders.map(({ name, comparedWith }) => toRow(name, comparedWith, results)),
       ownTime,
-      startMs: { bare: bare.startMs, gate: warm.startMs },
-      gzippedKib: built.gzippedKib,
       memoryMib,
     };
   } finally {

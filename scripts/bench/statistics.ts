@@ -5,6 +5,11 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
+/** `NaN` for none. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** The value below which that part of the values lies. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);

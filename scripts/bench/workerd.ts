@@ -61,7 +61,12 @@ export class Workerd {
     process.stderr?.on("data", (chunk: Buffer) => {
       errors = (errors + chunk).slice(-4_000);
     });
-    await answers(port, process, () => errors);
+    try {
+      await answers(port, process, () => errors);
+    } catch (error) {
+      process.kill("SIGKILL");
+      throw error;
+    }
     return new Workerd(port, performance.now() - startedAt, process);
   }
 

@@ -1,8 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { unstable_readConfig } from "wrangler";
 
@@ -48,30 +44,6 @@ export const TWENTY_LINES_AND_A_LOG = TWENTY_LINES.replaceAll(
   }`,
 );
 
-/** The Worker as `wrangler deploy` uploads it, and the settings that go with it. */
-export interface BuiltWorker {
-  code: string;
-  gzippedKib: number;
-  compatibilityDate: string;
-  compatibilityFlags: string[];
-}
-
-export function buildWorker(): BuiltWorker {
-  const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-build-"));
-  try {
-    const wrangler = join(PROJECT, "node_modules", "wrangler", "bin", "wrangler.js");
-    execFileSync(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", folder], {
-      cwd: PROJECT,
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
-    });
-    const code = readFileSync(join(folder, "index.js"), "utf8");
-    return { code, gzippedKib: gzipSync(code, { level: 9 }).length / 1024, ...compatibility() };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 /** A Worker of the bench's own, bundled from `workers/`. */
 export async function bundleWorker(file: string): Promise<string> {
   const result = await build({
@@ -86,6 +58,7 @@ export async function bundleWorker(file: string): Promise<string> {
   return result.outputFiles[0]?.text ?? "";
 }
 
+/** Of `wrangler.toml`. */
 export function compatibility(): { compatibilityDate: string; compatibilityFlags: string[] } {
   const config = unstable_readConfig({ config: join(PROJECT, "wrangler.toml") });
   return {

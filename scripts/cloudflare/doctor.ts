@@ -10,6 +10,7 @@ import { checkRoutes } from "./checks/routes.ts";
 import type { CloudflareClient } from "./client.ts";
 import { type Facts, gatedNames, type LocalSettings, type ZoneFacts } from "./facts.ts";
 import { readFact } from "./read-fact.ts";
+import { readTunnels } from "./tunnels.ts";
 import { gatherWorker, readUsage } from "./worker-facts.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "./zone.ts";
 import { gatherZone } from "./zone-facts.ts";
@@ -33,7 +34,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
   const adminHome = adminHost === undefined ? undefined : longestSuffix(all, adminHost);
   const zones = all.filter((each) => each === adminHome || homes.some(({ home }) => home === each));
   const account = onlyAccount(zones.length > 0 ? zones : all);
-  const [zoneFacts, worker, accessApps, usage] = await Promise.all([
+  const [zoneFacts, worker, accessApps, tunnels, usage] = await Promise.all([
     Promise.all(
       zones.map((each) =>
         gatherZone(
@@ -46,6 +47,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     ),
     gatherWorker(client, account, local.worker),
     readFact(() => readAccessApps(client, account)),
+    readFact(() => readTunnels(client, account)),
     readFact(() => readUsage(client, account, now)),
   ]);
   const gate = await findGate(api, zoneFacts, local.worker);
@@ -57,6 +59,7 @@ export async function gatherFacts({ client, local, zone, api, now }: FactSources
     homeless: zone === undefined ? homes.flatMap(({ gated, home }) => (home ? [] : [gated.host])) : [],
     worker,
     accessApps,
+    tunnels,
     usage: usageFact(usage),
     registry,
     blocked,

@@ -74,10 +74,41 @@ export interface ClientCertificateFact {
   status: string;
 }
 
+/** A certificate by which Cloudflare shows itself to clients, or will. */
+export interface EdgeCertificateFact {
+  /** Cloudflare's word: `active`, `pending_validation`, ... */
+  status: string;
+  /** `universal`, `advanced`, ... */
+  type: string;
+  /** Lower case; a wildcard is `*.example.com`. */
+  names: readonly string[];
+}
+
 export interface DnsFact {
   name: string;
   type: string;
   proxied: boolean;
+  /** Where it leads: an address, or a name in lower case. */
+  content: string;
+}
+
+/** An ingress rule of a tunnel: which requests go to which service. */
+export interface IngressFact {
+  /** `undefined`: every name. */
+  hostname: string | undefined;
+  /** A regular expression; `undefined`: every path. */
+  path: string | undefined;
+  /** `http://localhost:8080` */
+  service: string;
+  /** The `Host` header sent to the service, where the rule sets one. */
+  hostHeader: string | undefined;
+}
+
+export interface TunnelFact {
+  id: string;
+  name: string;
+  /** From the first to the last: the first that matches counts. */
+  ingress: Fact<readonly IngressFact[]>;
 }
 
 export interface ZoneFacts {
@@ -96,6 +127,7 @@ export interface ZoneFacts {
   browserCheck: Fact<string>;
   grpc: Fact<string>;
   dns: Fact<readonly DnsFact[]>;
+  edgeCertificates: Fact<readonly EdgeCertificateFact[]>;
   certificates: Fact<readonly ClientCertificateFact[]>;
 }
 
@@ -119,7 +151,7 @@ export interface DeviceFact {
   label: string;
   status: string;
   /** With which it is let in, while it is active: two during a renewal. */
-  certificates: readonly { fingerprint: string; notAfter: string | null }[];
+  certificates: readonly { fingerprint: string; notAfter: string | null; issuer: string | null }[];
   /** Fingerprints of the certificates that it had before. */
   retired: readonly string[];
 }
@@ -131,6 +163,8 @@ export interface Facts {
   homeless: readonly string[];
   worker: WorkerFacts;
   accessApps: Fact<readonly AccessAppFact[]>;
+  /** The account's. */
+  tunnels: Fact<readonly TunnelFact[]>;
   usage: Fact<UsageFacts>;
   registry: Fact<readonly DeviceFact[]>;
   /** Fingerprints that the gate refuses whatever the registry says; `null`: the Worker knows no such list. */

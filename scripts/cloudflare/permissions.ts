@@ -39,6 +39,10 @@ export const PERMISSIONS = {
     grant: "Zone > DNS > Edit",
     purpose: "to make the DNS record of the admin host; latchkey setup --no-admin-host does not need it",
   },
+  tunnels: {
+    grant: "Account > Cloudflare Tunnel > Read",
+    purpose: "to find other names that lead to an app past the gate",
+  },
   analytics: { grant: "Account > Account Analytics > Read", purpose: "to read the day's use" },
 } as const satisfies Record<string, { grant: string; purpose: string }>;
 

@@ -1,9 +1,9 @@
 // No I/O. No clock.
 //
-// What a firewall rule does to a host, as far as its expression can be read without Cloudflare's engine:
-// the few forms that owners write. Everything else is `unclear`, which is a warning and never a pass.
-// developers.cloudflare.com/ruleset-engine/rules-language/
+// What a firewall rule does to a host, as far as its expression can be read without Cloudflare's engine
+// (`rule-expression.ts`). Everything else is `unclear`, which is a warning and never a pass.
 import type { RuleFact } from "./facts.ts";
+import { matchesHost } from "./rule-expression.ts";
 
 export type Judgement =
   /** It never answers requests of the host, or its answer harms nobody. */
@@ -27,7 +27,7 @@ export function judgeRules(
   const spared = new Set<string>();
   return rules.map((rule) => {
     if (!rule.enabled || spared.has(rule.phase)) return { rule, judgement: "harmless" };
-    if (rule.action === "skip" && appliesToWhole(rule.expression, host)) {
+    if (rule.action === "skip" && matchesHost(rule.expression, host) === true) {
       for (const skipped of rule.skips) spared.add(skipped === "current" ? rule.phase : skipped);
     }
     return { rule, judgement: judge(rule, host) };
@@ -43,72 +43,15 @@ function judge({ action, phase, status, expression }: RuleFact, host: string): J
   return scope === "never" ? "harmless" : scope === "may" ? "answers-first" : "unclear";
 }
 
-const HOST_IS = /http\.host\s+(?:eq|==)\s+"([^"]*)"/gi;
-const HOST_IN = /http\.host\s+in\s+\{([^}]*)\}/gi;
-const HOST_IS_NOT = /http\.host\s+(?:ne|!=)\s+"([^"]*)"/gi;
-// Only where the negation ends with the comparison: `not (http.host eq "x" and ...)` excludes nothing.
-const HOST_NOT_IN =
-  /(?:\bnot\b|!)\s*(?:http\.host\s+(?:in\s+\{([^}]*)\}|(?:eq|==)\s+"([^"]*)")|\(\s*http\.host\s+(?:in\s+\{([^}]*)\}|(?:eq|==)\s+"([^"]*)")\s*\))/gi;
+/** In no expression: what a rule does to hosts that it does not name. */
+const NO_HOST = "host.invalid";
 
 /** `never`: no request of the host matches. `may`: some do, for all that can be read. */
 function scopeOf(expression: string, host: string): "never" | "may" | "unclear" {
-  const text = expression.trim();
-  if (text === "true") return "may";
-  const inner = /^\((.*)\)$/s.exec(text)?.[1] ?? text;
-  if (neverMatches(text, host) || neverMatches(inner, host)) return "never";
-  const positive = text.replace(HOST_IS_NOT, "").replace(HOST_NOT_IN, "");
-  if (hostsIn(positive).includes(host)) return "may";
-  // The rule that this project takes the place of: it answers 403 to whoever shows no certificate.
-  if (/cf\.tls_client_auth/.test(text) && !/http\.host/.test(text)) return "may";
-  return "unclear";
-}
-
-/** Whether each of the alternatives rules the host out. */
-function neverMatches(text: string, host: string): boolean {
-  const branches = text.split(/\bor\b|\|\|/i);
-  const isRead = !/\bxor\b|\^\^/i.test(text) && branches.every(isBalanced);
-  return isRead && branches.every((branch) => excludes(branch, host));
-}
-
-/** Stands for a comparison that was read. */
-const READ = "#";
-
-/** Whether terms that are joined by `and` rule the host out. */
-function excludes(conjunction: string, host: string): boolean {
-  const positive = conjunction.replace(HOST_NOT_IN, READ).replace(HOST_IS_NOT, READ);
-  // What is inside a negation is not read, a negation least of all.
-  if (/(?:\bnot\b|!)\s*[(#]/i.test(positive)) return false;
-  const not = [...matches(conjunction, HOST_IS_NOT), ...matches(conjunction, HOST_NOT_IN)];
-  if (not.includes(host)) return true;
-  const named = hostsIn(positive);
-  return named.length > 0 && !named.includes(host);
-}
-
-function hostsIn(positive: string): string[] {
-  return [...matches(positive, HOST_IS), ...matches(positive, HOST_IN)];
-}
-
-function isBalanced(text: string): boolean {
-  const bare = text.replace(/"(?:[^"\\]|\\.)*"/g, "");
-  return bare.split("(").length === bare.split(")").length;
-}
-
-function matches(text: string, pattern: RegExp): string[] {
-  return [...text.matchAll(pattern)].flatMap((found) => {
-    const names = found.slice(1).find((group) => group !== undefined) ?? "";
-    return names.includes('"') ? [...names.matchAll(/"([^"]*)"/g)].map(([, name = ""]) => name) : [names];
-  });
-}
-
-/** Whether every request of the host matches: the expression names the host and nothing else. */
-function appliesToWhole(expression: string, host: string): boolean {
-  const text = expression
-    .trim()
-    .replace(/^\((.*)\)$/s, "$1")
-    .trim();
-  if (text === "true") return true;
-  const one = /^http\.host\s+(?:eq|==)\s+"([^"]*)"$/i.exec(text)?.[1];
-  const many = /^http\.host\s+in\s+\{([^}]*)\}$/i.exec(text)?.[1];
-  if (one !== undefined) return one === host;
-  return many !== undefined && matches(text, HOST_IN).includes(host);
+  const matches = matchesHost(expression, host);
+  if (matches !== undefined) return matches ? "may" : "never";
+  // It singles the host out, and on some condition it answers there.
+  if (matchesHost(expression, NO_HOST) !== undefined) return "may";
+  // The rule that this project takes the place of: it answers 403 to anyone without a certificate.
+  return /cf\.tls_client_auth/i.test(expression) ? "may" : "unclear";
 }

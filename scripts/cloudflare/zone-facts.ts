@@ -1,5 +1,7 @@
+import { failed } from "../commands/shared/failure.ts";
 import type { CloudflareClient } from "./client.ts";
 import { listClientCertificates } from "./client-certificates.ts";
+import { readEdgeCertificates } from "./edge-certificates.ts";
 import type {
   AccessRuleFact,
   BotFacts,
@@ -10,7 +12,7 @@ import type {
   RuleFact,
   ZoneFacts,
 } from "./facts.ts";
-import { isNotFound } from "./failure.ts";
+import { CloudflareFailure, isNotFound } from "./failure.ts";
 import { readFact, untold } from "./read-fact.ts";
 import type { Zone } from "./zone.ts";
 
@@ -43,6 +45,7 @@ export async function gatherZone(
     browserCheck,
     grpc,
     dns,
+    edgeCertificates,
     certificates,
   ] = await Promise.all([
     readFact(() => readAssociations(client, zone_id)),
@@ -52,8 +55,9 @@ export async function gatherZone(
     readFact(() => readBots(client, zone_id)),
     setting("security_level"),
     setting("browser_check"),
-    setting("grpc"),
+    readFact(() => readGrpc(client, zone_id)),
     readFact(() => readDns(client, zone_id)),
+    readFact(() => readEdgeCertificates(client, zone_id)),
     readFact(() => readCertificates(client, zone)),
   ]);
   return {
@@ -70,6 +74,7 @@ export async function gatherZone(
     browserCheck,
     grpc,
     dns,
+    edgeCertificates,
     certificates,
   };
 }
@@ -82,6 +87,19 @@ async function readSetting(client: CloudflareClient, zone_id: string, name: stri
   const { value } = found as { value?: unknown };
   if (typeof value !== "string") throw untold(`the zone's setting ${name}`);
   return value;
+}
+
+/** A setting that is in no published schema: a zone may not have it under this name. */
+async function readGrpc(client: CloudflareClient, zone_id: string): Promise<string> {
+  try {
+    return await readSetting(client, zone_id, "grpc");
+  } catch (error) {
+    if (!(error instanceof CloudflareFailure && error.problem.kind === "refused")) throw error;
+    throw failed(
+      "the zone does not say whether gRPC is on",
+      "look under Network in the zone's dashboard, and switch it off unless an app needs it",
+    );
+  }
 }
 
 /** The hostnames that ask for certificates of the managed authority. */
@@ -191,7 +209,12 @@ async function readDns(client: CloudflareClient, zone_id: string): Promise<DnsFa
   );
   return records
     .filter(({ type }) => LEADING.has(type))
-    .map(({ name, type, proxied }) => ({ name: name.toLowerCase(), type, proxied: proxied === true }));
+    .map(({ name, type, proxied, content }) => ({
+      name: name.toLowerCase(),
+      type,
+      proxied: proxied === true,
+      content: (content ?? "").toLowerCase(),
+    }));
 }
 
 async function readCertificates(client: CloudflareClient, zone: Home): Promise<ClientCertificateFact[]> {

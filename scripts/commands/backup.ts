@@ -1,5 +1,8 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import envPaths from "env-paths";
 import { escapedJson } from "../../src/escaped-json.ts";
-import { backupText, refuseExisting, writeBackup } from "../backup/backup-file.ts";
+import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import type { AddCommand } from "./shared/session.ts";
 import { plural, printable } from "./shared/text.ts";
@@ -16,11 +19,14 @@ export const addBackup: AddCommand = (program, open) => {
     )
     .option(
       "--out <file>",
-      "where to write it; - is the standard output (default: latchkey-backup-TIME.json)",
+      "where to write it; - is the standard output (default: a new file in your folder of backups)",
     )
     .addHelpText(
       "after",
       `
+Without --out the file goes to a folder of your own, outside any repository, and its path is printed:
+${backupFolder().replace(homedir(), "~")}
+
 Left out are invitations, sessions, notifications that are on their way, and the tokens themselves, which are
 kept nowhere. The file lets nobody in, but it tells who has which device, when and from where it was used.
 
@@ -31,7 +37,7 @@ Examples:
     )
     .action(async (options: { out?: string }) => {
       const { output, now, ...session } = open();
-      const path = options.out ?? defaultName(now());
+      const path = options.out ?? join(await ownFolder(backupFolder()), defaultName(now()));
       if (path !== "-") await refuseExisting(path);
       const content = await takeBackup(await session.api(), now());
       if (path === "-") {
@@ -54,6 +60,11 @@ Examples:
       );
     });
 };
+
+/** In the user's own folder for data, where no git looks; on Linux `XDG_DATA_HOME` moves it. */
+function backupFolder(): string {
+  return join(envPaths("latchkey", { suffix: "" }).data, "backups");
+}
 
 /** `latchkey-backup-20261124T020103Z.json`: sorted by name is sorted by time. */
 function defaultName(now: number): string {

@@ -95,9 +95,16 @@ export async function examine(
   });
   const checks = checkAll(facts, session.now());
   if (options.outside === false) return checks;
-  const [{ observe, observeAdminHost }, { checkOutside, checkPages }] = await Promise.all([
+  const [
+    { observe, observeAdminHost },
+    { observeHandshakes },
+    { checkOutside, checkPages },
+    { checkAuthorities, checkServerCertificates },
+  ] = await Promise.all([
     import("../cloudflare/outside.ts"),
+    import("../cloudflare/tls-look.ts"),
     import("../cloudflare/checks/outside.ts"),
+    import("../cloudflare/checks/handshake.ts"),
   ]);
   const hosts = facts.zones.flatMap((zone) => zone.hosts);
   const authority =
@@ -105,8 +112,14 @@ export async function examine(
   const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
   const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
   const pages = facts.zones.flatMap(({ adminHost }) => adminHost ?? []);
-  for (const host of pages)
-    checks.push(checkPages(host, await observeAdminHost(host, { ...outside, credential: undefined })));
+  const stranger = { ...outside, credential: undefined };
+  for (const host of pages) checks.push(checkPages(host, await observeAdminHost(host, stranger)));
+  const names = hosts.map(({ host }) => host);
+  const handshakes = await observeHandshakes([...names, ...pages], stranger);
+  checks.push(
+    checkServerCertificates(handshakes),
+    checkAuthorities(handshakes.slice(0, names.length), facts.registry),
+  );
   const [zone] = facts.zones;
   if (options.issueProbe !== true || zone === undefined)
     return [...checks, ...checkOutside(await look(credential))];

@@ -1,6 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type SourcelessWorkerOptions, unstable_getMiniflareWorkerOptions } from "wrangler";
+import type { BuildOptions } from "esbuild";
+import {
+  type SourcelessWorkerOptions,
+  unstable_getMiniflareWorkerOptions,
+  unstable_readConfig,
+} from "wrangler";
 import { isLocalhostName } from "../commands/shared/address.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
@@ -12,7 +17,8 @@ export interface WorkerConfig {
   options: SourcelessWorkerOptions;
   /** The entry file. */
   main: string;
-  define: Record<string, string>;
+  /** How wrangler would bundle it. */
+  bundling: Pick<BuildOptions, "define" | "minify" | "keepNames">;
   vars: Vars;
   /** The hostnames that the variables name, sorted: all, and those of apps. */
   hosts: readonly string[];
@@ -35,13 +41,15 @@ const LOCAL_ADMIN_HOST = "latchkey.localhost";
 export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml")): WorkerConfig {
   const { workerOptions, main, define } = unstable_getMiniflareWorkerOptions(path);
   if (main === undefined || !existsSync(main)) throw new Error(`${path} names no entry file that exists`);
+  const { minify = false, keep_names: keepNames = true } = unstable_readConfig({ config: path });
+  const bundling = { define, minify, keepNames };
   const written = (workerOptions.bindings as Vars | undefined) ?? {};
   const effective = { ...written, ...localAdminHost(written), ...vars };
   const { APPS, ADMIN_HOST } = effective;
   const adminHost = isHostname(ADMIN_HOST) ? ADMIN_HOST : undefined;
   const appHosts = hostsOf(APPS).sort();
   const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
-  return { options: workerOptions, main, define, vars: effective, hosts, appHosts, adminHost };
+  return { options: workerOptions, main, bundling, vars: effective, hosts, appHosts, adminHost };
 }
 
 function localAdminHost({ ADMIN_HOST }: Vars): Vars {

@@ -130,7 +130,7 @@ function jsonVars(vars: Vars): Record<string, Json> {
  * The Worker as `wrangler deploy` would bundle it, behind the door. The secret is in the code, so
  * that the Worker's environment is exactly that of `wrangler.toml`.
  */
-function bundle({ main, define }: WorkerConfig, options: DoorOptions): Promise<string> {
+function bundle({ main, bundling }: WorkerConfig, options: DoorOptions): Promise<string> {
   const door = join(import.meta.dirname, "workerd", "door.ts");
   return bundleSource(
     [
@@ -139,7 +139,7 @@ function bundle({ main, define }: WorkerConfig, options: DoorOptions): Promise<s
       `export * from ${JSON.stringify(main)};`,
       `export default behindDoor(worker, ${JSON.stringify(options)});`,
     ].join("\n"),
-    define,
+    bundling,
   );
 }
 
@@ -150,7 +150,7 @@ function bundleFile(path: string): Promise<string> {
   );
 }
 
-async function bundleSource(contents: string, define: Record<string, string>): Promise<string> {
+async function bundleSource(contents: string, bundling: WorkerConfig["bundling"]): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: import.meta.dirname, sourcefile: "entry.js" },
     bundle: true,
@@ -159,9 +159,8 @@ async function bundleSource(contents: string, define: Record<string, string>): P
     target: "es2024",
     // As wrangler does.
     conditions: ["workerd", "worker", "browser"],
-    keepNames: true,
     external: ["cloudflare:*", "node:*"],
-    define,
+    ...bundling,
     logLevel: "silent",
   });
   return outputFiles[0]?.text ?? "";

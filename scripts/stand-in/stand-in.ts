@@ -12,6 +12,8 @@
 // - that a route without a word about it fails open, and that `request_limit_fail_open` is always told;
 // - the exact profile of a signed certificate (key usage, serial, backdating);
 // - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
+// - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed
+//   tunnel has no configuration;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -23,6 +25,7 @@ import { ApiError, type Endpoint, type Reply } from "./call.ts";
 import { clientCertificateEndpoints, settleCertificates } from "./client-certificates.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { allows, type CloudflareState, createState } from "./state.ts";
+import { TUNNEL_ENDPOINTS } from "./tunnels.ts";
 import { WORKER_ENDPOINTS } from "./workers.ts";
 import { ZONE_ENDPOINTS } from "./zones.ts";
 
@@ -72,6 +75,7 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
     ...clientCertificateEndpoints(authority),
     ...WORKER_ENDPOINTS,
     ...ACCESS_ENDPOINTS,
+    ...TUNNEL_ENDPOINTS,
   ];
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -23,6 +23,7 @@ export type Permission =
   | "Bot Management Write"
   | "DNS Read"
   | "DNS Write"
+  | "Cloudflare Tunnel Read"
   | "Account Settings Read"
   | "Account Analytics Read";
 
@@ -38,6 +39,7 @@ export const ALL_PERMISSIONS: readonly Permission[] = [
   "Firewall Services Read",
   "Bot Management Write",
   "DNS Write",
+  "Cloudflare Tunnel Read",
   "Account Settings Read",
   "Account Analytics Read",
 ];
@@ -125,6 +127,15 @@ export interface DnsRecord {
   comment?: string;
 }
 
+/** A certificate that the edge shows to clients. */
+export interface CertificatePack {
+  id: string;
+  type: string;
+  status: string;
+  hosts: string[];
+  certificates: { id: string; hosts: string[]; status: string }[];
+}
+
 export interface Zone {
   id: string;
   name: string;
@@ -142,6 +153,17 @@ export interface Zone {
   settings: Map<string, unknown>;
   botManagement: Record<string, unknown>;
   dnsRecords: DnsRecord[];
+  certificatePacks: CertificatePack[];
+}
+
+export interface Tunnel {
+  /** A UUID; `ID.cfargotunnel.com` is where a name points to. */
+  id: string;
+  name: string;
+  config_src: "local" | "cloudflare";
+  deleted_at: string | null;
+  /** Of a tunnel that is managed here; a local one has none. */
+  ingress: { hostname?: string; path?: string; service: string; originRequest?: Record<string, unknown> }[];
 }
 
 export interface CloudflareState {
@@ -157,6 +179,7 @@ export interface CloudflareState {
   workersDomains: { id: string; zone_id: string; zone_name: string; hostname: string; service: string }[];
   accessEnabled: boolean;
   accessApps: AccessApp[];
+  tunnels: Tunnel[];
   /** What the GraphQL API answers as `data`. */
   analytics: unknown;
 }
@@ -187,7 +210,13 @@ export function emptyZone(name: string): Zone {
     ]),
     botManagement: { enable_js: false, fight_mode: false, using_latest_model: true },
     dnsRecords: [],
+    certificatePacks: [certificatePack("universal", [name, `*.${name}`])],
   };
+}
+
+/** Of the SDK's `CertificatePackListResponse`, the fields that it requires. */
+export function certificatePack(type: string, hosts: string[], status = "active"): CertificatePack {
+  return { id: newId(), type, status, hosts, certificates: [{ id: newId(), hosts, status }] };
 }
 
 export function createState(zoneNames: readonly string[]): CloudflareState {
@@ -202,6 +231,7 @@ export function createState(zoneNames: readonly string[]): CloudflareState {
     workersDomains: [],
     accessEnabled: true,
     accessApps: [],
+    tunnels: [],
     analytics: null,
   };
 }

@@ -142,6 +142,21 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
   },
   {
     method: "GET",
+    pattern: "/zones/:zone/ssl/certificate_packs",
+    permissions: ["SSL and Certificates Read"],
+    handle(call) {
+      // Without `status=all`, active ones only.
+      const isAll = call.query.get("status") === "all";
+      const { certificatePacks } = zoneOf(call);
+      return pageOf(
+        certificatePacks.filter(({ status }) => isAll || status === "active"),
+        call.query,
+        50,
+      );
+    },
+  },
+  {
+    method: "GET",
     pattern: "/zones/:zone/firewall/access_rules/rules",
     permissions: ["Firewall Services Read"],
     handle: (call) => pageOf(zoneOf(call).accessRules, call.query, 100),

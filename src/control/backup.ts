@@ -147,6 +147,7 @@ export const BackupAuditEntry = v.strictObject({
   detail: v.pipe(
     // valibot's record takes lists, whose indices are keys.
     v.custom<Record<string, unknown>>((input) => !Array.isArray(input), "must be an object"),
+    v.metadata({ type: "object", additionalProperties: { type: ["string", "null"] } }),
     v.record(TextInput, TextInputOrNull),
   ),
   /** It came from an earlier backup. */

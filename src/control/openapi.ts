@@ -1,20 +1,36 @@
 // No I/O. No clock.
+import { type ConversionConfig, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import { type GenericSchema, safeParse } from "valibot";
 import * as contract from "./contract.ts";
 import { API_PATH, type Description, PROBLEMS, type ProblemCode } from "./contract.ts";
-import { type Json, jsonSchema, jsonSchemaOrReference, type References } from "./json-schema.ts";
 import type { Operation } from "./operation.ts";
 import type { Need } from "./permissions.ts";
 
 // The API in OpenAPI 3.1, made of the table that is routed and of the schemas that validate: there is no
 // second source that could say otherwise.
 
-/** The schemas that have a name of their own: `UserSchema` becomes `User`, `EnrolRequest` stays. */
-const NAMED = Object.entries(contract).flatMap(([name, value]): [name: string, schema: GenericSchema][] =>
-  /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
+type Json = Record<string, unknown>;
+
+/** The schemas with a name of their own: `UserSchema` becomes `User`, `EnrolRequest` stays. */
+const NAMED: Record<string, GenericSchema> = Object.fromEntries(
+  Object.entries(contract).flatMap(([name, value]): [name: string, schema: GenericSchema][] =>
+    /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
+  ),
 );
 
-const REFERENCES: References = new Map(NAMED.map(([name, schema]) => [schema, referenceTo(name)]));
+/** Describes what a client sends. The library throws at whatever it cannot describe. */
+const CONVERSION: ConversionConfig = {
+  target: "draft-2020-12",
+  typeMode: "input",
+  overrideRef: ({ referenceId }) => referenceTo(referenceId),
+  // Code cannot be described: `v.metadata` behind it says what it demands, or else the check's own hint.
+  overrideSchema: ({ valibotSchema }) => (valibotSchema.type === "custom" ? {} : undefined),
+  overrideAction: ({ valibotAction, jsonSchema }) => {
+    if (valibotAction.type !== "check") return undefined;
+    const { message } = valibotAction as { message?: unknown };
+    return typeof message === "string" ? { ...jsonSchema, description: message } : jsonSchema;
+  },
+};
 
 const TAGS = {
   users: "Who has devices.",
@@ -52,11 +68,15 @@ const HEADERS: Partial<Record<ProblemCode, Json>> = {
 
 /** Describes the operations. Throws where a schema cannot be described: a fault of ours. */
 export function describeApi(operations: readonly Operation[]): Description {
+  const { schemas, schemaOf } = describeSchemas(operations);
   const paths: Record<string, Json> = {};
   const responses: Record<string, Json> = {};
   for (const operation of operations) {
     const path = operation.path.replaceAll(/:(\w+)/g, "{$1}");
-    paths[path] = { ...paths[path], [operation.method.toLowerCase()]: describe(operation, responses) };
+    paths[path] = {
+      ...paths[path],
+      [operation.method.toLowerCase()]: describe(operation, schemaOf, responses),
+    };
   }
   return {
     openapi: "3.1.0",
@@ -76,15 +96,41 @@ export function describeApi(operations: readonly Operation[]): Description {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "A user's token, or the `ADMIN_TOKEN`." },
       },
-      schemas: Object.fromEntries(NAMED.map(([name, schema]) => [name, jsonSchema(schema, REFERENCES)])),
+      schemas,
       responses,
     },
   };
 }
 
-function describe(operation: Operation, responses: Record<string, Json>): Json {
+type SchemaOf = (schema: GenericSchema) => Json;
+
+/**
+ * The schemas of the components, and of each operation: a reference to a named one, any other one written out. All are
+ * converted in one call, since every call converts the named ones too.
+ */
+function describeSchemas(operations: readonly Operation[]): { schemas: Json; schemaOf: SchemaOf } {
+  const names = new Map(Object.entries(NAMED).map(([name, schema]) => [schema, name]));
+  const used = operations.flatMap(({ query, body, answers }) => [query, body, ...Object.values(answers)]);
+  const unnamed = [...new Set(used)].filter(
+    (schema) => schema != null && !names.has(schema),
+  ) as GenericSchema[];
+  const numbered = Object.fromEntries(unnamed.map((schema, index) => [index, schema]));
+  const described = toJsonSchemaDefs({ ...NAMED, ...numbered }, CONVERSION);
+  return {
+    schemas: Object.fromEntries(Object.keys(NAMED).map((name) => [name, described[name]])),
+    schemaOf: (schema) => {
+      const name = names.get(schema);
+      return name === undefined ? (described[unnamed.indexOf(schema)] as Json) : { $ref: referenceTo(name) };
+    },
+  };
+}
+
+function describe(operation: Operation, schemaOf: SchemaOf, responses: Record<string, Json>): Json {
   const { id, path, summary, needs, query, body } = operation;
-  const parameters = [...pathParameters(path), ...queryParameters(query)];
+  const parameters = [
+    ...pathParameters(path),
+    ...(query === undefined ? [] : queryParameters(schemaOf(query))),
+  ];
   return {
     operationId: id,
     summary,
@@ -92,8 +138,8 @@ function describe(operation: Operation, responses: Record<string, Json>): Json {
     tags: [tagOf(path)],
     "x-latchkey-needs": needs,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: requestBody(body) }),
-    responses: { ...answersOf(operation), ...problemsOf(operation, responses) },
+    ...(body === undefined ? {} : { requestBody: requestBody(body, schemaOf(body)) }),
+    responses: { ...answersOf(operation, schemaOf), ...problemsOf(operation, responses) },
   };
 }
 
@@ -113,9 +159,8 @@ function pathParameters(path: string): Json[] {
   }));
 }
 
-function queryParameters(query: GenericSchema | undefined): Json[] {
-  if (query === undefined) return [];
-  const { properties = {}, required = [] } = schemaOf(query) as { properties?: Json; required?: string[] };
+function queryParameters(query: { properties?: Json; required?: string[] }): Json[] {
+  const { properties = {}, required = [] } = query;
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: "query",
@@ -125,11 +170,11 @@ function queryParameters(query: GenericSchema | undefined): Json[] {
 }
 
 /** A request without a body reads as `{}` (see input.ts). */
-function requestBody(body: GenericSchema): Json {
-  return { required: !safeParse(body, {}).success, ...content("application/json", schemaOf(body)) };
+function requestBody(body: GenericSchema, described: Json): Json {
+  return { required: !safeParse(body, {}).success, ...content("application/json", described) };
 }
 
-function answersOf({ answers }: Operation): Json {
+function answersOf({ answers }: Operation, schemaOf: SchemaOf): Json {
   return Object.fromEntries(
     Object.entries(answers).map(([status, schema]) => [
       status,
@@ -194,10 +239,6 @@ function problemResponse(codes: ProblemCode[]): Json {
 
 function content(type: string, schema: Json): Json {
   return { content: { [type]: { schema } } };
-}
-
-function schemaOf(schema: GenericSchema): Json {
-  return jsonSchemaOrReference(schema, REFERENCES);
 }
 
 function referenceTo(name: string): string {

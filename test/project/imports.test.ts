@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const PURE_MARK = "// No I/O. No clock.";
 
 /** Packages that are pure as well: they check and describe values, and make texts. */
-const PURE_PACKAGES = ["valibot", "hono/html", "lean-qr/nano"];
+const PURE_PACKAGES = ["valibot", "@valibot/to-json-schema", "hono/html", "lean-qr/nano"];
 
 interface Import {
   /** A path from the project's root, or a package's name. */

@@ -94,6 +94,18 @@ describe("the description of the API", () => {
     });
   });
 
+  it("describes every schema: none takes just anything, as one would that only code can check", () => {
+    const empty: string[] = [];
+    const visit = (value: unknown, path: string): void => {
+      if (typeof value !== "object" || value === null) return;
+      const entries = Object.entries(value);
+      if (entries.length === 0 && !/\/(required|default|token)$/.test(path)) empty.push(path);
+      for (const [name, inner] of entries) visit(inner, `${path}/${name}`);
+    };
+    visit(description, "");
+    expect(empty).toEqual([]);
+  });
+
   it("describes the bounds of a page, which are digits in a query, by their pattern", () => {
     const [, limit] = description.paths["/users/{user}/devices"]?.get?.parameters ?? [];
     const { pattern } = (limit?.schema ?? {}) as { pattern?: string };

@@ -1,6 +1,7 @@
 // No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
 import type { Check } from "../check.ts";
 import type { Facts, ZoneFacts } from "../facts.ts";
+import { checkEdgeCertificate } from "./edge-certificate.ts";
 import {
   checkAccess,
   checkAccessRules,
@@ -13,6 +14,7 @@ import {
 import { checkAdminHost, checkCustomDomains, checkDns, checkMtls, checkZones } from "./hosts.ts";
 import { checkApi, checkBlocked, checkEnding, checkRegistry, checkRevoked, checkUsage } from "./registry.ts";
 import { checkBypass, checkFailsClosed, checkRoutes } from "./routes.ts";
+import { checkTunnels } from "./tunnels.ts";
 import { checkAddresses, checkCache, checkFile, checkFlags, checkSecret } from "./worker.ts";
 
 /** Everything that the facts tell, in the order in which it is worth reading. */
@@ -24,6 +26,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
     ...zones.flatMap((zone) => named(zones, zone, checkZone(facts, zone))),
     checkAdminHost(facts),
     checkAccess(facts),
+    checkTunnels(facts),
     checkAddresses(worker, local.worker),
     checkCache(worker, local.worker),
     checkFlags(worker, local.worker),
@@ -40,6 +43,7 @@ export function checkAll(facts: Facts, now: number): Check[] {
 function checkZone({ worker, local }: Facts, zone: ZoneFacts): Check[] {
   return [
     checkDns(zone),
+    checkEdgeCertificate(zone),
     checkMtls(zone),
     checkRoutes(zone, local.worker),
     checkBypass(zone, local.worker),

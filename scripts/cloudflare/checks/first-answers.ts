@@ -2,7 +2,7 @@
 //
 // What of Cloudflare's would answer before the gate runs: with 403 or a redirect, the very answers that
 // make clients delete their data.
-import { type Check, checkFact, failedCheck, listed, passed, warned } from "../check.ts";
+import { type Check, checkFact, failedCheck, listed, passed, unread, warned } from "../check.ts";
 import { type AccessAppFact, type Facts, gatedNames, type RuleFact, type ZoneFacts } from "../facts.ts";
 import { judgeRules } from "../rule-judge.ts";
 
@@ -117,15 +117,17 @@ export function checkBrowserCheck(zone: ZoneFacts): Check {
  */
 export function checkGrpc(zone: ZoneFacts): Check {
   const id = "grpc";
-  return checkFact(id, zone.grpc, (value) =>
-    value === "on"
+  return checkFact(id, zone.grpc, (value) => {
+    if (value === "off") return passed(id, "gRPC is off: such requests get no further than Cloudflare");
+    const remedy = "switch it off under Network in the zone's dashboard, unless an app needs it";
+    return value === "on"
       ? warned(
           id,
           "gRPC is on: it is not documented that such requests always come to the Worker, and Access ignores them",
-          "switch it off under Network, unless an app needs it",
+          remedy,
         )
-      : passed(id, "gRPC is off: such requests get no further than Cloudflare"),
-  );
+      : unread(id, `the zone does not say whether gRPC is on: it says '${value}'`, remedy);
+  });
 }
 
 /** Sign-in pages of our own: `/.latchkey/` never leads to an app. */
@@ -151,6 +153,11 @@ export function coveringAccess(apps: readonly AccessAppFact[], hosts: readonly s
     const parts = places.filter(({ place }) => !isWhole(place));
     return [...deciding, ...parts].filter(({ app }) => !app.letsEverybodyPass);
   });
+}
+
+/** Whether Access asks for a sign-in on every path of a host. */
+export function isBehindAccess(apps: readonly AccessAppFact[], host: string): boolean {
+  return coveringAccess(apps, [host]).some(({ place }) => isWhole(place));
 }
 
 const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");

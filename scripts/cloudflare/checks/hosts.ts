@@ -1,7 +1,8 @@
 // No I/O. No clock.
 import { type Check, checkFact, failedCheck, listed, passed, unread, warned } from "../check.ts";
-import { type DnsFact, type Facts, gatedNames, type WorkerFacts, type ZoneFacts } from "../facts.ts";
+import { type Facts, gatedNames, type WorkerFacts, type ZoneFacts } from "../facts.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "../permissions.ts";
+import { recordsOf } from "../tunnel-reach.ts";
 
 /** Without an association nobody is asked for a certificate: everybody is locked out. */
 export function checkMtls(zone: ZoneFacts): Check {
@@ -44,16 +45,6 @@ export function checkDns(zone: ZoneFacts): Check {
         )
       : passed(id, `${listed(gatedNames(zone))} lead to Cloudflare alone`);
   });
-}
-
-/** Its own records, else those of the nearest wildcard (RFC 4592). */
-function recordsOf(records: readonly DnsFact[], host: string): DnsFact[] {
-  for (let name = host; name.includes("."); name = `*.${name.replace(/^\*\./, "").replace(/^[^.]*\./, "")}`) {
-    const found = records.filter((record) => record.name === name);
-    if (found.length > 0) return found;
-    if (name === `*.${host.split(".").at(-1)}`) break;
-  }
-  return [];
 }
 
 /** A Custom Domain makes a Worker the origin: whatever it is, the app is not behind the gate there. */

@@ -53,10 +53,10 @@ export function checkPages(host: string, seen: Seen): Check {
 }
 
 /** One line a check: the worst of the hosts decides, and the reasons of those that are as bad are told. */
-function merged(
+export function merged<Seen>(
   id: string,
-  observations: readonly Observation[],
-  judge: (id: string, seen: Observation) => Check,
+  observations: readonly Seen[],
+  judge: (id: string, seen: Seen) => Check,
 ): Check {
   const checks = observations.map((seen) => judge(id, seen));
   const status = worst(checks);

@@ -1,8 +1,7 @@
-import { readFile, realpath, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { ProfileName } from "../../../src/gate/answers.ts";
 import { failed } from "../../commands/shared/failure.ts";
 import { printable } from "../../commands/shared/text.ts";
-import { writeWhole } from "../../edge/files.ts";
 import { readAccessApps } from "../access-facts.ts";
 import type { Check, Fact } from "../check.ts";
 import {
@@ -26,8 +25,9 @@ import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
 import { readRecords, recordStep } from "./dns.ts";
 import { associationStep, checkOwner, routeStep } from "./routes.ts";
-import { nothingToDo, type Plan, type Step } from "./step.ts";
+import type { Plan, Step } from "./step.ts";
 import { type TomlRoute, withAdminHost, withApp, withoutAdminHost, withRoutes } from "./toml-edit.ts";
+import { hostsStep, routesStep } from "./toml-steps.ts";
 
 export interface Wanted {
   /** Hosts to add, or to give another profile. */
@@ -113,7 +113,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const routes = routesFor(zones);
   const steps: Step[] = [
     ...dns.flatMap((each) => each.steps),
-    fileStep("wrangler.toml hosts", config, before, withHosts, (text) => textWithHosts(text, wanted)),
+    hostsStep({ config, before, edit: (text) => textWithHosts(text, wanted) }),
     await tokenFileStep(place),
     await deployStep({ client, account, worker, config, text: withHosts, deployer }),
     await secretStep(place),
@@ -126,9 +126,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
       ),
     ),
     ...facts.flatMap(({ zone, facts }) => routeSteps(client, zone, facts, worker)),
-    fileStep("wrangler.toml routes", config, withHosts, withRoutes(withHosts, routes), (text) =>
-      withRoutes(text, routes),
-    ),
+    routesStep({ config, before: withHosts, edit: (text) => withRoutes(text, routes) }),
     ...access.steps,
   ];
   const looks = facts.flatMap((each) => looksFirst(each.facts, worker));
@@ -171,41 +169,6 @@ function requireOwnHost(adminHost: string | undefined, hosts: readonly { host: s
     `${adminHost} is one of the apps, and the pages need a host of their own`,
     "give another name with --admin-host, such as latchkey.example.com",
   );
-}
-
-function fileStep(
-  id: string,
-  config: string,
-  before: string,
-  after: string,
-  edit: (text: string) => string,
-): Step {
-  if (before === after) return { id, found: "as it should be", change: null, apply: nothingToDo };
-  const known = new Set(before.split("\n"));
-  const added = after.split("\n").filter((line) => line !== "" && !known.has(line));
-  const kept = new Set(after.split("\n"));
-  const gone = before.split("\n").filter((line) => !kept.has(line));
-  const edits = [
-    ...(gone.length > 0 ? [`remove from ${printable(config)}: ${told(gone)}`] : []),
-    ...(added.length > 0 ? [`write to ${printable(config)}: ${told(added)}`] : []),
-  ];
-  return {
-    id,
-    found: gone.length > 0 ? "lines must be changed" : "lines are missing",
-    change: edits.join("; "),
-    apply: async () => {
-      const now = await readFile(config, "utf8");
-      const edited = edit(now);
-      if (edited === now) return;
-      // A link stays one, and the file as readable as it was.
-      const file = await realpath(config);
-      await writeWhole(file, edited, (await stat(file)).mode & 0o777);
-    },
-  };
-}
-
-function told(lines: readonly string[]): string {
-  return lines.map((line) => line.trim()).join(" ");
 }
 
 function routeSteps(client: CloudflareClient, zone: Zone, facts: ZoneFacts, worker: string): Step[] {

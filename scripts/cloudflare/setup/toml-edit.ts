@@ -174,6 +174,18 @@ function routesOf(text: string): unknown[] {
   return routes;
 }
 
+/** The patterns of the file's routes, in its order. */
+export function routePatterns(text: string): string[] {
+  return routesOf(text)
+    .map(patternOf)
+    .filter((pattern) => typeof pattern === "string");
+}
+
+/** Whether the file names an admin host, for Cloudflare or for the local edge. */
+export function hasAdminHost(text: string): boolean {
+  return varsOf(text).ADMIN_HOST !== undefined;
+}
+
 function patternOf(route: unknown): unknown {
   return typeof route === "object" && route !== null && "pattern" in route ? route.pattern : route;
 }

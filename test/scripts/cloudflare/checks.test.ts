@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/check.ts";
 import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
-import type { AccessAppFact, Facts, RouteFact, ZoneFacts } from "../../../scripts/cloudflare/facts.ts";
-import { device, gated, goodFacts, goodZone, NOW, rule } from "./facts.ts";
+import type {
+  AccessAppFact,
+  Facts,
+  IngressFact,
+  RouteFact,
+  ZoneFacts,
+} from "../../../scripts/cloudflare/facts.ts";
+import { device, gated, goodFacts, goodZone, ingress, NOW, record, rule, TUNNEL, tunnel } from "./facts.ts";
 
 // Every check of the doctor, failing and passing: one good set of facts, one thing changed a line.
 
@@ -28,6 +34,28 @@ const worker = (more: Partial<Facts["worker"]>): Partial<Facts> => ({
 const registry = (...devices: ReturnType<typeof device>[]): Partial<Facts> => ({
   registry: knownFact(devices),
 });
+const DEEP = "vault.home.example.com";
+/** A host two levels below the zone, with a certificate of this kind besides Universal SSL's. */
+const deep = (status?: string, ...names: string[]): Partial<ZoneFacts> => ({
+  hosts: [gated(DEEP)],
+  edgeCertificates: knownFact([
+    { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
+    ...(status === undefined ? [] : [{ type: "advanced", status, names }]),
+  ]),
+});
+const VAULT_SERVICE = "http://localhost:8080";
+const home = (...more: IngressFact[]): Partial<Facts> => ({ tunnels: knownFact([tunnel(...more)]) });
+const records = (...more: ReturnType<typeof record>[]): Partial<ZoneFacts> => ({
+  dns: knownFact([record("vault.example.com"), record("photos.example.com"), ...more]),
+});
+const OTHER_TUNNEL = TUNNEL.replace("c", "d");
+const other = (...rules: IngressFact[]): Partial<Facts> => ({
+  tunnels: knownFact([tunnel(), { id: OTHER_TUNNEL, name: "shed", ingress: knownFact(rules) }]),
+});
+const LOCAL = unknownFact(
+  "the tunnel shed takes its rules from a file on its own machine",
+  "look in its config.yml",
+);
 const inDays = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
 
 type Row = [id: string, status: CheckStatus, what: string, zone: Partial<ZoneFacts>, more?: Partial<Facts>];
@@ -37,11 +65,11 @@ const TABLE: Row[] = [
   ["wrangler-toml", "failed", "the file opens the gate", {}, { local: { ...goodFacts().local, dangers: ["workers_dev is not false"] } }],
   ["zone", "unknown", "an app in no zone of the token", {}, { homeless: ["vault.example.net"] }],
 
-  ["dns", "failed", "a record that is not proxied", { dns: knownFact([{ name: "vault.example.com", type: "A", proxied: false }, { name: "photos.example.com", type: "A", proxied: true }]) }],
-  ["dns", "failed", "no record", { dns: knownFact([{ name: "vault.example.com", type: "A", proxied: true }]) }],
-  ["dns", "failed", "an open wildcard", { dns: knownFact([{ name: "*.example.com", type: "A", proxied: false }]) }],
+  ["dns", "failed", "a record that is not proxied", { dns: knownFact([record("vault.example.com", "192.0.2.1", { type: "A", proxied: false }), record("photos.example.com", "192.0.2.1", { type: "A", proxied: true })]) }],
+  ["dns", "failed", "no record", { dns: knownFact([record("vault.example.com", "192.0.2.1", { type: "A", proxied: true })]) }],
+  ["dns", "failed", "an open wildcard", { dns: knownFact([record("*.example.com", "192.0.2.1", { type: "A", proxied: false })]) }],
 
-  ["dns", "failed", "no record of the admin host", { ...pages, dns: knownFact([{ name: "vault.example.com", type: "A", proxied: true }, { name: "photos.example.com", type: "A", proxied: true }]) }],
+  ["dns", "failed", "no record of the admin host", { ...pages, dns: knownFact([record("vault.example.com", "192.0.2.1", { type: "A", proxied: true }), record("photos.example.com", "192.0.2.1", { type: "A", proxied: true })]) }],
   ["mtls", "ok", "the admin host asks for none", pages],
   ["route", "failed", "no route for the admin host", pages],
   ["route", "ok", "one for the admin host, too", { ...pages, ...routes(route(`${PAGES_HOST}/*`)) }],
@@ -52,6 +80,16 @@ const TABLE: Row[] = [
   ["admin-host", "failed", "a host of this machine", {}, { local: { ...goodFacts().local, localAdminHost: "latchkey.localhost" } }],
   ["admin-host", "warning", "browsers are asked for a certificate there", { ...pages, associations: knownFact(["vault.example.com", "photos.example.com", PAGES_HOST]) }, { local: { ...goodFacts().local, adminHost: PAGES_HOST } }],
   ["admin-host", "unknown", "in no zone of the token", {}, { local: { ...goodFacts().local, adminHost: "latchkey.example.net" } }],
+
+  ["edge-certificate", "failed", "a host two levels deep, with Universal SSL only", deep()],
+  ["edge-certificate", "ok", "a certificate of its own", deep("active", DEEP)],
+  ["edge-certificate", "ok", "a wildcard of its level", deep("active", "*.home.example.com")],
+  ["edge-certificate", "failed", "a wildcard of another level", deep("active", "*.vault.home.example.com", "home.example.com")],
+  ["edge-certificate", "warning", "one that waits for its validation", deep("pending_validation", DEEP)],
+  ["edge-certificate", "warning", "a state that is not known here", deep("dreaming", DEEP)],
+  ["edge-certificate", "failed", "one that has expired", deep("expired", DEEP)],
+  ["edge-certificate", "failed", "no certificate at all", { edgeCertificates: knownFact([]) }],
+  ["edge-certificate", "failed", "an admin host two levels deep", { adminHost: "keys.home.example.com" }],
 
   ["mtls", "failed", "a host that asks for no certificate", { associations: knownFact(["vault.example.com"]) }],
   ["mtls", "ok", "the host in capitals", { associations: knownFact(["Vault.Example.com", "photos.example.com"]) }],
@@ -106,6 +144,7 @@ const TABLE: Row[] = [
   ["security-level", "failed", "under attack", { securityLevel: knownFact("under_attack") }],
   ["browser-check", "warning", "on", { browserCheck: knownFact("on") }],
   ["grpc", "warning", "on", { grpc: knownFact("on") }],
+  ["grpc", "unknown", "a word that is not known here", { grpc: knownFact("auto") }],
 
   ["access", "failed", "an application on the host", {}, access({ places: ["vault.example.com"] })],
   ["access", "failed", "on a wildcard", {}, access({ places: ["*.example.com"] })],
@@ -116,6 +155,36 @@ const TABLE: Row[] = [
   ["access", "ok", "on another host", {}, access({ places: ["blog.example.com"] })],
   ["access", "ok", "on our own sign-in path", {}, access({ places: ["vault.example.com/.latchkey/sign-in"] })],
   ["access", "ok", "that everybody may bypass", {}, access({ places: ["*.example.com"], letsEverybodyPass: true })],
+
+  ["tunnel-hostnames", "failed", "another name of the same service", {}, home(ingress("direct.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "the same service, written another way", {}, home(ingress("direct.example.com", "http://127.0.0.1:8080/"))],
+  ["tunnel-hostnames", "failed", "a part of its paths", {}, home(ingress("direct.example.com", VAULT_SERVICE, { path: "^/api" }))],
+  ["tunnel-hostnames", "failed", "the rule for all other names", {}, home(ingress(undefined, VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "a wildcard rule", {}, home(ingress("*.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "a record of a name that a wildcard rule takes", records(record("x.y.example.com")), home(ingress("*.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "a name that leads to another name of the tunnel", records(record("x.example.com", "vault.example.com")), home(ingress("x.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "the app's own Host header", {}, home(ingress("x.example.com", VAULT_SERVICE, { hostHeader: "vault.example.com" }))],
+  ["tunnel-hostnames", "failed", "a gated name of which a path is not", routes(route("x.example.com/*"), route("x.example.com/api/*", "blog")), home(ingress("x.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "a wildcard route that another one comes before", routes(route("*.example.com/*"), { ...route("x.example.com/*"), script: undefined }), home(ingress("x.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "warning", "a reverse proxy in front of several apps", records(record("blog.example.com")), { tunnels: knownFact([{ id: TUNNEL, name: "home", ingress: knownFact([ingress("*.example.com", "http://caddy:80")]) }]) }],
+  ["tunnel-hostnames", "warning", "another Host header", {}, home(ingress("x.example.com", VAULT_SERVICE, { hostHeader: "blog.local" }))],
+  ["tunnel-hostnames", "warning", "the same service in another tunnel", records(record("x.example.com", `${OTHER_TUNNEL}.cfargotunnel.com`)), other(ingress("x.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "warning", "a name of a zone that was not read", {}, home(ingress("vault.example.net", VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "the same name has a gate", routes(route("direct.example.com/*")), home(ingress("direct.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "a route that gates all names", routes(route("*.example.com/*")), home(ingress("*.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "a name that leads elsewhere", records(record("direct.example.com", "192.0.2.7", { type: "A" })), home(ingress("direct.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "a name without a record", records(), home(ingress("direct.example.com", VAULT_SERVICE), ingress(undefined, VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "an earlier rule takes the name", records(record("blog.example.com")), home(ingress("blog.example.com", "http://localhost:4000"), ingress(undefined, VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "a name behind Access", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"] }) }],
+  ["tunnel-hostnames", "failed", "a name of which Access guards a path", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com/admin"] }) }],
+  ["tunnel-hostnames", "unknown", "an app without a tunnel", { dns: knownFact([record("vault.example.com", "192.0.2.7", { type: "A" }), record("photos.example.com")]) }],
+  ["tunnel-hostnames", "unknown", "an app without a record", { dns: knownFact([record("vault.example.com")]) }],
+  ["tunnel-hostnames", "unknown", "a circle of names", { dns: knownFact([record("vault.example.com", "a.example.com"), record("a.example.com", "vault.example.com"), record("photos.example.com")]) }],
+  ["tunnel-hostnames", "unknown", "a tunnel of another account", {}, { tunnels: knownFact([]) }],
+  ["tunnel-hostnames", "unknown", "no rule for the app", {}, { tunnels: knownFact([{ id: TUNNEL, name: "home", ingress: knownFact([ingress(undefined, "http_status:404")]) }]) }],
+  ["tunnel-hostnames", "unknown", "a tunnel that is managed elsewhere", {}, { tunnels: knownFact([{ id: TUNNEL, name: "shed", ingress: LOCAL }]) }],
+  ["tunnel-hostnames", "unknown", "a name of another such tunnel", records(record("x.example.com", `${OTHER_TUNNEL}.cfargotunnel.com`)), { tunnels: knownFact([tunnel(), { id: OTHER_TUNNEL, name: "shed", ingress: LOCAL }]) }],
+  ["tunnel-hostnames", "failed", "one name is open, of the others nothing is known", { hosts: [gated("vault.example.com"), gated("x.y.example.org")] }, home(ingress("direct.example.com", VAULT_SERVICE))],
 
   ["workers-dev", "failed", "workers.dev is on", {}, worker({ addresses: knownFact({ workersDev: true, previews: false }) })],
   ["workers-dev", "failed", "previews are on", {}, worker({ addresses: knownFact({ workersDev: false, previews: true }) })],
@@ -202,6 +271,7 @@ describe("the doctor's checks", () => {
     const facts = goodFacts(nothing, {
       worker: { settings: gone, addresses: gone, secrets: gone, domains: gone },
       accessApps: gone,
+      tunnels: gone,
       usage: gone,
       registry: gone,
       blocked: gone,

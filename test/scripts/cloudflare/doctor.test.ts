@@ -10,16 +10,24 @@ import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts
 import { localSettings } from "../../../scripts/cloudflare/wrangler-toml.ts";
 import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
 import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
-import { issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
+import { issueDeviceCertificate, issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
-import { ALL_PERMISSIONS, emptyZone, type Permission, type Zone } from "../../../scripts/stand-in/state.ts";
+import {
+  ALL_PERMISSIONS,
+  type CertificatePack,
+  certificatePack,
+  emptyZone,
+  type Permission,
+  type Zone,
+} from "../../../scripts/stand-in/state.ts";
 import { run } from "../commands/run.ts";
 
 // The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
 // what it meets outside. Where the edge and the stand-in share their authority, a probe passes.
 
 const HOST = "vault.example.com";
+const TUNNEL = "c1744f8b-faa1-48a4-9e5c-02ac921467fa";
 let folder: string;
 let edge: Edge;
 let cloudflare: StandIn;
@@ -52,7 +60,18 @@ beforeEach(() => {
   const zone = emptyZone("example.com");
   zone.associations = [HOST];
   zone.routes = [{ id: "r1", pattern: `${HOST}/*`, script: "latchkey", request_limit_fail_open: false }];
-  zone.dnsRecords = [{ id: "d1", name: HOST, type: "CNAME", content: "tunnel", proxied: true }];
+  zone.dnsRecords = [
+    { id: "d1", name: HOST, type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true },
+  ];
+  state.tunnels = [
+    {
+      id: TUNNEL,
+      name: "home",
+      config_src: "cloudflare",
+      deleted_at: null,
+      ingress: [{ hostname: HOST, service: "http://localhost:8080" }, { service: "http_status:404" }],
+    },
+  ];
   zone.settings.set("browser_check", "off");
   state.zones = [zone];
   state.scripts.set("latchkey", {
@@ -128,6 +147,15 @@ describe("latchkey doctor", () => {
     await expect
       .poll(() => doctor("--cert", cert, "--key", key), { timeout: 20_000 })
       .toMatchObject({ bad: ["outside-http unknown"], code: 0 });
+
+    // The edge names its authority; a client that obeys sends no certificate of another one.
+    const foreign = await issueSelfSignedCertificate("alice nas");
+    writeFileSync(cert, foreign.certificate);
+    await run(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
+    const { of } = await doctor();
+    expect(of("outside-certificate")?.status).toBe("ok");
+    expect(of("outside-authorities")).toMatchObject({ status: "warning" });
+    expect(of("outside-authorities")?.reason).toContain("the certificates of alice/nas, rclone");
   });
 
   it("prints for people the problems last, each with its remedy", async () => {
@@ -147,16 +175,20 @@ describe("latchkey doctor", () => {
   });
 
   it.each<[Permission, string[]]>([
-    ["SSL and Certificates Write", ["mtls", "revoked-there-active-here", "revoked-here-active-there"]],
-    ["Workers Routes Write", ["route", "route-bypass", "route-fails-closed"]],
+    [
+      "SSL and Certificates Write",
+      ["edge-certificate", "mtls", "revoked-there-active-here", "revoked-here-active-there"],
+    ],
+    ["Workers Routes Write", ["route", "route-bypass", "route-fails-closed", "tunnel-hostnames"]],
     ["Workers Scripts Write", ["custom-domain", "workers-dev", "workers-cache", "global-fetch", "secret"]],
     ["Zone WAF Write", ["waf"]],
     ["Firewall Services Read", ["ip-access-rules"]],
     ["Bot Management Write", ["bots"]],
     ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
-    ["DNS Write", ["dns"]],
+    ["DNS Write", ["dns", "tunnel-hostnames"]],
     ["Access: Apps and Policies Write", ["access"]],
     ["Account Analytics Read", ["usage"]],
+    ["Cloudflare Tunnel Read", ["tunnel-hostnames"]],
   ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {
     cloudflare.state.permissions.delete(permission);
     const checks = await checksInProcess();
@@ -166,6 +198,55 @@ describe("latchkey doctor", () => {
       expect(reason).toContain(permission.replace(/ (Read|Write)$/, ""));
       expect(remedy).toContain("https://dash.cloudflare.com/profile/api-tokens");
     }
+  });
+
+  it("calls gRPC unknown where the zone has no such setting", async () => {
+    cloudflare.state.zones[0]?.settings.delete("grpc");
+    expect((await checksInProcess()).find(({ id }) => id === "grpc")).toMatchObject({
+      status: "unknown",
+      reason: "the zone does not say whether gRPC is on",
+      remedy: expect.stringContaining("under Network"),
+    });
+  });
+
+  it("reads the zone's certificates, those that are not active yet, too", async () => {
+    const zone = cloudflare.state.zones[0];
+    const edgeCertificate = async () => (await checksInProcess()).find(({ id }) => id === "edge-certificate");
+    if (zone !== undefined) zone.certificatePacks = [certificatePack("universal", ["*.example.net"])];
+    expect(await edgeCertificate()).toMatchObject({ status: "failed" });
+    zone?.certificatePacks.push(certificatePack("advanced", ["Vault.example.com"], "pending_issuance"));
+    expect(await edgeCertificate()).toMatchObject({
+      status: "warning",
+      reason: `the certificate is not active yet: ${HOST} (pending_issuance)`,
+    });
+    zone?.certificatePacks.push({ id: "x" } as CertificatePack);
+    expect(await edgeCertificate()).toMatchObject({ status: "unknown" });
+  });
+
+  it("reads the tunnels, and what other names lead to the app", async () => {
+    const { state } = cloudflare;
+    const [tunnel] = state.tunnels;
+    const tunnelHostnames = async () => (await checksInProcess()).find(({ id }) => id === "tunnel-hostnames");
+    tunnel?.ingress.unshift({ hostname: "Direct.example.com", service: "http://localhost:8080" });
+    const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
+    state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
+    expect(await tunnelHostnames()).toMatchObject({
+      status: "failed",
+      reason: `direct.example.com leads through the tunnel home to http://localhost:8080, as ${HOST} does, and passes no gate: the app is open`,
+    });
+    if (tunnel !== undefined) tunnel.config_src = "local";
+    expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
+    state.tunnels = [];
+    expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
+  });
+
+  it("calls a tunnel unknown whose rules are told in another form", async () => {
+    const [tunnel] = cloudflare.state.tunnels;
+    if (tunnel !== undefined) tunnel.ingress = null as unknown as typeof tunnel.ingress;
+    const checks = await checksInProcess();
+    const bad = checks.filter(({ status }) => status !== "ok");
+    expect(bad).toMatchObject([{ id: "tunnel-hostnames", status: "unknown" }]);
+    expect(bad[0]?.reason).toContain("where the tunnel home leads");
   });
 
   it("reads the statuses of Cloudflare's faults as unknown", async () => {

@@ -1,6 +1,15 @@
 import * as v from "valibot";
 import { knownFact } from "../../../scripts/cloudflare/check.ts";
-import type { Facts, GatedHost, RuleFact, ZoneFacts } from "../../../scripts/cloudflare/facts.ts";
+import type {
+  DeviceFact,
+  DnsFact,
+  Facts,
+  GatedHost,
+  IngressFact,
+  RuleFact,
+  TunnelFact,
+  ZoneFacts,
+} from "../../../scripts/cloudflare/facts.ts";
 import { AppSchema, toApp } from "../../../src/app-settings.ts";
 
 export function gated(host: string, settings: object = {}): GatedHost {
@@ -30,13 +39,49 @@ export function goodZone(): ZoneFacts {
     browserCheck: knownFact("off"),
     grpc: knownFact("off"),
     dns: knownFact([
-      { name: "vault.example.com", type: "CNAME", proxied: true },
-      { name: "*.example.com", type: "CNAME", proxied: true },
-      { name: "mail.example.com", type: "A", proxied: false },
+      record("vault.example.com"),
+      record("*.example.com"),
+      record("mail.example.com", "192.0.2.1", { type: "A", proxied: false }),
+    ]),
+    edgeCertificates: knownFact([
+      { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
     ]),
     certificates: knownFact([
       { id: "c1", fingerprint: "a".repeat(64), status: "active", expiresOn: "2036-01-01T00:00:00Z" },
       { id: "c2", fingerprint: "b".repeat(64), status: "revoked", expiresOn: "2036-01-01T00:00:00Z" },
+    ]),
+  };
+}
+
+export const TUNNEL = "c1744f8b-faa1-48a4-9e5c-02ac921467fa";
+
+/** A record that leads to the tunnel, unless told otherwise. */
+export function record(
+  name: string,
+  content = `${TUNNEL}.cfargotunnel.com`,
+  more: Partial<DnsFact> = {},
+): DnsFact {
+  return { name, type: "CNAME", proxied: true, content, ...more };
+}
+
+export function ingress(
+  hostname: string | undefined,
+  service: string,
+  more: Partial<IngressFact> = {},
+): IngressFact {
+  return { hostname, path: undefined, service, hostHeader: undefined, ...more };
+}
+
+/** The tunnel of both apps, with more rules before its last one. */
+export function tunnel(...more: readonly IngressFact[]): TunnelFact {
+  return {
+    id: TUNNEL,
+    name: "home",
+    ingress: knownFact([
+      ingress("vault.example.com", "http://localhost:8080"),
+      ingress("photos.example.com", "http://192.168.1.5:2283"),
+      ...more,
+      ingress(undefined, "http_status:404"),
     ]),
   };
 }
@@ -61,6 +106,7 @@ export function goodFacts(zone: Partial<ZoneFacts> = {}, more: Partial<Facts> = 
       domains: knownFact([{ hostname: "www.example.com", service: "site" }]),
     },
     accessApps: knownFact([]),
+    tunnels: knownFact([tunnel(ingress("blog.example.com", "http://localhost:4000"))]),
     usage: knownFact({ workerRequests: 1000, objectRequests: 100 }),
     registry: knownFact([
       device("alice/pixel-9", "active", "a"),
@@ -78,11 +124,13 @@ export function device(
   digit: string,
   notAfter = "2036-01-01T00:00:00.000Z",
   retired: readonly string[] = [],
-) {
+): DeviceFact {
   return {
     label,
     status,
-    certificates: [{ fingerprint: digit.repeat(64), notAfter }],
+    certificates: [
+      { fingerprint: digit.repeat(64), notAfter, issuer: "O=Cloudflare\\, Inc., CN=Managed CA" },
+    ],
     retired: retired.map((each) => each.repeat(64)),
   };
 }

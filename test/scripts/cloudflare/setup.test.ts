@@ -201,6 +201,39 @@ describe("setup", () => {
     for (const line of readFileSync(OURS, "utf8").split("\n")) expect(end.toml.split("\n")).toContain(line);
   });
 
+  it("shows every host with its profile, also where a comment of wrangler.toml contains the same line", async () => {
+    // The shipped comments name vault.example.com, its profile and its route.
+    const shown = async (apps: ReadonlyMap<string, ProfileName>, adminHost?: string | null) =>
+      (await plan(apps, adminHost)).steps
+        .filter(({ id }) => id.startsWith("wrangler.toml"))
+        .map(({ found, change }) => ({ found, change }));
+    expect(await shown(APPS, "keys.example.com")).toEqual([
+      {
+        found: "no host that Cloudflare can reach",
+        change: `write to ${config}: vault.example.com as bitwarden, photos.example.com as sync, admin host keys.example.com`,
+      },
+      {
+        found: "none",
+        change: `write to ${config}: vault.example.com/*, photos.example.com/*, keys.example.com/*`,
+      },
+    ]);
+    await setUp(APPS, "keys.example.com");
+    expect(await shown(new Map())).toEqual([
+      {
+        found: "vault.example.com as bitwarden, photos.example.com as sync, admin host keys.example.com",
+        change: null,
+      },
+      { found: "vault.example.com/*, photos.example.com/*, keys.example.com/*", change: null },
+    ]);
+    expect(await shown(new Map([["photos.example.com", "web"]]), null)).toEqual([
+      {
+        found: "vault.example.com as bitwarden",
+        change: `write to ${config}: photos.example.com as web instead of sync; remove from ${config}: admin host keys.example.com`,
+      },
+      { found: "vault.example.com/*, photos.example.com/*, keys.example.com/*", change: null },
+    ]);
+  });
+
   it("makes no route that fails open, not for a moment", async () => {
     await setUp();
     const made = changes().filter(({ path }) => path.includes("/workers/routes"));

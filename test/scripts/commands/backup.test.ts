@@ -1,6 +1,6 @@
 // Backups: the command line, the local edge with real TLS, and the real Worker: out of one registry, into another.
-import { copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checksumOf } from "../../../scripts/backup/canonical.ts";
 import { chunks } from "../../../scripts/backup/restore.ts";
@@ -8,7 +8,7 @@ import { type Credential, issueDeviceCertificate } from "../../../scripts/edge/c
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import type { Device } from "../../../src/control/contract.ts";
 import { send, temporaryFolder } from "../edge/client.ts";
-import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
+import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
 import { runHere } from "./run-here.ts";
 
 const WEB = "app.localhost";
@@ -127,6 +127,23 @@ describe("backup", () => {
       pending: [{ notBefore: expect.any(String) }],
     });
     expect(JSON.stringify(content)).not.toContain(old.adminToken);
+  });
+
+  it("writes into a folder of the owner's without --out, and nothing into the folder it is called in", async () => {
+    const home = join(folder, "home");
+    const repository = mkdtempSync(join(folder, "repository-"));
+    const environment = { ...environmentOf(old), XDG_DATA_HOME: home };
+    const { code, stdout } = await run(["backup"], environment, "", { cwd: repository });
+    const path = /^wrote (.*): 2 users/.exec(stdout)?.[1] ?? "";
+    expect([code, dirname(path)]).toEqual([0, join(home, "latchkey", "backups")]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+    expect(readdirSync(repository)).toEqual([]);
+    const taken = { ...environment, XDG_DATA_HOME: path };
+    expect(await run(["backup"], taken, "", { cwd: repository })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^latchkey: .* cannot be written \(ENOTDIR\)\nhint: /),
+    });
   });
 
   it("never overwrites a file, and needs a place that can be written to", async () => {

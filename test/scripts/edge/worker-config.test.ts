@@ -10,9 +10,17 @@ const folder = mkdtempSync(join(tmpdir(), "latchkey-config-"));
 const path = join(folder, "wrangler.toml");
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("the pages' host of the local edge", () => {
-  symlinkSync(join(ROOT, "src"), join(folder, "src"));
+symlinkSync(join(ROOT, "src"), join(folder, "src"));
 
+it("the local edge bundles the Worker as wrangler.toml has it deployed", () => {
+  const text = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+  writeFileSync(path, text);
+  expect(readWorkerConfig({}, path).bundling).toMatchObject({ minify: true, keepNames: false });
+  writeFileSync(path, text.replace(/^(minify|keep_names) = .*$/gm, ""));
+  expect(readWorkerConfig({}, path).bundling).toMatchObject({ minify: false, keepNames: true });
+});
+
+describe("the pages' host of the local edge", () => {
   it("is that of wrangler.toml while it is one of this machine's", () => {
     copyFileSync(join(ROOT, "wrangler.toml"), path);
     expect(readWorkerConfig({}, path).adminHost).toBe("latchkey.localhost");

@@ -1,0 +1,71 @@
+// The steps of setup that edit `wrangler.toml`. What they show is read from the settings before and after, never
+// from a comparison of lines: the comments of the file contain lines that look like settings.
+import { readFile, realpath, stat } from "node:fs/promises";
+import { printable } from "../../commands/shared/text.ts";
+import { writeWhole } from "../../edge/files.ts";
+import { localSettings } from "../wrangler-toml.ts";
+import { nothingToDo, type Step } from "./step.ts";
+import { hasAdminHost, routePatterns } from "./toml-edit.ts";
+
+/** A file, its text at planning time, and the edit that is made again on whatever text is there later. */
+export interface TomlEdit {
+  config: string;
+  before: string;
+  edit(text: string): string;
+}
+
+/** Writes the apps with their profiles, and the admin host. Shows every host, changed or not. */
+export function hostsStep({ config, before, edit }: TomlEdit): Step {
+  const old = localSettings(before);
+  const after = edit(before);
+  const { hosts, adminHost } = localSettings(after);
+  const oldProfiles = new Map(old.hosts.map(({ host, app }) => [host, app.profile.name]));
+  const [kept, written]: [string[], string[]] = [[], []];
+  for (const { host, app } of hosts) {
+    const was = oldProfiles.get(host);
+    const { name } = app.profile;
+    if (was === name) kept.push(`${host} as ${name}`);
+    else written.push(was === undefined ? `${host} as ${name}` : `${host} as ${name} instead of ${was}`);
+  }
+  const oldAdminHost = old.adminHost ?? old.localAdminHost;
+  if (adminHost !== undefined) {
+    (adminHost === oldAdminHost ? kept : written).push(`admin host ${adminHost}`);
+  }
+  // `localAdminHost` is kept for the local edge, unless the owner wants none at all.
+  const isGone = oldAdminHost !== undefined && !hasAdminHost(after);
+  const change = [
+    ...(written.length > 0 ? [`write to ${printable(config)}: ${written.join(", ")}`] : []),
+    ...(isGone ? [`remove from ${printable(config)}: admin host ${oldAdminHost}`] : []),
+  ].join("; ");
+  const found = kept.length > 0 ? kept.join(", ") : "no host that Cloudflare can reach";
+  return fileStep("wrangler.toml hosts", { config, before, edit }, found, change);
+}
+
+/** Writes the routes, so that a later deploy keeps them. */
+export function routesStep({ config, before, edit }: TomlEdit): Step {
+  const old = routePatterns(before);
+  const missing = routePatterns(edit(before)).filter((pattern) => !old.includes(pattern));
+  return fileStep(
+    "wrangler.toml routes",
+    { config, before, edit },
+    old.length > 0 ? old.join(", ") : "none",
+    `write to ${printable(config)}: ${missing.join(", ")}`,
+  );
+}
+
+function fileStep(id: string, { config, before, edit }: TomlEdit, found: string, change: string): Step {
+  if (edit(before) === before) return { id, found, change: null, apply: nothingToDo };
+  return {
+    id,
+    found,
+    change,
+    apply: async () => {
+      const now = await readFile(config, "utf8");
+      const edited = edit(now);
+      if (edited === now) return;
+      // A link stays one, and the file as readable as it was.
+      const file = await realpath(config);
+      await writeWhole(file, edited, (await stat(file)).mode & 0o777);
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// No I/O. No clock.
+//
+// Which names lead through a tunnel to which service.
+import type { DnsFact, IngressFact, TunnelFact } from "./facts.ts";
+
+/** Where a name leads: to a tunnel of this id, or to something else. */
+export type Target = { tunnel: string } | { other: string } | undefined;
+
+/** A CNAME may lead to another name of the zone; more steps than this are a circle. */
+const MAX_STEPS = 8;
+const TUNNEL = /^([0-9a-f-]{36})\.cfargotunnel\.com$/;
+
+/** Follows the records of a name within the zones that were read; `undefined` without a record. */
+export function targetOf(records: readonly DnsFact[], name: string): Target {
+  let wanted = name;
+  let other: Target;
+  for (let step = 0; step < MAX_STEPS; step++) {
+    const [record] = recordsOf(records, wanted);
+    if (record === undefined) return other;
+    const { type, content } = record;
+    const tunnel = TUNNEL.exec(content)?.[1];
+    if (tunnel !== undefined) return { tunnel };
+    other = { other: content };
+    if (type !== "CNAME") return other;
+    wanted = content;
+  }
+  return other;
+}
+
+/** Its own records, else those of the nearest wildcard (RFC 4592). */
+export function recordsOf(records: readonly DnsFact[], host: string): DnsFact[] {
+  for (let name = host; name.includes("."); name = `*.${name.replace(/^\*\./, "").replace(/^[^.]*\./, "")}`) {
+    const found = records.filter((record) => record.name === name);
+    if (found.length > 0) return found;
+    if (name === `*.${host.split(".").at(-1)}`) break;
+  }
+  return [];
+}
+
+/**
+ * The rules by which a tunnel answers a name, or any name that a wildcard stands for: from the top, the
+ * first without a path is the last that counts. `*.example.com` takes names of any depth, as cloudflared
+ * does.
+ */
+export function rulesFor(ingress: readonly IngressFact[], name: string): IngressFact[] {
+  const matching = ingress.filter(({ hostname }) => takes(hostname, name));
+  const end = matching.findIndex(({ path }) => path === undefined);
+  return end < 0 ? matching : matching.slice(0, end + 1);
+}
+
+function takes(hostname: string | undefined, name: string): boolean {
+  if (hostname === undefined || hostname === "*" || hostname === name) return true;
+  return hostname.startsWith("*.") && name.endsWith(hostname.slice(1));
+}
+
+/** Services of cloudflared's own, behind which there is no app. */
+export function isApp({ service }: IngressFact): boolean {
+  return !/^(http_status:|hello_world$|hello-world$)/.test(service);
+}
+
+/** Every name that could lead to the tunnel: those of its rules, and those of the records that point to it. */
+export function namesOf({ id, ingress }: TunnelFact, records: readonly DnsFact[]): string[] {
+  const named = ingress.known ? ingress.value.flatMap(({ hostname }) => hostname ?? []) : [];
+  const pointing = records.flatMap(({ name }) => (leadsTo(records, name, id) ? [name] : []));
+  return [...new Set([...named.filter((name) => name !== "*"), ...pointing])];
+}
+
+export function leadsTo(records: readonly DnsFact[], name: string, tunnel: string): boolean {
+  const target = targetOf(records, name);
+  return target !== undefined && "tunnel" in target && target.tunnel === tunnel;
+}
+
+/** The same for each way of writing the same service: `http://localhost`, `http://127.0.0.1:80/`. */
+export function serviceKey(service: string): string {
+  const url = URL.parse(service);
+  if (url === null || url.host === "") return service;
+  const host = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? "localhost" : url.hostname;
+  return `${url.protocol}//${host}:${url.port || { "http:": "80", "https:": "443" }[url.protocol] || ""}`;
+}
