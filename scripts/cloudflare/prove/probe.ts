@@ -71,8 +71,6 @@ export interface SceneOptions {
   timeoutMs: number;
   uploads: boolean;
   exhaustQuota: boolean;
-  /** Reads the authorities that the edge names when it asks for a certificate. */
-  authorities?: (reach: Reach) => Promise<readonly string[]>;
 }
 
 /** Of a probe whose needs were met: what they made is there. */

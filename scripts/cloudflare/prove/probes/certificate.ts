@@ -3,9 +3,10 @@ import { commonNameIn, createKeyAndRequest } from "../../../certificates/request
 import { issueSelfSignedCertificate } from "../../../edge/certificates.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client-certificates.ts";
 import { CloudflareFailure } from "../../failure.ts";
+import { observeHandshakes } from "../../tls-look.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";
-import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
+import { type Credential, credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
 import { fieldOf, isPresented, isVerified } from "../sight.ts";
 import { certificateOf } from "../things.ts";
 import { waitFor } from "../waiting.ts";
@@ -183,20 +184,42 @@ export const selfSigned: Probe = {
   },
 };
 
-/** The reader of `CertificateRequest` comes with the options: without it, this is not tried. */
 export const authorities: Probe = {
   id: "certificate-authorities",
   title: "read which authorities the edge names",
   question: "Does the edge name authorities when it asks for a certificate? Some clients then show no other.",
   needs: ["client-auth"],
-  async run(scene) {
-    const read = scene.options.authorities;
-    if (read === undefined) return { outcome: "skipped", reason: "this version has no reader for it" };
-    const names = await read(reachOf(scene));
-    for (const name of names) scene.secrets.add(name);
+  async run(scene): Promise<Finding> {
+    const { host, address, ca, timeoutMs } = reachOf(scene);
+    const [seen] = await observeHandshakes([host], {
+      connectTo: address,
+      ca,
+      timeoutMs,
+      credential: undefined,
+    });
+    if (seen?.kind !== "handshake") {
+      return { outcome: "differs", measurements: { handshake: seen?.kind ?? "none" } };
+    }
+    const names = seen.authorities;
+    for (const name of names ?? []) scene.secrets.add(name);
     return {
       outcome: "seen",
-      measurements: { count: names.length, forms: names.map((name) => formOf("DN", name)) },
+      measurements: {
+        asksForCertificate: names !== null,
+        count: names?.length ?? 0,
+        forms: (names ?? []).map((name) => formOf("DN", name)),
+        namesTheIssuer: names === null ? null : names.some((name) => isIssuer(name, credentialOf(scene))),
+      },
     };
   },
 };
+
+/** Compares the attributes, in whatever order they are written. */
+function isIssuer(name: string, { certificate: pem }: Credential): boolean {
+  const attributes = (text: string) =>
+    text
+      .split(/,\s*|\n/)
+      .sort()
+      .join("\n");
+  return attributes(name) === attributes(new X509Certificate(pem).issuer);
+}
