@@ -33,7 +33,7 @@ interface ProveOptions {
 export const addProve: AddCommand = (program, open) => {
   program
     .command("prove")
-    .summary("try on your zone what was never seen on a real one, and write a report for us")
+    .summary("try on your zone what was never seen on a real one; write a report")
     .description(
       [
         "Make a throw-away host with a Worker of its own, try on it what Latchkey believes of Cloudflare, take everything",
@@ -49,18 +49,21 @@ export const addProve: AddCommand = (program, open) => {
     .option("--no-uploads", "leave out the two uploads, 200 MB in all")
     .option(
       "--exhaust-quota <zone>",
-      "also use up the day's Worker requests: all Workers of the account stop until 00:00 UTC",
+      "also use up the day's Worker requests: every Worker of the account stops until 00:00 UTC",
     )
     .option("--connect-to <host:port>", "send https there, as curl's --connect-to")
     .addHelpText(
       "after",
       `
-Needs CLOUDFLARE_API_TOKEN with the permissions of setup, see docs/cloudflare.md. It takes about ten
-minutes, a few hundred of the day's Worker requests and one of the zone's client certificates, which
-is revoked in the end. Ctrl-C undoes everything, too. With --json the report is printed instead.
+Needs CLOUDFLARE_API_TOKEN with the permissions of setup, see
+docs/cloudflare.md. It takes about ten minutes, a few hundred of the day's
+Worker requests, and a client certificate, which is revoked in the end.
+Ctrl-C undoes everything, too. With --json the report is printed instead.
 
-Exit codes: 0 when everything was tried and undone, whatever was seen; 1 when a probe failed, when it
-was interrupted, or when something could not be undone, which is then named.
+Exit codes:
+  0  everything was tried and undone, whatever was seen
+  1  a probe failed, it was interrupted, or something could not be undone
+     (which is then named)
 
 Examples:
   latchkey prove --dry-run

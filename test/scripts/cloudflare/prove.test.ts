@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Report } from "../../../scripts/cloudflare/prove/report.ts";
 import { ALL_PERMISSIONS, emptyZone, type Zone } from "../../../scripts/stand-in/state.ts";
 import { type ProvingGround, startProvingGround } from "../../cloudflare/proving-ground.ts";
-import { run, startCommand } from "../commands/run.ts";
+import { hasTerminal, run, runOnTerminal, startCommand } from "../commands/run.ts";
 import { runHere } from "../commands/run-here.ts";
 
 // Everything is real but Cloudflare: the command as a process, TLS handshakes over HTTP/1.1 and HTTP/2, and the Worker
@@ -324,6 +324,16 @@ describe("before anything is done, prove refuses", () => {
     ]);
     expect(readFileSync(out, "utf8")).toBe("mine");
     expect(ground.cloudflare.requests).toEqual([]);
+  });
+
+  it.skipIf(!hasTerminal)("when the answer is no, and says first what it would make", async () => {
+    const { code, shown } = await runOnTerminal(words(), ground.cloudflare.environment, {
+      answers: [["Try it in example.com?", "n"]],
+    });
+    expect(code).toBe(1);
+    expect(shown).toContain("the route latchkey-prove-");
+    expect(shown).toContain("latchkey: nothing was done");
+    expect(writes()).toEqual([]);
   });
 
   it("to choose among several zones", async () => {
