@@ -23,6 +23,7 @@ import { addMe } from "./commands/me.ts";
 import { addNames } from "./commands/names.ts";
 import { addNote } from "./commands/note.ts";
 import { addPending } from "./commands/pending.ts";
+import { addProve } from "./commands/prove.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addRestoreBackup } from "./commands/restore-backup.ts";
@@ -103,7 +104,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Waiting for you:": [addPending, addApprove, addDismiss],
   "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],
-  "Your Cloudflare zone:": [addSetup, addDoctor],
+  "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
   "Files:": [addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };

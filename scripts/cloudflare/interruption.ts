@@ -4,6 +4,8 @@ import { failed } from "../commands/shared/failure.ts";
 export interface Interruption {
   /** Between two steps: ends the command when it was interrupted meanwhile. */
   check(): void;
+  /** Aborted by the first signal: for steps that take long. */
+  readonly signal: AbortSignal;
   end(): void;
 }
 
@@ -11,19 +13,20 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** From now on the first signal waits for `check`; a second one ends the process at once, as always. */
 export function watchForInterruption(): Interruption {
-  let interrupted = false;
+  const controller = new AbortController();
   const end = () => {
     for (const signal of SIGNALS) process.off(signal, stop);
   };
   const stop = () => {
-    interrupted = true;
     end();
     process.stderr.write("interrupted: undoing what was done; once more ends at once\n");
+    controller.abort();
   };
   for (const signal of SIGNALS) process.on(signal, stop);
   return {
+    signal: controller.signal,
     check() {
-      if (interrupted) throw failed("interrupted", "run the command again when you are ready");
+      if (controller.signal.aborted) throw failed("interrupted", "run the command again when you are ready");
     },
     end,
   };

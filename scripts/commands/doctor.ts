@@ -150,7 +150,8 @@ async function readCredential({ cert, key }: DoctorOptions) {
   return { certificate: await read(cert, "a certificate"), key: await read(key, "a private key") };
 }
 
-function parseConnectTo(text: string | undefined): { hostname: string; port: number } | undefined {
+/** `HOST:PORT`, where https goes instead of where names lead. */
+export function parseConnectTo(text: string | undefined): { hostname: string; port: number } | undefined {
   if (text === undefined) return undefined;
   const [, hostname = "", port = ""] = /^\[?([\w.:-]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (hostname !== "" && Number(port) > 0 && Number(port) < 65_536) return { hostname, port: Number(port) };

@@ -51,7 +51,7 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
   ...account("GET", "/scripts", "Workers Scripts Read", ({ state }) => ({
     result: [...state.scripts.values()].map(({ id, modified_on }) => ({ id, modified_on })),
   })),
-  ...account("PUT", "/scripts/:script", "Workers Scripts Write", ({ state, params }) => {
+  ...account("PUT", "/scripts/:script", "Workers Scripts Write", ({ state, params, body }) => {
     const { script: id = "" } = params;
     const modified_on = new Date().toISOString();
     const script: Script = state.scripts.get(id) ?? {
@@ -62,8 +62,32 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
       settings: { bindings: [], compatibility_flags: [] },
       modified_on,
     };
-    state.scripts.set(id, { ...script, modified_on });
+    const { annotations } = metadataOf(body);
+    const version = annotations === undefined ? [] : [{ id: crypto.randomUUID(), annotations }];
+    state.scripts.set(id, { ...script, modified_on, versions: [...version, ...(script.versions ?? [])] });
     return { result: { id, modified_on, startup_time_ms: 12 } };
+  }),
+  ...account("DELETE", "/scripts/:script", "Workers Scripts Write", (call) => {
+    const { id } = scriptOf(call);
+    call.state.scripts.delete(id);
+    // With `force`, what leads to it goes along.
+    for (const zone of call.state.zones) zone.routes = zone.routes.filter(({ script }) => script !== id);
+    return { result: null };
+  }),
+  // What `wrangler deploy` calls: the Worker's routes are replaced. Believed: those that stay keep their failure mode.
+  ...account("PUT", "/scripts/:script/routes", "Workers Routes Write", (call) => {
+    const { id: script } = scriptOf(call);
+    const wanted = call.body;
+    if (!Array.isArray(wanted)) throw new ApiError(400, 1000, "The request body is not a list of routes");
+    const patterns = wanted.map(({ pattern }) => textOf(pattern, "pattern"));
+    for (const zone of call.state.zones) {
+      zone.routes = zone.routes.filter(
+        (route) => route.script !== script || patterns.includes(route.pattern),
+      );
+    }
+    return {
+      result: call.state.zones.flatMap(({ routes }) => routes.filter((each) => each.script === script)),
+    };
   }),
   ...account("GET", "/scripts/:script/settings", "Workers Scripts Read", (call) => ({
     result: scriptOf(call).settings,
@@ -122,7 +146,7 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
 function account(
   method: string,
   path: string,
-  permission: "Workers Scripts Read" | "Workers Scripts Write",
+  permission: "Workers Scripts Read" | "Workers Scripts Write" | "Workers Routes Write",
   handle: Endpoint["handle"],
 ): Endpoint[] {
   return [
@@ -169,6 +193,12 @@ function routeFrom(call: Call, own?: string): Omit<Route, "id"> {
     // Without a word about it, as Cloudflare's changelog of 2025-04-15 shows it: closed.
     request_limit_fail_open: failOpen === true,
   };
+}
+
+/** The part `metadata` of an upload, as far as it is read here. */
+function metadataOf(body: unknown): { annotations?: Record<string, string> } {
+  const part = /name="metadata"[^{]*?\r\n\r\n(\{.*?\})\r\n--/s.exec(typeof body === "string" ? body : "");
+  return part?.[1] === undefined ? {} : JSON.parse(part[1]);
 }
 
 function scriptOf(call: Call): Script {

@@ -129,6 +129,20 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
     },
   },
   {
+    method: "DELETE",
+    pattern: "/zones/:zone/dns_records/:record",
+    permissions: ["DNS Write"],
+    handle(call) {
+      const zone = zoneOf(call);
+      const { record: id = "" } = call.params;
+      if (!zone.dnsRecords.some((record) => record.id === id)) {
+        throw new ApiError(404, 81044, "Record does not exist.");
+      }
+      zone.dnsRecords = zone.dnsRecords.filter((record) => record.id !== id);
+      return { result: { id } };
+    },
+  },
+  {
     method: "GET",
     pattern: "/zones/:zone/ssl/certificate_packs",
     permissions: ["SSL and Certificates Read"],

@@ -1,0 +1,187 @@
+import { Agent, type ClientRequest, request } from "node:http";
+import type { Readable } from "node:stream";
+import { connect, type TLSSocket } from "node:tls";
+import { errorCode } from "../../commands/shared/failure.ts";
+import { parseSight, type Sight } from "./sight.ts";
+
+/** How the throw-away host is reached. */
+export interface Reach {
+  host: string;
+  /** An address of Cloudflare's edge that the host's name leads to, or where `--connect-to` says. */
+  address: { hostname: string; port: number };
+  ca: string | undefined;
+  /** What the probe's Worker wants to hear before it answers. */
+  key: string;
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+export interface TlsOptions {
+  credential?: { certificate: string; key: string } | undefined;
+  /** Exactly this version; without it, the newest of both sides. */
+  version?: "TLSv1.2" | "TLSv1.3";
+  /** Of an earlier connection, to be resumed. */
+  session?: Buffer | undefined;
+  /** Without one, the host. */
+  servername?: string;
+  protocol?: "http/1.1" | "h2";
+}
+
+/** What a request got. */
+export type Answer =
+  | { kind: "sight"; sight: Sight }
+  /** Something else answered: Cloudflare itself, mostly. `code`: of its `error code: 1027`. */
+  | { kind: "other"; status: number; code: number | null }
+  /** No answer. `why` is a code such as `ECONNRESET`. */
+  | { kind: "silence"; why: string };
+
+export interface Ask {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: { stream: Readable; bytes: number };
+  timeoutMs?: number;
+}
+
+/** One TLS connection that carries HTTP/1.1 requests, one after the other. */
+export interface Connection {
+  socket: TLSSocket;
+  /** Whether the handshake resumed the session that was given. */
+  resumed: boolean;
+  /** The newest ticket that the server gave. TLS 1.3 gives it after the handshake: ask something first. */
+  session(): Buffer | undefined;
+  ask(ask?: Ask): Promise<Answer>;
+  close(): void;
+}
+
+/** Opens a connection. Rejects with the code of the error in the message when the handshake fails. */
+export async function openConnection(reach: Reach, options: TlsOptions = {}): Promise<Connection> {
+  const { socket, session } = await openTls(reach, options);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  let isGiven = false;
+  agent.createConnection = () => {
+    // A connection that has ended is not silently replaced by another: it is the very thing that is looked at.
+    if (isGiven) throw Object.assign(new Error("the connection has ended"), { code: "ECONNRESET" });
+    isGiven = true;
+    return socket;
+  };
+  return {
+    socket,
+    resumed: socket.isSessionReused(),
+    session,
+    ask: (ask = {}) => exchange(reach, agent, ask),
+    close() {
+      agent.destroy();
+      socket.destroy();
+    },
+  };
+}
+
+/** One request on a connection of its own. What cannot be had is an answer, too. */
+export async function askOnce(reach: Reach, options: TlsOptions = {}, ask: Ask = {}): Promise<Answer> {
+  try {
+    const connection = await openConnection(reach, options);
+    try {
+      return await connection.ask(ask);
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    return silence(error, reach.signal);
+  }
+}
+
+/** The TLS handshake with the edge. `session` is the newest ticket so far. */
+export function openTls(
+  reach: Reach,
+  { credential, version, session, servername = reach.host, protocol = "http/1.1" }: TlsOptions,
+): Promise<{ socket: TLSSocket; session(): Buffer | undefined }> {
+  const { address, ca, timeoutMs, signal } = reach;
+  return new Promise((resolve, reject) => {
+    let newest: Buffer | undefined;
+    const socket = connect({
+      host: address.hostname,
+      port: address.port,
+      servername,
+      ALPNProtocols: [protocol],
+      ...(ca === undefined ? {} : { ca }),
+      ...(credential === undefined ? {} : { cert: credential.certificate, key: credential.key }),
+      ...(version === undefined ? {} : { minVersion: version, maxVersion: version }),
+      ...(session === undefined ? {} : { session }),
+    });
+    const abort = () => socket.destroy(new DOMException("interrupted", "AbortError"));
+    signal.addEventListener("abort", abort, { once: true });
+    socket.on("session", (ticket) => {
+      newest = ticket;
+    });
+    socket.setTimeout(timeoutMs, () => socket.destroy(Object.assign(new Error(), { code: "ETIMEDOUT" })));
+    socket.on("error", reject);
+    socket.once("close", () => {
+      signal.removeEventListener("abort", abort);
+      reject(Object.assign(new Error("closed during the handshake"), { code: "ECONNRESET" }));
+    });
+    socket.once("secureConnect", () => resolve({ socket, session: () => newest }));
+    if (signal.aborted) abort();
+  });
+}
+
+async function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
+  const { method = "GET", path = "/", headers = {}, body, timeoutMs = reach.timeoutMs } = ask;
+  const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(timeoutMs)]);
+  const own = { host: reach.host, "x-prove-key": reach.key };
+  const length = body === undefined ? {} : { "content-length": body.bytes };
+  try {
+    return await new Promise<Answer>((resolve, reject) => {
+      const outgoing = request(
+        { agent, method, path, signal, headers: { ...own, ...length, ...headers } },
+        (response) => {
+          readAnswer(response.statusCode ?? 0, response)
+            .then(resolve, reject)
+            // What is still to be sent is of no use to a server that has answered.
+            .finally(() => body?.stream.destroy());
+        },
+      );
+      outgoing.on("error", reject);
+      if (body === undefined) outgoing.end();
+      else sendBody(outgoing, body.stream);
+    });
+  } catch (error) {
+    return silence(error, reach.signal);
+  }
+}
+
+/**
+ * A length that is too much is refused before the body. Whoever has begun to send it meets a reset, which may overtake
+ * the answer: so there is a pause first.
+ */
+function sendBody(outgoing: ClientRequest, body: Readable): void {
+  outgoing.flushHeaders();
+  body.on("error", () => undefined);
+  const timer = setTimeout(() => body.pipe(outgoing), BODY_AFTER_MS);
+  outgoing.once("response", () => clearTimeout(timer));
+  outgoing.once("close", () => clearTimeout(timer));
+}
+
+const BODY_AFTER_MS = 1500;
+
+/** More than the probe's Worker says. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+export async function readAnswer(status: number, body: AsyncIterable<Buffer>): Promise<Answer> {
+  let text = "";
+  for await (const chunk of body) {
+    text += chunk.toString("latin1");
+    if (text.length > MAX_BODY_BYTES) break;
+  }
+  const sight = status === 200 ? parseSight(text) : undefined;
+  if (sight !== undefined) return { kind: "sight", sight };
+  const code = /error(?: code:|<span>)\s*(\d{3,5})/i.exec(text)?.[1];
+  return { kind: "other", status, code: code === undefined ? null : Number(code) };
+}
+
+/** An interruption is thrown on: nothing goes on after it. */
+export function silence(error: unknown, signal: AbortSignal): Answer {
+  if (signal.aborted) throw error;
+  const timedOut = error instanceof Error && error.name === "TimeoutError";
+  return { kind: "silence", why: timedOut ? "ETIMEDOUT" : (errorCode(error) ?? "unknown") };
+}

@@ -1,0 +1,85 @@
+import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
+import type { CloudflareClient } from "../client.ts";
+import type { Zone } from "../zone.ts";
+import type { Reach } from "./connection.ts";
+import type { Names } from "./things.ts";
+import type { UndoStack } from "./undo.ts";
+
+/**
+ * `seen`: as the docs and the code believe; `differs`: seen, and otherwise; `not-seen`: it did not happen within the
+ * time; `skipped`: not tried; `failed`: it could not be tried.
+ */
+export type Outcome = "seen" | "differs" | "not-seen" | "skipped" | "failed";
+
+/** What goes into the report: never a name, an address, an id or a secret. */
+export type Measurement = string | number | boolean | null | readonly (string | number)[];
+export type Measurements = Readonly<Record<string, Measurement>>;
+
+export interface Finding {
+  outcome: Outcome;
+  /** Of `skipped` and `failed`: a sentence of ours, without names. */
+  reason?: string;
+  measurements?: Measurements;
+}
+
+/** One thing that was never seen on a real zone. */
+export interface Probe {
+  /** For programs; stays the same from version to version. */
+  id: string;
+  /** What is tried, for people. */
+  title: string;
+  /** What is not known. */
+  question: string;
+  /** Probes that must have been tried with success before. */
+  needs: readonly string[];
+  run(scene: Scene): Promise<Finding>;
+}
+
+/** A certificate that Cloudflare signed for this run. */
+export interface Credential {
+  /** Cloudflare's id of it. */
+  id: string;
+  /** PEM, both. */
+  certificate: string;
+  key: string;
+  fingerprint: Fingerprint;
+}
+
+/** What the probes work with, and what earlier ones have made for later ones. */
+export interface Scene {
+  readonly client: CloudflareClient;
+  readonly zone: Zone;
+  readonly names: Names;
+  readonly undo: UndoStack;
+  readonly options: SceneOptions;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  progress(line: string): void;
+  /** Every data centre that answered. */
+  readonly colos: Set<string>;
+  /** Every name and secret of the run: none may be in the report. */
+  readonly secrets: Set<string>;
+  reach?: Reach;
+  credential?: Credential;
+}
+
+export interface SceneOptions {
+  /** Where https goes instead of where the host's name leads. */
+  connectTo: { hostname: string; port: number } | undefined;
+  /** PEM: the only authorities that are trusted; without it, the system's own. */
+  ca: string | undefined;
+  timeoutMs: number;
+  uploads: boolean;
+  exhaustQuota: boolean;
+}
+
+/** Of a probe whose needs were met: what they made is there. */
+export function reachOf({ reach }: Scene): Reach {
+  if (reach === undefined) throw new Error("the probe needs the DNS record's");
+  return reach;
+}
+
+export function credentialOf({ credential }: Scene): Credential {
+  if (credential === undefined) throw new Error("the probe needs the certificate's");
+  return credential;
+}

@@ -1,0 +1,123 @@
+import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
+import { readAssociations } from "../../zone-facts.ts";
+import { askOnce } from "../connection.ts";
+import { type Probe, reachOf, type Scene } from "../probe.ts";
+import { associationOf, RECORD_COMMENT, recordOf, setAssociations } from "../things.ts";
+import { waitFor } from "../waiting.ts";
+
+const RESOLVES_WITHIN_SECONDS = 180;
+const ANSWERS_WITHIN_SECONDS = 180;
+
+export const record: Probe = {
+  id: "record",
+  title: "make the DNS record",
+  question: "Is a proxied AAAA record with 100:: taken, and how soon does its name resolve?",
+  needs: ["failure-mode"],
+  async run(scene) {
+    const { client, zone, names, options } = scene;
+    scene.undo.push(recordOf(scene, names.host));
+    const wanted = { type: "AAAA", content: "100::", proxied: true, ttl: 1 } as const;
+    await client.once({ permission: "dns-edit", what: `make the DNS record of ${names.host}` }, (sdk) =>
+      sdk.dns.records.create({ zone_id: zone.id, name: names.host, ...wanted, comment: RECORD_COMMENT }),
+    );
+    const found = await waitFor(scene.signal, RESOLVES_WITHIN_SECONDS, () => findAddress(scene));
+    if (found === undefined) {
+      return {
+        outcome: "not-seen",
+        reason: "the name did not resolve in time",
+        measurements: { waitedSeconds: RESOLVES_WITHIN_SECONDS },
+      };
+    }
+    const { hostname, port, by } = found.value;
+    scene.secrets.add(hostname);
+    scene.reach = {
+      host: names.host,
+      address: { hostname, port },
+      ca: options.ca,
+      key: names.key,
+      timeoutMs: options.timeoutMs,
+      signal: scene.signal,
+    };
+    return {
+      outcome: "seen",
+      measurements: { accepted: true, resolvesBy: by, resolvesAfterSeconds: found.seconds },
+    };
+  },
+};
+
+/** The zone's own name servers are asked: what others remember of a name that was not there would mislead. */
+async function findAddress({ names, zone, options }: Scene) {
+  if (options.connectTo !== undefined) return { ...options.connectTo, by: "--connect-to" };
+  const address =
+    (await atNameServers(zone.name, names.host)) ?? (await firstOf(resolve4, resolve6, names.host));
+  return address === undefined ? undefined : { hostname: address.hostname, port: 443, by: address.by };
+}
+
+async function atNameServers(zone: string, host: string) {
+  try {
+    const [server = ""] = await resolveNs(zone);
+    const resolver = new Resolver({ timeout: 2000, tries: 1 });
+    resolver.setServers(await resolve4(server));
+    const [hostname] = await resolver.resolve4(host);
+    return hostname === undefined ? undefined : { hostname, by: "the zone's name server" };
+  } catch {
+    return undefined;
+  }
+}
+
+async function firstOf(v4: typeof resolve4, v6: typeof resolve6, host: string) {
+  const [hostname] = await v4(host).catch(() => v6(host).catch(() => []));
+  return hostname === undefined ? undefined : { hostname, by: "the system" };
+}
+
+export const routeAnswers: Probe = {
+  id: "route-answers",
+  title: "wait for the Worker to answer on the host",
+  question: "How soon does a new route lead to its Worker, and what answers before?",
+  needs: ["record"],
+  async run(scene) {
+    const before = new Set<string>();
+    const found = await waitFor(scene.signal, ANSWERS_WITHIN_SECONDS, async () => {
+      const answer = await askOnce(reachOf(scene));
+      if (answer.kind === "sight") return answer.sight;
+      before.add(
+        answer.kind === "silence"
+          ? answer.why
+          : `${answer.status}${answer.code === null ? "" : ` (${answer.code})`}`,
+      );
+      return undefined;
+    });
+    if (found === undefined) {
+      return {
+        outcome: "not-seen",
+        reason: "the Worker did not answer in time",
+        measurements: { waitedSeconds: ANSWERS_WITHIN_SECONDS, answersBefore: [...before] },
+      };
+    }
+    scene.colos.add(found.value.colo);
+    return {
+      outcome: "seen",
+      measurements: { answersAfterSeconds: found.seconds, answersBefore: [...before] },
+    };
+  },
+};
+
+export const association: Probe = {
+  id: "association",
+  title: "have the host ask for a certificate",
+  question: "Does the list of such hosts keep the others when one is added?",
+  needs: ["certificate"],
+  async run(scene) {
+    const { host } = scene.names;
+    scene.undo.push(associationOf(scene, host));
+    // Read at the last moment: the call replaces the whole list.
+    const before = await readAssociations(scene.client, scene.zone.id);
+    await setAssociations(scene, [...before, host]);
+    const after = await readAssociations(scene.client, scene.zone.id);
+    const kept = before.every((name) => after.includes(name));
+    return {
+      outcome: kept && after.includes(host) ? "seen" : "differs",
+      measurements: { hostsBefore: before.length, hostsAfter: after.length, othersKept: kept },
+    };
+  },
+};

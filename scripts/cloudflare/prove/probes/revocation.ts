@@ -1,0 +1,117 @@
+import { isOver, revokeAtCloudflare } from "../../client-certificates.ts";
+import { CloudflareFailure } from "../../failure.ts";
+import { type Answer, askOnce, type Connection, openConnection } from "../connection.ts";
+import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
+import { isVerified } from "../sight.ts";
+import { secondsSince, waitFor } from "../waiting.ts";
+import { describe, resume, sessionOf } from "./handshake.ts";
+
+const REVOKED_WITHIN_SECONDS = 300;
+
+/** One way in that is tried again and again, until it is no longer one. */
+interface Way {
+  name: string;
+  ask(): Promise<Answer>;
+  /** Seconds until the certificate no longer passed, and what was answered then. */
+  end?: { seconds: number; answer: string };
+}
+
+/** The last one that uses the certificate. */
+export const revocation: Probe = {
+  id: "revocation",
+  title: "revoke the certificate, and see when it no longer passes",
+  question:
+    "How long does a revocation take for a new connection, a resumed session and an open connection, and what is answered?",
+  needs: ["client-auth"],
+  async run(scene): Promise<Finding> {
+    const reach = reachOf(scene);
+    const credential = credentialOf(scene);
+    const open = await openConnection(reach, { credential });
+    try {
+      await open.ask();
+      const ways = await waysIn(scene, open);
+      const statusAtFirst = await revokeAtCloudflare(scene.client, scene.zone, credential.id);
+      const start = performance.now();
+      let revokedAfter: number | null = null;
+      await waitFor(scene.signal, REVOKED_WITHIN_SECONDS, async () => {
+        if (revokedAfter === null && (await statusOf(scene)) === "revoked")
+          revokedAfter = secondsSince(start);
+        for (const way of ways.filter(({ end }) => end === undefined)) {
+          const answer = await way.ask();
+          if (answer.kind === "sight" && isVerified(answer.sight)) continue;
+          way.end = { seconds: secondsSince(start), answer: describe(answer) };
+        }
+        return (revokedAfter !== null && ways.every(({ end }) => end !== undefined)) || undefined;
+      });
+      const again = await secondRevocation(scene);
+      return {
+        outcome: ways.every(({ end }) => end !== undefined) ? "seen" : "not-seen",
+        ...(ways.some(({ end }) => end === undefined)
+          ? { reason: "the certificate still passed in some way when the time was up" }
+          : {}),
+        measurements: {
+          waitedAtMostSeconds: REVOKED_WITHIN_SECONDS,
+          statusAtFirst,
+          statusRevokedAfterSeconds: revokedAfter,
+          ...Object.fromEntries(
+            ways.flatMap(({ name, end }) => [
+              [`${name}RefusedAfterSeconds`, end?.seconds ?? null],
+              [`${name}Answer`, end?.answer ?? "still verified"],
+            ]),
+          ),
+          secondRevocation: again,
+        },
+      };
+    } finally {
+      open.close();
+    }
+  },
+};
+
+async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
+  const reach = reachOf(scene);
+  const credential = credentialOf(scene);
+  const options = { credential, version: "TLSv1.3" } as const;
+  let session = await sessionOf(scene, options);
+  return [
+    { name: "newConnection", ask: () => askOnce(reach, { credential }) },
+    ...(session === undefined
+      ? []
+      : [
+          {
+            name: "resumedSession",
+            async ask() {
+              const { answer, session: newer } = await resume(scene, { ...options, session });
+              session = newer ?? session;
+              return answer;
+            },
+          },
+        ]),
+    { name: "openConnection", ask: () => open.ask() },
+  ];
+}
+
+async function statusOf(scene: Scene): Promise<string | undefined> {
+  const { id } = credentialOf(scene);
+  const answered = await scene.client.ask(
+    { permission: "certificates", what: "read a client certificate" },
+    (sdk) => sdk.clientCertificates.get(id, { zone_id: scene.zone.id }),
+  );
+  return answered?.status;
+}
+
+async function secondRevocation(scene: Scene): Promise<string> {
+  const { id } = credentialOf(scene);
+  try {
+    const answered = await scene.client.ask(
+      { permission: "certificates", what: "revoke a client certificate" },
+      (sdk) => sdk.clientCertificates.delete(id, { zone_id: scene.zone.id }),
+    );
+    const { status } = answered ?? {};
+    return `taken, ${status !== undefined && isOver(status) ? status : "other status"}`;
+  } catch (error) {
+    if (!(error instanceof CloudflareFailure)) throw error;
+    const { problem } = error;
+    return problem.kind === "refused" ? `refused: ${problem.status}, code ${problem.code}` : problem.kind;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Probe, Scene } from "../probe.ts";
+import { workerOf } from "../things.ts";
+import { scriptPath, uploadWorker } from "../upload.ts";
+
+interface Version {
+  annotations?: Record<string, string>;
+}
+
+/** Deploys the run's Worker, with no way to it yet. */
+export const worker: Probe = {
+  id: "worker",
+  title: "deploy a throw-away Worker",
+  question: "Do a Worker's versions tell the tag that it was deployed with, and which one a secret made?",
+  needs: [],
+  async run(scene) {
+    scene.undo.push(workerOf(scene, scene.names.worker));
+    const tag = "prove-1";
+    await uploadWorker(scene, tag);
+    const uploaded = await listVersions(scene);
+    const tells = uploaded.some(({ annotations }) => annotations?.["workers/tag"] === tag);
+    await setSecret(scene);
+    const withSecret = await listVersions(scene);
+    const marked = withSecret[0]?.annotations?.["workers/triggered_by"];
+    return {
+      outcome: tells && marked === "secret" ? "seen" : "differs",
+      measurements: {
+        tellsTag: tells,
+        versionsAfterUpload: uploaded.length,
+        versionsAfterSecret: withSecret.length,
+        // A word of Cloudflare's own.
+        secretTriggeredBy: typeof marked === "string" && /^[a-z_]{1,30}$/.test(marked) ? marked : null,
+      },
+    };
+  },
+};
+
+async function listVersions(scene: Scene): Promise<readonly Version[]> {
+  const need = { permission: "scripts", what: "list the Worker's versions" } as const;
+  const { result } = await scene.client.ask(need, (sdk) =>
+    sdk.get<{ result?: { items?: readonly Version[] | null } | null }>(`${scriptPath(scene)}/versions`),
+  );
+  return result?.items ?? [];
+}
+
+async function setSecret(scene: Scene): Promise<void> {
+  const need = { permission: "scripts", what: "set a secret of the throw-away Worker" } as const;
+  await scene.client.ask(need, (sdk) =>
+    sdk.put(`${scriptPath(scene)}/secrets`, { body: { name: "PROVE", text: "prove", type: "secret_text" } }),
+  );
+}

@@ -1,0 +1,110 @@
+import { Failure } from "../../commands/shared/failure.ts";
+import type { CloudflareClient } from "../client.ts";
+import { CloudflareFailure } from "../failure.ts";
+import { watchForInterruption } from "../interruption.ts";
+import type { Zone } from "../zone.ts";
+import type { Finding, Probe, Scene, SceneOptions } from "./probe.ts";
+import { PROBES } from "./probes/all.ts";
+import { type ReportedProbe, reportedProbe } from "./report.ts";
+import type { Names } from "./things.ts";
+import { UndoStack } from "./undo.ts";
+import { secondsSince } from "./waiting.ts";
+
+/** What hears of the run. */
+export interface Listener {
+  progress(line: string): void;
+  found(probe: Probe, finding: Finding, why: string | undefined): void;
+}
+
+export interface Result {
+  probes: ReportedProbe[];
+  dataCentres: number;
+  /** What none of the report may hold. */
+  secrets: ReadonlySet<string>;
+  interrupted: boolean;
+  /** What could not be undone, one line each. */
+  remaining: string[];
+}
+
+/** Tries everything in its order, and undoes all of it, whatever happens. Throws nothing but faults of our own. */
+export async function prove(
+  client: CloudflareClient,
+  zone: Zone,
+  names: Names,
+  options: SceneOptions,
+  listener: Listener,
+): Promise<Result> {
+  const interruption = watchForInterruption();
+  const { host, worker, key, commonName } = names;
+  const { id, name, account } = zone;
+  const scene: Scene = {
+    ...{ client, zone, names, options },
+    undo: new UndoStack(),
+    signal: interruption.signal,
+    progress: listener.progress,
+    colos: new Set(),
+    secrets: new Set([host, worker, key, commonName, id, name, account.id, account.name]),
+  };
+  const probes: ReportedProbe[] = [];
+  let remaining: string[] = [];
+  try {
+    const worked = new Set<string>();
+    for (const probe of PROBES) {
+      if (interruption.signal.aborted) break;
+      const start = performance.now();
+      const { finding, why } = await tryProbe(probe, scene, worked);
+      // Half a probe says nothing.
+      if (interruption.signal.aborted) break;
+      if (finding.outcome === "seen" || finding.outcome === "differs") worked.add(probe.id);
+      probes.push(reportedProbe(probe, finding, secondsSince(start)));
+      listener.found(probe, finding, why);
+    }
+  } finally {
+    remaining = await scene.undo.undoAll(listener.progress);
+    interruption.end();
+  }
+  const interrupted = interruption.signal.aborted;
+  return { probes, dataCentres: scene.colos.size, secrets: scene.secrets, interrupted, remaining };
+}
+
+/** `why`: for the terminal alone, since it may hold names. */
+async function tryProbe(
+  probe: Probe,
+  scene: Scene,
+  worked: ReadonlySet<string>,
+): Promise<{ finding: Finding; why?: string }> {
+  const missing = probe.needs.find((need) => !worked.has(need));
+  if (missing !== undefined) {
+    return { finding: { outcome: "skipped", reason: `needs ${missing}, which did not work` } };
+  }
+  scene.progress(`${probe.title} ...`);
+  try {
+    return { finding: await probe.run(scene) };
+  } catch (error) {
+    return { finding: failedFinding(error), why: whyOf(error) };
+  }
+}
+
+function failedFinding(error: unknown): Finding {
+  if (error instanceof CloudflareFailure) {
+    const { problem } = error;
+    const status = problem.kind === "refused" ? { status: problem.status, code: problem.code } : {};
+    return {
+      outcome: "failed",
+      reason: `Cloudflare's API: ${problem.kind}`,
+      measurements: problem.kind === "permission" ? { permission: problem.permission } : status,
+    };
+  }
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return {
+    outcome: "failed",
+    reason:
+      error instanceof Failure ? "an answer that is not understood" : "no connection, or a fault of ours",
+    measurements: typeof code === "string" && /^[A-Z0-9_]{1,60}$/.test(code) ? { code } : {},
+  };
+}
+
+function whyOf(error: unknown): string {
+  if (error instanceof Failure) return `${error.message}; ${error.hint}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,45 @@
+// No I/O. No clock.
+import * as v from "valibot";
+
+const SIGHT = v.object({
+  prove: v.literal(1),
+  tlsClientAuth: v.nullable(v.record(v.string(), v.unknown())),
+  tlsVersion: v.optional(v.string(), ""),
+  httpProtocol: v.optional(v.string(), ""),
+  colo: v.optional(v.string(), ""),
+  bytes: v.number(),
+  headers: v.array(v.string()),
+});
+
+/** What the probe's Worker saw of a request. */
+export type Sight = v.InferOutput<typeof SIGHT>;
+
+export function parseSight(text: string): Sight | undefined {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = v.safeParse(SIGHT, body);
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** One field of `tlsClientAuth`, where it is a string. */
+export function fieldOf({ tlsClientAuth }: Sight, name: string): string | undefined {
+  const value = tlsClientAuth?.[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** What the gate lets pass: its own rule (`src/certificate.ts`). */
+export function isVerified(sight: Sight): boolean {
+  return (
+    fieldOf(sight, "certPresented") === "1" &&
+    fieldOf(sight, "certVerified") === "SUCCESS" &&
+    fieldOf(sight, "certRevoked") === "0"
+  );
+}
+
+export function isPresented(sight: Sight): boolean {
+  return fieldOf(sight, "certPresented") === "1";
+}

@@ -1,0 +1,33 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { transform } from "esbuild";
+import type { Scene } from "./probe.ts";
+
+const SOURCE = join(import.meta.dirname, "workerd", "probe-worker.ts");
+const MAIN = "probe-worker.js";
+const COMPATIBILITY_DATE = "2026-10-01";
+
+/** The path of the run's Worker in the API. */
+export function scriptPath({ zone, names }: Scene): string {
+  return `/accounts/${zone.account.id}/workers/scripts/${names.worker}`;
+}
+
+/** Deploys the probe's Worker, as `wrangler deploy --tag` does: a first time, or once more. */
+export async function uploadWorker(scene: Scene, tag: string): Promise<void> {
+  const { code } = await transform(await readFile(SOURCE, "utf8"), { loader: "ts", target: "es2024" });
+  const metadata = {
+    main_module: MAIN,
+    compatibility_date: COMPATIBILITY_DATE,
+    bindings: [{ type: "secret_text", name: "KEY", text: scene.names.key }],
+    annotations: { "workers/tag": tag },
+    observability: { enabled: false },
+  };
+  const need = { permission: "scripts", what: `deploy the Worker ${scene.names.worker}` } as const;
+  await scene.client.ask(need, (sdk) => {
+    // The SDK's own call takes metadata apart into fields; the documentation wants it as JSON.
+    const form = new FormData();
+    form.set("metadata", new Blob([JSON.stringify(metadata)], { type: "application/json" }));
+    form.set(MAIN, new File([code], MAIN, { type: "application/javascript+module" }));
+    return sdk.put(scriptPath(scene), { body: form });
+  });
+}
