@@ -2,6 +2,7 @@ import type { CloudflareClient } from "../client.ts";
 import { wholeHostPattern } from "../route-pattern.ts";
 import type { Zone } from "../zone.ts";
 import { readAssociations, readRoutes } from "../zone-facts.ts";
+import { OWNED_RECORD } from "./answers.ts";
 import {
   associationOf,
   certificateOf,
@@ -45,7 +46,11 @@ export async function findLeftovers(client: CloudflareClient, zone: Zone): Promi
 export async function isFree(client: CloudflareClient, zone: Zone, host: string): Promise<boolean> {
   const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
   const [records, routes] = await Promise.all([
-    client.list(need, (sdk) => sdk.dns.records.list({ zone_id: zone.id, name: { exact: host } })),
+    client.list(
+      need,
+      (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, name: { exact: host }, page }),
+      OWNED_RECORD,
+    ),
     readRoutes(client, zone.id),
   ]);
   return (

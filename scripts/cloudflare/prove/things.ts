@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
-import type Cloudflare from "cloudflare";
+import * as v from "valibot";
 import { commonNameIn } from "../../certificates/request.ts";
+import { DONE } from "../answers.ts";
 import type { CloudflareClient } from "../client.ts";
 import { isOver, listClientCertificates, revokeAtCloudflare } from "../client-certificates.ts";
 import { isNotFound } from "../failure.ts";
 import { wholeHostPattern } from "../route-pattern.ts";
 import type { Zone } from "../zone.ts";
 import { readAssociations, readRoutes } from "../zone-facts.ts";
+import { OWNED_RECORD, WORKER } from "./answers.ts";
 import type { Undoing } from "./undo.ts";
 
 /** The names of a run's things begin like this: how left-overs are found. */
@@ -48,8 +50,10 @@ export function workerOf({ client, zone }: Home, worker: string): Undoing {
     async remove() {
       const need = { permission: "scripts", what: `delete the Worker ${worker}` } as const;
       await ignoringAbsence(() =>
-        client.ask(need, (sdk) =>
-          sdk.workers.scripts.delete(worker, { account_id: zone.account.id, force: true }),
+        client.ask(
+          need,
+          (sdk) => sdk.workers.scripts.delete(worker, { account_id: zone.account.id, force: true }),
+          v.unknown(),
         ),
       );
     },
@@ -65,7 +69,7 @@ export function routesOf({ client, zone }: Home, worker: string, host: string): 
       for (const route of await readRoutes(client, zone.id)) {
         if (route.script !== worker) continue;
         await ignoringAbsence(() =>
-          client.ask(need, (sdk) => sdk.workers.routes.delete(route.id, { zone_id: zone.id })),
+          client.ask(need, (sdk) => sdk.workers.routes.delete(route.id, { zone_id: zone.id }), DONE),
         );
       }
     },
@@ -90,6 +94,7 @@ export async function setAssociations({ client, zone }: Home, hostnames: string[
   await client.ask(
     { permission: "certificates", what: "choose the hosts that ask for a certificate" },
     (sdk) => sdk.certificateAuthorities.hostnameAssociations.update({ zone_id: zone.id, hostnames }),
+    DONE,
   );
 }
 
@@ -101,7 +106,7 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
       const need = { permission: "dns-edit", what: `delete the DNS record of ${host}` } as const;
       for (const { id } of (await listOurRecords({ client, zone })).filter(({ name }) => name === host)) {
         await ignoringAbsence(() =>
-          client.ask(need, (sdk) => sdk.dns.records.delete(id, { zone_id: zone.id })),
+          client.ask(need, (sdk) => sdk.dns.records.delete(id, { zone_id: zone.id }), v.unknown()),
         );
       }
     },
@@ -111,7 +116,11 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
 /** The records that a run of `prove` made: told by their comment. */
 export async function listOurRecords({ client, zone }: Home): Promise<{ id: string; name: string }[]> {
   const need = { permission: "dns-edit", what: "list the DNS records" } as const;
-  const records = await client.list(need, (sdk) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100 }));
+  const records = await client.list(
+    need,
+    (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100, page }),
+    OWNED_RECORD,
+  );
   return records
     .filter(({ comment }) => comment === RECORD_COMMENT)
     .map(({ id, name }) => ({ id, name: name.toLowerCase() }));
@@ -141,10 +150,12 @@ export async function listOurCertificates({ client, zone }: Home): Promise<{ id:
 /** The names of the account's Workers that runs of `prove` made. */
 export async function listOurWorkers({ client, zone }: Home): Promise<string[]> {
   const need = { permission: "scripts", what: "list the Workers" } as const;
-  const scripts = await client.list(need, (sdk) => sdk.workers.scripts.list({ account_id: zone.account.id }));
-  return scripts.flatMap(({ id }: Cloudflare.Workers.ScriptListResponse) =>
-    id?.startsWith(PREFIX) ? [id] : [],
+  const scripts = await client.list(
+    need,
+    (sdk) => sdk.workers.scripts.list({ account_id: zone.account.id }),
+    WORKER,
   );
+  return scripts.flatMap(({ id }) => (id.startsWith(PREFIX) ? [id] : []));
 }
 
 async function ignoringAbsence(call: () => Promise<unknown>): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { transform } from "esbuild";
+import { DONE } from "../answers.ts";
 import type { Scene } from "./probe.ts";
 
 const SOURCE = join(import.meta.dirname, "workerd", "probe-worker.ts");
@@ -23,11 +24,12 @@ export async function uploadWorker(scene: Scene, tag: string): Promise<void> {
     observability: { enabled: false },
   };
   const need = { permission: "scripts", what: `deploy the Worker ${scene.names.worker}` } as const;
-  await scene.client.ask(need, (sdk) => {
+  const upload: Parameters<typeof scene.client.ask>[1] = (sdk) => {
     // The SDK's own call takes metadata apart into fields; the documentation wants it as JSON.
     const form = new FormData();
     form.set("metadata", new Blob([JSON.stringify(metadata)], { type: "application/json" }));
     form.set(MAIN, new File([code], MAIN, { type: "application/javascript+module" }));
     return sdk.put(scriptPath(scene), { body: form });
-  });
+  };
+  await scene.client.ask(need, upload, DONE);
 }

@@ -4,6 +4,7 @@ import { issueSelfSignedCertificate } from "../../../edge/certificates.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client-certificates.ts";
 import { CloudflareFailure } from "../../failure.ts";
 import { observeHandshakes } from "../../tls-look.ts";
+import { CERTIFICATE_SLICE } from "../answers.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";
 import { type Credential, credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
@@ -95,11 +96,13 @@ export const listPaging: Probe = {
   needs: ["certificate"],
   async run({ client, zone }) {
     const page = (offset: number) =>
-      client.ask({ permission: "certificates", what: "list the zone's client certificates" }, (sdk) =>
-        sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: 1, offset }),
+      client.ask(
+        { permission: "certificates", what: "list the zone's client certificates" },
+        (sdk) => sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: 1, offset }),
+        CERTIFICATE_SLICE,
       );
     const [first, second] = [await page(0), await page(1)];
-    const total = (first.result_info as { total_count?: unknown } | undefined)?.total_count;
+    const total = first.result_info?.total_count;
     const moves = first.result[0]?.id !== second.result[0]?.id;
     return {
       outcome: first.result.length === 1 && moves && typeof total === "number" ? "seen" : "differs",

@@ -1,4 +1,5 @@
 import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
+import { DONE } from "../../answers.ts";
 import { readAssociations } from "../../zone-facts.ts";
 import { askOnce } from "../connection.ts";
 import { type Probe, reachOf, type Scene } from "../probe.ts";
@@ -17,8 +18,11 @@ export const record: Probe = {
     const { client, zone, names, options } = scene;
     scene.undo.push(recordOf(scene, names.host));
     const wanted = { type: "AAAA", content: "100::", proxied: true, ttl: 1 } as const;
-    await client.once({ permission: "dns-edit", what: `make the DNS record of ${names.host}` }, (sdk) =>
-      sdk.dns.records.create({ zone_id: zone.id, name: names.host, ...wanted, comment: RECORD_COMMENT }),
+    await client.once(
+      { permission: "dns-edit", what: `make the DNS record of ${names.host}` },
+      (sdk) =>
+        sdk.dns.records.create({ zone_id: zone.id, name: names.host, ...wanted, comment: RECORD_COMMENT }),
+      DONE,
     );
     const found = await waitFor(scene.signal, RESOLVES_WITHIN_SECONDS, () => findAddress(scene));
     if (found === undefined) {

@@ -1,5 +1,6 @@
-import { isOver, revokeAtCloudflare } from "../../client-certificates.ts";
+import { revokeAtCloudflare } from "../../client-certificates.ts";
 import { CloudflareFailure } from "../../failure.ts";
+import { CERTIFICATE_STATUS } from "../answers.ts";
 import { type Answer, askOnce, type Connection, openConnection } from "../connection.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
 import { isVerified } from "../sight.ts";
@@ -96,8 +97,9 @@ async function statusOf(scene: Scene): Promise<string | undefined> {
   const answered = await scene.client.ask(
     { permission: "certificates", what: "read a client certificate" },
     (sdk) => sdk.clientCertificates.get(id, { zone_id: scene.zone.id }),
+    CERTIFICATE_STATUS,
   );
-  return answered?.status;
+  return answered.status;
 }
 
 async function secondRevocation(scene: Scene): Promise<string> {
@@ -106,9 +108,11 @@ async function secondRevocation(scene: Scene): Promise<string> {
     const answered = await scene.client.ask(
       { permission: "certificates", what: "revoke a client certificate" },
       (sdk) => sdk.clientCertificates.delete(id, { zone_id: scene.zone.id }),
+      CERTIFICATE_STATUS,
     );
-    const { status } = answered ?? {};
-    return `taken, ${status !== undefined && isOver(status) ? status : "other status"}`;
+    const { status } = answered;
+    // A word of Cloudflare's own.
+    return /^[a-z_]{1,30}$/.test(status) ? `taken, ${status}` : "taken";
   } catch (error) {
     if (!(error instanceof CloudflareFailure)) throw error;
     const { problem } = error;

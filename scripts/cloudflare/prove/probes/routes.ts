@@ -1,4 +1,5 @@
 import type Cloudflare from "cloudflare";
+import { DONE } from "../../answers.ts";
 import type { RouteFact } from "../../facts.ts";
 import { CloudflareFailure } from "../../failure.ts";
 import { wholeHostPattern } from "../../route-pattern.ts";
@@ -63,11 +64,14 @@ export async function setFailureMode(scene: Scene, failsOpen: boolean): Promise<
   const route = await findRoute(scene, pattern);
   if (route === undefined) return;
   const wanted = { zone_id: scene.zone.id, pattern, script: scene.names.worker };
-  await scene.client.ask({ permission: "routes", what: `correct the route ${pattern}` }, (sdk) =>
-    sdk.workers.routes.update(route.id, {
-      ...wanted,
-      request_limit_fail_open: failsOpen,
-    } as Cloudflare.Workers.RouteUpdateParams),
+  await scene.client.ask(
+    { permission: "routes", what: `correct the route ${pattern}` },
+    (sdk) =>
+      sdk.workers.routes.update(route.id, {
+        ...wanted,
+        request_limit_fail_open: failsOpen,
+      } as Cloudflare.Workers.RouteUpdateParams),
+    DONE,
   );
 }
 
@@ -76,22 +80,28 @@ async function makeRoute(
   route: { pattern: string; request_limit_fail_open?: boolean },
 ): Promise<void> {
   const wanted = { zone_id: zone.id, script: names.worker, ...route };
-  await client.once({ permission: "routes", what: `make the route ${route.pattern}` }, (sdk) =>
-    sdk.workers.routes.create(wanted as Cloudflare.Workers.RouteCreateParams),
+  await client.once(
+    { permission: "routes", what: `make the route ${route.pattern}` },
+    (sdk) => sdk.workers.routes.create(wanted as Cloudflare.Workers.RouteCreateParams),
+    DONE,
   );
 }
 
 async function deleteRoute({ client, zone }: Scene, id: string): Promise<void> {
-  await client.ask({ permission: "routes", what: "delete a route of the throw-away host" }, (sdk) =>
-    sdk.workers.routes.delete(id, { zone_id: zone.id }),
+  await client.ask(
+    { permission: "routes", what: "delete a route of the throw-away host" },
+    (sdk) => sdk.workers.routes.delete(id, { zone_id: zone.id }),
+    DONE,
   );
 }
 
 /** `PUT .../routes` replaces this Worker's routes, and those of no other. A refusal is a finding. */
 async function publishRoutes(scene: Scene, pattern: string): Promise<string> {
   try {
-    await scene.client.ask({ permission: "routes", what: "publish the Worker's routes" }, (sdk) =>
-      sdk.put(`${scriptPath(scene)}/routes`, { body: [{ pattern }] }),
+    await scene.client.ask(
+      { permission: "routes", what: "publish the Worker's routes" },
+      (sdk) => sdk.put(`${scriptPath(scene)}/routes`, { body: [{ pattern }] }),
+      DONE,
     );
     return "taken";
   } catch (error) {

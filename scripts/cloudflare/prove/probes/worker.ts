@@ -1,10 +1,8 @@
+import { DONE } from "../../answers.ts";
+import { VERSIONS } from "../answers.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { workerOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";
-
-interface Version {
-  annotations?: Record<string, string>;
-}
 
 /** Deploys the run's Worker, with no way to it yet. */
 export const worker: Probe = {
@@ -17,10 +15,10 @@ export const worker: Probe = {
     const tag = "prove-1";
     await uploadWorker(scene, tag);
     const uploaded = await listVersions(scene);
-    const tells = uploaded.some(({ annotations }) => annotations?.["workers/tag"] === tag);
+    const tells = uploaded.some(({ annotations }) => annotations["workers/tag"] === tag);
     await setSecret(scene);
     const withSecret = await listVersions(scene);
-    const marked = withSecret[0]?.annotations?.["workers/triggered_by"];
+    const marked = withSecret[0]?.annotations["workers/triggered_by"];
     return {
       outcome: tells && marked === "secret" ? "seen" : "differs",
       measurements: {
@@ -34,17 +32,14 @@ export const worker: Probe = {
   },
 };
 
-async function listVersions(scene: Scene): Promise<readonly Version[]> {
+async function listVersions(scene: Scene) {
   const need = { permission: "scripts", what: "list the Worker's versions" } as const;
-  const { result } = await scene.client.ask(need, (sdk) =>
-    sdk.get<{ result?: { items?: readonly Version[] | null } | null }>(`${scriptPath(scene)}/versions`),
-  );
-  return result?.items ?? [];
+  const { items } = await scene.client.ask(need, (sdk) => sdk.get(`${scriptPath(scene)}/versions`), VERSIONS);
+  return items;
 }
 
 async function setSecret(scene: Scene): Promise<void> {
   const need = { permission: "scripts", what: "set a secret of the throw-away Worker" } as const;
-  await scene.client.ask(need, (sdk) =>
-    sdk.put(`${scriptPath(scene)}/secrets`, { body: { name: "PROVE", text: "prove", type: "secret_text" } }),
-  );
+  const body = { name: "PROVE", text: "prove", type: "secret_text" };
+  await scene.client.ask(need, (sdk) => sdk.put(`${scriptPath(scene)}/secrets`, { body }), DONE);
 }

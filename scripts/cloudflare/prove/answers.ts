@@ -1,0 +1,30 @@
+// No I/O. No clock.
+//
+// What Cloudflare's answers must hold for the calls that only `prove` makes.
+import * as v from "valibot";
+import { fields, resultOf } from "../answers.ts";
+
+/** A record, with what its owner is told by. */
+export const OWNED_RECORD = fields({
+  id: v.string(),
+  name: v.string(),
+  comment: v.nullish(v.string(), ""),
+});
+
+export const WORKER = fields({ id: v.string() });
+
+export const CERTIFICATE_STATUS = resultOf(fields({ status: v.string() }));
+
+/** A slice of the list of client certificates, and whether the whole list's length is told. */
+export const CERTIFICATE_SLICE = fields({
+  success: v.literal(true),
+  result: v.array(fields({ id: v.string() })),
+  result_info: v.nullish(fields({ total_count: v.unknown() })),
+});
+
+/** Newest first. Whether there are annotations is what is asked. */
+export const VERSIONS = resultOf(
+  fields({
+    items: v.array(fields({ annotations: v.nullish(v.record(v.string(), v.unknown()), {}) })),
+  }),
+);
