@@ -88,7 +88,6 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
   const connectTo = parseConnectTo(options.connectTo);
   const authority =
     ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
-  if (options.dryRun !== true) session.requireConsent("prove");
 
   const client = await session.cloudflare();
   const zone = await chooseZone(client, options);
