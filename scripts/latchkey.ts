@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runProgram } from "./program.ts";
+import { runProgram } from "./cli/program.ts";
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 // npm run size: the Worker's size as `wrangler deploy` uploads it. Fails when it is too large.
-import { buildDeployedWorker } from "./deployed-worker.ts";
+import { buildDeployedWorker } from "./bench/deployed-worker.ts";
 
 /** Kibibytes, gzipped. The free plan takes 3 MB; what counts is the start, which the bench measures. */
 const MAX_GZIPPED_KIB = 200;

@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
-import { report } from "./commands/shared/report.ts";
-import { printable } from "./commands/shared/text.ts";
 import type { Edge } from "./edge/edge.ts";
 import { logText } from "./edge/log-text.ts";
 import { callersFolder, isInClone, ROOT, readOptions, shownFrom } from "./edge/start-options.ts";
 import { welcome } from "./edge/welcome.ts";
 import type { HomeCloudflare } from "./stand-in/at-home.ts";
+import { report } from "./terminal/report.ts";
+import { printable } from "./terminal/text.ts";
 
 /** The process that started this one; it changes when that process ends. */
 const PARENT = process.ppid;

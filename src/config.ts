@@ -1,13 +1,13 @@
 // No I/O. No clock.
 import * as v from "valibot";
-import { AppSchema, TableSchema, toApp } from "./app-settings.ts";
-import { MIN_ADMIN_TOKEN_CHARACTERS } from "./control/contract.ts";
-import type { App } from "./gate/app.ts";
-import { isHostname } from "./hostname.ts";
+import { AppSchema, TableSchema, toApp } from "./contract/app-settings.ts";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "./contract/requests.ts";
+import type { App } from "./domain/app.ts";
+import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./domain/fingerprint.ts";
+import { isHostname } from "./domain/hostname.ts";
+import { err, ok, type Result } from "./domain/result.ts";
 import { NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
-import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./registry/fingerprint.ts";
-import type { RegistryBindings } from "./registry/objects.ts";
-import { err, ok, type Result } from "./result.ts";
+import type { RegistryBindings } from "./registry/client/objects.ts";
 
 export interface Config {
   /** By hostname, as `hostnameOf` gives it. */

@@ -1,15 +1,16 @@
 import { waitUntil } from "cloudflare:workers";
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
-import { escapedJson } from "./escaped-json.ts";
-import { answer, DEFAULT_PROFILE } from "./gate/answers.ts";
-import { errorLine, FoldedLog } from "./gate/log.ts";
-import { Visit } from "./gate/visit.ts";
-import { Hostnames } from "./hostname.ts";
+import { DEFAULT_PROFILE } from "./domain/app.ts";
+import { escapedJson } from "./domain/escaped-json.ts";
+import { Hostnames } from "./domain/hostname.ts";
+import { ok, type Result } from "./domain/result.ts";
+import { answer } from "./gate/answers.ts";
 import { Latchkey } from "./latchkey.ts";
-import { ok, type Result } from "./result.ts";
+import { errorLine, FoldedLog } from "./log.ts";
+import { Visit } from "./visit.ts";
 
-export { Directory } from "./registry/directory.ts";
-export { UserRegistry } from "./registry/user-registry.ts";
+export { Directory } from "./registry/directory/directory.ts";
+export { UserRegistry } from "./registry/user/user-registry.ts";
 
 interface Built {
   latchkey: Result<Latchkey, ConfigProblem[]>;

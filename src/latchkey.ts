@@ -1,15 +1,16 @@
-import { readCertificate } from "./certificate.ts";
 import { appOf, type Config } from "./config.ts";
-import { Control, isControlPath, mayBeControlPath } from "./control/control.ts";
-import { show } from "./control/pages/respond.ts";
-import { isForReading } from "./control/pages/same-origin.ts";
-import { knownTimeZone } from "./control/pages/times.ts";
-import { whoamiPage } from "./control/pages/whoami-page.ts";
+import { WHOAMI_PATH } from "./contract/paths.ts";
+import { Control, isControlPath, mayBeControlPath } from "./control.ts";
+import { readCertificate } from "./domain/certificate.ts";
 import { Gate, type GateEffects } from "./gate/gate.ts";
-import { errorLine } from "./gate/log.ts";
-import type { Visit } from "./gate/visit.ts";
-import { visitorAsJson, WHOAMI_PATH } from "./gate/whoami.ts";
-import { Registry } from "./registry/registry.ts";
+import { visitorAsJson } from "./gate/whoami.ts";
+import { errorLine } from "./log.ts";
+import { show } from "./pages/html/respond.ts";
+import { knownTimeZone } from "./pages/html/times.ts";
+import { isForReading } from "./pages/same-origin.ts";
+import { whoamiPage } from "./pages/whoami.ts";
+import { Registry } from "./registry/client/registry.ts";
+import type { Visit } from "./visit.ts";
 
 /** What a Worker has besides its configuration. */
 export interface Effects extends GateEffects {

@@ -7,11 +7,11 @@ import {
   BackupPending,
   BackupTokens,
   BackupUser,
-} from "../../src/control/backup.ts";
-import { errorCode, type Failure, failed, misuse } from "../commands/shared/failure.ts";
-import { readAtMost } from "../commands/shared/files.ts";
-import { excerpt, plural, printable } from "../commands/shared/text.ts";
-import { FOLDER_MODE, SECRET_MODE, writeNew } from "../edge/files.ts";
+} from "../../src/contract/backup.ts";
+import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
+import { readAtMost } from "../terminal/read-file.ts";
+import { excerpt, plural, printable } from "../terminal/text.ts";
+import { FOLDER_MODE, SECRET_MODE, writeNew } from "../terminal/write-file.ts";
 import { checksumOf } from "./canonical.ts";
 
 export const FORMAT = "latchkey-backup";

@@ -1,6 +1,6 @@
 // No I/O. No clock.
-import type { PlannedDevice, RestoreReason } from "../../src/registry/restore-plan.ts";
-import { plural, printable, shellWord } from "../commands/shared/text.ts";
+import type { PlannedDevice, RestoreReason } from "../../src/domain/restore-plan.ts";
+import { plural, printable, shellWord } from "../terminal/text.ts";
 import type { Difference, LogDifference, UserDifference } from "./difference.ts";
 
 const REASONS: Record<RestoreReason, string> = {

@@ -1,12 +1,12 @@
 import * as v from "valibot";
-import { BackupDevice } from "../../src/control/backup.ts";
-import type { AuditEntry, Device } from "../../src/control/contract.ts";
-import type { DeviceRecord } from "../../src/registry/records.ts";
-import { leftAlone, type PlannedDevice, planRestore } from "../../src/registry/restore-plan.ts";
-import { type PlannedToken, planTokens } from "../../src/registry/restore-tokens.ts";
-import { parseUserId, type UserId } from "../../src/registry/user.ts";
-import type { Api } from "../commands/shared/api.ts";
-import { failed } from "../commands/shared/failure.ts";
+import { BackupDevice } from "../../src/contract/backup.ts";
+import type { AuditEntry, Device } from "../../src/contract/requests.ts";
+import type { DeviceRecord } from "../../src/domain/records.ts";
+import { leftAlone, type PlannedDevice, planRestore } from "../../src/domain/restore-plan.ts";
+import { type PlannedToken, planTokens } from "../../src/domain/restore-tokens.ts";
+import { parseUserId, type UserId } from "../../src/domain/user.ts";
+import type { Api } from "../client/api.ts";
+import { failed } from "../terminal/failure.ts";
 import type { Backup } from "./backup-file.ts";
 
 /** What a restore would do, by the same rules as the registry's own, which has the last word. */

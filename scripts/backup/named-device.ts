@@ -1,6 +1,6 @@
-import { deviceNameKey } from "../../src/registry/device.ts";
-import { misuse } from "../commands/shared/failure.ts";
-import { printable } from "../commands/shared/text.ts";
+import { deviceNameKey } from "../../src/domain/device.ts";
+import { misuse } from "../terminal/failure.ts";
+import { printable } from "../terminal/text.ts";
 import type { Backup } from "./backup-file.ts";
 
 export type BackedUpDevice = Backup["users"][number]["devices"][number];

@@ -4,9 +4,9 @@ import {
   type RestoredAudit,
   type RestoredDirectory,
   type RestoredUser,
-} from "../../src/control/backup.ts";
-import { parseUserId, type UserId } from "../../src/registry/user.ts";
-import type { Api } from "../commands/shared/api.ts";
+} from "../../src/contract/backup.ts";
+import { parseUserId, type UserId } from "../../src/domain/user.ts";
+import type { Api } from "../client/api.ts";
 import type { BackupJson } from "./backup-file.ts";
 import type { Difference } from "./difference.ts";
 

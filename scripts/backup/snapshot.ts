@@ -1,8 +1,8 @@
-import type { AuditEntry, Device, User } from "../../src/control/contract.ts";
-import { parseUserId, type UserId } from "../../src/registry/user.ts";
-import { ProblemFailure } from "../commands/shared/answer.ts";
-import type { Api } from "../commands/shared/api.ts";
-import { failed } from "../commands/shared/failure.ts";
+import type { AuditEntry, Device, User } from "../../src/contract/requests.ts";
+import { parseUserId, type UserId } from "../../src/domain/user.ts";
+import { ProblemFailure } from "../client/answer.ts";
+import type { Api } from "../client/api.ts";
+import { failed } from "../terminal/failure.ts";
 import { type BackupJson, FORMAT, VERSION } from "./backup-file.ts";
 
 /** How often a part that was changed while it was read is read again. */

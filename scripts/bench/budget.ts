@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { table } from "../commands/shared/table.ts";
+import { table } from "../terminal/table.ts";
 import { type DayOptions, type DayResult, type DayScenario, makeDay } from "./budget/day.ts";
 import {
   brokenBounds,

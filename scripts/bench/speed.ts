@@ -1,7 +1,7 @@
 // What the gate adds to a request: side by side with the floor and with the usual 20 lines.
 import { join } from "node:path";
 import autocannon from "autocannon";
-import { buildDeployedWorker } from "../deployed-worker.ts";
+import { buildDeployedWorker } from "./deployed-worker.ts";
 import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
 import { measureOwnTime, type OwnTimeRow } from "./own-time.ts";
 import { median, spread } from "./statistics.ts";

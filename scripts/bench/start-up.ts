@@ -1,6 +1,6 @@
 // How long the Worker takes to start, beside a bare one.
 import { join } from "node:path";
-import { buildDeployedWorker } from "../deployed-worker.ts";
+import { buildDeployedWorker } from "./deployed-worker.ts";
 import { DURABLE_OBJECTS, gateVars } from "./gate-under-test.ts";
 import { mean, median } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { REVOKED_MEMORY_MS } from "../../src/gate/standing-cache.ts";
-import type { Credential } from "../edge/certificates.ts";
+import type { Credential } from "../certificates/authority.ts";
 import type { Gate } from "./gate.ts";
 
 /** Another user's unfinished change holds a certificate for two minutes; plus a moment. */

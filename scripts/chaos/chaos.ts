@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import { table } from "../commands/shared/table.ts";
+import { table } from "../terminal/table.ts";
 import { Chance } from "./chance.ts";
 import { Gate } from "./gate.ts";
 import { Household } from "./household.ts";

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { API_PATH, ENROL_PATH } from "../../src/control/contract.ts";
-import { type Credential, issueDeviceCertificate } from "../edge/certificates.ts";
+import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
+import { type Credential, issueDeviceCertificate } from "../certificates/authority.ts";
 import { type StatePaths, statePaths } from "../edge/state.ts";
 
 /** A call that has no answer after this long counts as lost, in milliseconds. */

@@ -1,4 +1,4 @@
-import type { AuditEntry, NewToken, TokenList } from "../../src/control/contract.ts";
+import type { AuditEntry, NewToken, TokenList } from "../../src/contract/requests.ts";
 import { Ledger } from "./ledger.ts";
 import { ABSENT, actsOn, change, PRESENT, type Scene } from "./scene.ts";
 

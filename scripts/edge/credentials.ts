@@ -1,13 +1,13 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { access } from "node:fs/promises";
-import { toPkcs12 } from "../certificates/pkcs12.ts";
 import {
   type Credential,
   createAuthority,
   issueDeviceCertificate,
   issueServerCertificate,
-} from "./certificates.ts";
-import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "./files.ts";
+} from "../certificates/authority.ts";
+import { toPkcs12 } from "../certificates/pkcs12.ts";
+import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
 
 import type { DeviceFiles, StatePaths } from "./state.ts";
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
+import type { Credential } from "../certificates/authority.ts";
 import { BlockList } from "./blocked.ts";
-import type { Credential } from "./certificates.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
 import { Handshakes } from "./handshake.ts";

@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { DeviceList } from "../../src/control/contract.ts";
-import { parseFingerprint } from "../../src/registry/fingerprint.ts";
-import { type Failure, failed } from "../commands/shared/failure.ts";
+import type { DeviceList } from "../../src/contract/requests.ts";
+import { parseFingerprint } from "../../src/domain/fingerprint.ts";
+import { type Failure, failed } from "../terminal/failure.ts";
+import { PUBLIC_MODE, readIfThere, writeWhole } from "../terminal/write-file.ts";
 import type { Edge } from "./edge.ts";
-import { PUBLIC_MODE, readIfThere, writeWhole } from "./files.ts";
 import { callApi } from "./local-api.ts";
 import { logEntry } from "./log-text.ts";
 import type { DemoDevice } from "./state.ts";

@@ -1,6 +1,6 @@
 import { request } from "node:https";
 import { json } from "node:stream/consumers";
-import { API_PATH } from "../../src/control/contract.ts";
+import { API_PATH } from "../../src/contract/paths.ts";
 import type { Edge } from "./edge.ts";
 
 /**

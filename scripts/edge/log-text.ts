@@ -1,6 +1,6 @@
 // No I/O. No clock.
-import { clientName } from "../../src/client-name.ts";
-import { printable } from "../commands/shared/text.ts";
+import { clientName } from "../../src/domain/client-name.ts";
+import { printable } from "../terminal/text.ts";
 import type { WorkerLogLine } from "./worker.ts";
 
 /** The Worker's log line as a person reads it. What is not one of ours is shown as it is. */

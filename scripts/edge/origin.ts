@@ -1,5 +1,5 @@
 // No I/O. No clock.
-import { misuse } from "../commands/shared/failure.ts";
+import { misuse } from "../terminal/failure.ts";
 
 /** Where the tunnel ends: the app behind the gate. */
 export interface Origin {

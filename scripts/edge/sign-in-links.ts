@@ -4,11 +4,11 @@ import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
-import { html } from "../../src/control/pages/html.ts";
-import { layout } from "../../src/control/pages/layout.ts";
-import { PATHS } from "../../src/control/pages/paths.ts";
-import { show } from "../../src/control/pages/respond.ts";
-import { isFromOurPage } from "../../src/control/pages/same-origin.ts";
+import { PATHS } from "../../src/contract/paths.ts";
+import { html } from "../../src/pages/html/html.ts";
+import { layout } from "../../src/pages/html/layout.ts";
+import { show } from "../../src/pages/html/respond.ts";
+import { isFromOurPage } from "../../src/pages/same-origin.ts";
 
 const PATH = "/.latchkey/once";
 /** 128 bits: no guessing within a quarter of an hour, and the link fits into a terminal. */

@@ -1,8 +1,8 @@
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { Command, CommanderError, Option } from "commander";
-import { type Failure, misuse } from "../commands/shared/failure.ts";
-import { misuseFromCommander } from "../commands/shared/misuse.ts";
-import { printable, shellWord } from "../commands/shared/text.ts";
+import { type Failure, misuse } from "../terminal/failure.ts";
+import { misuseFromCommander } from "../terminal/misuse.ts";
+import { printable, shellWord } from "../terminal/text.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
 import { parseOrigin } from "./origin.ts";

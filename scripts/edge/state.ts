@@ -1,10 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Failure, failed } from "../commands/shared/failure.ts";
-import { BLOCKED_TEMPLATE } from "./blocked.ts";
-import type { Credential } from "./certificates.ts";
-import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
+import type { Credential } from "../certificates/authority.ts";
+import { Failure, failed } from "../terminal/failure.ts";
 import {
   FOLDER_MODE,
   PUBLIC_MODE,
@@ -12,7 +10,9 @@ import {
   SECRET_MODE,
   UNFINISHED_SUFFIX,
   writeWhole,
-} from "./files.ts";
+} from "../terminal/write-file.ts";
+import { BLOCKED_TEMPLATE } from "./blocked.ts";
+import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
 import { REVOKED_TEMPLATE } from "./revoked.ts";
 import { WORKER_LOG } from "./worker-log.ts";
 

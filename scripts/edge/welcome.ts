@@ -1,7 +1,7 @@
 // No I/O. No clock.
 import { join } from "node:path";
-import { isLocalhostName } from "../commands/shared/address.ts";
-import { shellWord } from "../commands/shared/text.ts";
+import { isLocalhostName } from "../client/address.ts";
+import { shellWord } from "../terminal/text.ts";
 import type { Edge } from "./edge.ts";
 import { type DeviceFiles, P12_PASSWORD } from "./state.ts";
 

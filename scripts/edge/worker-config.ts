@@ -6,7 +6,7 @@ import {
   unstable_getMiniflareWorkerOptions,
   unstable_readConfig,
 } from "wrangler";
-import { isLocalhostName } from "../commands/shared/address.ts";
+import { isLocalhostName } from "../client/address.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
 export type Vars = Readonly<Record<string, unknown>>;

@@ -2,12 +2,12 @@
 // it has revoked, the edge reports as revoked; and it keeps its state in the edge's state folder.
 import { X509Certificate } from "node:crypto";
 import { chmod } from "node:fs/promises";
-import { failed } from "../commands/shared/failure.ts";
-import type { Credential } from "../edge/certificates.ts";
+import type { Credential } from "../certificates/authority.ts";
 import type { Issuer } from "../edge/edge.ts";
-import { readIfThere, SECRET_MODE, writeWhole } from "../edge/files.ts";
 import { normaliseSerial } from "../edge/revoked.ts";
 import { loadToken, type StatePaths } from "../edge/state.ts";
+import { failed } from "../terminal/failure.ts";
+import { readIfThere, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
 import { settleCertificates } from "./client-certificates.ts";
 import { type StandIn, startCloudflare } from "./stand-in.ts";
 import { type CloudflareState, createState, emptyZone } from "./state.ts";

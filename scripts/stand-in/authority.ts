@@ -1,4 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
+import type { Credential } from "../certificates/authority.ts";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -11,7 +12,6 @@ import {
   X509Certificate as X509,
   X509CertificateGenerator,
 } from "../certificates/x509.ts";
-import type { Credential } from "../edge/certificates.ts";
 import { ApiError } from "./call.ts";
 import { type ClientCertificate, newId } from "./state.ts";
 

@@ -1,4 +1,4 @@
-import type { Credential } from "../edge/certificates.ts";
+import type { Credential } from "../certificates/authority.ts";
 import { signRequest } from "./authority.ts";
 import { ApiError, type Call, type Endpoint, fieldsOf, pageOf, textOf, zoneOf } from "./call.ts";
 import type { ClientCertificate, CloudflareState, Zone } from "./state.ts";

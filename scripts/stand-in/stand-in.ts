@@ -27,7 +27,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Credential, createAuthority } from "../edge/certificates.ts";
+import { type Credential, createAuthority } from "../certificates/authority.ts";
 import { ACCESS_ENDPOINTS } from "./access.ts";
 import { ApiError, type Endpoint, type Reply } from "./call.ts";
 import { clientCertificateEndpoints, settleCertificates } from "./client-certificates.ts";

@@ -1,17 +1,6 @@
 // No I/O. No clock.
-import type { Reason } from "./decision.ts";
-
-/** How an app's clients take refusals: `[vars.APPS."host"] profile`. */
-export type Profile = { name: "web" | "bitwarden" | "sync" } | { name: "custom"; answer: CustomAnswer };
-export type ProfileName = Profile["name"];
-
-/** The owner's own answer; `parseConfig` has refused every status that would do harm. */
-export interface CustomAnswer {
-  status: number;
-  retryAfterSeconds: number | null;
-  body: string;
-  contentType: string;
-}
+import { type CustomAnswer, PROFILE_NAMES, type Profile } from "../domain/app.ts";
+import type { Reason } from "../domain/reason.ts";
 
 /**
  * What a refusal may look like.
@@ -50,12 +39,6 @@ export const ANSWERS = {
   "misconfigured":          ["soon",  "soon",            "soon",   "soon"],
   "internal-error":         ["soon",  "soon",            "soon",   "soon"],
 } as const satisfies Record<Reason, readonly [Answer, Answer, Answer, Answer]>;
-
-/** The columns of `ANSWERS`, in their order. */
-export const PROFILE_NAMES = ["web", "bitwarden", "sync", "custom"] as const satisfies readonly ProfileName[];
-
-/** The profile of an app that names none, and of a host that is no app. */
-export const DEFAULT_PROFILE: Profile = { name: "web" };
 
 /** What the answer depends on besides the reason: the body of a request is never read. */
 export interface Refused {

@@ -1,18 +1,8 @@
 // No I/O. No clock.
-import type { Profile } from "./answers.ts";
-import type { AppRules } from "./decision.ts";
-import { hasPaths, isPublicPath, type PathRules } from "./path-rules.ts";
-import type { Visit } from "./visit.ts";
 
-/** An app's settings: `[vars.APPS."host"]`. */
-export interface App extends AppRules {
-  /** How its clients take refusals. */
-  profile: Profile;
-  /** Paths that need no certificate. */
-  publicPaths: PathRules;
-  /** Whether CORS preflights pass: they never carry a certificate (Fetch standard). */
-  preflight: boolean;
-}
+import type { App } from "../domain/app.ts";
+import { hasPaths, isPublicPath } from "../domain/path-rules.ts";
+import type { Visit } from "../visit.ts";
 
 /** Whether the app lets this request through without a certificate, if the country is right. */
 export function isOpenTo(app: App, visit: Visit): boolean {

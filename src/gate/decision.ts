@@ -1,29 +1,10 @@
 // No I/O. No clock.
 
-import { type Certificate, isWithinDates } from "../certificate.ts";
-import type { DeviceStatus } from "../registry/device.ts";
-import type { UserId } from "../registry/user.ts";
-
-/** Why a request is refused: the closed list, the same in code, log, docs and tests. */
-export const REASONS = [
-  "blocked",
-  "no-certificate",
-  "unverified-certificate",
-  "revoked-certificate",
-  "expired-certificate",
-  "malformed-certificate",
-  "unknown-device",
-  "device-pending",
-  "device-suspended",
-  "device-revoked",
-  "device-lost",
-  "unknown-app",
-  "country",
-  "registry-unavailable",
-  "misconfigured",
-  "internal-error",
-] as const;
-export type Reason = (typeof REASONS)[number];
+import type { AppRules } from "../domain/app.ts";
+import { type Certificate, isWithinDates } from "../domain/certificate.ts";
+import type { DeviceStatus } from "../domain/device.ts";
+import { REASONS, type Reason } from "../domain/reason.ts";
+import type { UserId } from "../domain/user.ts";
 
 /** What the registry says of a verified certificate now. */
 export type Standing =
@@ -32,12 +13,6 @@ export type Standing =
   | { kind: "unknown" }
   /** The registry could not be asked. */
   | { kind: "unavailable" };
-
-/** An app's settings, as far as the decision needs them. */
-export interface AppRules {
-  /** ISO 3166-1 alpha-2 codes from which requests may come; `null` = from anywhere. */
-  countries: ReadonlySet<string> | null;
-}
 
 export type Allow = { kind: "allow" };
 export type Refusal = { kind: "refuse"; reason: Reason };

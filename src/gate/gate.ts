@@ -1,17 +1,24 @@
-import { ABSENT, type Certificate, readCertificate, type VerifiedCertificate } from "../certificate.ts";
-import type { Fingerprint } from "../registry/fingerprint.ts";
-import { lookUp, tellWipe } from "../registry/lookup.ts";
-import type { RegistryBindings } from "../registry/objects.ts";
-import { factsOf } from "../registry/records.ts";
-import type { UserId } from "../registry/user.ts";
-import { answer, DEFAULT_PROFILE, isTokenCall, isWipe } from "./answers.ts";
-import { type App, isOpenTo } from "./app.ts";
-import { type Decision, decide, type Facts, type Reason, refuse, type Standing, screen } from "./decision.ts";
+import { type App, DEFAULT_PROFILE } from "../domain/app.ts";
+import {
+  ABSENT,
+  type Certificate,
+  readCertificate,
+  type VerifiedCertificate,
+} from "../domain/certificate.ts";
+import type { Fingerprint } from "../domain/fingerprint.ts";
+import type { Reason } from "../domain/reason.ts";
+import { factsOf } from "../domain/records.ts";
+import type { UserId } from "../domain/user.ts";
+import { errorLine, type FoldedLog } from "../log.ts";
+import { lookUp, tellWipe } from "../registry/client/lookup.ts";
+import type { RegistryBindings } from "../registry/client/objects.ts";
+import type { Visit } from "../visit.ts";
+import { answer, isTokenCall, isWipe } from "./answers.ts";
+import { isOpenTo } from "./app.ts";
+import { type Decision, decide, type Facts, refuse, type Standing, screen } from "./decision.ts";
 import { forward } from "./forward.ts";
-import { errorLine, type FoldedLog } from "./log.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
-import type { Visit } from "./visit.ts";
 import { describeVisitor, type Visitor } from "./whoami.ts";
 
 /** What the configuration says of the gate. */

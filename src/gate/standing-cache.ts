@@ -1,6 +1,6 @@
 // No I/O. No clock.
-import type { Fingerprint } from "../registry/fingerprint.ts";
-import type { UserId } from "../registry/user.ts";
+import type { Fingerprint } from "../domain/fingerprint.ts";
+import type { UserId } from "../domain/user.ts";
 import type { Standing } from "./decision.ts";
 
 /** What the registry answered, and whose registry it was, for the next question. */

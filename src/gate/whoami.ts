@@ -1,10 +1,7 @@
 // No I/O. No clock.
-import type { VerifiedCertificate } from "../certificate.ts";
+import type { VerifiedCertificate } from "../domain/certificate.ts";
+import type { Visit } from "../visit.ts";
 import type { Standing } from "./decision.ts";
-import type { Visit } from "./visit.ts";
-
-/** Where a device may ask, on every app's host, who it is. */
-export const WHOAMI_PATH = "/.latchkey/whoami";
 
 export type Visitor = ReturnType<typeof describeVisitor>;
 

@@ -1,8 +1,8 @@
 // No I/O. No clock.
 
-import { type Fingerprint, shortFingerprint } from "../registry/fingerprint.ts";
-import type { UserId } from "../registry/user.ts";
-import { relativeTime } from "../relative-time.ts";
+import { type Fingerprint, shortFingerprint } from "../domain/fingerprint.ts";
+import { relativeTime } from "../domain/relative-time.ts";
+import type { UserId } from "../domain/user.ts";
 
 interface Device {
   id: string;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import { parseWranglerToml } from "../../scripts/cloudflare/client/wrangler-toml.ts";
 import type { Deployer } from "../../scripts/cloudflare/setup/deployment.ts";
-import { parseWranglerToml } from "../../scripts/cloudflare/wrangler-toml.ts";
 import type { StandIn } from "../../scripts/stand-in/stand-in.ts";
 import { newId } from "../../scripts/stand-in/state.ts";
 

@@ -4,7 +4,7 @@ import { createSecureServer } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { createAuthority, issueServerCertificate } from "../../scripts/edge/certificates.ts";
+import { createAuthority, issueServerCertificate } from "../../scripts/certificates/authority.ts";
 import { cfProperties } from "../../scripts/edge/cloudflare.ts";
 import { Handshakes } from "../../scripts/edge/handshake.ts";
 import { EdgeProxy } from "../../scripts/edge/proxy.ts";

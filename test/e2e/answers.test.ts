@@ -2,8 +2,8 @@
 // certificates, through the local edge and the real Worker.
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Credential, issueSelfSignedCertificate } from "../../scripts/edge/certificates.ts";
-import type { AuditList, Device } from "../../src/control/contract.ts";
+import { type Credential, issueSelfSignedCertificate } from "../../scripts/certificates/authority.ts";
+import type { AuditList, Device } from "../../src/contract/requests.ts";
 import { serialOf } from "./support/certificate.ts";
 import { TestEdge } from "./support/edge.ts";
 import type { Answer, Call, TlsClient } from "./support/tls-client.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type LocalZone, startLocalZone } from "../cloudflare/zone.ts";
-import { runHere } from "../scripts/commands/run-here.ts";
+import { runHere } from "../scripts/cli/run-here.ts";
 import { send } from "../scripts/edge/client.ts";
 
 // The emergency brake on the local edge: the command line writes the list, the running gate works by it.

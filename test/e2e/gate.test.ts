@@ -2,7 +2,7 @@
 // and the real Worker in workerd to the demo app.
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Credential, issueSelfSignedCertificate } from "../../scripts/edge/certificates.ts";
+import { type Credential, issueSelfSignedCertificate } from "../../scripts/certificates/authority.ts";
 import { serialOf } from "./support/certificate.ts";
 import { TestEdge } from "./support/edge.ts";
 import type { Answer, TlsClient } from "./support/tls-client.ts";

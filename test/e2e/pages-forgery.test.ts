@@ -2,9 +2,9 @@
 // page says of itself.
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Device, ENROL_PATH } from "../../src/control/contract.ts";
-import { devicePath, PATHS } from "../../src/control/pages/paths.ts";
-import { SIGN_INS_AN_HOUR } from "../../src/registry/credential.ts";
+import { devicePath, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
+import type { Device } from "../../src/contract/requests.ts";
+import { SIGN_INS_AN_HOUR } from "../../src/domain/credential.ts";
 import { TestEdge } from "./support/edge.ts";
 import { PageClient } from "./support/page-client.ts";
 

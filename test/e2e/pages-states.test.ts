@@ -2,11 +2,11 @@
 import { writeFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Credential, issueSelfSignedCertificate } from "../../scripts/edge/certificates.ts";
+import { type Credential, issueSelfSignedCertificate } from "../../scripts/certificates/authority.ts";
 import { startEdge } from "../../scripts/edge/edge.ts";
-import { type Device, ENROL_PATH } from "../../src/control/contract.ts";
-import { devicePath, PATHS } from "../../src/control/pages/paths.ts";
-import { SIGN_INS_AN_HOUR } from "../../src/registry/credential.ts";
+import { devicePath, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
+import type { Device } from "../../src/contract/requests.ts";
+import { SIGN_INS_AN_HOUR } from "../../src/domain/credential.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { serialOf } from "./support/certificate.ts";
 import { TestEdge } from "./support/edge.ts";

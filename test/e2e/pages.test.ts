@@ -1,8 +1,7 @@
 // The pages' one story, in a real browser over real TLS: a device is invited, enrolled, let in and shut out.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ENROL_PATH } from "../../src/control/contract.ts";
-import { PATHS } from "../../src/control/pages/paths.ts";
+import { ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
 import { launchBrowser, newPerson, type ViewportName } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient, type WebDAVClient, type WebDAVClientError } from "webdav";
-import { issueDeviceCertificate } from "../../scripts/edge/certificates.ts";
+import { issueDeviceCertificate } from "../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../scripts/edge/edge.ts";
-import type { Device } from "../../src/control/contract.ts";
+import type { Device } from "../../src/contract/requests.ts";
 import { apiOf } from "./support/api.ts";
 import { startWebdavServer, type WebdavServer } from "./support/webdav-server.ts";
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { ANSWERS, PROFILE_NAMES } from "../../src/gate/answers.ts";
+import { PROFILE_NAMES } from "../../src/domain/app.ts";
+import { ANSWERS } from "../../src/gate/answers.ts";
 
 it("docs/answers.md shows the table that the code has", () => {
   const text = readFileSync(new URL("../../docs/answers.md", import.meta.url), "utf8");

@@ -2,28 +2,28 @@
 
 import { safeParse } from "valibot";
 import { describe, expect, it } from "vitest";
-import { readCertificate } from "../../src/certificate.ts";
-import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../src/client-name.ts";
-import { CreateTokenRequest, EditDeviceRequest, EnrolRequest } from "../../src/control/contract.ts";
-import { sessionValues } from "../../src/control/pages/cookie.ts";
-import { csvLine } from "../../src/control/pages/csv.ts";
-import { nameIn } from "../../src/control/pages/fields.ts";
-import { html } from "../../src/control/pages/html.ts";
-import { isCountry } from "../../src/country.ts";
-import { escapedJson } from "../../src/escaped-json.ts";
+import { CreateTokenRequest, EditDeviceRequest, EnrolRequest } from "../../src/contract/requests.ts";
+import { readCertificate } from "../../src/domain/certificate.ts";
+import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../src/domain/client-name.ts";
+import { isCountry } from "../../src/domain/country.ts";
+import { deviceNameKey, deviceNameProblem, isDeceptive, isDeviceName } from "../../src/domain/device.ts";
+import { escapedJson } from "../../src/domain/escaped-json.ts";
+import { parseFingerprint } from "../../src/domain/fingerprint.ts";
+import { Hostnames, hostnameOf, isHostname } from "../../src/domain/hostname.ts";
+import { parseOpenSslTime } from "../../src/domain/openssl-time.ts";
+import { isPlainPath, isPublicPath, pathPatternProblem, pathRules } from "../../src/domain/path-rules.ts";
+import { parseUserId } from "../../src/domain/user.ts";
 import { answer, isTokenCall } from "../../src/gate/answers.ts";
-import { isPlainPath, isPublicPath, pathPatternProblem, pathRules } from "../../src/gate/path-rules.ts";
-import { Visit } from "../../src/gate/visit.ts";
-import { Hostnames, hostnameOf, isHostname } from "../../src/hostname.ts";
-import { parseOpenSslTime } from "../../src/openssl-time.ts";
-import { deviceNameKey, deviceNameProblem, isDeceptive, isDeviceName } from "../../src/registry/device.ts";
-import { parseFingerprint } from "../../src/registry/fingerprint.ts";
-import { parseUserId } from "../../src/registry/user.ts";
+import { sessionValues } from "../../src/pages/cookie.ts";
+import { csvLine } from "../../src/pages/csv.ts";
+import { nameIn } from "../../src/pages/html/fields.ts";
+import { html } from "../../src/pages/html/html.ts";
 import { isOwnCookie, withoutOwnCookies } from "../../src/session-cookie.ts";
+import { Visit } from "../../src/visit.ts";
 
 /** Files that are written for the Worker's types, which this project of Node's has not. */
 async function load(path: string): Promise<Record<string, (...input: unknown[]) => unknown>> {
-  return (await import(/* @vite-ignore */ `../../src/control/${path}.ts`)) as Record<
+  return (await import(/* @vite-ignore */ `../../src/${path}.ts`)) as Record<
     string,
     (...input: unknown[]) => unknown
   >;
@@ -38,9 +38,9 @@ async function loaded(path: string, name: string): Promise<(...input: unknown[])
 const isControlPath = await loaded("control", "isControlPath");
 const mayBeControlPath = await loaded("control", "mayBeControlPath");
 const pageOf = await loaded("pages/pages", "pageOf");
-const field = await loaded("pages/forms", "field");
-const readBody = await loaded("input", "readBody");
-const { KeyedSecrets } = (await import("../../src/control/keyed-secrets.ts" as string)) as {
+const field = await loaded("pages/html/forms", "field");
+const readBody = await loaded("api/input", "readBody");
+const { KeyedSecrets } = (await import("../../src/auth/keyed-secrets.ts" as string)) as {
   KeyedSecrets: new (...effects: unknown[]) => Record<"readCode" | "readToken", (text: string) => unknown>;
 };
 const secrets = new KeyedSecrets(
@@ -48,7 +48,7 @@ const secrets = new KeyedSecrets(
   () => 0,
   () => undefined,
 );
-const readPem = await loaded("x509", "readPem");
+const readPem = await loaded("api/x509", "readPem");
 
 const SHORT = 4 * 1024;
 const LONG = 16 * 1024;

@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 // The description is made of the Worker's own table, whose types are those of workerd: it is imported
 // by names that the types of Node do not follow.
-const OPERATIONS_FILE = "../../src/control/operations.ts";
-const OPENAPI_FILE = "../../src/control/openapi.ts";
+const OPERATIONS_FILE = "../../src/api/operations.ts";
+const OPENAPI_FILE = "../../src/api/openapi.ts";
 
 interface Operation {
   operationId: string;

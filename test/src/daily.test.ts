@@ -1,9 +1,9 @@
 import { createScheduledController, reset, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { DAY_MS } from "../../src/domain/relative-time.ts";
+import type { UserId } from "../../src/domain/user.ts";
 import worker from "../../src/index.ts";
-import type { UserId } from "../../src/registry/user.ts";
-import { DAY_MS } from "../../src/relative-time.ts";
 import { logged } from "./gate/fixtures.ts";
 import { at, configure, HOOK, NOW, receivers } from "./notify/fixtures.ts";
 import {

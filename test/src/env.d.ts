@@ -1,4 +1,4 @@
-import type { RegistryBindings } from "../../src/registry/objects.ts";
+import type { RegistryBindings } from "../../src/registry/client/objects.ts";
 
 declare global {
   namespace Cloudflare {

@@ -1,11 +1,12 @@
 import { env, exports } from "cloudflare:workers";
-import { API_PATH, type Device, type NewToken } from "../../src/control/contract.ts";
-import { KeyedSecrets } from "../../src/control/keyed-secrets.ts";
+import { KeyedSecrets } from "../../src/auth/keyed-secrets.ts";
+import { API_PATH } from "../../src/contract/paths.ts";
+import type { Device, NewToken } from "../../src/contract/requests.ts";
+import type { DeviceStatus } from "../../src/domain/device.ts";
+import type { Fingerprint } from "../../src/domain/fingerprint.ts";
+import type { UserId } from "../../src/domain/user.ts";
 import type { Standing } from "../../src/gate/decision.ts";
-import { Credentials } from "../../src/registry/credentials.ts";
-import type { DeviceStatus } from "../../src/registry/device.ts";
-import type { Fingerprint } from "../../src/registry/fingerprint.ts";
-import type { UserId } from "../../src/registry/user.ts";
+import { Credentials } from "../../src/registry/client/credentials.ts";
 
 /** One of the hosts that vitest.config.ts names as an app. */
 export const HOST = "app.example.com";

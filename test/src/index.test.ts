@@ -1,7 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { API_PATH } from "../../src/control/contract.ts";
+import { API_PATH } from "../../src/contract/paths.ts";
 import worker, * as module from "../../src/index.ts";
 import { HOST, tlsClientAuth } from "./fixtures.ts";
 import { Isolate, logged, scripted, seen, UNAVAILABLE } from "./gate/fixtures.ts";

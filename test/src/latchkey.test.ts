@@ -1,9 +1,9 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { API_PATH, ENROL_PATH } from "../../src/control/contract.ts";
-import { OPERATIONS } from "../../src/control/operations.ts";
-import { PAGES } from "../../src/control/pages/pages.ts";
+import { OPERATIONS } from "../../src/api/operations.ts";
+import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
+import { PAGES } from "../../src/pages/pages.ts";
 import { ADMIN_HOST, bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
 import {
   type Echo,

@@ -1,7 +1,8 @@
 // Runs in workerd. The real Durable Objects and their bindings, counted as Cloudflare bills them.
-import { Directory as RealDirectory } from "../../../src/registry/directory.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
-import { UserRegistry as RealUserRegistry } from "../../../src/registry/user-registry.ts";
+
+import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
+import { Directory as RealDirectory } from "../../../src/registry/directory/directory.ts";
+import { UserRegistry as RealUserRegistry } from "../../../src/registry/user/user-registry.ts";
 import { countStatements } from "./tally.ts";
 
 export class UserRegistry extends RealUserRegistry {

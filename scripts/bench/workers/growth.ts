@@ -1,11 +1,12 @@
 // Runs in workerd: one object with many devices, and what a call of it costs. The time is taken by who
 // asks, since clocks stand still inside a Worker: each call is repeated within one request.
-import type { Actor } from "../../../src/registry/audit-log.ts";
-import { Directory } from "../../../src/registry/directory.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import { NO_FACTS, type Sighting } from "../../../src/registry/records.ts";
-import type { UserId } from "../../../src/registry/user.ts";
-import { UserRegistry } from "../../../src/registry/user-registry.ts";
+
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_FACTS, type Sighting } from "../../../src/domain/records.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import { Directory } from "../../../src/registry/directory/directory.ts";
+import type { Actor } from "../../../src/registry/storage/audit-log.ts";
+import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
 import { countStatements, takeTally } from "./tally.ts";
 
 const BY: Actor = { actor: "bench", ip: null, country: null, at: 0 };

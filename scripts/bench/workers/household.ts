@@ -1,12 +1,13 @@
 // Runs in workerd: a day of a household, told by a virtual clock to the real standing caches, the real
 // registry client and the real Durable Objects.
+
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_FACTS } from "../../../src/domain/records.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import { lookUp } from "../../../src/registry/lookup.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
-import { NO_FACTS } from "../../../src/registry/records.ts";
-import { Registry } from "../../../src/registry/registry.ts";
-import type { UserId } from "../../../src/registry/user.ts";
+import { lookUp } from "../../../src/registry/client/lookup.ts";
+import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
+import { Registry } from "../../../src/registry/client/registry.ts";
 import type { DayEvent, DayResult, DayScenario } from "../budget/day.ts";
 import { counting } from "./counted-objects.ts";
 import { takeTally } from "./tally.ts";

@@ -1,10 +1,8 @@
 // Runs in workerd: a day of strangers, on a virtual clock, at the real Worker's entry. Each environment
 // stands for one isolate's memory. All of them share the real Durable Objects, whose calls are counted.
-import { API_PATH, ENROL_PATH } from "../../../src/control/contract.ts";
-import { PATHS } from "../../../src/control/pages/paths.ts";
-import { WHOAMI_PATH } from "../../../src/gate/whoami.ts";
+import { API_PATH, ENROL_PATH, PATHS, WHOAMI_PATH } from "../../../src/contract/paths.ts";
 import worker from "../../../src/index.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
+import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
 import { SESSION_COOKIE } from "../../../src/session-cookie.ts";
 import { seeded } from "../budget/random.ts";
 import {

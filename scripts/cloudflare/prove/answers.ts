@@ -2,7 +2,7 @@
 //
 // What Cloudflare's answers must hold for the calls that only `prove` makes.
 import * as v from "valibot";
-import { fields, resultOf } from "../answers.ts";
+import { fields, resultOf } from "../client/answers.ts";
 
 /** A record, with what its owner is told by. */
 export const OWNED_RECORD = fields({

@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, request } from "node:http";
 import type { Readable } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
-import { errorCode } from "../../commands/shared/failure.ts";
+import { errorCode } from "../../terminal/failure.ts";
 import { parseSight, type Sight } from "./sight.ts";
 
 /** How the throw-away host is reached. */

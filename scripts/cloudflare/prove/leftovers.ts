@@ -1,7 +1,7 @@
-import type { CloudflareClient } from "../client.ts";
-import { wholeHostPattern } from "../route-pattern.ts";
-import type { Zone } from "../zone.ts";
-import { readAssociations, readRoutes } from "../zone-facts.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { wholeHostPattern } from "../client/route-pattern.ts";
+import type { Zone } from "../client/zone.ts";
+import { readAssociations, readRoutes } from "../doctor/zone-facts.ts";
 import { OWNED_RECORD } from "./answers.ts";
 import {
   associationOf,

@@ -1,6 +1,6 @@
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import type { CloudflareClient } from "../client.ts";
-import type { Zone } from "../zone.ts";
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import type { Zone } from "../client/zone.ts";
 import type { Reach } from "./connection.ts";
 import type { Names } from "./things.ts";
 import type { UndoStack } from "./undo.ts";

@@ -1,8 +1,8 @@
-import { Failure } from "../../commands/shared/failure.ts";
-import type { CloudflareClient } from "../client.ts";
-import { CloudflareFailure } from "../failure.ts";
-import { watchForInterruption } from "../interruption.ts";
-import type { Zone } from "../zone.ts";
+import { Failure } from "../../terminal/failure.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { CloudflareFailure } from "../client/failure.ts";
+import { watchForInterruption } from "../client/interruption.ts";
+import type { Zone } from "../client/zone.ts";
 import type { Finding, Probe, Scene, SceneOptions } from "./probe.ts";
 import { PROBES } from "./probes/all.ts";
 import { type ReportedProbe, reportedProbe } from "./report.ts";

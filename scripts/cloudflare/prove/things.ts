@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { commonNameIn } from "../../certificates/request.ts";
-import { DONE } from "../answers.ts";
-import type { CloudflareClient } from "../client.ts";
-import { isOver, listClientCertificates, revokeAtCloudflare } from "../client-certificates.ts";
-import { isNotFound } from "../failure.ts";
-import { wholeHostPattern } from "../route-pattern.ts";
-import type { Zone } from "../zone.ts";
-import { readAssociations, readRoutes } from "../zone-facts.ts";
+import { DONE } from "../client/answers.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { isOver, listClientCertificates, revokeAtCloudflare } from "../client/client-certificates.ts";
+import { isNotFound } from "../client/failure.ts";
+import { wholeHostPattern } from "../client/route-pattern.ts";
+import type { Zone } from "../client/zone.ts";
+import { readAssociations, readRoutes } from "../doctor/zone-facts.ts";
 import { OWNED_RECORD, WORKER } from "./answers.ts";
 import type { Undoing } from "./undo.ts";
 

@@ -1,4 +1,4 @@
-import { Failure } from "../../commands/shared/failure.ts";
+import { Failure } from "../../terminal/failure.ts";
 
 /** One thing that was made, or may have been. */
 export interface Undoing {

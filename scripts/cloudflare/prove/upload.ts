@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { transform } from "esbuild";
-import { DONE } from "../answers.ts";
+import { DONE } from "../client/answers.ts";
 import type { Scene } from "./probe.ts";
 
 const SOURCE = join(import.meta.dirname, "workerd", "probe-worker.ts");

@@ -1,8 +1,8 @@
-import { readAccessApps } from "../access-facts.ts";
-import { DONE } from "../answers.ts";
-import { type Covering, coveringAccess } from "../checks/first-answers.ts";
-import type { CloudflareClient } from "../client.ts";
-import type { AccessAppFact } from "../facts.ts";
+import { DONE } from "../client/answers.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { readAccessApps } from "../doctor/access-facts.ts";
+import { type Covering, coveringAccess } from "../doctor/checks/first-answers.ts";
+import type { AccessAppFact } from "../doctor/facts.ts";
 import type { Plan, Step } from "./step.ts";
 
 const POLICY = {

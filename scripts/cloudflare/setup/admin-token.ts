@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { chmod, stat } from "node:fs/promises";
-import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/control/contract.ts";
-import { failed } from "../../commands/shared/failure.ts";
-import { printable } from "../../commands/shared/text.ts";
-import { readIfThere, SECRET_MODE, writeWhole } from "../../edge/files.ts";
-import { readSecretNames } from "../worker-facts.ts";
-import { storeSecret, type WorkerPlace } from "../worker-secret.ts";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/requests.ts";
+import { failed } from "../../terminal/failure.ts";
+import { printable } from "../../terminal/text.ts";
+import { readIfThere, SECRET_MODE, writeWhole } from "../../terminal/write-file.ts";
+import { storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
+import { readSecretNames } from "../doctor/worker-facts.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 const SECRET = "ADMIN_TOKEN";

@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 import { open, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { failed } from "../../commands/shared/failure.ts";
-import { SECRET_MODE } from "../../edge/files.ts";
-import { DEPLOYMENTS, VERSIONS } from "../answers.ts";
-import type { CloudflareClient } from "../client.ts";
-import { isNotFound } from "../failure.ts";
-import { watchForInterruption } from "../interruption.ts";
-import { parseWranglerToml } from "../wrangler-toml.ts";
+import { failed } from "../../terminal/failure.ts";
+import { SECRET_MODE } from "../../terminal/write-file.ts";
+import { DEPLOYMENTS, VERSIONS } from "../client/answers.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { isNotFound } from "../client/failure.ts";
+import { watchForInterruption } from "../client/interruption.ts";
+import { parseWranglerToml } from "../client/wrangler-toml.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 /** Runs `wrangler deploy`; rejects with a `Failure` when it fails. */

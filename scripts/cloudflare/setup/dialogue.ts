@@ -1,8 +1,8 @@
-import { PROFILE_NAMES, type ProfileName } from "../../../src/gate/answers.ts";
-import { isHostname } from "../../../src/hostname.ts";
-import { failed, misuse } from "../../commands/shared/failure.ts";
-import { printable } from "../../commands/shared/text.ts";
-import type { GatedHost } from "../facts.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/app.ts";
+import { isHostname } from "../../../src/domain/hostname.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
+import { printable } from "../../terminal/text.ts";
+import type { GatedHost } from "../doctor/facts.ts";
 
 /** What somebody on a terminal is asked, when the command line does not say it. */
 const streams = { input: process.stdin, output: process.stderr };

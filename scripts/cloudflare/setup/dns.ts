@@ -1,8 +1,8 @@
-import { failed } from "../../commands/shared/failure.ts";
-import { DNS_RECORD, DONE } from "../answers.ts";
-import type { Fact } from "../check.ts";
-import type { CloudflareClient } from "../client.ts";
-import { readFact } from "../read-fact.ts";
+import { failed } from "../../terminal/failure.ts";
+import { DNS_RECORD, DONE } from "../client/answers.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import type { Fact } from "../doctor/check.ts";
+import { readFact } from "../doctor/read-fact.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
 
 /** A record of the admin host, whatever its type. */

@@ -1,25 +1,25 @@
 import { readFile } from "node:fs/promises";
-import type { ProfileName } from "../../../src/gate/answers.ts";
-import { failed } from "../../commands/shared/failure.ts";
-import { printable } from "../../commands/shared/text.ts";
-import { readAccessApps } from "../access-facts.ts";
-import type { Check, Fact } from "../check.ts";
+import type { ProfileName } from "../../../src/domain/app.ts";
+import { failed } from "../../terminal/failure.ts";
+import { printable } from "../../terminal/text.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { precedence, touches, wholeHostPattern } from "../client/route-pattern.ts";
+import { localSettings } from "../client/wrangler-toml.ts";
+import type { Zone } from "../client/zone.ts";
+import { readAccessApps } from "../doctor/access-facts.ts";
+import type { Check, Fact } from "../doctor/check.ts";
 import {
   checkAccessRules,
   checkBots,
   checkBrowserCheck,
   checkRules,
   checkSecurityLevel,
-} from "../checks/first-answers.ts";
-import { checkDns } from "../checks/hosts.ts";
-import { checkBypass } from "../checks/routes.ts";
-import type { CloudflareClient } from "../client.ts";
-import { type GatedHost, gatedNames, type ZoneFacts } from "../facts.ts";
-import { readFact } from "../read-fact.ts";
-import { precedence, touches, wholeHostPattern } from "../route-pattern.ts";
-import { localSettings } from "../wrangler-toml.ts";
-import type { Zone } from "../zone.ts";
-import { gatherZone } from "../zone-facts.ts";
+} from "../doctor/checks/first-answers.ts";
+import { checkDns } from "../doctor/checks/hosts.ts";
+import { checkBypass } from "../doctor/checks/routes.ts";
+import { type GatedHost, gatedNames, type ZoneFacts } from "../doctor/facts.ts";
+import { readFact } from "../doctor/read-fact.ts";
+import { gatherZone } from "../doctor/zone-facts.ts";
 import { accessSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Deployer, deployStep } from "./deployment.ts";

@@ -1,10 +1,10 @@
 import type Cloudflare from "cloudflare";
-import { failed } from "../../commands/shared/failure.ts";
-import { DONE } from "../answers.ts";
-import type { CloudflareClient } from "../client.ts";
-import type { RouteFact } from "../facts.ts";
-import { wholeHostPattern } from "../route-pattern.ts";
-import { readAssociations, readRoutes } from "../zone-facts.ts";
+import { failed } from "../../terminal/failure.ts";
+import { DONE } from "../client/answers.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { wholeHostPattern } from "../client/route-pattern.ts";
+import type { RouteFact } from "../doctor/facts.ts";
+import { readAssociations, readRoutes } from "../doctor/zone-facts.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 /** The hosts that ask for a certificate: the list is read, added to and written, so that others stay. */

@@ -4,9 +4,9 @@
 // is inserted is read again and compared, so that an edit never says anything else than was meant.
 import { isDeepStrictEqual } from "node:util";
 import { type AST, parseTOML } from "toml-eslint-parser";
-import type { ProfileName } from "../../../src/gate/answers.ts";
-import { failed } from "../../commands/shared/failure.ts";
-import { parseWranglerToml } from "../wrangler-toml.ts";
+import type { ProfileName } from "../../../src/domain/app.ts";
+import { failed } from "../../terminal/failure.ts";
+import { parseWranglerToml } from "../client/wrangler-toml.ts";
 
 export interface TomlRoute {
   pattern: string;

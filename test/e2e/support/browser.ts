@@ -1,7 +1,7 @@
 // A real Chromium from an npm package, with real client certificates.
 import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium as playwright } from "playwright-core";
-import type { Credential } from "../../../scripts/edge/certificates.ts";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
 import type { Edge } from "../../../scripts/edge/edge.ts";
 import { chromiumPath } from "./chromium.ts";
 

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import type { Credential } from "../../../scripts/edge/certificates.ts";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
 
 /** The serial number as `revoked.txt` has it: upper-case hex digits. */
 export function serialOf({ certificate }: Credential): string {

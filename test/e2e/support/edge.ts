@@ -5,9 +5,9 @@ import {
   type Credential,
   issueDeviceCertificate,
   type Validity,
-} from "../../../scripts/edge/certificates.ts";
+} from "../../../scripts/certificates/authority.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../../scripts/edge/edge.ts";
-import type { Device } from "../../../src/control/contract.ts";
+import type { Device } from "../../../src/contract/requests.ts";
 import { apiOf } from "./api.ts";
 import { TlsClient } from "./tls-client.ts";
 

@@ -1,6 +1,6 @@
 // The pages without a browser: every header as the test wants it.
 import type { OutgoingHttpHeaders } from "node:http";
-import { PATHS } from "../../../src/control/pages/paths.ts";
+import { PATHS } from "../../../src/contract/paths.ts";
 import { SESSION_COOKIE } from "../../../src/session-cookie.ts";
 import type { Answer, TlsClient } from "./tls-client.ts";
 

@@ -1,7 +1,7 @@
 // What a person does on the pages, in one line each.
 import type { Page } from "playwright-core";
 import type { Edge } from "../../../scripts/edge/edge.ts";
-import { PATHS } from "../../../src/control/pages/paths.ts";
+import { PATHS } from "../../../src/contract/paths.ts";
 
 /** The app's host on which a certificate can be shown: Playwright resolves no other local name then. */
 const APP_HOST = "localhost";

@@ -4,7 +4,7 @@ import { Agent, request } from "node:https";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import WebSocket from "ws";
-import type { Credential } from "../../../scripts/edge/certificates.ts";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
 import type { Edge } from "../../../scripts/edge/edge.ts";
 
 export interface Answer {

@@ -1,10 +1,10 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { createAuthority } from "../../../scripts/certificates/authority.ts";
 import { newImportPassword } from "../../../scripts/certificates/import-password.ts";
 import { toMobileConfig } from "../../../scripts/certificates/mobileconfig.ts";
 import { commonNameOf, createKeyAndRequest } from "../../../scripts/certificates/request.ts";
 import { Pkcs10CertificateRequest } from "../../../scripts/certificates/x509.ts";
-import { createAuthority } from "../../../scripts/edge/certificates.ts";
 import { signRequest } from "../../../scripts/stand-in/authority.ts";
 
 describe("a request for a certificate", () => {

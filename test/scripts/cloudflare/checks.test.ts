@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/check.ts";
-import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
+import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/doctor/check.ts";
+import { checkAll } from "../../../scripts/cloudflare/doctor/checks/all.ts";
 import type {
   AccessAppFact,
   Facts,
   IngressFact,
   RouteFact,
   ZoneFacts,
-} from "../../../scripts/cloudflare/facts.ts";
+} from "../../../scripts/cloudflare/doctor/facts.ts";
 import { device, gated, goodFacts, goodZone, ingress, NOW, record, rule, TUNNEL, tunnel } from "./facts.ts";
 
 // Every check of the doctor, failing and passing: one good set of facts, one thing changed a line.

@@ -1,15 +1,15 @@
 // Our client of Cloudflare's API against the stand-in: every fault, as people are told of it.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ASSOCIATIONS, DONE } from "../../../scripts/cloudflare/answers.ts";
-import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
-import { listClientCertificates } from "../../../scripts/cloudflare/client-certificates.ts";
-import { cloudflareConnectionFrom } from "../../../scripts/cloudflare/connection.ts";
-import { CloudflareFailure } from "../../../scripts/cloudflare/failure.ts";
-import { PERMISSIONS } from "../../../scripts/cloudflare/permissions.ts";
-import { findZone, listZones, zoneOfHost } from "../../../scripts/cloudflare/zone.ts";
-import { Failure } from "../../../scripts/commands/shared/failure.ts";
+import { ASSOCIATIONS, DONE } from "../../../scripts/cloudflare/client/answers.ts";
+import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { listClientCertificates } from "../../../scripts/cloudflare/client/client-certificates.ts";
+import { cloudflareConnectionFrom } from "../../../scripts/cloudflare/client/connection.ts";
+import { CloudflareFailure } from "../../../scripts/cloudflare/client/failure.ts";
+import { PERMISSIONS } from "../../../scripts/cloudflare/client/permissions.ts";
+import { findZone, listZones, zoneOfHost } from "../../../scripts/cloudflare/client/zone.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import { emptyZone } from "../../../scripts/stand-in/state.ts";
+import { Failure } from "../../../scripts/terminal/failure.ts";
 
 const LIST = { permission: "certificates", what: "list things" } as const;
 

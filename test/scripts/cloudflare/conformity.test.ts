@@ -2,17 +2,17 @@
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
+import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { listZones, longestSuffix } from "../../../scripts/cloudflare/client/zone.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost, withApp } from "../../../scripts/cloudflare/setup/toml-edit.ts";
-import { listZones, longestSuffix } from "../../../scripts/cloudflare/zone.ts";
 import { newId, type Zone } from "../../../scripts/stand-in/state.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 import { startRelay } from "../../cloudflare/relay.ts";
 import { mismatches, operationOf } from "../../cloudflare/specification.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { runHere } from "../commands/run-here.ts";
+import { runHere } from "../cli/run-here.ts";
 
 // What is not as specified, by the reason why that is right. One that is not met any more fails the test.
 

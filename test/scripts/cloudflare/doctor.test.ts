@@ -2,15 +2,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Check } from "../../../scripts/cloudflare/check.ts";
-import { checkAll } from "../../../scripts/cloudflare/checks/all.ts";
-import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
-import { gatherFacts } from "../../../scripts/cloudflare/doctor.ts";
+import {
+  issueDeviceCertificate,
+  issueSelfSignedCertificate,
+} from "../../../scripts/certificates/authority.ts";
+import { type Api, createApi } from "../../../scripts/client/api.ts";
+import { connectionFrom } from "../../../scripts/client/connection.ts";
+import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { localSettings } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
+import type { Check } from "../../../scripts/cloudflare/doctor/check.ts";
+import { checkAll } from "../../../scripts/cloudflare/doctor/checks/all.ts";
+import { gatherFacts } from "../../../scripts/cloudflare/doctor/doctor.ts";
 import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
-import { localSettings } from "../../../scripts/cloudflare/wrangler-toml.ts";
-import { type Api, createApi } from "../../../scripts/commands/shared/api.ts";
-import { connectionFrom } from "../../../scripts/commands/shared/connection.ts";
-import { issueDeviceCertificate, issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import {
@@ -21,7 +24,7 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import { run } from "../commands/run.ts";
+import { run } from "../cli/run.ts";
 
 // The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
 // what it meets outside. Where the edge and the stand-in share their authority, a probe passes.

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { knownFact } from "../../../scripts/cloudflare/check.ts";
+import { knownFact } from "../../../scripts/cloudflare/doctor/check.ts";
 import type {
   DeviceFact,
   DnsFact,
@@ -9,8 +9,8 @@ import type {
   RuleFact,
   TunnelFact,
   ZoneFacts,
-} from "../../../scripts/cloudflare/facts.ts";
-import { AppSchema, toApp } from "../../../src/app-settings.ts";
+} from "../../../scripts/cloudflare/doctor/facts.ts";
+import { AppSchema, toApp } from "../../../src/contract/app-settings.ts";
 
 export function gated(host: string, settings: object = {}): GatedHost {
   return { host, app: toApp(v.parse(AppSchema, settings)) };

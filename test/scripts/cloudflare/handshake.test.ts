@@ -3,19 +3,19 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/check.ts";
-import {
-  checkAuthorities,
-  checkServerCertificates,
-  type Handshake,
-} from "../../../scripts/cloudflare/checks/handshake.ts";
-import { readServerFlight } from "../../../scripts/cloudflare/server-flight.ts";
-import { observeHandshakes } from "../../../scripts/cloudflare/tls-look.ts";
 import {
   type Credential,
   createAuthority,
   issueServerCertificate,
-} from "../../../scripts/edge/certificates.ts";
+} from "../../../scripts/certificates/authority.ts";
+import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/doctor/check.ts";
+import {
+  checkAuthorities,
+  checkServerCertificates,
+  type Handshake,
+} from "../../../scripts/cloudflare/doctor/checks/handshake.ts";
+import { readServerFlight } from "../../../scripts/cloudflare/doctor/server-flight.ts";
+import { observeHandshakes } from "../../../scripts/cloudflare/doctor/tls-look.ts";
 import { device } from "./facts.ts";
 
 // Against real TLS servers on loopback: Node's, of which each asks for certificates in its own way.

@@ -10,7 +10,7 @@ import { signRequest } from "../../../scripts/stand-in/authority.ts";
 import type { Script } from "../../../scripts/stand-in/state.ts";
 import { type Relay, type RelayFault, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { runHere } from "../commands/run-here.ts";
+import { runHere } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 const BLOCKED = "GET /.latchkey/api/v1/blocked";

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { CheckStatus } from "../../../scripts/cloudflare/check.ts";
+import type { CheckStatus } from "../../../scripts/cloudflare/doctor/check.ts";
 import {
   checkOutside,
   checkPages,
   type Observation,
   type Seen,
-} from "../../../scripts/cloudflare/checks/outside.ts";
-import { observeAdminHost } from "../../../scripts/cloudflare/outside.ts";
+} from "../../../scripts/cloudflare/doctor/checks/outside.ts";
+import { observeAdminHost } from "../../../scripts/cloudflare/doctor/outside.ts";
 import { startEdge } from "../../../scripts/edge/edge.ts";
 
 const answer = (status: number, body = "", location: string | null = null): Seen => ({

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Report } from "../../../scripts/cloudflare/prove/report.ts";
 import { ALL_PERMISSIONS, emptyZone, type Zone } from "../../../scripts/stand-in/state.ts";
 import { type ProvingGround, startProvingGround } from "../../cloudflare/proving-ground.ts";
-import { hasTerminal, run, runOnTerminal, startCommand } from "../commands/run.ts";
-import { runHere } from "../commands/run-here.ts";
+import { hasTerminal, run, runOnTerminal, startCommand } from "../cli/run.ts";
+import { runHere } from "../cli/run-here.ts";
 
 // Everything is real but Cloudflare: the command as a process, TLS handshakes over HTTP/1.1 and HTTP/2, and the Worker
 // that the command uploaded, in the real runtime.

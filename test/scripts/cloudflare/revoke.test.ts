@@ -1,8 +1,8 @@
 // latchkey revoke --at-cloudflare, as a process, against the stand-in and the real local edge.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { failure, run } from "../commands/run.ts";
-import { runHere } from "../commands/run-here.ts";
+import { failure, run } from "../cli/run.ts";
+import { runHere } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 const VAULT = "vault.localhost";

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { failure, run } from "../commands/run.ts";
-import { runHere } from "../commands/run-here.ts";
+import { failure, run } from "../cli/run.ts";
+import { runHere } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 let zone: LocalZone;

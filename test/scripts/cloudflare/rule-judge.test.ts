@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Judgement, judgeRules } from "../../../scripts/cloudflare/rule-judge.ts";
+import { type Judgement, judgeRules } from "../../../scripts/cloudflare/doctor/rule-judge.ts";
 import { rule } from "./facts.ts";
 
 // biome-ignore format: a table is read by its columns.

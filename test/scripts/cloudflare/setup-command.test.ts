@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
 import { type Deployer, dryRun, tagOf, wrangler } from "../../../scripts/cloudflare/setup/deployment.ts";
 import {
   withAdminHost,
@@ -18,9 +19,8 @@ import {
   withoutAdminHost,
   withRoutes,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
-import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
-import { run } from "../commands/run.ts";
+import { run } from "../cli/run.ts";
 
 // `latchkey setup` as a process, with the real wrangler where no account is needed.
 

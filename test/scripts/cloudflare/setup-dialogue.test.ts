@@ -7,7 +7,7 @@ import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { emptyZone } from "../../../scripts/stand-in/state.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { hasTerminal, run, runOnTerminal } from "../commands/run.ts";
+import { hasTerminal, run, runOnTerminal } from "../cli/run.ts";
 
 const OURS = join(import.meta.dirname, "../../../wrangler.toml");
 const HOST = "vault.example.com";

@@ -15,13 +15,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
+import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
+import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { parseWranglerToml } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
+import { listZones, longestSuffix } from "../../../scripts/cloudflare/client/zone.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
-import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
-import { listZones, longestSuffix } from "../../../scripts/cloudflare/zone.ts";
-import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
 import type { Fault } from "../../../scripts/stand-in/faults.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import {
@@ -31,7 +31,7 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import type { ProfileName } from "../../../src/gate/answers.ts";
+import type { ProfileName } from "../../../src/domain/app.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 
 // Setup against the stand-in, with a deployer that does there what wrangler does at Cloudflare.

@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { claimFiles, deviceFiles, writeFiles } from "../../../scripts/certificates/device-files.ts";
-import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client.ts";
-import { cloudflareConnectionFrom } from "../../../scripts/cloudflare/connection.ts";
+import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { cloudflareConnectionFrom } from "../../../scripts/cloudflare/client/connection.ts";
+import { listZones, type Zone } from "../../../scripts/cloudflare/client/zone.ts";
 import {
   type SignedCertificate,
   withSignedCertificate,
-} from "../../../scripts/cloudflare/signed-certificate.ts";
-import { listZones, type Zone } from "../../../scripts/cloudflare/zone.ts";
-import { Failure, failed } from "../../../scripts/commands/shared/failure.ts";
+} from "../../../scripts/cloudflare/issue/signed-certificate.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import type { ClientCertificate } from "../../../scripts/stand-in/state.ts";
+import { Failure, failed } from "../../../scripts/terminal/failure.ts";
 
 let standIn: StandIn;
 let client: CloudflareClient;

@@ -2,11 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Credential, issueDeviceCertificate } from "../../../scripts/edge/certificates.ts";
+import { type Credential, issueDeviceCertificate } from "../../../scripts/certificates/authority.ts";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { run } from "../commands/run.ts";
-import { runHere } from "../commands/run-here.ts";
+import { run } from "../cli/run.ts";
+import { runHere } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 let zone: LocalZone;

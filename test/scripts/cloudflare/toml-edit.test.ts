@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parseWranglerToml } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
 import {
   withAdminHost,
   withApp,
   withoutAdminHost,
   withRoutes,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
-import { parseWranglerToml } from "../../../scripts/cloudflare/wrangler-toml.ts";
 
 const OURS = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
 const ROUTES = [

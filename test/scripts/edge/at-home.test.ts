@@ -2,8 +2,8 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
 import { createKeyAndRequest } from "../../../scripts/certificates/request.ts";
-import type { Credential } from "../../../scripts/edge/certificates.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type HomeCloudflare, startHomeCloudflare } from "../../../scripts/stand-in/at-home.ts";
 import { send, temporaryFolder } from "./client.ts";

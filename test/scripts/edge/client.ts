@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { Credential } from "../../../scripts/edge/certificates.ts";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
 import type { Edge } from "../../../scripts/edge/edge.ts";
 import type { DemoDevice } from "../../../scripts/edge/state.ts";
 

@@ -13,7 +13,7 @@ import {
   type Credential,
   issueDeviceCertificate,
   issueSelfSignedCertificate,
-} from "../../../scripts/edge/certificates.ts";
+} from "../../../scripts/certificates/authority.ts";
 import { downloadBytes } from "../../../scripts/edge/demo/download.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { enrolDemoDevices } from "../../../scripts/edge/first-start.ts";

@@ -12,7 +12,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Credential } from "../../../scripts/edge/certificates.ts";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { enrolDemoDevices } from "../../../scripts/edge/first-start.ts";
 import { demoDevice, send, temporaryFolder } from "./client.ts";

@@ -5,7 +5,7 @@ import {
   createAuthority,
   issueDeviceCertificate,
   issueSelfSignedCertificate,
-} from "../../../scripts/edge/certificates.ts";
+} from "../../../scripts/certificates/authority.ts";
 import { legacyName, rfc2253Name } from "../../../scripts/edge/distinguished-name.ts";
 import { tlsClientAuth, verificationOf, withRevocation } from "../../../scripts/edge/tls-client-auth.ts";
 

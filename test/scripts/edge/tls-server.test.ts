@@ -3,7 +3,7 @@ import { connect as connectTcp } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { afterEach, expect, it } from "vitest";
-import { issueSelfSignedCertificate } from "../../../scripts/edge/certificates.ts";
+import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
 import { listen, type TlsServer } from "../../../scripts/edge/tls-server.ts";
 
 const authority = await issueSelfSignedCertificate("localhost");

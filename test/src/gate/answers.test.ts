@@ -1,14 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  ANSWERS,
-  answer,
-  answerFor,
-  isWipe,
-  PROFILE_NAMES,
-  type Profile,
-} from "../../../src/gate/answers.ts";
-import { REASONS, type Reason } from "../../../src/gate/decision.ts";
+import { PROFILE_NAMES, type Profile } from "../../../src/domain/app.ts";
+import { REASONS, type Reason } from "../../../src/domain/reason.ts";
+import { ANSWERS, answer, answerFor, isWipe } from "../../../src/gate/answers.ts";
 
 const WEB: Profile = { name: "web" };
 const BITWARDEN: Profile = { name: "bitwarden" };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Certificate } from "../../../src/certificate.ts";
-import { decide, type Facts, REASONS, type Reason, refuse, screen } from "../../../src/gate/decision.ts";
-import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
+import type { Certificate } from "../../../src/domain/certificate.ts";
+import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
+import { REASONS, type Reason } from "../../../src/domain/reason.ts";
+import { decide, type Facts, refuse, screen } from "../../../src/gate/decision.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);

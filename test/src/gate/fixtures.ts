@@ -1,17 +1,17 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
-import { DEFAULT_PROFILE } from "../../../src/gate/answers.ts";
-import type { App } from "../../../src/gate/app.ts";
+import type { App } from "../../../src/domain/app.ts";
+import { DEFAULT_PROFILE } from "../../../src/domain/app.ts";
+import type { DeviceStatus } from "../../../src/domain/device.ts";
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_PATHS } from "../../../src/domain/path-rules.ts";
+import { NO_FACTS, type WipeDelivery } from "../../../src/domain/records.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import { Gate, type GateSettings } from "../../../src/gate/gate.ts";
-import { FoldedLog, FULL_LINES_EVERY_MS, type Log } from "../../../src/gate/log.ts";
-import { NO_PATHS } from "../../../src/gate/path-rules.ts";
 import worker from "../../../src/index.ts";
-import type { DeviceStatus } from "../../../src/registry/device.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
-import { NO_FACTS, type WipeDelivery } from "../../../src/registry/records.ts";
-import type { UserId } from "../../../src/registry/user.ts";
+import { FoldedLog, FULL_LINES_EVERY_MS, type Log } from "../../../src/log.ts";
+import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 
 /** What outboundService, the app of the tests, says of the request that reached it. */

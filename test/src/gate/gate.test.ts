@@ -1,13 +1,13 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { REASONS, type Reason } from "../../../src/gate/decision.ts";
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { REASONS, type Reason } from "../../../src/domain/reason.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import type { Gate } from "../../../src/gate/gate.ts";
 import { NEGATIVE_MEMORY_MS, StandingCache } from "../../../src/gate/standing-cache.ts";
-import { Visit } from "../../../src/gate/visit.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import type { UserId } from "../../../src/registry/user.ts";
-import { UserRegistry } from "../../../src/registry/user-registry.ts";
+import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
+import { Visit } from "../../../src/visit.ts";
 import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
 import {
   type Cf,

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { Reason } from "../../../src/gate/decision.ts";
+import type { Reason } from "../../../src/domain/reason.ts";
 import { HOST } from "../fixtures.ts";
 import {
   type Cf,

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readCertificate } from "../../../src/certificate.ts";
-import { type AppRules, decide, type Facts, screen } from "../../../src/gate/decision.ts";
-import { parseOpenSslTime } from "../../../src/openssl-time.ts";
-import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
+import type { AppRules } from "../../../src/domain/app.ts";
+import { readCertificate } from "../../../src/domain/certificate.ts";
+import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
+import { parseOpenSslTime } from "../../../src/domain/openssl-time.ts";
+import { decide, type Facts, screen } from "../../../src/gate/decision.ts";
 import { fingerprint, tlsClientAuth } from "../fixtures.ts";
 
 const RUNS = 3_000;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import type { Standing } from "../../../src/gate/decision.ts";
 import { type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";
 
 const RUNS = 1_500;

@@ -1,4 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
+import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import type { Standing } from "../../../src/gate/decision.ts";
 import {
   type AskRegistry,
@@ -10,9 +13,6 @@ import {
   type StandingAnswer,
   StandingCache,
 } from "../../../src/gate/standing-cache.ts";
-import { DEVICE_STATUSES } from "../../../src/registry/device.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import type { UserId } from "../../../src/registry/user.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";
 
 const DELAY = 10_000;

@@ -1,14 +1,14 @@
 import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AuditList, Device } from "../../../src/control/contract.ts";
-import type { App } from "../../../src/gate/app.ts";
-import { NO_PATHS } from "../../../src/gate/path-rules.ts";
+import type { AuditList, Device } from "../../../src/contract/requests.ts";
+import type { App } from "../../../src/domain/app.ts";
+import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/domain/device.ts";
+import { NO_PATHS } from "../../../src/domain/path-rules.ts";
 import { RECEIPT_EVERY_MS } from "../../../src/gate/receipts.ts";
 import { LOST_QUESTIONS_MAX } from "../../../src/gate/standing-cache.ts";
-import { Visit } from "../../../src/gate/visit.ts";
-import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/registry/device.ts";
-import { UserRegistry } from "../../../src/registry/user-registry.ts";
+import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
+import { Visit } from "../../../src/visit.ts";
 import { api, HOST } from "../fixtures.ts";
 import {
   type Cf,

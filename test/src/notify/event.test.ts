@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../../src/domain/relative-time.ts";
 import {
   certificateExpiring,
   certificateWaiting,
@@ -7,7 +8,6 @@ import {
 } from "../../../src/notify/event.ts";
 import { bodyFor } from "../../../src/notify/format.ts";
 import { notifySettings } from "../../../src/notify/settings.ts";
-import { DAY_MS } from "../../../src/relative-time.ts";
 import { ALICE, type Fingerprint } from "../registry/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);

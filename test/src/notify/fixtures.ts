@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, vi } from "vitest";
+import type { UserId } from "../../../src/domain/user.ts";
 import { deviceLost, type Notification } from "../../../src/notify/event.ts";
-import type { UserId } from "../../../src/registry/user.ts";
 
 /** 32 bytes. */
 export const SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";

@@ -1,13 +1,13 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Backups } from "../../../src/registry/backups.ts";
-import type { SecretDigest } from "../../../src/registry/credential.ts";
-import { CLAIM_ABANDONED_MS } from "../../../src/registry/generation.ts";
-import { Invitations } from "../../../src/registry/invitations.ts";
-import { lookUp } from "../../../src/registry/lookup.ts";
-import { Registry } from "../../../src/registry/registry.ts";
-import type { UserId } from "../../../src/registry/user.ts";
+import type { SecretDigest } from "../../../src/domain/credential.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import { Backups } from "../../../src/registry/client/backups.ts";
+import { Invitations } from "../../../src/registry/client/invitations.ts";
+import { lookUp } from "../../../src/registry/client/lookup.ts";
+import { Registry } from "../../../src/registry/client/registry.ts";
+import { CLAIM_ABANDONED_MS } from "../../../src/registry/storage/generation.ts";
 import {
   ALICE,
   BOB,

@@ -1,8 +1,8 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it } from "vitest";
-import type { SecretDigest } from "../../../src/registry/credential.ts";
-import type { Directory } from "../../../src/registry/directory.ts";
-import { ADMIN_HOLDER } from "../../../src/registry/session-table.ts";
+import type { SecretDigest } from "../../../src/domain/credential.ts";
+import type { Directory } from "../../../src/registry/directory/directory.ts";
+import { ADMIN_HOLDER } from "../../../src/registry/directory/session-table.ts";
 import {
   ALICE,
   by,

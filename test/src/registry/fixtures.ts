@@ -1,15 +1,15 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { Actor } from "../../../src/registry/audit-log.ts";
-import type { Fingerprint } from "../../../src/registry/fingerprint.ts";
-import type { directoryOf, RegistryBindings, registryOf } from "../../../src/registry/objects.ts";
+import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import {
   type CertificateFacts,
   type Enrolment,
   NO_FACTS,
   type Sighting,
-} from "../../../src/registry/records.ts";
-import { parseUserId, type UserId } from "../../../src/registry/user.ts";
+} from "../../../src/domain/records.ts";
+import { parseUserId, type UserId } from "../../../src/domain/user.ts";
+import type { directoryOf, RegistryBindings, registryOf } from "../../../src/registry/client/objects.ts";
+import type { Actor } from "../../../src/registry/storage/audit-log.ts";
 import { fingerprint } from "../fixtures.ts";
 
 type StubOf<Caller extends { ask: (call: never) => unknown }> = Parameters<Parameters<Caller["ask"]>[0]>[0];

@@ -6,9 +6,9 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { DeviceStatus, StatusAct } from "../../../src/registry/device.ts";
-import type { WipeDelivery } from "../../../src/registry/records.ts";
-import { DAY_MS } from "../../../src/relative-time.ts";
+import type { DeviceStatus, StatusAct } from "../../../src/domain/device.ts";
+import type { WipeDelivery } from "../../../src/domain/records.ts";
+import { DAY_MS } from "../../../src/domain/relative-time.ts";
 import { at, configure, HOOK, NOW, type Post, receivers } from "../notify/fixtures.ts";
 import {
   ALICE,

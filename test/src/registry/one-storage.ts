@@ -1,11 +1,11 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { Directory } from "../../../src/registry/directory.ts";
-import { DIRECTORY_MIGRATIONS } from "../../../src/registry/directory-schema.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
-import type { UserId } from "../../../src/registry/user.ts";
-import { UserRegistry } from "../../../src/registry/user-registry.ts";
-import { USER_REGISTRY_MIGRATIONS } from "../../../src/registry/user-registry-schema.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
+import { Directory } from "../../../src/registry/directory/directory.ts";
+import { DIRECTORY_MIGRATIONS } from "../../../src/registry/directory/schema.ts";
+import { USER_REGISTRY_MIGRATIONS } from "../../../src/registry/user/schema.ts";
+import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
 import { directoryStub, intercepted, rows } from "./fixtures.ts";
 
 // The directory and some users' registries in the storage of one Durable Object, each with tables of its own: a call

@@ -1,11 +1,11 @@
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Backups } from "../../../src/registry/backups.ts";
-import { lookUp } from "../../../src/registry/lookup.ts";
-import type { RegistryBindings } from "../../../src/registry/objects.ts";
-import type { DeviceRecord } from "../../../src/registry/records.ts";
-import { Registry } from "../../../src/registry/registry.ts";
-import type { UserId } from "../../../src/registry/user.ts";
+import type { DeviceRecord } from "../../../src/domain/records.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import { Backups } from "../../../src/registry/client/backups.ts";
+import { lookUp } from "../../../src/registry/client/lookup.ts";
+import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
+import { Registry } from "../../../src/registry/client/registry.ts";
 import {
   ALICE,
   BOB,

@@ -1,10 +1,10 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RegistryUnavailable } from "../../../src/registry/call.ts";
-import type { StatusAct } from "../../../src/registry/device.ts";
-import { tellWipe } from "../../../src/registry/lookup.ts";
-import type { WipeDelivery } from "../../../src/registry/records.ts";
+import type { StatusAct } from "../../../src/domain/device.ts";
+import type { WipeDelivery } from "../../../src/domain/records.ts";
+import { RegistryUnavailable } from "../../../src/registry/client/call.ts";
+import { tellWipe } from "../../../src/registry/client/lookup.ts";
 import {
   ALICE,
   BOB,

@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
+import { issueSelfSignedCertificate } from "../../../certificates/authority.ts";
 import { commonNameIn, createKeyAndRequest } from "../../../certificates/request.ts";
-import { issueSelfSignedCertificate } from "../../../edge/certificates.ts";
-import { listClientCertificates, signAtCloudflare } from "../../client-certificates.ts";
-import { CloudflareFailure } from "../../failure.ts";
-import { observeHandshakes } from "../../tls-look.ts";
+import { listClientCertificates, signAtCloudflare } from "../../client/client-certificates.ts";
+import { CloudflareFailure } from "../../client/failure.ts";
+import { observeHandshakes } from "../../doctor/tls-look.ts";
 import { CERTIFICATE_SLICE } from "../answers.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";

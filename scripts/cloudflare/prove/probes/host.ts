@@ -1,6 +1,6 @@
 import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
-import { DONE } from "../../answers.ts";
-import { readAssociations } from "../../zone-facts.ts";
+import { DONE } from "../../client/answers.ts";
+import { readAssociations } from "../../doctor/zone-facts.ts";
 import { askOnce } from "../connection.ts";
 import { type Probe, reachOf, type Scene } from "../probe.ts";
 import { associationOf, RECORD_COMMENT, recordOf, setAssociations } from "../things.ts";

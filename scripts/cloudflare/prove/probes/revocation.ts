@@ -1,5 +1,5 @@
-import { revokeAtCloudflare } from "../../client-certificates.ts";
-import { CloudflareFailure } from "../../failure.ts";
+import { revokeAtCloudflare } from "../../client/client-certificates.ts";
+import { CloudflareFailure } from "../../client/failure.ts";
 import { CERTIFICATE_STATUS } from "../answers.ts";
 import { type Answer, askOnce, type Connection, openConnection } from "../connection.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";

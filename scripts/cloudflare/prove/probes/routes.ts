@@ -1,9 +1,9 @@
 import type Cloudflare from "cloudflare";
-import { DONE } from "../../answers.ts";
-import type { RouteFact } from "../../facts.ts";
-import { CloudflareFailure } from "../../failure.ts";
-import { wholeHostPattern } from "../../route-pattern.ts";
-import { readRoutes } from "../../zone-facts.ts";
+import { DONE } from "../../client/answers.ts";
+import { CloudflareFailure } from "../../client/failure.ts";
+import { wholeHostPattern } from "../../client/route-pattern.ts";
+import type { RouteFact } from "../../doctor/facts.ts";
+import { readRoutes } from "../../doctor/zone-facts.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { routesOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";

@@ -1,4 +1,4 @@
-import { DONE } from "../../answers.ts";
+import { DONE } from "../../client/answers.ts";
 import { VERSIONS } from "../answers.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { workerOf } from "../things.ts";

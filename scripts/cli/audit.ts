@@ -1,0 +1,147 @@
+import type { AuditEntry, AuditList } from "../../src/contract/requests.ts";
+import { relativeTime } from "../../src/domain/relative-time.ts";
+import type { UserId } from "../../src/domain/user.ts";
+import { type LoggedEntry, readEverything } from "../client/all-logs.ts";
+import { withUnknownUser } from "../client/answer.ts";
+import type { Api } from "../client/api.ts";
+import { misuse } from "../terminal/failure.ts";
+import type { Output } from "../terminal/output.ts";
+import type { Cell } from "../terminal/table.ts";
+import { plural, printable, shortenIds } from "../terminal/text.ts";
+import { localTime } from "../terminal/time.ts";
+import { userArgument } from "./words/arguments.ts";
+import { from } from "./words/device-view.ts";
+import type { AddCommand } from "./words/session.ts";
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 100_000;
+
+/** The longest text to search for, as the API takes it. */
+const MAX_SEARCH = 100;
+
+interface AuditOptions {
+  directory?: boolean;
+  limit: string;
+  before?: string;
+  search?: string;
+}
+
+export const addAudit: AddCommand = (program, open) => {
+  program
+    .command("audit")
+    .summary("show who changed what, newest first")
+    .description(
+      "Show who changed what, when and from where, newest first: everything, or only one user's devices.",
+    )
+    .argument("[user]", "the user's id; every log when left out")
+    .option("--directory", "only the directory's log: users, tokens, sign-ins and waiting certificates")
+    .option("--limit <n>", "how many entries", String(DEFAULT_LIMIT))
+    .option("--search <text>", "only entries that contain this text, in any case")
+    .option("--before <cursor>", "with a user or --directory: continue an earlier list from its 'next'")
+    .addHelpText(
+      "after",
+      `
+Ids and fingerprints are shown by their first 8 digits; --json has all of them.
+
+Examples:
+  latchkey audit
+  latchkey audit alice --search revoke
+  latchkey audit --directory --limit 200 --json`,
+    )
+    .action(async (text: string | undefined, options: AuditOptions) => {
+      const user = text === undefined ? undefined : userArgument(text);
+      const limit = parseLimit(options.limit);
+      if (options.search !== undefined) checkSearch(options.search);
+      const isOneLog = checkLog(user, options);
+      const { output, now, ...session } = open();
+      const api = await session.api();
+      const { entries, next } = isOneLog
+        ? await readLog(api, user, limit, options)
+        : await readEverything(api, limit, options.search);
+      output.object({ entries, next });
+      output.table(
+        ["TIME", "ACT", "TARGET", "OUTCOME", "ACTOR", "FROM", "DETAIL"],
+        entries.map((entry) => row(entry, user, output, now())),
+        options.search === undefined
+          ? "nothing was changed yet"
+          : `nothing holds '${printable(options.search)}'`,
+        { below: 2 },
+      );
+      if (next === null) return;
+      output.lines("", `${plural(entries.length, "entry", "entries")}; ${older(next, isOneLog)}`);
+    });
+};
+
+/** Whether one log is asked for, and not all of them. Only one log has a place to continue from. */
+function checkLog(user: UserId | undefined, { directory = false, before }: AuditOptions): boolean {
+  if (user !== undefined && directory) {
+    throw misuse("give a user or --directory, not both", "leave one of the two out");
+  }
+  const isOneLog = user !== undefined || directory;
+  if (before === undefined || isOneLog) return isOneLog;
+  throw misuse("--before continues one log only", "name a user, or add --directory");
+}
+
+function older(next: string, isOneLog: boolean): string {
+  return isOneLog ? `older ones: --before ${printable(next)}` : "more: --limit";
+}
+
+async function readLog(
+  api: Api,
+  user: UserId | undefined,
+  limit: number,
+  { before, search }: AuditOptions,
+): Promise<AuditList> {
+  try {
+    return await api.audit(user, limit, before, search);
+  } catch (error) {
+    throw user === undefined ? error : withUnknownUser(error, user);
+  }
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^\d+$/.test(text) || limit < 1 || limit > MAX_LIMIT) {
+    throw misuse(`--limit '${printable(text)}' is not a number of entries`, `give 1 to ${MAX_LIMIT}`);
+  }
+  return limit;
+}
+
+function checkSearch(text: string): void {
+  if (text.length >= 1 && text.length <= MAX_SEARCH) return;
+  throw misuse(
+    `--search takes a text of 1 to ${MAX_SEARCH} characters`,
+    "give a part of what the entry shows, such as revoke or a device's name",
+  );
+}
+
+function row(entry: LoggedEntry, user: UserId | undefined, output: Output, now: number): Cell[] {
+  const time = localTime(entry.at, true);
+  const restored = entry.restored === true ? ", from a backup" : "";
+  const isUsual = entry.outcome === "done" && restored === "";
+  const outcome = entry.outcome === "done" ? entry.outcome : output.style("yellow", printable(entry.outcome));
+  return [
+    { full: `${time} (${relativeTime(entry.at, now)})`, short: time },
+    printable(entry.act),
+    target(entry, user),
+    { full: `${outcome}${restored}`, short: isUsual ? "" : `${outcome}${restored}` },
+    printable(entry.actor),
+    from(entry),
+    detail(entry),
+  ];
+}
+
+/** A user's log is about devices, known by name; the directory's about users, fingerprints and ids. */
+function target({ target, user: log }: LoggedEntry, user: UserId | undefined): string {
+  if (target === null) return "";
+  const owner = log ?? user;
+  if (owner === undefined) return shortenIds(printable(target.id));
+  const name = target.name ?? target.id;
+  return shortenIds(printable(log === owner ? `${log}/${name}` : name));
+}
+
+function detail(entry: AuditEntry): string {
+  return Object.entries(entry.detail ?? {})
+    .map(([key, value]) => shortenIds(printable(`${key}: ${value ?? "none"}`)))
+    .join(", ");
+}

@@ -1,0 +1,74 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import envPaths from "env-paths";
+import { escapedJson } from "../../src/domain/escaped-json.ts";
+import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
+import { takeBackup } from "../backup/snapshot.ts";
+import { plural, printable } from "../terminal/text.ts";
+import type { AddCommand } from "./words/session.ts";
+
+export const addBackup: AddCommand = (program, open) => {
+  program
+    .command("backup")
+    .summary("write everything in the registry into a file")
+    .description(
+      [
+        "Write everything in the registry into one file: users, devices with their certificates and notes, audit",
+        "logs, waiting certificates, and tokens by their digests. The file is readable by its owner alone.",
+      ].join(" "),
+    )
+    .option(
+      "--out <file>",
+      "where to write it; - is the standard output (default: a new file in your folder of backups)",
+    )
+    .addHelpText(
+      "after",
+      `
+Without --out the file goes to a folder of your own, outside any repository, and its path is printed:
+${backupFolder().replace(homedir(), "~")}
+
+Left out are invitations, sessions, notifications that are on their way, and the
+tokens themselves, which are stored nowhere. The file lets nobody in, but shows
+who has which device, and when and from where it was used.
+
+Examples:
+  latchkey backup
+  latchkey backup --out ~/backups/latchkey-november.json
+  latchkey restore-backup ~/backups/latchkey-november.json --dry-run`,
+    )
+    .action(async (options: { out?: string }) => {
+      const { output, now, ...session } = open();
+      const path = options.out ?? join(await ownFolder(backupFolder()), defaultName(now()));
+      if (path !== "-") await refuseExisting(path);
+      const content = await takeBackup(await session.api(), now());
+      if (path === "-") {
+        process.stdout.write(escapedJson(backupText(content)));
+        return;
+      }
+      await writeBackup(path, content);
+      const { users, tokens, pending, createdAt } = content;
+      const devices = users.reduce((sum, user) => sum + user.devices.length, 0);
+      output.object({
+        file: path,
+        createdAt,
+        users: users.length,
+        devices,
+        tokens: tokens.length,
+        pending: pending.length,
+      });
+      output.lines(
+        `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(pending.length, "waiting certificate")}`,
+      );
+    });
+};
+
+/** In the user's own folder for data, where no git looks; on Linux `XDG_DATA_HOME` moves it. */
+function backupFolder(): string {
+  return join(envPaths("latchkey", { suffix: "" }).data, "backups");
+}
+
+/** `latchkey-backup-20261124T020103Z.json`: sorted by name is sorted by time. */
+function defaultName(now: number): string {
+  const time = new Date(now).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  return `latchkey-backup-${time}.json`;
+}

@@ -1,0 +1,173 @@
+import { type Argument, Command, CommanderError, Option } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { DEFAULT_TIMEOUT_SECONDS } from "../client/connection.ts";
+import { LATCHKEY } from "../terminal/called-as.ts";
+import { misuse } from "../terminal/failure.ts";
+import { calledCommand, misuseFromCommander } from "../terminal/misuse.ts";
+import { report } from "../terminal/report.ts";
+import { addApprove } from "./approve.ts";
+import { addAudit } from "./audit.ts";
+import { addBackup } from "./backup.ts";
+import { addBlock } from "./block.ts";
+import { addBlocked } from "./blocked.ts";
+import { addCompletion } from "./completion.ts";
+import { addDevices } from "./devices.ts";
+import { addDismiss } from "./dismiss.ts";
+import { addDoctor } from "./doctor.ts";
+import { addEnrol } from "./enrol.ts";
+import { addFingerprint } from "./fingerprint.ts";
+import { addForget } from "./forget.ts";
+import { addHelp } from "./help.ts";
+import { addInvitations } from "./invitations.ts";
+import { addInvite } from "./invite.ts";
+import { addIssue } from "./issue.ts";
+import { addLogin } from "./login.ts";
+import { addLogout } from "./logout.ts";
+import { addLost } from "./lost.ts";
+import { addMe } from "./me.ts";
+import { addNames } from "./names.ts";
+import { addNote } from "./note.ts";
+import { addPending } from "./pending.ts";
+import { addProve } from "./prove.ts";
+import { addRename } from "./rename.ts";
+import { addRestore } from "./restore.ts";
+import { addRestoreBackup } from "./restore-backup.ts";
+import { addRetire } from "./retire.ts";
+import { addRevoke } from "./revoke.ts";
+import { addRotate } from "./rotate.ts";
+import { addSessions } from "./sessions.ts";
+import { addSetup } from "./setup.ts";
+import { addShow } from "./show.ts";
+import { addStatus } from "./status.ts";
+import { addSuspend } from "./suspend.ts";
+import { addToken } from "./token.ts";
+import { addUnblock } from "./unblock.ts";
+import { addUsers } from "./users.ts";
+import { addVersion } from "./version.ts";
+import { addWatch } from "./watch/watch.ts";
+import { type AddCommand, type GlobalOptions, openSession } from "./words/session.ts";
+
+const USAGE = `
+Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting
+certificates are named by their fingerprint, or by its first 8 digits or more.
+Every list also answers to 'list' and 'ls': latchkey users list.
+
+Environment:
+  LATCHKEY_URL           the gate's address: https://latchkey.example.com
+  LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN, or a token of your own
+  LATCHKEY_TOKEN_FILE    or a file that holds it
+  LATCHKEY_CA            an authority's certificate (PEM), for your own server
+  LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
+  CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue,
+                         rotate, block, status, --at-cloudflare
+  NO_COLOR               no colours; outside a terminal there are none anyway
+
+An option wins over its variable, and a variable over what login has stored.
+The stored token is sent only to the address it was stored with.
+
+Errors are text on the standard error, with --json too. Exit codes:
+  0  done
+  1  refused by the server, or failed
+  2  called in a way that cannot work; nothing was done
+  3  revoke --at-cloudflare: done at Cloudflare, but not in the registry; run
+     it again
+
+Examples:
+  latchkey login --url https://latchkey.example.com
+  latchkey status
+  latchkey users add alice
+  latchkey issue alice pixel-9
+  latchkey enrol alice laptop --certificate laptop.pem
+  latchkey invite alice
+  latchkey devices alice
+  latchkey revoke alice/pixel-9`;
+
+/** The commands, in the order in which the help lists them. */
+const COMMANDS: Record<string, readonly AddCommand[]> = {
+  "Overview:": [addStatus],
+  "Devices:": [
+    addDevices,
+    addIssue,
+    addEnrol,
+    addShow,
+    addRename,
+    addNote,
+    addRotate,
+    addRetire,
+    addSuspend,
+    addRestore,
+    addLost,
+    addRevoke,
+    addForget,
+  ],
+  "Without the registry:": [addBlock, addUnblock, addBlocked],
+  "Waiting for you:": [addPending, addApprove, addDismiss],
+  "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
+  "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],
+  "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
+  "Files:": [addFingerprint],
+  "This program:": [addCompletion, addNames, addVersion, addHelp],
+};
+
+/** Columns for a description beside the longest term, below which the parser would not wrap it at all. */
+const MIN_WIDTH_TO_WRAP = 24;
+
+/** The whole command line; `runProgram` runs it. */
+export function createProgram(): Command {
+  const program = new Command("latchkey")
+    .description("Enrol and revoke the devices that may pass the gate.")
+    .version(packageJson.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help, or that of a command")
+    .option("--url <url>", "the address of the gate")
+    .option("--token-file <file>", "a file that holds the token")
+    .option("--ca <file>", "trust this authority (PEM) and no other")
+    .option("--timeout <seconds>", `how long to wait for an answer (default: ${DEFAULT_TIMEOUT_SECONDS})`)
+    .option("--json", "print the API's own objects, for programs")
+    .option("-y, --yes", "go ahead without asking")
+    .addOption(new Option("--token [token]").hideHelp())
+    .addHelpText("after", USAGE)
+    .configureHelp({
+      showGlobalOptions: true,
+      minWidthToWrap: MIN_WIDTH_TO_WRAP,
+      // Options and aliases are in the command's own help.
+      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(term)].join(" "),
+    })
+    .configureOutput({ outputError: () => undefined })
+    .showHelpAfterError(false)
+    .showSuggestionAfterError(false)
+    .helpCommand(false)
+    .exitOverride();
+  program.on("option:token", () => {
+    throw misuse(
+      "a token is not given as an argument: other users of this machine would see it",
+      "set LATCHKEY_TOKEN, or name a file that holds it with --token-file",
+    );
+  });
+  const open = () => openSession(program.opts<GlobalOptions>());
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program, open);
+  }
+  return program;
+}
+
+/** `<device>`, `[user]`, `[devices...]` */
+function term(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+/** Runs one command line, without the program's own name. Returns the exit code; `undefined` leaves what was set. */
+export async function runProgram(words: readonly string[]): Promise<number | undefined> {
+  const program = createProgram();
+  try {
+    if (words.length === 0) throw misuse("no command given", `see ${LATCHKEY} --help`);
+    await program.parseAsync(words, { from: "user" });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return undefined;
+    return report(
+      error instanceof CommanderError ? misuseFromCommander(error, calledCommand(program, words)) : error,
+    );
+  }
+}

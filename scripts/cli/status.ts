@@ -1,0 +1,262 @@
+import type { Device, Me } from "../../src/contract/requests.ts";
+import { DEVICE_STATUSES } from "../../src/domain/device.ts";
+import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
+import { ofAllUsers } from "../client/all-users.ts";
+import { isOutOfOrder, ProblemFailure } from "../client/answer.ts";
+import type { Api } from "../client/api.ts";
+import { LATCHKEY } from "../terminal/called-as.ts";
+import { Failure } from "../terminal/failure.ts";
+import type { Output } from "../terminal/output.ts";
+import { plural, printable, short } from "../terminal/text.ts";
+import { shortTime } from "../terminal/time.ts";
+import { powers } from "./me.ts";
+import { deviceLabel, living } from "./words/device-view.ts";
+import type { AddCommand, Session } from "./words/session.ts";
+
+/** How many names a line shows: the lists show the others. */
+const NAMES_SHOWN = 3;
+/** The share of a day's requests from which the doctor warns, too. */
+const MANY = 0.7;
+
+export const addStatus: AddCommand = (program, open) => {
+  program
+    .command("status")
+    .summary("the gate on one screen: devices, who waits, what expires, today's use")
+    .description(
+      "Show the gate on one screen: whether it answers, who you are, the devices by status, who waits for you, which certificates expire soon, and the day's use of Cloudflare's free plan.",
+    )
+    .addHelpText(
+      "after",
+      `
+The day's use needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md.
+Exit code 1: the gate or its registry does not answer. doctor looks closer.
+
+Examples:
+  latchkey status
+  latchkey status --json | jq .registry.waiting`,
+    )
+    .action(async () => {
+      const session = open();
+      const { output } = session;
+      const now = session.now();
+      const api = await session.api();
+      const me = await whoAmI(api, output);
+      const [found, blocked, usage] = await Promise.all([
+        orWhy(() => readRegistry(api)),
+        orWhy(() => api.blocked()),
+        orWhy(() => readUse(session, api.origin, now)),
+      ]);
+      const status: Status = {
+        gate: { url: api.origin, answers: true },
+        me,
+        registry: isUnknown(found) ? found : summary(found, now),
+        blocked: isUnknown(blocked) ? blocked : blocked.map((each) => withDevice(each, found)),
+        usage,
+      };
+      output.object(status);
+      show(output, status, now);
+      if (isUnknown(found)) process.exitCode = 1;
+    });
+};
+
+/** What could not be read, and why. */
+interface Unknown {
+  unknown: string;
+}
+
+async function orWhy<T>(read: () => Promise<T>): Promise<T | Unknown> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof Failure) return { unknown: error.message };
+    throw error;
+  }
+}
+
+function isUnknown(value: object): value is Unknown {
+  return "unknown" in value;
+}
+
+/** The first question, which asks no object. Programs are told too when the gate does not answer it. */
+async function whoAmI(api: Api, output: Output): Promise<Me> {
+  try {
+    return await api.me();
+  } catch (error) {
+    if (isOutOfOrder(error)) {
+      output.object({ gate: { url: api.origin, answers: false, unknown: error.message } });
+    }
+    throw error;
+  }
+}
+
+interface Found {
+  devices: readonly Device[];
+  /** Waiting fingerprints; `null` for a user's own token, which does not see them. */
+  certificates: readonly string[] | null;
+}
+
+async function readRegistry(api: Api): Promise<Found> {
+  const [devices, certificates] = await Promise.all([ofAllUsers(api, api.devices), waitingCertificates(api)]);
+  return { devices, certificates };
+}
+
+async function waitingCertificates(api: Api): Promise<string[] | null> {
+  try {
+    return (await api.pending()).map(({ fingerprint }) => fingerprint);
+  } catch (error) {
+    if (error instanceof ProblemFailure && error.code === "forbidden") return null;
+    throw error;
+  }
+}
+
+interface Expiring {
+  device: string;
+  notAfter: string;
+}
+
+interface Summary {
+  /** How many devices have each status. */
+  devices: Record<string, number>;
+  waiting: { devices: readonly string[]; certificates: readonly string[] | null };
+  /** Active devices whose last certificate expires soon or has expired, the first one first. */
+  expiring: readonly Expiring[];
+  /** Lost devices that have not been told to delete their vault yet. */
+  wipeNotDelivered: readonly string[];
+}
+
+function summary({ devices, certificates }: Found, now: number): Summary {
+  const labels = (wanted: (device: Device) => boolean) => devices.filter(wanted).map(deviceLabel);
+  const count = (status: string) => devices.filter((device) => device.status === status).length;
+  return {
+    devices: Object.fromEntries(DEVICE_STATUSES.map((status) => [status, count(status)])),
+    waiting: { devices: labels(({ status }) => status === "pending"), certificates },
+    expiring: expiringSoon(devices, now),
+    wipeNotDelivered: labels(({ status, wipe }) => status === "lost" && wipe === null),
+  };
+}
+
+function expiringSoon(devices: readonly Device[], now: number): Expiring[] {
+  return devices
+    .filter(({ status }) => status === "active")
+    .flatMap((device) => {
+      const ends = living(device).map(({ notAfter }) => notAfter);
+      // During a renewal there are two: only the end of the later one shuts the device out.
+      const last = ends.includes(null) ? undefined : ends.map(String).sort().at(-1);
+      return last === undefined || Date.parse(last) > now + EXPIRES_SOON_MS
+        ? []
+        : [{ device: deviceLabel(device), notAfter: last }];
+    })
+    .sort((a, b) => a.notAfter.localeCompare(b.notAfter));
+}
+
+interface Blocked {
+  fingerprint: string;
+  /** `null`: no device has it, or the registry does not say. */
+  device: string | null;
+}
+
+function withDevice(fingerprint: string, found: Found | Unknown): Blocked {
+  const device = isUnknown(found)
+    ? undefined
+    : found.devices.find((each) => each.certificates.some((own) => own.fingerprint === fingerprint));
+  return { fingerprint, device: device === undefined ? null : deviceLabel(device) };
+}
+
+interface Use {
+  workerRequests: number;
+  objectRequests: number;
+  /** Of each kind a day, on the free plan. */
+  limit: number;
+}
+
+/** Since 00:00 UTC, of the account that the gate's zone is in. */
+async function readUse(session: Session, origin: string, now: number): Promise<Use | Unknown> {
+  if (!session.environment.CLOUDFLARE_API_TOKEN) {
+    return { unknown: "set CLOUDFLARE_API_TOKEN, or see Workers & Pages in the dashboard" };
+  }
+  const [{ zoneOfHost }, { readUsage }, { WORKER_REQUESTS_A_DAY }] = await Promise.all([
+    import("../cloudflare/client/zone.ts"),
+    import("../cloudflare/doctor/worker-facts.ts"),
+    import("../cloudflare/doctor/checks/registry.ts"),
+  ]);
+  const client = await session.cloudflare();
+  const { account } = await zoneOfHost(client, new URL(origin).hostname);
+  const usage = await readUsage(client, account.id, now);
+  return usage === undefined
+    ? { unknown: "Cloudflare's analytics answered in a form that is not known here" }
+    : { ...usage, limit: WORKER_REQUESTS_A_DAY };
+}
+
+interface Status {
+  gate: { url: string; answers: boolean };
+  me: Me;
+  registry: Summary | Unknown;
+  blocked: readonly Blocked[] | Unknown;
+  usage: Use | Unknown;
+}
+
+function show(output: Output, { gate, me, registry, blocked, usage }: Status, now: number): void {
+  output.facts([
+    ["gate", `${gate.url} answers`],
+    ["you", `${printable(me.actor)}, may ${powers(me)}`],
+    ...(isUnknown(registry) ? [noRegistry(registry, output)] : registryFacts(registry, output, now)),
+    ["blocked", isUnknown(blocked) ? null : blockedText(blocked, output)],
+    ["today", isUnknown(usage) ? `not known: ${usage.unknown}` : useText(usage, output)],
+  ]);
+}
+
+type Line = [label: string, text: string | null];
+
+function noRegistry({ unknown }: Unknown, output: Output): Line {
+  return ["registry", output.style("red", unknown)];
+}
+
+function registryFacts(
+  { devices, waiting, expiring, wipeNotDelivered }: Summary,
+  output: Output,
+  now: number,
+): Line[] {
+  const counts = DEVICE_STATUSES.filter((status) => devices[status]).map(
+    (status) => `${devices[status]} ${output.status(status)}`,
+  );
+  const certificates = waiting.certificates ?? [];
+  const waits = [
+    ...(waiting.devices.length > 0 ? [`${some(waiting.devices)} for approval`] : []),
+    ...(certificates.length > 0
+      ? [`${plural(certificates.length, "certificate")} (${some(certificates.map(short))})`]
+      : []),
+  ];
+  const urgent = (text: string) => output.style("yellow", text);
+  return [
+    ["devices", counts.join(", ") || `none yet: ${LATCHKEY} issue or enrol lets one in`],
+    ["waiting", waits.length === 0 ? "nothing" : urgent(waits.join("; "))],
+    [
+      "expiring",
+      expiring.length === 0 ? "nothing soon" : urgent(some(expiring.map((each) => expiryOf(each, now)))),
+    ],
+    ["lost", wipeNotDelivered.length === 0 ? null : urgent(`wipe not delivered: ${some(wipeNotDelivered)}`)],
+  ];
+}
+
+function expiryOf({ device, notAfter }: Expiring, now: number): string {
+  const time = shortTime(notAfter, now);
+  return Date.parse(notAfter) > now ? `${device} ${time}` : `${device} expired ${time} ago`;
+}
+
+function blockedText(blocked: readonly Blocked[], output: Output): string {
+  if (blocked.length === 0) return "nothing";
+  const names = new Set(blocked.map(({ fingerprint, device }) => device ?? short(fingerprint)));
+  return output.style("yellow", `${plural(blocked.length, "certificate")}: ${some([...names])}`);
+}
+
+/** `23 % of the free plan: 23000 Worker and 1200 object requests` */
+function useText({ workerRequests, objectRequests, limit }: Use, output: Output): string {
+  const share = Math.max(workerRequests, objectRequests) / limit;
+  const percent = `${Math.round(share * 100)} % of the free plan`;
+  return `${share >= MANY ? output.style("yellow", percent) : percent}: ${workerRequests} Worker and ${objectRequests} object requests`;
+}
+
+function some(names: readonly string[]): string {
+  const rest = names.length - NAMES_SHOWN;
+  return [...names.slice(0, NAMES_SHOWN).map(printable), ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
+}

@@ -1,0 +1,111 @@
+import type { User } from "../../src/contract/requests.ts";
+import { parseUserId, type UserId } from "../../src/domain/user.ts";
+import { ProblemFailure, withHint, withUnknownUser } from "../client/answer.ts";
+import type { Api, Made } from "../client/api.ts";
+import { LATCHKEY } from "../terminal/called-as.ts";
+import { failed } from "../terminal/failure.ts";
+import { nearest, printable, shellWord } from "../terminal/text.ts";
+import { localTime } from "../terminal/time.ts";
+import { userArgument } from "./words/arguments.ts";
+import type { AddCommand } from "./words/session.ts";
+import { addListVerb } from "./words/subcommand.ts";
+
+export const addUsers: AddCommand = (program, open) => {
+  const users = program
+    .command("users")
+    .summary("list the users; add, rename or remove one")
+    .description("List the users, who own the devices. Subcommands add, rename or remove one.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey users
+  latchkey users add alice --name "Alice Example"
+  latchkey users rename alice "Alice E."
+  latchkey users remove alice`,
+    );
+  addListVerb(users, async () => {
+    const { output, api } = open();
+    const list = await (await api()).users();
+    output.object({ users: list, next: null });
+    output.table(
+      ["USER", "NAME", "SINCE"],
+      list.map(({ id, name, createdAt }) => [printable(id), printable(name ?? ""), localTime(createdAt)]),
+      `no users yet; add one with: ${LATCHKEY} users add alice`,
+    );
+  });
+
+  users
+    .command("add")
+    .summary("add a user")
+    .description("Add a user. One who is there already is no error; a name given then replaces the old one.")
+    .argument("<id>", "1 to 63 lower-case letters, digits and hyphens")
+    .option("--name <name>", "the person's name, for people to read")
+    .action(async (id: string, options: { name?: string }) => {
+      const user = userArgument(id);
+      const { output, api } = open();
+      const { created, value } = await addUser(await api(), user, options.name);
+      output.object(value);
+      const named = value.name === null ? "" : `, named '${printable(value.name)}'`;
+      output.lines(created ? `added user ${user}${named}` : `user ${user} was there already${named}`);
+    });
+
+  users
+    .command("rename")
+    .summary("give a user another name; the id stays")
+    .description("Give a user another name. The id never changes: devices are found by it.")
+    .argument("<user>", "the user's id")
+    .argument("<name>", "the person's name, for people to read")
+    .action(async (id: string, name: string) => {
+      const user = userArgument(id);
+      const { output, ...session } = open();
+      const api = await session.api();
+      // The API makes a user whom it does not know: a slip of the pen must not.
+      const ids = (await api.users()).flatMap((known) => parseUserId(known.id) ?? []);
+      if (!ids.includes(user)) {
+        const [near] = nearest(user, ids);
+        throw failed(
+          `there is no user ${user}`,
+          near === undefined ? `list the users with: ${LATCHKEY} users` : `did you mean ${near}`,
+        );
+      }
+      const { value } = await api.putUser(user, name);
+      output.object(value);
+      output.lines(`user ${user} is now named '${printable(value.name ?? "")}'`);
+    });
+
+  users
+    .command("remove")
+    .aliases(["rm", "delete"])
+    .summary("remove a user who has no devices left")
+    .description("Remove a user who has no devices left: revoke and forget them first.")
+    .argument("<user>", "the user's id")
+    .action(async (id: string) => {
+      const user = userArgument(id);
+      const { output, ...session } = open();
+      const api = await session.api();
+      try {
+        await api.deleteUser(user);
+      } catch (error) {
+        throw withUnknownUser(
+          withHint(
+            error,
+            "user-has-devices",
+            `revoke and forget them first; ${LATCHKEY} devices ${shellWord(user)} lists them`,
+          ),
+          user,
+        );
+      }
+      output.lines(`removed user ${user}`);
+    });
+};
+
+/** To a user's own token the API says that others do not exist, also when one is to be made. */
+async function addUser(api: Api, user: UserId, name: string | undefined): Promise<Made<User>> {
+  try {
+    return await api.putUser(user, name);
+  } catch (error) {
+    if (!(error instanceof ProblemFailure) || error.code !== "unknown-user") throw error;
+    throw failed("users are added with the ADMIN_TOKEN alone", `see who you are with: ${LATCHKEY} me`);
+  }
+}

@@ -1,0 +1,172 @@
+// No I/O. No clock: times are parameters, in milliseconds since 1970.
+import { clientName, clientPart, pathPrefix } from "../../../src/domain/client-name.ts";
+import { parseObject } from "./log-reader.ts";
+
+/** What a line of the gate's log says of refusals, as far as they are grouped. */
+export interface Refusal {
+  reason: string;
+  app: string;
+  pathPrefix: string;
+  /** The program, and the part of it that called. */
+  client: string;
+  count: number;
+}
+
+/** What stands for all kinds beyond `MAX_GROUPS`. */
+const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: "other programs" } as const;
+
+/** Where a line counts refusals of many paths. */
+const VARIOUS_PATHS = "various paths";
+
+/** Refusals of one kind: the same program, refused for the same reason, at the same place. */
+export interface RefusalGroup {
+  app: string;
+  reason: string;
+  pathPrefix: string;
+  /** `Bitwarden Android icons` */
+  client: string;
+  count: number;
+  firstAt: number;
+  lastAt: number;
+}
+
+/** Longer texts are cut, in characters: a hostname has at most 253, the gate cuts the rest at 200. */
+const TEXT_MAX = 256;
+
+/**
+ * The refusals in one object of a log: the gate's own line, as the local edge writes it, or an event
+ * of `wrangler tail --format json`, which holds any number of them. Other objects hold none.
+ */
+export function refusalsIn(entry: object): Refusal[] {
+  if (!("logs" in entry)) return toRefusal(entry);
+  const logs: unknown[] = Array.isArray(entry.logs) ? entry.logs : [];
+  return logs
+    .flatMap((log) => (log as { message?: unknown } | null)?.message ?? [])
+    .flatMap((message) => toRefusal(typeof message === "string" ? parseObject(message) : message));
+}
+
+function toRefusal(value: unknown): Refusal[] {
+  if (typeof value !== "object" || value === null) return [];
+  const line = value as Record<string, unknown>;
+  if (line.event === "counted") return toCounted(line);
+  const { event, reason, app, path, client } = line;
+  if (event !== "refused" && event !== "control-refused") return [];
+  if (typeof reason !== "string" || typeof app !== "string" || typeof path !== "string") return [];
+  const program = clientName(typeof client === "string" ? cut(client) : null);
+  const name = [program, clientPart(path)].filter((part) => part !== undefined).join(" ");
+  return [{ reason: cut(reason), app: cut(app), pathPrefix: pathPrefix(cut(path)), client: name, count: 1 }];
+}
+
+/** A line that stands for many refusals, which the gate did not write one by one. */
+function toCounted({ of, reason, app, program, count }: Record<string, unknown>): Refusal[] {
+  if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 1) return [];
+  if (of === "other") return [{ ...OTHERS, count }];
+  if (of !== "refused" && of !== "control-refused") return [];
+  if (typeof reason !== "string" || typeof app !== "string" || typeof program !== "string") return [];
+  return [{ reason: cut(reason), app: cut(app), pathPrefix: VARIOUS_PATHS, client: cut(program), count }];
+}
+
+function cut(text: string): string {
+  return text.slice(0, TEXT_MAX);
+}
+
+/** Kinds of refusals that are told apart; more of them, and whoever comes new is one of the others. */
+const MAX_GROUPS = 2_000;
+
+/** Refusals are counted by parts of the window, not one by one: a flood costs no memory. */
+const PARTS_OF_WINDOW = 60;
+
+/** A group is told again when its count has grown so much since. */
+const TOLD_AGAIN_FACTOR = 10;
+
+/** The refusals of one part of the window. */
+interface Part {
+  /** Which one, counted from 1970. */
+  number: number;
+  firstAt: number;
+  count: number;
+}
+
+interface Counted {
+  kind: Omit<RefusalGroup, "count" | "firstAt" | "lastAt">;
+  /** Oldest first. */
+  parts: Part[];
+  lastAt: number;
+  told: { at: number; count: number };
+}
+
+/** The refusals of about the last `windowMs` milliseconds, grouped. Bounded, whatever comes. */
+export class RefusalGroups {
+  readonly #windowMs: number;
+  readonly #partMs: number;
+  readonly #groups = new Map<string, Counted>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+    this.#partMs = Math.ceil(windowMs / PARTS_OF_WINDOW);
+  }
+
+  /**
+   * Counts refusals. Returns its group when that is news: a group that was not there, one that has
+   * grown tenfold since it was told, or one that was told a window ago and still goes on.
+   */
+  add(refusal: Refusal, now: number): RefusalGroup | undefined {
+    const number = Math.floor(now / this.#partMs);
+    this.#forgetOld(number);
+    const { group, isNew } = this.#groupOf(refusal, now);
+    const part = group.parts.at(-1);
+    if (part?.number === number) part.count += refusal.count;
+    else group.parts.push({ number, firstAt: now, count: refusal.count });
+    group.lastAt = now;
+    const counted = toGroup(group);
+    const isNews =
+      isNew || counted.count >= TOLD_AGAIN_FACTOR * group.told.count || now - group.told.at >= this.#windowMs;
+    if (!isNews) return undefined;
+    group.told = { at: now, count: counted.count };
+    return counted;
+  }
+
+  /** Most frequent first. */
+  list(now: number): RefusalGroup[] {
+    this.#forgetOld(Math.floor(now / this.#partMs));
+    return [...this.#groups.values()].map(toGroup).sort((a, b) => b.count - a.count || b.lastAt - a.lastAt);
+  }
+
+  #groupOf({ reason, app, pathPrefix, client }: Refusal, now: number): { group: Counted; isNew: boolean } {
+    const kind = { app, reason, pathPrefix, client };
+    const key = keyOf(kind);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return { group: known, isNew: false };
+    if (this.#groups.size < MAX_GROUPS) return { group: this.#newGroup(key, kind, now), isNew: true };
+    const others = this.#groups.get(OTHERS_KEY);
+    return { group: others ?? this.#newGroup(OTHERS_KEY, OTHERS, now), isNew: others === undefined };
+  }
+
+  #newGroup(key: string, kind: Counted["kind"], now: number): Counted {
+    const group: Counted = { kind, parts: [], lastAt: now, told: { at: now, count: 0 } };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** At most once in a part of the window: it looks at every group. */
+  #forgetOld(number: number): void {
+    if (number <= this.#sweptAt) return;
+    this.#sweptAt = number;
+    for (const [key, { parts }] of this.#groups) {
+      while (parts[0] !== undefined && parts[0].number <= number - PARTS_OF_WINDOW) parts.shift();
+      if (parts.length === 0) this.#groups.delete(key);
+    }
+  }
+}
+
+function keyOf({ app, reason, pathPrefix, client }: Counted["kind"]): string {
+  return JSON.stringify([app, reason, pathPrefix, client]);
+}
+
+const OTHERS_KEY = keyOf(OTHERS);
+
+function toGroup({ kind, parts, lastAt }: Counted): RefusalGroup {
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  return { ...kind, count, firstAt: parts[0]?.firstAt ?? lastAt, lastAt };
+}

@@ -1,0 +1,138 @@
+import { Option } from "commander";
+import { isHostname } from "../../../src/domain/hostname.ts";
+import { isLoopback } from "../../client/address.ts";
+import { givenUrl } from "../../client/connection.ts";
+import { readLogin } from "../../client/login-file.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
+import { misuse } from "../../terminal/failure.ts";
+import type { Output } from "../../terminal/output.ts";
+import { plural, printable } from "../../terminal/text.ts";
+import type { AddCommand, Session } from "../words/session.ts";
+import { edgeLog, type LogSource, standardInput, wranglerTail } from "./log-source.ts";
+import { type RefusalGroup, RefusalGroups, refusalsIn } from "./refusal-log.ts";
+
+const DEFAULT_MINUTES = 5;
+const MAX_MINUTES = 1440;
+
+/** The most frequent kinds of refusals, which the table shows. */
+const TABLE_ROWS = 50;
+
+interface WatchOptions {
+  edge?: string;
+  stdin?: boolean;
+  app?: string;
+  minutes: string;
+}
+
+export const addWatch: AddCommand = (program, open) => {
+  program
+    .command("watch")
+    .summary("show refused requests live, grouped by program")
+    .description(
+      [
+        "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app,",
+        "reason, place and program. Ctrl-C ends it with a table; with --json, that is all it prints.",
+      ].join(" "),
+    )
+    .addOption(
+      new Option("--edge <folder>", "follow the local edge with this state folder").conflicts("stdin"),
+    )
+    .option("--stdin", "read the log from the standard input: its lines, or wrangler tail --format json")
+    .option("--app <host>", "this app only")
+    .option("--minutes <n>", "count the refusals of this many minutes", String(DEFAULT_MINUTES))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey watch
+  latchkey watch --edge .latchkey
+  npx wrangler tail --format json | latchkey watch --stdin`,
+    )
+    .action(async (options: WatchOptions) => {
+      const minutes = parseMinutes(options.minutes);
+      const app = options.app === undefined ? undefined : parseApp(options.app);
+      const session = open();
+      const { output, now } = session;
+      const source = await sourceOf(options, session);
+      const groups = new RefusalGroups(minutes * 60_000);
+      const stop = new AbortController();
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+      // For people, and so on the standard error.
+      process.stderr.write(`latchkey: following ${printable(source.name)}, Ctrl-C ends it\n`);
+      try {
+        for await (const entry of source.entries(stop.signal)) {
+          for (const refusal of refusalsIn(entry)) {
+            if (app !== undefined && refusal.app !== app) continue;
+            const news = groups.add(refusal, now());
+            if (news !== undefined) tell(output, news, minutes);
+          }
+        }
+      } catch (error) {
+        if (!stop.signal.aborted) throw error;
+      }
+      showTable(output, groups.list(now()), minutes);
+    });
+};
+
+async function sourceOf({ edge, stdin }: WatchOptions, session: Session): Promise<LogSource> {
+  if (edge !== undefined) return edgeLog(edge);
+  if (stdin === true) return standardInput;
+  const url = URL.parse(givenUrl(session.options, session.environment) ?? (await readLogin())?.url ?? "");
+  if (url !== null && isLoopback(url.hostname)) {
+    throw misuse(
+      `${printable(url.origin)} is a local edge, and wrangler tail has only the log of what is deployed`,
+      `name the edge's state folder: ${LATCHKEY} watch --edge .latchkey`,
+    );
+  }
+  return wranglerTail;
+}
+
+function parseMinutes(text: string): number {
+  const minutes = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (minutes >= 1 && minutes <= MAX_MINUTES) return minutes;
+  throw misuse(`--minutes '${printable(text)}' is not a number of minutes`, `give 1 to ${MAX_MINUTES}`);
+}
+
+function parseApp(text: string): string {
+  const host = text.toLowerCase();
+  if (isHostname(host)) return host;
+  throw misuse(
+    `--app '${printable(text)}' is not a hostname`,
+    "give only the host, such as vault.example.com",
+  );
+}
+
+/** `vault.example.com  Bitwarden Android icons: no certificate, 12 in 5 min (/icons)` */
+function tell(
+  output: Output,
+  { app, client, reason, pathPrefix, count }: RefusalGroup,
+  minutes: number,
+): void {
+  output.lines(printable(`${app}  ${client}: ${words(reason)}, ${count} in ${minutes} min (${pathPrefix})`));
+}
+
+function showTable(output: Output, groups: readonly RefusalGroup[], minutes: number): void {
+  output.object({
+    minutes,
+    refusals: groups.map(({ firstAt, lastAt, ...group }) => ({
+      ...group,
+      firstAt: new Date(firstAt).toISOString(),
+      lastAt: new Date(lastAt).toISOString(),
+    })),
+  });
+  const total = groups.reduce((sum, { count }) => sum + count, 0);
+  output.lines("", `${plural(total, "refusal")} in the last ${plural(minutes, "minute")}`);
+  const rows = groups
+    .slice(0, TABLE_ROWS)
+    .map(({ count, app, client, reason, pathPrefix }) =>
+      [String(count), app, client, words(reason), pathPrefix].map(printable),
+    );
+  if (rows.length > 0) output.table(["COUNT", "APP", "PROGRAM", "REASON", "PATH"], rows, "");
+  const rest = groups.length - rows.length;
+  if (rest > 0) output.lines("", `and ${plural(rest, "kind")} of refusals more; --json has all`);
+}
+
+/** `no-certificate` reads better as words. */
+function words(reason: string): string {
+  return reason.replaceAll("-", " ");
+}

@@ -1,0 +1,27 @@
+import { parseUserId, type UserId } from "../../src/domain/user.ts";
+import { ProblemFailure } from "./answer.ts";
+import type { Api } from "./api.ts";
+
+/** Users who are asked about at once: few enough to spare the server, enough not to wait long. */
+const USERS_AT_ONCE = 4;
+
+/** What the API lists by user, of all users that the credentials reach, in their order. */
+export async function ofAllUsers<T>(api: Api, list: (user: UserId) => Promise<T[]>): Promise<T[]> {
+  const users = (await api.users()).flatMap(({ id }) => parseUserId(id) ?? []);
+  const found: T[] = [];
+  for (let index = 0; index < users.length; index += USERS_AT_ONCE) {
+    const batch = users.slice(index, index + USERS_AT_ONCE);
+    found.push(...(await Promise.all(batch.map((user) => orNone(list(user))))).flat());
+  }
+  return found;
+}
+
+/** A user removed since the list was made has nothing. */
+async function orNone<T>(list: Promise<T[]>): Promise<T[]> {
+  try {
+    return await list;
+  } catch (error) {
+    if (error instanceof ProblemFailure && error.code === "unknown-user") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,236 @@
+import { PROBLEMS, type Problem, type ProblemCode } from "../../src/contract/requests.ts";
+import type { UserId } from "../../src/domain/user.ts";
+import { LATCHKEY } from "../terminal/called-as.ts";
+import { Failure, failed } from "../terminal/failure.ts";
+import { asMessage, printable } from "../terminal/text.ts";
+import { isLocalhostName } from "./address.ts";
+import type { Answer } from "./transport.ts";
+
+/** What to do about each error of the API, unless the command knows better. */
+const HINTS: Record<ProblemCode, string> = {
+  "malformed-json": "update this clone: its command line does not match the Worker",
+  "invalid-query": "see --help for what the option takes",
+  "wrong-credentials":
+    "give the token that was set with npx wrangler secret put ADMIN_TOKEN, or one of your own that is valid still",
+  forbidden: `see who you are with: ${LATCHKEY} me; what you may not do, ask the owner of the ADMIN_TOKEN`,
+  "not-found": "update this clone or deploy the Worker: their versions do not match",
+  "unknown-user": `list the users with: ${LATCHKEY} users`,
+  "unknown-device": `list the devices with: ${LATCHKEY} devices`,
+  "unknown-certificate": `see the device's certificates with: ${LATCHKEY} show DEVICE`,
+  "unknown-pending": `list what is waiting with: ${LATCHKEY} pending`,
+  "unknown-token": `list the tokens with: ${LATCHKEY} token`,
+  "unknown-session": `list the browsers with: ${LATCHKEY} sessions`,
+  "unknown-invitation": `list the invitations with: ${LATCHKEY} invitations`,
+  "method-not-allowed": "update this clone or deploy the Worker: their versions do not match",
+  "user-has-devices": `revoke and forget the devices first: ${LATCHKEY} devices lists them`,
+  "deletion-superseded": `see whether the user should stay: ${LATCHKEY} users`,
+  "name-taken": "choose another name, or revoke the device that has it",
+  "fingerprint-taken": "revoke and forget the device that has it, or issue a new certificate",
+  "fingerprint-revoked": "issue a new certificate, or forget the device that had this one",
+  "forbidden-transition": `see the device's status with: ${LATCHKEY} show DEVICE`,
+  "too-many-certificates": `wait until the old one is retired, or retire one: ${LATCHKEY} retire DEVICE FINGERPRINT`,
+  "last-certificate": `add the next one first: ${LATCHKEY} rotate DEVICE; or revoke the device`,
+  "not-revoked": `revoke the device first: ${LATCHKEY} revoke DEVICE`,
+  "body-too-large": "shorten the note, or check that the certificate file holds a certificate",
+  "wrong-content-type": "update this clone: its command line does not match the Worker",
+  "invalid-fields": "correct it and try again; nothing was changed",
+  "invalid-certificate": "issue a new certificate and enrol that one",
+  "internal-error": "look into the Worker's log: npx wrangler tail",
+  "registry-unavailable": "try again in a minute; nothing is lost, repeating does no harm",
+};
+
+/** An error that the API itself answered. */
+export class ProblemFailure extends Failure {
+  readonly code: ProblemCode;
+  readonly #problem: Problem;
+
+  constructor(problem: Problem, hint = HINTS[problem.code]) {
+    super(1, causeOf(problem), { hint });
+    this.code = problem.code;
+    this.#problem = problem;
+  }
+
+  withHint(hint: string): ProblemFailure {
+    return new ProblemFailure(this.#problem, hint);
+  }
+}
+
+/**
+ * The API said nothing itself: nobody answered, or something else did (a firewall, Cloudflare's page over a limit).
+ * Whether a change was made is then unknown.
+ */
+export class NoAnswer extends Failure {
+  constructor({ exitCode, message, hint, list }: Failure) {
+    super(exitCode, message, { hint, list });
+  }
+}
+
+/** Answers of the API that are about its own state, and not about what was asked. */
+const OUT_OF_ORDER: ReadonlySet<ProblemCode> = new Set(["registry-unavailable", "internal-error"]);
+
+/**
+ * Whether the registry could not be asked or could not write, so that a device must be taken away by other
+ * means. A refusal of the request itself (wrong credentials, no such device) does not count.
+ */
+export function isOutOfOrder(error: unknown): error is Failure {
+  return error instanceof NoAnswer || (error instanceof ProblemFailure && OUT_OF_ORDER.has(error.code));
+}
+
+/** Codes whose title says what is wrong; their detail is a remedy in the API's words, and we have our own. */
+const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
+  "unknown-user",
+  "unknown-device",
+  "unknown-pending",
+  "unknown-token",
+  "unknown-session",
+  "unknown-invitation",
+  "forbidden",
+  "user-has-devices",
+  "deletion-superseded",
+  "fingerprint-revoked",
+  "registry-unavailable",
+]);
+
+function causeOf({ code, title, detail, errors = [] }: Problem): string {
+  if (TOLD_BY_TITLE.has(code)) return asMessage(title);
+  if (code === "invalid-fields" && errors.length > 0) {
+    return errors.map(({ path, message }) => asMessage(path ? `${path}: ${message}` : message)).join("; ");
+  }
+  return asMessage(detail || title);
+}
+
+/** Gives the failure of one code a better hint; anything else stays what it is. */
+export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
+  return error instanceof ProblemFailure && error.code === code ? error.withHint(hint) : error;
+}
+
+/** The failure of a command that named a user who is not there. */
+export function withUnknownUser(error: unknown, user: UserId, hint = HINTS["unknown-user"]): unknown {
+  const unknown = error instanceof ProblemFailure && error.code === "unknown-user";
+  return unknown ? failed(`there is no user ${user}`, hint) : error;
+}
+
+/** The JSON of a good answer, `undefined` of an empty one; everything else is thrown as a failure. */
+export function readAnswer(answer: Answer, origin: string): unknown {
+  const type = answer.header("content-type").split(";")[0]?.trim().toLowerCase() ?? "";
+  if (answer.status === 204) return undefined;
+  if (answer.status >= 200 && answer.status < 300 && type === "application/json") {
+    const body = parseJson(answer.text);
+    if (body !== undefined) return body;
+  }
+  if (answer.status >= 400 && type === "application/problem+json") {
+    const problem = parseProblem(answer.text);
+    if (problem !== undefined) throw new ProblemFailure(problem);
+  }
+  throw foreignAnswer(answer, type, origin);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseProblem(text: string): Problem | undefined {
+  const body = parseJson(text) as Partial<Problem> | null | undefined;
+  if (typeof body?.code !== "string" || !Object.hasOwn(PROBLEMS, body.code)) return undefined;
+  const { detail, title } = body;
+  if (typeof detail !== "string" || typeof title !== "string") return undefined;
+  const errors = (Array.isArray(body.errors) ? body.errors : []).filter(
+    (entry) => typeof entry?.path === "string" && typeof entry.message === "string",
+  );
+  return { ...(body as Problem), errors };
+}
+
+/** Answers that are not the API's: who gave them, and why. The order matters: the clearest sign first. */
+function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
+  const { status, text } = answer;
+  const ray = printable(answer.header("cf-ray"));
+  const named = ray === "" ? "" : ` (ray ${ray})`;
+  const cloudflareError =
+    /error code: (\d{4})/i.exec(text)?.[1] ?? /cf-error-code[^>]*>(\d{4})</.exec(text)?.[1];
+
+  if (status >= 300 && status < 400) {
+    const target = redirectTarget(answer.header("location"), origin);
+    return target?.endsWith(".cloudflareaccess.com")
+      ? failed(
+          `Cloudflare Access asks for a sign-in in front of ${origin}${named}`,
+          "make an Access policy that bypasses the path /.latchkey/, see README",
+        )
+      : failed(
+          `${origin} redirects${target === undefined ? "" : ` to ${printable(target)}`} instead of answering`,
+          "give the address of the gate itself in --url; redirects are not followed",
+        );
+  }
+  if (answer.header("cf-mitigated") === "challenge") {
+    return failed(
+      `Cloudflare answered ${status} with a challenge for browsers${named}`,
+      "except the path /.latchkey/ from bot protection and managed challenges, see Security > Events",
+    );
+  }
+  if (status === 403) {
+    return failed(
+      `a firewall answered 403 before the gate saw the request${named}`,
+      "let the path /.latchkey/ through in the zone's WAF and Access rules, see Security > Events",
+    );
+  }
+  if (cloudflareError === "1027") {
+    return failed(
+      `the Worker is over its daily limit (Cloudflare error 1027)${named}`,
+      "it answers again after 00:00 UTC; see the limits in README",
+    );
+  }
+  if (cloudflareError !== undefined) {
+    return failed(
+      `Cloudflare answered ${status} with error ${cloudflareError}${named}`,
+      cloudflareError.startsWith("11")
+        ? "the Worker failed: look into its log with npx wrangler tail"
+        : `look it up: https://developers.cloudflare.com/search/?q=error+${cloudflareError}`,
+    );
+  }
+  if (status === 429) {
+    return failed(`${origin} answered 429: too many requests${named}`, "wait a minute and try again");
+  }
+  const isGates =
+    type === "text/plain" &&
+    ((status === 404 && text.trim() === "Not Found") ||
+      (status === 503 && text.trim() === "Service Unavailable"));
+  if (isGates && isLocalhostName(new URL(origin).hostname)) {
+    return failed(
+      `the gate at ${origin} answers ${status} ${text.trim()}, as it does to strangers`,
+      "look at the terminal of npm start: its lines name the setting that is wrong; and at the host: it prints the right LATCHKEY_URL",
+    );
+  }
+  if (status === 404 && type === "text/plain" && text.trim() === "Not Found") {
+    return failed(
+      `the gate at ${origin} answers 404 Not Found, as it does to strangers`,
+      "check that ADMIN_TOKEN is set on the Worker (32 characters or more), and that the host is right: ADMIN_HOST, when set, is the only one",
+    );
+  }
+  // The API's own failures are problems in JSON: this is what strangers are answered.
+  if (status === 503 && type === "text/plain" && text.trim() === "Service Unavailable") {
+    return failed(
+      `the gate at ${origin} answers 503 Service Unavailable, as it does to strangers`,
+      "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail tells the reason",
+    );
+  }
+  if (status >= 500) {
+    return failed(`${origin} answered ${status}, and not as the API${named}`, "try again in a minute");
+  }
+  return failed(
+    `${origin} answered ${status}${type === "" ? "" : ` with ${printable(type)}`}, and not as the API${named}`,
+    "check the host in --url, and that the Worker's route covers it",
+  );
+}
+
+function redirectTarget(location: string, origin: string): string | undefined {
+  const url = URL.parse(location, origin);
+  if (url === null) return undefined;
+  return url.origin === origin
+    ? url.pathname
+    : url.hostname.endsWith(".cloudflareaccess.com")
+      ? url.hostname
+      : url.origin;
+}

@@ -1,0 +1,102 @@
+import { chmod, mkdir, open, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import envPaths from "env-paths";
+import * as v from "valibot";
+import { LATCHKEY } from "../terminal/called-as.ts";
+import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
+import { printable, shellWord } from "../terminal/text.ts";
+import { FOLDER_MODE, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
+
+const LoginSchema = v.strictObject({
+  url: v.string(),
+  token: v.string(),
+  ca: v.nullable(v.string()),
+});
+
+/** What `login` keeps. */
+export interface Login {
+  /** Scheme, host and port: the only ones that the token is sent to. */
+  url: string;
+  token: string;
+  /** The absolute path of the authority's certificate, when one was given. */
+  ca: string | null;
+}
+
+/** In the user's own folder for settings; on Linux `XDG_CONFIG_HOME` moves it. */
+export const LOGIN_FILE = join(envPaths("latchkey", { suffix: "" }).config, "login.json");
+
+/** Keeps a login, in the place of an older one. */
+export async function writeLogin(login: Login, path = LOGIN_FILE): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+    // It may have been there, and open to others.
+    await chmod(dirname(path), FOLDER_MODE);
+    await writeWhole(path, `${JSON.stringify(login, null, 2)}\n`, SECRET_MODE);
+  } catch (error) {
+    throw fileFailure(error, path, "written");
+  }
+}
+
+/** The stored login, or `undefined` when nobody has logged in. One that others can read is refused. */
+export async function readLogin(path = LOGIN_FILE): Promise<Login | undefined> {
+  const text = await readPrivate(path);
+  if (text === undefined) return undefined;
+  const parsed = v.safeParse(LoginSchema, parseJson(text));
+  if (parsed.success) return parsed.output;
+  throw misuse(`${printable(path)} is not a login that was stored here`, `log in again: ${LATCHKEY} login`);
+}
+
+/** Deletes the stored login; tells whether there was one. */
+export async function deleteLogin(path = LOGIN_FILE): Promise<boolean> {
+  try {
+    await rm(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw fileFailure(error, path, "deleted");
+  }
+}
+
+async function readPrivate(path: string): Promise<string | undefined> {
+  try {
+    const file = await open(path);
+    try {
+      // Of the open file, so that what is checked is what is read.
+      const { mode } = await file.stat();
+      // On Windows the mode says nothing: the folder is the user's own there.
+      if (process.platform !== "win32" && (mode & 0o077) !== 0) throw readByOthers(path);
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw fileFailure(error, path, "read");
+  }
+}
+
+function readByOthers(path: string): Failure {
+  return misuse(
+    `${printable(path)} holds a token, and other users of this machine can read it`,
+    `chmod 600 ${shellWord(path)}; if they may have read it, revoke the token and log in with a new one`,
+  );
+}
+
+/** The file's content is in no message: it holds the token. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function fileFailure(error: unknown, path: string, done: string): Failure | unknown {
+  const code = errorCode(error);
+  return code === undefined
+    ? error
+    : failed(
+        `${printable(path)} cannot be ${done} (${printable(code)})`,
+        "check the owner and the mode of the file and of its folder",
+      );
+}

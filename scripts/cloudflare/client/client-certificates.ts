@@ -1,0 +1,141 @@
+import { createHash, X509Certificate } from "node:crypto";
+import type * as v from "valibot";
+import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
+import { CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
+import type { CloudflareClient } from "./client.ts";
+import type { Zone } from "./zone.ts";
+
+export type ClientCertificateStatus = "active" | "pending_revocation" | "revoked" | "pending_reactivation";
+
+/** One of a zone's client certificates, as Cloudflare keeps it. */
+export interface ClientCertificate {
+  id: string;
+  /** PEM as it came; empty where Cloudflare sent none. */
+  pem: string;
+  /** Made here of the certificate; of Cloudflare's word only where it sent no certificate. */
+  fingerprint: Fingerprint | undefined;
+  /** Cloudflare's word. */
+  statedFingerprint: Fingerprint | undefined;
+  status: ClientCertificateStatus;
+  /** Hex, upper case, as the registry has it; null where it cannot be read. */
+  serial: string | null;
+  issuedOn: string | null;
+  expiresOn: string | null;
+}
+
+/** Our page; Cloudflare may make it smaller. */
+const PAGE = 50;
+
+/**
+ * All client certificates of a zone, revoked ones too: their records stay. `permission` is what the command
+ * needs in the end, so that a token that lacks it is mended once.
+ */
+export async function listClientCertificates(
+  client: CloudflareClient,
+  zone: Pick<Zone, "id" | "name">,
+  permission: "certificates-read" | "certificates",
+): Promise<ClientCertificate[]> {
+  const listed = await client.list(
+    { permission, what: "list the zone's client certificates" },
+    (sdk, { offset }) =>
+      sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: PAGE, offset }),
+    CLIENT_CERTIFICATE,
+  );
+  // One that was made meanwhile moves the others: the slices overlap then.
+  return [...new Map(listed.map((each) => [each.id, toCertificate(each)])).values()];
+}
+
+/** Has Cloudflare sign a request. The failure's `outcome` says whether a certificate may exist all the same. */
+export async function signAtCloudflare(
+  client: CloudflareClient,
+  zone: Zone,
+  csr: string,
+  days: number,
+): Promise<ClientCertificate> {
+  const need = { permission: "certificates", what: "sign a client certificate" } as const;
+  return toCertificate(
+    await client.once(
+      need,
+      (sdk) => sdk.clientCertificates.create({ zone_id: zone.id, csr, validity_days: days }),
+      resultOf(CLIENT_CERTIFICATE),
+    ),
+  );
+}
+
+/**
+ * Revokes a certificate at Cloudflare, which takes it a while: the status tells. One that is revoked or
+ * about to be is left as it is.
+ */
+export async function revokeAtCloudflare(
+  client: CloudflareClient,
+  zone: Zone,
+  id: string,
+): Promise<ClientCertificateStatus> {
+  const what = "revoke a client certificate";
+  try {
+    const answered = await client.ask(
+      { permission: "certificates", what },
+      (sdk) => sdk.clientCertificates.delete(id, { zone_id: zone.id }),
+      resultOf(CLIENT_CERTIFICATE),
+    );
+    return answered.status as ClientCertificateStatus;
+  } catch (error) {
+    // Whatever a second revocation is answered: what counts is how the certificate stands.
+    const { status } = await getClientCertificate(client, zone, id).catch(() => ({
+      status: "active" as const,
+    }));
+    if (!isOver(status)) throw error;
+    return status;
+  }
+}
+
+/** Revoked, or on the way there. */
+export function isOver(status: ClientCertificateStatus): boolean {
+  return status === "revoked" || status === "pending_revocation";
+}
+
+async function getClientCertificate(
+  client: CloudflareClient,
+  zone: Zone,
+  id: string,
+): Promise<{ status: ClientCertificateStatus }> {
+  const need = { permission: "certificates-read", what: "read a client certificate" } as const;
+  const answered = await client.ask(
+    need,
+    (sdk) => sdk.clientCertificates.get(id, { zone_id: zone.id }),
+    resultOf(CLIENT_CERTIFICATE),
+  );
+  return { status: answered.status as ClientCertificateStatus };
+}
+
+function toCertificate(answered: v.InferOutput<typeof CLIENT_CERTIFICATE>): ClientCertificate {
+  const { id, certificate: pem = "", issued_on: issuedOn = null, expires_on: expiresOn = null } = answered;
+  const stated = parseFingerprint(answered.fingerprint_sha256);
+  const certificate = parseCertificate(pem);
+  return {
+    id,
+    pem,
+    fingerprint: certificate === undefined ? stated : fingerprintOf(certificate),
+    statedFingerprint: stated,
+    // A word that is not known counts as it is: never as revoked.
+    status: answered.status as ClientCertificateStatus,
+    serial: certificate?.serialNumber.toUpperCase() ?? null,
+    issuedOn,
+    expiresOn,
+  };
+}
+
+export function parseCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+/** SHA-256 of the certificate's DER. */
+export function fingerprintOf(certificate: X509Certificate): Fingerprint {
+  const fingerprint = parseFingerprint(createHash("sha256").update(certificate.raw).digest("hex"));
+  if (fingerprint === undefined) throw new Error("SHA-256 does not have 64 digits");
+  return fingerprint;
+}

@@ -1,0 +1,72 @@
+// No I/O. No clock.
+import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
+import * as v from "valibot";
+import { AppSchema, toApp } from "../../../src/contract/app-settings.ts";
+import { isHostname } from "../../../src/domain/hostname.ts";
+import { isLocalhostName } from "../../client/address.ts";
+import { misuse } from "../../terminal/failure.ts";
+import type { GatedHost, LocalSettings } from "../doctor/facts.ts";
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** Parses the file, or ends the command with the place of the mistake. */
+export function parseWranglerToml(text: string): Table {
+  try {
+    return getStaticTOMLValue(parseTOML(text));
+  } catch (error) {
+    const { lineNumber } = error as { lineNumber?: unknown };
+    throw misuse(
+      `wrangler.toml cannot be read${typeof lineNumber === "number" ? ` (line ${lineNumber})` : ""}`,
+      "correct it: npx wrangler deploy --dry-run says what is wrong",
+    );
+  }
+}
+
+/**
+ * What the doctor and setup need of `wrangler.toml`. The hosts are those that Cloudflare can reach: the
+ * local edge's own are told apart or left out, and so is `*`, which names none.
+ */
+export function localSettings(text: string): LocalSettings {
+  const file = parseWranglerToml(text);
+  const vars = tableOf(file.vars);
+  const adminHost = typeof vars.ADMIN_HOST === "string" ? vars.ADMIN_HOST : undefined;
+  const isLocal = adminHost !== undefined && isLocalhostName(adminHost);
+  return {
+    worker: typeof file.name === "string" ? file.name : "latchkey",
+    hosts: Object.entries(tableOf(vars.APPS)).flatMap(([host, settings]) => gatedHost(host, settings)),
+    adminHost: isLocal ? undefined : adminHost,
+    localAdminHost: isLocal ? adminHost : undefined,
+    dangers: dangersOf(file, vars),
+  };
+}
+
+function gatedHost(host: string, settings: unknown): GatedHost[] {
+  if (!isHostname(host) || isLocalhostName(host)) return [];
+  const parsed = v.safeParse(AppSchema, settings);
+  if (!parsed.success) {
+    throw misuse(
+      `the settings of ${host} in wrangler.toml are not right: ${parsed.issues[0].message}`,
+      "correct them: with a bad configuration, the Worker refuses everything",
+    );
+  }
+  return [{ host, app: toApp(parsed.output) }];
+}
+
+function dangersOf(file: Table, vars: Table): string[] {
+  const flags = Array.isArray(file.compatibility_flags) ? file.compatibility_flags : [];
+  const routes: unknown[] = [file.route, ...(Array.isArray(file.routes) ? file.routes : [])];
+  const dangers: [boolean, string][] = [
+    [file.workers_dev !== false, "workers_dev is not false"],
+    [file.preview_urls !== false, "preview_urls is not false"],
+    [tableOf(file.cache).enabled !== false, "[cache] enabled is not false"],
+    [flags.includes("global_fetch_strictly_public"), "global_fetch_strictly_public is set"],
+    [routes.some((route) => tableOf(route).custom_domain === true), "a route is a custom domain"],
+    [file.env !== undefined, "it has environments, in which all this may be otherwise"],
+    ["ADMIN_TOKEN" in vars, "ADMIN_TOKEN stands in it, for everybody to read"],
+  ];
+  return dangers.filter(([holds]) => holds).map(([, text]) => text);
+}
+
+function tableOf(value: unknown): Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Table) : {};
+}

@@ -1,0 +1,68 @@
+import { isDeviceName } from "../../src/domain/device.ts";
+import { failed, misuse } from "./failure.ts";
+import { excerpt, printable } from "./text.ts";
+
+/** How often a name may be mistyped: in a hurry, one slip must not end the command. */
+const NAME_TRIES = 3;
+
+/** What a command asks people. Questions and answers use the standard error: the output stays clean. */
+export interface Prompt {
+  /** Somebody is there to answer. */
+  readonly interactive: boolean;
+  /** Resolves when the answer is yes; every other answer ends the command. */
+  confirm(question: string): Promise<void>;
+  /** Warns, and resolves when one of these names is typed, in any case; asks three times. */
+  confirmByName(warning: readonly string[], question: string, names: readonly string[]): Promise<void>;
+  password(question: string): Promise<string>;
+  /** What is typed is shown. Only where somebody is there to answer; so is the next. */
+  text(question: string): Promise<string>;
+  /** What is typed is not shown. */
+  secret(question: string): Promise<string>;
+}
+
+export function createPrompt(): Prompt {
+  const interactive = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  const streams = { input: process.stdin, output: process.stderr };
+  async function secret(question: string, hint: string): Promise<string> {
+    const { isCancel, password } = await import("@clack/prompts");
+    const answer = await password({ message: question, ...streams });
+    if (isCancel(answer)) throw failed("nothing was done", hint);
+    return answer;
+  }
+  return {
+    interactive,
+    async confirm(question) {
+      const { confirm, isCancel } = await import("@clack/prompts");
+      const answer = await confirm({ message: printable(question), initialValue: false, ...streams });
+      if (isCancel(answer) || !answer)
+        throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
+    },
+    async confirmByName(warning, question, names) {
+      const { isCancel, text } = await import("@clack/prompts");
+      const wanted = names.map(printable).join(" or ");
+      streams.output.write(`${warning.map(printable).join("\n")}\n`);
+      for (let left = NAME_TRIES; left > 0; left--) {
+        const answer = await text({ message: printable(question), ...streams });
+        if (isCancel(answer)) break;
+        const typed = (answer ?? "").trim();
+        // As the API compares names.
+        if (names.some((name) => isDeviceName(typed, name))) return;
+        streams.output.write(`latchkey: '${excerpt(typed)}' is not ${wanted}\n`);
+      }
+      throw failed("nothing was done", `type ${wanted}, or add --yes, to go ahead`);
+    },
+    async password(question) {
+      if (!interactive) {
+        throw misuse("the password of the file is missing", "set LATCHKEY_P12_PASSWORD or give --password");
+      }
+      return secret(question, "give the password to go ahead");
+    },
+    async text(question) {
+      const { isCancel, text } = await import("@clack/prompts");
+      const answer = await text({ message: question, ...streams });
+      if (isCancel(answer)) throw failed("nothing was done", "answer it to go ahead");
+      return answer ?? "";
+    },
+    secret: (question) => secret(question, "give it to go ahead"),
+  };
+}

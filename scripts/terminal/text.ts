@@ -1,0 +1,99 @@
+// No I/O. No clock.
+import { escapedJson, UNPRINTABLE } from "../../src/domain/escaped-json.ts";
+import { parseFingerprint, shortFingerprint } from "../../src/domain/fingerprint.ts";
+
+/** A text from the server or the caller, safe to show on a terminal in one line. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The longest text from a file that is shown whole. */
+const EXCERPT_CHARACTERS = 200;
+
+/** The beginning of a text that may be of any length, printable. */
+export function excerpt(text: string): string {
+  return text.length <= EXCERPT_CHARACTERS
+    ? printable(text)
+    : `${printable(text.slice(0, EXCERPT_CHARACTERS))}…`;
+}
+
+/** The same for a text that may have several lines. */
+export function printableLines(text: string): string[] {
+  return text.split(/\r\n|\n|\r/).map((line) => printable(line.replaceAll("\t", "    ")));
+}
+
+/** JSON for programs that is safe on a terminal too: the same value, with more characters escaped. */
+export function printableJson(value: unknown): string {
+  return escapedJson(JSON.stringify(value, null, 2));
+}
+
+/** A sentence as our messages are written: it begins in lower case and has no full stop. */
+export function asMessage(sentence: string): string {
+  const text = printable(sentence.trim()).replace(/\.$/, "");
+  return /^\p{Lu}\p{Ll}/u.test(text) || /^[AI] /.test(text)
+    ? text.charAt(0).toLowerCase() + text.slice(1)
+    : text;
+}
+
+/** A word as a shell takes it back, for commands in hints. */
+export function shellWord(text: string): string {
+  const word = printable(text);
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The first digits of a fingerprint, as in the gate's log: enough to recognise it. */
+export function short(fingerprint: string): string {
+  const parsed = parseFingerprint(fingerprint);
+  return parsed === undefined ? printable(fingerprint) : shortFingerprint(parsed);
+}
+
+/** Whole fingerprints and ids (UUIDs) inside a text, cut to their first 8 digits, as other lists show them. */
+export function shortenIds(text: string): string {
+  return text
+    .replace(/\b[0-9a-f]{64}\b/g, short)
+    .replace(/\b([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/g, "$1");
+}
+
+/** `123 456`: a comparison code as the device shows it. */
+export function groupedCode(code: string): string {
+  return printable(code).replace(/^(\d{3})(\d{3})$/, "$1 $2");
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** A word this short is near to half of all others. */
+const TOO_SHORT = 3;
+/** More changes than these, or half a word of them, make another word, and no typing mistake. */
+const MISTAKES_MAX = 2;
+
+/** The few candidates that look like what was written: at most three, nearest first. */
+export function nearest(written: string, candidates: readonly string[]): string[] {
+  if (written.length <= TOO_SHORT) return [];
+  const farthest = Math.min(MISTAKES_MAX, Math.ceil(written.length / 2) - 1);
+  return candidates
+    .map((candidate) => ({ candidate, distance: distance(written.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ distance }) => distance <= farthest)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 3)
+    .map(({ candidate }) => candidate);
+}
+
+/** How many characters to add, drop, replace, or swap with the next one (optimal string alignment). */
+function distance(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    before = row;
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

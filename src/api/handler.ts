@@ -1,0 +1,88 @@
+import type { IRequest } from "itty-router";
+import type { GenericSchema } from "valibot";
+import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
+import { ApiError } from "../contract/api-error.ts";
+import type { Subject } from "../contract/permissions.ts";
+import type { Principal } from "../domain/credential.ts";
+import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
+import type { RegistryError } from "../domain/records.ts";
+import type { Result } from "../domain/result.ts";
+import { parseUserId, USER_ID_HINT, type UserId } from "../domain/user.ts";
+import type { Backups } from "../registry/client/backups.ts";
+import type { Credentials } from "../registry/client/credentials.ts";
+import type { Invitations } from "../registry/client/invitations.ts";
+import type { Registry } from "../registry/client/registry.ts";
+import type { Actor } from "../registry/storage/audit-log.ts";
+import type { Apps } from "./apps.ts";
+import { readBody } from "./input.ts";
+import { registryProblem } from "./problem.ts";
+
+/** What every handler is given besides the request. */
+export interface Context {
+  registry: Registry;
+  credentials: Credentials;
+  secrets: KeyedSecrets;
+  invitations: Invitations;
+  backups: Backups;
+  apps: Apps;
+  /** The certificates that the configuration blocks. */
+  blocked: ReadonlySet<Fingerprint>;
+  principal: Principal;
+  by: Actor;
+  url: URL;
+}
+
+export type Handler = (request: IRequest, context: Context) => Promise<Response>;
+
+export function must<T>(result: Result<T, RegistryError>): T {
+  if (result.ok) return result.value;
+  throw registryProblem(result.error);
+}
+
+export function body<Schema extends GenericSchema>(request: IRequest, schema: Schema, maxBytes?: number) {
+  // The router hands on the Request itself, to which it has added `params`.
+  return readBody(request as unknown as Request, schema, maxBytes);
+}
+
+/** A user's id out of the path; one that cannot exist is unknown, or invalid where it is to be made. */
+export function userParam(
+  request: IRequest,
+  code: "unknown-user" | "invalid-fields" = "unknown-user",
+): UserId {
+  const user = parseUserId(pathParam(request, "user"));
+  if (user !== undefined) return user;
+  if (code === "unknown-user") throw registryProblem({ code });
+  throw new ApiError(code, USER_ID_HINT, { errors: [{ path: "user", message: USER_ID_HINT }] });
+}
+
+/** Whose things a row of `OPERATIONS` or `PAGES` is about, in this request. */
+export function subjectOf(of: "user" | "everybody" | "own", request: IRequest): Subject {
+  return of === "user" ? { user: parseUserId(pathParam(request, "user")) ?? null } : of;
+}
+
+export function deviceParam(request: IRequest): string {
+  return pathParam(request, "device") ?? "";
+}
+
+export function fingerprintParam(request: IRequest): Fingerprint {
+  const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
+  if (fingerprint === undefined) throw registryProblem({ code: "unknown-pending" });
+  return fingerprint;
+}
+
+/** The router leaves parameters percent-encoded; `undefined` when they do not decode. */
+export function pathParam(request: IRequest, name: string): string | undefined {
+  try {
+    return decodeURIComponent(request.params[name] ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+export function json<T>(value: T, status = 200, headers: Record<string, string> = {}): Response {
+  return Response.json(value, { status, headers: { "Cache-Control": "no-store", ...headers } });
+}
+
+export function noContent(): Response {
+  return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
+}

@@ -1,0 +1,78 @@
+import {
+  CreateInvitationRequest,
+  CreateTokenRequest,
+  type InvitationList,
+  type Me,
+  type NewInvitation,
+  type NewToken,
+  type SessionList,
+  TOKEN_SECONDS,
+  type TokenList,
+} from "../../contract/requests.ts";
+import { body, type Handler, json, must, noContent, pathParam, userParam } from "../handler.ts";
+import { makeInvitation } from "../invite.ts";
+import { registryProblem } from "../problem.ts";
+import { representInvitation, representSession, representToken } from "../represent.ts";
+
+// Who may do what besides the devices: tokens, sessions, invitations.
+
+export const showMe: Handler = async (_, { principal, apps }) => {
+  const { actor, scope, user } = principal;
+  return json<Me>({ actor, scope, user, apps: [...apps.profiles] });
+};
+
+export const listTokens: Handler = async (_, { credentials }) => {
+  return json<TokenList>({ tokens: (await credentials.tokens()).map(representToken) });
+};
+
+export const createToken: Handler = async (request, { credentials, secrets, by }) => {
+  const {
+    user,
+    name,
+    scope,
+    expiresInSeconds = TOKEN_SECONDS.default,
+  } = await body(request, CreateTokenRequest);
+  const { token: text, digest } = await secrets.newToken();
+  const expiresAt = expiresInSeconds === null ? null : by.at + expiresInSeconds * 1000;
+  const token = { id: crypto.randomUUID(), user, name, scope, expiresAt };
+  const made = must(await credentials.createToken(by, token, digest));
+  return json<NewToken>({ ...representToken(made), token: text }, 201);
+};
+
+export const revokeToken: Handler = async (request, { credentials, by }) => {
+  must(await credentials.revokeToken(by, pathParam(request, "token") ?? ""));
+  return noContent();
+};
+
+export const listSessions: Handler = async (_, { credentials, principal, by }) => {
+  const sessions = await credentials.sessions(principal.user, by.at);
+  return json<SessionList>({ sessions: sessions.map(representSession) });
+};
+
+export const endSession: Handler = async (request, { credentials, principal, by }) => {
+  const ended = await credentials.endSessions(by, principal.user, [pathParam(request, "session") ?? ""]);
+  if (ended === 0) throw registryProblem({ code: "unknown-session" });
+  return noContent();
+};
+
+export const endSessions: Handler = async (_, { credentials, principal, by }) => {
+  await credentials.endSessions(by, principal.user);
+  return noContent();
+};
+
+export const listInvitations: Handler = async (request, { invitations, by }) => {
+  const list = must(await invitations.list(userParam(request)));
+  return json<InvitationList>({ invitations: list.map((each) => representInvitation(each, by.at)) });
+};
+
+export const createInvitation: Handler = async (request, context) => {
+  const user = userParam(request);
+  const wanted = await body(request, CreateInvitationRequest);
+  const { invitation, code, link } = must(await makeInvitation(context, user, wanted));
+  return json<NewInvitation>({ ...representInvitation(invitation, context.by.at), code, link }, 201);
+};
+
+export const withdrawInvitation: Handler = async (request, { invitations, by }) => {
+  must(await invitations.withdraw(by, userParam(request), pathParam(request, "invitation") ?? ""));
+  return noContent();
+};

@@ -1,0 +1,29 @@
+import { API_PATH } from "../../contract/paths.ts";
+import { PutUserRequest, type User, type UserList } from "../../contract/requests.ts";
+import { body, type Handler, json, must, noContent, userParam } from "../handler.ts";
+import { readQuery, UsersQuery } from "../input.ts";
+import { representUser } from "../represent.ts";
+
+export const listUsers: Handler = async (_, { registry, url, principal }) => {
+  const { limit, after = "" } = readQuery(url, UsersQuery);
+  if (principal.user !== null) {
+    const own = await registry.user(principal.user);
+    return json<UserList>({ users: own === null ? [] : [representUser(own)], next: null });
+  }
+  const { items, next } = await registry.users(limit, after);
+  return json<UserList>({ users: items.map(representUser), next });
+};
+
+export const putUser: Handler = async (request, { registry, by }) => {
+  const id = userParam(request, "invalid-fields");
+  const { name } = await body(request, PutUserRequest);
+  const { user, created } = await registry.putUser(by, id, name);
+  return created
+    ? json<User>(representUser(user), 201, { Location: `${API_PATH}/users/${id}` })
+    : json<User>(representUser(user));
+};
+
+export const deleteUser: Handler = async (request, { registry, by }) => {
+  must(await registry.deleteUser(by, userParam(request)));
+  return noContent();
+};

@@ -1,0 +1,92 @@
+import * as v from "valibot";
+import { ApiError, fieldErrors } from "../contract/api-error.ts";
+import { MAX_BODY_BYTES, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../contract/requests.ts";
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/**
+ * Reads a request's JSON body and checks it. A request without a body reads as `{}`.
+ * Throws `wrong-content-type`, `body-too-large`, `malformed-json` or `invalid-fields`.
+ */
+export async function readBody<Schema extends v.GenericSchema>(
+  request: Request,
+  schema: Schema,
+  maxBytes = MAX_BODY_BYTES,
+): Promise<v.InferOutput<Schema>> {
+  const text = await readText(request, maxBytes);
+  if (text !== "" && !JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
+    throw new ApiError("wrong-content-type", "send the body as Content-Type: application/json");
+  }
+  const value = text === "" ? {} : parseJson(text);
+  // valibot takes a list for an object without fields.
+  const parsed = v.safeParse(schema, Array.isArray(value) ? null : value);
+  if (parsed.success) return parsed.output;
+  throw new ApiError("invalid-fields", "correct the fields that are listed", {
+    errors: fieldErrors(parsed.issues),
+  });
+}
+
+/** Reads no further than the limit: a body that lies about its length is cut off as well. */
+export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<string> {
+  if (request.body === null) return "";
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
+  let bytes = 0;
+  try {
+    for await (const chunk of request.body) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) {
+        throw new ApiError("body-too-large", `a body has at most ${maxBytes} bytes`);
+      }
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    throw error instanceof TypeError ? new ApiError("malformed-json", "the body is not UTF-8") : error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ApiError("malformed-json", "the body is not JSON");
+  }
+}
+
+const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
+const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
+
+/** As a pattern, so that the description says it, too. */
+const ONE_TO_PAGE_LIMIT_MAX = /^0{0,3}(?:[1-9]\d?|[1-4]\d\d|500)$/;
+
+const LimitSchema = v.optional(
+  v.pipe(v.string(), v.regex(ONE_TO_PAGE_LIMIT_MAX, LIMIT_HINT), v.transform(Number)),
+  String(PAGE_LIMIT_DEFAULT),
+);
+
+/** A cursor that is a number, of devices and audit lines. */
+export const NumberCursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, CURSOR_HINT), v.transform(Number));
+
+/** A cursor that is a user's id. */
+export const UserCursor = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,63}$/, CURSOR_HINT));
+
+const SEARCH_HINT = "search is a text of 1 to 100 characters";
+
+// Queries of the lists: how many entries, and from where on.
+export const UsersQuery = v.object({ limit: LimitSchema, after: v.optional(UserCursor) });
+export const DevicesQuery = v.object({ limit: LimitSchema, after: v.optional(NumberCursor) });
+export const AuditQuery = v.object({
+  limit: LimitSchema,
+  before: v.optional(NumberCursor),
+  search: v.optional(v.pipe(v.string(), v.minLength(1, SEARCH_HINT), v.maxLength(100, SEARCH_HINT))),
+});
+
+/** Reads a query by its schema; parameters that it does not name are ignored. Throws `invalid-query`. */
+export function readQuery<Schema extends v.GenericSchema>(url: URL, schema: Schema): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, Object.fromEntries(url.searchParams));
+  if (parsed.success) return parsed.output;
+  throw new ApiError("invalid-query", "correct the parameters that are listed", {
+    errors: fieldErrors(parsed.issues),
+  });
+}

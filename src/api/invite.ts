@@ -1,0 +1,60 @@
+import type * as v from "valibot";
+import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
+import { ApiError } from "../contract/api-error.ts";
+import { ENROL_PATH } from "../contract/paths.ts";
+import { type CreateInvitationRequest, INVITATION_SECONDS } from "../contract/requests.ts";
+import type { InvitationRecord, RegistryError } from "../domain/records.ts";
+import { ok, type Result } from "../domain/result.ts";
+import type { UserId } from "../domain/user.ts";
+import type { Invitations } from "../registry/client/invitations.ts";
+import type { Actor } from "../registry/storage/audit-log.ts";
+import { type Apps, invitationHost } from "./apps.ts";
+
+/** An invitation, and what is told of it once: its code, and the link that carries it. */
+export interface MadeInvitation {
+  invitation: InvitationRecord;
+  code: string;
+  link: string;
+}
+
+/**
+ * Makes an invitation, for the API and the page. The link has the code in its fragment, which browsers
+ * send to nobody. Throws `invalid-fields` for an app that the gate does not know, or if one is needed and
+ * none is given.
+ */
+export async function makeInvitation(
+  {
+    invitations,
+    secrets,
+    apps,
+    by,
+    url,
+  }: { invitations: Invitations; secrets: KeyedSecrets; apps: Apps; by: Actor; url: URL },
+  user: UserId,
+  wanted: v.InferOutput<typeof CreateInvitationRequest>,
+): Promise<Result<MadeInvitation, RegistryError>> {
+  const { app = null, approval = false, expiresInSeconds = INVITATION_SECONDS.default } = wanted;
+  if (app !== null && !apps.isApp(app)) {
+    throw appProblem(`${JSON.stringify(app)} is not an app behind this gate (${apps.hosts.join(", ")})`);
+  }
+  const host = invitationHost(apps, app, url.hostname);
+  if (host === undefined) throw appProblem("is needed, since APPS in wrangler.toml names no host");
+  const { code, digest } = await secrets.newCode();
+  const expiresAt = by.at + expiresInSeconds * 1000;
+  const made = await invitations.create(
+    by,
+    user,
+    { id: crypto.randomUUID(), app, approval, expiresAt },
+    digest,
+  );
+  if (!made.ok) return made;
+  const link = new URL(ENROL_PATH, url);
+  // The port stays: a local edge has one.
+  link.hostname = host;
+  link.hash = code;
+  return ok({ invitation: made.value, code, link: link.href });
+}
+
+function appProblem(message: string): ApiError {
+  return new ApiError("invalid-fields", message, { errors: [{ path: "app", message }] });
+}

@@ -1,0 +1,130 @@
+// No I/O. No clock.
+import type * as v from "valibot";
+import type { BackupAnswer } from "../contract/backup.ts";
+import type {
+  AuditEntry,
+  Certificate,
+  Device,
+  Invitation,
+  PendingCertificate,
+  Session,
+  Token,
+  User,
+} from "../contract/requests.ts";
+import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
+import type {
+  CertificateRecord,
+  DeviceRecord,
+  InvitationRecord,
+  PendingRecord,
+  UserRecord,
+} from "../domain/records.ts";
+import type { DirectoryBackup } from "../registry/directory/restores.ts";
+import type { AuditRecord } from "../registry/storage/audit-log.ts";
+
+// From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
+
+export function representUser({ id, name, createdAt }: UserRecord): User {
+  return { id, name, createdAt: iso(createdAt) };
+}
+
+export function representDevice(device: DeviceRecord): Device {
+  const {
+    id,
+    user,
+    name,
+    status,
+    statusSince,
+    note,
+    enrolledAt,
+    certificates,
+    lastSeen,
+    wipe,
+    comparisonCode,
+    // During a deploy, an object may still be an older one that knows nothing of it.
+    statusReason = null,
+  } = device;
+  return {
+    ...{ id, user, name, status },
+    statusSince: iso(statusSince),
+    statusReason,
+    note,
+    enrolledAt: iso(enrolledAt),
+    certificates: certificates.map(representCertificate),
+    lastSeen: lastSeen === null ? null : { ...lastSeen, at: iso(lastSeen.at) },
+    wipe: wipe === null ? null : { ...wipe, firstAt: iso(wipe.firstAt), lastAt: iso(wipe.lastAt) },
+    comparisonCode,
+  };
+}
+
+function representCertificate(certificate: CertificateRecord): Certificate {
+  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
+  // During a deploy, an object may still be an older one that knows nothing of these.
+  const { retiredAt = null, retiresAt = null, replaces = null } = certificate;
+  return {
+    ...{ fingerprint, subject, issuer, serial },
+    notBefore: isoOrNull(notBefore),
+    notAfter: isoOrNull(notAfter),
+    addedAt: iso(addedAt),
+    retiredAt: isoOrNull(retiredAt),
+    retiresAt: isoOrNull(retiresAt),
+    replaces,
+  };
+}
+
+export function representPending(pending: PendingRecord): PendingCertificate {
+  const { fingerprint, subject, issuer, serial, notAfter, firstSeen, lastSeen, app, country, count } =
+    pending;
+  return {
+    ...{ fingerprint, subject, issuer, serial },
+    notAfter: isoOrNull(notAfter),
+    firstSeen: iso(firstSeen),
+    lastSeen: iso(lastSeen),
+    ...{ app, country, count },
+  };
+}
+
+export function representBackup({ tokens, pending }: DirectoryBackup): v.InferOutput<typeof BackupAnswer> {
+  return {
+    tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
+    pending: pending.map((each) => ({ ...representPending(each), notBefore: isoOrNull(each.notBefore) })),
+  };
+}
+
+export function representAudit(record: AuditRecord): AuditEntry {
+  return { ...record, at: iso(record.at) };
+}
+
+export function representToken(token: TokenRecord): Token {
+  const { createdAt, expiresAt, lastUsedAt } = token;
+  return {
+    ...token,
+    createdAt: iso(createdAt),
+    expiresAt: isoOrNull(expiresAt),
+    lastUsedAt: isoOrNull(lastUsedAt),
+  };
+}
+
+export function representSession(session: SessionRecord): Session {
+  return { ...session, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
+}
+
+export function representInvitation(invitation: InvitationRecord, now: number): Invitation {
+  const { usedBy, usedAt, createdAt, expiresAt, ...rest } = invitation;
+  return {
+    ...rest,
+    createdAt: iso(createdAt),
+    expiresAt: iso(expiresAt),
+    status: usedAt !== null ? "used" : expiresAt <= now ? "expired" : "open",
+    usedAt: isoOrNull(usedAt),
+    device: usedBy,
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}

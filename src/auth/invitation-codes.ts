@@ -1,0 +1,76 @@
+import type { SecretDigest } from "../domain/credential.ts";
+import type { Enrolment, RegistryError } from "../domain/records.ts";
+import { err, type Result } from "../domain/result.ts";
+import type { Invitations, Offer, RedeemError } from "../registry/client/invitations.ts";
+import type { Actor } from "../registry/storage/audit-log.ts";
+import type { Enrolled } from "../registry/user/enrolments.ts";
+import type { DeadSecrets } from "./dead-secrets.ts";
+import type { KeyedSecrets } from "./keyed-secrets.ts";
+
+/** A code that was presented with a verified certificate, on the host of `app`. */
+export interface PresentedCode {
+  by: Actor;
+  /** As it was typed. */
+  code: string;
+  app: string;
+  /** What it is to enrol. */
+  enrolment: Enrolment;
+}
+
+/**
+ * Invitation codes as people type them. A wrong one is refused in the isolate; one that was used, has ended
+ * or is another app's is looked up once an hour. An instance lives as long as its isolate.
+ */
+export class InvitationCodes {
+  readonly #secrets: KeyedSecrets;
+  readonly #dead: DeadSecrets;
+  readonly #invitations: Invitations;
+
+  constructor(secrets: KeyedSecrets, dead: DeadSecrets, invitations: Invitations) {
+    this.#secrets = secrets;
+    this.#dead = dead;
+    this.#invitations = invitations;
+  }
+
+  /** Whether it is worth asking about a code: it is one of ours, and is not known to have ended. Asks nobody. */
+  async mayBeGood(presented: PresentedCode): Promise<boolean> {
+    const digest = await this.#secrets.readCode(presented.code);
+    return digest !== undefined && !this.#dead.has(keyOf(digest, presented));
+  }
+
+  /** What a code would do (see `Invitations.offer`). */
+  offer(presented: PresentedCode): Promise<Result<Offer, RegistryError>> {
+    const { by, app, enrolment } = presented;
+    return this.#unlessDead(presented, (digest) => this.#invitations.offer(by, digest, app, enrolment));
+  }
+
+  /** Enrols a verified certificate by a code (see `Invitations.redeem`). */
+  redeem(presented: PresentedCode, agreed: string): Promise<Result<Enrolled, RedeemError>> {
+    const { by, app, enrolment } = presented;
+    return this.#unlessDead(presented, (digest) =>
+      this.#invitations.redeem(by, digest, app, enrolment, agreed),
+    );
+  }
+
+  async #unlessDead<T, E extends { code: string }>(
+    presented: PresentedCode,
+    ask: (digest: SecretDigest) => Promise<Result<T, E>>,
+  ): Promise<Result<T, E | { code: "invalid-invitation" }>> {
+    const digest = await this.#secrets.readCode(presented.code);
+    if (digest === undefined) return err({ code: "invalid-invitation" });
+    const key = keyOf(digest, presented);
+    const answer = await this.#dead.unlessDead(key, async () => {
+      const result = await ask(digest);
+      return !result.ok && result.error.code === "invalid-invitation" ? null : result;
+    });
+    return answer ?? err({ code: "invalid-invitation" });
+  }
+}
+
+/**
+ * Dead for this certificate on this host: on another it may be good, and the device that it enrolled may present it
+ * again.
+ */
+function keyOf(digest: SecretDigest, { app, enrolment }: PresentedCode): string {
+  return `${digest} ${app} ${enrolment.fingerprint}`;
+}

@@ -1,0 +1,171 @@
+import type { SecretDigest } from "../domain/credential.ts";
+import { RegistryUnavailable } from "../registry/client/call.ts";
+import type { CredentialCheck } from "../registry/directory/credential-check.ts";
+import { base64url, digestOf, randomText } from "./secrets.ts";
+
+// Tokens and codes: random texts whose last characters are made of the others (HMAC-SHA-256, cut off) under a key
+// that the directory holds and only the Worker is given. So an isolate recognises mistyped and forged ones by
+// itself. The registry keeps only their digests.
+
+const TOKEN_PREFIX = "lkt_";
+/** 256 bits: no guessing, however often. */
+const TOKEN_BYTES = 32;
+/** 48 bits: of forged tokens, one in 2^48 is looked up. */
+const TOKEN_CHECK_CHARACTERS = 8;
+const TOKEN_FORM = /^(lkt_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/;
+/**
+ * The form with the public checksum that tokens had before there was a key: they pass only if they are
+ * exempt.
+ */
+const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
+
+/** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
+const CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** 20 random characters of 5 bits, and 6 that check them: of wrong codes, one in 2^30 is looked up. */
+const CODE_RANDOM_CHARACTERS = 20;
+const CODE_CHECK_CHARACTERS = 6;
+const CODE_FORM = /^([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{6})$/;
+/** Longer than any code with everything that people type between its characters. */
+const TYPED_MAX = 200;
+
+/**
+ * When something fails the check and the directory's answer is at least this old, the directory is asked
+ * again.
+ */
+export const ASK_AGAIN_MS = 10 * 60_000;
+/** After a question that failed, in milliseconds. */
+const PAUSE_MS = 1_000;
+
+interface Known {
+  key: CryptoKey;
+  exempt: ReadonlySet<SecretDigest>;
+  askedAt: number;
+}
+
+/** Makes tokens and codes, and recognises its own. One lives as long as its isolate. */
+export class KeyedSecrets {
+  readonly #ask: () => Promise<CredentialCheck>;
+  readonly #now: () => number;
+  readonly #waitUntil: (work: Promise<unknown>) => void;
+  #known: Known | undefined;
+  #question: Promise<Known> | undefined;
+  #failedAt = Number.NEGATIVE_INFINITY;
+
+  /** `ask` asks the directory, and throws `RegistryUnavailable`: then each of the methods does. */
+  constructor(
+    ask: () => Promise<CredentialCheck>,
+    now: () => number,
+    waitUntil: (work: Promise<unknown>) => void,
+  ) {
+    this.#ask = ask;
+    this.#now = now;
+    this.#waitUntil = waitUntil;
+  }
+
+  // New secrets are made with the key that the directory has now. A remembered key may be outdated (the
+  // storage was reset), and then no other isolate would recognise what is made with it.
+
+  /** Makes a user's token. It is shown once. */
+  async newToken(): Promise<{ token: string; digest: SecretDigest }> {
+    const body = `${TOKEN_PREFIX}${randomText(TOKEN_BYTES)}`;
+    const token = body + tokenCheck(await sign((await this.#current(0)).key, "token", body));
+    return { token, digest: await digestOf(token) };
+  }
+
+  /** The digest of a token that may be looked up; `undefined`: it is not one of ours. */
+  async readToken(text: string): Promise<SecretDigest | undefined> {
+    const [, body, check] = TOKEN_FORM.exec(text) ?? [];
+    if (body === undefined && !OLD_TOKEN_FORM.test(text)) return undefined;
+    const digest = await digestOf(text);
+    const isOurs = async ({ key, exempt }: Known) =>
+      exempt.has(digest) ||
+      (body !== undefined && check !== undefined && same(check, tokenCheck(await sign(key, "token", body))));
+    return (await this.#passes(isOurs)) ? digest : undefined;
+  }
+
+  /** Makes an invitation's code: letters and digits that can be read out and typed in. */
+  async newCode(): Promise<{ code: string; digest: SecretDigest }> {
+    const body = codeText(crypto.getRandomValues(new Uint8Array(CODE_RANDOM_CHARACTERS)));
+    const code = body + codeCheck(await sign((await this.#current(0)).key, "code", body));
+    return { code, digest: await digestOf(code) };
+  }
+
+  /**
+   * The digest of a code as people type it: in any case, with spaces and hyphens, with O for 0 and I or L
+   * for 1. `undefined`: it is not one of ours.
+   */
+  async readCode(text: string): Promise<SecretDigest | undefined> {
+    if (text.length > TYPED_MAX) return undefined;
+    const code = text.replace(/[\s-]/g, "").toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1");
+    const [, body, check] = CODE_FORM.exec(code) ?? [];
+    if (body === undefined || check === undefined) return undefined;
+    const isOurs = async ({ key }: Known) => same(check, codeCheck(await sign(key, "code", body)));
+    return (await this.#passes(isOurs)) ? digestOf(code) : undefined;
+  }
+
+  /**
+   * Checks against what this isolate knows and, if that refuses and is old, against what the directory says
+   * now: a restore may have brought the token since.
+   */
+  async #passes(isOurs: (known: Known) => Promise<boolean>): Promise<boolean> {
+    const known = await this.#current();
+    if (await isOurs(known)) return true;
+    const newer = await this.#current(ASK_AGAIN_MS);
+    return newer !== known && isOurs(newer);
+  }
+
+  /** What the directory said at most `maxAgeMs` ago. Callers at the same time share one question. */
+  async #current(maxAgeMs = Number.POSITIVE_INFINITY): Promise<Known> {
+    const now = this.#now();
+    if (this.#known !== undefined && now - this.#known.askedAt < maxAgeMs) return this.#known;
+    if (this.#question !== undefined) return this.#question;
+    if (now - this.#failedAt < PAUSE_MS)
+      throw new RegistryUnavailable("the registry did not answer a moment ago");
+    const question = this.#learn(now).finally(() => {
+      this.#question = undefined;
+    });
+    this.#question = question;
+    // Other requests wait for it: it must not end with the one that asked.
+    this.#waitUntil(question.catch(() => undefined));
+    return question;
+  }
+
+  async #learn(askedAt: number): Promise<Known> {
+    try {
+      const { key: hex, exempt } = await this.#ask();
+      const raw = Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+      const algorithm = { name: "HMAC", hash: "SHA-256" };
+      const key = await crypto.subtle.importKey("raw", raw, algorithm, false, ["sign"]);
+      this.#known = { key, exempt: new Set(exempt), askedAt };
+      return this.#known;
+    } catch (error) {
+      this.#failedAt = this.#now();
+      throw error;
+    }
+  }
+}
+
+/** The kind keeps the checks of tokens and codes apart: neither passes for the other. */
+async function sign(key: CryptoKey, kind: "token" | "code", body: string): Promise<Uint8Array> {
+  const signed = new TextEncoder().encode(`latchkey ${kind} ${body}`);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
+}
+
+function tokenCheck(mac: Uint8Array): string {
+  return base64url(mac).slice(0, TOKEN_CHECK_CHARACTERS);
+}
+
+function codeCheck(mac: Uint8Array): string {
+  return codeText(mac.subarray(0, CODE_CHECK_CHARACTERS));
+}
+
+/** A character for each byte: 32 divides 256, so each is as likely. */
+function codeText(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => CODE_ALPHABET[byte % CODE_ALPHABET.length]).join("");
+}
+
+/** Compares strings of equal length in constant time. */
+function same(left: string, right: string): boolean {
+  const encoder = new TextEncoder();
+  return crypto.subtle.timingSafeEqual(encoder.encode(left), encoder.encode(right));
+}

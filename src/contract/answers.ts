@@ -1,0 +1,179 @@
+// No I/O. No clock.
+//
+// What the API gives. Times are ISO 8601 in UTC.
+import * as v from "valibot";
+import { TOKEN_SCOPES } from "../domain/credential.ts";
+import { DEVICE_STATUSES } from "../domain/device.ts";
+
+const TimeSchema = v.pipe(v.string(), v.isoTimestamp());
+const WholeNumber = v.pipe(v.number(), v.integer());
+const TextOrNull = v.nullable(v.string());
+const TimeOrNull = v.nullable(TimeSchema);
+/** What to give for the next page, or `null` on the last one. */
+const NextSchema = v.nullable(v.string());
+
+export const UserSchema = v.object({ id: v.string(), name: TextOrNull, createdAt: TimeSchema });
+
+/** Facts of a certificate; those that nobody has told yet are `null`. */
+export const CertificateSchema = v.object({
+  fingerprint: v.string(),
+  subject: TextOrNull,
+  issuer: TextOrNull,
+  /** Upper-case hex digits without colons. */
+  serial: TextOrNull,
+  notBefore: TimeOrNull,
+  notAfter: TimeOrNull,
+  addedAt: TimeSchema,
+  /** Since when it is refused, while the device has another one; `null` = it is not. */
+  retiredAt: TimeOrNull,
+  /** When it is retired at the latest; `null` = there is no date. */
+  retiresAt: TimeOrNull,
+  /** The fingerprint of the one that is retired when this one is first seen; `null` = there is none. */
+  replaces: TextOrNull,
+});
+
+export const DeviceSchema = v.object({
+  id: v.string(),
+  user: v.string(),
+  name: v.string(),
+  status: v.picklist(DEVICE_STATUSES),
+  /** When the status began. */
+  statusSince: TimeSchema,
+  /** Why, in the words of whoever set the status last; `null` = no reason was given. */
+  statusReason: TextOrNull,
+  note: TextOrNull,
+  enrolledAt: TimeSchema,
+  certificates: v.array(CertificateSchema),
+  /** The last time that its certificate was presented, whatever the answer: written every five minutes at most. */
+  lastSeen: v.nullable(v.object({ at: TimeSchema, app: v.string(), country: TextOrNull, ip: TextOrNull })),
+  /**
+   * The wipe answers that were delivered since it was reported lost last, `null` when none was.
+   * `count` is a lower bound; `tokenRefresh`: the one that phones obey was among them.
+   */
+  wipe: v.nullable(
+    v.object({ firstAt: TimeSchema, lastAt: TimeSchema, count: WholeNumber, tokenRefresh: v.boolean() }),
+  ),
+  /** Six digits that the device shows as well, while it waits for approval after an invitation. */
+  comparisonCode: TextOrNull,
+});
+
+/** One line of an audit log: a change, or an attempt that was refused. */
+export const AuditEntrySchema = v.object({
+  id: WholeNumber,
+  at: TimeSchema,
+  actor: v.string(),
+  ip: TextOrNull,
+  country: TextOrNull,
+  act: v.string(),
+  outcome: v.picklist(["done", "refused"]),
+  /** What was acted on: a device in a user's log, a user, token or fingerprint in the directory's. */
+  target: v.nullable(v.object({ id: v.string(), name: TextOrNull })),
+  detail: v.record(v.string(), TextOrNull),
+  /** Only there when it is true: the line came from a backup, and was not written by this registry. */
+  restored: v.optional(v.literal(true)),
+});
+
+/** A certificate that Cloudflare verified and nobody has enrolled. */
+export const PendingCertificateSchema = v.object({
+  fingerprint: v.string(),
+  subject: TextOrNull,
+  issuer: TextOrNull,
+  serial: TextOrNull,
+  notAfter: TimeOrNull,
+  firstSeen: TimeSchema,
+  lastSeen: TimeSchema,
+  app: v.string(),
+  country: TextOrNull,
+  /** How often it was noted: at most once in ten minutes. */
+  count: WholeNumber,
+});
+
+const TOKEN_FIELDS = {
+  id: v.string(),
+  /** `null`: it reads everything. */
+  user: TextOrNull,
+  name: v.string(),
+  scope: v.picklist(TOKEN_SCOPES),
+  createdAt: TimeSchema,
+  /** `null`: it ends only when it is revoked. */
+  expiresAt: TimeOrNull,
+  /** Written every five minutes at most. */
+  lastUsedAt: TimeOrNull,
+};
+export const TokenSchema = v.object(TOKEN_FIELDS);
+/** The token itself is told once, when it is made. */
+export const NewTokenSchema = v.object({ ...TOKEN_FIELDS, token: v.string() });
+
+export const SessionSchema = v.object({
+  id: v.string(),
+  /** `null`: it was opened with the `ADMIN_TOKEN`. */
+  token: v.nullable(v.object({ id: v.string(), name: v.string(), user: TextOrNull })),
+  createdAt: TimeSchema,
+  expiresAt: TimeSchema,
+  ip: TextOrNull,
+  country: TextOrNull,
+  client: TextOrNull,
+});
+
+const INVITATION_FIELDS = {
+  id: v.string(),
+  user: v.string(),
+  /** The only app on whose host it works; `null` = on each. */
+  app: TextOrNull,
+  /** Whether the device waits for approval then. */
+  approval: v.boolean(),
+  createdAt: TimeSchema,
+  createdBy: v.string(),
+  expiresAt: TimeSchema,
+  status: v.picklist(["open", "used", "expired"]),
+  usedAt: TimeOrNull,
+  /** The id of the device that it enrolled. */
+  device: TextOrNull,
+};
+export const InvitationSchema = v.object(INVITATION_FIELDS);
+/** Code and link are told once, when it is made. */
+export const NewInvitationSchema = v.object({ ...INVITATION_FIELDS, code: v.string(), link: v.string() });
+
+/** Whose credentials a request came with. */
+export const MeSchema = v.object({
+  actor: v.string(),
+  scope: v.picklist(["root", ...TOKEN_SCOPES]),
+  /** `null`: all users. */
+  user: TextOrNull,
+  /** The entries of `APPS`, `*` among them: on those with the profile `bitwarden`, a lost device's vault is deleted. */
+  apps: v.array(v.object({ host: v.string(), profile: v.string() })),
+});
+
+/** An OpenAPI document (see openapi.ts). */
+export const DescriptionSchema = v.looseObject({ openapi: v.string() });
+
+export const UserListSchema = v.object({ users: v.array(UserSchema), next: NextSchema });
+export const DeviceListSchema = v.object({ devices: v.array(DeviceSchema), next: NextSchema });
+export const AuditListSchema = v.object({ entries: v.array(AuditEntrySchema), next: NextSchema });
+export const PendingListSchema = v.object({ pending: v.array(PendingCertificateSchema) });
+/** Fingerprints that the Worker's secret `BLOCKED` names. */
+export const BlockedListSchema = v.object({ blocked: v.array(v.string()) });
+export const TokenListSchema = v.object({ tokens: v.array(TokenSchema) });
+export const SessionListSchema = v.object({ sessions: v.array(SessionSchema) });
+export const InvitationListSchema = v.object({ invitations: v.array(InvitationSchema) });
+
+export type User = v.InferOutput<typeof UserSchema>;
+export type Certificate = v.InferOutput<typeof CertificateSchema>;
+export type Device = v.InferOutput<typeof DeviceSchema>;
+export type AuditEntry = v.InferOutput<typeof AuditEntrySchema>;
+export type PendingCertificate = v.InferOutput<typeof PendingCertificateSchema>;
+export type Token = v.InferOutput<typeof TokenSchema>;
+export type NewToken = v.InferOutput<typeof NewTokenSchema>;
+export type Session = v.InferOutput<typeof SessionSchema>;
+export type Invitation = v.InferOutput<typeof InvitationSchema>;
+export type NewInvitation = v.InferOutput<typeof NewInvitationSchema>;
+export type Me = v.InferOutput<typeof MeSchema>;
+export type Description = v.InferOutput<typeof DescriptionSchema>;
+export type UserList = v.InferOutput<typeof UserListSchema>;
+export type DeviceList = v.InferOutput<typeof DeviceListSchema>;
+export type AuditList = v.InferOutput<typeof AuditListSchema>;
+export type PendingList = v.InferOutput<typeof PendingListSchema>;
+export type BlockedList = v.InferOutput<typeof BlockedListSchema>;
+export type TokenList = v.InferOutput<typeof TokenListSchema>;
+export type SessionList = v.InferOutput<typeof SessionListSchema>;
+export type InvitationList = v.InferOutput<typeof InvitationListSchema>;

@@ -1,0 +1,229 @@
+// No I/O. No clock.
+//
+// What a backup is made of, and what a restore takes and answers: the API's own shapes, checked as strictly as
+// other requests, since a file may have been changed. Times are ISO 8601 in UTC on the outside, and milliseconds
+// since the epoch once read.
+import * as v from "valibot";
+import type { SecretDigest } from "../domain/credential.ts";
+import { TOKEN_SCOPES } from "../domain/credential.ts";
+import { DEVICE_STATUSES } from "../domain/device.ts";
+import { RESTORE_CHANGES, RESTORE_OUTCOMES, RESTORE_REASONS } from "../domain/restore-plan.ts";
+import { TOKEN_OUTCOMES, TOKEN_REASONS } from "../domain/restore-tokens.ts";
+import { CERTIFICATES_MAX } from "../domain/retirement.ts";
+import { PendingCertificateSchema, TokenSchema } from "./answers.ts";
+import {
+  DeviceNameSchema,
+  FingerprintSchema,
+  NoteInput,
+  ReasonInput,
+  UserIdSchema,
+  UserNameInput,
+} from "./requests.ts";
+
+/** The largest body of a restore, in bytes: some 250 devices, or 500 lines of an audit log. */
+export const RESTORE_MAX_BODY_BYTES = 256 * 1024;
+
+const TIME_HINT = "must be a time (ISO 8601)";
+const TimeInput = v.pipe(
+  v.string(TIME_HINT),
+  v.isoTimestamp(TIME_HINT),
+  v.transform((text) => Date.parse(text)),
+  // valibot takes more than the runtime can read, "+05" for "+05:00" say. SQLite would keep that as NULL, which
+  // for a retired certificate means that it is let in.
+  v.check((time) => !Number.isNaN(time), TIME_HINT),
+);
+const TimeInputOrNull = v.nullable(TimeInput);
+const TextInput = v.string("must be a text");
+const TextInputOrNull = v.nullable(TextInput);
+const Count = v.pipe(v.number("must be a number"), v.integer("must be whole"), v.minValue(0));
+const IdInput = v.pipe(TextInput, v.uuid("must be an id"));
+
+const FACTS = {
+  subject: TextInputOrNull,
+  issuer: TextInputOrNull,
+  serial: TextInputOrNull,
+  notBefore: TimeInputOrNull,
+  notAfter: TimeInputOrNull,
+};
+
+const BackupCertificate = v.strictObject({
+  fingerprint: FingerprintSchema,
+  ...FACTS,
+  addedAt: TimeInput,
+  retiredAt: TimeInputOrNull,
+  retiresAt: TimeInputOrNull,
+  replaces: v.nullable(FingerprintSchema),
+});
+
+/** A device, as the lists of the API have it. */
+export const BackupDevice = v.strictObject({
+  id: IdInput,
+  user: UserIdSchema,
+  name: DeviceNameSchema,
+  status: v.picklist(DEVICE_STATUSES, `must be one of ${DEVICE_STATUSES.join(", ")}`),
+  statusSince: TimeInput,
+  /** Not in backups of before there was one. */
+  statusReason: v.optional(v.nullable(ReasonInput), null),
+  note: v.nullable(NoteInput),
+  enrolledAt: TimeInput,
+  certificates: v.pipe(
+    v.array(BackupCertificate, "must be a list"),
+    v.minLength(1, "a device has a certificate"),
+    v.check(
+      (list) => new Set(list.map(({ fingerprint }) => fingerprint)).size === list.length,
+      "each certificate is there once",
+    ),
+    v.check(
+      (list) => list.filter(({ retiredAt }) => retiredAt === null).length <= CERTIFICATES_MAX,
+      `at most ${CERTIFICATES_MAX} certificates are not retired`,
+    ),
+  ),
+  lastSeen: v.nullable(
+    v.strictObject({ at: TimeInput, app: TextInput, country: TextInputOrNull, ip: TextInputOrNull }),
+  ),
+  wipe: v.nullable(
+    v.strictObject({ firstAt: TimeInput, lastAt: TimeInput, count: Count, tokenRefresh: v.boolean() }),
+  ),
+  comparisonCode: v.nullable(v.pipe(TextInput, v.regex(/^\d{6}$/, "must be six digits"))),
+});
+
+export const BackupUser = v.strictObject({
+  id: UserIdSchema,
+  name: v.nullable(UserNameInput),
+  createdAt: TimeInput,
+});
+
+export const BackupToken = v.pipe(
+  v.strictObject({
+    id: IdInput,
+    user: v.nullable(UserIdSchema),
+    name: DeviceNameSchema,
+    scope: v.picklist(TOKEN_SCOPES, `must be one of ${TOKEN_SCOPES.join(", ")}`),
+    createdAt: TimeInput,
+    expiresAt: TimeInputOrNull,
+    lastUsedAt: TimeInputOrNull,
+    /** SHA-256, in hex: the token itself is kept nowhere. */
+    digest: v.pipe(
+      TextInput,
+      v.regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hex"),
+      v.transform((text) => text as SecretDigest),
+    ),
+  }),
+  v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
+);
+
+/** A list in which no two entries share any of these. */
+function once<Schema extends v.GenericSchema>(
+  entry: Schema,
+  message: string,
+  ...ofItsOwn: ((output: v.InferOutput<Schema>) => string)[]
+) {
+  return v.pipe(
+    v.array(entry, "must be a list"),
+    v.check(
+      (list) => ofItsOwn.every((of) => new Set(list.map((each) => of(each))).size === list.length),
+      message,
+    ),
+  );
+}
+
+export const BackupTokens = once(
+  BackupToken,
+  "a token is listed twice",
+  ({ id }) => id,
+  ({ digest }) => digest,
+);
+
+export const BackupPending = v.strictObject({
+  fingerprint: FingerprintSchema,
+  ...FACTS,
+  firstSeen: TimeInput,
+  lastSeen: TimeInput,
+  app: TextInput,
+  country: TextInputOrNull,
+  count: Count,
+});
+
+export const BackupAuditEntry = v.strictObject({
+  id: v.pipe(Count, v.minValue(1, "must count from 1")),
+  at: TimeInput,
+  actor: TextInput,
+  ip: TextInputOrNull,
+  country: TextInputOrNull,
+  act: TextInput,
+  outcome: v.picklist(["done", "refused"], "must be done or refused"),
+  target: v.nullable(v.strictObject({ id: TextInput, name: TextInputOrNull })),
+  detail: v.pipe(
+    // valibot's record takes lists, whose indices are keys.
+    v.custom<Record<string, unknown>>((input) => !Array.isArray(input), "must be an object"),
+    v.metadata({ type: "object", additionalProperties: { type: ["string", "null"] } }),
+    v.record(TextInput, TextInputOrNull),
+  ),
+  /** It came from an earlier backup. */
+  restored: v.optional(v.literal(true)),
+});
+
+/** `GET /backup`: what no list tells. */
+export const BackupAnswer = v.object({
+  tokens: v.array(v.object({ ...TokenSchema.entries, digest: v.string() })),
+  pending: v.array(v.object({ ...PendingCertificateSchema.entries, notBefore: v.nullable(v.string()) })),
+});
+
+/** `POST /restore`: users who are missing, tokens that have not ended, certificates that nobody enrolled. */
+export const RestoreDirectoryRequest = v.strictObject({
+  madeAt: TimeInput,
+  users: v.array(BackupUser, "must be a list"),
+  tokens: BackupTokens,
+  pending: v.array(BackupPending, "must be a list"),
+});
+
+/** `POST /users/{user}/restore`; `resurrect`: ids of devices that are let in again, though shut out since. */
+export const RestoreUserRequest = v.strictObject({
+  madeAt: TimeInput,
+  devices: once(BackupDevice, "a device is listed twice", ({ id }) => id),
+  resurrect: v.optional(v.array(IdInput, "must be a list"), []),
+});
+
+/** `POST /restore/audit` and `POST /users/{user}/restore/audit`: lines in their order. */
+export const RestoreAuditRequest = v.strictObject({ entries: v.array(BackupAuditEntry, "must be a list") });
+
+export const RestoredDirectory = v.object({
+  /** Ids of users. */
+  added: v.array(v.string()),
+  renamed: v.array(v.string()),
+  tokens: v.array(
+    v.object({
+      id: v.string(),
+      outcome: v.picklist(TOKEN_OUTCOMES),
+      reason: v.nullable(v.picklist(TOKEN_REASONS)),
+    }),
+  ),
+  /** Fingerprints that wait again. */
+  pending: v.array(v.string()),
+});
+
+export const RestoredUser = v.object({
+  devices: v.array(
+    v.object({
+      id: v.string(),
+      name: v.string(),
+      outcome: v.picklist(RESTORE_OUTCOMES),
+      reason: v.nullable(v.picklist(RESTORE_REASONS)),
+      changes: v.array(v.picklist(RESTORE_CHANGES)),
+      /** `null`: it was not in the registry. */
+      before: v.nullable(v.picklist(DEVICE_STATUSES)),
+      status: v.nullable(v.picklist(DEVICE_STATUSES)),
+      /** Those that were added to it. */
+      fingerprints: v.array(v.string()),
+    }),
+  ),
+  /** Devices that are in the registry and not in this request: nothing was done to them. */
+  left: v.array(v.object({ id: v.string(), name: v.string() })),
+});
+
+export const RestoredAudit = v.object({
+  /** How many lines of the log are a backup's now. */
+  lines: v.number(),
+  /** The log has lines of its own, and takes no more. */
+  isClosed: v.boolean(),
+});

@@ -1,0 +1,33 @@
+// Latchkey's own addresses, the same on every host: each is written here only.
+
+const BASE = "/.latchkey";
+
+export const API_PATH = `${BASE}/api/v1`;
+
+/** The page that an invitation's link opens, on the app's host. */
+export const ENROL_PATH = `${BASE}/enrol`;
+
+/** Where a device may ask, on every app's host, who it is. */
+export const WHOAMI_PATH = `${BASE}/whoami`;
+
+/** The other pages, on the `ADMIN_HOST`. */
+
+export const PATHS = {
+  home: `${BASE}/`,
+  signIn: `${BASE}/sign-in`,
+  signOut: `${BASE}/sign-out`,
+  devices: `${BASE}/devices`,
+  waiting: `${BASE}/waiting`,
+  activity: `${BASE}/activity`,
+  activityCsv: `${BASE}/activity.csv`,
+  invite: `${BASE}/invite`,
+  users: `${BASE}/users`,
+  sessions: `${BASE}/sessions`,
+  style: `${BASE}/style.css`,
+  script: `${BASE}/script.js`,
+} as const;
+
+export function devicePath(device: { user: string; id: string }, act?: string): string {
+  const path = `${PATHS.devices}/${encodeURIComponent(device.user)}/${encodeURIComponent(device.id)}`;
+  return act === undefined ? path : `${path}/${act}`;
+}

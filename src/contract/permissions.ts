@@ -1,0 +1,43 @@
+// No I/O. No clock.
+import type { Grant } from "../domain/credential.ts";
+import type { UserId } from "../domain/user.ts";
+
+/**
+ * What an operation needs of whoever asks for it:
+ * - `any`: right credentials, whatever they are for;
+ * - `read`: to look at a user's things; `devices`: to change a user's devices;
+ * - `root`: the `ADMIN_TOKEN`.
+ */
+export type Need = "any" | "read" | "devices" | "root";
+
+/** The whole table: which scope meets which need. */
+const SCOPES: Record<Need, readonly Grant["scope"][]> = {
+  any: ["root", "devices", "read"],
+  read: ["root", "devices", "read"],
+  devices: ["root", "devices"],
+  root: ["root"],
+};
+
+/**
+ * Whose things are asked for: one user's (`null`: of nobody who can be), everybody's, or `own`: the operation
+ * itself gives each one no more than what is theirs. A user's id may be any word, so it is no part of the words.
+ */
+export type Subject = { user: UserId | null } | "everybody" | "own";
+
+/** Why credentials do not suffice: they are another user's, or for something else. */
+export type Denial = "reach" | "scope";
+
+/**
+ * What credentials lack: those of one user reach only what is that user's, and their scope must meet the need.
+ * `undefined`: they suffice.
+ */
+export function denial(grant: Grant, need: Need, of: Subject): Denial | undefined {
+  const isWithin = grant.user === null || of === "own" || (of !== "everybody" && grant.user === of.user);
+  if (!isWithin) return "reach";
+  return SCOPES[need].includes(grant.scope) ? undefined : "scope";
+}
+
+/** Whether credentials suffice. */
+export function permits(grant: Grant, need: Need, of: Subject): boolean {
+  return denial(grant, need, of) === undefined;
+}

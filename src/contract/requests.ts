@@ -1,0 +1,209 @@
+// No I/O. No clock.
+//
+// What the API takes, shared by the Worker, the command line and the pages; what it gives is in
+// shapes.ts and problems.ts. The schemas check requests, and openapi.ts describes the API by them.
+import * as v from "valibot";
+import { TOKEN_SCOPES } from "../domain/credential.ts";
+import { DEVICE_NAME_MAX_CHARACTERS, deviceNameProblem, isDeceptive } from "../domain/device.ts";
+import {
+  FINGERPRINT_FORM,
+  FINGERPRINT_HINT,
+  type Fingerprint,
+  parseFingerprint,
+} from "../domain/fingerprint.ts";
+import { isHostname } from "../domain/hostname.ts";
+import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../domain/user.ts";
+
+export * from "./answers.ts";
+export * from "./paths.ts";
+export * from "./problems.ts";
+
+/** The largest request body that the API reads, in bytes. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+/** The shortest `ADMIN_TOKEN` with which the API is served, in characters. */
+export const MIN_ADMIN_TOKEN_CHARACTERS = 32;
+
+/** Lists are paged: entries on one page, unless `?limit=` says otherwise, and the most it may say. */
+export const PAGE_LIMIT_DEFAULT = 100;
+export const PAGE_LIMIT_MAX = 500;
+
+/** The longest that a certificate may live on beside its successor, in seconds: ten years. */
+export const RETIREMENT_MAX_SECONDS = 3650 * 24 * 3600;
+
+const NOTE_MAX_CHARACTERS = 500;
+const USER_NAME_MAX_CHARACTERS = 100;
+
+/** A note may have line breaks and tabs; not what turns text around. */
+const CONTROL_CHARACTERS_IN_NOTE = /[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/u;
+
+// `v.metadata` is for the description: what a check demands, as far as JSON Schema can say it.
+
+export const FingerprintSchema = v.pipe(
+  v.string(FINGERPRINT_HINT),
+  v.check((text) => parseFingerprint(text) !== undefined, FINGERPRINT_HINT),
+  v.metadata({ pattern: FINGERPRINT_FORM.source }),
+  v.transform((text) => parseFingerprint(text) as Fingerprint),
+);
+
+export const UserIdSchema = v.pipe(
+  v.string(USER_ID_HINT),
+  v.check((text) => parseUserId(text) !== undefined, USER_ID_HINT),
+  v.metadata({ pattern: USER_ID.source }),
+  v.transform((text) => text as UserId),
+);
+
+/** A name of a device; a token's follows the same rules. */
+function nameSchema(what: "device" | "token") {
+  return v.pipe(
+    v.string(`a ${what}'s name is a text`),
+    v.check(
+      (text) => deviceNameProblem(text) === undefined,
+      ({ input }) => deviceNameProblem(input)?.replaceAll("device", what) ?? "",
+    ),
+    v.metadata({ minLength: 1, maxLength: DEVICE_NAME_MAX_CHARACTERS }),
+  );
+}
+
+export const DeviceNameSchema = nameSchema("device");
+
+/** A note of a device, or the reason of a change. */
+function noteSchema(what: "note" | "reason") {
+  return v.pipe(
+    v.string(`a ${what} must be a string`),
+    v.maxLength(NOTE_MAX_CHARACTERS, `a ${what} has at most ${NOTE_MAX_CHARACTERS} characters`),
+    v.check(
+      (text) => text.isWellFormed() && !CONTROL_CHARACTERS_IN_NOTE.test(text),
+      `a ${what} must not hold control characters`,
+    ),
+  );
+}
+
+const NoteSchema = noteSchema("note");
+const ReasonSchema = noteSchema("reason");
+
+const UserNameSchema = v.pipe(
+  v.string("a user's name is a text"),
+  v.maxLength(USER_NAME_MAX_CHARACTERS, `a user's name has at most ${USER_NAME_MAX_CHARACTERS} characters`),
+  v.check(
+    (text) => !isDeceptive(text),
+    "a user's name must not be empty, nor hold control characters or invisible ones",
+  ),
+  v.metadata({ minLength: 1 }),
+);
+
+/** For the shapes of backups; under other names, since they are no schemas of their own in the description. */
+export { NoteSchema as NoteInput, ReasonSchema as ReasonInput, UserNameSchema as UserNameInput };
+
+/** `PUT /users/{user}` */
+export const PutUserRequest = v.strictObject({ name: v.optional(UserNameSchema) });
+
+/** The fingerprint, or the certificate (PEM) that it is computed from. */
+const EITHER = {
+  fingerprint: v.optional(FingerprintSchema),
+  certificate: v.optional(v.string("a certificate is a PEM text")),
+};
+const EITHER_HINT = "give either a fingerprint or a certificate";
+
+function hasEither(body: v.InferOutput<v.StrictObjectSchema<typeof EITHER, undefined>>): boolean {
+  return (body.fingerprint === undefined) !== (body.certificate === undefined);
+}
+
+/** `POST /users/{user}/devices` */
+export const EnrolRequest = v.pipe(
+  v.strictObject({ name: DeviceNameSchema, ...EITHER, note: v.optional(NoteSchema) }),
+  v.check((body) => hasEither(body), EITHER_HINT),
+);
+
+const RETIREMENT_HINT = "give a time (ISO 8601), or in how many seconds, from 1 on";
+
+/**
+ * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
+ * `retireOthersAt`: when the one that it has ends at the latest, as a time or in seconds from now; `null` or
+ * nothing = when the next one is first seen, and not before.
+ */
+export const AddCertificateRequest = v.pipe(
+  v.strictObject({
+    ...EITHER,
+    retireOthersAt: v.optional(
+      v.nullable(
+        v.union(
+          [
+            v.pipe(v.string(), v.isoTimestamp()),
+            v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(RETIREMENT_MAX_SECONDS)),
+          ],
+          RETIREMENT_HINT,
+        ),
+      ),
+    ),
+  }),
+  v.check((body) => hasEither(body), EITHER_HINT),
+);
+
+/** `PATCH /users/{user}/devices/{device}`; a note of `null` removes the note. */
+export const EditDeviceRequest = v.pipe(
+  v.strictObject({ name: v.optional(DeviceNameSchema), note: v.optional(v.nullable(NoteSchema)) }),
+  v.check((body) => body.name !== undefined || body.note !== undefined, "give a name, a note, or both"),
+);
+
+/** `POST /users/{user}/devices/{device}/{act}`: the reason goes to the audit log; the device's note stays. */
+export const StatusActRequest = v.strictObject({ reason: v.optional(ReasonSchema) });
+
+/**
+ * `POST /users/{user}/devices/{device}/lost`: it makes a Bitwarden client delete its vault, so the
+ * device's name must be repeated.
+ */
+export const LostRequest = v.strictObject({
+  confirm: v.string("repeat the device's name"),
+  reason: v.optional(ReasonSchema),
+});
+
+/** `POST /pending/{fingerprint}/approve` */
+export const ApproveRequest = v.strictObject({
+  user: UserIdSchema,
+  name: DeviceNameSchema,
+  note: v.optional(NoteSchema),
+});
+
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+
+/** An invitation's life in seconds: unless it says otherwise, at least, and at most. */
+export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
+
+/** The same of a token; one that never ends says `null`. */
+export const TOKEN_SECONDS = { default: 90 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;
+
+function secondsSchema({ min, max }: { min: number; max: number }) {
+  const hint = `must be a whole number of seconds from ${min} to ${max}`;
+  return v.pipe(v.number(hint), v.integer(hint), v.minValue(min, hint), v.maxValue(max, hint));
+}
+
+const HostnameSchema = v.pipe(
+  v.string("an app is named by its hostname"),
+  v.check(isHostname, "an app is named by its hostname, in lower case and without port"),
+);
+
+/**
+ * `POST /tokens`: a user's token, or with `user: null` one that reads everything. `expiresInSeconds: null`
+ * makes one that ends only when it is revoked.
+ */
+export const CreateTokenRequest = v.pipe(
+  v.strictObject({
+    user: v.nullable(UserIdSchema),
+    name: nameSchema("token"),
+    scope: v.picklist(TOKEN_SCOPES, `must be one of ${TOKEN_SCOPES.join(", ")}`),
+    expiresInSeconds: v.optional(v.nullable(secondsSchema(TOKEN_SECONDS))),
+  }),
+  v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
+);
+
+/**
+ * `POST /users/{user}/invitations`: a code that enrols one device. `app` binds it to one hostname; with `approval`, the
+ * device waits until somebody has compared the code on its screen.
+ */
+export const CreateInvitationRequest = v.strictObject({
+  app: v.optional(v.nullable(HostnameSchema)),
+  approval: v.optional(v.boolean("must be true or false")),
+  expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
+});

@@ -1,0 +1,41 @@
+// An app behind the gate: its settings, and how its clients take refusals.
+import type { PathRules } from "./path-rules.ts";
+
+/** How an app's clients take refusals: `[vars.APPS."host"] profile`. */
+export type Profile = { name: "web" | "bitwarden" | "sync" } | { name: "custom"; answer: CustomAnswer };
+export type ProfileName = Profile["name"];
+
+/** The owner's own answer; `parseConfig` has refused every status that would do harm. */
+export interface CustomAnswer {
+  status: number;
+  retryAfterSeconds: number | null;
+  body: string;
+  contentType: string;
+}
+
+/** In the order of the columns of `ANSWERS` (gate/answers.ts). */
+export const PROFILE_NAMES = ["web", "bitwarden", "sync", "custom"] as const satisfies readonly ProfileName[];
+
+/** The profile of an app that names none, and of a host that is no app. */
+export const DEFAULT_PROFILE: Profile = { name: "web" };
+
+/** An app's settings, as far as the decision needs them. */
+export interface AppRules {
+  /** ISO 3166-1 alpha-2 codes from which requests may come; `null` = from anywhere. */
+  countries: ReadonlySet<string> | null;
+}
+
+/** An app's settings: `[vars.APPS."host"]`. */
+export interface App extends AppRules {
+  /** How its clients take refusals. */
+  profile: Profile;
+  /** Paths that need no certificate. */
+  publicPaths: PathRules;
+  /** Whether CORS preflights pass: they never carry a certificate (Fetch standard). */
+  preflight: boolean;
+}
+
+/** Whether a lost device can be told to delete its vault: that is what the profile `bitwarden` does, and no other. */
+export function canWipe({ profiles }: { profiles: readonly { profile: string }[] }): boolean {
+  return profiles.some(({ profile }) => profile === "bitwarden");
+}

@@ -1,0 +1,143 @@
+// No I/O. No clock.
+
+import { devicePath } from "../contract/paths.ts";
+import type { Device } from "../contract/requests.ts";
+import { canWipe } from "../domain/app.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
+import type { PageContext } from "./context.ts";
+import { type Html, html } from "./html/html.ts";
+import { ago, clockOnly, onDate } from "./html/times.ts";
+
+/** What can be done with a device on its pages; `approve` and `forget` among them. */
+export type DeviceAct = "suspend" | "restore" | "lost" | "revoke" | "approve" | "forget";
+
+export const ACT_LABELS: Record<DeviceAct, string> = {
+  suspend: "Suspend",
+  restore: "Let back in",
+  lost: "Lost…",
+  revoke: "Revoke…",
+  approve: "Approve",
+  forget: "Forget",
+};
+
+/** The acts that a device's status allows: what is easily undone comes first, what is final last. */
+export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
+  switch (status) {
+    case "pending":
+      return isRoot ? ["approve", "revoke"] : ["revoke"];
+    case "active":
+      return ["suspend", "lost", "revoke"];
+    case "suspended":
+      return ["restore", "lost", "revoke"];
+    case "lost":
+      return ["restore", "revoke"];
+    case "revoked":
+      return ["forget"];
+  }
+}
+
+/** A device's facts in two or three lines. */
+export function deviceLines(device: Device, context: PageContext): Html[] {
+  const { now, timeZone } = context;
+  return [
+    lastSeenLine(device, now, timeZone),
+    ...expiryLines(device, now, timeZone),
+    ...(device.status === "lost" ? [wipeLine(device, context)] : []),
+  ];
+}
+
+/** What became of the answer on which Bitwarden deletes its vault, as `latchkey show` says it. */
+function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
+  if (wipe !== null) {
+    const { firstAt, tokenRefresh } = wipe;
+    return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", but not yet on the token call, the only one that phones obey"}</p>`;
+  }
+  if (!canWipe(apps)) return html`<p>${NOTHING_DELETED}</p>`;
+  const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
+  return isSeen
+    ? html`<p>Wipe not delivered yet: seen since it was reported lost, but not on an app with the profile <code>bitwarden</code></p>`
+    : html`<p>Wipe not delivered yet: not seen since it was reported lost</p>`;
+}
+
+/** Why reporting a device lost wipes nothing here. */
+export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
+
+function lastSeenLine({ lastSeen, status }: Device, now: number, timeZone: string): Html {
+  if (lastSeen === null) {
+    return html`<p>Never seen${status === "active" ? ": is its certificate installed?" : ""}</p>`;
+  }
+  const { at, app, country } = lastSeen;
+  return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
+}
+
+function expiryLines({ certificates, status }: Device, now: number, timeZone: string): Html[] {
+  const living = certificates.filter(({ retiredAt }) => retiredAt === null);
+  return living.flatMap(({ fingerprint, notAfter, replaces, retiredAt }) => {
+    if (notAfter === null || retiredAt !== null || status === "revoked") return [];
+    const left = Date.parse(notAfter) - now;
+    const time = onDate(notAfter, now, timeZone);
+    const isOld = living.some((other) => other.replaces === fingerprint);
+    const which = isOld ? "Old certificate" : replaces === null ? "Certificate" : "New certificate";
+    if (left <= 0) return [html`<p class="expired">${which} expired ${time}: Cloudflare refuses it</p>`];
+    return [html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>${which} expires ${time}</p>`];
+  });
+}
+
+export function statusBadge({ status }: Device): Html {
+  return html`<span class="status ${status}">${status}</span>`;
+}
+
+/** Links to the pages that ask once more. */
+export function actLinks(device: Device, acts: readonly DeviceAct[]): Html {
+  if (acts.length === 0) return html``;
+  return html`<ul class="acts">${acts.map(
+    (act) =>
+      html`<li><a class="button ${act}" href="${devicePath(device, act)}">${ACT_LABELS[act]}<span class="unseen"> ${device.name}</span></a></li>`,
+  )}</ul>`;
+}
+
+/** For how long the last change of a status is told at the top of the page, in milliseconds. */
+const NEWS_MS = 2 * 60_000;
+
+/**
+ * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no
+ * longer than the revocation delay. Nothing when it was long ago.
+ */
+export function newsOf(device: Device, context: PageContext): Html | undefined {
+  const { status, statusSince } = device;
+  const since = Date.parse(statusSince);
+  if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
+  const time = (ms: number) => clockOnly(ms, context.timeZone);
+  if (status === "active" || status === "pending") {
+    const said =
+      status === "active" ? "It is let in everywhere within seconds." : "It is waiting for approval.";
+    return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
+  }
+  const forgottenAt = since + context.revocationDelayMs;
+  const isForgotten = context.now >= forgottenAt;
+  return html`<p class="message" role="status">${capital(status)} at ${time(since)}. ${
+    isForgotten
+      ? html`It has been blocked everywhere since ${time(forgottenAt)}.`
+      : html`Some Cloudflare locations may still let it in until <strong>${time(forgottenAt)}</strong>, ${relativeSeconds(forgottenAt - context.now)} from now.`
+  }</p>`;
+}
+
+function relativeSeconds(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  if (seconds < 60) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+  return relativeTime(new Date(ms).toISOString(), 0).replace(/^in /, "");
+}
+
+/** `alice’s` */
+export function possessive(user: string): string {
+  return `${user}’s`;
+}
+
+export function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+/** `123 456` */
+export function grouped(code: string): string {
+  return code.replace(/^(\d{3})(\d{3})$/, "$1 $2");
+}

@@ -1,0 +1,51 @@
+// No I/O. No clock.
+
+import type { ApiError } from "../contract/api-error.ts";
+import { PROBLEMS } from "../contract/requests.ts";
+import type { Principal } from "../domain/credential.ts";
+import { notice } from "./html/layout.ts";
+import { show } from "./html/respond.ts";
+
+/** An error page for people; `start` is the page that it links back to. */
+export function errorPage(
+  { code, message, errors, headers }: ApiError,
+  start: string,
+  principal?: Principal,
+): Promise<Response> {
+  const { status, title } = PROBLEMS[code];
+  const words = WORDS[code];
+  const told = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
+  const link = { href: start, text: "Back to the start" };
+  const page = notice(words?.title ?? title, asSentence(told), link, principal);
+  // 401 and 403 are no page's status: an app's client on this host might act on them.
+  return show(page, status === 401 || status === 403 ? 400 : status, headers);
+}
+
+const GONE = "It may have been removed meanwhile. Nothing was changed.";
+
+/** Where the API's own words speak of requests and bodies: what the page says instead. */
+const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: string }>> = {
+  "invalid-query": { title: "That did not work" },
+  "invalid-fields": { title: "Please check what you entered" },
+  "not-found": { title: "Nothing here" },
+  "unknown-user": { sentence: GONE },
+  "unknown-device": { sentence: GONE },
+  "unknown-pending": {
+    sentence: "Somebody may have enrolled or dismissed it meanwhile. Nothing was changed.",
+  },
+  "unknown-session": { sentence: "It may have ended meanwhile." },
+  "unknown-invitation": {
+    sentence: "It may have been used or withdrawn meanwhile, or its time may be over.",
+  },
+  "method-not-allowed": { title: "Nothing to see here" },
+  "body-too-large": { title: "This is too much text" },
+  "wrong-content-type": { title: "That did not work" },
+  "malformed-json": { title: "That did not work", sentence: "The text that was sent cannot be read." },
+  "registry-unavailable": { title: "Please try again" },
+  "internal-error": { title: "Something went wrong on our side" },
+};
+
+/** The API's details begin small and end without a stop. */
+function asSentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}

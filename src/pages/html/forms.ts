@@ -1,0 +1,35 @@
+import * as v from "valibot";
+import { readText } from "../../api/input.ts";
+import { ApiError, fieldErrors } from "../../contract/api-error.ts";
+
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
+
+/**
+ * The largest form, in bytes: the longest name and note of a device take 6 KB. Anybody may send one to the sign-in and to
+ * the enrolment page, and what is read and shown again costs CPU.
+ */
+export const MAX_FORM_BYTES = 16 * 1024;
+
+/** Reads a form. Throws `wrong-content-type` or `body-too-large`. */
+export async function readForm(request: Request): Promise<URLSearchParams> {
+  if (!FORM_TYPE.test(request.headers.get("content-type") ?? "")) {
+    throw new ApiError("wrong-content-type", "this is not a form of these pages");
+  }
+  return new URLSearchParams(await readText(request, MAX_FORM_BYTES));
+}
+
+/** Checks a form's fields with the API's own schema; throws `invalid-fields` with what is wrong. */
+export function parseFields<Schema extends v.GenericSchema>(
+  fields: Record<string, unknown>,
+  schema: Schema,
+): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, fields);
+  if (parsed.success) return parsed.output;
+  const errors = fieldErrors(parsed.issues);
+  throw new ApiError("invalid-fields", errors.map(({ message }) => message).join("; "), { errors });
+}
+
+/** A text field: browsers send line breaks as CRLF. */
+export function field(form: URLSearchParams, name: string): string {
+  return (form.get(name) ?? "").replaceAll("\r\n", "\n").trim();
+}

@@ -1,0 +1,86 @@
+// No I/O. No clock.
+
+import { PATHS } from "../../contract/paths.ts";
+import type { Principal } from "../../domain/credential.ts";
+import { type Html, html } from "./html.ts";
+
+/** What a page is made of, besides its content. */
+export interface Frame {
+  title: string;
+  /** Who is signed in, for the navigation; without: a page for anybody. */
+  principal?: Principal | undefined;
+  /** The navigation's entry that this page belongs to. */
+  current?: string;
+  /** Whether this page is below that entry, and not the entry's own. */
+  below?: boolean;
+  /** Whether the page uses the script; every page works without. */
+  scripted?: boolean;
+}
+
+/** A whole page. */
+export function layout(frame: Frame, content: Html | Html[]): Html {
+  const { title, principal, scripted = false } = frame;
+  return html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>${title} – Latchkey</title>
+<link rel="stylesheet" href="${PATHS.style}">
+<meta name="theme-color" content="#0b57b0">
+<link rel="icon" href="${ICON}">
+${scripted ? html`<script src="${PATHS.script}" defer></script>` : ""}
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header>
+<p class="brand">Latchkey</p>
+${principal === undefined ? "" : navigation(principal, frame)}
+</header>
+<main id="main">
+<h1>${title}</h1>
+${content}
+</main>
+</body>
+</html>`;
+}
+
+/** A key on blue, within the page: nothing is fetched for it. */
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57b0"/><g fill="none" stroke="#fff" stroke-width="3"><circle cx="11" cy="16" r="5"/><path d="M16 16h10v5M21 16v4"/></g></svg>',
+)}`;
+
+/** Who acts, without the session that it was done in: `admin`, `token alice/desk`. */
+export function person(actor: string): string {
+  return actor.replace(/, session [0-9a-f]+$/, "");
+}
+
+function navigation(principal: Principal, { current, below = false }: Frame): Html {
+  const entries: [string, string][] = [
+    [PATHS.devices, "Devices"],
+    ...(principal.user === null ? ([[PATHS.waiting, "Waiting"]] as [string, string][]) : []),
+    [PATHS.activity, "Activity"],
+    ...(principal.scope === "root" ? ([[PATHS.invite, "Invite"]] as [string, string][]) : []),
+    [PATHS.sessions, "Sessions"],
+  ];
+  return html`<nav aria-label="Pages"><ul>${entries.map(
+    ([path, label]) =>
+      html`<li><a href="${path}"${path === current ? html` aria-current="${below ? "true" : "page"}"` : ""}>${label}</a></li>`,
+  )}</ul></nav>
+<p class="who">${person(principal.actor)}${principal.scope === "read" ? ", read only" : ""}</p>
+<form method="post" action="${PATHS.signOut}"><button class="quiet">Sign out</button></form>`;
+}
+
+/** A page that says one thing: what went wrong, or what there is to do. */
+export function notice(
+  title: string,
+  sentence: string,
+  link?: { href: string; text: string },
+  principal?: Principal,
+): Html {
+  return layout(
+    { title, principal },
+    html`<p>${sentence}</p>${link === undefined ? "" : html`<p><a href="${link.href}">${link.text}</a></p>`}`,
+  );
+}

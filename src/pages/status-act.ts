@@ -1,0 +1,141 @@
+import { deviceParam, must, userParam } from "../api/handler.ts";
+import { representDevice } from "../api/represent.ts";
+import { ApiError } from "../contract/api-error.ts";
+import { devicePath, PATHS } from "../contract/paths.ts";
+import { type Device, StatusActRequest } from "../contract/requests.ts";
+import { canWipe } from "../domain/app.ts";
+import { isDeviceName } from "../domain/device.ts";
+import type { PageContext, PageHandler } from "./context.ts";
+import {
+  ACT_LABELS,
+  actsOf,
+  capital,
+  type DeviceAct,
+  grouped,
+  NOTHING_DELETED,
+  possessive,
+} from "./device-view.ts";
+import { field, parseFields } from "./html/forms.ts";
+import { type Html, html } from "./html/html.ts";
+import { layout } from "./html/layout.ts";
+import { seeOther, show } from "./html/respond.ts";
+import { duration } from "./html/times.ts";
+
+/** The first tap: says what will happen, and asks. */
+export const confirmAct: PageHandler = async (request, context) => {
+  const found = await load(request, context);
+  return confirmPage(found, actOf(request, found, context), context);
+};
+
+/** The second tap: does it. */
+export const doAct: PageHandler = async (request, context) => {
+  const found = await load(request, context);
+  const act = actOf(request, found, context);
+  const { registry, by, form } = context;
+  const [user, id] = [userParam(request), found.id];
+  if (act === "lost" && !isDeviceName(field(form, "confirm"), found.name)) {
+    const message = `This is not the device’s name. Type ${found.name} to go ahead.`;
+    return show(confirmPage(found, act, context, message), 422);
+  }
+  if (act === "forget") {
+    must(await registry.forget(by, user, id));
+    return seeOther(PATHS.devices);
+  }
+  const typed = field(form, "reason");
+  const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
+  must(await registry.changeStatus({ ...by, reason }, user, id, act));
+  return seeOther(devicePath(found));
+};
+
+async function load(request: Parameters<PageHandler>[0], { registry }: PageContext): Promise<Device> {
+  return representDevice(must(await registry.device(userParam(request), deviceParam(request))));
+}
+
+/** The act of the address, if it can be done now and by this person. */
+function actOf(request: Parameters<PageHandler>[0], found: Device, { principal }: PageContext): DeviceAct {
+  const { act = "" } = request.params as { act?: string };
+  const isAct = Object.hasOwn(ACT_LABELS, act);
+  if (!isAct) throw new ApiError("not-found", "This page doesn’t exist.");
+  const possible = actsOf(found, principal.scope === "root").find((each) => each === act);
+  if (possible !== undefined) return possible;
+  throw new ApiError(
+    "forbidden-transition",
+    `${found.name} is ${found.status} now: this can’t be done with it, or not by you. Nothing was changed.`,
+  );
+}
+
+function confirmPage(found: Device, act: DeviceAct, context: PageContext, message?: string): Html {
+  const { principal } = context;
+  return layout(
+    { title: question(act, found.name), principal, current: PATHS.devices, below: true },
+    html`<p class="back"><a href="${devicePath(found)}">← ${found.name}</a></p>
+${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
+${consequence(act, found, context)}
+<form method="post" action="${devicePath(found, act)}">
+${
+  act === "lost"
+    ? html`<p><label for="confirm">Type the device’s name, ${found.name}</label><input id="confirm" name="confirm" required autocomplete="off" autocapitalize="none" spellcheck="false"></p>`
+    : ""
+}
+${act === "forget" ? "" : html`<p><label for="reason">Reason (optional)</label><input id="reason" name="reason" maxlength="500" autocomplete="off"></p>`}
+<p class="acts"><button class="${act}">${button(act, found.name)}</button> <a href="${devicePath(found)}">Cancel</a></p>
+</form>`,
+  );
+}
+
+function question(act: DeviceAct, name: string): string {
+  switch (act) {
+    case "lost":
+      return `Report ${name} as lost?`;
+    case "restore":
+      return `Let ${name} back in?`;
+    default:
+      return `${ACT_LABELS[act].replace("…", "")} ${name}?`;
+  }
+}
+
+function button(act: DeviceAct, name: string): string {
+  switch (act) {
+    case "lost":
+      return `Report ${name} as lost`;
+    case "restore":
+      return `Let ${name} back in`;
+    default:
+      return `${ACT_LABELS[act].replace("…", "")} ${name}`;
+  }
+}
+
+/** What will happen, and how to come back from it. */
+function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }: PageContext): Html {
+  const { name, user, comparisonCode } = found;
+  const whose = `${capital(possessive(user))} ${name}`;
+  const when = revocationDelayMs === 0 ? "immediately" : `within ${duration(revocationDelayMs)}`;
+  switch (act) {
+    case "revoke":
+      return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>
+<p>You can’t undo this. To use the device again, forget it and enrol it again.</p>${
+        found.status === "lost" && found.wipe === null && canWipe(apps)
+          ? html`<p><strong>It has not been told to delete its vault yet. Once it is revoked, it never will be.</strong></p>`
+          : ""
+      }`;
+    case "lost":
+      return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>${
+        canWipe(apps)
+          ? html`<p>When Bitwarden on it next connects, it is told to <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
+<p>If you find it, let it back in. Anything already deleted comes back after signing in again.</p>`
+          : html`<p>${NOTHING_DELETED}</p><p>If you find it, let it back in.</p>`
+      }`;
+    case "suspend":
+      return html`<p>${whose} will be blocked everywhere ${when}, until you let it back in. Nothing on it is deleted.</p>`;
+    case "restore":
+      return html`<p>${whose} will be let in again.${found.status === "lost" && canWipe(apps) ? " It will no longer be told to delete its vault." : ""}</p>`;
+    case "approve":
+      return html`<p>${whose} will be let in.</p>${
+        comparisonCode === null
+          ? ""
+          : html`<p>Look at the device first. It should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p><p>If it shows another code, it is another device: revoke this one.</p>`
+      }`;
+    case "forget":
+      return html`<p>The record of ${name} will be removed. Its certificate can then be enrolled again. The activity log keeps that it was here.</p>`;
+  }
+}

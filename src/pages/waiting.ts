@@ -1,0 +1,95 @@
+import { fingerprintParam, must } from "../api/handler.ts";
+import { representDevice, representPending } from "../api/represent.ts";
+import { devicePath, PATHS } from "../contract/paths.ts";
+import { ApproveRequest, type Device, type PendingCertificate } from "../contract/requests.ts";
+import type { UserRecord } from "../domain/records.ts";
+import { devicesOf, visibleUsers } from "./all.ts";
+import type { PageContext, PageHandler } from "./context.ts";
+import { actLinks, actsOf, grouped, possessive } from "./device-view.ts";
+import { nameIn, userSelect } from "./html/fields.ts";
+import { field, parseFields } from "./html/forms.ts";
+import { type Html, html } from "./html/html.ts";
+import { layout } from "./html/layout.ts";
+import { seeOther } from "./html/respond.ts";
+import { ago, at, onDate } from "./html/times.ts";
+
+/** What waits for somebody: devices for approval, and verified certificates that nobody enrolled. */
+export const waiting: PageHandler = async (_, context) => {
+  const { registry, principal } = context;
+  const { users, isWhole } = await visibleUsers(registry, principal);
+  const [certificates, ...lists] = await Promise.all([
+    registry.pending(),
+    ...(isWhole ? users : []).map(async (user) => (await devicesOf(registry, user)).devices),
+  ]);
+  const devices = lists.flat().filter(({ status }) => status === "pending");
+  return layout(
+    { title: "Waiting", principal, current: PATHS.waiting },
+    html`<section aria-labelledby="devices"><h2 id="devices">Devices waiting for approval</h2>
+${
+  isWhole
+    ? ""
+    : html`<p>There are too many users to show all of them here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
+}
+${devices.length === 0 ? html`<p>None.</p>` : html`<ul class="cards">${devices.map((device) => deviceCard(device, context))}</ul>`}
+</section>
+<section aria-labelledby="certificates"><h2 id="certificates">Unknown certificates</h2>
+<p>Cloudflare verified these certificates, but no device is enrolled with them: they are refused.</p>
+${
+  certificates.length === 0
+    ? html`<p>None.</p>`
+    : html`<ul class="cards">${certificates.map((record, index) => certificateCard(representPending(record), index, users, context))}</ul>`
+}
+</section>`,
+  );
+};
+
+/** Enrols a waiting certificate as a user's device. */
+export const approve: PageHandler = async (request, { registry, by, form }) => {
+  const fields = { user: field(form, "user"), name: field(form, "name") };
+  const { user, name } = parseFields(fields, ApproveRequest);
+  const { device } = must(await registry.approve(by, fingerprintParam(request), user, { name, note: null }));
+  return seeOther(devicePath(representDevice(device)));
+};
+
+export const dismiss: PageHandler = async (request, { registry, by }) => {
+  must(await registry.dismiss(by, fingerprintParam(request)));
+  return seeOther(PATHS.waiting);
+};
+
+function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
+  const { comparisonCode, enrolledAt, user, name } = device;
+  const isRoot = principal.scope === "root";
+  return html`<li class="card"><h3>${possessive(user)} <a href="${devicePath(device)}">${name}</a></h3>
+<p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
+${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
+${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;
+}
+
+function certificateCard(
+  certificate: PendingCertificate,
+  index: number,
+  users: readonly UserRecord[],
+  context: PageContext,
+): Html {
+  const { now, timeZone, principal } = context;
+  const { fingerprint, subject, firstSeen, lastSeen, app, country, count, notAfter } = certificate;
+  return html`<li class="card"><h3>${nameIn(subject) || "A certificate without a name"}</h3>
+<p>Seen ${ago(lastSeen, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>
+<dl><dt>First seen</dt><dd>${at(firstSeen, now, timeZone)}${count > 1 ? `, seen ${count} times or more` : ""}</dd>
+${notAfter === null ? "" : html`<dt>Expires</dt><dd>${onDate(notAfter, now, timeZone)}</dd>`}
+${subject === null ? "" : html`<dt>Subject</dt><dd>${subject}</dd>`}
+<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd></dl>
+${principal.scope === "root" ? decisionForms(fingerprint, nameIn(subject), index, users) : ""}</li>`;
+}
+
+function decisionForms(fingerprint: string, name: string, index: number, users: readonly UserRecord[]): Html {
+  const path = `${PATHS.waiting}/${fingerprint}`;
+  const dismissForm = html`<form method="post" action="${path}/dismiss"><button class="quiet">Dismiss<span class="unseen"> ${name}</span></button></form>`;
+  if (users.length === 0) {
+    return html`<p><a href="${PATHS.invite}">Add a user</a> whose device this is.</p>${dismissForm}`;
+  }
+  return html`<form method="post" action="${path}/approve">
+<p><label for="user-${index}">Owner</label>${userSelect(`user-${index}`, users)}</p>
+<p><label for="name-${index}">Device name</label><input id="name-${index}" name="name" value="${name}" required maxlength="64" autocomplete="off"></p>
+<p><button class="approve">Approve</button></p></form>${dismissForm}`;
+}

@@ -1,0 +1,116 @@
+import type { SecretDigest } from "../../domain/credential.ts";
+import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "../../domain/records.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
+import type { UserId } from "../../domain/user.ts";
+import type { Actor } from "../storage/audit-log.ts";
+import type { Enrolled } from "../user/enrolments.ts";
+import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
+import { onceMore, type Registry } from "./registry.ts";
+
+export type RedeemError =
+  | RegistryError
+  /** The code belongs to a user other than the one the person agreed to. */
+  | { code: "not-agreed" };
+
+/** What a code would do, for the person who holds it to agree to. */
+export interface Offer {
+  /** Whose device it makes, and that user's name if there is one. */
+  user: UserId;
+  name: string | null;
+  /** Whether the device then waits for approval. */
+  approval: boolean;
+}
+
+/**
+ * The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is
+ * still good. Every method throws `RegistryUnavailable` when an object does not answer.
+ */
+export class Invitations {
+  readonly #bindings: RegistryBindings;
+  readonly #registry: Registry;
+
+  constructor(bindings: RegistryBindings, registry: Registry) {
+    this.#bindings = bindings;
+    this.#registry = registry;
+  }
+
+  /** A user's invitations, newest first. */
+  async list(user: UserId): Promise<Result<InvitationRecord[], RegistryError>> {
+    return this.#registry.ofUser(user, async (stub) =>
+      ok(await stub.ask((objects) => objects.invitations())),
+    );
+  }
+
+  /** The index first: an invitation that is found by nobody would be of no use. */
+  async create(
+    by: Actor,
+    user: UserId,
+    invitation: Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">,
+    digest: SecretDigest,
+  ): Promise<Result<InvitationRecord, RegistryError>> {
+    const { expiresAt } = invitation;
+    return onceMore(async () => {
+      const indexed = await this.#directory.ask((directory) =>
+        directory.indexInvitation(by, digest, user, expiresAt),
+      );
+      if (!indexed.ok) return err(indexed.error);
+      const { generation } = indexed.value;
+      return registryOf(this.#bindings, user).ask((registry) =>
+        registry.invite(by, invitation, digest, generation),
+      );
+    });
+  }
+
+  withdraw(by: Actor, user: UserId, id: string): Promise<Result<null, RegistryError>> {
+    return this.#registry.ofUser(user, (stub) => stub.askOnce((registry) => registry.withdraw(by, id)));
+  }
+
+  /** This user's device with this certificate, to be shown to the device itself. Asking leaves no trace. */
+  deviceOf(user: UserId, fingerprint: Fingerprint): Promise<DeviceRecord | null> {
+    return registryOf(this.#bindings, user).ask((registry) => registry.deviceOf(fingerprint));
+  }
+
+  /**
+   * What `redeem` would do with a code. Nothing is used up or written.
+   */
+  async offer(
+    by: Actor,
+    digest: SecretDigest,
+    app: string,
+    enrolment: Enrolment,
+  ): Promise<Result<Offer, RegistryError>> {
+    const owner = await this.#ownerOf(digest);
+    if (owner === null) return err({ code: "invalid-invitation" });
+    const offered = await registryOf(this.#bindings, owner.user).ask((registry) =>
+      registry.offer(by, enrolment, { digest, app }),
+    );
+    return offered.ok ? ok({ ...owner, ...offered.value }) : offered;
+  }
+
+  /**
+   * Enrols a verified certificate by a code, as a device of the user whose code it is. `agreed` is the user
+   * that the person has agreed to: somebody else's code enrols nothing. The code is used up in the
+   * transaction that writes the device, so of two that race one wins.
+   */
+  async redeem(
+    by: Actor,
+    digest: SecretDigest,
+    app: string,
+    enrolment: Enrolment,
+    agreed: string,
+  ): Promise<Result<Enrolled, RedeemError>> {
+    const owner = await this.#ownerOf(digest);
+    if (owner === null) return err({ code: "invalid-invitation" });
+    if (owner.user !== agreed) return err({ code: "not-agreed" });
+    return this.#registry.enrol(by, owner.user, enrolment, { digest, app });
+  }
+
+  #ownerOf(digest: SecretDigest): Promise<{ user: UserId; name: string | null } | null> {
+    return this.#directory.ask((directory) => directory.invitationOwner(digest));
+  }
+
+  get #directory() {
+    return directoryOf(this.#bindings);
+  }
+}

@@ -1,0 +1,278 @@
+import type { StatusAct } from "../../domain/device.ts";
+import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { Page } from "../../domain/list-page.ts";
+import {
+  type DeviceRecord,
+  type Enrolment,
+  factsOf,
+  type InvitationUse,
+  type NextCertificate,
+  type PendingRecord,
+  type RegistryError,
+  type UserRecord,
+} from "../../domain/records.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
+import type { UserId } from "../../domain/user.ts";
+import type { ClaimError } from "../directory/directory.ts";
+import type { Actor, AuditRecord } from "../storage/audit-log.ts";
+import type { Claim, StaleClaim } from "../storage/generation.ts";
+import type { Added } from "../user/certificates.ts";
+import type { Enrolled } from "../user/enrolments.ts";
+import { RegistryUnavailable } from "./call.ts";
+import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
+
+const USERS_A_PAGE = 100;
+
+/**
+ * Claims and writes, and does so once more when the claim was stale by the time it was to be used. Throws
+ * `RegistryUnavailable` when it was stale again: the client may try again.
+ */
+export async function onceMore<T>(
+  write: () => Promise<Result<T, RegistryError | StaleClaim>>,
+): Promise<Result<T, RegistryError>> {
+  for (let tries = 1; tries <= 2; tries++) {
+    const written = await write();
+    if (written.ok) return written;
+    if (written.error.code !== "stale-claim") return err(written.error);
+  }
+  throw new RegistryUnavailable("the user was changed by others again and again");
+}
+
+/**
+ * The Worker's side of the directory and the users' registries, for those who manage them: which
+ * object is asked, in which order things are written, and what is repeated when a call fails.
+ * Every method throws `RegistryUnavailable` when an object does not answer.
+ */
+export class Registry {
+  readonly #bindings: RegistryBindings;
+
+  constructor(bindings: RegistryBindings) {
+    this.#bindings = bindings;
+  }
+
+  users(limit: number, after: string): Promise<Page<UserRecord>> {
+    return this.#directory.ask((directory) => directory.users(limit, after));
+  }
+
+  /** The directory first: a user whose registry is not open yet can be put again. */
+  async putUser(
+    by: Actor,
+    user: UserId,
+    name: string | undefined,
+  ): Promise<{ user: UserRecord; created: boolean }> {
+    const { generation, ...put } = await this.#directory.ask((directory) =>
+      directory.putUser(by, user, name),
+    );
+    await registryOf(this.#bindings, user).ask((registry) => registry.open(by, generation));
+    return put;
+  }
+
+  /**
+   * The registry is closed first: no enrolment can slip in between and be left without a user. When the user is put
+   * again, or restored, while this is under way, the deletion is refused and the user stays.
+   */
+  async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
+    const removal = await this.#directory.ask((directory) => directory.asOf(user));
+    if (removal === null) return err({ code: "unknown-user" });
+    const closed = await registryOf(this.#bindings, user).ask((registry) => registry.close(by, removal));
+    if (!closed.ok) return closed;
+    return this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
+  }
+
+  devices(user: UserId, limit: number, after: number): Promise<Result<Page<DeviceRecord>, RegistryError>> {
+    return this.ofUser(user, async (registry) => ok(await registry.ask((stub) => stub.list(limit, after))));
+  }
+
+  device(user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.ofUser(user, async (registry) => {
+      const device = await registry.ask((stub) => stub.get(id));
+      return device === null ? err({ code: "unknown-device" }) : ok(device);
+    });
+  }
+
+  /**
+   * Enrols a certificate as a user's device. First asks whether it would succeed, then claims the
+   * fingerprint in the directory, then writes the device: interrupted anywhere, it can be repeated,
+   * and what is left of it lets nobody in. `use`: by an invitation, which is used up by it.
+   */
+  enrol(
+    by: Actor,
+    user: UserId,
+    enrolment: Enrolment,
+    use?: InvitationUse,
+  ): Promise<Result<Enrolled, RegistryError>> {
+    return this.ofUser(user, async (registry) => {
+      const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
+      return this.#granted(check, by, enrolment.fingerprint, user, ({ claimedAt, generation }) =>
+        registry.ask((stub) => stub.enrol(by, enrolment, claimedAt, generation, use)),
+      );
+    });
+  }
+
+  /** Adds a certificate to a device, in the order in which `enrol` writes, and for the same reasons. */
+  addCertificate(
+    by: Actor,
+    user: UserId,
+    id: string,
+    next: NextCertificate,
+  ): Promise<Result<Added, RegistryError>> {
+    return this.ofUser(user, async (registry) => {
+      const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
+      return this.#granted(check, by, next.fingerprint, user, ({ claimedAt, generation }) =>
+        registry.ask((stub) => stub.addCertificate(by, id, next, claimedAt, generation)),
+      );
+    });
+  }
+
+  /** The claim stays: a retired certificate is this device's until it is forgotten. */
+  retireCertificate(
+    by: Actor,
+    user: UserId,
+    id: string,
+    fingerprint: Fingerprint,
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.ofUser(user, (registry) =>
+      registry.ask((stub) => stub.retireCertificate(by, id, fingerprint)),
+    );
+  }
+
+  edit(
+    by: Actor,
+    user: UserId,
+    id: string,
+    change: { name: string | undefined; note: string | null | undefined },
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.ofUser(user, (registry) => registry.ask((stub) => stub.edit(by, id, change)));
+  }
+
+  changeStatus(
+    by: Actor,
+    user: UserId,
+    id: string,
+    act: StatusAct,
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    return this.ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act)));
+  }
+
+  /**
+   * Forgets a revoked device, and then releases its claims: until the record is gone, nobody else can
+   * enrol the certificate. A claim that could not be released counts as abandoned after a while.
+   */
+  async forget(by: Actor, user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
+    const asOf = await this.#directory.ask((directory) => directory.asOf(user));
+    if (asOf === null) return err({ code: "unknown-user" });
+    const forgotten = await registryOf(this.#bindings, user).askOnce((registry) =>
+      registry.forget(by, id, asOf),
+    );
+    if (!forgotten.ok) return forgotten;
+    const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
+    await this.#directory
+      .ask((directory) => directory.release(fingerprints, user, asOf))
+      .catch(() => undefined);
+    return forgotten;
+  }
+
+  userAudit(
+    user: UserId,
+    limit: number,
+    before: number | null,
+    search?: string,
+  ): Promise<Result<Page<AuditRecord>, RegistryError>> {
+    return this.ofUser(user, async (registry) =>
+      ok(await registry.ask((stub) => stub.audit(limit, before, search))),
+    );
+  }
+
+  directoryAudit(limit: number, before: number | null, search?: string): Promise<Page<AuditRecord>> {
+    return this.#directory.ask((directory) => directory.audit(limit, before, search));
+  }
+
+  user(user: UserId): Promise<UserRecord | null> {
+    return this.#directory.ask((directory) => directory.user(user));
+  }
+
+  pending(): Promise<PendingRecord[]> {
+    return this.#directory.ask((directory) => directory.pending());
+  }
+
+  /** Enrols a waiting certificate, with the facts that were seen of it. */
+  async approve(
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    device: { name: string; note: string | null },
+  ): Promise<Result<Enrolled, RegistryError>> {
+    const pending = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
+    if (pending === null) return err({ code: "unknown-pending" });
+    return this.enrol(by, user, {
+      ...device,
+      fingerprint,
+      facts: factsOf(pending),
+      status: "active",
+    });
+  }
+
+  dismiss(by: Actor, fingerprint: Fingerprint): Promise<Result<null, RegistryError>> {
+    return this.#directory.askOnce((directory) => directory.dismiss(by, fingerprint));
+  }
+
+  /**
+   * Once a day: every user's registry notes which certificates end soon. Tells which objects did not
+   * answer; the others have done it.
+   */
+  async noteExpiring(now: number): Promise<{ object: string; error: unknown }[]> {
+    const failed: { object: string; error: unknown }[] = [];
+    const failure = (object: string) => (error: unknown) => {
+      failed.push({ object, error });
+    };
+    for (let after: string | null = ""; after !== null; ) {
+      const page: Page<UserRecord> = await this.users(USERS_A_PAGE, after);
+      for (const { id } of page.items) {
+        await registryOf(this.#bindings, id)
+          .ask((registry) => registry.noteExpiring(now))
+          .catch(failure(id));
+      }
+      after = page.next;
+    }
+    await this.#directory.ask((directory) => directory.resumeOutbox()).catch(failure("directory"));
+    return failed;
+  }
+
+  get #directory() {
+    return directoryOf(this.#bindings);
+  }
+
+  /** Only users whom the directory knows have a registry: others would make an empty object. */
+  async ofUser<T>(
+    user: UserId,
+    work: (registry: ReturnType<typeof registryOf>) => Promise<Result<T, RegistryError>>,
+  ): Promise<Result<T, RegistryError>> {
+    const known = await this.#directory.ask((directory) => directory.user(user));
+    if (known === null) return err({ code: "unknown-user" });
+    return work(registryOf(this.#bindings, user));
+  }
+
+  /** Claims what the user's registry agreed to, then has it written. */
+  async #granted<T>(
+    check: Result<null, RegistryError>,
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    write: (claim: Claim) => Promise<Result<T, RegistryError | StaleClaim>>,
+  ): Promise<Result<T, RegistryError>> {
+    if (!check.ok) return check;
+    return onceMore(async () => {
+      const claim = await this.claim(by, fingerprint, user);
+      return claim.ok ? write(claim.value) : err({ code: claim.error.code });
+    });
+  }
+
+  /** Has the directory grant a fingerprint, also when the claim that somebody else has is abandoned. */
+  async claim(by: Actor, fingerprint: Fingerprint, user: UserId): Promise<Result<Claim, ClaimError>> {
+    const claim = await this.#directory.ask((directory) => directory.claim(by, fingerprint, user));
+    if (claim.ok || claim.error.code !== "fingerprint-taken") return claim;
+    const { owner } = claim.error;
+    const isHeld = await registryOf(this.#bindings, owner).ask((registry) => registry.holds(fingerprint));
+    return this.#directory.ask((directory) => directory.claim(by, fingerprint, user, { owner, isHeld }));
+  }
+}

@@ -1,0 +1,44 @@
+import type { SecretDigest } from "../../domain/credential.ts";
+
+/** What the Worker needs to recognise its own tokens and codes without a look-up. */
+export interface CredentialCheck {
+  /** 256 random bits, in hex: the key of the check that tokens and codes carry. */
+  key: string;
+  /** Digests of tokens that are looked up although they carry no check under this key. */
+  exempt: SecretDigest[];
+}
+
+const KEY_BYTES = 32;
+
+/** Reads and writes the table `credential_check`, which has one row. */
+export class CredentialCheckTable {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Reads one row, however many tokens there are. Makes the key when it is first asked for. */
+  get(): CredentialCheck {
+    const row = this.#sql
+      .exec<{ key: string | null; exempt: string }>("SELECT key, exempt FROM credential_check WHERE id = 1")
+      .one();
+    const exempt = JSON.parse(row.exempt) as SecretDigest[];
+    if (row.key !== null) return { key: row.key, exempt };
+    const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+    const key = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.#sql.exec("UPDATE credential_check SET key = ? WHERE id = 1", key);
+    return { key, exempt };
+  }
+
+  /** Has these tokens looked up from now on; those that are gone by now leave the list. */
+  exempt(added: readonly SecretDigest[]): void {
+    this.#sql.exec(
+      `UPDATE credential_check SET exempt =
+         (SELECT json_group_array(digest) FROM tokens
+          WHERE digest IN (SELECT value FROM json_each(exempt) UNION SELECT value FROM json_each(?)))
+       WHERE id = 1`,
+      JSON.stringify(added),
+    );
+  }
+}

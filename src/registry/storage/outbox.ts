@@ -1,0 +1,205 @@
+import { type Delivery, deliver } from "../../notify/deliver.ts";
+import type { Notification } from "../../notify/event.ts";
+import type { NotifySettings, NotifyTarget } from "../../notify/settings.ts";
+
+/**
+ * Notifications that are still to be delivered. A row an event, from the transaction of the change that
+ * it tells of until each address has taken it, or until it is given up.
+ * Columns: `id` is the event's own id, which receivers use to drop repeats; `event` is a JSON object;
+ * `delivered` a JSON list of the addresses (digests) that have taken it; `tries` how often it was sent;
+ * `next_at` when it is due, in milliseconds since the epoch.
+ */
+export const OUTBOX_SCHEMA = `
+  CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    event TEXT NOT NULL,
+    delivered TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    next_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX outbox_due ON outbox (next_at);`;
+
+/** The pause after the first try, in milliseconds; doubled after each further one, up to six hours. */
+const FIRST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 6 * 3600_000;
+
+/** Eleven tries in the first 8.5 hours, ten more at intervals of six: given up after three days. */
+export const OUTBOX_MAX_TRIES = 21;
+
+/** In one run of the alarm: of 50 requests that the free plan allows, some stay free. */
+const MAX_POSTS = 40;
+
+/** The rest of what is due follows in a run of its own, after this many milliseconds. */
+const NEXT_RUN_MS = 1_000;
+
+type Row = { id: string; event: string; delivered: string; tries: number };
+type KeyedTarget = { key: string; target: NotifyTarget };
+
+/**
+ * Reads and writes the table `outbox`, and delivers what is in it. One alarm of the object wakes it when
+ * the next row is due; since the object has no other use for its alarm, the table alone says when.
+ */
+export class Outbox {
+  readonly #storage: DurableObjectStorage;
+  readonly #settings: NotifySettings;
+
+  constructor(storage: DurableObjectStorage, settings: NotifySettings) {
+    this.#storage = storage;
+    this.#settings = settings;
+  }
+
+  /** Whether anybody is to be told. Otherwise `add` writes nothing. */
+  get isOn(): boolean {
+    return this.#settings.targets.length > 0;
+  }
+
+  /**
+   * Notes an event that is to be told at once. Call it inside the transaction of the change that it tells
+   * of. An event that is here already stays as it is.
+   */
+  add(notification: Notification, now: number): void {
+    if (!this.isOn) return;
+    const { rowsWritten } = this.#storage.sql.exec(
+      "INSERT OR IGNORE INTO outbox (id, event, delivered, tries, next_at) VALUES (?, ?, '[]', 0, ?)",
+      ...[notification.id, JSON.stringify(notification), now],
+    );
+    // Nothing that is left can be due earlier, save for what is due already.
+    if (rowsWritten > 0) this.#wakeAt(now);
+  }
+
+  /**
+   * Sets the alarm for what is left, after the runtime has given the alarm up: it does when an alarm
+   * failed seven times, as on a day whose limit of rows written is reached.
+   */
+  resume(): void {
+    const nextAt = this.#nextAt();
+    if (nextAt !== null) this.#wakeAt(nextAt);
+  }
+
+  /**
+   * Delivers what is due, one request after the other, and sets the alarm for what is left. It is the
+   * object's alarm, which comes at least once: what was taken is written down at once, so that a run
+   * that was cut off repeats one request at most.
+   * Throws only when the storage does, and then the runtime repeats the alarm.
+   */
+  async deliverDue(clock: () => number): Promise<void> {
+    try {
+      await this.#deliverDue(clock);
+      const nextAt = this.#nextAt();
+      if (nextAt !== null) await this.#storage.setAlarm(Math.max(nextAt, clock() + NEXT_RUN_MS));
+    } catch (error) {
+      log({ event: "outbox-error", message: String(error) });
+      await this.#storage.setAlarm(clock() + FIRST_PAUSE_MS);
+    }
+  }
+
+  async #deliverDue(clock: () => number): Promise<void> {
+    const rows = this.#storage.sql
+      .exec<Row>(
+        "SELECT id, event, delivered, tries FROM outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?",
+        clock(),
+        MAX_POSTS,
+      )
+      .toArray();
+    if (rows.length === 0) return;
+    const targets = await Promise.all(this.#settings.targets.map(keyed));
+    /** What did not answer is not waited for again in this run: an object that waits costs. */
+    const unreachable = new Set<string>();
+    let posts = 0;
+    for (const row of rows) {
+      if (posts + targets.length > MAX_POSTS) return;
+      posts += await this.#deliver(row, targets, unreachable, clock);
+    }
+  }
+
+  /** Tells the number of requests. */
+  async #deliver(
+    { id, event, delivered, tries }: Row,
+    targets: KeyedTarget[],
+    unreachable: Set<string>,
+    clock: () => number,
+  ): Promise<number> {
+    const notification = JSON.parse(event) as Notification;
+    const taken = new Set(JSON.parse(delivered) as string[]);
+    let posts = 0;
+    for (const { key, target } of targets) {
+      if (taken.has(key) || unreachable.has(key)) continue;
+      posts += 1;
+      const delivery = await deliver(target, notification, this.#settings.secret, clock());
+      if (delivery.kind === "taken") {
+        taken.add(key);
+        // When it was the last one, the row goes at once.
+        if (targets.some((other) => !taken.has(other.key))) {
+          const list = JSON.stringify([...taken]);
+          this.#storage.sql.exec("UPDATE outbox SET delivered = ? WHERE id = ?", list, id);
+        }
+      } else {
+        if (delivery.kind === "unreachable") unreachable.add(key);
+        logFailure("notification-failed", id, target, delivery);
+      }
+    }
+
+    const missing = targets.filter(({ key }) => !taken.has(key));
+    // Without targets, nobody has taken it: it waits for better settings as for a receiver that is down.
+    const isDone = targets.length > 0 && missing.length === 0;
+    const isGivenUp = !isDone && tries + 1 >= OUTBOX_MAX_TRIES;
+    if (isDone || isGivenUp) {
+      this.#storage.sql.exec("DELETE FROM outbox WHERE id = ?", id);
+    } else {
+      const nextAt = clock() + pauseMs(tries + 1);
+      this.#storage.sql.exec("UPDATE outbox SET tries = tries + 1, next_at = ? WHERE id = ?", nextAt, id);
+    }
+    if (isGivenUp) for (const { target } of missing) logFailure("notification-dropped", id, target);
+    return posts;
+  }
+
+  #nextAt(): number | null {
+    return this.#storage.sql
+      .exec<{ next_at: number | null }>("SELECT MIN(next_at) AS next_at FROM outbox")
+      .one().next_at;
+  }
+
+  /** In the same turn as the rows are written: the runtime keeps both or neither. */
+  #wakeAt(time: number): void {
+    // A failed write breaks the object anyway, and its caller hears of it.
+    this.#storage.setAlarm(time).catch((error) => log({ event: "outbox-error", message: String(error) }));
+  }
+}
+
+/** The pause after the n-th try, in milliseconds. */
+function pauseMs(tries: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
+}
+
+/**
+ * By what a target is remembered: 16 hex digits of a digest, not the address, which may be a secret. A
+ * new password makes no other target of it.
+ */
+async function keyed(target: NotifyTarget): Promise<KeyedTarget> {
+  const { format, url } = target;
+  const text = new TextEncoder().encode(`${format} ${url} ${target.format === "ntfy" ? target.topic : ""}`);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
+  const hex = [...digest.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0"));
+  return { key: hex.join(""), target };
+}
+
+/** As all of the log, without full fingerprints. */
+function logFailure(event: string, id: string, { host }: NotifyTarget, delivery?: Delivery): void {
+  const short = id.replace(/[0-9a-f]{64}/, (fingerprint) => fingerprint.slice(0, 8));
+  log({ event, id: short, host, ...(delivery === undefined ? {} : answerOf(delivery)) });
+}
+
+function answerOf(delivery: Delivery): Record<string, unknown> {
+  switch (delivery.kind) {
+    case "taken":
+      return {};
+    case "refused":
+      return { status: delivery.status };
+    case "unreachable":
+      return { status: null, message: delivery.message };
+  }
+}
+
+function log(line: Record<string, unknown>): void {
+  console.log(JSON.stringify(line));
+}

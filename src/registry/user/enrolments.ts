@@ -1,0 +1,135 @@
+import type {
+  DeviceRecord,
+  Enrolment,
+  InvitationRecord,
+  InvitationUse,
+  RegistryError,
+} from "../../domain/records.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
+import { retiredSince } from "../../domain/retirement.ts";
+import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
+import type { Claim, StaleClaim } from "../storage/generation.ts";
+import type { DeviceTable } from "./device-table.ts";
+import type { InvitationTable } from "./invitation-table.ts";
+import type { RegistryState } from "./registry-state.ts";
+
+/** What was enrolled; `created` is false when the certificate was there before. */
+export interface Enrolled {
+  device: DeviceRecord;
+  created: boolean;
+}
+
+/** Rules of one user's enrolments. Each method is to be called in a transaction. */
+export class Enrolments {
+  readonly #sql: SqlStorage;
+  readonly #devices: DeviceTable;
+  readonly #invitations: InvitationTable;
+  readonly #state: RegistryState;
+
+  constructor(sql: SqlStorage, devices: DeviceTable, invitations: InvitationTable, state: RegistryState) {
+    this.#sql = sql;
+    this.#devices = devices;
+    this.#invitations = invitations;
+    this.#state = state;
+  }
+
+  /** Whether `enrol` would succeed. A refusal is audited. */
+  check(by: Actor, enrolment: Enrolment, use: InvitationUse | undefined): Result<null, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    return error === undefined
+      ? ok(null)
+      : refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+  }
+
+  /** Like `check`, for somebody who only looks at an invitation: nothing is written, not even a refusal. */
+  offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    if (error !== undefined) return err(error);
+    return ok({ approval: this.#invitations.byDigest(use.digest)?.approval ?? false });
+  }
+
+  /**
+   * Enrols a certificate on the claim that the directory granted to this user; with an invitation, that
+   * is used up, and says whether the device waits for approval. Enrolling a certificate that is here
+   * already changes nothing, and uses nothing up.
+   */
+  enrol(
+    by: Actor,
+    enrolment: Enrolment,
+    claim: Claim,
+    use: InvitationUse | undefined,
+  ): Result<Enrolled, RegistryError | StaleClaim> {
+    const refusal = this.#state.refuseClaim(by, claim);
+    if (refusal?.code === "stale-claim") return err(refusal);
+    const error = refusal ?? this.#error(by, enrolment, use);
+    if (error !== undefined) {
+      return refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+    }
+    const known = this.#devices.byFingerprint(enrolment.fingerprint);
+    if (known !== undefined) return ok({ device: known, created: false });
+
+    const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
+    const status = invitation?.approval ? "pending" : enrolment.status;
+    const id = crypto.randomUUID();
+    const { fingerprint, facts, name, note } = enrolment;
+    this.#devices.insert({
+      ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
+      certificates: [
+        { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null, replaces: null },
+      ],
+      lastSeen: null,
+      wipe: null,
+      comparisonCode: status === "pending" ? newComparisonCode() : null,
+    });
+    if (invitation !== undefined) this.#invitations.use(invitation.id, id, by.at);
+    writeAudit(this.#sql, by, {
+      act: "enrol",
+      outcome: "done",
+      target: { id, name },
+      detail: {
+        ...{ fingerprint, status, note },
+        ...(invitation === undefined ? {} : { invitation: invitation.id }),
+      },
+    });
+    return ok({ device: this.#devices.mustGet(id), created: true });
+  }
+
+  #error(
+    by: Actor,
+    { fingerprint, name }: Enrolment,
+    use: InvitationUse | undefined,
+  ): RegistryError | undefined {
+    const known = this.#devices.byFingerprint(fingerprint);
+    if (use !== undefined) {
+      const invitation = this.#invitations.byDigest(use.digest);
+      if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
+    }
+    const retirement = known?.certificates.find((each) => each.fingerprint === fingerprint);
+    const isRetired = retirement !== undefined && retiredSince(retirement, by.at) !== null;
+    if (known?.status === "revoked" || isRetired) return { code: "fingerprint-revoked" };
+    if (known !== undefined) return undefined;
+    return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
+  }
+}
+
+/** Unused, in its time and on its app. One that enrolled this very device is valid for it: a reply may have been lost. */
+function isValid(
+  invitation: InvitationRecord | undefined,
+  { app }: InvitationUse,
+  now: number,
+  known: DeviceRecord | undefined,
+): boolean {
+  if (invitation === undefined || now >= invitation.expiresAt) return false;
+  if (invitation.app !== null && invitation.app !== app) return false;
+  return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
+}
+
+/** Six decimal digits. By chance, and of nothing that a certificate says: nobody can make one that matches. */
+function newComparisonCode(): string {
+  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+function enrolmentTarget({ fingerprint, name }: Enrolment): { id: string; name: string } {
+  return { id: fingerprint, name };
+}

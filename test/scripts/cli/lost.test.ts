@@ -1,0 +1,109 @@
+// A lost device, from the report to the receipt: the command line, the local edge and the real Worker.
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Credential } from "../../../scripts/certificates/authority.ts";
+import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
+import { enrolDemoDevices } from "../../../scripts/edge/first-start.ts";
+import { demoDevice, send, temporaryFolder } from "../edge/client.ts";
+import { type Run, run } from "./run.ts";
+
+const WEB = "app.localhost";
+const VAULT = "vault.localhost";
+const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d \((?:just now|\d+ minutes? ago)\)`;
+
+let edge: Edge;
+let phone: Credential;
+let cleanUp: () => Promise<void>;
+let latchkey: (...words: string[]) => Promise<Run>;
+
+beforeAll(async () => {
+  const [stateDir, remove] = await temporaryFolder();
+  const APPS = { [WEB]: {}, [VAULT]: { profile: "bitwarden" }, localhost: {} };
+  edge = await startEdge({ port: 0, stateDir, vars: { APPS, REVOCATION_DELAY_SECONDS: 0 } });
+  cleanUp = async () => {
+    await edge.stop();
+    await remove();
+  };
+  await enrolDemoDevices(edge);
+  latchkey = (...words) =>
+    run(words, {
+      LATCHKEY_URL: edge.url(edge.apiHost),
+      LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
+      LATCHKEY_CA: edge.paths.ca,
+    });
+  phone = demoDevice(edge, "alice-phone");
+});
+afterAll(() => cleanUp?.());
+
+/** The line of `show` about the wipe, and undefined when there is none. */
+async function wipeLine(): Promise<string | undefined> {
+  const { code, stdout } = await latchkey("show", "alice/alice-phone");
+  expect(code).toBe(0);
+  return /^wipe +(.*)$/m.exec(stdout)?.[1];
+}
+
+it("is shown as not seen, as seen elsewhere, and with what it was told", async () => {
+  expect(await wipeLine()).toBeUndefined();
+
+  const lost = await latchkey("lost", "alice/alice-phone", "--reason", "in the tram", "--yes");
+  expect(lost).toMatchObject({ code: 0, stderr: "" });
+  expect(lost.stdout).toContain("whether it was told to delete its vault: latchkey show alice/alice-phone\n");
+  expect(await wipeLine()).toBe("not seen since it was reported lost");
+  // A revoked device never gets the wipe answer, so the wipe that was just asked for would never come.
+  const revoked = await latchkey("revoke", "alice/alice-phone", "--yes");
+  expect(revoked).toMatchObject({ code: 1, stdout: "" });
+  expect(revoked.stderr).toContain("was not told to delete its vault yet");
+  expect(revoked.stderr).toContain("or add --force");
+
+  expect((await send(edge, "/", { as: phone, host: WEB })).status).toBe(404);
+  expect(await wipeLine()).toBe(
+    "seen since it was reported lost, but not on an app with the profile bitwarden",
+  );
+  expect((await latchkey("devices", "alice")).stdout).toMatch(/alice\/alice-phone +lost +[0-9a-f]{8} /);
+
+  expect((await send(edge, "/api/sync", { as: phone, host: VAULT })).status).toBe(401);
+  // The gate tells the registry after it has answered.
+  await expect
+    .poll(() => wipeLine(), { timeout: 10_000 })
+    .toMatch(
+      new RegExp(`^wipe answer delivered ${TIME}, token refresh not yet: phones obey that one alone$`),
+    );
+
+  const refresh = { method: "POST", body: "grant_type=refresh_token", as: phone, host: VAULT };
+  expect((await send(edge, "/identity/connect/token", refresh)).text).toBe('{"error":"invalid_grant"}');
+  await expect
+    .poll(() => wipeLine(), { timeout: 10_000 })
+    .toMatch(
+      new RegExp(`^wipe answer delivered ${TIME}, token refresh included; at least 2 times, last ${TIME}$`),
+    );
+  expect((await latchkey("devices", "alice")).stdout).toMatch(/alice\/alice-phone +lost, wipe delivered +/);
+
+  const { stdout: audit } = await latchkey("audit", "alice");
+  expect(audit.match(/ wipe-delivered +alice-phone +done +gate /g)).toHaveLength(2);
+
+  expect((await latchkey("restore", "alice/alice-phone")).code).toBe(0);
+  expect(await wipeLine()).toBeUndefined();
+  expect((await send(edge, "/", { as: phone, host: VAULT })).status).toBe(200);
+  // Lost again, the receipt begins anew.
+  expect((await latchkey("lost", "alice/alice-phone", "--yes")).code).toBe(0);
+  expect(await wipeLine()).toMatch(/^(not seen|seen) since it was reported lost/);
+});
+
+it("promises no wipe where no app can tell the device to", async () => {
+  const [stateDir, remove] = await temporaryFolder();
+  const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
+  try {
+    await enrolDemoDevices(plain);
+    const lost = await run(["lost", "alice/alice-phone", "--yes"], {
+      LATCHKEY_URL: plain.url(plain.apiHost),
+      LATCHKEY_TOKEN_FILE: plain.paths.adminToken,
+      LATCHKEY_CA: plain.paths.ca,
+    });
+    expect(lost.stdout).toMatch(
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on it\.\nfound again: latchkey restore; gone for good: latchkey revoke\n$/,
+    );
+    expect(lost.stdout).not.toContain("vault");
+  } finally {
+    await plain.stop();
+    await remove();
+  }
+});

@@ -1,0 +1,212 @@
+import { reset } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { API_PATH } from "../../../src/contract/paths.ts";
+import type { Device } from "../../../src/contract/requests.ts";
+import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
+import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
+import { intercepted } from "../registry/fixtures.ts";
+import { expectProblem, seen, withEnv } from "./fixtures.ts";
+
+let device: Device;
+
+beforeEach(async () => {
+  device = await enrol("alice", "Phone", fingerprint(1));
+});
+afterEach(reset);
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
+
+// Every path of the API, and what it takes: the `Allow` of a 405, in alphabetical order.
+const PATHS: [string, string][] = [
+  ["/me", "GET, HEAD"],
+  ["/openapi.json", "GET, HEAD"],
+  ["/users", "GET, HEAD"],
+  ["/users/alice", "DELETE, PUT"],
+  ["/users/alice/devices", "GET, HEAD, POST"],
+  ["/users/alice/devices/ID", "DELETE, GET, HEAD, PATCH"],
+  ["/users/alice/devices/ID/approve", "POST"],
+  ["/users/alice/devices/ID/suspend", "POST"],
+  ["/users/alice/devices/ID/restore", "POST"],
+  ["/users/alice/devices/ID/lost", "POST"],
+  ["/users/alice/devices/ID/revoke", "POST"],
+  ["/users/alice/devices/ID/certificates", "POST"],
+  [`/users/alice/devices/ID/certificates/${fingerprint(9)}`, "DELETE"],
+  ["/users/alice/invitations", "GET, HEAD, POST"],
+  ["/users/alice/invitations/x", "DELETE"],
+  ["/users/alice/audit", "GET, HEAD"],
+  ["/audit", "GET, HEAD"],
+  ["/pending", "GET, HEAD"],
+  [`/pending/${fingerprint(9)}`, "DELETE"],
+  [`/pending/${fingerprint(9)}/approve`, "POST"],
+  ["/tokens", "GET, HEAD, POST"],
+  ["/tokens/x", "DELETE"],
+  ["/backup", "GET, HEAD"],
+  ["/restore", "POST"],
+  ["/restore/audit", "POST"],
+  ["/users/alice/restore", "POST"],
+  ["/users/alice/restore/audit", "POST"],
+  ["/sessions", "DELETE, GET, HEAD"],
+  ["/sessions/x", "DELETE"],
+];
+const at = (path: string) => path.replace("ID", device.id);
+
+describe("methods", () => {
+  it.each(PATHS)("%s takes %s", async (path, allow) => {
+    const allowed = allow.split(", ");
+    for (const method of METHODS) {
+      const response = await api(method, at(path));
+      if (allowed.includes(method)) {
+        expect([method, response.status]).not.toEqual([method, 405]);
+        continue;
+      }
+      expect(response.status, method).toBe(405);
+      expect(response.headers.get("allow"), method).toBe(allow);
+    }
+  });
+
+  it("a wrong method is refused before the body is read, and changes nothing", async () => {
+    const response = await api("PATCH", "/users/alice", undefined, { body: "{" });
+    await expectProblem(response, "method-not-allowed");
+    expect((await api("GET", at("/users/alice/devices/ID"))).status).toBe(200);
+  });
+});
+
+describe("HEAD", () => {
+  const gets = PATHS.filter(([, allow]) => allow.includes("GET")).map(([path]) => path);
+
+  it.each([...gets, "/users/alice/devices?limit=1", "/users/nobody/devices", "/users?limit=0", "/nothing"])(
+    "%s answers as GET does, without a body",
+    async (path) => {
+      const get = await seen(await api("GET", at(path)));
+      const head = await seen(await api("HEAD", at(path)));
+      const plain = (headers: [string, string][]) => headers.filter(([name]) => name !== "content-length");
+      expect(head).toEqual({ ...get, headers: expect.anything(), body: "" });
+      expect(plain(head.headers)).toEqual(plain(get.headers));
+    },
+  );
+});
+
+describe("paths that are none", () => {
+  it.each([
+    "",
+    "/",
+    "/user",
+    "/users/alice/device",
+    "/users/alice/devices/x/delete",
+    "/users/alice/devices/x/revoke/now",
+    "/users/alice/audit/1",
+    "/Users",
+    "/pending/x/approve/now",
+    "/audit/1",
+  ])("%s", async (path) => {
+    for (const method of ["GET", "POST", "DELETE"]) {
+      await expectProblem(await api(method, path), "not-found");
+    }
+  });
+
+  it.each(["/.latchkey/api", "/.latchkey/api/v2/users", "/.latchkey/API/v1/users", "/.latchkey/x"])(
+    "%s with the right token",
+    async (path) => {
+      await expectProblem(await api("GET", `/../../..${path}`), "not-found");
+    },
+  );
+
+  it("a slash at the end changes nothing", async () => {
+    expect((await api("GET", "/users/")).status).toBe(200);
+  });
+});
+
+describe("parameters of a path", () => {
+  it("are percent-decoded", async () => {
+    expect((await api("GET", "/users/%61lice/devices")).status).toBe(200);
+    expect((await api("GET", `/users/alice/devices/${device.id.replaceAll("-", "%2D")}`)).status).toBe(200);
+    const colons = fingerprint(9).match(/../g)?.join("%3A").toUpperCase();
+    await expectProblem(await api("DELETE", `/pending/${colons}`), "unknown-pending");
+  });
+
+  it.each([
+    ["another path inside", "alice%2Fdevices"],
+    ["what does not decode", "%zz"],
+    ["bytes that are no UTF-8", "%ff"],
+    ["an upper-case letter", "Alice"],
+    ["a blank", "%20alice"],
+    ["a line end", "alice%0A"],
+    ["NUL", "alice%00"],
+    ["64 characters", "a".repeat(64)],
+    ["a name of JavaScript's", "__proto__"],
+  ])("a user that cannot be (%s) is unknown, and cannot be made", async (_, user) => {
+    await expectProblem(await api("GET", `/users/${user}/devices`), "unknown-user");
+    await expectProblem(await api("GET", `/users/${user}/audit`), "unknown-user");
+    await expectProblem(await api("DELETE", `/users/${user}`), "unknown-user");
+    await expectProblem(
+      await api("POST", `/users/${user}/devices`, { name: "x", fingerprint: fingerprint(3) }),
+      "unknown-user",
+    );
+    const problem = await expectProblem(await api("PUT", `/users/${user}`), "invalid-fields");
+    expect(problem.errors).toMatchObject([{ path: "user" }]);
+    expect(await (await api("GET", "/users")).json()).toMatchObject({ users: [{ id: "alice" }] });
+  });
+
+  it.each(["%zz", "%ff", "nothing", "..%2F..", "__proto__", "1%20OR%201=1", "%00"])(
+    "a device that cannot be (%s) is unknown",
+    async (id) => {
+      await expectProblem(await api("GET", `/users/alice/devices/${id}`), "unknown-device");
+      await expectProblem(await api("PATCH", `/users/alice/devices/${id}`, { name: "x" }), "unknown-device");
+      await expectProblem(await api("DELETE", `/users/alice/devices/${id}`), "unknown-device");
+      await expectProblem(await api("POST", `/users/alice/devices/${id}/revoke`), "unknown-device");
+    },
+  );
+
+  it("another user's device is unknown", async () => {
+    await api("PUT", "/users/bob");
+    for (const [method, path] of [
+      ["GET", ""],
+      ["DELETE", ""],
+      ["POST", "/revoke"],
+    ] as const) {
+      await expectProblem(await api(method, `/users/bob/devices/${device.id}${path}`), "unknown-device");
+    }
+    expect(await (await api("GET", at("/users/alice/devices/ID"))).json()).toMatchObject({
+      status: "active",
+    });
+  });
+
+  it.each(["x", "%zz", fingerprint(1).slice(1)])(
+    "a fingerprint that is none (%s) does not wait",
+    async (text) => {
+      await expectProblem(await api("DELETE", `/pending/${text}`), "unknown-pending");
+      await expectProblem(
+        await api("POST", `/pending/${text}/approve`, { user: "alice", name: "x" }),
+        "unknown-pending",
+      );
+    },
+  );
+
+  it("of a user who is not there wake no registry object", async () => {
+    const asked: string[] = [];
+    const bindings = intercepted((call) => {
+      asked.push(call.name);
+      return call.proceed();
+    });
+    const url = `https://${ADMIN_HOST}${API_PATH}/users/nobody/devices`;
+    const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+    await expectProblem(await withEnv(bindings, url, { headers }), "unknown-user");
+    await expectProblem(
+      await withEnv(bindings, `${url}/x/revoke`, { method: "POST", headers }),
+      "unknown-user",
+    );
+    expect(asked).toEqual(["directory.user", "directory.user"]);
+  });
+});
+
+it("each status can be reached, and each act has a route", async () => {
+  const reached = new Set([device.status]);
+  for (const act of ["suspend", "restore", "lost", "restore", "approve", "revoke"]) {
+    const body = act === "lost" ? { confirm: device.name } : undefined;
+    const response = await api("POST", at(`/users/alice/devices/ID/${act}`), body);
+    reached.add(((await response.json()) as Device).status);
+  }
+  // Only an invitation makes a device pending: see invitations.test.ts.
+  expect([...reached].sort()).toEqual(DEVICE_STATUSES.filter((status) => status !== "pending").sort());
+});

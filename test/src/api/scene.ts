@@ -1,0 +1,147 @@
+import { env } from "cloudflare:workers";
+import type { Operation } from "../../../src/api/operation.ts";
+import { digestOf } from "../../../src/auth/secrets.ts";
+import { API_PATH } from "../../../src/contract/paths.ts";
+import type { Device, NewInvitation, NewToken } from "../../../src/contract/requests.ts";
+import { api, bearer, enrol, keyedSecrets, makeToken } from "../fixtures.ts";
+import { Isolate } from "../gate/fixtures.ts";
+import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
+
+/** Something of everything that the API is about: all of it alice's. */
+export interface Scene {
+  phone: Device;
+  /** It is being renewed. */
+  laptop: Device;
+  revoked: Device;
+  /** The id of a device that waits for approval. */
+  waiting: string;
+  invitation: NewInvitation;
+  /** The id of a session that was opened with alice's token. */
+  session: string;
+  /** The id of a token that nobody in the tests uses. */
+  spareToken: string;
+}
+
+export const PENDING = fingerprint(9);
+/** The next certificate of alice's laptop. */
+const NEXT = fingerprint(6);
+
+export async function makeScene(): Promise<Scene> {
+  const phone = await enrol("alice", "Phone", fingerprint(1));
+  const laptop = await enrol("alice", "Laptop", fingerprint(5));
+  await api("POST", `/users/alice/devices/${laptop.id}/certificates`, { fingerprint: NEXT });
+  const revoked = await enrol("alice", "Old", fingerprint(2));
+  await api("POST", `/users/alice/devices/${revoked.id}/revoke`);
+  const pending = enrolment({ name: "New", fingerprint: fingerprint(3), status: "pending" });
+  const claim = await directory().claim(by(), pending.fingerprint, ALICE);
+  if (!claim.ok) throw new Error("no claim");
+  const { claimedAt, generation } = claim.value;
+  const waiting = await registry(ALICE).enrol(by(), pending, claimedAt, generation);
+  if (!waiting.ok) throw new Error("nothing waits");
+  await directory().resolve(PENDING, sighting());
+  const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();
+  const spare = await makeToken("alice", "devices", "spare");
+  const session = await openSession(spare.token);
+  const ids = { waiting: waiting.value.device.id, session, spareToken: spare.id };
+  return { phone, laptop, revoked, invitation, ...ids };
+}
+
+/** Opens a session with a token, as the sign-in page does. Its id. */
+export async function openSession(token: string): Promise<string> {
+  const id = crypto.randomUUID();
+  const place = { ip: "198.51.100.7", country: "CH", client: "Firefox" };
+  const session = { id, digest: await digestOf(`cookie ${id}`), credential: await digestOf(token), ...place };
+  const opened = await directory().signIn(by(), session, token === env.ADMIN_TOKEN);
+  if (!opened.ok) throw new Error(opened.error.code);
+  return id;
+}
+
+/** Credentials of each kind, by name: what a request sends. */
+export async function makeCredentials() {
+  const of = ({ token }: NewToken) => bearer(token);
+  const revoked = await makeToken("alice", "devices", "revoked");
+  await api("DELETE", `/tokens/${revoked.id}`);
+  const expired = await keyedSecrets().newToken();
+  const id = crypto.randomUUID();
+  const token = { id, user: ALICE, name: "expired", scope: "devices" as const, expiresAt: Date.now() - 1 };
+  await directory().createToken(by(), token, expired.digest);
+  return {
+    root: bearer(env.ADMIN_TOKEN),
+    own: of(await makeToken("alice", "devices")),
+    others: of(await makeToken("bob", "devices")),
+    ownRead: of(await makeToken("alice", "read")),
+    allRead: of(await makeToken(null, "read", "all")),
+    expired: bearer(expired.token),
+    revoked: of(revoked),
+    none: { headers: {} },
+  };
+}
+export type Credentials = Awaited<ReturnType<typeof makeCredentials>>;
+
+/** Asks for an operation about what is in the scene, with a body that is right. */
+export function ask(
+  { id, method, path }: Operation,
+  scene: Scene,
+  init: { headers: Record<string, string> },
+  isolate = new Isolate(),
+): Promise<Response> {
+  const { phone, laptop, revoked, waiting } = scene;
+  const devices = { forgetDevice: revoked.id, approveDevice: waiting, retireCertificate: laptop.id };
+  const device = devices[id as keyof typeof devices] ?? phone.id;
+  const filled = path
+    .replace(":user", "alice")
+    .replace(":device", device)
+    .replace(":invitation", scene.invitation.id)
+    .replace(":fingerprint", id === "retireCertificate" ? NEXT : PENDING)
+    .replace(":token", scene.spareToken)
+    .replace(":session", scene.session);
+  const body = BODIES[id];
+  return isolate.fetch(`${API_PATH}${filled}`, {
+    method,
+    cf: {},
+    headers: { ...init.headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+const LONG_AGO = "2026-01-01T00:00:00.000Z";
+const NO_FACTS = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
+
+/** A device out of a backup. */
+const TABLET = {
+  ...{ id: "3f6a1c1e-4d3b-4c62-9a53-0d6e6f3f8a11", user: "alice", name: "Restored tablet", status: "active" },
+  ...{
+    statusSince: LONG_AGO,
+    enrolledAt: LONG_AGO,
+    note: null,
+    lastSeen: null,
+    wipe: null,
+    comparisonCode: null,
+  },
+  certificates: [
+    {
+      ...{ fingerprint: fingerprint(8), addedAt: LONG_AGO, ...NO_FACTS },
+      ...{ retiredAt: null, retiresAt: null, replaces: null },
+    },
+  ],
+};
+
+const BODIES: Record<string, unknown> = {
+  putUser: { name: "Alice" },
+  enrolDevice: { name: "Tablet", fingerprint: fingerprint(4) },
+  editDevice: { name: "Pixel" },
+  reportDeviceLost: { confirm: "Phone" },
+  addCertificate: { fingerprint: fingerprint(7) },
+  restoreDirectory: {
+    madeAt: LONG_AGO,
+    users: [{ id: "dora", name: "Dora", createdAt: LONG_AGO }],
+    tokens: [],
+    pending: [],
+  },
+  restoreUser: { madeAt: LONG_AGO, devices: [TABLET] },
+  restoreAudit: { entries: [] },
+  restoreUserAudit: { entries: [] },
+  createInvitation: {},
+  approvePending: { user: "alice", name: "Desktop" },
+  createToken: { user: "alice", name: "third", scope: "read" },
+};
