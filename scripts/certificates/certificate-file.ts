@@ -8,7 +8,7 @@ import type { Pkcs12Certificate } from "./pkcs12-reader.ts";
 
 /** A device's certificate out of a file; nothing else of the file leaves this module. */
 export interface CertificateFromFile
-  extends Omit<Certificate, "addedAt" | "retiredAt" | "retiresAt" | "replaces"> {
+  extends Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> {
   fingerprint: Fingerprint;
   pem: string;
 }

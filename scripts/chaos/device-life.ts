@@ -76,7 +76,7 @@ export class DeviceLife {
         break;
       case "suspended":
       case "lost":
-        await this.#act(chance.pick(["restore", "restore", "revoke"]), state);
+        await this.#act(chance.pick(["reinstate", "reinstate", "revoke"]), state);
         break;
       default:
         await this.#forget(state);
@@ -165,7 +165,7 @@ export class DeviceLife {
 
   #act(act: string, state: DeviceState): Promise<unknown> {
     const { gate } = this.#scene;
-    const status = { suspend: "suspended", lost: "lost", revoke: "revoked", restore: "active" }[act] ?? "";
+    const status = { suspend: "suspended", lost: "lost", revoke: "revoked", reinstate: "active" }[act] ?? "";
     const body = act === "lost" ? { confirm: this.name } : {};
     return this.#change({ ...state, status }, act, () => gate.api("POST", `${this.#path}/${act}`, body));
   }

@@ -34,7 +34,7 @@ who has which device, and when and from where it was used.
 Examples:
   latchkey backup
   latchkey backup --out ~/backups/latchkey-november.json
-  latchkey restore-backup ~/backups/latchkey-november.json --dry-run`,
+  latchkey restore ~/backups/latchkey-november.json --dry-run`,
     )
     .action(async (options: { out?: string }) => {
       const { output, now, ...session } = open();

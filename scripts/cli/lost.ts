@@ -27,7 +27,7 @@ export const addLost: AddCommand = (program, open) => {
     .description(
       [
         "Report a device lost. On apps with the profile bitwarden, Bitwarden on that device is told to delete",
-        "its vault; on all other apps the device is refused. restore ends it when it was found.",
+        "its vault; on all other apps the device is refused. reinstate ends it when it was found.",
       ].join(" "),
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
@@ -59,9 +59,9 @@ Example:
             ...(wipes
               ? [
                   `whether it was told to delete its vault: ${LATCHKEY} show ${referenceTo(lost)}`,
-                  `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke, once it was told`,
+                  `found again: ${LATCHKEY} reinstate; gone for good: ${LATCHKEY} revoke, once it was told`,
                 ]
-              : [NOTHING_DELETED, `found again: ${LATCHKEY} restore; gone for good: ${LATCHKEY} revoke`]),
+              : [NOTHING_DELETED, `found again: ${LATCHKEY} reinstate; gone for good: ${LATCHKEY} revoke`]),
           ],
         });
       } catch (error) {

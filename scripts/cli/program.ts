@@ -30,8 +30,8 @@ import { addNote } from "./note.ts";
 import { addPending } from "./pending.ts";
 import { addProve } from "./prove.ts";
 import { addRename } from "./rename.ts";
+import { addReinstate } from "./reinstate.ts";
 import { addRestore } from "./restore.ts";
-import { addRestoreBackup } from "./restore-backup.ts";
 import { addRetire } from "./retire.ts";
 import { addRevoke } from "./revoke.ts";
 import { addRotate } from "./rotate.ts";
@@ -95,7 +95,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addRotate,
     addRetire,
     addSuspend,
-    addRestore,
+    addReinstate,
     addLost,
     addRevoke,
     addForget,
@@ -103,7 +103,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Without the registry:": [addBlock, addUnblock, addBlocked],
   "Waiting for you:": [addPending, addApprove, addDismiss],
   "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
-  "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestoreBackup],
+  "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
   "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
   "Files:": [addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],

@@ -64,11 +64,11 @@ Examples:
       const session = open();
       const { until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
-      const retireAt = until === undefined ? undefined : untilOption(option, until, session.now());
+      const retireBy = until === undefined ? undefined : untilOption(option, until, session.now());
       const { certificate } = options;
       return certificate === undefined
-        ? rotateByIssuing(session, reference, options, retireAt)
-        : rotateFromFile(session, reference, certificate, options, retireAt);
+        ? rotateByIssuing(session, reference, options, retireBy)
+        : rotateFromFile(session, reference, certificate, options, retireBy);
     });
 };
 
@@ -87,7 +87,7 @@ async function rotateFromFile(
   reference: string,
   file: string,
   options: RotateOptions,
-  retireAt: number | undefined,
+  retireBy: number | undefined,
 ): Promise<void> {
   const { output, prompt, environment, now } = session;
   for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof IssuanceOptions, string][]) {
@@ -99,7 +99,7 @@ async function rotateFromFile(
   const api = await session.api();
   const device = await findDevice(api, reference);
   if (!device.certificates.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
-  const { created, value } = await addCertificate(api, device, pem, retireAt);
+  const { created, value } = await addCertificate(api, device, pem, retireBy);
   output.object(value);
   output.lines(
     ...(created
@@ -112,7 +112,7 @@ async function rotateByIssuing(
   session: Session,
   reference: string,
   options: RotateOptions,
-  retireAt: number | undefined,
+  retireBy: number | undefined,
 ): Promise<void> {
   if (options.password !== undefined) {
     throw misuse("--password means nothing without --certificate", "leave it out: issuing makes a password");
@@ -135,7 +135,7 @@ async function rotateByIssuing(
       async register({ certificate }) {
         const { registerSigned } = await import("../cloudflare/issue/registration.ts");
         return registerSigned(
-          async () => (await addCertificate(api, device, certificate, retireAt)).value,
+          async () => (await addCertificate(api, device, certificate, retireBy)).value,
           `it is not known whether ${label} has the new certificate: should latchkey show ${referenceTo(device)} list it, retire it`,
         );
       },
@@ -150,7 +150,7 @@ function added(device: Device, fingerprint: string, now: number): string[] {
   const old = device.certificates.find((each) => each.fingerprint === next?.replaces);
   const label = deviceLabel(device);
   if (old === undefined) return [`${label} has the certificate ${short(fingerprint)} now`];
-  const latest = old.retiresAt === null ? "" : `, and at the latest ${timeWithHint(old.retiresAt, now)}`;
+  const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
   return [
     `${label} may use the certificate ${short(fingerprint)} from now on`,
     `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`,

@@ -7,7 +7,7 @@ export const addSuspend: AddCommand = (program, open) => {
   const command = program
     .command("suspend")
     .summary("refuse a device for a while")
-    .description("Refuse a device for a while; restore lets it in again.")
+    .description("Refuse a device for a while; reinstate lets it in again.")
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
   addReasonOption(command, "why, for the audit log").action(
     async (device: string, { reason }: { reason?: string }) => {

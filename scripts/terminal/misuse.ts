@@ -9,7 +9,7 @@ import { asMessage, nearest, printable, shellWord } from "./text.ts";
  * runs them by copying a hint.
  */
 const NEVER_GUESSED: ReadonlySet<string> = new Set([
-  ...["lost", "revoke", "suspend", "retire", "forget", "block", "unblock", "dismiss", "restore-backup"],
+  ...["lost", "revoke", "suspend", "retire", "forget", "block", "unblock", "dismiss", "restore"],
   ...["remove", "end", "withdraw"],
 ]);
 

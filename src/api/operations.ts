@@ -26,7 +26,7 @@ const ENROLMENT = ["unknown-user", "name-taken", "fingerprint-taken", "fingerpri
 const ACTS: Record<StatusAct, [id: string, summary: string]> = {
   approve: ["approveDevice", "Let a device in that waits for approval"],
   suspend: ["suspendDevice", "Shut a device out for now"],
-  restore: ["restoreDevice", "Let a suspended or lost device in again"],
+  reinstate: ["reinstateDevice", "Let a suspended or lost device in again"],
   lost: ["reportDeviceLost", "Report a device lost: Bitwarden's clients on it delete their vault"],
   revoke: ["revokeDevice", "Shut a device out for good"],
 };

@@ -7,7 +7,7 @@ import type { RegistryError } from "../domain/records.ts";
 const DONE: Record<Extract<RegistryError, { code: "forbidden-transition" }>["act"], string> = {
   approve: "approved",
   suspend: "suspended",
-  restore: "restored",
+  reinstate: "reinstated",
   lost: "reported lost",
   revoke: "revoked",
   "add-certificate": "given another certificate",

@@ -60,14 +60,14 @@ export function representDevice(device: DeviceRecord): Device {
 function representCertificate(certificate: CertificateRecord): Certificate {
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
   // During a deploy, an object may still be an older one that knows nothing of these.
-  const { retiredAt = null, retiresAt = null, replaces = null } = certificate;
+  const { retiredAt = null, retireBy = null, replaces = null } = certificate;
   return {
     ...{ fingerprint, subject, issuer, serial },
     notBefore: isoOrNull(notBefore),
     notAfter: isoOrNull(notAfter),
     addedAt: iso(addedAt),
     retiredAt: isoOrNull(retiredAt),
-    retiresAt: isoOrNull(retiresAt),
+    retireBy: isoOrNull(retireBy),
     replaces,
   };
 }

@@ -27,7 +27,7 @@ export const CertificateSchema = v.object({
   /** Since when it is refused, while the device has another one; `null` = it is not. */
   retiredAt: TimeOrNull,
   /** When it is retired at the latest; `null` = there is no date. */
-  retiresAt: TimeOrNull,
+  retireBy: TimeOrNull,
   /** The fingerprint of the one that is retired when this one is first seen; `null` = there is none. */
   replaces: TextOrNull,
 });

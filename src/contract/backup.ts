@@ -51,7 +51,7 @@ const BackupCertificate = v.strictObject({
   ...FACTS,
   addedAt: TimeInput,
   retiredAt: TimeInputOrNull,
-  retiresAt: TimeInputOrNull,
+  retireBy: TimeInputOrNull,
   replaces: v.nullable(FingerprintSchema),
 });
 

@@ -119,13 +119,13 @@ const RETIREMENT_HINT = "give a time (ISO 8601), or in how many seconds, from 1 
 
 /**
  * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
- * `retireOthersAt`: when the one that it has ends at the latest, as a time or in seconds from now; `null` or
+ * `retireBy`: when the one that it has ends at the latest, as a time or in seconds from now; `null` or
  * nothing = when the next one is first seen, and not before.
  */
 export const AddCertificateRequest = v.pipe(
   v.strictObject({
     ...EITHER,
-    retireOthersAt: v.optional(
+    retireBy: v.optional(
       v.nullable(
         v.union(
           [

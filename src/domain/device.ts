@@ -11,7 +11,7 @@ export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
 export const STATUS_ACTS = {
   approve: { from: ["pending"], to: "active" },
   suspend: { from: ["active"], to: "suspended" },
-  restore: { from: ["suspended", "lost"], to: "active" },
+  reinstate: { from: ["suspended", "lost"], to: "active" },
   lost: { from: ["active", "suspended"], to: "lost" },
   revoke: { from: ["pending", "active", "suspended", "lost"], to: "revoked" },
 } as const satisfies Record<string, { from: readonly DeviceStatus[]; to: DeviceStatus }>;

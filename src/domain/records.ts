@@ -31,7 +31,7 @@ export interface NextCertificate {
   fingerprint: Fingerprint;
   facts: CertificateFacts;
   /** When the one that it has now ends at the latest; `null` = when the next one is seen, and not before. */
-  retireOthersAt: number | null;
+  retireBy: number | null;
 }
 
 /** A device's certificate, as it came to the gate. */

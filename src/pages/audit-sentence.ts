@@ -27,7 +27,7 @@ function done(line: Line): Html {
     case "suspend":
     case "revoke":
     case "lost":
-    case "restore":
+    case "reinstate":
       return statusChange(act, what, detail);
     case "edit":
       return detail.nameBefore === undefined
@@ -45,7 +45,7 @@ function done(line: Line): Html {
       return html`${log} was invited to enrol a device`;
     case "withdraw":
       return html`An invitation for ${log} was withdrawn`;
-    case "restore-backup":
+    case "restore":
       return line.target === null ? html`A backup was restored` : html`${what} was restored from a backup`;
     case "create-user":
       return html`User ${log || what} was added`;
@@ -72,7 +72,7 @@ const STATUS_WORDS = {
   suspend: "suspended",
   revoke: "revoked",
   lost: "reported lost",
-  restore: "let back in",
+  reinstate: "let back in",
 } as const;
 
 function statusChange(act: keyof typeof STATUS_WORDS, what: Html, detail: AuditEntry["detail"]): Html {

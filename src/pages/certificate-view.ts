@@ -31,7 +31,7 @@ function heading({ fingerprint, retiredAt, replaces }: Certificate, { certificat
 
 /** Which certificate ends when another one is first seen, or on which day. */
 function renewal(
-  { fingerprint, retiredAt, retiresAt, replaces }: Certificate,
+  { fingerprint, retiredAt, retireBy, replaces }: Certificate,
   { certificates }: Device,
   { now, timeZone }: PageContext,
 ): Html {
@@ -40,7 +40,7 @@ function renewal(
   const successor = certificates.find((other) => other.replaces === fingerprint);
   const ends = [
     ...(successor === undefined ? [] : [html`when ${successor.fingerprint.slice(0, 8)} is first seen`]),
-    ...(retiresAt === null ? [] : [html`on ${onDate(retiresAt, now, timeZone)}`]),
+    ...(retireBy === null ? [] : [html`on ${onDate(retireBy, now, timeZone)}`]),
   ];
   if (ends.length === 0) return html``;
   return html`<p>Retires ${ends.map((end, index) => html`${index === 0 ? "" : ", or "}${end}`)}.</p>`;

@@ -9,11 +9,11 @@ import { type Html, html } from "./html/html.ts";
 import { ago, clockOnly, onDate } from "./html/times.ts";
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
-export type DeviceAct = "suspend" | "restore" | "lost" | "revoke" | "approve" | "forget";
+export type DeviceAct = "suspend" | "reinstate" | "lost" | "revoke" | "approve" | "forget";
 
 export const ACT_LABELS: Record<DeviceAct, string> = {
   suspend: "Suspend",
-  restore: "Let back in",
+  reinstate: "Let back in",
   lost: "Lost…",
   revoke: "Revoke…",
   approve: "Approve",
@@ -28,9 +28,9 @@ export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
     case "active":
       return ["suspend", "lost", "revoke"];
     case "suspended":
-      return ["restore", "lost", "revoke"];
+      return ["reinstate", "lost", "revoke"];
     case "lost":
-      return ["restore", "revoke"];
+      return ["reinstate", "revoke"];
     case "revoked":
       return ["forget"];
   }

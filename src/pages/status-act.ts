@@ -87,7 +87,7 @@ function question(act: DeviceAct, name: string): string {
   switch (act) {
     case "lost":
       return `Report ${name} as lost?`;
-    case "restore":
+    case "reinstate":
       return `Let ${name} back in?`;
     default:
       return `${ACT_LABELS[act].replace("…", "")} ${name}?`;
@@ -98,7 +98,7 @@ function button(act: DeviceAct, name: string): string {
   switch (act) {
     case "lost":
       return `Report ${name} as lost`;
-    case "restore":
+    case "reinstate":
       return `Let ${name} back in`;
     default:
       return `${ACT_LABELS[act].replace("…", "")} ${name}`;
@@ -127,7 +127,7 @@ function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }:
       }`;
     case "suspend":
       return html`<p>${whose} will be blocked everywhere ${when}, until you let it back in. Nothing on it is deleted.</p>`;
-    case "restore":
+    case "reinstate":
       return html`<p>${whose} will be let in again.${found.status === "lost" && canWipe(apps) ? " It will no longer be told to delete its vault." : ""}</p>`;
     case "approve":
       return html`<p>${whose} will be let in.</p>${

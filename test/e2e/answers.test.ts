@@ -302,7 +302,7 @@ describe("a lost device", () => {
     const { device, client } = await deviceAfter("found", "lost");
     await client.call("/api/sync", { host: VAULT });
     await expect.poll(async () => (await registered(device)).wipe).not.toBeNull();
-    await test.act(device, "restore");
+    await test.act(device, "reinstate");
     expect((await client.call("/echo", { host: VAULT })).status).toBe(200);
     expect(await test.act(device, "lost", { confirm: "FOUND" })).toMatchObject({ wipe: null });
     expect(essence(await client.call("/api/sync", { host: VAULT }))).toEqual(WIPE);

@@ -96,7 +96,7 @@ describe("forms of other sites", () => {
     }, suspend());
     await arrived;
     expect(await statusOf(tablet)).toBe("suspended");
-    await test.act(tablet, "restore");
+    await test.act(tablet, "reinstate");
   });
 });
 

@@ -96,7 +96,7 @@ describe("a form with the owner's cookie", () => {
     expect((await owner.post(suspend())).status).toBe(303);
     expect((await shown(tablet)).status).toBe("suspended");
     const ours = { [OURS]: "same-origin", "sec-fetch-dest": "document" };
-    expect((await owner.post(devicePath(tablet, "restore"), {}, ours)).status).toBe(303);
+    expect((await owner.post(devicePath(tablet, "reinstate"), {}, ours)).status).toBe(303);
     expect((await shown(tablet)).status).toBe("active");
   });
 
@@ -164,7 +164,7 @@ describe("a user's token", () => {
     const fingerprint = tablet.certificates[0]?.fingerprint ?? "";
     const posts: [string, Record<string, string>][] = [
       [devicePath(tablet), { name: "Stolen", note: "" }],
-      ...["suspend", "revoke", "approve", "restore", "forget"].map(
+      ...["suspend", "revoke", "approve", "reinstate", "forget"].map(
         (act): [string, Record<string, string>] => [devicePath(tablet, act), {}],
       ),
       [devicePath(tablet, "lost"), { confirm: "Tablet" }],
@@ -187,7 +187,7 @@ describe("a user's token", () => {
     const reader = client();
     await reader.signIn(await tokenFor("bob", "reader", "read"));
     expect((await reader.get(devicePath(own))).status).toBe(200);
-    expect((await reader.post(devicePath(own, "restore"))).status).toBe(404);
+    expect((await reader.post(devicePath(own, "reinstate"))).status).toBe(404);
     expect((await shown(own)).status).toBe("suspended");
   });
 

@@ -125,7 +125,7 @@ describe("the owner's pages", () => {
     await press(owner, "Suspend Laptop");
     await expectPage(owner, "Laptop", "suspended");
     await choose(owner, "Let back in Laptop");
-    await expectPage(owner, "Let Laptop back in?", "restore");
+    await expectPage(owner, "Let Laptop back in?", "reinstate");
     await press(owner, "Let Laptop back in");
     await choose(owner, "Lost… Laptop");
     await expectPage(owner, "Report Laptop as lost?", "lost");
@@ -171,7 +171,7 @@ describe("the owner's pages", () => {
     expect(await heading(owner)).toBe("That did not work");
 
     const phone = await test.enrol("Phone", await test.issue("phone"));
-    await open(owner, devicePath(phone, "restore"), 409);
+    await open(owner, devicePath(phone, "reinstate"), 409);
     expect(await heading(owner)).toBe("The device's status does not allow this");
     await open(owner, devicePath(phone));
     await owner.getByLabel("Name").fill("stolen");

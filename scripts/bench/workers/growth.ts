@@ -40,7 +40,7 @@ export class GrowthRegistry extends UserRegistry {
         0,
       ),
     revocation: (index, devices) =>
-      this.changeStatus(BY, `id-${spread(index, devices)}`, index < devices ? "revoke" : "restore"),
+      this.changeStatus(BY, `id-${spread(index, devices)}`, index < devices ? "revoke" : "reinstate"),
     listing: (index, devices) => this.list(100, Math.max(0, spread(index, devices) - 100)),
   };
 

@@ -67,11 +67,11 @@ export function living({ certificates }: Device): Certificate[] {
 /** How one certificate of a device follows another: since when it is retired, or when it will be. */
 function renewalFacts(
   { certificates }: Device,
-  { fingerprint, retiredAt, retiresAt, replaces }: Certificate,
+  { fingerprint, retiredAt, retireBy, replaces }: Certificate,
   now: number,
 ): [string, string | null][] {
   const successor = certificates.find((other) => other.replaces === fingerprint);
-  const date = (retiresAt ?? null) === null ? "" : `, or ${timeWithHint(retiresAt ?? "", now)}`;
+  const date = (retireBy ?? null) === null ? "" : `, or ${timeWithHint(retireBy ?? "", now)}`;
   return [
     ["retired", (retiredAt ?? null) === null ? null : timeWithHint(retiredAt ?? "", now)],
     [
@@ -114,7 +114,7 @@ function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: num
 }
 
 /** What a certificate says of itself, and when it was added if it was. */
-type CertificateFacts = Omit<Certificate, "addedAt" | "retiredAt" | "retiresAt" | "replaces"> & {
+type CertificateFacts = Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
   addedAt?: string;
 };
 

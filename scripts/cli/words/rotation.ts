@@ -57,18 +57,18 @@ const endOne = (device: Device) =>
 
 /**
  * Gives a device its next certificate (PEM). The one that it has ends when the next one is first seen, and at
- * `retireAt` at the latest (milliseconds since 1970; `undefined` = no date). Repeating changes nothing.
+ * `retireBy` at the latest (milliseconds since 1970; `undefined` = no date). Repeating changes nothing.
  */
 export async function addCertificate(
   api: Api,
   device: Device,
   pem: string,
-  retireAt: number | undefined,
+  retireBy: number | undefined,
 ): Promise<Made<Device>> {
   try {
     return await api.addCertificate(device, {
       certificate: pem,
-      ...(retireAt === undefined ? {} : { retireOthersAt: new Date(retireAt).toISOString() }),
+      ...(retireBy === undefined ? {} : { retireBy: new Date(retireBy).toISOString() }),
     });
   } catch (error) {
     throw withHint(

@@ -39,7 +39,7 @@ interface StatusCommand {
   afterwards?: (changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>;
 }
 
-/** The one way of `approve`, `suspend`, `restore`, `lost` and `revoke`. */
+/** The one way of `approve`, `suspend`, `reinstate`, `lost` and `revoke`. */
 export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
   const { act, reason, question, warning, done, check, afterwards } = command;
   const api = await session.api();

@@ -14,10 +14,10 @@ export const listBlocked: Handler = async (_, { blocked }) => {
 
 export const addCertificate: Handler = async (request, { registry, by }) => {
   const [user, id] = [userParam(request), deviceParam(request)];
-  const { fingerprint, certificate, retireOthersAt } = await body(request, AddCertificateRequest);
+  const { fingerprint, certificate, retireBy } = await body(request, AddCertificateRequest);
   const next = {
     ...certificateOf(fingerprint, certificate, by.at),
-    retireOthersAt: timeOf(retireOthersAt ?? null, by.at),
+    retireBy: timeOf(retireBy ?? null, by.at),
   };
   return enrolled(must(await registry.addCertificate(by, user, id, next)));
 };
@@ -30,11 +30,11 @@ export const retireCertificate: Handler = async (request, { registry, by }) => {
 };
 
 /** A time that is to come, in milliseconds since the epoch. */
-function timeOf(retireOthersAt: string | number | null, now: number): number | null {
-  if (retireOthersAt === null) return null;
-  if (typeof retireOthersAt === "number") return now + retireOthersAt * 1000;
-  const time = Date.parse(retireOthersAt);
+function timeOf(retireBy: string | number | null, now: number): number | null {
+  if (retireBy === null) return null;
+  if (typeof retireBy === "number") return now + retireBy * 1000;
+  const time = Date.parse(retireBy);
   if (time > now && time <= now + RETIREMENT_MAX_SECONDS * 1000) return time;
   const message = "the time must be to come, and within ten years: to end a certificate at once, retire it";
-  throw new ApiError("invalid-fields", message, { errors: [{ path: "retireOthersAt", message }] });
+  throw new ApiError("invalid-fields", message, { errors: [{ path: "retireBy", message }] });
 }

@@ -74,7 +74,7 @@ export class DirectoryRestores {
     const pending = request.pending.filter((each) => this.#pending.restore(each));
     if (pending.length > 0) {
       const detail = { backup, waiting: pending.map(({ fingerprint }) => fingerprint).join(" ") };
-      writeAudit(this.#sql, by, { act: "restore-backup", outcome: "done", target: null, detail });
+      writeAudit(this.#sql, by, { act: "restore", outcome: "done", target: null, detail });
     }
     return { users, tokens, pending: pending.map(({ fingerprint }) => fingerprint) };
   }
@@ -94,7 +94,7 @@ export class DirectoryRestores {
       if (present !== undefined && present.name === name) continue;
       (present === undefined ? added : renamed).push(id);
       writeAudit(this.#sql, by, {
-        act: "restore-backup",
+        act: "restore",
         outcome: "done",
         target: { id, name },
         detail: {
@@ -116,7 +116,7 @@ export class DirectoryRestores {
       // Throws when another token has this digest: no backup can hold that.
       this.#credentials.insertToken(token, token.digest);
       writeAudit(this.#sql, by, {
-        act: "restore-backup",
+        act: "restore",
         outcome: "done",
         target: { id: token.id, name: token.name },
         detail: { backup, outcome, user: token.user, scope: token.scope },

@@ -19,14 +19,14 @@ export class CertificateTable {
     this.#sql = sql;
   }
 
-  setDate(fingerprint: Fingerprint, retiresAt: number | null): void {
-    this.#sql.exec("UPDATE certificates SET retires_at = ? WHERE fingerprint = ?", retiresAt, fingerprint);
+  setDate(fingerprint: Fingerprint, retireBy: number | null): void {
+    this.#sql.exec("UPDATE certificates SET retire_by = ? WHERE fingerprint = ?", retireBy, fingerprint);
   }
 
   /** What is to come of a device's only certificate is over: no date ends it, and it ends no other one. */
   keepAlone(device: string): void {
     this.#sql.exec(
-      `UPDATE certificates SET retires_at = NULL, replaces = NULL
+      `UPDATE certificates SET retire_by = NULL, replaces = NULL
        WHERE device = (SELECT seq FROM devices WHERE id = ?) AND retired_at IS NULL`,
       device,
     );
@@ -35,15 +35,15 @@ export class CertificateTable {
   /** Writes down that certificates of a device have ended by their date. */
   settle(holder: Holder, by: Actor): void {
     const due = this.#sql
-      .exec<{ fingerprint: string; retires_at: number }>(
-        `SELECT fingerprint, retires_at FROM certificates
-         WHERE device = (SELECT seq FROM devices WHERE id = ?) AND retired_at IS NULL AND retires_at <= ?`,
+      .exec<{ fingerprint: string; retire_by: number }>(
+        `SELECT fingerprint, retire_by FROM certificates
+         WHERE device = (SELECT seq FROM devices WHERE id = ?) AND retired_at IS NULL AND retire_by <= ?`,
         holder.id,
         by.at,
       )
       .toArray();
     // Nobody asked for it now: the date did it, whoever came by afterwards.
-    for (const { fingerprint, retires_at: retiredAt } of due) {
+    for (const { fingerprint, retire_by: retiredAt } of due) {
       this.retire(holder, fingerprint as Fingerprint, retiredAt, { ...by, actor: "gate" }, "date");
     }
   }
@@ -55,13 +55,13 @@ export class CertificateTable {
   succeed(holder: Holder, successor: Fingerprint, replaced: Fingerprint, by: Actor): void {
     this.#sql.exec("UPDATE certificates SET replaces = NULL WHERE fingerprint = ?", successor);
     const old = this.#sql
-      .exec<{ retired_at: number | null; retires_at: number | null }>(
-        "SELECT retired_at, retires_at FROM certificates WHERE fingerprint = ?",
+      .exec<{ retired_at: number | null; retire_by: number | null }>(
+        "SELECT retired_at, retire_by FROM certificates WHERE fingerprint = ?",
         replaced,
       )
       .toArray()[0];
     if (old === undefined || old.retired_at !== null) return;
-    const since = retiredSince({ retiredAt: null, retiresAt: old.retires_at }, by.at);
+    const since = retiredSince({ retiredAt: null, retireBy: old.retire_by }, by.at);
     const reason = since === null ? "successor-seen" : "date";
     this.retire(holder, replaced, since ?? by.at, by, reason, successor);
   }

@@ -47,7 +47,7 @@ export class Certificates {
 
   /**
    * Adds a certificate on the claim that the directory granted to this user. The device's other one is let
-   * in until the new one is, or until `retireOthersAt`. Adding one that the device has already changes nothing.
+   * in until the new one is, or until `retireBy`. Adding one that the device has already changes nothing.
    */
   add(by: Actor, id: string, next: NextCertificate, claim: Claim): Result<Added, RegistryError | StaleClaim> {
     const refusal = this.#state.refuseClaim(by, claim);
@@ -58,11 +58,11 @@ export class Certificates {
     if (certificateOf(device, next.fingerprint) !== undefined) return ok({ device, created: false });
 
     this.#table.settle(device, by);
-    const { fingerprint, facts, retireOthersAt } = next;
+    const { fingerprint, facts, retireBy } = next;
     const replaced = living(device, by.at)[0]?.fingerprint ?? null;
-    const added = { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null };
+    const added = { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null };
     this.#devices.insertCertificate(id, { ...added, replaces: replaced });
-    if (replaced !== null) this.#table.setDate(replaced, retireOthersAt);
+    if (replaced !== null) this.#table.setDate(replaced, retireBy);
     writeAudit(this.#sql, by, {
       act: ADD,
       outcome: "done",
@@ -70,7 +70,7 @@ export class Certificates {
       detail: {
         fingerprint,
         replaces: replaced,
-        retiresAt: retireOthersAt === null ? null : new Date(retireOthersAt).toISOString(),
+        retireBy: retireBy === null ? null : new Date(retireBy).toISOString(),
       },
     });
     return ok({ device: this.#devices.mustGet(id), created: true });

@@ -35,7 +35,7 @@ type CertificateRow = {
   not_after: number | null;
   added_at: number;
   retired_at: number | null;
-  retires_at: number | null;
+  retire_by: number | null;
   replaces: string | null;
 };
 
@@ -104,13 +104,13 @@ export class DeviceTable {
 
   insertCertificate(device: string, certificate: CertificateRecord): void {
     const { fingerprint, subject, issuer, serial, notBefore, notAfter } = certificate;
-    const { addedAt, retiredAt, retiresAt, replaces } = certificate;
+    const { addedAt, retiredAt, retireBy, replaces } = certificate;
     this.#sql.exec(
       `INSERT INTO certificates (fingerprint, device, subject, issuer, serial, not_before, not_after,
-         added_at, retired_at, retires_at, replaces)
+         added_at, retired_at, retire_by, replaces)
        SELECT ?, seq, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM devices WHERE id = ?`,
       ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
-      ...[addedAt, retiredAt, retiresAt, replaces, device],
+      ...[addedAt, retiredAt, retireBy, replaces, device],
     );
   }
 
@@ -208,8 +208,8 @@ function toCertificate(row: CertificateRow): CertificateRecord {
     notAfter: row.not_after,
     addedAt: row.added_at,
     // A date that has passed is written down when somebody comes by; it counts before.
-    retiredAt: retiredSince({ retiredAt: row.retired_at, retiresAt: row.retires_at }, Date.now()),
-    retiresAt: row.retires_at,
+    retiredAt: retiredSince({ retiredAt: row.retired_at, retireBy: row.retire_by }, Date.now()),
+    retireBy: row.retire_by,
     replaces: row.replaces as Fingerprint | null,
   };
 }

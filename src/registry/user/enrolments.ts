@@ -75,7 +75,7 @@ export class Enrolments {
     this.#devices.insert({
       ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
       certificates: [
-        { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retiresAt: null, replaces: null },
+        { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null },
       ],
       lastSeen: null,
       wipe: null,

@@ -20,7 +20,7 @@ export function noteExpiring(sql: SqlStorage, user: UserId, outbox: Outbox, now:
       `SELECT c.fingerprint, c.not_after, c.expiry_told, d.id, d.name
        FROM certificates c JOIN devices d ON d.seq = c.device
        WHERE d.status IN ('active', 'suspended') AND c.not_after > ? AND c.not_after <= ?
-         AND c.retired_at IS NULL AND (c.retires_at IS NULL OR c.retires_at > ?)`,
+         AND c.retired_at IS NULL AND (c.retire_by IS NULL OR c.retire_by > ?)`,
       ...[now, now + longest * DAY_MS, now],
     )
     .toArray();

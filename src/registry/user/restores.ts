@@ -111,7 +111,7 @@ export class Restores {
     after: DeviceRecord,
   ): void {
     writeAudit(this.#sql, by, {
-      act: "restore-backup",
+      act: "restore",
       outcome: "done",
       target: { id, name: after.name },
       detail: {

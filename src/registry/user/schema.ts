@@ -15,7 +15,7 @@ import { OUTBOX_SCHEMA } from "../storage/outbox.ts";
  * `certificates`: a row a certificate of a device, found by its fingerprint. A device has one, and
  * two while it is renewed, besides those that are
  * retired. `retired_at` is when it was retired by an act, its successor or, once somebody came by, its date
- * `retires_at`; `replaces` is the certificate that ends when this one is first seen, NULL afterwards.
+ * `retire_by`; `replaces` is the certificate that ends when this one is first seen, NULL afterwards.
  * Facts are NULL until they are known; `expiry_told` is the least number of days
  * before its end of which somebody was notified. It is safe to trust: a row is only
  * written together with a device, after the directory granted the fingerprint to this user.
@@ -90,7 +90,7 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ${OUTBOX_SCHEMA}`,
 
   `ALTER TABLE certificates ADD COLUMN retired_at INTEGER;
-   ALTER TABLE certificates ADD COLUMN retires_at INTEGER;
+   ALTER TABLE certificates ADD COLUMN retire_by INTEGER;
    ALTER TABLE certificates ADD COLUMN replaces TEXT;
    ${AUDIT_RESTORED_SCHEMA}`,
 

@@ -28,7 +28,7 @@ type StandingRow = {
   last_seen_country: string | null;
   not_after: number | null;
   retired_at: number | null;
-  retires_at: number | null;
+  retire_by: number | null;
   replaces: string | null;
 };
 
@@ -48,13 +48,13 @@ export function standingAtSighting(
   const row = sql
     .exec<StandingRow>(
       `SELECT d.seq, d.id, d.status, d.name, d.status_since, d.last_seen_at, d.last_seen_app, d.last_seen_country,
-         c.not_after, c.retired_at, c.retires_at, c.replaces
+         c.not_after, c.retired_at, c.retire_by, c.replaces
        FROM certificates c JOIN devices d ON d.seq = c.device WHERE c.fingerprint = ?`,
       fingerprint,
     )
     .toArray()[0];
   if (row === undefined) return undefined;
-  const retiredAt = retiredSince({ retiredAt: row.retired_at, retiresAt: row.retires_at }, sighting.at);
+  const retiredAt = retiredSince({ retiredAt: row.retired_at, retireBy: row.retire_by }, sighting.at);
   // A lost device is lost with each of its certificates: whichever an app on it presents, it is to be told.
   const isRetired = retiredAt !== null && row.status !== "lost";
   try {

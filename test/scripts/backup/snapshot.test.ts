@@ -57,7 +57,7 @@ describe("a backup that is taken while something happens", () => {
     "revoke-token",
     "create-user",
     "delete-user",
-    "restore-backup",
+    "restore",
     "dismiss",
     "enrol",
   ])("is read again after a change: %s", async (act) => {

@@ -58,8 +58,8 @@ describe("what is wrong is said before anybody is asked:", () => {
     ["forget: no such device", () => ["forget", "alice/x"], 1, /alice has no device named 'x'/],
     ["forget: one that is not revoked", () => ["forget", "alice/tablet"], 1, /the device is active/],
     [
-      "restore: one that is revoked",
-      () => ["restore", "alice/gone"],
+      "reinstate: one that is revoked",
+      () => ["reinstate", "alice/gone"],
       1,
       /the device is revoked, and cannot be restored\nhint: revoked is final/,
     ],
@@ -76,10 +76,10 @@ describe("what is wrong is said before anybody is asked:", () => {
       1,
       /there is no token 'alice\/nope'/,
     ],
-    ["restore-backup: no such file", () => ["restore-backup", "/nope"], 2, /\/nope/],
+    ["restore: no such file", () => ["restore", "/nope"], 2, /\/nope/],
     [
-      "restore-backup: no such device in it",
-      () => ["restore-backup", join(folder, "backup.json"), "--resurrect", "alice/x"],
+      "restore: no such device in it",
+      () => ["restore", join(folder, "backup.json"), "--resurrect", "alice/x"],
       2,
       /alice\/x/,
     ],
@@ -139,7 +139,7 @@ describe("what would work needs a yes:", () => {
       /^Retire the certificate [0-9a-f]{8} of alice\/phone\?$/,
     ],
     ["token revoke", () => ["token", "revoke", "laptop"], /^Revoke the token alice\/laptop for good\?/],
-    ["restore-backup", () => ["restore-backup", join(folder, "backup.json")], /^Restore this into https:/],
+    ["restore", () => ["restore", join(folder, "backup.json")], /^Restore this into https:/],
     [
       "block",
       () => ["block", "alice/tablet", "--edge", edgeFolder],
@@ -198,7 +198,7 @@ describe.runIf(hasTerminal)("the name of a lost device", () => {
     expect(shown).toContain("alice/tablet is reported lost");
     expect(code).toBe(0);
     expect(await status()).toBe("lost");
-    await must("restore", "alice/tablet");
+    await must("reinstate", "alice/tablet");
   });
 
   it("is enough alone", async () => {

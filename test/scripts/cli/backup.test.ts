@@ -166,9 +166,9 @@ describe("backup", () => {
   });
 });
 
-describe("restore-backup into an empty registry", () => {
+describe("restore into an empty registry", () => {
   it("shows with --dry-run what would be done, and does nothing", async () => {
-    const { code, stdout } = await on(fresh, "restore-backup", backup, "--dry-run");
+    const { code, stdout } = await on(fresh, "restore", backup, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(
       /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 waiting certificate\n/,
@@ -178,7 +178,7 @@ describe("restore-backup into an empty registry", () => {
   });
 
   it("asks first: without somebody to answer and without --yes, nothing is done", async () => {
-    const { code, stderr } = await on(fresh, "restore-backup", backup);
+    const { code, stderr } = await on(fresh, "restore", backup);
     expect(code).toBe(2);
     expect(stderr).toMatch(
       /^latchkey: nobody is there to answer: Restore this into https:.+\?\nhint: add --yes /,
@@ -187,7 +187,7 @@ describe("restore-backup into an empty registry", () => {
   });
 
   it.runIf(hasTerminal)("does nothing when the answer is no", async () => {
-    const words = ["restore-backup", backup];
+    const words = ["restore", backup];
     const { code, shown } = await runOnTerminal(words, environmentOf(fresh), {
       answers: [["Restore this into", "n"]],
     });
@@ -197,7 +197,7 @@ describe("restore-backup into an empty registry", () => {
   });
 
   it("gives the same lists and logs, and the same devices pass a real handshake", async () => {
-    const result = await on(fresh, "restore-backup", backup, "--yes");
+    const result = await on(fresh, "restore", backup, "--yes");
     expect(result).toMatchObject({ code: 0, stderr: "" });
     expect(result.stdout).toMatch(
       /\nrestored 2 users, 3 devices, 1 token, 1 waiting certificate; each is in the audit log\nrestored tokens work everywhere within 10 minutes\n$/,
@@ -227,7 +227,7 @@ describe("restore-backup into an empty registry", () => {
 
   it("again finds nothing to do", async () => {
     const before = (await lists(fresh)).users;
-    const { code, stdout } = await on(fresh, "restore-backup", backup, "--yes");
+    const { code, stdout } = await on(fresh, "restore", backup, "--yes");
     expect([code, stdout]).toEqual([
       0,
       expect.stringMatching(/\n3 devices as in the backup already\nthere is nothing to restore\n$/),
@@ -236,7 +236,7 @@ describe("restore-backup into an empty registry", () => {
   });
 });
 
-describe("restore-backup into a registry that went on", () => {
+describe("restore into a registry that went on", () => {
   const statusOf = async (name: string) => (await send(old, "/", { as: phones[name] as Credential })).status;
 
   it("leaves a revoked device revoked, and what is new alone; by name it is let in again", async () => {
@@ -244,18 +244,18 @@ describe("restore-backup into a registry that went on", () => {
     await on(old, "revoke", "bob/my tablet", "--yes");
     await on(old, "enrol", "bob", "new", "--certificate", await issue("new"));
     await on(old, "note", "alice/phone", "white");
-    const dry = await on(old, "restore-backup", backup, "--dry-run");
+    const dry = await on(old, "restore", backup, "--dry-run");
     expect(dry.stdout).toContain(
       "\n~ alice/phone: note\n  bob/my tablet stays revoked: it is revoked now; --resurrect 'bob/my tablet' restores it\n  bob/new is not in the backup, and is left alone\n",
     );
 
-    expect(await on(old, "restore-backup", backup, "--yes")).toMatchObject({ code: 0 });
+    expect(await on(old, "restore", backup, "--yes")).toMatchObject({ code: 0 });
     // Not at the gate: an isolate that has refused a revoked device remembers that for half a minute.
     expect((await on(old, "show", "bob/my tablet")).stdout).toContain("revoked");
     expect(await statusOf("new")).toBe(200);
     expect((await on(old, "show", "alice/phone")).stdout).toContain("\n  black\n");
 
-    const named = await on(old, "restore-backup", backup, "--yes", "--resurrect", "bob/My Tablet");
+    const named = await on(old, "restore", backup, "--yes", "--resurrect", "bob/My Tablet");
     expect(named.stdout).toContain("\n~ bob/my tablet: revoked -> active\n");
     expect(await statusOf("tablet")).toBe(200);
     expect(await statusOf("old")).toBe(404);
@@ -269,7 +269,7 @@ describe("restore-backup into a registry that went on", () => {
     await on(old, "revoke", "carol/desk", "--yes");
     await on(old, "forget", "carol/desk", "--yes");
     expect(await on(old, "users", "remove", "carol", "--yes")).toMatchObject({ code: 0 });
-    const restored = await on(old, "restore-backup", file, "--yes");
+    const restored = await on(old, "restore", file, "--yes");
     expect(restored).toMatchObject({ code: 0 });
     expect(restored.stdout).toContain(
       "\n  carol/desk stays away: it was revoked and forgotten since; --resurrect carol/desk restores it\n",
@@ -285,7 +285,7 @@ describe("restore-backup into a registry that went on", () => {
     const file = join(folder, "tablet.pem");
     expect(await on(old, "enrol", "alice", "taken over", "--certificate", file)).toMatchObject({ code: 0 });
     await on(old, "note", "alice/phone", "green");
-    const words = ["restore-backup", backup, "--yes", "--resurrect", "bob/my tablet"];
+    const words = ["restore", backup, "--yes", "--resurrect", "bob/my tablet"];
     const result = await on(old, ...words);
     expect(result.code).toBe(1);
     expect(result.stdout).toContain(
@@ -406,7 +406,7 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
     ],
   ])("%s", async (_, file, message) => {
     const nowhere = { LATCHKEY_URL: "https://127.0.0.1:1", LATCHKEY_TOKEN: "x".repeat(32) };
-    const result = await runHere(["restore-backup", file(), "--yes"], nowhere);
+    const result = await runHere(["restore", file(), "--yes"], nowhere);
     expect(result).toMatchObject({ code: 2, stdout: "" });
     expect(result.stderr).toMatch(message);
   });
@@ -415,12 +415,12 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
     const path = changed("source.json", (content) =>
       Object.assign(content, { source: "x".repeat(1_000_000) }),
     );
-    const { stdout } = await on(fresh, "restore-backup", path, "--dry-run");
+    const { stdout } = await on(fresh, "restore", path, "--dry-run");
     expect(stdout).toMatch(/^backup of x{200}…, made /);
   });
 
   it("a device that is to be resurrected and is not in it", async () => {
-    expect(await on(fresh, "restore-backup", backup, "--yes", "--resurrect", "alice/nothing")).toEqual(
+    expect(await on(fresh, "restore", backup, "--yes", "--resurrect", "alice/nothing")).toEqual(
       failure(
         2,
         "the backup has no device 'alice/nothing'",

@@ -228,7 +228,7 @@ describe.concurrent("a device", () => {
     expect(await latchkey("suspend", phone)).toEqual(said("dora/phone was suspended already"));
     expect(await object("show", phone)).toMatchObject({ note: "blue", statusReason: "in repair" });
     expect((await latchkey("show", phone)).stdout).toMatch(/^reason +in repair$/m);
-    expect(await latchkey("restore", phone)).toEqual(
+    expect(await latchkey("reinstate", phone)).toEqual(
       said("dora/phone was suspended and is active again: it is let in from now on"),
     );
     // What it says of the vault depends on the apps: see lost.test.ts.
@@ -239,7 +239,7 @@ describe.concurrent("a device", () => {
       code: 1,
       stderr: expect.stringMatching(/\nhint: suspend is for devices that are active; this one is lost\n$/),
     });
-    expect(await object("restore", phone)).toMatchObject({ status: "active" });
+    expect(await object("reinstate", phone)).toMatchObject({ status: "active" });
     expect(await latchkey("forget", phone, "-y")).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/\nhint: revoke it first: latchkey revoke dora\/phone\n$/),
@@ -248,7 +248,7 @@ describe.concurrent("a device", () => {
       said(`dora/phone is revoked: it is refused ${DELAY}`),
     );
     expect(await latchkey("revoke", phone, "-y")).toEqual(said("dora/phone was revoked already"));
-    expect(await latchkey("restore", phone)).toMatchObject({
+    expect(await latchkey("reinstate", phone)).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
         /\nhint: revoked is final: forget the record with latchkey forget dora\/phone,/,

@@ -192,11 +192,11 @@ describe("audit --search", () => {
     const user = await addUser("zoe");
     const phone = await enrol(user, "phone", DAY_MS);
     await api.act(phone, "suspend", "Left in the tram");
-    await api.act(phone, "restore", undefined);
+    await api.act(phone, "reinstate", undefined);
     await api.act(phone, "suspend", "in the TRAM again");
     expect(await acts("zoe", "--search", "tram")).toEqual(["suspend", "suspend"]);
     expect(await acts("zoe", "--search", "tram", "--limit", "1")).toEqual(["suspend"]);
-    expect(await acts("zoe", "--search", "restore")).toEqual(["restore"]);
+    expect(await acts("zoe", "--search", "reinstate")).toEqual(["reinstate"]);
     expect(await acts("--search", "zoe")).toContain("create-user");
     expect((await latchkey("audit", "zoe", "--search", "100%")).stdout).toBe("nothing holds '100%'\n");
   });

@@ -80,7 +80,7 @@ it("is shown as not seen, as seen elsewhere, and with what it was told", async (
   const { stdout: audit } = await latchkey("audit", "alice");
   expect(audit.match(/ wipe-delivered +alice-phone +done +gate /g)).toHaveLength(2);
 
-  expect((await latchkey("restore", "alice/alice-phone")).code).toBe(0);
+  expect((await latchkey("reinstate", "alice/alice-phone")).code).toBe(0);
   expect(await wipeLine()).toBeUndefined();
   expect((await send(edge, "/", { as: phone, host: VAULT })).status).toBe(200);
   // Lost again, the receipt begins anew.

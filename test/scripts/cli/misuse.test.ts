@@ -128,7 +128,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       const message = `too many arguments for '${words[1]}'`;
       return [`too many words for ${name}`, words, CONNECTED, message, `see latchkey ${name} --help`];
     }),
-    ...["suspend", "restore", "lost", "revoke"].map(
+    ...["suspend", "reinstate", "lost", "revoke"].map(
       (act): [string, string[], Record<string, string>, string, string] => [
         `a note where ${act} takes a reason`,
         [act, "alice/x", "--note", "stolen"],

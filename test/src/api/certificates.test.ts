@@ -37,12 +37,12 @@ describe("POST certificates", () => {
     expect(answer).toMatchObject({
       id: device.id,
       certificates: [
-        { fingerprint: OLD, retiredAt: null, retiresAt: null, replaces: null },
-        { fingerprint: NEW, retiredAt: null, retiresAt: null, replaces: OLD },
+        { fingerprint: OLD, retiredAt: null, retireBy: null, replaces: null },
+        { fingerprint: NEW, retiredAt: null, retireBy: null, replaces: OLD },
       ],
     });
     expect(await shown()).toEqual(answer);
-    const again = await add({ fingerprint: NEW, retireOthersAt: 60 });
+    const again = await add({ fingerprint: NEW, retireBy: 60 });
     expect([again.status, await again.json()]).toEqual([200, answer]);
   });
 
@@ -56,19 +56,19 @@ describe("POST certificates", () => {
 
   it("takes a time for the old one's end", async () => {
     const until = new Date(Date.now() + 3_600_000).toISOString();
-    expect((await add({ fingerprint: NEW, retireOthersAt: until })).status).toBe(201);
-    expect((await shown()).certificates).toMatchObject([{ retiresAt: until }, { retiresAt: null }]);
+    expect((await add({ fingerprint: NEW, retireBy: until })).status).toBe(201);
+    expect((await shown()).certificates).toMatchObject([{ retireBy: until }, { retireBy: null }]);
   });
 
   it("takes a time with another offset, and tells it in UTC", async () => {
-    await add({ fingerprint: NEW, retireOthersAt: "2030-01-01T00:00:00+01:00" });
-    expect((await shown()).certificates[0]?.retiresAt).toBe("2029-12-31T23:00:00.000Z");
+    await add({ fingerprint: NEW, retireBy: "2030-01-01T00:00:00+01:00" });
+    expect((await shown()).certificates[0]?.retireBy).toBe("2029-12-31T23:00:00.000Z");
   });
 
   it("takes seconds for it", async () => {
     const before = Date.now();
-    await add({ fingerprint: NEW, retireOthersAt: 3600 });
-    const until = Date.parse((await shown()).certificates[0]?.retiresAt ?? "");
+    await add({ fingerprint: NEW, retireBy: 3600 });
+    const until = Date.parse((await shown()).certificates[0]?.retireBy ?? "");
     expect(until).toBeGreaterThanOrEqual(before + 3_600_000);
     expect(until).toBeLessThanOrEqual(Date.now() + 3_600_000);
   });
@@ -79,10 +79,10 @@ describe("POST certificates", () => {
     ["a field that does not exist", { fingerprint: fingerprint(1), name: "x" }, "name"],
     ["a fingerprint that is none", { fingerprint: "x" }, "fingerprint"],
     ...["2001-01-01T00:00:00Z", "2200-01-01T00:00:00Z", "tomorrow", 0, -1, 1.5, 400_000_000, true].map(
-      (retireOthersAt): [string, unknown, string] => [
-        `${JSON.stringify(retireOthersAt)} for the end`,
-        { fingerprint: fingerprint(1), retireOthersAt },
-        "retireOthersAt",
+      (retireBy): [string, unknown, string] => [
+        `${JSON.stringify(retireBy)} for the end`,
+        { fingerprint: fingerprint(1), retireBy },
+        "retireBy",
       ],
     ),
   ])("refuses %s, and changes nothing", async (_, body, path) => {

@@ -35,7 +35,7 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   forgetDevice:       [204, 204, HIDDEN, FORBIDDEN, FORBIDDEN],
   approveDevice:      [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
   suspendDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
-  restoreDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
+  reinstateDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
   reportDeviceLost:   [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
   revokeDevice:       [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
 

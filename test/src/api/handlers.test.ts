@@ -138,7 +138,7 @@ describe("enrolling", () => {
           notAfter: null,
           addedAt: device.enrolledAt,
           retiredAt: null,
-          retiresAt: null,
+          retireBy: null,
           replaces: null,
         },
       ],
@@ -282,7 +282,7 @@ describe("a device", () => {
 
   it("takes no forbidden act", async () => {
     await api("POST", at("/revoke"));
-    for (const act of ["approve", "suspend", "restore", "lost"]) {
+    for (const act of ["approve", "suspend", "reinstate", "lost"]) {
       const body = act === "lost" ? { confirm: "Phone" } : undefined;
       const problem = await expectProblem(await api("POST", at(`/${act}`), body), "forbidden-transition");
       expect(problem.detail).toContain("revoked");
@@ -387,7 +387,7 @@ describe("the audit log", () => {
     await api("PATCH", `${DEVICES}/${id}`, { name: "Laptop" }, init);
     await api("POST", DEVICES, { name: "Laptop", fingerprint: fingerprint(3) }, init);
     await api("POST", `${DEVICES}/${id}/revoke`);
-    await api("POST", `${DEVICES}/${id}/restore`, {}, init);
+    await api("POST", `${DEVICES}/${id}/reinstate`, {}, init);
     await api("POST", DEVICES, { name: "Phone", fingerprint: F }, init);
     await api("DELETE", "/users/alice", undefined, init);
     const refused = (await get<AuditList>("/users/alice/audit")).entries.filter(
@@ -397,7 +397,7 @@ describe("the audit log", () => {
       ["forget", "not-revoked"],
       ["edit", "name-taken"],
       ["enrol", "name-taken"],
-      ["restore", "forbidden-transition"],
+      ["reinstate", "forbidden-transition"],
       ["enrol", "fingerprint-revoked"],
       ["delete-user", "user-has-devices"],
     ]);
@@ -429,7 +429,7 @@ describe("the audit log", () => {
     await get(DEVICES);
     await get(`${DEVICES}/${id}`);
     await api("PATCH", `${DEVICES}/${id}`, { name: "Phone" });
-    await api("POST", `${DEVICES}/${id}/restore`);
+    await api("POST", `${DEVICES}/${id}/reinstate`);
     expect((await get<AuditList>("/users/alice/audit")).entries.map(summary)).toEqual(["enrol done"]);
   });
 

@@ -114,11 +114,11 @@ describe("lost is taken", () => {
     expect(await acts()).toEqual(["enrol done", "lost done"]);
   });
 
-  it("of a suspended device, and ended by restore; the audit log has both", async () => {
+  it("of a suspended device, and ended by reinstate; the audit log has both", async () => {
     await api("POST", at("/suspend"));
     expect((await lost({ confirm: device.name })).status).toBe(200);
-    expect(await (await api("POST", at("/restore"))).json()).toMatchObject({ status: "active" });
-    expect(await acts()).toEqual(["enrol done", "suspend done", "lost done", "restore done"]);
+    expect(await (await api("POST", at("/reinstate"))).json()).toMatchObject({ status: "active" });
+    expect(await acts()).toEqual(["enrol done", "suspend done", "lost done", "reinstate done"]);
   });
 });
 
@@ -145,7 +145,7 @@ describe("the receipt", () => {
   });
 });
 
-it.each(["approve", "suspend", "restore", "revoke"])("%s takes no confirm", async (act) => {
+it.each(["approve", "suspend", "reinstate", "revoke"])("%s takes no confirm", async (act) => {
   await expectProblem(await api("POST", at(`/${act}`), { confirm: device.name }), "invalid-fields");
   expect((await shown()).status).toBe("active");
 });

@@ -63,7 +63,7 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "fingerprint-taken": () =>
     api("POST", "/users/bob/devices", { name: "Phone", fingerprint: fingerprint(1) }),
   "fingerprint-revoked": () => api("POST", devices, { name: "Old", fingerprint: fingerprint(2) }),
-  "forbidden-transition": () => api("POST", `${devices}/${revoked}/restore`),
+  "forbidden-transition": () => api("POST", `${devices}/${revoked}/reinstate`),
   "too-many-certificates": async () => {
     const certificates = `${devices}/${phone}/certificates`;
     await api("POST", certificates, { fingerprint: fingerprint(8) });

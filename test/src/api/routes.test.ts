@@ -27,7 +27,7 @@ const PATHS: [string, string][] = [
   ["/users/alice/devices/ID", "DELETE, GET, HEAD, PATCH"],
   ["/users/alice/devices/ID/approve", "POST"],
   ["/users/alice/devices/ID/suspend", "POST"],
-  ["/users/alice/devices/ID/restore", "POST"],
+  ["/users/alice/devices/ID/reinstate", "POST"],
   ["/users/alice/devices/ID/lost", "POST"],
   ["/users/alice/devices/ID/revoke", "POST"],
   ["/users/alice/devices/ID/certificates", "POST"],
@@ -202,7 +202,7 @@ describe("parameters of a path", () => {
 
 it("each status can be reached, and each act has a route", async () => {
   const reached = new Set([device.status]);
-  for (const act of ["suspend", "restore", "lost", "restore", "approve", "revoke"]) {
+  for (const act of ["suspend", "reinstate", "lost", "reinstate", "approve", "revoke"]) {
     const body = act === "lost" ? { confirm: device.name } : undefined;
     const response = await api("POST", at(`/users/alice/devices/ID/${act}`), body);
     reached.add(((await response.json()) as Device).status);

@@ -121,7 +121,7 @@ const TABLET = {
   certificates: [
     {
       ...{ fingerprint: fingerprint(8), addedAt: LONG_AGO, ...NO_FACTS },
-      ...{ retiredAt: null, retiresAt: null, replaces: null },
+      ...{ retiredAt: null, retireBy: null, replaces: null },
     },
   ],
 };

@@ -157,9 +157,9 @@ describe("a backup into an empty registry", () => {
     await restoreAll(before);
     const [users, directory] = [await auditOf(), await auditOf("/audit")];
     expect(users.map(({ act, actor, target }) => [act, actor, (target as Json)?.name])).toEqual([
-      ["restore-backup", "admin", "Old"],
-      ["restore-backup", "admin", "Laptop"],
-      ["restore-backup", "admin", "Phone"],
+      ["restore", "admin", "Old"],
+      ["restore", "admin", "Laptop"],
+      ["restore", "admin", "Phone"],
     ]);
     expect(users[0]).toMatchObject({
       outcome: "done",
@@ -228,7 +228,7 @@ describe("a restore into a registry that went on", () => {
     });
     expect(await standing(fingerprint(1))).toBe("active");
     expect((await auditOf())[0]).toMatchObject({
-      act: "restore-backup",
+      act: "restore",
       detail: { before: "revoked", status: "active", resurrect: "yes" },
     });
   });
@@ -458,7 +458,7 @@ describe("an audit log", () => {
     await restore(before.devices.alice ?? []);
     expect(await send(log)).toEqual({ lines: log.length, isClosed: true });
     const own = (await auditOf()).filter(({ restored }) => restored !== true);
-    expect(own.map(({ act }) => act)).toEqual(["restore-backup", "restore-backup", "restore-backup"]);
+    expect(own.map(({ act }) => act)).toEqual(["restore", "restore", "restore"]);
   });
 
   it("that has lines of its own takes none", async () => {

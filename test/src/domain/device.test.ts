@@ -15,7 +15,7 @@ import {
 const TABLE: Record<StatusAct, Record<DeviceStatus, DeviceStatus | "=" | "-">> = {
   approve: { pending: "active", active: "=", suspended: "-", lost: "-", revoked: "-" },
   suspend: { pending: "-", active: "suspended", suspended: "=", lost: "-", revoked: "-" },
-  restore: { pending: "-", active: "=", suspended: "active", lost: "active", revoked: "-" },
+  reinstate: { pending: "-", active: "=", suspended: "active", lost: "active", revoked: "-" },
   lost: { pending: "-", active: "lost", suspended: "lost", lost: "=", revoked: "-" },
   revoke: { pending: "revoked", active: "revoked", suspended: "revoked", lost: "revoked", revoked: "=" },
 };

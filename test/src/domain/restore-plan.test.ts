@@ -7,7 +7,7 @@ import { ALICE, FACTS, fingerprint } from "../registry/fixtures.ts";
 const NOW = Date.UTC(2026, 10, 25);
 
 function certificate(n: number, change: Partial<CertificateRecord> = {}): CertificateRecord {
-  const none = { retiredAt: null, retiresAt: null, replaces: null };
+  const none = { retiredAt: null, retireBy: null, replaces: null };
   return { fingerprint: fingerprint(n), ...FACTS, addedAt: 1, ...none, ...change };
 }
 

@@ -12,7 +12,7 @@ const DEVICES = 2;
 type Step =
   | { do: "advance"; tenths: number }
   | { do: "request"; device: number }
-  | { do: "revoke" | "lose" | "restore"; device: number }
+  | { do: "revoke" | "lose" | "reinstate"; device: number }
   | { do: "read" | "answer" | "fail"; which: number };
 
 const device = fc.nat(DEVICES - 1);
@@ -26,7 +26,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: fc.record({ do: fc.constant("request"), device }), weight: 8 },
   { arbitrary: fc.record({ do: fc.constant("revoke"), device }), weight: 2 },
   { arbitrary: fc.record({ do: fc.constant("lose"), device }), weight: 3 },
-  { arbitrary: fc.record({ do: fc.constant("restore"), device }), weight: 3 },
+  { arbitrary: fc.record({ do: fc.constant("reinstate"), device }), weight: 3 },
   { arbitrary: fc.record({ do: fc.constant("read"), which }), weight: 3 },
   { arbitrary: fc.record({ do: fc.constant("answer"), which }), weight: 6 },
   { arbitrary: fc.record({ do: fc.constant("fail"), which }), weight: 1 },
@@ -86,7 +86,7 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
       isLost[device] = true;
       for (const arrival of arrivals) if (arrival.device === device) arrival.lostSince ||= !arrival.answer;
     },
-    restore: ({ device }) => {
+    reinstate: ({ device }) => {
       revokedAt[device] = undefined;
       isLost[device] = false;
       for (const arrival of arrivals) if (arrival.device === device) arrival.activeSince ||= !arrival.answer;

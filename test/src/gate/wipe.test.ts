@@ -76,7 +76,7 @@ describe("a device that is found", () => {
     const isolate = new Isolate({ USER_REGISTRY: slow });
     const before = tokenCall(isolate, { cf: cf({}, of) });
     await expect.poll(() => questions).toBe(1);
-    expect((await api("POST", `${path}/restore`, {})).status).toBe(200);
+    expect((await api("POST", `${path}/reinstate`, {})).status).toBe(200);
     const after = [tokenCall(isolate, { cf: cf({}, of) }), inVault(isolate, "/api/sync", { cf: cf({}, of) })];
     const whoami = inVault(isolate, "/.latchkey/whoami", { cf: cf({}, of) });
     late.resolve();
@@ -187,7 +187,7 @@ describe("a lost device at a bitwarden app", () => {
     const isolate = new Isolate();
     const request = { cf: cf({}, of) };
     expect(await seen(await inVault(isolate, "/api/sync", request))).toEqual(WIPE);
-    expect((await api("POST", `${path}/restore`)).status).toBe(200);
+    expect((await api("POST", `${path}/reinstate`)).status).toBe(200);
     expect((await inVault(isolate, "/api/sync", request)).status).toBe(200);
     expect((await tokenCall(isolate, request)).status).toBe(200);
   });
@@ -512,7 +512,7 @@ describe("the receipt, through the gate", () => {
     await isolate.idle();
     const before = (await show(path)).wipe;
     expect(before).toMatchObject({ count: 1, tokenRefresh: true });
-    expect(await (await api("POST", `${path}/restore`)).json()).toMatchObject({ wipe: before });
+    expect(await (await api("POST", `${path}/reinstate`)).json()).toMatchObject({ wipe: before });
     expect(await (await api("POST", `${path}/lost`, { confirm: "phone" })).json()).toMatchObject({
       wipe: null,
     });

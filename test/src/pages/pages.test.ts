@@ -126,7 +126,7 @@ describe("a device that is renewed", () => {
     const next = fingerprint(0x2b).replace(/^0{8}/, "cafe0123");
     await api("POST", `/users/alice/devices/${phone.id}/certificates`, {
       fingerprint: next,
-      retireOthersAt: 30 * 86_400,
+      retireBy: 30 * 86_400,
     });
     const { page } = await signedIn();
     const shown = words(await page(devicePath(phone)));
@@ -157,7 +157,7 @@ describe("who is signed in", () => {
 describe("the activity", () => {
   it("tells each change once, in sentences that lead to the device", async () => {
     await act("suspend");
-    await act("restore");
+    await act("reinstate");
     await api("PATCH", `/users/alice/devices/${phone.id}`, { name: "Pixel" });
     await act("approve");
     // Bob's own log tells of the removal and of the second PUT, too.

@@ -119,7 +119,7 @@ describe("a device that is reported lost", () => {
     await act(id, "lost");
     await act(id, "lost", "in the bus");
     expect(await told()).toEqual([]);
-    await act(id, "restore");
+    await act(id, "reinstate");
     expect(await told()).toEqual([]);
     at(NOW + 1_000);
     await act(id, "lost");

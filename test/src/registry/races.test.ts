@@ -154,7 +154,7 @@ const ACTS = {
     new Registry(bindings).addCertificate(somebody(), ALICE, old.id, {
       fingerprint: TWO,
       facts: old.certificates[0] ?? expect.fail(),
-      retireOthersAt: null,
+      retireBy: null,
     }),
   forget: (old) => async (bindings) => {
     const registry = new Registry(bindings);

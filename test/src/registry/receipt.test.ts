@@ -136,14 +136,14 @@ describe("the receipt of a lost device", () => {
   it("is kept when the device was found, and when it is revoked", async () => {
     await note({ tokenRefresh: true });
     const receipt = await wipe();
-    expect(await act("restore")).toMatchObject({ value: { status: "active", wipe: receipt } });
+    expect(await act("reinstate")).toMatchObject({ value: { status: "active", wipe: receipt } });
     expect(await act("suspend")).toMatchObject({ value: { wipe: receipt } });
     expect(await act("revoke")).toMatchObject({ value: { status: "revoked", wipe: receipt } });
   });
 
   it("is cleared when the device is reported lost again, and audited anew", async () => {
     await note({ tokenRefresh: true });
-    await act("restore");
+    await act("reinstate");
     expect(await act("lost", T + 5000)).toMatchObject({ value: { statusSince: T + 5000, wipe: null } });
     await note({ at: T + 6000 });
     expect(await wipe()).toEqual({ firstAt: T + 6000, lastAt: T + 6000, count: 1, tokenRefresh: false });
@@ -220,7 +220,7 @@ describe("nothing is noted", () => {
     ["active", []],
     ["suspended", ["suspend"]],
     ["revoked", ["revoke"]],
-    ["found again", ["lost", "restore"]],
+    ["found again", ["lost", "reinstate"]],
     ["lost, and then revoked", ["lost", "revoke"]],
   ])("of a device that is %s", async (_, acts) => {
     for (const one of acts) await act(one);

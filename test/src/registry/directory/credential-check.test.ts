@@ -19,7 +19,7 @@ async function backup(): Promise<{ tokens: { id: string; digest: SecretDigest }[
   return (await api("GET", "/backup")).json();
 }
 
-/** Restores tokens as `restore-backup` does. */
+/** Restores tokens as `restore` does. */
 async function restore(tokens: object[]) {
   const users = [{ id: "alice", name: null, createdAt: new Date(0).toISOString() }];
   const body = { madeAt: new Date(0).toISOString(), users, tokens, pending: [] };

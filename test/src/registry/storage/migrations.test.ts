@@ -233,7 +233,7 @@ describe("a registry of version 1, with data in it", () => {
       count: 2,
       tokenRefresh: true,
     });
-    await registry(ALICE).changeStatus(by({ at: NOW + 10 }), "id-1", "restore");
+    await registry(ALICE).changeStatus(by({ at: NOW + 10 }), "id-1", "reinstate");
     expect(await registry(ALICE).get("id-1")).toMatchObject({ status: "active", statusSince: NOW + 10 });
   });
 

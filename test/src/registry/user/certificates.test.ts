@@ -52,7 +52,7 @@ async function enrol(user: UserId, of: Fingerprint, name = "Pixel 9"): Promise<s
 const next = (change: Partial<NextCertificate> = {}): NextCertificate => ({
   fingerprint: NEW,
   facts: NO_FACTS,
-  retireOthersAt: null,
+  retireBy: null,
   ...change,
 });
 const add = (change: Partial<NextCertificate> = {}, through: RegistryBindings = env, at = Date.now()) =>
@@ -103,13 +103,13 @@ describe("a device's next certificate", () => {
   it("belongs to the same device, with one name and one history, and says which one it replaces", async () => {
     const at = Date.UTC(2126, 0, 1);
     const until = at + 1000;
-    const added = await add({ facts: FACTS, retireOthersAt: until }, env, at);
-    const none = { retiredAt: null, retiresAt: null, replaces: null };
+    const added = await add({ facts: FACTS, retireBy: until }, env, at);
+    const none = { retiredAt: null, retireBy: null, replaces: null };
     expect(added.ok && added.value.device).toMatchObject({
       id,
       name: "Pixel 9",
       certificates: [
-        { fingerprint: OLD, ...FACTS, ...none, retiresAt: until },
+        { fingerprint: OLD, ...FACTS, ...none, retireBy: until },
         { fingerprint: NEW, ...FACTS, addedAt: at, ...none, replaces: OLD },
       ],
     });
@@ -117,7 +117,7 @@ describe("a device's next certificate", () => {
     expect(await audit()).toEqual([
       {
         ...{ act: "add-certificate", outcome: "done", actor: "admin" },
-        ...{ fingerprint: NEW, replaces: OLD, retiresAt: new Date(until).toISOString() },
+        ...{ fingerprint: NEW, replaces: OLD, retireBy: new Date(until).toISOString() },
       },
     ]);
   });
@@ -162,7 +162,7 @@ describe("a device's next certificate", () => {
   });
 
   it.each(RESTARTS)("and what became of the old one survive %s", async (_, restart) => {
-    await add({ retireOthersAt: Date.now() + 60_000 });
+    await add({ retireBy: Date.now() + 60_000 });
     const before = await device();
     await restart();
     expect(await device()).toEqual(before);
@@ -173,17 +173,17 @@ describe("a device's next certificate", () => {
   });
 
   it("added twice changes nothing, and says so", async () => {
-    const first = await add({ retireOthersAt: Date.now() + 60_000 });
-    const again = await add({ retireOthersAt: null, facts: FACTS });
+    const first = await add({ retireBy: Date.now() + 60_000 });
+    const again = await add({ retireBy: null, facts: FACTS });
     expect(again).toEqual({ ok: true, value: { created: false, device: await device() } });
     expect(first.ok && first.value.device).toEqual(again.ok && again.value.device);
     expect(await audit()).toHaveLength(1);
   });
 
   it("with the same fingerprint as the present one changes nothing either", async () => {
-    expect(await add({ fingerprint: OLD, retireOthersAt: Date.now() + 1 })).toMatchObject({
+    expect(await add({ fingerprint: OLD, retireBy: Date.now() + 1 })).toMatchObject({
       ok: true,
-      value: { created: false, device: { certificates: [{ fingerprint: OLD, retiresAt: null }] } },
+      value: { created: false, device: { certificates: [{ fingerprint: OLD, retireBy: null }] } },
     });
   });
 
@@ -192,7 +192,7 @@ describe("a device's next certificate", () => {
     expect(await add()).toMatchObject({ ok: true });
     expect(await standing(NEW)).toBe("suspended");
     expect(await standing(OLD)).toBe("suspended");
-    await act("restore");
+    await act("reinstate");
     expect(await standing(OLD)).toBe("active");
     expect(await standing(NEW)).toBe("active");
     expect(await standing(OLD)).toBe("revoked");
@@ -291,7 +291,7 @@ describe("the date", () => {
   const UNTIL = T + 60_000;
 
   it("ends the old certificate by itself, at the question, and is written down once by the gate", async () => {
-    await add({ retireOthersAt: UNTIL }, env, T);
+    await add({ retireBy: UNTIL }, env, T);
     expect(await standing(OLD, UNTIL - 1)).toBe("active");
     expect(await standing(OLD, UNTIL)).toBe("revoked");
     expect(await standing(OLD, UNTIL + 5)).toBe("revoked");
@@ -305,7 +305,7 @@ describe("the date", () => {
   });
 
   it("tells since when the certificate is revoked", async () => {
-    await add({ retireOthersAt: UNTIL }, env, T);
+    await add({ retireBy: UNTIL }, env, T);
     expect(await alice().standing(OLD, sighting({ at: UNTIL + 9 }))).toEqual({
       status: "revoked",
       name: "Pixel 9",
@@ -314,22 +314,22 @@ describe("the date", () => {
   });
 
   it("counts in what is shown before anybody came by", async () => {
-    await add({ retireOthersAt: Date.now() + 1 });
+    await add({ retireBy: Date.now() + 1 });
     await expect.poll(async () => (await device()).certificates[0]?.retiredAt ?? null).not.toBeNull();
     const [old] = (await device()).certificates;
-    expect(old?.retiredAt).toBe(old?.retiresAt);
+    expect(old?.retiredAt).toBe(old?.retireBy);
     expect(await audit()).toHaveLength(1);
   });
 
   it("is what ended it, though its successor came later", async () => {
-    await add({ retireOthersAt: UNTIL }, env, T);
+    await add({ retireBy: UNTIL }, env, T);
     expect(await standing(NEW, UNTIL + 1000)).toBe("active");
     expect((await audit()).at(-1)).toMatchObject({ reason: "date", successor: NEW });
     expect((await device()).certificates).toMatchObject([{ retiredAt: UNTIL }, { replaces: null }]);
   });
 
   it("means nothing once the successor was seen", async () => {
-    await add({ retireOthersAt: UNTIL }, env, T);
+    await add({ retireBy: UNTIL }, env, T);
     await standing(NEW, T + 1);
     expect(await standing(OLD, UNTIL + 1)).toBe("revoked");
     expect(await standing(NEW, UNTIL + 1)).toBe("active");
@@ -337,7 +337,7 @@ describe("the date", () => {
   });
 
   it("frees the place of a certificate that nobody has come with since", async () => {
-    await add({ retireOthersAt: UNTIL }, env, T);
+    await add({ retireBy: UNTIL }, env, T);
     expect(await add({ fingerprint: THIRD }, env, UNTIL - 1)).toEqual(refused("too-many-certificates"));
     expect(await add({ fingerprint: THIRD }, env, UNTIL)).toMatchObject({ ok: true });
     expect(await audit()).toMatchObject([
@@ -366,12 +366,12 @@ describe("retire", () => {
 
   it("of the next one calls the renewal off: no date ends the old one any more", async () => {
     const until = Date.now() + 60_000;
-    await add({ retireOthersAt: until });
+    await add({ retireBy: until });
     await retire(NEW);
     expect(await standing(NEW)).toBe("revoked");
     expect(await standing(OLD, until + 1)).toBe("active");
     expect((await device()).certificates).toMatchObject([
-      { fingerprint: OLD, retiredAt: null, retiresAt: null },
+      { fingerprint: OLD, retiredAt: null, retireBy: null },
       { fingerprint: NEW, replaces: null },
     ]);
   });
@@ -417,7 +417,7 @@ describe("a device with a retired certificate", () => {
     const delivery = { at: Date.now(), count: 1, tokenRefresh: true, app: "a", country: null, ip: null };
     await alice().noteWipe(OLD, delivery);
     expect((await device()).wipe).toMatchObject({ count: 1 });
-    await act("restore");
+    await act("reinstate");
     expect(await standing(OLD)).toBe("revoked");
     expect(await standing(NEW)).toBe("active");
   });
@@ -434,7 +434,7 @@ describe("a device with a retired certificate", () => {
   it("leaves a line of a date that passed unseen, when it is forgotten", async () => {
     const other = await enrol(ALICE, THIRD, "Tablet");
     const until = Date.now() + 1000;
-    const last = { fingerprint: fingerprint(4), facts: NO_FACTS, retireOthersAt: until };
+    const last = { fingerprint: fingerprint(4), facts: NO_FACTS, retireBy: until };
     expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
     const later = by({ at: until + 1000 });
     await worker.changeStatus(later, ALICE, other, "revoke");
@@ -500,7 +500,7 @@ describe("when it is interrupted", () => {
 
   it("a date that cannot be written down ends the certificate all the same", async () => {
     const until = Date.now() + 1000;
-    await add({ retireOthersAt: until });
+    await add({ retireBy: until });
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       state.storage.sql.exec(
         "CREATE TRIGGER full BEFORE UPDATE ON certificates BEGIN SELECT RAISE(ABORT, 'over the limit'); END",

@@ -61,7 +61,7 @@ describe("enrol", () => {
           ...FACTS,
           addedAt: at,
           retiredAt: null,
-          retiresAt: null,
+          retireBy: null,
           replaces: null,
         },
       ],
@@ -188,11 +188,11 @@ describe("changeStatus", () => {
 
   it("restores a device that was suspended or lost", async () => {
     const { id } = await enrol();
-    for (const act of ["suspend", "restore", "lost", "restore"] as const) {
+    for (const act of ["suspend", "reinstate", "lost", "reinstate"] as const) {
       await alice().changeStatus(by(), id, act);
     }
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
-    expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "suspend", "restore", "lost", "restore"]);
+    expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "suspend", "reinstate", "lost", "reinstate"]);
   });
 
   it("is no error and writes nothing when the status already holds", async () => {
@@ -205,7 +205,7 @@ describe("changeStatus", () => {
 
   it("leaves the device's note alone, whatever the reason", async () => {
     const { id } = await enrol({ note: "black" });
-    for (const act of ["suspend", "restore", "lost", "restore", "revoke"] as const) {
+    for (const act of ["suspend", "reinstate", "lost", "reinstate", "revoke"] as const) {
       const changed = await alice().changeStatus(by({ reason: `why ${act}` }), id, act);
       expect(changed).toMatchObject({ value: { note: "black", statusReason: `why ${act}` } });
       expect((await audit()).at(-1)).toMatchObject({ act, detail: { reason: `why ${act}` } });
@@ -223,7 +223,7 @@ describe("changeStatus", () => {
       act: "suspend",
       detail: { reason: "at the repair shop" },
     });
-    await alice().changeStatus(by(), id, "restore");
+    await alice().changeStatus(by(), id, "reinstate");
     expect((await alice().get(id))?.statusReason).toBeNull();
     expect(await audit()).toHaveLength(4);
   });
@@ -241,7 +241,7 @@ describe("changeStatus", () => {
     const { id } = await enrol();
     await alice().changeStatus(by(), id, "revoke");
     const revoked = await alice().get(id);
-    for (const act of ["approve", "suspend", "restore", "lost"] as const) {
+    for (const act of ["approve", "suspend", "reinstate", "lost"] as const) {
       expect(await alice().changeStatus(by({ reason: "please" }), id, act)).toEqual({
         ok: false,
         error: { code: "forbidden-transition", status: "revoked", act },
@@ -271,12 +271,12 @@ describe("changeStatus", () => {
     await alice().changeStatus(at(2), id, "approve");
     await alice().changeStatus({ ...at(3), reason: "a reason" }, id, "approve");
     await alice().edit(at(4), id, { name: "Old Pixel", note: null });
-    await alice().changeStatus(at(5), id, "restore");
+    await alice().changeStatus(at(5), id, "reinstate");
     await alice().forget(at(6), id, 0);
     expect(await since(), "repeated, renamed, refused").toBe(1);
     await alice().changeStatus(at(7), id, "lost");
     expect(await since()).toBe(7);
-    await alice().changeStatus(at(8), id, "restore");
+    await alice().changeStatus(at(8), id, "reinstate");
     expect(await since()).toBe(8);
     await abortAllDurableObjects();
     expect(await since()).toBe(8);
@@ -493,7 +493,7 @@ describe("close and open", () => {
       () => old.open?.(by()),
       () => old.enrol?.(by(), other, Date.now()),
       () => old.enrol?.(by(), other, Date.now(), use),
-      () => old.addCertificate?.(by(), id, { ...other, retireOthersAt: null }, Date.now()),
+      () => old.addCertificate?.(by(), id, { ...other, retireBy: null }, Date.now()),
       () => old.restore?.(by(), { devices: [], resurrect: [], madeAt: 1 }, [], Date.now()),
       () => old.invite?.(by(), { id: "i", app: null, approval: false, expiresAt: 9 }, use.digest),
       () => old.forget?.(by(), id),
