@@ -4,8 +4,8 @@ import * as v from "valibot";
 import {
   BackupAuditEntry,
   BackupDevice,
-  BackupPending,
   BackupTokens,
+  BackupUnknownCertificate,
   BackupUser,
 } from "../../src/contract/backup.ts";
 import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
@@ -58,7 +58,7 @@ const BackupContent = v.strictObject({
     ),
   ),
   tokens: BackupTokens,
-  pending: list(BackupPending),
+  unknownCertificates: list(BackupUnknownCertificate),
   /** The directory's own log. */
   audit: AuditLog,
 });

@@ -23,7 +23,7 @@ const NAMEABLE: ReadonlySet<RestoreReason | null> = new Set([
 
 /** What a restore does, or did: a line for each thing that is not the same. */
 export function differenceLines(difference: Difference): string[] {
-  const { users, devices, tokens, pending, logs, left } = difference;
+  const { users, devices, tokens, unknownCertificates, logs, left } = difference;
   return [
     ...users.added.map((user) => `+ user ${user}`),
     ...users.renamed.map((user) => `~ user ${user} gets the name back`),
@@ -33,7 +33,9 @@ export function differenceLines(difference: Difference): string[] {
       if (outcome === "added") return [`+ ${label}: whoever has it can use it again`];
       return reason === null ? [] : [`  ${label} stays away: ${TOKEN_REASONS[reason]}`];
     }),
-    ...(pending.length === 0 ? [] : [`+ ${plural(pending.length, "waiting certificate")}`]),
+    ...(unknownCertificates.length === 0
+      ? []
+      : [`+ ${plural(unknownCertificates.length, "waiting certificate")}`]),
     ...logs.flatMap(logLines),
     ...left.map((user) => `  user ${user} is not in the backup, and is left alone`),
   ];

@@ -15,7 +15,7 @@ export interface Difference {
   devices: UserDifference[];
   tokens: (PlannedToken & { user: UserId | null; name: string })[];
   /** Fingerprints that will wait again. */
-  pending: string[];
+  unknownCertificates: string[];
   logs: LogDifference[];
   /** Users who are in the registry and not in the backup: nothing is done to them. */
   left: UserId[];
@@ -86,7 +86,10 @@ export async function compare(
 
   const ids = new Set([...users.keys(), ...backup.users.map(({ id }) => id)]);
   const known = await api.backup();
-  const waiting = new Set([...known.pending.map(({ fingerprint }) => fingerprint), ...owners.keys()]);
+  const waiting = new Set([
+    ...known.unknownCertificates.map(({ fingerprint }) => fingerprint),
+    ...owners.keys(),
+  ]);
   return {
     users: {
       added: backup.users.flatMap(({ id }) => (users.has(id) ? [] : [id])),
@@ -94,16 +97,18 @@ export async function compare(
     },
     devices,
     tokens: await planTokensOf(api, backup, ids, now),
-    pending: backup.pending.flatMap(({ fingerprint }) => (waiting.has(fingerprint) ? [] : [fingerprint])),
+    unknownCertificates: backup.unknownCertificates.flatMap(({ fingerprint }) =>
+      waiting.has(fingerprint) ? [] : [fingerprint],
+    ),
     logs: logs.filter(({ lines }) => lines > 0),
     left: [...users.keys()].filter((user) => !backup.users.some(({ id }) => id === user)),
   };
 }
 
 /** Whether a restore would change anything. */
-export function isEmpty({ users, devices, tokens, pending, logs }: Difference): boolean {
+export function isEmpty({ users, devices, tokens, unknownCertificates, logs }: Difference): boolean {
   return (
-    users.added.length + users.renamed.length + pending.length === 0 &&
+    users.added.length + users.renamed.length + unknownCertificates.length === 0 &&
     devices.every((user) =>
       user.devices.every(({ outcome }) => outcome !== "added" && outcome !== "changed"),
     ) &&

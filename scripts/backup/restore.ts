@@ -32,21 +32,21 @@ export async function restore(
 ): Promise<RestoreResult> {
   const madeAt = json.createdAt;
   const result: RestoreResult = {
-    directory: { added: [], renamed: [], tokens: [], pending: [] },
+    directory: { added: [], renamed: [], tokens: [], unknownCertificates: [] },
     users: [],
     logs: [],
   };
   await restoreLog(api, undefined, json.audit, difference, result);
   const users = json.users.map(({ id, name, createdAt }) => ({ id, name, createdAt }));
-  const none = { users: [], tokens: [], pending: [] };
+  const none = { users: [], tokens: [], unknownCertificates: [] };
   for (const part of [
     ...chunks(users).map((some) => ({ ...none, users: some })),
     // After the users whose they are.
     ...chunks(json.tokens).map((some) => ({ ...none, tokens: some })),
-    ...chunks(json.pending).map((some) => ({ ...none, pending: some })),
+    ...chunks(json.unknownCertificates).map((some) => ({ ...none, unknownCertificates: some })),
   ]) {
     const done = await api.restoreDirectory({ madeAt, ...part });
-    for (const key of ["added", "renamed", "tokens", "pending"] as const) {
+    for (const key of ["added", "renamed", "tokens", "unknownCertificates"] as const) {
       (result.directory[key] as unknown[]).push(...done[key]);
     }
   }

@@ -34,7 +34,7 @@ export async function takeBackup(api: Api, now: number): Promise<BackupJson> {
     source: api.origin,
     users,
     tokens: directory.value.tokens,
-    pending: directory.value.pending,
+    unknownCertificates: directory.value.unknownCertificates,
     audit: directory.audit,
   };
 }

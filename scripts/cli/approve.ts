@@ -4,7 +4,7 @@ import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse } from "../terminal/failure.ts";
 import { groupedCode, printable, short } from "../terminal/text.ts";
 import { deviceNameArgument, userArgument } from "./words/arguments.ts";
-import { findPending, isDeviceReference } from "./words/device-reference.ts";
+import { findUnknownCertificate, isDeviceReference } from "./words/device-reference.ts";
 import { deviceLabel } from "./words/device-view.ts";
 import type { AddCommand, Session } from "./words/session.ts";
 import { changeStatus } from "./words/status-act.ts";
@@ -95,7 +95,7 @@ async function approveCertificate(
   const name = deviceNameArgument(nameText);
   const { output, ...session } = open();
   const api = await session.api();
-  const fingerprint = await findPending(api, text);
+  const fingerprint = await findUnknownCertificate(api, text);
   const note = noteText === undefined ? {} : { note: noteText };
   try {
     const { created, value } = await api.approve(fingerprint, { user, name, ...note });

@@ -46,7 +46,7 @@ Examples:
         return;
       }
       await writeBackup(path, content);
-      const { users, tokens, pending, createdAt } = content;
+      const { users, tokens, unknownCertificates, createdAt } = content;
       const devices = users.reduce((sum, user) => sum + user.devices.length, 0);
       output.object({
         file: path,
@@ -54,10 +54,10 @@ Examples:
         users: users.length,
         devices,
         tokens: tokens.length,
-        pending: pending.length,
+        unknownCertificates: unknownCertificates.length,
       });
       output.lines(
-        `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(pending.length, "waiting certificate")}`,
+        `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(unknownCertificates.length, "waiting certificate")}`,
       );
     });
 };

@@ -1,5 +1,5 @@
 import { short } from "../terminal/text.ts";
-import { findPending } from "./words/device-reference.ts";
+import { findUnknownCertificate } from "./words/device-reference.ts";
 import type { AddCommand } from "./words/session.ts";
 
 export const addDismiss: AddCommand = (program, open) => {
@@ -13,7 +13,7 @@ export const addDismiss: AddCommand = (program, open) => {
     .action(async (text: string) => {
       const { output, ...session } = open();
       const api = await session.api();
-      const fingerprint = await findPending(api, text);
+      const fingerprint = await findUnknownCertificate(api, text);
       await api.dismiss(fingerprint);
       output.lines(`dismissed ${short(fingerprint)}`);
     });

@@ -27,10 +27,9 @@ import { addLost } from "./lost.ts";
 import { addMe } from "./me.ts";
 import { addNames } from "./names.ts";
 import { addNote } from "./note.ts";
-import { addPending } from "./pending.ts";
 import { addProve } from "./prove.ts";
-import { addRename } from "./rename.ts";
 import { addReinstate } from "./reinstate.ts";
+import { addRename } from "./rename.ts";
 import { addRestore } from "./restore.ts";
 import { addRetire } from "./retire.ts";
 import { addRevoke } from "./revoke.ts";
@@ -42,6 +41,7 @@ import { addStatus } from "./status.ts";
 import { addSuspend } from "./suspend.ts";
 import { addToken } from "./token.ts";
 import { addUnblock } from "./unblock.ts";
+import { addUnknown } from "./unknown.ts";
 import { addUsers } from "./users.ts";
 import { addVersion } from "./version.ts";
 import { addWatch } from "./watch/watch.ts";
@@ -101,7 +101,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addForget,
   ],
   "Without the registry:": [addBlock, addUnblock, addBlocked],
-  "Waiting for you:": [addPending, addApprove, addDismiss],
+  "Waiting for you:": [addUnknown, addApprove, addDismiss],
   "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
   "Your Cloudflare zone:": [addSetup, addDoctor, addProve],

@@ -79,7 +79,7 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
     plural(directory.added.length + directory.renamed.length, "user"),
     plural(count("added") + count("changed"), "device"),
     plural(tokens, "token"),
-    plural(directory.pending.length, "waiting certificate"),
+    plural(directory.unknownCertificates.length, "waiting certificate"),
   ];
   const cut = logs.filter(({ isClosed }) => isClosed);
   return [

@@ -102,7 +102,7 @@ async function readRegistry(api: Api): Promise<Found> {
 
 async function waitingCertificates(api: Api): Promise<string[] | null> {
   try {
-    return (await api.pending()).map(({ fingerprint }) => fingerprint);
+    return (await api.unknownCertificates()).map(({ fingerprint }) => fingerprint);
   } catch (error) {
     if (error instanceof ProblemFailure && error.code === "forbidden") return null;
     throw error;

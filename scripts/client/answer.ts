@@ -17,7 +17,7 @@ const HINTS: Record<ProblemCode, string> = {
   "unknown-user": `list the users with: ${LATCHKEY} users`,
   "unknown-device": `list the devices with: ${LATCHKEY} devices`,
   "unknown-certificate": `see the device's certificates with: ${LATCHKEY} show DEVICE`,
-  "unknown-pending": `list what is waiting with: ${LATCHKEY} pending`,
+  "certificate-not-listed": `list what is waiting with: ${LATCHKEY} unknown`,
   "unknown-token": `list the tokens with: ${LATCHKEY} token`,
   "unknown-session": `list the browsers with: ${LATCHKEY} sessions`,
   "unknown-invitation": `list the invitations with: ${LATCHKEY} invitations`,
@@ -80,7 +80,7 @@ export function isOutOfOrder(error: unknown): error is Failure {
 const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
   "unknown-user",
   "unknown-device",
-  "unknown-pending",
+  "certificate-not-listed",
   "unknown-token",
   "unknown-session",
   "unknown-invitation",

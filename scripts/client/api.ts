@@ -24,9 +24,9 @@ import {
   type NewInvitation,
   type NewToken,
   PAGE_LIMIT_MAX,
-  type PendingCertificate,
   type Session,
   type Token,
+  type UnknownCertificate,
   type User,
 } from "../../src/contract/requests.ts";
 import type { StatusAct } from "../../src/domain/device.ts";
@@ -61,7 +61,7 @@ export interface Api {
   retireCertificate(device: Device, fingerprint: string): Promise<void>;
   /** The certificates that the Worker's secret `BLOCKED` names, as the gate reads it: no object is asked. */
   blocked(): Promise<Fingerprint[]>;
-  pending(): Promise<PendingCertificate[]>;
+  unknownCertificates(): Promise<UnknownCertificate[]>;
   approve(fingerprint: Fingerprint, request: v.InferInput<typeof ApproveRequest>): Promise<Made<Device>>;
   dismiss(fingerprint: Fingerprint): Promise<void>;
   /**
@@ -185,10 +185,13 @@ export function createApi(connection: Connection): Api {
       await ask("DELETE", devicePath(device.user, device.id));
     },
     backup: async () =>
-      object<v.InferOutput<typeof BackupAnswer>>((await ask("GET", "/backup")).body, ["tokens", "pending"]),
+      object<v.InferOutput<typeof BackupAnswer>>((await ask("GET", "/backup")).body, [
+        "tokens",
+        "unknownCertificates",
+      ]),
     restoreDirectory: async (request) =>
       object<v.InferOutput<typeof RestoredDirectory>>((await ask("POST", "/restore", request)).body, [
-        ...(["added", "renamed", "tokens", "pending"] as const),
+        ...(["added", "renamed", "tokens", "unknownCertificates"] as const),
       ]),
     restoreUser: async (user, request) =>
       object<v.InferOutput<typeof RestoredUser>>(
@@ -213,14 +216,17 @@ export function createApi(connection: Connection): Api {
       if (!Array.isArray(blocked)) return foreign();
       return blocked.map((each) => parseFingerprint(each) ?? foreign());
     },
-    pending: async () =>
-      list<PendingCertificate>((await ask("GET", "/pending")).body, "pending", ["fingerprint", "lastSeen"]),
+    unknownCertificates: async () =>
+      list<UnknownCertificate>((await ask("GET", "/unknown-certificates")).body, "unknownCertificates", [
+        "fingerprint",
+        "lastSeen",
+      ]),
     async approve(fingerprint, request) {
-      const { created, body } = await ask("POST", `/pending/${fingerprint}/approve`, request);
+      const { created, body } = await ask("POST", `/unknown-certificates/${fingerprint}/enrol`, request);
       return { created, value: toDevice(body) };
     },
     async dismiss(fingerprint) {
-      await ask("DELETE", `/pending/${fingerprint}`);
+      await ask("DELETE", `/unknown-certificates/${fingerprint}`);
     },
     async audit(user, limit, before, search) {
       const entries: AuditEntry[] = [];

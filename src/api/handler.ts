@@ -66,7 +66,7 @@ export function deviceParam(request: IRequest): string {
 
 export function fingerprintParam(request: IRequest): Fingerprint {
   const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
-  if (fingerprint === undefined) throw registryProblem({ code: "unknown-pending" });
+  if (fingerprint === undefined) throw registryProblem({ code: "certificate-not-listed" });
   return fingerprint;
 }
 

@@ -38,7 +38,7 @@ const TAGS = {
   devices: "A user's devices, and what became of them.",
   invitations: "Codes with which a user enrols one device.",
   audit: "What was changed, by whom, and what was refused.",
-  pending: "Verified certificates that nobody has enrolled.",
+  "unknown-certificates": "Verified certificates that nobody has enrolled.",
   tokens: "Credentials of users, which reach no further than their scope.",
   sessions: "Browsers that are signed in.",
   backup: "What a backup needs besides the lists.",

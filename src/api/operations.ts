@@ -69,9 +69,9 @@ export const OPERATIONS: readonly Operation[] = [
   row("GET /users/:user/audit", "readUserAudit", "Read a user's audit log", { needs: "read", of: "user", query: AuditQuery, answers: { 200: shape.AuditListSchema }, problems: NO_USER, handle: audit.userAudit }),
   row("GET /audit", "readAudit", "Read the audit log of users, sign-ins, tokens and waiting certificates", { needs: "read", of: "everybody", query: AuditQuery, answers: { 200: shape.AuditListSchema }, problems: [], handle: audit.directoryAudit }),
 
-  row("GET /pending", "listPending", "List verified certificates that nobody has enrolled", { needs: "read", of: "everybody", answers: { 200: shape.PendingListSchema }, problems: [], handle: devices.listPending }),
-  row("POST /pending/:fingerprint/approve", "approvePending", "Enrol a waiting certificate", { needs: "root", of: "everybody", body: shape.ApproveRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "unknown-pending"], handle: devices.approvePending }),
-  row("DELETE /pending/:fingerprint", "dismissPending", "Take a certificate off the waiting list until it is seen again", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["unknown-pending"], handle: devices.dismissPending }),
+  row("GET /unknown-certificates", "listUnknownCertificates", "List verified certificates that nobody has enrolled", { needs: "read", of: "everybody", answers: { 200: shape.UnknownCertificateListSchema }, problems: [], handle: devices.listUnknownCertificates }),
+  row("POST /unknown-certificates/:fingerprint/enrol", "enrolUnknownCertificate", "Enrol a waiting certificate", { needs: "root", of: "everybody", body: shape.ApproveRequest, answers: { 200: shape.DeviceSchema, 201: shape.DeviceSchema }, problems: [...ENROLMENT, "certificate-not-listed"], handle: devices.enrolUnknownCertificate }),
+  row("DELETE /unknown-certificates/:fingerprint", "dismissUnknownCertificate", "Take a certificate off the waiting list until it is seen again", { needs: "root", of: "everybody", answers: { 204: null }, problems: ["certificate-not-listed"], handle: devices.dismissUnknownCertificate }),
 
   row("GET /blocked", "listBlocked", "List the certificates that the Worker's configuration blocks; answers without the registry", { needs: "root", of: "everybody", answers: { 200: shape.BlockedListSchema }, problems: [], handle: certificates.listBlocked }),
 

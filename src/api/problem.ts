@@ -39,8 +39,8 @@ export function registryProblem(error: RegistryError): ApiError {
       return new ApiError(error.code, "list this user's devices: GET /users/{user}/devices");
     case "unknown-certificate":
       return new ApiError(error.code, "see the device's certificates: GET /users/{user}/devices/{device}");
-    case "unknown-pending":
-      return new ApiError(error.code, "list the waiting certificates: GET /pending");
+    case "certificate-not-listed":
+      return new ApiError(error.code, "list the waiting certificates: GET /unknown-certificates");
     case "unknown-token":
       return new ApiError(error.code, "list the tokens: GET /tokens");
     case "unknown-session":

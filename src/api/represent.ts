@@ -6,9 +6,9 @@ import type {
   Certificate,
   Device,
   Invitation,
-  PendingCertificate,
   Session,
   Token,
+  UnknownCertificate,
   User,
 } from "../contract/requests.ts";
 import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
@@ -16,7 +16,7 @@ import type {
   CertificateRecord,
   DeviceRecord,
   InvitationRecord,
-  PendingRecord,
+  UnknownCertificateRecord,
   UserRecord,
 } from "../domain/records.ts";
 import type { DirectoryBackup } from "../registry/directory/restores.ts";
@@ -72,9 +72,9 @@ function representCertificate(certificate: CertificateRecord): Certificate {
   };
 }
 
-export function representPending(pending: PendingRecord): PendingCertificate {
+export function representUnknownCertificate(certificate: UnknownCertificateRecord): UnknownCertificate {
   const { fingerprint, subject, issuer, serial, notAfter, firstSeen, lastSeen, app, country, count } =
-    pending;
+    certificate;
   return {
     ...{ fingerprint, subject, issuer, serial },
     notAfter: isoOrNull(notAfter),
@@ -84,10 +84,16 @@ export function representPending(pending: PendingRecord): PendingCertificate {
   };
 }
 
-export function representBackup({ tokens, pending }: DirectoryBackup): v.InferOutput<typeof BackupAnswer> {
+export function representBackup({
+  tokens,
+  unknownCertificates,
+}: DirectoryBackup): v.InferOutput<typeof BackupAnswer> {
   return {
     tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
-    pending: pending.map((each) => ({ ...representPending(each), notBefore: isoOrNull(each.notBefore) })),
+    unknownCertificates: unknownCertificates.map((each) => ({
+      ...representUnknownCertificate(each),
+      notBefore: isoOrNull(each.notBefore),
+    })),
   };
 }
 

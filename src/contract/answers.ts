@@ -74,7 +74,7 @@ export const AuditEntrySchema = v.object({
 });
 
 /** A certificate that Cloudflare verified and nobody has enrolled. */
-export const PendingCertificateSchema = v.object({
+export const UnknownCertificateSchema = v.object({
   fingerprint: v.string(),
   subject: TextOrNull,
   issuer: TextOrNull,
@@ -150,7 +150,9 @@ export const DescriptionSchema = v.looseObject({ openapi: v.string() });
 export const UserListSchema = v.object({ users: v.array(UserSchema), next: NextSchema });
 export const DeviceListSchema = v.object({ devices: v.array(DeviceSchema), next: NextSchema });
 export const AuditListSchema = v.object({ entries: v.array(AuditEntrySchema), next: NextSchema });
-export const PendingListSchema = v.object({ pending: v.array(PendingCertificateSchema) });
+export const UnknownCertificateListSchema = v.object({
+  unknownCertificates: v.array(UnknownCertificateSchema),
+});
 /** Fingerprints that the Worker's secret `BLOCKED` names. */
 export const BlockedListSchema = v.object({ blocked: v.array(v.string()) });
 export const TokenListSchema = v.object({ tokens: v.array(TokenSchema) });
@@ -161,7 +163,7 @@ export type User = v.InferOutput<typeof UserSchema>;
 export type Certificate = v.InferOutput<typeof CertificateSchema>;
 export type Device = v.InferOutput<typeof DeviceSchema>;
 export type AuditEntry = v.InferOutput<typeof AuditEntrySchema>;
-export type PendingCertificate = v.InferOutput<typeof PendingCertificateSchema>;
+export type UnknownCertificate = v.InferOutput<typeof UnknownCertificateSchema>;
 export type Token = v.InferOutput<typeof TokenSchema>;
 export type NewToken = v.InferOutput<typeof NewTokenSchema>;
 export type Session = v.InferOutput<typeof SessionSchema>;
@@ -172,7 +174,7 @@ export type Description = v.InferOutput<typeof DescriptionSchema>;
 export type UserList = v.InferOutput<typeof UserListSchema>;
 export type DeviceList = v.InferOutput<typeof DeviceListSchema>;
 export type AuditList = v.InferOutput<typeof AuditListSchema>;
-export type PendingList = v.InferOutput<typeof PendingListSchema>;
+export type UnknownCertificateList = v.InferOutput<typeof UnknownCertificateListSchema>;
 export type BlockedList = v.InferOutput<typeof BlockedListSchema>;
 export type TokenList = v.InferOutput<typeof TokenListSchema>;
 export type SessionList = v.InferOutput<typeof SessionListSchema>;

@@ -10,7 +10,7 @@ import { DEVICE_STATUSES } from "../domain/device.ts";
 import { RESTORE_CHANGES, RESTORE_OUTCOMES, RESTORE_REASONS } from "../domain/restore-plan.ts";
 import { TOKEN_OUTCOMES, TOKEN_REASONS } from "../domain/restore-tokens.ts";
 import { CERTIFICATES_MAX } from "../domain/retirement.ts";
-import { PendingCertificateSchema, TokenSchema } from "./answers.ts";
+import { TokenSchema, UnknownCertificateSchema } from "./answers.ts";
 import {
   DeviceNameSchema,
   FingerprintSchema,
@@ -134,7 +134,7 @@ export const BackupTokens = once(
   ({ digest }) => digest,
 );
 
-export const BackupPending = v.strictObject({
+export const BackupUnknownCertificate = v.strictObject({
   fingerprint: FingerprintSchema,
   ...FACTS,
   firstSeen: TimeInput,
@@ -166,7 +166,9 @@ export const BackupAuditEntry = v.strictObject({
 /** `GET /backup`: what no list tells. */
 export const BackupAnswer = v.object({
   tokens: v.array(v.object({ ...TokenSchema.entries, digest: v.string() })),
-  pending: v.array(v.object({ ...PendingCertificateSchema.entries, notBefore: v.nullable(v.string()) })),
+  unknownCertificates: v.array(
+    v.object({ ...UnknownCertificateSchema.entries, notBefore: v.nullable(v.string()) }),
+  ),
 });
 
 /** `POST /restore`: users who are missing, tokens that have not ended, certificates that nobody enrolled. */
@@ -174,7 +176,7 @@ export const RestoreDirectoryRequest = v.strictObject({
   madeAt: TimeInput,
   users: v.array(BackupUser, "must be a list"),
   tokens: BackupTokens,
-  pending: v.array(BackupPending, "must be a list"),
+  unknownCertificates: v.array(BackupUnknownCertificate, "must be a list"),
 });
 
 /** `POST /users/{user}/restore`; `resurrect`: ids of devices that are let in again, though shut out since. */
@@ -199,7 +201,7 @@ export const RestoredDirectory = v.object({
     }),
   ),
   /** Fingerprints that wait again. */
-  pending: v.array(v.string()),
+  unknownCertificates: v.array(v.string()),
 });
 
 export const RestoredUser = v.object({

@@ -11,7 +11,7 @@ export const PROBLEMS = {
   "unknown-user": { status: 404, title: "There is no such user" },
   "unknown-device": { status: 404, title: "This user has no such device" },
   "unknown-certificate": { status: 404, title: "This device has no such certificate" },
-  "unknown-pending": { status: 404, title: "No such certificate is waiting" },
+  "certificate-not-listed": { status: 404, title: "No such certificate is waiting" },
   "unknown-token": { status: 404, title: "There is no such token" },
   "unknown-session": { status: 404, title: "There is no such session" },
   "unknown-invitation": { status: 404, title: "There is no such invitation" },

@@ -158,7 +158,7 @@ export const LostRequest = v.strictObject({
   reason: v.optional(ReasonSchema),
 });
 
-/** `POST /pending/{fingerprint}/approve` */
+/** `POST /unknown-certificates/{fingerprint}/enrol` */
 export const ApproveRequest = v.strictObject({
   user: UserIdSchema,
   name: DeviceNameSchema,

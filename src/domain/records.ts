@@ -127,7 +127,7 @@ export interface UserRecord {
   createdAt: number;
 }
 
-export interface PendingRecord extends CertificateFacts {
+export interface UnknownCertificateRecord extends CertificateFacts {
   fingerprint: Fingerprint;
   firstSeen: number;
   lastSeen: number;
@@ -141,7 +141,7 @@ export type RegistryError =
   | { code: "unknown-user" }
   | { code: "unknown-device" }
   | { code: "unknown-certificate" }
-  | { code: "unknown-pending" }
+  | { code: "certificate-not-listed" }
   | { code: "unknown-token" }
   | { code: "unknown-session" }
   | { code: "unknown-invitation" }

@@ -77,7 +77,7 @@ export function certificateWaiting(of: {
     type: "certificate-waiting",
     at: iso(of.firstSeen),
     title: "A new certificate is waiting",
-    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody approves it: latchkey pending.`,
+    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody approves it: latchkey unknown.`,
     data: { fingerprint, subject, app, country },
   };
 }

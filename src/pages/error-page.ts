@@ -30,7 +30,7 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
   "not-found": { title: "Nothing here" },
   "unknown-user": { sentence: GONE },
   "unknown-device": { sentence: GONE },
-  "unknown-pending": {
+  "certificate-not-listed": {
     sentence: "Somebody may have enrolled or dismissed it meanwhile. Nothing was changed.",
   },
   "unknown-session": { sentence: "It may have ended meanwhile." },

@@ -1,7 +1,7 @@
 import { fingerprintParam, must } from "../api/handler.ts";
-import { representDevice, representPending } from "../api/represent.ts";
+import { representDevice, representUnknownCertificate } from "../api/represent.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
-import { ApproveRequest, type Device, type PendingCertificate } from "../contract/requests.ts";
+import { ApproveRequest, type Device, type UnknownCertificate } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";
@@ -18,7 +18,7 @@ export const waiting: PageHandler = async (_, context) => {
   const { registry, principal } = context;
   const { users, isWhole } = await visibleUsers(registry, principal);
   const [certificates, ...lists] = await Promise.all([
-    registry.pending(),
+    registry.unknownCertificates(),
     ...(isWhole ? users : []).map(async (user) => (await devicesOf(registry, user)).devices),
   ]);
   const devices = lists.flat().filter(({ status }) => status === "pending");
@@ -37,7 +37,7 @@ ${devices.length === 0 ? html`<p>None.</p>` : html`<ul class="cards">${devices.m
 ${
   certificates.length === 0
     ? html`<p>None.</p>`
-    : html`<ul class="cards">${certificates.map((record, index) => certificateCard(representPending(record), index, users, context))}</ul>`
+    : html`<ul class="cards">${certificates.map((record, index) => certificateCard(representUnknownCertificate(record), index, users, context))}</ul>`
 }
 </section>`,
   );
@@ -66,7 +66,7 @@ ${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;
 }
 
 function certificateCard(
-  certificate: PendingCertificate,
+  certificate: UnknownCertificate,
   index: number,
   users: readonly UserRecord[],
   context: PageContext,

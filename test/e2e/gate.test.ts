@@ -83,12 +83,15 @@ describe("the gate over real TLS", () => {
     const tablet = await test.issue("tablet");
     const client = test.client(tablet);
     expect((await client.call("/")).status).toBe(404);
-    const { pending } = (await test.api("GET", "/pending")) as {
-      pending: { fingerprint: string; subject: string }[];
+    const { unknownCertificates } = (await test.api("GET", "/unknown-certificates")) as {
+      unknownCertificates: { fingerprint: string; subject: string }[];
     };
-    const waiting = pending.find(({ subject }) => subject.includes("tablet"));
+    const waiting = unknownCertificates.find(({ subject }) => subject.includes("tablet"));
     expect(waiting).toBeDefined();
-    await test.api("POST", `/pending/${waiting?.fingerprint}/approve`, { user: "alice", name: "tablet" });
+    await test.api("POST", `/unknown-certificates/${waiting?.fingerprint}/enrol`, {
+      user: "alice",
+      name: "tablet",
+    });
     // A refusal is remembered for two seconds at most, and never longer than the delay.
     await expect.poll(async () => (await client.call("/")).status, { timeout: 3_000 }).toBe(200);
   });

@@ -209,7 +209,7 @@ describe("without JavaScript", () => {
     await owner.getByLabel("Owner").selectOption("alice");
     await press(owner, "Approve");
     expect(await heading(owner)).toBe("Watch");
-    expect(await test.api("GET", "/pending")).toMatchObject({ pending: [] });
+    expect(await test.api("GET", "/unknown-certificates")).toMatchObject({ unknownCertificates: [] });
   });
 
   it("searches and exports the log", async () => {

@@ -163,7 +163,7 @@ describe("the description of the API", () => {
       .map(({ operationId }) => operationId);
     expect(demanded.sort()).toEqual([
       "addCertificate",
-      "approvePending",
+      "enrolUnknownCertificate",
       "createToken",
       "editDevice",
       "enrolDevice",

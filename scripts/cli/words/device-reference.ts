@@ -1,4 +1,4 @@
-import type { Device, PendingCertificate } from "../../../src/contract/requests.ts";
+import type { Device, UnknownCertificate } from "../../../src/contract/requests.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";
@@ -106,7 +106,7 @@ function noSuchDevice(user: UserId, name: string, devices: readonly Device[]) {
 const PREFIX_MIN_DIGITS = 8;
 
 /** A whole fingerprint, or the first digits of exactly one that is waiting. */
-export async function findPending(api: Api, text: string): Promise<Fingerprint> {
+export async function findUnknownCertificate(api: Api, text: string): Promise<Fingerprint> {
   const whole = parseFingerprint(text);
   if (whole !== undefined) return whole;
   const prefix = text.replaceAll(":", "").toLowerCase();
@@ -116,13 +116,15 @@ export async function findPending(api: Api, text: string): Promise<Fingerprint> 
       `give its 64 hex digits, or at least the first ${PREFIX_MIN_DIGITS} of one that is waiting`,
     );
   }
-  const matches = (await api.pending()).filter(({ fingerprint }) => fingerprint.startsWith(prefix));
+  const matches = (await api.unknownCertificates()).filter(({ fingerprint }) =>
+    fingerprint.startsWith(prefix),
+  );
   const [found, ...others] = matches;
   const fingerprint = parseFingerprint(found?.fingerprint);
   if (fingerprint === undefined) {
     throw failed(
       `no waiting certificate begins with ${prefix}`,
-      `list what is waiting with: ${LATCHKEY} pending`,
+      `list what is waiting with: ${LATCHKEY} unknown`,
     );
   }
   if (others.length > 0) {
@@ -135,7 +137,7 @@ export async function findPending(api: Api, text: string): Promise<Fingerprint> 
   return fingerprint;
 }
 
-function describe({ fingerprint, subject }: PendingCertificate): string {
+function describe({ fingerprint, subject }: UnknownCertificate): string {
   return `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")}`;
 }
 

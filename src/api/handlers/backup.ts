@@ -22,8 +22,8 @@ export const showBackup: Handler = async (_, { backups }) => {
 
 export const restoreDirectory: Handler = async (request, { backups, by }) => {
   const wanted = await body(request, RestoreDirectoryRequest, RESTORE_MAX_BODY_BYTES);
-  const { users, tokens, pending } = await backups.restoreDirectory(by, wanted);
-  return json<v.InferOutput<typeof RestoredDirectory>>({ ...users, tokens, pending });
+  const { users, tokens, unknownCertificates } = await backups.restoreDirectory(by, wanted);
+  return json<v.InferOutput<typeof RestoredDirectory>>({ ...users, tokens, unknownCertificates });
 };
 
 export const restoreUser: Handler = async (request, { backups, by }) => {

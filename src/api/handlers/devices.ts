@@ -7,8 +7,8 @@ import {
   EditDeviceRequest,
   EnrolRequest,
   LostRequest,
-  type PendingList,
   StatusActRequest,
+  type UnknownCertificateList,
 } from "../../contract/requests.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
@@ -24,7 +24,7 @@ import {
   userParam,
 } from "../handler.ts";
 import { DevicesQuery, readQuery } from "../input.ts";
-import { representDevice, representPending } from "../represent.ts";
+import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { readPem } from "../x509.ts";
 
 export const listDevices: Handler = async (request, { registry, url }) => {
@@ -85,17 +85,19 @@ export const reportLost: Handler = async (request, { registry, by }) => {
   );
 };
 
-export const listPending: Handler = async (_, { registry }) => {
-  return json<PendingList>({ pending: (await registry.pending()).map(representPending) });
+export const listUnknownCertificates: Handler = async (_, { registry }) => {
+  return json<UnknownCertificateList>({
+    unknownCertificates: (await registry.unknownCertificates()).map(representUnknownCertificate),
+  });
 };
 
-export const approvePending: Handler = async (request, { registry, by }) => {
+export const enrolUnknownCertificate: Handler = async (request, { registry, by }) => {
   const fingerprint = fingerprintParam(request);
   const { user, name, note } = await body(request, ApproveRequest);
   return enrolled(must(await registry.approve(by, fingerprint, user, { name, note: note ?? null })));
 };
 
-export const dismissPending: Handler = async (request, { registry, by }) => {
+export const dismissUnknownCertificate: Handler = async (request, { registry, by }) => {
   must(await registry.dismiss(by, fingerprintParam(request)));
   return noContent();
 };

@@ -7,8 +7,8 @@ import {
   factsOf,
   type InvitationUse,
   type NextCertificate,
-  type PendingRecord,
   type RegistryError,
+  type UnknownCertificateRecord,
   type UserRecord,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
@@ -191,8 +191,8 @@ export class Registry {
     return this.#directory.ask((directory) => directory.user(user));
   }
 
-  pending(): Promise<PendingRecord[]> {
-    return this.#directory.ask((directory) => directory.pending());
+  unknownCertificates(): Promise<UnknownCertificateRecord[]> {
+    return this.#directory.ask((directory) => directory.unknownCertificates());
   }
 
   /** Enrols a waiting certificate, with the facts that were seen of it. */
@@ -202,12 +202,12 @@ export class Registry {
     user: UserId,
     device: { name: string; note: string | null },
   ): Promise<Result<Enrolled, RegistryError>> {
-    const pending = await this.#directory.ask((directory) => directory.pendingCertificate(fingerprint));
-    if (pending === null) return err({ code: "unknown-pending" });
+    const known = await this.#directory.ask((directory) => directory.unknownCertificate(fingerprint));
+    if (known === null) return err({ code: "certificate-not-listed" });
     return this.enrol(by, user, {
       ...device,
       fingerprint,
-      facts: factsOf(pending),
+      facts: factsOf(known),
       status: "active",
     });
   }

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import { type Page, pageOf } from "../../domain/list-page.ts";
-import type { PendingRecord, RegistryError, Sighting, UserRecord } from "../../domain/records.ts";
+import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import { certificateWaiting } from "../../notify/event.ts";
@@ -16,7 +16,6 @@ import { DirectoryClock } from "./clock.ts";
 import { type CredentialCheck, CredentialCheckTable } from "./credential-check.ts";
 import { CredentialTable } from "./credential-table.ts";
 import { InvitationIndex } from "./invitation-index.ts";
-import { PendingTable } from "./pending-table.ts";
 import {
   type DirectoryBackup,
   type DirectoryRestored,
@@ -26,6 +25,7 @@ import {
 import { DIRECTORY_MIGRATIONS } from "./schema.ts";
 import type { NewSession, SessionKey } from "./session-table.ts";
 import { type SignInError, SignIns } from "./sign-ins.ts";
+import { UnknownCertificateTable } from "./unknown-certificate-table.ts";
 
 type UserRow = { id: string; name: string | null; created_at: number; generation: number };
 type ClaimRow = { user: string; claimed_at: number };
@@ -40,7 +40,7 @@ export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken";
 export class Directory extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #clock: DirectoryClock;
-  readonly #pending: PendingTable;
+  readonly #unknownCertificates: UnknownCertificateTable;
   readonly #credentials: CredentialTable;
   readonly #check: CredentialCheckTable;
   readonly #signIns: SignIns;
@@ -53,7 +53,7 @@ export class Directory extends DurableObject {
     migrate(ctx.storage, DIRECTORY_MIGRATIONS);
     this.#sql = ctx.storage.sql;
     this.#clock = new DirectoryClock(this.#sql);
-    this.#pending = new PendingTable(this.#sql);
+    this.#unknownCertificates = new UnknownCertificateTable(this.#sql);
     this.#credentials = new CredentialTable(this.#sql);
     this.#check = new CredentialCheckTable(this.#sql);
     this.#signIns = new SignIns(this.#sql, this.#credentials);
@@ -64,7 +64,7 @@ export class Directory extends DurableObject {
       this.#clock,
       this.#credentials,
       this.#check,
-      this.#pending,
+      this.#unknownCertificates,
     );
   }
 
@@ -84,7 +84,7 @@ export class Directory extends DurableObject {
       return claim.user as UserId;
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
-      if (!this.#pending.note(fingerprint, sighting)) return;
+      if (!this.#unknownCertificates.note(fingerprint, sighting)) return;
       const { at: firstSeen, app, country, facts } = sighting;
       const { subject } = facts;
       this.#outbox.add(certificateWaiting({ fingerprint, subject, app, country, firstSeen }), Date.now());
@@ -346,22 +346,22 @@ export class Directory extends DurableObject {
     });
   }
 
-  pending(): PendingRecord[] {
-    return this.#pending.list();
+  unknownCertificates(): UnknownCertificateRecord[] {
+    return this.#unknownCertificates.list();
   }
 
-  pendingCertificate(fingerprint: Fingerprint): PendingRecord | null {
-    return this.#pending.get(fingerprint) ?? null;
+  unknownCertificate(fingerprint: Fingerprint): UnknownCertificateRecord | null {
+    return this.#unknownCertificates.get(fingerprint) ?? null;
   }
 
   /** Takes a certificate off the waiting list; it comes back when it is seen again. */
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
-      const known = this.#pending.get(fingerprint);
+      const known = this.#unknownCertificates.get(fingerprint);
       if (known === undefined || this.#claim(fingerprint) !== undefined) {
-        return err({ code: "unknown-pending" });
+        return err({ code: "certificate-not-listed" });
       }
-      this.#pending.remove(fingerprint);
+      this.#unknownCertificates.remove(fingerprint);
       writeAudit(this.#sql, by, {
         act: "dismiss",
         outcome: "done",
@@ -381,7 +381,7 @@ export class Directory extends DurableObject {
   /** Gives a claim up. The certificate is unknown from now on, whatever was noted before it was claimed. */
   #drop(fingerprint: Fingerprint): void {
     this.#sql.exec("DELETE FROM claims WHERE fingerprint = ?", fingerprint);
-    this.#pending.remove(fingerprint);
+    this.#unknownCertificates.remove(fingerprint);
   }
 
   #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {

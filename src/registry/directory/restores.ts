@@ -1,13 +1,13 @@
 import type { SecretDigest, TokenRecord } from "../../domain/credential.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { PendingRecord, UserRecord } from "../../domain/records.ts";
+import type { UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import { type PlannedToken, planTokens } from "../../domain/restore-tokens.ts";
 import type { UserId } from "../../domain/user.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import type { DirectoryClock } from "./clock.ts";
 import type { CredentialCheckTable } from "./credential-check.ts";
 import type { CredentialTable } from "./credential-table.ts";
-import type { PendingTable } from "./pending-table.ts";
+import type { UnknownCertificateTable } from "./unknown-certificate-table.ts";
 
 /** A token as a backup has it: the token itself is kept nowhere. */
 export interface BackupToken extends TokenRecord {
@@ -17,7 +17,7 @@ export interface BackupToken extends TokenRecord {
 /** What the directory alone knows, and no list tells. */
 export interface DirectoryBackup {
   tokens: BackupToken[];
-  pending: PendingRecord[];
+  unknownCertificates: UnknownCertificateRecord[];
 }
 
 export interface DirectoryRestoreRequest extends DirectoryBackup {
@@ -31,7 +31,7 @@ export interface DirectoryRestored {
   users: { added: UserId[]; renamed: UserId[] };
   tokens: PlannedToken[];
   /** Fingerprints that wait again. */
-  pending: Fingerprint[];
+  unknownCertificates: Fingerprint[];
 }
 
 /** Restores what the directory knows. Each method is to be called in a transaction. */
@@ -40,24 +40,27 @@ export class DirectoryRestores {
   readonly #clock: DirectoryClock;
   readonly #credentials: CredentialTable;
   readonly #check: CredentialCheckTable;
-  readonly #pending: PendingTable;
+  readonly #unknownCertificates: UnknownCertificateTable;
 
   constructor(
     sql: SqlStorage,
     clock: DirectoryClock,
     credentials: CredentialTable,
     check: CredentialCheckTable,
-    pending: PendingTable,
+    unknownCertificates: UnknownCertificateTable,
   ) {
     this.#sql = sql;
     this.#clock = clock;
     this.#credentials = credentials;
     this.#check = check;
-    this.#pending = pending;
+    this.#unknownCertificates = unknownCertificates;
   }
 
   backup(): DirectoryBackup {
-    return { tokens: this.#credentials.tokensWithDigests(), pending: this.#pending.list() };
+    return {
+      tokens: this.#credentials.tokensWithDigests(),
+      unknownCertificates: this.#unknownCertificates.list(),
+    };
   }
 
   /** Adds what is missing, and gives users their names back. Audited; repeating changes nothing. */
@@ -71,12 +74,14 @@ export class DirectoryRestores {
     if (added.size > 0) {
       this.#check.exempt(request.tokens.filter(({ id }) => added.has(id)).map(({ digest }) => digest));
     }
-    const pending = request.pending.filter((each) => this.#pending.restore(each));
-    if (pending.length > 0) {
-      const detail = { backup, waiting: pending.map(({ fingerprint }) => fingerprint).join(" ") };
+    const unknownCertificates = request.unknownCertificates.filter((each) =>
+      this.#unknownCertificates.restore(each),
+    );
+    if (unknownCertificates.length > 0) {
+      const detail = { backup, waiting: unknownCertificates.map(({ fingerprint }) => fingerprint).join(" ") };
       writeAudit(this.#sql, by, { act: "restore", outcome: "done", target: null, detail });
     }
-    return { users, tokens, pending: pending.map(({ fingerprint }) => fingerprint) };
+    return { users, tokens, unknownCertificates: unknownCertificates.map(({ fingerprint }) => fingerprint) };
   }
 
   #restoreUsers(by: Actor, users: readonly UserRecord[], backup: string): DirectoryRestored["users"] {

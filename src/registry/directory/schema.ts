@@ -14,7 +14,7 @@ import { OUTBOX_SCHEMA } from "../storage/outbox.ts";
  * (see `enrol` in registry.ts), removed when the device is forgotten or the user deleted. It is
  * safe to be stale: it only says whom to ask, and that user's registry is the judge.
  *
- * `pending`: certificates that Cloudflare verified and nobody has enrolled; 100 at most, the one
+ * `unknown_certificates`: certificates that Cloudflare verified and nobody has enrolled; 100 at most, the one
  * not seen for longest goes first. Not listed while the fingerprint is claimed, and kept until then so
  * that an approval that was interrupted can be repeated; removed when dismissed or forgotten.
  *
@@ -54,7 +54,7 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
      claimed_at INTEGER NOT NULL
    ) WITHOUT ROWID;
    CREATE INDEX claims_user ON claims (user);
-   CREATE TABLE pending (
+   CREATE TABLE unknown_certificates (
      fingerprint TEXT PRIMARY KEY,
      subject TEXT,
      issuer TEXT,
@@ -67,7 +67,7 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
      country TEXT,
      count INTEGER NOT NULL
    ) WITHOUT ROWID;
-   CREATE INDEX pending_last_seen ON pending (last_seen);
+   CREATE INDEX unknown_certificates_last_seen ON unknown_certificates (last_seen);
    ${AUDIT_SCHEMA}`,
 
   `CREATE TABLE tokens (

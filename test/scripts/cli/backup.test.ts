@@ -51,16 +51,16 @@ async function start(authorityOf?: Edge): Promise<Edge> {
 
 /** All lists of a registry, as the command line has them. */
 async function lists(edge: Edge) {
-  const [users, devices, pending, token] = await Promise.all([
+  const [users, devices, unknown, token] = await Promise.all([
     json<{ users: unknown[] }>(edge, "users"),
     json<{ devices: Device[] }>(edge, "devices"),
-    json<{ pending: unknown[] }>(edge, "pending"),
+    json<{ unknownCertificates: unknown[] }>(edge, "unknown"),
     json<{ tokens: unknown[] }>(edge, "token"),
   ]);
   return {
     users: users.users,
     devices: devices.devices,
-    pending: pending.pending,
+    unknownCertificates: unknown.unknownCertificates,
     tokens: token.tokens,
   };
 }
@@ -124,7 +124,7 @@ describe("backup", () => {
       source: old.url(old.apiHost),
       users: [{ id: "alice", name: "Alice" }, { id: "bob" }],
       tokens: [{ name: "monitor", digest: expect.stringMatching(/^[0-9a-f]{64}$/) }],
-      pending: [{ notBefore: expect.any(String) }],
+      unknownCertificates: [{ notBefore: expect.any(String) }],
     });
     expect(JSON.stringify(content)).not.toContain(old.adminToken);
   });

@@ -373,7 +373,7 @@ describe.concurrent("waiting certificates", () => {
   // The gate notes a stranger after it has answered.
   const waiting = (fingerprint: string) =>
     expect
-      .poll(async () => (await api.pending()).map((certificate) => certificate.fingerprint), {
+      .poll(async () => (await api.unknownCertificates()).map((certificate) => certificate.fingerprint), {
         timeout: 10_000,
       })
       .toContain(fingerprint);
@@ -383,20 +383,20 @@ describe.concurrent("waiting certificates", () => {
     const stranger = await gate.visitAsStranger("stranger");
     await waiting(stranger);
 
-    const list = (await latchkey("pending")).stdout;
+    const list = (await latchkey("unknown")).stdout;
     expect(list).toMatch(/^FINGERPRINT +SUBJECT +EXPIRES +APP +COUNTRY +LAST SEEN +SEEN\n/);
     expect(list).toContain(stranger);
     expect(await latchkey("dismiss", stranger.slice(0, 8).toUpperCase())).toEqual(
       said(`dismissed ${stranger.slice(0, 8)}`),
     );
     expect(await latchkey("dismiss", stranger)).toEqual(
-      failure(1, "no such certificate is waiting", "list what is waiting with: latchkey pending"),
+      failure(1, "no such certificate is waiting", "list what is waiting with: latchkey unknown"),
     );
     expect(await latchkey("approve", stranger.slice(0, 12), "paula", "phone")).toEqual(
       failure(
         1,
         `no waiting certificate begins with ${stranger.slice(0, 12)}`,
-        "list what is waiting with: latchkey pending",
+        "list what is waiting with: latchkey unknown",
       ),
     );
   });
@@ -414,7 +414,7 @@ describe.concurrent("waiting certificates", () => {
       status: "active",
       certificates: [{ fingerprint }],
     });
-    expect((await latchkey("pending")).stdout).not.toContain(fingerprint);
+    expect((await latchkey("unknown")).stdout).not.toContain(fingerprint);
   });
 });
 

@@ -196,12 +196,12 @@ describe.concurrent("a device that was invited with approval", () => {
       `\ncode       ${code}: approve it when the device shows the same\n`,
     );
     expect((await latchkey("devices", "petra")).stdout).toContain(` pending, code ${code} `);
-    expect((await latchkey("pending")).stdout).toMatch(
+    expect((await latchkey("unknown")).stdout).toMatch(
       new RegExp(
         `(^|\\n)DEVICE +CODE +CERTIFICATE +WAITS SINCE\\n(.*\\n)*petra/tablet +${code} +[0-9a-f]{8} +just now\n`,
       ),
     );
-    const { devices } = await object<{ devices: Device[] }>("pending");
+    const { devices } = await object<{ devices: Device[] }>("unknown");
     expect(devices).toContainEqual(device);
   });
 

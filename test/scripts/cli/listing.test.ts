@@ -101,7 +101,7 @@ describe("what other programs call it", () => {
     ["invitations vera", ["invitations list vera", "invitations ls vera"]],
     ["token", ["token list", "token ls", "tokens", "tokens list"]],
     ["sessions", ["sessions list", "sessions ls"]],
-    ["pending", ["pending list", "pending ls"]],
+    ["unknown", ["unknown list", "unknown ls"]],
     ["me", ["whoami"]],
   ])("%s", async (words, others) => {
     const wanted = await runHere([...words.split(" "), "--json"], gate.environment);

@@ -127,7 +127,7 @@ describe.runIf(hasTerminal)("a household's table", () => {
   it.each([
     ["devices", /^DEVICE +STATUS +CERTIFICATE +EXPIRES +LAST SEEN *$/m],
     ["users", /^USER +NAME +SINCE *$/m],
-    ["pending", /^FINGERPRINT +SUBJECT .*SEEN *$/m],
+    ["unknown", /^FINGERPRINT +SUBJECT .*SEEN *$/m],
     ["invitations", /^INVITATION +STATUS +APP +APPROVAL +MADE +ENDS *$/m],
     ["token list", /^TOKEN +ID +FOR +MADE +ENDS +LAST USED *$/m],
     ["sessions", /^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +ENDS *$/m],
@@ -150,8 +150,8 @@ describe.runIf(hasTerminal)("a household's table", () => {
   });
 
   it("is whole where nothing limits it", async () => {
-    const [fingerprint] = JSON.parse(await latchkey("pending", "--json")).pending;
-    expect(await latchkey("pending")).toContain(fingerprint.fingerprint);
+    const [fingerprint] = JSON.parse(await latchkey("unknown", "--json")).unknownCertificates;
+    expect(await latchkey("unknown")).toContain(fingerprint.fingerprint);
     expect(await latchkey("audit")).toMatch(/ \(\w+ [^)]*\) +\S+ +\S+ +done +/);
   });
 });

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findPending } from "../../../scripts/cli/words/device-reference.ts";
+import { findUnknownCertificate } from "../../../scripts/cli/words/device-reference.ts";
 import type { Api } from "../../../scripts/client/api.ts";
 import { createApi } from "../../../scripts/client/api.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
@@ -20,8 +20,8 @@ const body: Record<string, unknown> = {
   "/audit?limit=50&before=4001&search=x": { entries: entries(2, 3500), next: "3001" },
   "/audit?limit=48&before=3001&search=x": { entries: [], next: null },
   "/audit?limit=7": { entries: [], next: "3" },
-  "/pending": {
-    pending: ["a".repeat(63), `${"a".repeat(62)}b`, "c".repeat(63)].map((digits) => ({
+  "/unknown-certificates": {
+    unknownCertificates: ["a".repeat(63), `${"a".repeat(62)}b`, "c".repeat(63)].map((digits) => ({
       fingerprint: `${digits}0`,
       subject: "CN=Cloudflare",
       lastSeen: "2026-11-24T00:00:00Z",
@@ -72,14 +72,14 @@ it("a search goes on where the gate found nothing in the lines that it looked at
 });
 
 it("the first digits stand for a waiting fingerprint only when no other begins with them", async () => {
-  expect(await findPending(api, "CC:CC:CC:CC")).toBe(`${"c".repeat(63)}0`);
-  await expect(findPending(api, "aaaaaaaa")).rejects.toMatchObject({
+  expect(await findUnknownCertificate(api, "CC:CC:CC:CC")).toBe(`${"c".repeat(63)}0`);
+  await expect(findUnknownCertificate(api, "aaaaaaaa")).rejects.toMatchObject({
     exitCode: 1,
     message: "2 waiting certificates begin with aaaaaaaa",
     list: [`${"a".repeat(63)}0  CN=Cloudflare`, `${"a".repeat(62)}b0  CN=Cloudflare`],
   });
   // A whole fingerprint needs no list.
   asked.length = 0;
-  await findPending(api, "d".repeat(64));
+  await findUnknownCertificate(api, "d".repeat(64));
   expect(asked).toEqual([]);
 });

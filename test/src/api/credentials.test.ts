@@ -49,9 +49,9 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   readUserAudit:      [200, 200, HIDDEN, 200, 200],
   readAudit:          [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200],
 
-  listPending:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200],
-  approvePending:     [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  dismissPending:     [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  listUnknownCertificates:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200],
+  enrolUnknownCertificate:     [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  dismissUnknownCertificate:     [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
   listBlocked:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 

@@ -7,7 +7,7 @@ import type {
   AuditList,
   Device,
   DeviceList,
-  PendingList,
+  UnknownCertificateList,
   UserList,
 } from "../../../src/contract/requests.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
@@ -445,8 +445,9 @@ describe("the audit log", () => {
   });
 });
 
-describe("pending certificates", () => {
-  const pending = async () => (await get<PendingList>("/pending")).pending;
+describe("unknown certificates", () => {
+  const unknown = async () =>
+    (await get<UnknownCertificateList>("/unknown-certificates")).unknownCertificates;
   beforeEach(async () => {
     await api("PUT", "/users/alice");
     await visit();
@@ -454,7 +455,7 @@ describe("pending certificates", () => {
 
   it("are those that came to the gate and nobody has enrolled", async () => {
     const auth = tlsClientAuth();
-    expect(await pending()).toEqual([
+    expect(await unknown()).toEqual([
       {
         fingerprint: F,
         subject: auth.certSubjectDN,
@@ -471,7 +472,7 @@ describe("pending certificates", () => {
   });
 
   it("are approved: 201, the device with the facts that were seen, and its Location", async () => {
-    const response = await api("POST", `/pending/${F}/approve`, {
+    const response = await api("POST", `/unknown-certificates/${F}/enrol`, {
       user: "alice",
       name: "Phone",
       note: "new",
@@ -486,39 +487,42 @@ describe("pending certificates", () => {
       status: "active",
       certificates: [{ fingerprint: F, subject: tlsClientAuth().certSubjectDN }],
     });
-    expect(await pending()).toEqual([]);
-    const again = await api("POST", `/pending/${F}/approve`, { user: "alice", name: "B" });
+    expect(await unknown()).toEqual([]);
+    const again = await api("POST", `/unknown-certificates/${F}/enrol`, { user: "alice", name: "B" });
     expect([again.status, again.headers.get("location")], "repeating is no error").toEqual([200, null]);
     expect(await again.json()).toEqual(device);
     await api("PUT", "/users/bob");
-    const other = await api("POST", `/pending/${F}/approve`, { user: "bob", name: "Phone" });
+    const other = await api("POST", `/unknown-certificates/${F}/enrol`, { user: "bob", name: "Phone" });
     await expectProblem(other, "fingerprint-taken");
   });
 
   it("that nobody has seen are unknown", async () => {
-    const unknown = await api("POST", `/pending/${fingerprint(9)}/approve`, { user: "alice", name: "B" });
-    await expectProblem(unknown, "unknown-pending");
+    const unknown = await api("POST", `/unknown-certificates/${fingerprint(9)}/enrol`, {
+      user: "alice",
+      name: "B",
+    });
+    await expectProblem(unknown, "certificate-not-listed");
   });
 
   it("are not approved for a user who is not there, or under a name that is taken", async () => {
     await enrol("alice", "Phone", fingerprint(2));
-    const nobody = await api("POST", `/pending/${F}/approve`, { user: "nobody", name: "Phone" });
+    const nobody = await api("POST", `/unknown-certificates/${F}/enrol`, { user: "nobody", name: "Phone" });
     await expectProblem(nobody, "unknown-user");
-    const taken = await api("POST", `/pending/${F}/approve`, { user: "alice", name: "phone" });
+    const taken = await api("POST", `/unknown-certificates/${F}/enrol`, { user: "alice", name: "phone" });
     await expectProblem(taken, "name-taken");
-    expect(await pending()).toHaveLength(1);
+    expect(await unknown()).toHaveLength(1);
   });
 
   it("are dismissed: 204", async () => {
-    const response = await api("DELETE", `/pending/${F.match(/../g)?.join(":").toUpperCase()}`);
+    const response = await api("DELETE", `/unknown-certificates/${F.match(/../g)?.join(":").toUpperCase()}`);
     expect([response.status, await response.text()]).toEqual([204, ""]);
-    expect(await pending()).toEqual([]);
-    await expectProblem(await api("DELETE", `/pending/${F}`), "unknown-pending");
+    expect(await unknown()).toEqual([]);
+    await expectProblem(await api("DELETE", `/unknown-certificates/${F}`), "certificate-not-listed");
     expect((await get<AuditList>("/audit")).entries[0]).toMatchObject({ act: "dismiss", target: { id: F } });
   });
 
   it("go when they are enrolled by their fingerprint", async () => {
     await enrol("alice", "Phone", F);
-    expect(await pending()).toEqual([]);
+    expect(await unknown()).toEqual([]);
   });
 });

@@ -158,7 +158,7 @@ describe("invalid fields", () => {
   const long = (length: number) => "x".repeat(length);
   const DEVICES = "/users/alice/devices";
   const DEVICE = `${DEVICES}/ID`;
-  const PENDING = `/pending/${F}/approve`;
+  const PENDING = `/unknown-certificates/${F}/enrol`;
 
   // method, path, body -> the paths of the fields that are wrong
   const CASES: [string, string, string, unknown, string[]][] = [

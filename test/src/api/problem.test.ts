@@ -42,7 +42,7 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "unknown-user": () => api("GET", "/users/nobody/devices"),
   "unknown-device": () => api("GET", `${devices}/nothing`),
   "unknown-certificate": () => api("DELETE", `${devices}/${phone}/certificates/${fingerprint(7)}`),
-  "unknown-pending": () => api("DELETE", `/pending/${fingerprint(7)}`),
+  "certificate-not-listed": () => api("DELETE", `/unknown-certificates/${fingerprint(7)}`),
   "unknown-token": () => api("DELETE", "/tokens/nothing"),
   "unknown-session": () => api("DELETE", "/sessions/nothing"),
   "unknown-invitation": () => api("DELETE", "/users/alice/invitations/nothing"),

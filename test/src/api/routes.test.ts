@@ -36,9 +36,9 @@ const PATHS: [string, string][] = [
   ["/users/alice/invitations/x", "DELETE"],
   ["/users/alice/audit", "GET, HEAD"],
   ["/audit", "GET, HEAD"],
-  ["/pending", "GET, HEAD"],
-  [`/pending/${fingerprint(9)}`, "DELETE"],
-  [`/pending/${fingerprint(9)}/approve`, "POST"],
+  ["/unknown-certificates", "GET, HEAD"],
+  [`/unknown-certificates/${fingerprint(9)}`, "DELETE"],
+  [`/unknown-certificates/${fingerprint(9)}/enrol`, "POST"],
   ["/tokens", "GET, HEAD, POST"],
   ["/tokens/x", "DELETE"],
   ["/backup", "GET, HEAD"],
@@ -97,7 +97,7 @@ describe("paths that are none", () => {
     "/users/alice/devices/x/revoke/now",
     "/users/alice/audit/1",
     "/Users",
-    "/pending/x/approve/now",
+    "/unknown-certificates/x/enrol/now",
     "/audit/1",
   ])("%s", async (path) => {
     for (const method of ["GET", "POST", "DELETE"]) {
@@ -122,7 +122,7 @@ describe("parameters of a path", () => {
     expect((await api("GET", "/users/%61lice/devices")).status).toBe(200);
     expect((await api("GET", `/users/alice/devices/${device.id.replaceAll("-", "%2D")}`)).status).toBe(200);
     const colons = fingerprint(9).match(/../g)?.join("%3A").toUpperCase();
-    await expectProblem(await api("DELETE", `/pending/${colons}`), "unknown-pending");
+    await expectProblem(await api("DELETE", `/unknown-certificates/${colons}`), "certificate-not-listed");
   });
 
   it.each([
@@ -175,10 +175,10 @@ describe("parameters of a path", () => {
   it.each(["x", "%zz", fingerprint(1).slice(1)])(
     "a fingerprint that is none (%s) does not wait",
     async (text) => {
-      await expectProblem(await api("DELETE", `/pending/${text}`), "unknown-pending");
+      await expectProblem(await api("DELETE", `/unknown-certificates/${text}`), "certificate-not-listed");
       await expectProblem(
-        await api("POST", `/pending/${text}/approve`, { user: "alice", name: "x" }),
-        "unknown-pending",
+        await api("POST", `/unknown-certificates/${text}/enrol`, { user: "alice", name: "x" }),
+        "certificate-not-listed",
       );
     },
   );

@@ -106,7 +106,7 @@ describe("without credentials, a control path answers to the byte as any refusal
     "/.latchkey/api/v1/users",
     "/.latchkey/api/v1/users?limit=0",
     "/.latchkey/api/v1/users/alice/devices",
-    "/.latchkey/api/v1/pending/x/approve",
+    "/.latchkey/api/v1/unknown-certificates/x/enrol",
     "/.latchkey/api/v1/nothing",
     "/.latchkey/api/v2/users",
   ];

@@ -57,7 +57,7 @@ function complaints(schema: v.GenericSchema, value: unknown): string[] {
 }
 
 /** The first answers of an operation whose status is another one when it is repeated. */
-const REPEATED = ["putUser", "enrolDevice", "approvePending", "addCertificate"];
+const REPEATED = ["putUser", "enrolDevice", "enrolUnknownCertificate", "addCertificate"];
 
 describe("every answer is as the table says", () => {
   it.each(OPERATIONS.map((operation) => [operation.id, operation] as const))("%s", async (id, operation) => {
@@ -102,7 +102,7 @@ describe("every answer is as the table says", () => {
       ["/users/alice/invitations", "listInvitations"],
       ["/tokens", "listTokens"],
       ["/sessions", "listSessions"],
-      ["/pending", "listPending"],
+      ["/unknown-certificates", "listUnknownCertificates"],
       ["/audit", "readAudit"],
       ["/users/alice/audit", "readUserAudit"],
     ] as const) {

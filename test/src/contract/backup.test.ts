@@ -43,7 +43,7 @@ async function snapshot() {
     devices: Object.fromEntries(
       await Promise.all(users.map(async ({ id }) => [id, await devicesOf(id)] as const)),
     ) as Record<string, Device[]>,
-    ...(await get<{ tokens: Json[]; pending: Json[] }>("/backup")),
+    ...(await get<{ tokens: Json[]; unknownCertificates: Json[] }>("/backup")),
   };
 }
 
@@ -100,8 +100,13 @@ function tokenOf(change: { name: string; user?: string }) {
 }
 
 /** Restores all of a snapshot, in the order of the command. */
-async function restoreAll({ users, tokens, pending, devices }: Awaited<ReturnType<typeof snapshot>>) {
-  const directory = await post("/restore", { madeAt: MADE_AT, users, tokens, pending });
+async function restoreAll({
+  users,
+  tokens,
+  unknownCertificates,
+  devices,
+}: Awaited<ReturnType<typeof snapshot>>) {
+  const directory = await post("/restore", { madeAt: MADE_AT, users, tokens, unknownCertificates });
   for (const [user, list] of Object.entries(devices)) await restore(list, undefined, user);
   return directory;
 }
@@ -169,7 +174,7 @@ describe("a backup into an empty registry", () => {
       expect.arrayContaining(["alice", "bob", "carol", fingerprint(strangers)]),
     );
     const again = await restoreAll(before);
-    expect(again).toMatchObject({ added: [], renamed: [], pending: [] });
+    expect(again).toMatchObject({ added: [], renamed: [], unknownCertificates: [] });
     expect(await auditOf()).toEqual(users);
     expect(await auditOf("/audit")).toEqual(directory);
   });
@@ -197,8 +202,8 @@ describe("a backup into an empty registry", () => {
     await household();
     const before = await snapshot();
     await reset();
-    const { users, tokens, pending } = before;
-    await post("/restore", { madeAt: MADE_AT, users, tokens, pending });
+    const { users, tokens, unknownCertificates } = before;
+    await post("/restore", { madeAt: MADE_AT, users, tokens, unknownCertificates });
     const bindings = interrupted(name, when);
     const devices = await import("../../../src/contract/backup.ts").then(({ RestoreUserRequest }) =>
       import("valibot").then(({ parse }) =>
@@ -354,7 +359,7 @@ describe("a restore into a registry that went on", () => {
       madeAt: MADE_AT,
       users,
       tokens: [...tokens, past],
-      pending: [],
+      unknownCertificates: [],
     });
     expect(result).toMatchObject({
       added: ["carol"],
@@ -387,7 +392,7 @@ describe("a restore into a registry that went on", () => {
     await api("PUT", "/users/alice");
     const { users } = await snapshot();
     const removal = await asOf(ALICE);
-    await post("/restore", { madeAt: MADE_AT, users, tokens: [], pending: [] });
+    await post("/restore", { madeAt: MADE_AT, users, tokens: [], unknownCertificates: [] });
     expect(await directoryStub().removeUser(by(), ALICE, removal)).toMatchObject({
       error: { code: "deletion-superseded" },
     });
@@ -431,7 +436,7 @@ describe("a restore into a registry that went on", () => {
     await api("POST", `/users/alice/devices/${phone?.id}/revoke`);
     await api("DELETE", `/users/alice/devices/${phone?.id}`);
     await api("DELETE", "/users/alice");
-    await post("/restore", { madeAt: MADE_AT, users: before.users, tokens: [], pending: [] });
+    await post("/restore", { madeAt: MADE_AT, users: before.users, tokens: [], unknownCertificates: [] });
     expect(await restore(before.devices.alice ?? [], [phone?.id ?? ""])).toMatchObject({
       devices: [{ outcome: "added" }],
     });
@@ -447,7 +452,7 @@ describe("an audit log", () => {
     const [before, log] = [await snapshot(), oldest(await auditOf())];
     expect(log.length).toBeGreaterThan(4);
     await reset();
-    await post("/restore", { madeAt: MADE_AT, users: before.users, tokens: [], pending: [] });
+    await post("/restore", { madeAt: MADE_AT, users: before.users, tokens: [], unknownCertificates: [] });
     const send = (entries: Json[]) => post("/users/alice/restore/audit", { entries });
     expect(await send(log.slice(0, 3))).toEqual({ lines: 3, isClosed: false });
     expect(await send(log.slice(0, 3))).toEqual({ lines: 3, isClosed: false });
@@ -530,7 +535,7 @@ describe("a request to restore", () => {
     const token = tokenOf({ name: "a" });
     for (const twice of [{ digest: "b".repeat(64) }, { id: crypto.randomUUID() }]) {
       const tokens = [token, { ...token, name: "b", ...twice }];
-      const body = { madeAt: MADE_AT, users: [], tokens, pending: [] };
+      const body = { madeAt: MADE_AT, users: [], tokens, unknownCertificates: [] };
       const problem = await expectProblem(await api("POST", "/restore", body), "invalid-fields");
       expect(problem.errors).toEqual([{ path: "tokens", message: "a token is listed twice" }]);
     }
@@ -546,7 +551,7 @@ describe("a request to restore", () => {
       tokenOf({ name: "laptop", user: "alice" }),
     ];
     const result = await post<{ tokens: Json[] }>("/restore", {
-      ...{ madeAt: MADE_AT, users: [], tokens, pending: [] },
+      ...{ madeAt: MADE_AT, users: [], tokens, unknownCertificates: [] },
     });
     expect(result.tokens.map(({ outcome, reason }) => [outcome, reason])).toEqual([
       ["added", null],

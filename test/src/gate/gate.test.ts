@@ -473,11 +473,13 @@ describe("what the registry is told", () => {
     const isolate = new Isolate();
     await isolate.fetch("/", { cf: cf({}, verified) });
     await isolate.fetch("/", { cf: cf({ certVerified: "FAILED" }, failed) });
-    const { pending } = await (await api("GET", "/pending")).json<{ pending: { fingerprint: string }[] }>();
-    expect(pending).toContainEqual(
+    const { unknownCertificates } = await (await api("GET", "/unknown-certificates")).json<{
+      unknownCertificates: { fingerprint: string }[];
+    }>();
+    expect(unknownCertificates).toContainEqual(
       expect.objectContaining({ fingerprint: verified, app: HOST, country: "CH" }),
     );
-    expect(pending.map((one) => one.fingerprint)).not.toContain(failed);
+    expect(unknownCertificates.map((one) => one.fingerprint)).not.toContain(failed);
   });
 });
 

@@ -68,8 +68,10 @@ describe("a device with a verified certificate", () => {
     const of = newFingerprint();
     const response = await new Isolate().fetch(WHOAMI, { cf: cf({}, of) });
     expect(await response.json()).toEqual(told(of, null));
-    const { pending } = await (await api("GET", "/pending")).json<{ pending: { fingerprint: string }[] }>();
-    expect(pending.map((one) => one.fingerprint)).toContain(of);
+    const { unknownCertificates } = await (await api("GET", "/unknown-certificates")).json<{
+      unknownCertificates: { fingerprint: string }[];
+    }>();
+    expect(unknownCertificates.map((one) => one.fingerprint)).toContain(of);
   });
 
   it("is answered by the Worker as it is deployed", async () => {

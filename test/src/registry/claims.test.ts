@@ -62,7 +62,7 @@ async function seen(remembered?: UserId) {
   return { ...lookup, calls };
 }
 
-const waiting = async () => (await worker.pending()).map((each) => each.fingerprint);
+const waiting = async () => (await worker.unknownCertificates()).map((each) => each.fingerprint);
 
 /** Each leaves a claim of Alice's on the certificate, and no device. */
 const WAYS: [string, () => Promise<unknown>][] = [
@@ -132,7 +132,7 @@ describe.each(WAYS)("a claim that was left by %s", (_, leave) => {
     expect(await waiting()).toEqual([]);
     expect(await seen()).toMatchObject({ found: false, user: undefined });
     expect(await waiting()).toEqual([F]);
-    expect(await directory().pendingCertificate(F)).toMatchObject({
+    expect(await directory().unknownCertificate(F)).toMatchObject({
       ...{ firstSeen: Date.now(), count: 1, subject: FACTS.subject },
     });
     const approved = await worker.approve(by(), F, BOB, { name: "Phone", note: null });

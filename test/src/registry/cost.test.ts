@@ -86,7 +86,7 @@ it("a gate's question costs two rows read and none written, and one written when
 it("no call of the directory costs more with 2,000 users and claims than with 10", async () => {
   const costsOf = (users: number) =>
     runInDurableObject(directoryStub(), (directory, state) => {
-      for (const table of ["users", "claims", "audit", "pending"])
+      for (const table of ["users", "claims", "audit", "unknown_certificates"])
         state.storage.sql.exec(`DELETE FROM ${table}`);
       const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${users})`;
       state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
@@ -98,7 +98,7 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
       return {
         resolve: measure(() => expect(directory.resolve(fingerprint(users), sighting())).toBe(last)),
         user: measure(() => expect(directory.user(last)).not.toBeNull()),
-        pending: measure(() => directory.pending()),
+        unknownCertificates: measure(() => directory.unknownCertificates()),
         "users, a page": measure(() => directory.users(5, "u")),
         claim: measure(() => expect(directory.claim(by(), fingerprint(50_000), last).ok).toBe(true)),
         release: measure(() => directory.release([fingerprint(50_000)], last, Number.MAX_SAFE_INTEGER)),
@@ -317,8 +317,8 @@ describe("reading writes nothing", () => {
       const { written } = cost(state, () => {
         directory.users(10, "");
         directory.user(ALICE);
-        directory.pending();
-        directory.pendingCertificate(fingerprint(2));
+        directory.unknownCertificates();
+        directory.unknownCertificate(fingerprint(2));
         directory.audit(10, null);
         directory.resolve(fingerprint(1), sighting());
         directory.resolve(fingerprint(2), sighting());

@@ -69,7 +69,7 @@ describe("lookUp", () => {
       user: undefined,
       calls: ["directory.resolve"],
     });
-    expect(await directory().pending()).toMatchObject([{ fingerprint: fingerprint(7) }]);
+    expect(await directory().unknownCertificates()).toMatchObject([{ fingerprint: fingerprint(7) }]);
   });
 
   it("heals a mapping to a user who does not have the device", async () => {

@@ -590,12 +590,12 @@ describe("approve", () => {
       ok: true,
       value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...FACTS }] } },
     });
-    expect(await worker.pending()).toEqual([]);
+    expect(await worker.unknownCertificates()).toEqual([]);
     expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
   });
 
   it("knows only certificates that wait", async () => {
-    expect(await approve(ALICE)).toEqual({ ok: false, error: { code: "unknown-pending" } });
+    expect(await approve(ALICE)).toEqual({ ok: false, error: { code: "certificate-not-listed" } });
     expect(await holders()).toEqual([]);
   });
 
@@ -604,7 +604,7 @@ describe("approve", () => {
     await enrolled(ALICE, { fingerprint: fingerprint(2) });
     expect(await approve(ALICE)).toMatchObject({ error: { code: "name-taken" } });
     expect(await approve(userId("nobody"))).toEqual({ ok: false, error: { code: "unknown-user" } });
-    expect(await worker.pending()).toHaveLength(1);
+    expect(await worker.unknownCertificates()).toHaveLength(1);
   });
 
   it("by two users at once: one gets it", async () => {

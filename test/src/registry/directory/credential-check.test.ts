@@ -22,7 +22,7 @@ async function backup(): Promise<{ tokens: { id: string; digest: SecretDigest }[
 /** Restores tokens as `restore` does. */
 async function restore(tokens: object[]) {
   const users = [{ id: "alice", name: null, createdAt: new Date(0).toISOString() }];
-  const body = { madeAt: new Date(0).toISOString(), users, tokens, pending: [] };
+  const body = { madeAt: new Date(0).toISOString(), users, tokens, unknownCertificates: [] };
   const response = await api("POST", "/restore", body);
   expect(response.status).toBe(200);
   return response.json();

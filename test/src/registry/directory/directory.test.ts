@@ -1,7 +1,10 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { UserId } from "../../../../src/domain/user.ts";
-import { PENDING_EVERY_MS, PENDING_MAX } from "../../../../src/registry/directory/pending-table.ts";
+import {
+  PENDING_EVERY_MS,
+  UNKNOWN_CERTIFICATES_MAX,
+} from "../../../../src/registry/directory/unknown-certificate-table.ts";
 import { CLAIM_ABANDONED_MS, CLAIM_VALID_MS } from "../../../../src/registry/storage/generation.ts";
 import {
   ALICE,
@@ -249,8 +252,8 @@ describe("claim", () => {
   });
 });
 
-describe("pending certificates", () => {
-  const pending = () => directory().pending();
+describe("unknown certificates", () => {
+  const unknown = () => directory().unknownCertificates();
 
   it("are noted with what Cloudflare told of them", async () => {
     expect(await directory().resolve(fingerprint(1), sighting({ at: NOW }))).toBeNull();
@@ -263,9 +266,9 @@ describe("pending certificates", () => {
       country: "CH",
       count: 1,
     };
-    expect(await pending()).toEqual([noted]);
-    expect(await directory().pendingCertificate(fingerprint(1))).toEqual(noted);
-    expect(await directory().pendingCertificate(fingerprint(2))).toBeNull();
+    expect(await unknown()).toEqual([noted]);
+    expect(await directory().unknownCertificate(fingerprint(1))).toEqual(noted);
+    expect(await directory().unknownCertificate(fingerprint(2))).toBeNull();
   });
 
   it("are written at most once in ten minutes", async () => {
@@ -276,11 +279,11 @@ describe("pending certificates", () => {
       await directory().resolve(fingerprint(1), sighting({ at, app: "other.example.com", country: "DE" }));
     }
     expect(await changes()).toBe(written);
-    expect(await pending()).toMatchObject([{ lastSeen: NOW, app: "app.example.com", count: 1 }]);
+    expect(await unknown()).toMatchObject([{ lastSeen: NOW, app: "app.example.com", count: 1 }]);
 
     const at = NOW + PENDING_EVERY_MS;
     await directory().resolve(fingerprint(1), sighting({ at, app: "other.example.com", country: "DE" }));
-    expect(await pending()).toMatchObject([
+    expect(await unknown()).toMatchObject([
       { firstSeen: NOW, lastSeen: at, app: "other.example.com", country: "DE", count: 2 },
     ]);
     expect(PENDING_EVERY_MS).toBe(600_000);
@@ -288,13 +291,14 @@ describe("pending certificates", () => {
 
   it("are 100 at most: the one not seen for longest goes", async () => {
     await runInDurableObject(directoryStub(), (instance) => {
-      for (let n = 1; n <= PENDING_MAX; n++) instance.resolve(fingerprint(n), sighting({ at: NOW + n }));
+      for (let n = 1; n <= UNKNOWN_CERTIFICATES_MAX; n++)
+        instance.resolve(fingerprint(n), sighting({ at: NOW + n }));
       // The first is seen again, so the second is now the oldest.
       instance.resolve(fingerprint(1), sighting({ at: NOW + PENDING_EVERY_MS + 500 }));
     });
-    expect(await pending()).toHaveLength(100);
+    expect(await unknown()).toHaveLength(100);
     await directory().resolve(fingerprint(1000), sighting({ at: NOW + PENDING_EVERY_MS + 600 }));
-    const after = (await pending()).map((certificate) => certificate.fingerprint);
+    const after = (await unknown()).map((certificate) => certificate.fingerprint);
     expect(after).toHaveLength(100);
     expect(after.slice(0, 2)).toEqual([fingerprint(1000), fingerprint(1)]);
     expect(after).not.toContain(fingerprint(2));
@@ -305,9 +309,9 @@ describe("pending certificates", () => {
     await directory().putUser(by(), ALICE, undefined);
     await directory().resolve(fingerprint(1), sighting());
     await directory().claim(by(), fingerprint(1), ALICE);
-    expect(await pending()).toEqual([]);
+    expect(await unknown()).toEqual([]);
     await directory().resolve(fingerprint(1), sighting());
-    expect(await pending()).toEqual([]);
+    expect(await unknown()).toEqual([]);
   });
 
   it("are noted anew, with nothing of the past, when they were enrolled and forgotten", async () => {
@@ -315,9 +319,9 @@ describe("pending certificates", () => {
     await directory().resolve(fingerprint(1), sighting({ at: NOW }));
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
-    expect(await pending()).toEqual([]);
+    expect(await unknown()).toEqual([]);
     await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
-    expect(await pending()).toMatchObject([{ firstSeen: NOW + 1, count: 1 }]);
+    expect(await unknown()).toMatchObject([{ firstSeen: NOW + 1, count: 1 }]);
   });
 
   it("come back to the list when the user who claimed them is deleted", async () => {
@@ -325,29 +329,29 @@ describe("pending certificates", () => {
     await directory().resolve(fingerprint(1), sighting());
     await directory().claim(by(), fingerprint(1), ALICE);
     await directory().removeUser(by(), ALICE, await asOf(ALICE));
-    expect(await pending()).toHaveLength(1);
+    expect(await unknown()).toHaveLength(1);
   });
 
   it("stay when the claim is refused", async () => {
     await directory().resolve(fingerprint(1), sighting());
     await directory().claim(by(), fingerprint(1), ALICE);
-    expect(await pending()).toHaveLength(1);
+    expect(await unknown()).toHaveLength(1);
   });
 
   it("are dismissed, once, with an audit line, and come back when seen again", async () => {
     await directory().resolve(fingerprint(1), sighting({ at: NOW }));
     await directory().resolve(fingerprint(2), sighting({ at: NOW }));
     expect(await directory().dismiss(by(), fingerprint(1))).toEqual({ ok: true, value: null });
-    expect((await pending()).map((certificate) => certificate.fingerprint)).toEqual([fingerprint(2)]);
+    expect((await unknown()).map((certificate) => certificate.fingerprint)).toEqual([fingerprint(2)]);
     expect(await directory().dismiss(by(), fingerprint(1))).toEqual({
       ok: false,
-      error: { code: "unknown-pending" },
+      error: { code: "certificate-not-listed" },
     });
     expect(await audit()).toMatchObject([
       { act: "dismiss", outcome: "done", target: { id: fingerprint(1), name: "CN=phone" } },
     ]);
     await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
-    expect(await directory().pendingCertificate(fingerprint(1))).toMatchObject({
+    expect(await directory().unknownCertificate(fingerprint(1))).toMatchObject({
       firstSeen: NOW + 1,
       count: 1,
     });
@@ -356,7 +360,7 @@ describe("pending certificates", () => {
   it.each(RESTARTS)("survive %s", async (_, restart) => {
     await directory().resolve(fingerprint(1), sighting());
     await restart();
-    expect(await pending()).toHaveLength(1);
+    expect(await unknown()).toHaveLength(1);
   });
 });
 
@@ -390,7 +394,9 @@ describe("when the audit line cannot be written", () => {
   });
 
   function tables(state: DurableObjectState) {
-    return ["users", "claims", "pending", "audit"].map((table) => rows(state, `SELECT * FROM ${table}`));
+    return ["users", "claims", "unknown_certificates", "audit"].map((table) =>
+      rows(state, `SELECT * FROM ${table}`),
+    );
   }
 });
 

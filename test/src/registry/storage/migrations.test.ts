@@ -281,7 +281,7 @@ describe("a directory of version 1, with data in it", () => {
       { id: "bob", name: null, createdAt: 6 },
     ]);
     expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
-    expect(await directory().pending()).toMatchObject([
+    expect(await directory().unknownCertificates()).toMatchObject([
       { fingerprint: fingerprint(2), subject: "CN=x", notAfter: 9, firstSeen: 1, lastSeen: 2, count: 3 },
     ]);
     expect((await directory().audit(10, null)).items).toMatchObject([{ at: 7, act: "enrol" }]);

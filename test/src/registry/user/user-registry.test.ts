@@ -192,7 +192,13 @@ describe("changeStatus", () => {
       await alice().changeStatus(by(), id, act);
     }
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
-    expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "suspend", "reinstate", "lost", "reinstate"]);
+    expect((await audit()).map(({ act }) => act)).toEqual([
+      "enrol",
+      "suspend",
+      "reinstate",
+      "lost",
+      "reinstate",
+    ]);
   });
 
   it("is no error and writes nothing when the status already holds", async () => {

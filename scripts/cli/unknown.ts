@@ -1,4 +1,4 @@
-import type { PendingCertificate } from "../../src/contract/requests.ts";
+import type { UnknownCertificate } from "../../src/contract/requests.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import type { Output } from "../terminal/output.ts";
 import { groupedCode, printable, short } from "../terminal/text.ts";
@@ -7,9 +7,9 @@ import { deviceLabel } from "./words/device-view.ts";
 import type { AddCommand } from "./words/session.ts";
 import { addListVerb } from "./words/subcommand.ts";
 
-export const addPending: AddCommand = (program, open) => {
-  const pending = program
-    .command("pending")
+export const addUnknown: AddCommand = (program, open) => {
+  const unknown = program
+    .command("unknown")
     .summary("list certificates that nobody has enrolled yet, and devices to approve")
     .description(
       "List the certificates that Cloudflare verified and nobody has enrolled: approve or dismiss them. Below them, the devices that were invited and wait for approval.",
@@ -18,17 +18,17 @@ export const addPending: AddCommand = (program, open) => {
       "after",
       `
 Examples:
-  latchkey pending
+  latchkey unknown
   latchkey approve 9f86d081 alice pixel-9
   latchkey dismiss 9f86d081
   latchkey approve alice/tablet`,
     );
-  addListVerb(pending, async () => {
+  addListVerb(unknown, async () => {
     const { output, now, ...session } = open();
     const api = await session.api();
-    const certificates = await api.pending();
+    const certificates = await api.unknownCertificates();
     const devices = (await ofAllUsers(api, api.devices)).filter(({ status }) => status === "pending");
-    output.object({ pending: certificates, devices });
+    output.object({ unknownCertificates: certificates, devices });
     if (certificates.length > 0 || devices.length === 0) showCertificates(certificates, output, now());
     if (devices.length === 0) return;
     if (certificates.length > 0) output.lines("");
@@ -45,10 +45,10 @@ Examples:
   });
 };
 
-function showCertificates(pending: readonly PendingCertificate[], output: Output, now: number): void {
+function showCertificates(certificates: readonly UnknownCertificate[], output: Output, now: number): void {
   output.table(
     ["FINGERPRINT", "SUBJECT", "EXPIRES", "APP", { full: "COUNTRY", short: "FROM" }, "LAST SEEN", "SEEN"],
-    pending.map((certificate) => [
+    certificates.map((certificate) => [
       { full: printable(certificate.fingerprint), short: short(certificate.fingerprint) },
       printable(certificate.subject ?? "unknown"),
       certificate.notAfter === null ? "unknown" : timeCell(certificate.notAfter, now),

@@ -1,13 +1,13 @@
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { PendingRecord, Sighting } from "../../domain/records.ts";
+import type { Sighting, UnknownCertificateRecord } from "../../domain/records.ts";
 
 /** Certificates waiting for somebody to enrol them: no more than this, the longest unseen goes. */
-export const PENDING_MAX = 100;
+export const UNKNOWN_CERTIFICATES_MAX = 100;
 
 /** A waiting certificate is written at most once in this time, in milliseconds. */
 export const PENDING_EVERY_MS = 10 * 60_000;
 
-type PendingRow = {
+type UnknownCertificateRow = {
   fingerprint: string;
   subject: string | null;
   issuer: string | null;
@@ -21,8 +21,8 @@ type PendingRow = {
   count: number;
 };
 
-/** Reads and writes the table `pending`: certificates that are verified and not enrolled. */
-export class PendingTable {
+/** Reads and writes the table `unknown_certificates`: certificates that are verified and not enrolled. */
+export class UnknownCertificateTable {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -35,7 +35,7 @@ export class PendingTable {
     if (known !== undefined) {
       if (at - known.lastSeen < PENDING_EVERY_MS) return false;
       this.#sql.exec(
-        "UPDATE pending SET last_seen = ?, app = ?, country = ?, count = count + 1 WHERE fingerprint = ?",
+        "UPDATE unknown_certificates SET last_seen = ?, app = ?, country = ?, count = count + 1 WHERE fingerprint = ?",
         ...[at, app, country, fingerprint],
       );
       return false;
@@ -44,32 +44,32 @@ export class PendingTable {
     return true;
   }
 
-  #insert(record: PendingRecord): void {
+  #insert(record: UnknownCertificateRecord): void {
     const { fingerprint, subject, issuer, serial, notBefore, notAfter } = record;
     const { firstSeen, lastSeen, app, country, count } = record;
     this.#sql.exec(
-      `INSERT INTO pending
+      `INSERT INTO unknown_certificates
          (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
       ...[firstSeen, lastSeen, app, country, count],
     );
     this.#sql.exec(
-      `DELETE FROM pending WHERE fingerprint IN
-         (SELECT fingerprint FROM pending ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
-      PENDING_MAX,
+      `DELETE FROM unknown_certificates WHERE fingerprint IN
+         (SELECT fingerprint FROM unknown_certificates ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
+      UNKNOWN_CERTIFICATES_MAX,
     );
   }
 
-  get(fingerprint: Fingerprint): PendingRecord | undefined {
+  get(fingerprint: Fingerprint): UnknownCertificateRecord | undefined {
     return this.#sql
-      .exec<PendingRow>("SELECT * FROM pending WHERE fingerprint = ?", fingerprint)
+      .exec<UnknownCertificateRow>("SELECT * FROM unknown_certificates WHERE fingerprint = ?", fingerprint)
       .toArray()
       .map(toRecord)[0];
   }
 
   /** Puts a certificate of a backup on the list that is not on it, and that nobody claims. Tells whether. */
-  restore(record: PendingRecord): boolean {
+  restore(record: UnknownCertificateRecord): boolean {
     const { fingerprint } = record;
     const claims = this.#sql.exec("SELECT 1 FROM claims WHERE fingerprint = ?", fingerprint).toArray();
     if (claims.length > 0 || this.get(fingerprint) !== undefined) return false;
@@ -79,10 +79,10 @@ export class PendingTable {
   }
 
   /** All that nobody claims, last seen first. */
-  list(): PendingRecord[] {
+  list(): UnknownCertificateRecord[] {
     return this.#sql
-      .exec<PendingRow>(
-        `SELECT * FROM pending WHERE fingerprint NOT IN (SELECT fingerprint FROM claims)
+      .exec<UnknownCertificateRow>(
+        `SELECT * FROM unknown_certificates WHERE fingerprint NOT IN (SELECT fingerprint FROM claims)
          ORDER BY last_seen DESC, fingerprint`,
       )
       .toArray()
@@ -91,11 +91,13 @@ export class PendingTable {
 
   /** Whether there was one to remove. */
   remove(fingerprint: Fingerprint): boolean {
-    return this.#sql.exec("DELETE FROM pending WHERE fingerprint = ?", fingerprint).rowsWritten > 0;
+    return (
+      this.#sql.exec("DELETE FROM unknown_certificates WHERE fingerprint = ?", fingerprint).rowsWritten > 0
+    );
   }
 }
 
-function toRecord(row: PendingRow): PendingRecord {
+function toRecord(row: UnknownCertificateRow): UnknownCertificateRecord {
   return {
     fingerprint: row.fingerprint as Fingerprint,
     subject: row.subject,
