@@ -66,7 +66,7 @@ export async function startHomeCloudflare(authority: Credential, paths: StatePat
     }, SETTLE_MS).unref();
   };
 
-  const start = (port: number) => startCloudflare({ authority, state, port, onChange });
+  const start = (port: number) => startCloudflare({ authority, state, port, keepRequests: 0, onChange });
   standIn = await start(kept?.port ?? 0).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EADDRINUSE") throw error;
     return start(0);
