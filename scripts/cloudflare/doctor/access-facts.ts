@@ -51,7 +51,8 @@ function accessAppFact(app: v.InferOutput<typeof ACCESS_APP>): AccessAppFact {
   return {
     id,
     name,
-    places: places.map((place) => place.toLowerCase()),
+    // A bookmark has a domain, and nobody is asked for anything there.
+    places: app.type === "bookmark" ? [] : places.map((place) => place.toLowerCase()),
     workers,
     letsEverybodyPass,
     letsSomebodyPass,

@@ -260,15 +260,16 @@ describe("latchkey doctor", () => {
   });
 
   const EVERYONE = { everyone: {} };
-  it.each([
+  it.each<[status: string, decision: string, include: object[], exclude: object[], type?: string]>([
     ["ok", "allow", [EVERYONE], []],
+    ["failed", "allow", [EVERYONE], [], "bookmark"],
     ["failed", "bypass", [EVERYONE], []],
     ["warning", "bypass", [EVERYONE], [{ geo: { country_code: "KP" } }]],
     ["warning", "bypass", [{ ip: { ip: "0.0.0.0/0" } }, { ip: { ip: "::/0" } }], []],
     ["warning", "of tomorrow", [EVERYONE], []],
   ])(
     "says %s of another name with an Access policy: %s %j except %j",
-    async (status, decision, include, exclude) => {
+    async (status, decision, include, exclude, type = "self_hosted") => {
       const { state } = cloudflare;
       const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
       state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
@@ -278,7 +279,7 @@ describe("latchkey doctor", () => {
         {
           id: "a",
           name: "Old",
-          type: "self_hosted",
+          type,
           domain: "direct.example.com",
           policies: [policy],
         } as AccessApp,
