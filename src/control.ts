@@ -10,9 +10,8 @@ import type { Fingerprint } from "./domain/fingerprint.ts";
 import type { KnownAs, PageRequest, PageServices } from "./pages/context.ts";
 import { Pages, pageOf } from "./pages/pages.ts";
 import { Backups } from "./registry/client/backups.ts";
-import { Credentials } from "./registry/client/credentials.ts";
 import { Invitations } from "./registry/client/invitations.ts";
-import type { RegistryBindings } from "./registry/client/objects.ts";
+import { directoryOf, type RegistryBindings } from "./registry/client/objects.ts";
 import type { Actor } from "./registry/storage/audit-log.ts";
 
 /** Paths under this one are Latchkey's own on every host, and never reach an app. */
@@ -80,15 +79,19 @@ export class Control {
     const { adminToken, apps, blocked, bindings, registry, revocationDelayMs, forget } = settings;
     const { now, log, waitUntil } = settings;
     if (adminToken === null) return;
-    const credentials = new Credentials(bindings);
-    const secrets = new KeyedSecrets(() => credentials.check(), now, waitUntil);
+    const directory = directoryOf(bindings);
+    const secrets = new KeyedSecrets(
+      () => directory.ask((directory) => directory.credentialCheck()),
+      now,
+      waitUntil,
+    );
     const dead = new DeadSecrets(now, waitUntil);
-    const authenticator = new Authenticator(adminToken, credentials, secrets, dead, now);
+    const authenticator = new Authenticator(adminToken, directory, secrets, dead, now);
     const invitations = new Invitations(bindings, registry);
     const codes = new InvitationCodes(secrets, dead, invitations);
     const backups = new Backups(bindings, registry);
     this.#services = {
-      ...{ registry, credentials, secrets, invitations, codes, backups, authenticator, apps, blocked },
+      ...{ registry, directory, secrets, invitations, codes, backups, authenticator, apps, blocked },
       ...{ revocationDelayMs, forget, log },
     };
     this.#pages = new Pages(this.#services);

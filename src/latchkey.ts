@@ -9,7 +9,7 @@ import { show } from "./pages/html/respond.ts";
 import { knownTimeZone } from "./pages/html/times.ts";
 import { isForReading } from "./pages/same-origin.ts";
 import { whoamiPage } from "./pages/whoami.ts";
-import { Registry } from "./registry/client/registry.ts";
+import { RegistryClient } from "./registry/client/registry-client.ts";
 import type { Visit } from "./visit.ts";
 
 /** What a Worker has besides its configuration. */
@@ -23,13 +23,13 @@ export class Latchkey {
   readonly #config: Config;
   readonly #gate: Gate;
   readonly #control: Control;
-  readonly #registry: Registry;
+  readonly #registry: RegistryClient;
   readonly #effects: Effects;
 
   constructor(config: Config, effects: Effects) {
     this.#config = config;
     this.#gate = new Gate({ ...config, appOf: (hostname) => appOf(config, hostname) }, effects);
-    this.#registry = new Registry(config.bindings);
+    this.#registry = new RegistryClient(config.bindings);
     this.#effects = effects;
     this.#control = new Control({
       ...config,

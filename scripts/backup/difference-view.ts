@@ -1,7 +1,7 @@
-// No I/O. No clock.
-import type { PlannedDevice, RestoreReason } from "../../src/domain/restore-plan.ts";
+// A plan of a restore as lines of text.
+import type { RestoreReason } from "../../src/domain/restore-plan.ts";
 import { plural, printable, shellWord } from "../terminal/text.ts";
-import type { Difference, LogDifference, UserDifference } from "./difference.ts";
+import type { Difference, LogDifference, UserDifference } from "./plan.ts";
 
 const REASONS: Record<RestoreReason, string> = {
   "revoked-since": "it is revoked now",
@@ -21,7 +21,7 @@ const NAMEABLE: ReadonlySet<RestoreReason | null> = new Set([
   "shut-out-since",
 ]);
 
-/** What a restore does, or did: a line for each thing that is not the same. */
+/** What a restore does, or did: one line for each thing that is not the same. */
 export function differenceLines(difference: Difference): string[] {
   const { users, devices, tokens, unknownCertificates, logs, left } = difference;
   return [
@@ -30,12 +30,12 @@ export function differenceLines(difference: Difference): string[] {
     ...devices.flatMap(userLines),
     ...tokens.flatMap(({ user, name, outcome, reason }) => {
       const label = `token ${printable(`${user ?? "*"}/${name}`)}`;
-      if (outcome === "added") return [`+ ${label}: whoever has it can use it again`];
+      if (outcome === "added") return [`+ ${label}: anyone who has it can use it again`];
       return reason === null ? [] : [`  ${label} stays away: ${TOKEN_REASONS[reason]}`];
     }),
     ...(unknownCertificates.length === 0
       ? []
-      : [`+ ${plural(unknownCertificates.length, "waiting certificate")}`]),
+      : [`+ ${plural(unknownCertificates.length, "unknown certificate")}`]),
     ...logs.flatMap(logLines),
     ...left.map((user) => `  user ${user} is not in the backup, and is left alone`),
   ];
@@ -57,7 +57,7 @@ export function sameDevices({ devices }: Difference): number {
 }
 
 /** As far as it is shown: before and after the restore. */
-type ShownDevice = Omit<PlannedDevice, "fingerprints">;
+type ShownDevice = Omit<UserDifference["devices"][number], "fingerprints">;
 type ShownUser = Pick<UserDifference, "user" | "left"> & { devices: ShownDevice[] };
 
 export function userLines({ user, devices, left }: ShownUser): string[] {

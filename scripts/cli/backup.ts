@@ -14,7 +14,7 @@ export const addBackup: AddCommand = (program, open) => {
     .description(
       [
         "Write everything in the registry into one file: users, devices with their certificates and notes, audit",
-        "logs, waiting certificates, and tokens by their digests. The file is readable by its owner alone.",
+        "logs, unknown certificates, and tokens by their digests. The file is readable by its owner alone.",
       ].join(" "),
     )
     .option(
@@ -58,7 +58,7 @@ Examples:
         unknownCertificates: unknownCertificates.length,
       });
       output.lines(
-        `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(unknownCertificates.length, "waiting certificate")}`,
+        `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(unknownCertificates.length, "unknown certificate")}`,
       );
     });
 };

@@ -1,7 +1,7 @@
 import { type Backup, readBackup } from "../backup/backup-file.ts";
-import { compare, type Difference, isEmpty } from "../backup/difference.ts";
 import { differenceLines, sameDevices, userLines } from "../backup/difference-view.ts";
 import { deviceInBackup } from "../backup/named-device.ts";
+import { type Difference, isEmpty, planRestore } from "../backup/plan.ts";
 import { type RestoreResult, restore } from "../backup/restore.ts";
 import { failed } from "../terminal/failure.ts";
 import { excerpt, plural } from "../terminal/text.ts";
@@ -46,7 +46,7 @@ Examples:
       const { backup, json } = await readBackup(path);
       const resurrect = new Set((options.resurrect ?? []).map((device) => deviceInBackup(backup, device).id));
       const api = await session.api();
-      const difference = await compare(api, backup, resurrect, now());
+      const difference = await planRestore(api, json, resurrect);
       const about = [
         `backup of ${excerpt(backup.source)}, made ${timeWithHint(backup.createdAt, now())}: ${plural(backup.users.length, "user")}, ${plural(countDevices(backup), "device")}`,
         ...differenceLines(difference),
@@ -79,7 +79,7 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
     plural(directory.added.length + directory.renamed.length, "user"),
     plural(count("added") + count("changed"), "device"),
     plural(tokens, "token"),
-    plural(directory.unknownCertificates.length, "waiting certificate"),
+    plural(directory.unknownCertificates.length, "unknown certificate"),
   ];
   const cut = logs.filter(({ isClosed }) => isClosed);
   return [
@@ -94,8 +94,8 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
 }
 
 /**
- * The log of a user who was deleted cannot be read: which of their devices were forgotten, the registry alone
- * knows, and tells when it is asked to restore them.
+ * A dry run does not ask the registry of a user who was deleted: only the restore itself finds out which of their
+ * devices were forgotten.
  */
 function keptUnforeseen({ users }: RestoreResult, difference: Difference): string[] {
   const foreseen = new Set(

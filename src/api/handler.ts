@@ -9,9 +9,9 @@ import type { RegistryError } from "../domain/records.ts";
 import type { Result } from "../domain/result.ts";
 import { parseUserId, USER_ID_HINT, type UserId } from "../domain/user.ts";
 import type { Backups } from "../registry/client/backups.ts";
-import type { Credentials } from "../registry/client/credentials.ts";
 import type { Invitations } from "../registry/client/invitations.ts";
-import type { Registry } from "../registry/client/registry.ts";
+import type { DirectoryCaller } from "../registry/client/objects.ts";
+import type { RegistryClient } from "../registry/client/registry-client.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import type { Apps } from "./apps.ts";
 import { readBody } from "./input.ts";
@@ -19,8 +19,8 @@ import { registryProblem } from "./problem.ts";
 
 /** What every handler is given besides the request. */
 export interface Context {
-  registry: Registry;
-  credentials: Credentials;
+  registry: RegistryClient;
+  directory: DirectoryCaller;
   secrets: KeyedSecrets;
   invitations: Invitations;
   backups: Backups;

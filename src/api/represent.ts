@@ -19,6 +19,7 @@ import type {
   UnknownCertificateRecord,
   UserRecord,
 } from "../domain/records.ts";
+import { retiredSince } from "../domain/retirement.ts";
 import type { DirectoryBackup } from "../registry/directory/restores.ts";
 import type { AuditRecord } from "../registry/storage/audit-log.ts";
 
@@ -28,7 +29,8 @@ export function representUser({ id, name, createdAt }: UserRecord): User {
   return { id, name, createdAt: iso(createdAt) };
 }
 
-export function representDevice(device: DeviceRecord): Device {
+/** `at`: whether a certificate counts as retired depends on the time. */
+export function representDevice(device: DeviceRecord, { at }: { at: number }): Device {
   const {
     id,
     user,
@@ -50,14 +52,14 @@ export function representDevice(device: DeviceRecord): Device {
     statusReason,
     note,
     enrolledAt: iso(enrolledAt),
-    certificates: certificates.map(representCertificate),
+    certificates: certificates.map((certificate) => representCertificate(certificate, at)),
     lastSeen: lastSeen === null ? null : { ...lastSeen, at: iso(lastSeen.at) },
     wipe: wipe === null ? null : { ...wipe, firstAt: iso(wipe.firstAt), lastAt: iso(wipe.lastAt) },
     comparisonCode,
   };
 }
 
-function representCertificate(certificate: CertificateRecord): Certificate {
+function representCertificate(certificate: CertificateRecord, now: number): Certificate {
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
   // During a deploy, an object may still be an older one that knows nothing of these.
   const { retiredAt = null, retireBy = null, replaces = null } = certificate;
@@ -66,7 +68,7 @@ function representCertificate(certificate: CertificateRecord): Certificate {
     notBefore: isoOrNull(notBefore),
     notAfter: isoOrNull(notAfter),
     addedAt: iso(addedAt),
-    retiredAt: isoOrNull(retiredAt),
+    retiredAt: isoOrNull(retiredSince({ retiredAt, retireBy }, now)),
     retireBy: isoOrNull(retireBy),
     replaces,
   };

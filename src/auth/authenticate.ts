@@ -1,8 +1,8 @@
 import { ApiError } from "../contract/api-error.ts";
 import type { Principal, SecretDigest } from "../domain/credential.ts";
 import { err, ok, type Result } from "../domain/result.ts";
-import type { Credentials } from "../registry/client/credentials.ts";
-import type { SignInError } from "../registry/directory/sign-ins.ts";
+import type { DirectoryCaller } from "../registry/client/objects.ts";
+import type { SignInError } from "../registry/directory/credentials.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import type { DeadSecrets } from "./dead-secrets.ts";
 import type { KeyedSecrets } from "./keyed-secrets.ts";
@@ -21,7 +21,7 @@ const CLIENT_MAX = 200;
  */
 export class Authenticator {
   readonly #adminToken: string;
-  readonly #credentials: Credentials;
+  readonly #directory: DirectoryCaller;
   readonly #secrets: KeyedSecrets;
   readonly #dead: DeadSecrets;
   readonly #now: () => number;
@@ -30,13 +30,13 @@ export class Authenticator {
 
   constructor(
     adminToken: string,
-    credentials: Credentials,
+    directory: DirectoryCaller,
     secrets: KeyedSecrets,
     dead: DeadSecrets,
     now: () => number,
   ) {
     this.#adminToken = adminToken;
-    this.#credentials = credentials;
+    this.#directory = directory;
     this.#secrets = secrets;
     this.#dead = dead;
     this.#now = now;
@@ -59,7 +59,9 @@ export class Authenticator {
     const principal =
       digest === undefined
         ? null
-        : await this.#dead.unlessDead(digest, () => this.#credentials.ofToken(digest, this.#now()));
+        : await this.#dead.unlessDead(digest, () =>
+            this.#directory.ask((directory) => directory.ofToken(digest, this.#now())),
+          );
     if (principal !== null) return principal;
     throw new ApiError(
       "wrong-credentials",
@@ -74,7 +76,7 @@ export class Authenticator {
     if (key === undefined) return undefined;
     const adminDigest = await this.#digestOfAdmin();
     const principal = await this.#dead.unlessDead(key.digest, () =>
-      this.#credentials.ofSession(key, adminDigest, this.#now()),
+      this.#directory.ask((directory) => directory.ofSession(key, adminDigest, this.#now())),
     );
     return principal ?? undefined;
   }
@@ -91,7 +93,8 @@ export class Authenticator {
     const client = request.headers.get("user-agent")?.slice(0, CLIENT_MAX) ?? null;
     const session = { id: crypto.randomUUID(), digest, ip: by.ip, country: by.country, client };
     const open = (credential: SecretDigest, isAdmin: boolean) =>
-      this.#credentials.signIn(by, { ...session, credential }, isAdmin);
+      // Not repeated: a sign-in counts.
+      this.#directory.askOnce((directory) => directory.signIn(by, { ...session, credential }, isAdmin));
     const opened = (await sameText(token, this.#adminToken))
       ? await open(await this.#digestOfAdmin(), true)
       : await this.#withToken(token, (credential) => open(credential, false));
@@ -104,7 +107,9 @@ export class Authenticator {
     const key = await this.#sessions.read(value, hostname);
     if (key === undefined) return;
     const adminDigest = await this.#digestOfAdmin();
-    await this.#dead.unlessDead(key.digest, () => this.#credentials.signOut(by, key, adminDigest));
+    await this.#dead.unlessDead(key.digest, () =>
+      this.#directory.ask((directory) => directory.signOut(by, key, adminDigest)),
+    );
     this.#dead.note(key.digest);
   }
 

@@ -2,6 +2,7 @@
 //
 // What the API gives. Times are ISO 8601 in UTC.
 import * as v from "valibot";
+import { AUDIT_ACTS } from "../domain/audit-act.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
 
@@ -64,7 +65,7 @@ export const AuditEntrySchema = v.object({
   actor: v.string(),
   ip: TextOrNull,
   country: TextOrNull,
-  act: v.string(),
+  act: v.picklist(AUDIT_ACTS),
   outcome: v.picklist(["done", "refused"]),
   /** What was acted on: a device in a user's log, a user, token or fingerprint in the directory's. */
   target: v.nullable(v.object({ id: v.string(), name: TextOrNull })),

@@ -1,14 +1,18 @@
-// No I/O. No clock.
-//
 // What a backup is made of, and what a restore takes and answers: the API's own shapes, checked as strictly as
 // other requests, since a file may have been changed. Times are ISO 8601 in UTC on the outside, and milliseconds
 // since the epoch once read.
 import * as v from "valibot";
+import { AUDIT_ACTS } from "../domain/audit-act.ts";
 import type { SecretDigest } from "../domain/credential.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
-import { RESTORE_CHANGES, RESTORE_OUTCOMES, RESTORE_REASONS } from "../domain/restore-plan.ts";
-import { TOKEN_OUTCOMES, TOKEN_REASONS } from "../domain/restore-tokens.ts";
+import {
+  RESTORE_CHANGES,
+  RESTORE_OUTCOMES,
+  RESTORE_REASONS,
+  TOKEN_OUTCOMES,
+  TOKEN_REASONS,
+} from "../domain/restore-plan.ts";
 import { CERTIFICATES_MAX } from "../domain/retirement.ts";
 import { TokenSchema, UnknownCertificateSchema } from "./answers.ts";
 import {
@@ -150,7 +154,7 @@ export const BackupAuditEntry = v.strictObject({
   actor: TextInput,
   ip: TextInputOrNull,
   country: TextInputOrNull,
-  act: TextInput,
+  act: v.picklist(AUDIT_ACTS, "must be an act of an audit log"),
   outcome: v.picklist(["done", "refused"], "must be done or refused"),
   target: v.nullable(v.strictObject({ id: TextInput, name: TextInputOrNull })),
   detail: v.pipe(
@@ -171,12 +175,16 @@ export const BackupAnswer = v.object({
   ),
 });
 
+/** Answers what would be done, and does nothing. */
+const DryRun = v.optional(v.boolean("must be true or false"), false);
+
 /** `POST /restore`: users who are missing, tokens that have not ended, certificates that nobody enrolled. */
 export const RestoreDirectoryRequest = v.strictObject({
   madeAt: TimeInput,
   users: v.array(BackupUser, "must be a list"),
   tokens: BackupTokens,
   unknownCertificates: v.array(BackupUnknownCertificate, "must be a list"),
+  dryRun: DryRun,
 });
 
 /** `POST /users/{user}/restore`; `resurrect`: ids of devices that are let in again, though shut out since. */
@@ -184,6 +192,7 @@ export const RestoreUserRequest = v.strictObject({
   madeAt: TimeInput,
   devices: once(BackupDevice, "a device is listed twice", ({ id }) => id),
   resurrect: v.optional(v.array(IdInput, "must be a list"), []),
+  dryRun: DryRun,
 });
 
 /** `POST /restore/audit` and `POST /users/{user}/restore/audit`: lines in their order. */

@@ -49,7 +49,7 @@ export interface PageRequest {
 export interface PageServices
   extends Pick<
     Context,
-    "registry" | "credentials" | "secrets" | "invitations" | "backups" | "apps" | "blocked"
+    "registry" | "directory" | "secrets" | "invitations" | "backups" | "apps" | "blocked"
   > {
   authenticator: Authenticator;
   codes: InvitationCodes;

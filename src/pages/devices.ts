@@ -34,7 +34,7 @@ export const devices: PageHandler = async (_, context) => {
   if (users.length === 0) return layout(frame, noUsers(context));
   if (!isWhole) return layout(frame, userLinks(users));
   const pages = await Promise.all(
-    users.map(async (user) => ({ user, page: await devicesOf(registry, user) })),
+    users.map(async (user) => ({ user, page: await devicesOf(context, user) })),
   );
   return layout(frame, [
     overview(
@@ -50,7 +50,7 @@ export const devicesOfUser: PageHandler = async (request, context) => {
   const user = await registry.user(userParam(request));
   if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
-  const page = await devicesOf(registry, user, Number.isSafeInteger(after) ? after : 0);
+  const page = await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);
   const title = possessive(user.name ?? user.id);
   return layout(
     { title: `${title} devices`, principal, current: PATHS.devices, below: true },
@@ -63,7 +63,7 @@ export const device: PageHandler = async (request, context) => {
   const message = context.url.searchParams.has("saved")
     ? html`<p class="message" role="status">Saved.</p>`
     : undefined;
-  return devicePage(representDevice(found), context, message);
+  return devicePage(representDevice(found, context.by), context, message);
 };
 
 /** Changes name and note, or shows the page again with what was typed and what is wrong with it. */
@@ -78,7 +78,7 @@ export const editDevice: PageHandler = async (request, context) => {
   } catch (error) {
     const isTyped = error instanceof ApiError && ["name-taken", "invalid-fields"].includes(error.code);
     if (!isTyped) throw error;
-    const found = representDevice(must(await registry.device(user, id)));
+    const found = representDevice(must(await registry.device(user, id)), by);
     const wrong = error.code === "name-taken" ? `Another device is named ${typed.name}` : error.message;
     const message = html`<p class="message" role="alert">${capital(wrong)}. Nothing was changed.</p>`;
     return show(devicePage(found, context, message, typed), PROBLEMS[error.code].status);

@@ -119,7 +119,7 @@ export class Enrolment {
   async #comparisonCode(user: UserId, fingerprint: Fingerprint, now: number): Promise<string | null> {
     const remembered = this.#comparisonCodes.get(fingerprint, now);
     if (remembered !== undefined) return remembered;
-    const code = (await this.#invitations.deviceOf(user, fingerprint))?.comparisonCode ?? null;
+    const code = (await this.#invitations.deviceOf(user, fingerprint, now))?.comparisonCode ?? null;
     this.#comparisonCodes.set(fingerprint, code, now);
     return code;
   }

@@ -16,8 +16,10 @@ import { signInPage } from "./sign-in.ts";
 
 /** The browsers that are signed in. */
 export const sessions: PageHandler = async (_, context) => {
-  const { credentials, principal, now } = context;
-  const list = (await credentials.sessions(principal.user, now)).map(representSession);
+  const { directory, principal, now } = context;
+  const list = (await directory.ask((directory) => directory.sessions(principal.user, now))).map(
+    representSession,
+  );
   return layout(
     { title: "Sessions", principal, current: PATHS.sessions },
     html`<p>Browsers that are signed in${principal.user === null ? "" : ` with ${possessive(principal.user)} tokens`}.</p>
@@ -31,15 +33,15 @@ function mayEnd({ principal }: PageContext): boolean {
   return permits(principal, "devices", "own");
 }
 
-export const endSession: PageHandler = async (request, { credentials, principal, by, url }) => {
+export const endSession: PageHandler = async (request, { directory, principal, by, url }) => {
   const id = pathParam(request, "session") ?? "";
-  const ended = await credentials.endSessions(by, principal.user, [id]);
+  const ended = await directory.ask((directory) => directory.endSessions(by, principal.user, [id]));
   must(ended === 0 ? err({ code: "unknown-session" }) : ok(null));
   return id === principal.session ? signedOut(url) : seeOther(PATHS.sessions);
 };
 
-export const endAllSessions: PageHandler = async (_, { credentials, principal, by, url }) => {
-  await credentials.endSessions(by, principal.user);
+export const endAllSessions: PageHandler = async (_, { directory, principal, by, url }) => {
+  await directory.ask((directory) => directory.endSessions(by, principal.user));
   return signedOut(url);
 };
 

@@ -47,8 +47,8 @@ export const doAct: PageHandler = async (request, context) => {
   return seeOther(devicePath(found));
 };
 
-async function load(request: Parameters<PageHandler>[0], { registry }: PageContext): Promise<Device> {
-  return representDevice(must(await registry.device(userParam(request), deviceParam(request))));
+async function load(request: Parameters<PageHandler>[0], { registry, by }: PageContext): Promise<Device> {
+  return representDevice(must(await registry.device(userParam(request), deviceParam(request))), by);
 }
 
 /** The act of the address, if it can be done now and by this person. */

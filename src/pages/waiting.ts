@@ -19,7 +19,7 @@ export const waiting: PageHandler = async (_, context) => {
   const { users, isWhole } = await visibleUsers(registry, principal);
   const [certificates, ...lists] = await Promise.all([
     registry.unknownCertificates(),
-    ...(isWhole ? users : []).map(async (user) => (await devicesOf(registry, user)).devices),
+    ...(isWhole ? users : []).map(async (user) => (await devicesOf(context, user)).devices),
   ]);
   const devices = lists.flat().filter(({ status }) => status === "pending");
   return layout(
@@ -48,7 +48,7 @@ export const approve: PageHandler = async (request, { registry, by, form }) => {
   const fields = { user: field(form, "user"), name: field(form, "name") };
   const { user, name } = parseFields(fields, ApproveRequest);
   const { device } = must(await registry.approve(by, fingerprintParam(request), user, { name, note: null }));
-  return seeOther(devicePath(representDevice(device)));
+  return seeOther(devicePath(representDevice(device, by)));
 };
 
 export const dismiss: PageHandler = async (request, { registry, by }) => {

@@ -6,7 +6,7 @@ import type { DeviceStatus } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import type { Standing } from "../../src/gate/decision.ts";
-import { Credentials } from "../../src/registry/client/credentials.ts";
+import { directoryOf } from "../../src/registry/client/objects.ts";
 
 /** One of the hosts that vitest.config.ts names as an app. */
 export const HOST = "app.example.com";
@@ -78,7 +78,7 @@ export async function makeToken(
 /** What an isolate makes tokens and codes with, and knows them by. */
 export function keyedSecrets(now = Date.now): KeyedSecrets {
   return new KeyedSecrets(
-    () => new Credentials(env).check(),
+    () => directoryOf(env).ask((directory) => directory.credentialCheck()),
     now,
     () => undefined,
   );

@@ -7,7 +7,7 @@ import type { UserId } from "../../../src/domain/user.ts";
 import { StandingCache } from "../../../src/gate/standing-cache.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
 import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
-import { Registry } from "../../../src/registry/client/registry.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import type { DayEvent, DayResult, DayScenario } from "../budget/day.ts";
 import { counting } from "./counted-objects.ts";
 import { takeTally } from "./tally.ts";
@@ -34,7 +34,7 @@ async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise
   // Users of this day alone: several days run in one Worker.
   const user = (device: number) => `${scenario.name}-u${device % scenario.users}` as UserId;
   const own = (device: number) => fingerprint(scenario.seed * 10_000_000 + device);
-  await enrolAll(new Registry(env), scenario, user, own);
+  await enrolAll(new RegistryClient(env), scenario, user, own);
   takeTally();
 
   const calls = { count: 0 };
@@ -77,7 +77,7 @@ async function ask(
 }
 
 async function enrolAll(
-  registry: Registry,
+  registry: RegistryClient,
   { users, devices }: DayScenario,
   user: (device: number) => UserId,
   own: (device: number) => Fingerprint,

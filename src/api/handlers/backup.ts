@@ -13,22 +13,23 @@ import {
 import { body, type Handler, json, must, userParam } from "../handler.ts";
 import { representBackup } from "../represent.ts";
 
-// What a backup takes besides the lists of the API, and how it is restored: users, tokens and waiting
-// certificates first, then one user after the other.
+// What a backup takes besides the lists of the API, and how it is restored: users, tokens and unknown certificates
+// first, then one user after the other.
 
-export const showBackup: Handler = async (_, { backups }) => {
-  return json<v.InferOutput<typeof BackupAnswer>>(representBackup(await backups.directory()));
+export const showBackup: Handler = async (_, { directory }) => {
+  const backup = await directory.ask((directory) => directory.backup());
+  return json<v.InferOutput<typeof BackupAnswer>>(representBackup(backup));
 };
 
 export const restoreDirectory: Handler = async (request, { backups, by }) => {
-  const wanted = await body(request, RestoreDirectoryRequest, RESTORE_MAX_BODY_BYTES);
-  const { users, tokens, unknownCertificates } = await backups.restoreDirectory(by, wanted);
+  const { dryRun, ...wanted } = await body(request, RestoreDirectoryRequest, RESTORE_MAX_BODY_BYTES);
+  const { users, tokens, unknownCertificates } = await backups.restoreDirectory(by, wanted, dryRun);
   return json<v.InferOutput<typeof RestoredDirectory>>({ ...users, tokens, unknownCertificates });
 };
 
 export const restoreUser: Handler = async (request, { backups, by }) => {
   const user = userParam(request);
-  const wanted = await body(request, RestoreUserRequest, RESTORE_MAX_BODY_BYTES);
+  const { dryRun, ...wanted } = await body(request, RestoreUserRequest, RESTORE_MAX_BODY_BYTES);
   const foreign = wanted.devices.findIndex((device) => device.user !== user);
   if (foreign !== -1) {
     const message = `the device is not ${user}'s`;
@@ -36,23 +37,26 @@ export const restoreUser: Handler = async (request, { backups, by }) => {
       errors: [{ path: `devices.${foreign}.user`, message }],
     });
   }
-  return json<v.InferOutput<typeof RestoredUser>>(must(await backups.restoreUser(by, user, wanted)));
+  const restored = dryRun
+    ? await backups.planUser(by, user, wanted)
+    : must(await backups.restoreUser(by, user, wanted));
+  return json<v.InferOutput<typeof RestoredUser>>(restored);
 };
 
-export const restoreDirectoryAudit: Handler = async (request, { backups }) => {
+export const restoreDirectoryAudit: Handler = async (request, { directory }) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
-  return json<v.InferOutput<typeof RestoredAudit>>(await backups.restoreDirectoryAudit(plain(entries)));
+  const restored = await directory.ask((directory) => directory.restoreAudit(plain(entries)));
+  return json<v.InferOutput<typeof RestoredAudit>>(restored);
 };
 
 export const restoreUserAudit: Handler = async (request, { backups }) => {
   const user = userParam(request);
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
-  return json<v.InferOutput<typeof RestoredAudit>>(
-    must(await backups.restoreUserAudit(user, plain(entries))),
-  );
+  const restored = must(await backups.restoreUserAudit(user, plain(entries)));
+  return json<v.InferOutput<typeof RestoredAudit>>(restored);
 };
 
-/** Whether a line had come from an earlier backup is of no matter: it is a backup's now. */
+/** Whether a line came from an earlier backup does not matter: it comes from this one now. */
 function plain(entries: v.InferOutput<typeof RestoreAuditRequest>["entries"]) {
   return entries.map(({ restored: _, ...entry }) => entry);
 }

@@ -19,7 +19,7 @@ export const addCertificate: Handler = async (request, { registry, by }) => {
     ...certificateOf(fingerprint, certificate, by.at),
     retireBy: timeOf(retireBy ?? null, by.at),
   };
-  return enrolled(must(await registry.addCertificate(by, user, id, next)));
+  return enrolled(must(await registry.addCertificate(by, user, id, next)), by);
 };
 
 export const retireCertificate: Handler = async (request, { registry, by }) => {

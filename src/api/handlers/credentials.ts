@@ -21,11 +21,13 @@ export const showMe: Handler = async (_, { principal, apps }) => {
   return json<Me>({ actor, scope, user, apps: [...apps.profiles] });
 };
 
-export const listTokens: Handler = async (_, { credentials }) => {
-  return json<TokenList>({ tokens: (await credentials.tokens()).map(representToken) });
+export const listTokens: Handler = async (_, { directory }) => {
+  return json<TokenList>({
+    tokens: (await directory.ask((directory) => directory.tokens())).map(representToken),
+  });
 };
 
-export const createToken: Handler = async (request, { credentials, secrets, by }) => {
+export const createToken: Handler = async (request, { directory, secrets, by }) => {
   const {
     user,
     name,
@@ -35,28 +37,30 @@ export const createToken: Handler = async (request, { credentials, secrets, by }
   const { token: text, digest } = await secrets.newToken();
   const expiresAt = expiresInSeconds === null ? null : by.at + expiresInSeconds * 1000;
   const token = { id: crypto.randomUUID(), user, name, scope, expiresAt };
-  const made = must(await credentials.createToken(by, token, digest));
+  const made = must(await directory.ask((directory) => directory.createToken(by, token, digest)));
   return json<NewToken>({ ...representToken(made), token: text }, 201);
 };
 
-export const revokeToken: Handler = async (request, { credentials, by }) => {
-  must(await credentials.revokeToken(by, pathParam(request, "token") ?? ""));
+export const revokeToken: Handler = async (request, { directory, by }) => {
+  const id = pathParam(request, "token") ?? "";
+  must(await directory.askOnce((directory) => directory.revokeToken(by, id)));
   return noContent();
 };
 
-export const listSessions: Handler = async (_, { credentials, principal, by }) => {
-  const sessions = await credentials.sessions(principal.user, by.at);
+export const listSessions: Handler = async (_, { directory, principal, by }) => {
+  const sessions = await directory.ask((directory) => directory.sessions(principal.user, by.at));
   return json<SessionList>({ sessions: sessions.map(representSession) });
 };
 
-export const endSession: Handler = async (request, { credentials, principal, by }) => {
-  const ended = await credentials.endSessions(by, principal.user, [pathParam(request, "session") ?? ""]);
+export const endSession: Handler = async (request, { directory, principal, by }) => {
+  const ids = [pathParam(request, "session") ?? ""];
+  const ended = await directory.ask((directory) => directory.endSessions(by, principal.user, ids));
   if (ended === 0) throw registryProblem({ code: "unknown-session" });
   return noContent();
 };
 
-export const endSessions: Handler = async (_, { credentials, principal, by }) => {
-  await credentials.endSessions(by, principal.user);
+export const endSessions: Handler = async (_, { directory, principal, by }) => {
+  await directory.ask((directory) => directory.endSessions(by, principal.user));
   return noContent();
 };
 

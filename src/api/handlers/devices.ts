@@ -12,7 +12,7 @@ import {
 } from "../../contract/requests.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { type CertificateFacts, NO_FACTS } from "../../domain/records.ts";
+import { type CertificateFacts, type DeviceRecord, NO_FACTS } from "../../domain/records.ts";
 import {
   body,
   deviceParam,
@@ -27,10 +27,10 @@ import { DevicesQuery, readQuery } from "../input.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { readPem } from "../x509.ts";
 
-export const listDevices: Handler = async (request, { registry, url }) => {
+export const listDevices: Handler = async (request, { registry, by, url }) => {
   const { limit, after = 0 } = readQuery(url, DevicesQuery);
   const { items, next } = must(await registry.devices(userParam(request), limit, after));
-  return json<DeviceList>({ devices: items.map(representDevice), next });
+  return json<DeviceList>({ devices: items.map((device) => representDevice(device, by)), next });
 };
 
 export const enrolDevice: Handler = async (request, { registry, by }) => {
@@ -42,17 +42,18 @@ export const enrolDevice: Handler = async (request, { registry, by }) => {
     note: note ?? null,
     status: "active" as const,
   };
-  return enrolled(must(await registry.enrol(by, user, enrolment)));
+  return enrolled(must(await registry.enrol(by, user, enrolment)), by);
 };
 
-export const showDevice: Handler = async (request, { registry }) => {
-  return json<Device>(representDevice(must(await registry.device(userParam(request), deviceParam(request)))));
+export const showDevice: Handler = async (request, { registry, by }) => {
+  const device = must(await registry.device(userParam(request), deviceParam(request)));
+  return json<Device>(representDevice(device, by));
 };
 
 export const editDevice: Handler = async (request, { registry, by }) => {
   const { name, note } = await body(request, EditDeviceRequest);
   const device = must(await registry.edit(by, userParam(request), deviceParam(request), { name, note }));
-  return json<Device>(representDevice(device));
+  return json<Device>(representDevice(device, by));
 };
 
 export const forgetDevice: Handler = async (request, { registry, by }) => {
@@ -66,7 +67,7 @@ export const changeStatus =
     const { reason } = await body(request, StatusActRequest);
     const [user, id] = [userParam(request), deviceParam(request)];
     const device = must(await registry.changeStatus({ ...by, reason }, user, id, act));
-    return json<Device>(representDevice(device));
+    return json<Device>(representDevice(device, by));
   };
 
 /** Makes Bitwarden's clients on the device delete their vault: only with the device's name repeated. */
@@ -81,7 +82,7 @@ export const reportLost: Handler = async (request, { registry, by }) => {
     });
   }
   return json<Device>(
-    representDevice(must(await registry.changeStatus({ ...by, reason }, user, id, "lost"))),
+    representDevice(must(await registry.changeStatus({ ...by, reason }, user, id, "lost")), by),
   );
 };
 
@@ -94,7 +95,7 @@ export const listUnknownCertificates: Handler = async (_, { registry }) => {
 export const enrolUnknownCertificate: Handler = async (request, { registry, by }) => {
   const fingerprint = fingerprintParam(request);
   const { user, name, note } = await body(request, ApproveRequest);
-  return enrolled(must(await registry.approve(by, fingerprint, user, { name, note: note ?? null })));
+  return enrolled(must(await registry.approve(by, fingerprint, user, { name, note: note ?? null })), by);
 };
 
 export const dismissUnknownCertificate: Handler = async (request, { registry, by }) => {
@@ -102,14 +103,11 @@ export const dismissUnknownCertificate: Handler = async (request, { registry, by
   return noContent();
 };
 
-export function enrolled({
-  device,
-  created,
-}: {
-  device: Parameters<typeof representDevice>[0];
-  created: boolean;
-}) {
-  const representation = representDevice(device);
+export function enrolled(
+  { device, created }: { device: DeviceRecord; created: boolean },
+  by: { at: number },
+): Response {
+  const representation = representDevice(device, by);
   if (!created) return json<Device>(representation);
   return json<Device>(representation, 201, {
     Location: `${API_PATH}/users/${device.user}/devices/${device.id}`,

@@ -1,49 +1,46 @@
+// The Worker's side of backups and restores. Each restore can be repeated.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { RegistryError } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
-import type { DirectoryBackup, DirectoryRestored, DirectoryRestoreRequest } from "../directory/restores.ts";
-import type { Actor, AuditRecord } from "../storage/audit-log.ts";
-import type { AuditRestored } from "../storage/audit-restore.ts";
-import type { Restored, RestoreRequest } from "../user/restores.ts";
-import { directoryOf, type RegistryBindings } from "./objects.ts";
-import { onceMore, type Registry } from "./registry.ts";
+import type { DirectoryRestored, DirectoryRestoreRequest } from "../directory/restores.ts";
+import type { Actor, AuditRecord, AuditRestored } from "../storage/audit-log.ts";
+import { planForNewUser, type Restored, type RestoreRequest } from "../user/restores.ts";
+import { type DirectoryCaller, directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
+import { onceMore, type RegistryClient } from "./registry-client.ts";
 
 /**
- * Fingerprints of others whose claim may be abandoned, looked into one by one in one restore, its repetition
+ * Fingerprints of other users whose claim may be abandoned, looked into one by one in one restore, its repetition
  * included: three calls each, of the 50 that the free plan allows in a request.
  */
 const LOOKED_INTO = 10;
 
-/**
- * The Worker's side of backups and restores. Every method throws `RegistryUnavailable` when an object does not
- * answer; each restore can be repeated.
- */
+/** Every method throws `RegistryUnavailable` when an object does not answer. */
 export class Backups {
   readonly #bindings: RegistryBindings;
-  readonly #registry: Registry;
+  readonly #registry: RegistryClient;
+  readonly #directory: DirectoryCaller;
 
-  constructor(bindings: RegistryBindings, registry: Registry) {
+  constructor(bindings: RegistryBindings, registry: RegistryClient) {
     this.#bindings = bindings;
     this.#registry = registry;
+    this.#directory = directoryOf(bindings);
   }
 
-  /** What no list tells: the tokens' digests, and all facts of the waiting certificates. */
-  directory(): Promise<DirectoryBackup> {
-    return this.#directory.ask((directory) => directory.backup());
-  }
-
-  restoreDirectory(by: Actor, request: DirectoryRestoreRequest): Promise<DirectoryRestored> {
-    return this.#directory.ask((directory) => directory.restore(by, request));
-  }
-
-  restoreDirectoryAudit(entries: AuditRecord[]): Promise<AuditRestored> {
-    return this.#directory.ask((directory) => directory.restoreAudit(entries));
+  /** With `isDryRun`, returns what a restore would do, and writes nothing. */
+  restoreDirectory(
+    by: Actor,
+    request: DirectoryRestoreRequest,
+    isDryRun: boolean,
+  ): Promise<DirectoryRestored> {
+    return this.#directory.ask((directory) =>
+      isDryRun ? directory.planRestore(request, by.at) : directory.restore(by, request),
+    );
   }
 
   restoreUserAudit(user: UserId, entries: AuditRecord[]): Promise<Result<AuditRestored, RegistryError>> {
     return this.#registry.ofUser(user, async (registry) =>
-      ok(await registry.ask((stub) => stub.restoreAudit(entries))),
+      ok(await registry.ask((user) => user.restoreAudit(entries))),
     );
   }
 
@@ -56,7 +53,7 @@ export class Backups {
     const lookedInto = new Set<Fingerprint>();
     return this.#registry.ofUser(user, (registry) =>
       onceMore(async () => {
-        const wanted = await registry.ask((stub) => stub.wantedByRestore(request, by.at));
+        const wanted = fingerprintsOf(await registry.ask((user) => user.planRestore(request, by.at)));
         const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
         if (!claims.ok) return err(claims.error);
         const { claimedAt, generation, taken } = claims.value;
@@ -68,12 +65,37 @@ export class Backups {
           const claim = await this.#registry.claim(by, fingerprint, user);
           if (claim.ok) granted.add(fingerprint);
         }
-        return registry.ask((stub) => stub.restore(by, request, [...granted], claimedAt, generation));
+        return registry.ask((user) => user.restore(by, request, [...granted], claimedAt, generation));
       }),
     );
   }
 
-  get #directory() {
-    return directoryOf(this.#bindings);
+  /**
+   * What `restoreUser` would do: nothing is written or claimed. A user who does not exist is planned as if just
+   * created, without asking for that user's registry, since asking would make one.
+   */
+  async planUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Restored> {
+    const known = await this.#directory.ask((directory) => directory.user(user));
+    const plan = async (granted?: Fingerprint[]) =>
+      known === null
+        ? planForNewUser(request, by.at, granted)
+        : userRegistryOf(this.#bindings, user).ask((user) => user.planRestore(request, by.at, granted));
+    const all = await plan();
+    const wanted = fingerprintsOf(all);
+    const taken = await this.#directory.ask((directory) => directory.claimedByOthers(wanted, user));
+    if (taken.length === 0) return all;
+    const held = new Set<Fingerprint>();
+    for (const [index, [fingerprint, owner]] of taken.entries()) {
+      // An abandoned claim gives way (see `claim` of the directory).
+      const isHeld =
+        index >= LOOKED_INTO ||
+        (await userRegistryOf(this.#bindings, owner).ask((user) => user.holds(fingerprint)));
+      if (isHeld) held.add(fingerprint);
+    }
+    return plan(wanted.filter((fingerprint) => !held.has(fingerprint)));
   }
+}
+
+function fingerprintsOf({ devices }: Restored): Fingerprint[] {
+  return devices.flatMap(({ fingerprints }) => fingerprints);
 }

@@ -1,3 +1,4 @@
+// One call of a Durable Object: how long it may take, and when it is repeated.
 /** Tries of an idempotent call, the first included. */
 const MAX_TRIES = 3;
 

@@ -1,3 +1,4 @@
+// The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is still good.
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "../../domain/records.ts";
@@ -5,8 +6,9 @@ import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { Actor } from "../storage/audit-log.ts";
 import type { Enrolled } from "../user/enrolments.ts";
-import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
-import { onceMore, type Registry } from "./registry.ts";
+import type { NewInvitation } from "../user/invitations.ts";
+import { directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
+import { onceMore, type RegistryClient } from "./registry-client.ts";
 
 export type RedeemError =
   | RegistryError
@@ -22,31 +24,28 @@ export interface Offer {
   approval: boolean;
 }
 
-/**
- * The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is
- * still good. Every method throws `RegistryUnavailable` when an object does not answer.
- */
+/** Every method throws `RegistryUnavailable` when an object does not answer. */
 export class Invitations {
   readonly #bindings: RegistryBindings;
-  readonly #registry: Registry;
+  readonly #registry: RegistryClient;
 
-  constructor(bindings: RegistryBindings, registry: Registry) {
+  constructor(bindings: RegistryBindings, registry: RegistryClient) {
     this.#bindings = bindings;
     this.#registry = registry;
   }
 
   /** A user's invitations, newest first. */
   async list(user: UserId): Promise<Result<InvitationRecord[], RegistryError>> {
-    return this.#registry.ofUser(user, async (stub) =>
-      ok(await stub.ask((objects) => objects.invitations())),
+    return this.#registry.ofUser(user, async (registry) =>
+      ok(await registry.ask((user) => user.invitations())),
     );
   }
 
-  /** The index first: an invitation that is found by nobody would be of no use. */
+  /** The index first: an invitation whose code nobody can look up would be useless. */
   async create(
     by: Actor,
     user: UserId,
-    invitation: Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">,
+    invitation: NewInvitation,
     digest: SecretDigest,
   ): Promise<Result<InvitationRecord, RegistryError>> {
     const { expiresAt } = invitation;
@@ -56,19 +55,19 @@ export class Invitations {
       );
       if (!indexed.ok) return err(indexed.error);
       const { generation } = indexed.value;
-      return registryOf(this.#bindings, user).ask((registry) =>
-        registry.invite(by, invitation, digest, generation),
+      return userRegistryOf(this.#bindings, user).ask((user) =>
+        user.invite(by, invitation, digest, generation),
       );
     });
   }
 
   withdraw(by: Actor, user: UserId, id: string): Promise<Result<null, RegistryError>> {
-    return this.#registry.ofUser(user, (stub) => stub.askOnce((registry) => registry.withdraw(by, id)));
+    return this.#registry.ofUser(user, (registry) => registry.askOnce((user) => user.withdraw(by, id)));
   }
 
   /** This user's device with this certificate, to be shown to the device itself. Asking leaves no trace. */
-  deviceOf(user: UserId, fingerprint: Fingerprint): Promise<DeviceRecord | null> {
-    return registryOf(this.#bindings, user).ask((registry) => registry.deviceOf(fingerprint));
+  deviceOf(user: UserId, fingerprint: Fingerprint, now: number): Promise<DeviceRecord | null> {
+    return userRegistryOf(this.#bindings, user).ask((user) => user.deviceOf(fingerprint, now));
   }
 
   /**
@@ -82,8 +81,8 @@ export class Invitations {
   ): Promise<Result<Offer, RegistryError>> {
     const owner = await this.#ownerOf(digest);
     if (owner === null) return err({ code: "invalid-invitation" });
-    const offered = await registryOf(this.#bindings, owner.user).ask((registry) =>
-      registry.offer(by, enrolment, { digest, app }),
+    const offered = await userRegistryOf(this.#bindings, owner.user).ask((user) =>
+      user.offer(by, enrolment, { digest, app }),
     );
     return offered.ok ? ok({ ...owner, ...offered.value }) : offered;
   }

@@ -1,7 +1,8 @@
+// The gate's questions: what the registry knows of a fingerprint, and what it is to note.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { Sighting, StandingRecord, WipeDelivery } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
-import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
+import { directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 
 /** What the registry knows of a fingerprint; `user` is worth remembering for the next lookup. */
 export type Lookup =
@@ -10,10 +11,10 @@ export type Lookup =
 
 /**
  * Asks for a fingerprint's standing: the remembered user's registry first, and when it does not
- * know the fingerprint (a stale mapping), the directory and whomever that names. One Durable
- * Object call for a device whose user is remembered, two the first time. When the registry that the
- * directory names does not know the fingerprint either, the directory is told, so that a claim that
- * was abandoned gives way: the certificate is unknown then, and waits to be enrolled.
+ * know the fingerprint (a stale mapping), the directory and the user that it names. One Durable
+ * Object call for a device whose user is remembered, two the first time. When that user's registry does not
+ * know the fingerprint either, the directory is asked again, so that a claim that
+ * was abandoned gives way: the certificate is unknown then.
  * Throws `RegistryUnavailable`.
  */
 export async function lookUp(
@@ -52,15 +53,13 @@ async function askUser(
   user: UserId,
   sighting: Sighting,
 ): Promise<Lookup> {
-  const standing = await registryOf(bindings, user).ask((registry) =>
-    registry.standing(fingerprint, sighting),
-  );
+  const standing = await userRegistryOf(bindings, user).ask((user) => user.standing(fingerprint, sighting));
   return standing === null ? { found: false, user } : { found: true, user, device: standing };
 }
 
 /**
- * Tells the registry of wipe answers that were delivered to a lost device. Not repeated: a second
- * telling would count twice. Throws `RegistryUnavailable`.
+ * Reports wipe answers that were delivered to a lost device. Not repeated: a second report would count twice. Throws
+ * `RegistryUnavailable`.
  */
 export async function tellWipe(
   bindings: RegistryBindings,
@@ -68,5 +67,5 @@ export async function tellWipe(
   fingerprint: Fingerprint,
   delivery: WipeDelivery,
 ): Promise<void> {
-  await registryOf(bindings, user).askOnce((registry) => registry.noteWipe(fingerprint, delivery));
+  await userRegistryOf(bindings, user).askOnce((user) => user.noteWipe(fingerprint, delivery));
 }

@@ -1,3 +1,4 @@
+// Ways to call the registry's two Durable Objects.
 import type { UserId } from "../../domain/user.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { UserRegistry } from "../user/user-registry.ts";
@@ -31,11 +32,15 @@ export interface ObjectCaller<Stub> {
   askOnce: Caller<Stub>;
 }
 
-export function directoryOf(bindings: RegistryBindings): ObjectCaller<Remote<Directory>> {
+export type DirectoryCaller = ObjectCaller<Remote<Directory>>;
+export type UserRegistryCaller = ObjectCaller<Remote<UserRegistry>>;
+
+/** Each call throws `RegistryUnavailable` when the object does not answer. */
+export function directoryOf(bindings: RegistryBindings): DirectoryCaller {
   return callerOf(() => bindings.DIRECTORY.getByName(DIRECTORY_NAME) as unknown as Remote<Directory>);
 }
 
-export function registryOf(bindings: RegistryBindings, user: UserId): ObjectCaller<Remote<UserRegistry>> {
+export function userRegistryOf(bindings: RegistryBindings, user: UserId): UserRegistryCaller {
   return callerOf(() => bindings.USER_REGISTRY.getByName(user) as unknown as Remote<UserRegistry>);
 }
 

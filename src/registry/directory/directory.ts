@@ -1,20 +1,31 @@
+// The one index of all users: who there is, and whose fingerprint is whose. It never judges: a user's registry does.
+// The methods are the doors by which the Worker comes in: those that only open a transaction are described where they
+// lead.
 import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { type Page, pageOf } from "../../domain/list-page.ts";
+import type { Page } from "../../domain/list-page.ts";
 import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import { certificateWaiting } from "../../notify/event.ts";
 import { notifySettings } from "../../notify/settings.ts";
-import { type Actor, type AuditRecord, readAudit, refuseAudited, writeAudit } from "../storage/audit-log.ts";
-import { type AuditRestored, restoreAudit } from "../storage/audit-restore.ts";
+import {
+  type Actor,
+  type AuditRecord,
+  type AuditRestored,
+  readAudit,
+  refuseAudited,
+  restoreAudit,
+  writeAudit,
+} from "../storage/audit-log.ts";
+import { noteEnd } from "../storage/ended.ts";
 import { CLAIM_ABANDONED_MS, type Claim, directoryTime } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
 import { DirectoryClock } from "./clock.ts";
 import { type CredentialCheck, CredentialCheckTable } from "./credential-check.ts";
-import { CredentialTable } from "./credential-table.ts";
+import { Credentials, type NewToken, type SignInError } from "./credentials.ts";
 import { InvitationIndex } from "./invitation-index.ts";
 import {
   type DirectoryBackup,
@@ -24,26 +35,20 @@ import {
 } from "./restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./schema.ts";
 import type { NewSession, SessionKey } from "./session-table.ts";
-import { type SignInError, SignIns } from "./sign-ins.ts";
 import { UnknownCertificateTable } from "./unknown-certificate-table.ts";
-
-type UserRow = { id: string; name: string | null; created_at: number; generation: number };
-type ClaimRow = { user: string; claimed_at: number };
+import { type StoredClaim, Users } from "./users.ts";
 
 /** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
 export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken"; owner: UserId };
 
-/**
- * The one index of all users: who there is, and whose fingerprint is whose. It never judges: a
- * user's registry does. A Durable Object named `directory`.
- */
+/** A Durable Object named `directory`. */
 export class Directory extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #clock: DirectoryClock;
+  readonly #users: Users;
   readonly #unknownCertificates: UnknownCertificateTable;
-  readonly #credentials: CredentialTable;
+  readonly #credentials: Credentials;
   readonly #check: CredentialCheckTable;
-  readonly #signIns: SignIns;
   readonly #invitationIndex: InvitationIndex;
   readonly #outbox: Outbox;
   readonly #restores: DirectoryRestores;
@@ -51,19 +56,17 @@ export class Directory extends DurableObject {
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
     migrate(ctx.storage, DIRECTORY_MIGRATIONS);
-    this.#sql = ctx.storage.sql;
-    this.#clock = new DirectoryClock(this.#sql);
-    this.#unknownCertificates = new UnknownCertificateTable(this.#sql);
-    this.#credentials = new CredentialTable(this.#sql);
-    this.#check = new CredentialCheckTable(this.#sql);
-    this.#signIns = new SignIns(this.#sql, this.#credentials);
-    this.#invitationIndex = new InvitationIndex(this.#sql);
+    const sql = ctx.storage.sql;
+    this.#sql = sql;
+    this.#clock = new DirectoryClock(sql);
+    this.#users = new Users(sql);
+    this.#unknownCertificates = new UnknownCertificateTable(sql);
+    this.#credentials = new Credentials(sql);
+    this.#check = new CredentialCheckTable(sql);
+    this.#invitationIndex = new InvitationIndex(sql);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
     this.#restores = new DirectoryRestores(
-      this.#sql,
-      this.#clock,
-      this.#credentials,
-      this.#check,
+      ...([sql, this.#clock, this.#users, this.#credentials, this.#check] as const),
       this.#unknownCertificates,
     );
   }
@@ -79,9 +82,9 @@ export class Directory extends DurableObject {
    * user's that was old enough by then counts as abandoned and is dropped.
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
-    const claim = this.#claim(fingerprint);
+    const claim = this.#users.claim(fingerprint);
     if (claim !== undefined && !(claim.user === notHeldBy && wasAbandoned(claim, sighting.at)))
-      return claim.user as UserId;
+      return claim.user;
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
       if (!this.#unknownCertificates.note(fingerprint, sighting)) return;
@@ -98,14 +101,12 @@ export class Directory extends DurableObject {
   }
 
   users(limit: number, after: string): Page<UserRecord> {
-    const rows = this.#sql
-      .exec<UserRow>("SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?", after, limit + 1)
-      .toArray();
-    return pageOf(rows.map(toUser), limit, (user) => user.id);
+    return this.#users.page(limit, after);
   }
 
   user(id: UserId): UserRecord | null {
-    return this.#sql.exec<UserRow>("SELECT * FROM users WHERE id = ?", id).toArray().map(toUser)[0] ?? null;
+    const user = this.#users.get(id);
+    return user === undefined ? null : { id: user.id, name: user.name, createdAt: user.createdAt };
   }
 
   audit(limit: number, before: number | null, search?: string): Page<AuditRecord> {
@@ -114,64 +115,53 @@ export class Directory extends DurableObject {
 
   /** Whose fingerprint this is: unlike `resolve`, it notes nothing. */
   owner(fingerprint: Fingerprint): UserId | null {
-    return (this.#claim(fingerprint)?.user ?? null) as UserId | null;
+    return this.#users.claim(fingerprint)?.user ?? null;
   }
 
-  /** What the Worker needs to recognise its own tokens and codes. Reads one row, whatever there is. */
   credentialCheck(): CredentialCheck {
     return this.#transaction(() => this.#check.get());
   }
 
-  /** Whose token this is. `null`: nobody's, or it has ended. */
   ofToken(digest: SecretDigest, now: number): Principal | null {
-    return this.#transaction(() => this.#signIns.ofToken(digest, now));
+    return this.#transaction(() => this.#credentials.ofToken(digest, now));
   }
 
-  /** Whose session this is. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: it has ended. */
   ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Principal | null {
-    return this.#transaction(() => this.#signIns.ofSession(key, adminDigest, now));
+    return this.#transaction(() => this.#credentials.ofSession(key, adminDigest, now));
   }
 
-  /** Opens a session with a token; `isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`. */
+  /** Not to be repeated: it would count twice. */
   signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
-    return this.#transaction(() => this.#signIns.signIn(by, session, isAdmin));
+    return this.#transaction(() => this.#credentials.signIn(by, session, isAdmin));
   }
 
-  /** Ends the session that asks for it. `false`: it had ended. */
   signOut(by: Actor, key: SessionKey, adminDigest: SecretDigest): boolean {
-    return this.#transaction(() => this.#signIns.signOut(by, key, adminDigest));
+    return this.#transaction(() => this.#credentials.signOut(by, key, adminDigest));
   }
 
-  /** Newest first: of one user's tokens, or all. */
   sessions(user: UserId | null, now: number): SessionRecord[] {
-    return this.#signIns.sessions(user, now);
+    return this.#credentials.sessions(user, now);
   }
 
-  /** Ends these sessions, as far as `user` (`null`: everybody's) has them; `undefined` = each. Tells how many. */
   endSessions(by: Actor, user: UserId | null, ids?: readonly string[]): number {
-    return this.#transaction(() => this.#signIns.endSessions(by, user, ids));
+    return this.#transaction(() => this.#credentials.endSessions(by, user, ids));
   }
 
   tokens(): TokenRecord[] {
-    return this.#signIns.tokens();
+    return this.#credentials.tokens();
   }
 
-  /** Writes a token with this digest. Repeating it changes nothing. */
-  createToken(
-    by: Actor,
-    token: Omit<TokenRecord, "createdAt" | "lastUsedAt">,
-    digest: SecretDigest,
-  ): Result<TokenRecord, RegistryError> {
+  createToken(by: Actor, token: NewToken, digest: SecretDigest): Result<TokenRecord, RegistryError> {
     return this.#transaction(() =>
-      token.user !== null && this.user(token.user) === null
+      token.user !== null && this.#users.get(token.user) === undefined
         ? err({ code: "unknown-user" })
-        : this.#signIns.createToken(by, token, digest),
+        : this.#credentials.createToken(by, token, digest),
     );
   }
 
-  /** Ends a token, and the sessions that were opened with it. */
+  /** Not to be repeated: the second answer would be that there is no such token. */
   revokeToken(by: Actor, id: string): Result<null, RegistryError> {
-    return this.#transaction(() => this.#signIns.revokeToken(by, id));
+    return this.#transaction(() => this.#credentials.revokeToken(by, id));
   }
 
   /**
@@ -185,17 +175,17 @@ export class Directory extends DurableObject {
     expiresAt: number,
   ): Result<{ generation: number }, RegistryError> {
     return this.#transaction(() => {
-      const generation = this.#generation(user);
-      if (generation === undefined) return err({ code: "unknown-user" });
+      const known = this.#users.get(user);
+      if (known === undefined) return err({ code: "unknown-user" });
       this.#invitationIndex.add(digest, user, expiresAt, by.at);
-      return ok({ generation });
+      return ok({ generation: known.generation });
     });
   }
 
   /** Whose the code with this digest is, and that user's name; `null`: nobody's. */
   invitationOwner(digest: SecretDigest): { user: UserId; name: string | null } | null {
     const user = this.#invitationIndex.owner(digest);
-    return user === null ? null : { user, name: this.user(user)?.name ?? null };
+    return user === null ? null : { user, name: this.#users.get(user)?.name ?? null };
   }
 
   /**
@@ -209,16 +199,9 @@ export class Directory extends DurableObject {
   ): { user: UserRecord; created: boolean; generation: number } {
     return this.#transaction(() => {
       const before = this.user(id);
-      const user = {
-        id,
-        name: name ?? before?.name ?? null,
-        createdAt: before?.createdAt ?? by.at,
-      };
+      const user = { id, name: name ?? before?.name ?? null, createdAt: before?.createdAt ?? by.at };
       const generation = this.#clock.tick();
-      this.#sql.exec(
-        "INSERT OR REPLACE INTO users (id, name, created_at, generation) VALUES (?, ?, ?, ?)",
-        ...[user.id, user.name, user.createdAt, generation],
-      );
+      this.#users.put({ ...user, generation });
       if (before !== null && before.name === user.name) return { user, created: false, generation };
       writeAudit(this.#sql, by, {
         act: before === null ? "create-user" : "rename-user",
@@ -235,7 +218,7 @@ export class Directory extends DurableObject {
    * `release`. Everything granted from now on is later. `null`: there is no such user.
    */
   asOf(user: UserId): number | null {
-    return this.#generation(user) === undefined ? null : this.#clock.last;
+    return this.#users.get(user) === undefined ? null : this.#clock.last;
   }
 
   /**
@@ -244,17 +227,16 @@ export class Directory extends DurableObject {
    */
   removeUser(by: Actor, id: UserId, removal: number): Result<null, RegistryError> {
     return this.#transaction(() => {
-      const user = this.user(id);
-      const generation = this.#generation(id);
-      if (user === null || generation === undefined) return err({ code: "unknown-user" });
+      const user = this.#users.get(id);
+      if (user === undefined) return err({ code: "unknown-user" });
       const target = { id, name: user.name };
-      if (generation > directoryTime(removal)) {
+      if (user.generation > directoryTime(removal)) {
         return refuseAudited(this.#sql, by, "delete-user", target, { code: "deletion-superseded" });
       }
-      this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
-      this.#sql.exec("DELETE FROM invitation_index WHERE user = ?", id);
-      this.#credentials.removeTokensOf(id);
-      this.#sql.exec("DELETE FROM users WHERE id = ?", id);
+      this.#invitationIndex.removeOf(id);
+      this.#credentials.removeOf(id);
+      this.#users.remove(id);
+      noteEnd(this.#sql, "user", id, by.at);
       writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target });
       return ok(null);
     });
@@ -274,26 +256,24 @@ export class Directory extends DurableObject {
     found?: { owner: UserId; isHeld: boolean },
   ): Result<Claim, ClaimError> {
     return this.#transaction(() => {
-      const generation = this.#generation(user);
+      const generation = this.#users.get(user)?.generation;
       if (generation === undefined) return err({ code: "unknown-user" });
-      const held = this.#claim(fingerprint);
+      const held = this.#users.claim(fingerprint);
       if (held !== undefined && held.user !== user) {
-        const isAbandoned = wasAbandoned(held, by.at) && found?.owner === held.user && !found.isHeld;
-        if (!isAbandoned && found === undefined) {
-          return err({ code: "fingerprint-taken", owner: held.user as UserId });
-        }
-        if (!isAbandoned) {
+        const owner = held.user;
+        const isAbandoned = wasAbandoned(held, by.at) && found?.owner === owner && !found.isHeld;
+        if (!isAbandoned && found !== undefined) {
           writeAudit(this.#sql, by, {
             act: "enrol",
             outcome: "refused",
             target: { id: fingerprint, name: null },
-            detail: { reason: "fingerprint-taken", user, owner: held.user },
+            detail: { reason: "fingerprint-taken", user, owner },
           });
-          return err({ code: "fingerprint-taken", owner: held.user as UserId });
         }
+        if (!isAbandoned) return err({ code: "fingerprint-taken", owner });
       }
       const claimedAt = this.#clock.tick();
-      this.#grant(fingerprint, user, claimedAt);
+      this.#users.grant(fingerprint, user, claimedAt);
       return ok({ claimedAt, generation });
     });
   }
@@ -307,28 +287,34 @@ export class Directory extends DurableObject {
     user: UserId,
   ): Result<Claim & { taken: Fingerprint[] }, RegistryError> {
     return this.#transaction(() => {
-      if (this.user(user) === null) return err({ code: "unknown-user" });
+      if (this.#users.get(user) === undefined) return err({ code: "unknown-user" });
       const claimedAt = this.#clock.tick();
-      this.#sql.exec("UPDATE users SET generation = ? WHERE id = ?", claimedAt, user);
-      const taken = fingerprints.filter((fingerprint) => (this.#claim(fingerprint)?.user ?? user) !== user);
+      this.#users.begin(user, claimedAt);
+      const taken = this.#users.claimedByOthers(fingerprints, user);
       for (const fingerprint of fingerprints) {
-        if (!taken.includes(fingerprint)) this.#grant(fingerprint, user, claimedAt);
+        if (!taken.has(fingerprint)) this.#users.grant(fingerprint, user, claimedAt);
       }
-      return ok({ claimedAt, generation: claimedAt, taken });
+      return ok({ claimedAt, generation: claimedAt, taken: [...taken.keys()] });
     });
   }
 
-  /** What a backup needs of the directory besides its lists. */
+  /** What `claimAll` would not grant, and who has it: it only reads. */
+  claimedByOthers(fingerprints: readonly Fingerprint[], user: UserId): [Fingerprint, UserId][] {
+    return [...this.#users.claimedByOthers(fingerprints, user)];
+  }
+
   backup(): DirectoryBackup {
     return this.#restores.backup();
   }
 
-  /** Restores users, tokens and waiting certificates out of a backup (see `DirectoryRestores`). */
+  planRestore(request: DirectoryRestoreRequest, now: number): DirectoryRestored {
+    return this.#restores.plan(request, now);
+  }
+
   restore(by: Actor, request: DirectoryRestoreRequest): DirectoryRestored {
     return this.#transaction(() => this.#restores.restore(by, request));
   }
 
-  /** Takes lines of a backup over into this log while it has none of its own (see audit-restore.ts). */
   restoreAudit(entries: AuditRecord[]): AuditRestored {
     return this.#transaction(() => restoreAudit(this.#sql, entries));
   }
@@ -340,8 +326,8 @@ export class Directory extends DurableObject {
   release(fingerprints: Fingerprint[], user: UserId, claimedUntil: number): void {
     this.#transaction(() => {
       for (const fingerprint of fingerprints) {
-        const claim = this.#claim(fingerprint);
-        if (claim?.user === user && claim.claimed_at <= claimedUntil) this.#drop(fingerprint);
+        const claim = this.#users.claim(fingerprint);
+        if (claim?.user === user && claim.claimedAt <= claimedUntil) this.#drop(fingerprint);
       }
     });
   }
@@ -358,7 +344,7 @@ export class Directory extends DurableObject {
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
       const known = this.#unknownCertificates.get(fingerprint);
-      if (known === undefined || this.#claim(fingerprint) !== undefined) {
+      if (known === undefined || this.#users.claim(fingerprint) !== undefined) {
         return err({ code: "certificate-not-listed" });
       }
       this.#unknownCertificates.remove(fingerprint);
@@ -371,30 +357,10 @@ export class Directory extends DurableObject {
     });
   }
 
-  /** When the user was put or restored last; `undefined`: there is no such user. */
-  #generation(user: UserId): number | undefined {
-    return this.#sql
-      .exec<{ generation: number }>("SELECT generation FROM users WHERE id = ?", user)
-      .toArray()[0]?.generation;
-  }
-
   /** Gives a claim up. The certificate is unknown from now on, whatever was noted before it was claimed. */
   #drop(fingerprint: Fingerprint): void {
-    this.#sql.exec("DELETE FROM claims WHERE fingerprint = ?", fingerprint);
+    this.#users.drop(fingerprint);
     this.#unknownCertificates.remove(fingerprint);
-  }
-
-  #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {
-    this.#sql.exec(
-      "INSERT OR REPLACE INTO claims (fingerprint, user, claimed_at) VALUES (?, ?, ?)",
-      ...[fingerprint, user, claimedAt],
-    );
-  }
-
-  #claim(fingerprint: Fingerprint): ClaimRow | undefined {
-    return this.#sql
-      .exec<ClaimRow>("SELECT user, claimed_at FROM claims WHERE fingerprint = ?", fingerprint)
-      .toArray()[0];
   }
 
   #transaction<T>(work: () => T): T {
@@ -406,10 +372,6 @@ export class Directory extends DurableObject {
  * Whether the claim was abandoned, if its user's registry did not have the certificate when it was asked after
  * `before`: its enrolment could no longer be completed then, however late the answer comes here.
  */
-function wasAbandoned(claim: ClaimRow, before: number): boolean {
-  return Math.min(before, Date.now()) - claim.claimed_at > CLAIM_ABANDONED_MS;
-}
-
-function toUser(row: UserRow): UserRecord {
-  return { id: row.id as UserId, name: row.name, createdAt: row.created_at };
+function wasAbandoned(claim: StoredClaim, before: number): boolean {
+  return Math.min(before, Date.now()) - claim.claimedAt > CLAIM_ABANDONED_MS;
 }

@@ -1,20 +1,18 @@
-import type { SecretDigest, TokenRecord } from "../../domain/credential.ts";
+// Backups and restores of what only the directory knows: users, tokens and unknown certificates.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
-import { type PlannedToken, planTokens } from "../../domain/restore-tokens.ts";
+import type { PlannedToken } from "../../domain/restore-plan.ts";
 import type { UserId } from "../../domain/user.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
+import { endedAt } from "../storage/ended.ts";
 import type { DirectoryClock } from "./clock.ts";
 import type { CredentialCheckTable } from "./credential-check.ts";
-import type { CredentialTable } from "./credential-table.ts";
+import type { BackupToken, Credentials } from "./credentials.ts";
+import { planTokens } from "./token-plan.ts";
 import type { UnknownCertificateTable } from "./unknown-certificate-table.ts";
+import type { Users } from "./users.ts";
 
-/** A token as a backup has it: the token itself is kept nowhere. */
-export interface BackupToken extends TokenRecord {
-  digest: SecretDigest;
-}
-
-/** What the directory alone knows, and no list tells. */
+/** What a backup holds of the directory, besides its users. */
 export interface DirectoryBackup {
   tokens: BackupToken[];
   unknownCertificates: UnknownCertificateRecord[];
@@ -30,124 +28,112 @@ export interface DirectoryRestored {
   /** Ids of users who were added, and of those who got their name back. */
   users: { added: UserId[]; renamed: UserId[] };
   tokens: PlannedToken[];
-  /** Fingerprints that wait again. */
+  /** Fingerprints of unknown certificates that are listed again. */
   unknownCertificates: Fingerprint[];
 }
 
-/** Restores what the directory knows. Each method is to be called in a transaction. */
 export class DirectoryRestores {
   readonly #sql: SqlStorage;
   readonly #clock: DirectoryClock;
-  readonly #credentials: CredentialTable;
+  readonly #users: Users;
+  readonly #credentials: Credentials;
   readonly #check: CredentialCheckTable;
   readonly #unknownCertificates: UnknownCertificateTable;
 
   constructor(
     sql: SqlStorage,
     clock: DirectoryClock,
-    credentials: CredentialTable,
+    users: Users,
+    credentials: Credentials,
     check: CredentialCheckTable,
     unknownCertificates: UnknownCertificateTable,
   ) {
     this.#sql = sql;
     this.#clock = clock;
+    this.#users = users;
     this.#credentials = credentials;
     this.#check = check;
     this.#unknownCertificates = unknownCertificates;
   }
 
   backup(): DirectoryBackup {
+    return { tokens: this.#credentials.backup(), unknownCertificates: this.#unknownCertificates.list() };
+  }
+
+  /** What `restore` would do. Writes nothing. */
+  plan({ users, tokens, unknownCertificates }: DirectoryRestoreRequest, now: number): DirectoryRestored {
+    const [added, renamed]: [UserId[], UserId[]] = [[], []];
+    for (const { id, name } of users) {
+      const present = this.#users.get(id);
+      if (present === undefined) added.push(id);
+      else if (present.name !== name) renamed.push(id);
+    }
+    const isThere = (id: UserId) => added.includes(id) || this.#users.get(id) !== undefined;
     return {
-      tokens: this.#credentials.tokensWithDigests(),
-      unknownCertificates: this.#unknownCertificates.list(),
+      users: { added, renamed },
+      tokens: planTokens(tokens, {
+        present: this.#credentials.tokens(),
+        revokedAt: endedAt(this.#sql, "token"),
+        deletedAt: endedAt(this.#sql, "user"),
+        users: new Set(tokens.flatMap(({ user }) => (user !== null && isThere(user) ? [user] : []))),
+        now,
+      }),
+      unknownCertificates: this.#unknownCertificates
+        .missing(unknownCertificates, (fingerprint) => this.#users.claim(fingerprint) !== undefined)
+        .map(({ fingerprint }) => fingerprint),
     };
   }
 
-  /** Adds what is missing, and gives users their names back. Audited; repeating changes nothing. */
+  /**
+   * Adds what is missing, and gives users their names back. Audited; repeating changes nothing. Call it in a
+   * transaction.
+   */
   restore(by: Actor, request: DirectoryRestoreRequest): DirectoryRestored {
+    const plan = this.plan(request, by.at);
     const backup = new Date(request.madeAt).toISOString();
-    const users = this.#restoreUsers(by, request.users, backup);
-    const tokens = this.#restoreTokens(by, request.tokens, backup);
-    const added = new Set(tokens.filter(({ outcome }) => outcome === "added").map(({ id }) => id));
-    // As far as is known here, their check was made with another registry's key: they are looked up without
-    // one.
-    if (added.size > 0) {
-      this.#check.exempt(request.tokens.filter(({ id }) => added.has(id)).map(({ digest }) => digest));
+    for (const user of request.users) this.#restoreUser(by, user, backup);
+    const added = new Set(plan.tokens.filter(({ outcome }) => outcome === "added").map(({ id }) => id));
+    const tokens = request.tokens.filter(({ id }) => added.has(id));
+    for (const token of tokens) this.#restoreToken(by, token, backup);
+    // Their check was probably made with another registry's key: they are looked up without one.
+    if (tokens.length > 0) this.#check.exempt(tokens.map(({ digest }) => digest));
+    const listed = new Set(plan.unknownCertificates);
+    for (const each of request.unknownCertificates) {
+      if (listed.delete(each.fingerprint)) this.#unknownCertificates.insert(each);
     }
-    const unknownCertificates = request.unknownCertificates.filter((each) =>
-      this.#unknownCertificates.restore(each),
-    );
-    if (unknownCertificates.length > 0) {
-      const detail = { backup, waiting: unknownCertificates.map(({ fingerprint }) => fingerprint).join(" ") };
+    if (plan.unknownCertificates.length > 0) {
+      const detail = { backup, waiting: plan.unknownCertificates.join(" ") };
       writeAudit(this.#sql, by, { act: "restore", outcome: "done", target: null, detail });
     }
-    return { users, tokens, unknownCertificates: unknownCertificates.map(({ fingerprint }) => fingerprint) };
+    return plan;
   }
 
-  #restoreUsers(by: Actor, users: readonly UserRecord[], backup: string): DirectoryRestored["users"] {
-    const [added, renamed]: [UserId[], UserId[]] = [[], []];
-    for (const { id, name, createdAt } of users) {
-      const present = this.#sql
-        .exec<{ name: string | null }>("SELECT name FROM users WHERE id = ?", id)
-        .toArray()[0];
-      // A new generation, as with `putUser`: a deletion that is under way removes nobody.
-      this.#sql.exec(
-        `INSERT INTO users (id, name, created_at, generation) VALUES (?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, generation = excluded.generation`,
-        ...[id, name, createdAt, this.#clock.tick()],
-      );
-      if (present !== undefined && present.name === name) continue;
-      (present === undefined ? added : renamed).push(id);
-      writeAudit(this.#sql, by, {
-        act: "restore",
-        outcome: "done",
-        target: { id, name },
-        detail: {
-          backup,
-          outcome: present === undefined ? "added" : "changed",
-          ...(present === undefined ? {} : { nameBefore: present.name }),
-        },
-      });
-    }
-    return { added, renamed };
+  #restoreUser(by: Actor, { id, name, createdAt }: UserRecord, backup: string): void {
+    const present = this.#users.get(id);
+    // A new generation, as with `putUser`: a deletion that is under way removes nobody.
+    const generation = this.#clock.tick();
+    this.#users.put({ id, name, createdAt: present?.createdAt ?? createdAt, generation });
+    if (present !== undefined && present.name === name) return;
+    writeAudit(this.#sql, by, {
+      act: "restore",
+      outcome: "done",
+      target: { id, name },
+      detail: {
+        backup,
+        outcome: present === undefined ? "added" : "changed",
+        ...(present === undefined ? {} : { nameBefore: present.name }),
+      },
+    });
   }
 
-  #restoreTokens(by: Actor, wanted: readonly BackupToken[], backup: string): PlannedToken[] {
-    const present = this.#credentials.tokens();
-    const planned = planTokens(wanted, { ...this.#ended(), present, users: this.#users(wanted), now: by.at });
-    for (const [index, { outcome }] of planned.entries()) {
-      const token = wanted[index];
-      if (outcome !== "added" || token === undefined) continue;
-      // Throws when another token has this digest: no backup can hold that.
-      this.#credentials.insertToken(token, token.digest);
-      writeAudit(this.#sql, by, {
-        act: "restore",
-        outcome: "done",
-        target: { id: token.id, name: token.name },
-        detail: { backup, outcome, user: token.user, scope: token.scope },
-      });
-    }
-    return planned;
-  }
-
-  #users(tokens: readonly BackupToken[]): ReadonlySet<UserId> {
-    const ids = new Set(tokens.flatMap(({ user }) => user ?? []));
-    return new Set(
-      [...ids].filter((id) => this.#sql.exec("SELECT 1 FROM users WHERE id = ?", id).toArray().length > 0),
-    );
-  }
-
-  /** Which tokens were revoked, and when users were deleted. Reads the whole audit log: restores are rare. */
-  #ended(): { revoked: ReadonlySet<string>; deletedAt: ReadonlyMap<string, number> } {
-    const lines = this.#sql
-      .exec<{ act: string; id: string; at: number }>(
-        `SELECT act, target_id AS id, at FROM audit
-         WHERE act IN ('revoke-token', 'delete-user') AND outcome = 'done' AND target_id IS NOT NULL ORDER BY audit.id`,
-      )
-      .toArray();
-    return {
-      revoked: new Set(lines.filter(({ act }) => act === "revoke-token").map(({ id }) => id)),
-      deletedAt: new Map(lines.filter(({ act }) => act === "delete-user").map(({ id, at }) => [id, at])),
-    };
+  #restoreToken(by: Actor, token: BackupToken, backup: string): void {
+    const { id, name, user, scope } = token;
+    this.#credentials.insert(token);
+    writeAudit(this.#sql, by, {
+      act: "restore",
+      outcome: "done",
+      target: { id, name },
+      detail: { backup, outcome: "added", user, scope },
+    });
   }
 }

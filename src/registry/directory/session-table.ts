@@ -1,14 +1,13 @@
+// Who signed in lately, and which of these sessions are open: the table `sign_ins`.
 import {
-  type Principal,
   SESSION_MS,
   type SecretDigest,
   type SessionRecord,
   SIGN_INS_AN_HOUR,
-  sessionActor,
   type TokenRecord,
 } from "../../domain/credential.ts";
 import type { UserId } from "../../domain/user.ts";
-import type { CredentialTable } from "./credential-table.ts";
+import { all, insert, one } from "../storage/sql.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -37,24 +36,19 @@ export interface SessionKey {
 /** A sign-in, as it is kept. */
 interface SignIn {
   at: number;
-  /** `null`: it was ended, and counts for the bound only. */
+  /** `null`: it was ended, and only counts towards the limit. */
   session: (Omit<NewSession, "credential"> & { expiresAt: number }) | null;
 }
 
 type Row = { holder: string; credential: string; recent: string };
 type ListedRow = Row & { token_name: string | null; token_user: string | null };
 
-/**
- * Reads and writes the table `sign_ins`: who signed in lately, and which of these sessions are open. Each call of
- * one session reads and writes one row of it.
- */
+/** Each call of one session reads and writes one row. */
 export class SessionTable {
   readonly #sql: SqlStorage;
-  readonly #tokens: CredentialTable;
 
-  constructor(sql: SqlStorage, tokens: CredentialTable) {
+  constructor(sql: SqlStorage) {
     this.#sql = sql;
-    this.#tokens = tokens;
   }
 
   /**
@@ -77,48 +71,31 @@ export class SessionTable {
     return 0;
   }
 
-  /**
-   * Whose open session this is. An `ADMIN_TOKEN` session ends when that token has changed (`adminDigest`), a
-   * user token's session when the token ends.
-   */
-  find(
-    { holder, digest }: SessionKey,
-    adminDigest: SecretDigest,
-    now: number,
-  ): { id: string; principal: Principal; token: TokenRecord | null } | undefined {
+  /** The open session with this key, and the digest of the token that it was opened with. */
+  find({ holder, digest }: SessionKey, now: number): { id: string; credential: SecretDigest } | undefined {
     const row = this.#row(holder);
     const found = signInsOf(row).find((each) => isOpen(each, now) && each.session?.digest === digest);
     const id = found?.session?.id;
     if (row === undefined || id === undefined) return undefined;
-    if (holder === ADMIN_HOLDER) {
-      if (row.credential !== adminDigest) return undefined;
-      const actor = sessionActor(null, id);
-      return { id, principal: { scope: "root", user: null, actor, session: id }, token: null };
-    }
-    const token = this.#tokens.tokenByDigest(row.credential as SecretDigest, now);
-    if (token === undefined || token.id !== holder) return undefined;
-    const { scope, user } = token;
-    return { id, principal: { scope, user, actor: sessionActor(token, id), session: id }, token };
+    return { id, credential: row.credential as SecretDigest };
   }
 
-  /** Newest first; of one user's tokens, or all. */
+  /** Newest first: those of one user's tokens, or all. */
   list(user: UserId | null, now: number): (SessionRecord & { holder: string })[] {
+    const columns = "SELECT s.*, t.name AS token_name, t.user AS token_user FROM";
     const rows =
       user === null
-        ? this.#sql.exec<ListedRow>(
-            `SELECT s.*, t.name AS token_name, t.user AS token_user
-             FROM sign_ins s LEFT JOIN tokens t ON t.id = s.holder`,
-          )
-        : this.#sql.exec<ListedRow>(
-            `SELECT s.*, t.name AS token_name, t.user AS token_user
-             FROM tokens t JOIN sign_ins s ON s.holder = t.id WHERE t.user = ?`,
+        ? all<ListedRow>(this.#sql, `${columns} sign_ins s LEFT JOIN tokens t ON t.id = s.holder`)
+        : all<ListedRow>(
+            this.#sql,
+            `${columns} tokens t JOIN sign_ins s ON s.holder = t.id WHERE t.user = ?`,
             user,
           );
-    const open = rows.toArray().flatMap((row) => signInsOf(row).flatMap((each) => toRecord(row, each, now)));
+    const open = rows.flatMap((row) => signInsOf(row).flatMap((each) => toRecord(row, each, now)));
     return open.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));
   }
 
-  /** Ends one of a holder's sessions. It still counts for the bound on sign-ins. */
+  /** Ends one of a holder's sessions. It still counts towards the limit on sign-ins. */
   end(holder: string, id: string): void {
     const row = this.#row(holder);
     if (row === undefined) return;
@@ -129,14 +106,11 @@ export class SessionTable {
   }
 
   #row(holder: string): Row | undefined {
-    return this.#sql.exec<Row>("SELECT * FROM sign_ins WHERE holder = ?", holder).toArray()[0];
+    return one<Row>(this.#sql, "SELECT * FROM sign_ins WHERE holder = ?", holder);
   }
 
   #write({ holder, credential, recent }: Row): void {
-    this.#sql.exec(
-      "INSERT OR REPLACE INTO sign_ins (holder, credential, recent) VALUES (?, ?, ?)",
-      ...[holder, credential, recent],
-    );
+    insert(this.#sql, "sign_ins", { holder, credential, recent }, "REPLACE");
   }
 }
 

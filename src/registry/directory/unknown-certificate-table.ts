@@ -1,11 +1,13 @@
+// Certificates that Cloudflare verified and nobody has enrolled: the table `unknown_certificates`.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { Sighting, UnknownCertificateRecord } from "../../domain/records.ts";
+import { all, insert } from "../storage/sql.ts";
 
-/** Certificates waiting for somebody to enrol them: no more than this, the longest unseen goes. */
+/** How many are kept: beyond that, the one not seen for longest goes. */
 export const UNKNOWN_CERTIFICATES_MAX = 100;
 
-/** A waiting certificate is written at most once in this time, in milliseconds. */
-export const PENDING_EVERY_MS = 10 * 60_000;
+/** An unknown certificate is written at most once in this time, in milliseconds. */
+export const NOTED_EVERY_MS = 10 * 60_000;
 
 type UnknownCertificateRow = {
   fingerprint: string;
@@ -21,7 +23,6 @@ type UnknownCertificateRow = {
   count: number;
 };
 
-/** Reads and writes the table `unknown_certificates`: certificates that are verified and not enrolled. */
 export class UnknownCertificateTable {
   readonly #sql: SqlStorage;
 
@@ -29,31 +30,58 @@ export class UnknownCertificateTable {
     this.#sql = sql;
   }
 
-  /** Notes that a certificate came to the gate. Tells whether it was not waiting before. */
+  /** Notes that a certificate came to the gate. Returns whether it is new. */
   note(fingerprint: Fingerprint, { at, app, country, facts }: Sighting): boolean {
     const known = this.get(fingerprint);
     if (known !== undefined) {
-      if (at - known.lastSeen < PENDING_EVERY_MS) return false;
+      if (at - known.lastSeen < NOTED_EVERY_MS) return false;
       this.#sql.exec(
         "UPDATE unknown_certificates SET last_seen = ?, app = ?, country = ?, count = count + 1 WHERE fingerprint = ?",
         ...[at, app, country, fingerprint],
       );
       return false;
     }
-    this.#insert({ ...facts, fingerprint, firstSeen: at, lastSeen: at, app, country, count: 1 });
+    this.insert({ ...facts, fingerprint, firstSeen: at, lastSeen: at, app, country, count: 1 });
     return true;
   }
 
-  #insert(record: UnknownCertificateRecord): void {
+  get(fingerprint: Fingerprint): UnknownCertificateRecord | undefined {
+    return this.#read("WHERE fingerprint = ?", fingerprint)[0];
+  }
+
+  /** All that nobody claims, last seen first. */
+  list(): UnknownCertificateRecord[] {
+    return this.#read(
+      `WHERE fingerprint NOT IN (SELECT fingerprint FROM claims) ORDER BY last_seen DESC, fingerprint`,
+    );
+  }
+
+  /** Those of a backup's that a restore would add: not here yet, not claimed, and not older than a full list. */
+  missing(
+    backup: readonly UnknownCertificateRecord[],
+    isClaimed: (fingerprint: Fingerprint) => boolean,
+  ): UnknownCertificateRecord[] {
+    const present = this.#read("");
+    const known = new Set(present.map(({ fingerprint }) => fingerprint));
+    const lacking = backup.filter(({ fingerprint }) => {
+      if (known.has(fingerprint) || isClaimed(fingerprint)) return false;
+      known.add(fingerprint);
+      return true;
+    });
+    const kept = new Set(
+      [...present, ...lacking].sort((a, b) => b.lastSeen - a.lastSeen).slice(0, UNKNOWN_CERTIFICATES_MAX),
+    );
+    return lacking.filter((each) => kept.has(each));
+  }
+
+  /** One that is not here yet; the list stays within its limit. */
+  insert(record: UnknownCertificateRecord): void {
     const { fingerprint, subject, issuer, serial, notBefore, notAfter } = record;
     const { firstSeen, lastSeen, app, country, count } = record;
-    this.#sql.exec(
-      `INSERT INTO unknown_certificates
-         (fingerprint, subject, issuer, serial, not_before, not_after, first_seen, last_seen, app, country, count)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
-      ...[firstSeen, lastSeen, app, country, count],
-    );
+    insert(this.#sql, "unknown_certificates", {
+      ...{ fingerprint, subject, issuer, serial, not_before: notBefore, not_after: notAfter },
+      ...{ first_seen: firstSeen, last_seen: lastSeen, app, country, count },
+    });
     this.#sql.exec(
       `DELETE FROM unknown_certificates WHERE fingerprint IN
          (SELECT fingerprint FROM unknown_certificates ORDER BY last_seen DESC LIMIT -1 OFFSET ?)`,
@@ -61,39 +89,13 @@ export class UnknownCertificateTable {
     );
   }
 
-  get(fingerprint: Fingerprint): UnknownCertificateRecord | undefined {
-    return this.#sql
-      .exec<UnknownCertificateRow>("SELECT * FROM unknown_certificates WHERE fingerprint = ?", fingerprint)
-      .toArray()
-      .map(toRecord)[0];
+  remove(fingerprint: Fingerprint): void {
+    this.#sql.exec("DELETE FROM unknown_certificates WHERE fingerprint = ?", fingerprint);
   }
 
-  /** Puts a certificate of a backup on the list that is not on it, and that nobody claims. Tells whether. */
-  restore(record: UnknownCertificateRecord): boolean {
-    const { fingerprint } = record;
-    const claims = this.#sql.exec("SELECT 1 FROM claims WHERE fingerprint = ?", fingerprint).toArray();
-    if (claims.length > 0 || this.get(fingerprint) !== undefined) return false;
-    this.#insert(record);
-    // The list is full of newer ones, perhaps.
-    return this.get(fingerprint) !== undefined;
-  }
-
-  /** All that nobody claims, last seen first. */
-  list(): UnknownCertificateRecord[] {
-    return this.#sql
-      .exec<UnknownCertificateRow>(
-        `SELECT * FROM unknown_certificates WHERE fingerprint NOT IN (SELECT fingerprint FROM claims)
-         ORDER BY last_seen DESC, fingerprint`,
-      )
-      .toArray()
-      .map(toRecord);
-  }
-
-  /** Whether there was one to remove. */
-  remove(fingerprint: Fingerprint): boolean {
-    return (
-      this.#sql.exec("DELETE FROM unknown_certificates WHERE fingerprint = ?", fingerprint).rowsWritten > 0
-    );
+  #read(where: string, ...values: SqlStorageValue[]): UnknownCertificateRecord[] {
+    const query = `SELECT * FROM unknown_certificates ${where}`;
+    return all<UnknownCertificateRow>(this.#sql, query, ...values).map(toRecord);
   }
 }
 

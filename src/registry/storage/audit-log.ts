@@ -1,8 +1,13 @@
+// The audit log of one object: every change, and every attempt that was refused. Lines are only ever added, in the
+// same transaction as the change, and live as long as the object.
+import type { AuditAct } from "../../domain/audit-act.ts";
 import { type Page, pageOf } from "../../domain/list-page.ts";
 import type { RegistryError } from "../../domain/records.ts";
 import { err } from "../../domain/result.ts";
+import { noteEndOf } from "./ended.ts";
+import { all, insert, one } from "./sql.ts";
 
-/** Who makes a change, from where, when and why: every change carries it. */
+/** Who makes a change, from where, when and why: every change has one. */
 export interface Actor {
   /** `admin`, a token's name, `invitation` or `gate`. */
   actor: string;
@@ -23,26 +28,21 @@ export interface AuditRecord {
   actor: string;
   ip: string | null;
   country: string | null;
-  act: string;
+  act: AuditAct;
   outcome: "done" | "refused";
   target: { id: string; name: string | null } | null;
   detail: Record<string, string | null>;
-  /** It is a backup's, and not written by this registry. */
+  /** It comes from a backup, and was not written by this registry. */
   restored?: true;
 }
 
 export interface AuditNote {
-  act: string;
+  act: AuditAct;
   outcome: "done" | "refused";
   target: { id: string; name: string | null } | null;
   detail?: Record<string, string | null>;
 }
 
-/**
- * The audit log of one object: every change, and every attempt that was refused. Lines are only
- * ever added, in the same transaction as the change, and live as long as the object.
- * Columns: `id` counts up; `at` in milliseconds since the epoch; `detail` is a JSON object of texts.
- */
 export const AUDIT_SCHEMA = `
   CREATE TABLE audit (
     id INTEGER PRIMARY KEY,
@@ -54,21 +54,12 @@ export const AUDIT_SCHEMA = `
     outcome TEXT NOT NULL CHECK (outcome IN ('done', 'refused')),
     target_id TEXT,
     target_name TEXT,
+    -- A JSON object of strings.
     detail TEXT NOT NULL
-  );`;
-
-/**
- * How many of a log's lines, from the first one on, are a backup's: one row at most, for as long as the object
- * lives. The log shows these lines as restored, so that none of them can pass for its own.
- */
-export const AUDIT_RESTORED_SCHEMA = `
-  CREATE TABLE audit_restored (id INTEGER PRIMARY KEY CHECK (id = 1), lines INTEGER NOT NULL);`;
-
-export function restoredLines(sql: SqlStorage): number {
-  return (
-    sql.exec<{ lines: number }>("SELECT lines FROM audit_restored WHERE id = 1").toArray()[0]?.lines ?? 0
   );
-}
+  -- How many lines, from the first one on, come from a backup: one row at most, for as long as the object lives. The
+  -- log shows these lines as restored, so that none of them can pass for its own.
+  CREATE TABLE audit_restored (id INTEGER PRIMARY KEY CHECK (id = 1), lines INTEGER NOT NULL);`;
 
 type Row = {
   id: number;
@@ -83,28 +74,20 @@ type Row = {
   detail: string;
 };
 
-/** Adds a line. Call it inside the transaction of the change that it tells of. */
-export function writeAudit(sql: SqlStorage, by: Actor, note: AuditNote): void {
-  sql.exec(
-    `INSERT INTO audit (at, actor, ip, country, act, outcome, target_id, target_name, detail)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    by.at,
-    by.actor,
-    by.ip,
-    by.country,
-    note.act,
-    note.outcome,
-    note.target?.id ?? null,
-    note.target?.name ?? null,
-    JSON.stringify(note.detail ?? {}),
-  );
+/** Adds a line. Call it inside the transaction of the change that it records. */
+export function writeAudit(sql: SqlStorage, by: Actor, { act, outcome, target, detail }: AuditNote): void {
+  insert(sql, "audit", {
+    ...{ at: by.at, actor: by.actor, ip: by.ip, country: by.country, act, outcome },
+    ...{ target_id: target?.id ?? null, target_name: target?.name ?? null },
+    detail: JSON.stringify(detail ?? {}),
+  });
 }
 
 /** Audits that a change was refused, and returns why. */
 export function refuseAudited(
   sql: SqlStorage,
   by: Actor,
-  act: string,
+  act: AuditAct,
   target: AuditNote["target"],
   error: RegistryError,
 ): { ok: false; error: RegistryError } {
@@ -112,12 +95,17 @@ export function refuseAudited(
   return err(error);
 }
 
-/** Lines that one search looks at: a log grows for as long as its object lives, and rows read are counted. */
+/** Lines that one search reads: a log grows for as long as its object lives, and rows read are counted. */
 export const SEARCHED_LINES = 1_000;
 
+/** What a search looks through, for the text that is bound. */
+const FOUND = `AND instr(lower(act || ' ' || outcome || ' ' || actor || ' ' || coalesce(ip, '') || ' ' ||
+  coalesce(country, '') || ' ' || coalesce(target_id, '') || ' ' || coalesce(target_name, '') || ' ' || detail),
+  lower(?)) > 0`;
+
 /**
- * Up to `limit` lines, newest first, older than the line `before` when it is given; with `search`, those of the next
- * `SEARCHED_LINES` that hold this text, whatever its case: `next` says where to go on, also when nothing was found.
+ * Up to `limit` lines, newest first, older than the line `before` if given. With `search`, those of the next
+ * `SEARCHED_LINES` that contain this text, whatever its case: `next` says where to go on, even if nothing was found.
  */
 export function readAudit(
   sql: SqlStorage,
@@ -125,23 +113,13 @@ export function readAudit(
   before: number | null,
   search?: string,
 ): Page<AuditRecord> {
-  const newest = sql.exec<{ id: number }>("SELECT COALESCE(MAX(id), 0) AS id FROM audit").one().id;
-  const end = Math.min(before ?? Number.POSITIVE_INFINITY, newest + 1);
+  const end = Math.min(before ?? Number.POSITIVE_INFINITY, lastLine(sql) + 1);
   const begin = search === undefined ? 0 : Math.max(0, end - SEARCHED_LINES);
-  const found =
-    search === undefined
-      ? ""
-      : `AND instr(lower(act || ' ' || outcome || ' ' || actor || ' ' || coalesce(ip, '') || ' ' ||
-           coalesce(country, '') || ' ' || coalesce(target_id, '') || ' ' || coalesce(target_name, '') || ' ' ||
-           detail), lower(?)) > 0`;
-  const rows = sql
-    .exec<Row>(
-      `SELECT * FROM audit WHERE id < ? AND id >= ? ${found} ORDER BY id DESC LIMIT ?`,
-      ...[end, begin],
-      ...(search === undefined ? [] : [search]),
-      limit + 1,
-    )
-    .toArray();
+  const rows = all<Row>(
+    sql,
+    `SELECT * FROM audit WHERE id < ? AND id >= ? ${search === undefined ? "" : FOUND} ORDER BY id DESC LIMIT ?`,
+    ...[end, begin, ...(search === undefined ? [] : [search]), limit + 1],
+  );
   const restored = restoredLines(sql);
   const page = pageOf(
     rows.map((row) => toRecord(row, row.id <= restored)),
@@ -151,6 +129,42 @@ export function readAudit(
   return page.next === null && begin > 1 ? { ...page, next: String(begin) } : page;
 }
 
+/** What became of lines that were to be restored. */
+export interface AuditRestored {
+  /** How many lines of the log come from a backup now. */
+  lines: number;
+  /** Whether the log has lines of its own: then it takes no more. */
+  isClosed: boolean;
+}
+
+/**
+ * Takes over lines of a backup into a log that has none of its own yet. Lines that it already has are skipped, so that
+ * a chunk may be sent again; lines that do not follow on are not taken. Call it in a transaction.
+ */
+export function restoreAudit(sql: SqlStorage, entries: readonly AuditRecord[]): AuditRestored {
+  const restored = restoredLines(sql);
+  const last = lastLine(sql);
+  if (last > restored) return { lines: restored, isClosed: true };
+  let lines = last;
+  for (const entry of entries) {
+    if (entry.id !== lines + 1) continue;
+    // It gets the number that it had: SQLite gives a line the highest one plus one.
+    writeAudit(sql, entry, entry);
+    noteEndOf(sql, entry);
+    lines += 1;
+  }
+  if (lines > restored) insert(sql, "audit_restored", { id: 1, lines }, "REPLACE");
+  return { lines, isClosed: false };
+}
+
+function lastLine(sql: SqlStorage): number {
+  return one<{ id: number | null }>(sql, "SELECT MAX(id) AS id FROM audit")?.id ?? 0;
+}
+
+function restoredLines(sql: SqlStorage): number {
+  return one<{ lines: number }>(sql, "SELECT lines FROM audit_restored WHERE id = 1")?.lines ?? 0;
+}
+
 function toRecord(row: Row, isRestored: boolean): AuditRecord {
   return {
     id: row.id,
@@ -158,7 +172,8 @@ function toRecord(row: Row, isRestored: boolean): AuditRecord {
     actor: row.actor,
     ip: row.ip,
     country: row.country,
-    act: row.act,
+    // Only acts are written: our own, and those that a restore's request was checked for.
+    act: row.act as AuditAct,
     outcome: row.outcome === "done" ? "done" : "refused",
     target: row.target_id === null ? null : { id: row.target_id, name: row.target_name },
     detail: JSON.parse(row.detail) as Record<string, string | null>,

@@ -1,20 +1,24 @@
+// Notifications that are still to be delivered: the table `outbox`, and the object's alarm that empties it.
 import { type Delivery, deliver } from "../../notify/deliver.ts";
 import type { Notification } from "../../notify/event.ts";
 import type { NotifySettings, NotifyTarget } from "../../notify/settings.ts";
+import { all, insert, one, update } from "./sql.ts";
 
 /**
- * Notifications that are still to be delivered. A row an event, from the transaction of the change that
- * it tells of until each address has taken it, or until it is given up.
- * Columns: `id` is the event's own id, which receivers use to drop repeats; `event` is a JSON object;
- * `delivered` a JSON list of the addresses (digests) that have taken it; `tries` how often it was sent;
- * `next_at` when it is due, in milliseconds since the epoch.
+ * One row per event, from the transaction of the change that it reports until each address has taken it, or until it
+ * is given up.
  */
 export const OUTBOX_SCHEMA = `
   CREATE TABLE outbox (
+    -- The event's own id, by which receivers drop repeats.
     id TEXT PRIMARY KEY,
+    -- A JSON object.
     event TEXT NOT NULL,
+    -- A JSON list of the addresses (digests) that have taken it.
     delivered TEXT NOT NULL,
+    -- How often it was sent.
     tries INTEGER NOT NULL,
+    -- When it is due, in milliseconds since the epoch.
     next_at INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX outbox_due ON outbox (next_at);`;
@@ -59,12 +63,10 @@ export class Outbox {
    */
   add(notification: Notification, now: number): void {
     if (!this.isOn) return;
-    const { rowsWritten } = this.#storage.sql.exec(
-      "INSERT OR IGNORE INTO outbox (id, event, delivered, tries, next_at) VALUES (?, ?, '[]', 0, ?)",
-      ...[notification.id, JSON.stringify(notification), now],
-    );
-    // Nothing that is left can be due earlier, save for what is due already.
-    if (rowsWritten > 0) this.#wakeAt(now);
+    const row = { id: notification.id, event: JSON.stringify(notification), delivered: "[]" };
+    const written = insert(this.#storage.sql, "outbox", { ...row, tries: 0, next_at: now }, "IGNORE");
+    // Nothing that is left can be due earlier, except what is due already.
+    if (written > 0) this.#wakeAt(now);
   }
 
   /**
@@ -94,13 +96,11 @@ export class Outbox {
   }
 
   async #deliverDue(clock: () => number): Promise<void> {
-    const rows = this.#storage.sql
-      .exec<Row>(
-        "SELECT id, event, delivered, tries FROM outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?",
-        clock(),
-        MAX_POSTS,
-      )
-      .toArray();
+    const rows = all<Row>(
+      this.#storage.sql,
+      "SELECT id, event, delivered, tries FROM outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?",
+      ...[clock(), MAX_POSTS],
+    );
     if (rows.length === 0) return;
     const targets = await Promise.all(this.#settings.targets.map(keyed));
     /** What did not answer is not waited for again in this run: an object that waits costs. */
@@ -130,8 +130,7 @@ export class Outbox {
         taken.add(key);
         // When it was the last one, the row goes at once.
         if (targets.some((other) => !taken.has(other.key))) {
-          const list = JSON.stringify([...taken]);
-          this.#storage.sql.exec("UPDATE outbox SET delivered = ? WHERE id = ?", list, id);
+          update(this.#storage.sql, "outbox", { id }, { delivered: JSON.stringify([...taken]) });
         }
       } else {
         if (delivery.kind === "unreachable") unreachable.add(key);
@@ -146,17 +145,16 @@ export class Outbox {
     if (isDone || isGivenUp) {
       this.#storage.sql.exec("DELETE FROM outbox WHERE id = ?", id);
     } else {
-      const nextAt = clock() + pauseMs(tries + 1);
-      this.#storage.sql.exec("UPDATE outbox SET tries = tries + 1, next_at = ? WHERE id = ?", nextAt, id);
+      const next = { tries: tries + 1, next_at: clock() + pauseMs(tries + 1) };
+      update(this.#storage.sql, "outbox", { id }, next);
     }
     if (isGivenUp) for (const { target } of missing) logFailure("notification-dropped", id, target);
     return posts;
   }
 
   #nextAt(): number | null {
-    return this.#storage.sql
-      .exec<{ next_at: number | null }>("SELECT MIN(next_at) AS next_at FROM outbox")
-      .one().next_at;
+    const query = "SELECT MIN(next_at) AS next_at FROM outbox";
+    return one<{ next_at: number | null }>(this.#storage.sql, query)?.next_at ?? null;
   }
 
   /** In the same turn as the rows are written: the runtime keeps both or neither. */

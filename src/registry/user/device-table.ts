@@ -2,8 +2,9 @@ import { type DeviceStatus, deviceNameKey } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import { type Page, pageOf } from "../../domain/list-page.ts";
 import type { CertificateRecord, DeviceRecord, WipeReceipt } from "../../domain/records.ts";
-import { retiredSince } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
+import { all, insert, one, update } from "../storage/sql.ts";
+import type { CertificateTable } from "./certificates.ts";
 
 type DeviceRow = {
   seq: number;
@@ -25,28 +26,16 @@ type DeviceRow = {
   comparison_code: string | null;
 };
 
-type CertificateRow = {
-  fingerprint: string;
-  device: number;
-  subject: string | null;
-  issuer: string | null;
-  serial: string | null;
-  not_before: number | null;
-  not_after: number | null;
-  added_at: number;
-  retired_at: number | null;
-  retire_by: number | null;
-  replaces: string | null;
-};
-
-/** Reads and writes the tables `devices` and `certificates` of one user. Decides nothing. */
+/** Reads and writes the table `devices` of one user, with the certificates of each. Decides nothing. */
 export class DeviceTable {
   readonly #sql: SqlStorage;
   readonly #user: UserId;
+  readonly #certificates: CertificateTable;
 
-  constructor(sql: SqlStorage, user: UserId) {
+  constructor(sql: SqlStorage, user: UserId, certificates: CertificateTable) {
     this.#sql = sql;
     this.#user = user;
+    this.#certificates = certificates;
   }
 
   byId(id: string): DeviceRecord | undefined {
@@ -61,7 +50,8 @@ export class DeviceTable {
   }
 
   byFingerprint(fingerprint: Fingerprint): DeviceRecord | undefined {
-    return this.#read("WHERE seq = (SELECT device FROM certificates WHERE fingerprint = ?)", fingerprint)[0];
+    const seq = this.#certificates.holder(fingerprint);
+    return seq === undefined ? undefined : this.#read("WHERE seq = ?", seq)[0];
   }
 
   /** The device that is not revoked and has this name, as `deviceNameKey` compares. */
@@ -71,76 +61,71 @@ export class DeviceTable {
 
   /** Up to `limit` devices in the order of their enrolment, after the one with the cursor `after`. */
   page(limit: number, after: number): Page<DeviceRecord> {
-    const rows = this.#sql
-      .exec<DeviceRow>("SELECT * FROM devices WHERE seq > ? ORDER BY seq LIMIT ?", after, limit + 1)
-      .toArray();
+    const rows = this.#rows("WHERE seq > ? ORDER BY seq LIMIT ?", after, limit + 1);
     const { items, next } = pageOf(rows, limit, (row) => String(row.seq));
     return { items: this.#withCertificates(items), next };
   }
 
   /** All of them: for a restore. */
   all(): DeviceRecord[] {
-    return this.#withCertificates(this.#sql.exec<DeviceRow>("SELECT * FROM devices ORDER BY seq").toArray());
+    return this.#withCertificates(this.#rows("ORDER BY seq"));
   }
 
   any(): boolean {
-    return this.#sql.exec("SELECT 1 FROM devices LIMIT 1").toArray().length > 0;
+    return one(this.#sql, "SELECT 1 FROM devices LIMIT 1") !== undefined;
   }
 
   insert(device: Omit<DeviceRecord, "user">): void {
     const { id, name, status, statusSince, note, enrolledAt, lastSeen, wipe, comparisonCode } = device;
     // During a deploy, a Worker may still be an older one that knows nothing of it.
     const { statusReason = null } = device;
-    this.#sql.exec(
-      `INSERT INTO devices (id, name, name_key, status, status_since, status_reason, note, enrolled_at,
-         comparison_code, last_seen_at, last_seen_app, last_seen_country, last_seen_ip)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, name, deviceNameKey(name), status, statusSince, statusReason, note, enrolledAt, comparisonCode],
-      ...[lastSeen?.at ?? null, lastSeen?.app ?? null, lastSeen?.country ?? null, lastSeen?.ip ?? null],
-    );
+    insert(this.#sql, "devices", {
+      ...{ id, name, name_key: deviceNameKey(name), note },
+      ...{ status, status_since: statusSince, status_reason: statusReason },
+      ...{ enrolled_at: enrolledAt, comparison_code: comparisonCode },
+      ...{ last_seen_at: lastSeen?.at ?? null, last_seen_app: lastSeen?.app ?? null },
+      ...{ last_seen_country: lastSeen?.country ?? null, last_seen_ip: lastSeen?.ip ?? null },
+    });
     if (wipe !== null) this.setReceipt(id, wipe);
-    for (const certificate of device.certificates) this.insertCertificate(id, certificate);
-  }
-
-  insertCertificate(device: string, certificate: CertificateRecord): void {
-    const { fingerprint, subject, issuer, serial, notBefore, notAfter } = certificate;
-    const { addedAt, retiredAt, retireBy, replaces } = certificate;
-    this.#sql.exec(
-      `INSERT INTO certificates (fingerprint, device, subject, issuer, serial, not_before, not_after,
-         added_at, retired_at, retire_by, replaces)
-       SELECT ?, seq, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM devices WHERE id = ?`,
-      ...[fingerprint, subject, issuer, serial, notBefore, notAfter],
-      ...[addedAt, retiredAt, retireBy, replaces, device],
-    );
+    for (const certificate of device.certificates) this.#certificates.insert(id, certificate);
   }
 
   /** What may be changed of a device. In one statement: a name counts as taken only among devices not revoked. */
   change({ id, name, note, status, statusSince, statusReason }: DeviceRecord): void {
-    this.#sql.exec(
-      `UPDATE devices SET name = ?, name_key = ?, note = ?, status = ?, status_since = ?, status_reason = ?
-       WHERE id = ?`,
-      ...[name, deviceNameKey(name), note, status, statusSince, statusReason, id],
+    update(
+      this.#sql,
+      "devices",
+      { id },
+      {
+        ...{ name, name_key: deviceNameKey(name), note },
+        ...{ status, status_since: statusSince, status_reason: statusReason },
+      },
     );
   }
 
   setReceipt(id: string, receipt: WipeReceipt | null): void {
-    this.#sql.exec(
-      `UPDATE devices SET wipe_first_at = ?, wipe_last_at = ?, wipe_count = ?, wipe_token_refresh = ?
-       WHERE id = ?`,
-      ...[receipt?.firstAt ?? null, receipt?.lastAt ?? null, receipt?.count ?? 0],
-      ...[receipt?.tokenRefresh ? 1 : 0, id],
+    update(
+      this.#sql,
+      "devices",
+      { id },
+      {
+        ...{ wipe_first_at: receipt?.firstAt ?? null, wipe_last_at: receipt?.lastAt ?? null },
+        ...{ wipe_count: receipt?.count ?? 0, wipe_token_refresh: receipt?.tokenRefresh ? 1 : 0 },
+      },
     );
   }
 
   remove(id: string): void {
-    this.#sql.exec("DELETE FROM certificates WHERE device = (SELECT seq FROM devices WHERE id = ?)", id);
+    this.#certificates.removeOf(id);
     this.#sql.exec("DELETE FROM devices WHERE id = ?", id);
   }
 
-  #read(where: string, value: string): DeviceRecord[] {
-    return this.#withCertificates(
-      this.#sql.exec<DeviceRow>(`SELECT * FROM devices ${where}`, value).toArray(),
-    );
+  #read(where: string, ...values: SqlStorageValue[]): DeviceRecord[] {
+    return this.#withCertificates(this.#rows(where, ...values));
+  }
+
+  #rows(where: string, ...values: SqlStorageValue[]): DeviceRow[] {
+    return all<DeviceRow>(this.#sql, `SELECT * FROM devices ${where}`, ...values);
   }
 
   /** One query for the certificates of all the rows, which are neighbours by `seq` or a single one. */
@@ -148,20 +133,11 @@ export class DeviceTable {
     const first = rows[0];
     const last = rows.at(-1);
     if (first === undefined || last === undefined) return [];
-    const certificates = Map.groupBy(
-      this.#sql
-        .exec<CertificateRow>(
-          "SELECT * FROM certificates WHERE device BETWEEN ? AND ? ORDER BY device, added_at, replaces",
-          first.seq,
-          last.seq,
-        )
-        .toArray(),
-      (row) => row.device,
-    );
+    const certificates = this.#certificates.ofDevices(first.seq, last.seq);
     return rows.map((row) => this.#toRecord(row, certificates.get(row.seq) ?? []));
   }
 
-  #toRecord(row: DeviceRow, certificates: CertificateRow[]): DeviceRecord {
+  #toRecord(row: DeviceRow, certificates: CertificateRecord[]): DeviceRecord {
     return {
       id: row.id,
       user: this.#user,
@@ -172,7 +148,7 @@ export class DeviceTable {
       statusReason: row.status_reason,
       note: row.note,
       enrolledAt: row.enrolled_at,
-      certificates: certificates.map(toCertificate),
+      certificates,
       lastSeen:
         row.last_seen_at === null || row.last_seen_app === null
           ? null
@@ -195,21 +171,5 @@ function toReceipt(row: DeviceRow): WipeReceipt | null {
     lastAt: row.wipe_last_at,
     count: row.wipe_count,
     tokenRefresh: row.wipe_token_refresh === 1,
-  };
-}
-
-function toCertificate(row: CertificateRow): CertificateRecord {
-  return {
-    fingerprint: row.fingerprint as Fingerprint,
-    subject: row.subject,
-    issuer: row.issuer,
-    serial: row.serial,
-    notBefore: row.not_before,
-    notAfter: row.not_after,
-    addedAt: row.added_at,
-    // A date that has passed is written down when somebody comes by; it counts before.
-    retiredAt: retiredSince({ retiredAt: row.retired_at, retireBy: row.retire_by }, Date.now()),
-    retireBy: row.retire_by,
-    replaces: row.replaces as Fingerprint | null,
   };
 }

@@ -1,3 +1,4 @@
+// How a certificate becomes a device of one user: on a claim of the directory, by invitation or without one.
 import type {
   DeviceRecord,
   Enrolment,
@@ -9,8 +10,9 @@ import { err, ok, type Result } from "../../domain/result.ts";
 import { retiredSince } from "../../domain/retirement.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
+import { certificateOf } from "./certificates.ts";
 import type { DeviceTable } from "./device-table.ts";
-import type { InvitationTable } from "./invitation-table.ts";
+import type { Invitations } from "./invitations.ts";
 import type { RegistryState } from "./registry-state.ts";
 
 /** What was enrolled; `created` is false when the certificate was there before. */
@@ -23,10 +25,10 @@ export interface Enrolled {
 export class Enrolments {
   readonly #sql: SqlStorage;
   readonly #devices: DeviceTable;
-  readonly #invitations: InvitationTable;
+  readonly #invitations: Invitations;
   readonly #state: RegistryState;
 
-  constructor(sql: SqlStorage, devices: DeviceTable, invitations: InvitationTable, state: RegistryState) {
+  constructor(sql: SqlStorage, devices: DeviceTable, invitations: Invitations, state: RegistryState) {
     this.#sql = sql;
     this.#devices = devices;
     this.#invitations = invitations;
@@ -104,15 +106,16 @@ export class Enrolments {
       const invitation = this.#invitations.byDigest(use.digest);
       if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
     }
-    const retirement = known?.certificates.find((each) => each.fingerprint === fingerprint);
-    const isRetired = retirement !== undefined && retiredSince(retirement, by.at) !== null;
-    if (known?.status === "revoked" || isRetired) return { code: "fingerprint-revoked" };
-    if (known !== undefined) return undefined;
+    if (known !== undefined) {
+      const certificate = certificateOf(known, fingerprint);
+      const isRetired = certificate !== undefined && retiredSince(certificate, by.at) !== null;
+      return known.status === "revoked" || isRetired ? { code: "fingerprint-revoked" } : undefined;
+    }
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }
 }
 
-/** Unused, in its time and on its app. One that enrolled this very device is valid for it: a reply may have been lost. */
+/** Unused, not expired, and for this app. Valid once more for the device that it enrolled: a reply may have been lost. */
 function isValid(
   invitation: InvitationRecord | undefined,
   { app }: InvitationUse,
@@ -124,7 +127,7 @@ function isValid(
   return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
 }
 
-/** Six decimal digits. By chance, and of nothing that a certificate says: nobody can make one that matches. */
+/** Six random digits, which depend on nothing in the certificate: nobody can make one that matches. */
 function newComparisonCode(): string {
   const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
   return String(number % 1_000_000).padStart(6, "0");

@@ -1,6 +1,8 @@
+// Whether anything can be added to a user's registry, and on which claims. The rule is that of generation.ts.
 import type { RegistryError } from "../../domain/records.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { CLAIM_VALID_MS, type Claim, directoryTime, type StaleClaim } from "../storage/generation.ts";
+import { update } from "../storage/sql.ts";
 
 interface State {
   /** The latest opening or closing that counted. */
@@ -10,10 +12,7 @@ interface State {
   releasedAt: number;
 }
 
-/**
- * Reads and writes the table `registry_state`: whether anything can be added to this registry, and on which claims.
- * The rule is that of generation.ts. Each method is to be called in a transaction.
- */
+/** Reads and writes the table `registry_state`. Each method is to be called in a transaction. */
 export class RegistryState {
   readonly #sql: SqlStorage;
 
@@ -61,10 +60,7 @@ export class RegistryState {
   }
 
   #change(by: Actor, before: State, generation: number, isClosed: boolean): void {
-    this.#sql.exec(
-      "UPDATE registry_state SET generation = ?, closed = ? WHERE id = 1",
-      ...[generation, isClosed ? 1 : 0],
-    );
+    update(this.#sql, "registry_state", { id: 1 }, { generation, closed: isClosed ? 1 : 0 });
     if (before.isClosed === isClosed) return;
     writeAudit(this.#sql, by, {
       act: isClosed ? "delete-user" : "create-user",

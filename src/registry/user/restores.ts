@@ -1,12 +1,16 @@
+// Restores of a backup's devices into one user's registry.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { DeviceRecord, RegistryError } from "../../domain/records.ts";
-import { leftAlone, type PlannedDevice, planRestore, type Step } from "../../domain/restore-plan.ts";
+import type { PlannedDevice } from "../../domain/restore-plan.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
+import { retiredSince } from "../../domain/retirement.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
+import { endedAt } from "../storage/ended.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import { CertificateTable } from "./certificate-table.ts";
+import type { CertificateTable } from "./certificates.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
+import { leftAlone, planRestore, type Step } from "./restore-plan.ts";
 
 /** Devices of a backup that are to be restored for one user. */
 export interface RestoreRequest {
@@ -17,48 +21,49 @@ export interface RestoreRequest {
   madeAt: number;
 }
 
-/** What became of them, and which devices the backup did not have. */
+/** What becomes of them, and which devices the backup does not have. */
 export interface Restored {
   devices: PlannedDevice[];
   left: { id: string; name: string }[];
 }
 
-/** Restores devices of one user. Each method is to be called in a transaction. */
 export class Restores {
   readonly #sql: SqlStorage;
   readonly #devices: DeviceTable;
   readonly #certificates: CertificateTable;
   readonly #state: RegistryState;
 
-  constructor(sql: SqlStorage, devices: DeviceTable, state: RegistryState) {
+  constructor(sql: SqlStorage, devices: DeviceTable, certificates: CertificateTable, state: RegistryState) {
     this.#sql = sql;
     this.#devices = devices;
-    this.#certificates = new CertificateTable(sql);
+    this.#certificates = certificates;
     this.#state = state;
   }
 
-  /** Fingerprints that the directory must grant first. */
-  wanted(request: RestoreRequest, now: number): Fingerprint[] {
-    return this.#plan(request, this.#devices.all(), () => true, now).flatMap(
-      ({ planned }) => planned.fingerprints,
-    );
+  /**
+   * What `restore` would do if the directory granted these fingerprints to the user; without a list, all of them.
+   * Writes nothing.
+   */
+  plan(request: RestoreRequest, now: number, granted?: readonly Fingerprint[]): Restored {
+    const present = this.#devices.all();
+    return restored(request, present, this.#steps(request, present, now, granted));
   }
 
   /**
-   * Brings the user's devices to what the backup says of them (see restore-plan.ts), with the fingerprints
-   * that the directory granted on this claim, or later. Each change is audited; repeating changes nothing.
+   * Brings the user's devices to what the backup says of them (see restore-plan.ts), with the fingerprints that the
+   * directory granted on this claim, or later. Each change is audited; repeating changes nothing. Call it in a
+   * transaction.
    */
   restore(
     by: Actor,
     request: RestoreRequest,
-    granted: Fingerprint[],
+    granted: readonly Fingerprint[],
     claim: Claim,
   ): Result<Restored, RegistryError | StaleClaim> {
     const refusal = this.#state.refuseClaim(by, claim);
     if (refusal !== undefined) return err(refusal);
     const present = this.#devices.all();
-    const isGranted = new Set(granted);
-    const steps = this.#plan(request, present, (fingerprint) => isGranted.has(fingerprint), by.at);
+    const steps = this.#steps(request, present, by.at, granted);
     for (const { planned, after } of steps) {
       if (after === undefined) continue;
       const before = present.find(({ id }) => id === planned.id);
@@ -66,29 +71,23 @@ export class Restores {
       else this.#change(before, after, by.at);
       this.#audit(by, request, planned, before, after);
     }
-    return ok({
-      devices: steps.map(({ planned }) => planned),
-      left: leftAlone(request.devices, present).map(({ id, name }) => ({ id, name })),
-    });
+    return ok(restored(request, present, steps));
   }
 
-  #plan(
+  #steps(
     { devices, resurrect }: RestoreRequest,
     present: DeviceRecord[],
-    mayHave: (fingerprint: Fingerprint) => boolean,
     now: number,
+    granted: readonly Fingerprint[] | undefined,
   ): Step[] {
-    const facts = { present, ended: this.#ended(), resurrect: new Set(resurrect), mayHave, now };
-    return planRestore(devices, facts);
-  }
-
-  /** Reads the whole audit log: restores are rare. The line of a device that was forgotten names no fingerprint. */
-  #ended(): ReadonlySet<string> {
-    const rows = this.#sql.exec<{ what: string }>(
-      `SELECT target_id || COALESCE(' ' || (detail ->> 'fingerprint'), '') AS what FROM audit
-       WHERE act IN ('forget', 'retire-certificate') AND outcome = 'done' AND target_id IS NOT NULL`,
-    );
-    return new Set([...rows].map(({ what }) => what));
+    const grants = new Set(granted);
+    return planRestore(devices, {
+      present,
+      ended: new Set([...endedAt(this.#sql, "device").keys(), ...endedAt(this.#sql, "certificate").keys()]),
+      resurrect: new Set(resurrect),
+      mayHave: (fingerprint) => granted === undefined || grants.has(fingerprint),
+      now,
+    });
   }
 
   #change(before: DeviceRecord, after: DeviceRecord, at: number): void {
@@ -96,8 +95,8 @@ export class Restores {
     this.#devices.change({ ...after, statusSince: isChanged ? at : before.statusSince });
     for (const certificate of after.certificates) {
       const had = before.certificates.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
-      if (had === undefined) this.#devices.insertCertificate(after.id, certificate);
-      else if (had.retiredAt !== certificate.retiredAt) {
+      if (had === undefined) this.#certificates.insert(after.id, certificate);
+      else if (retiredSince(had, at) !== certificate.retiredAt) {
         this.#certificates.end(certificate.fingerprint, certificate.retiredAt);
       }
     }
@@ -127,4 +126,24 @@ export class Restores {
       },
     });
   }
+}
+
+/** The plan for a user without a registry: nothing is there, and nothing has ended that anybody could ask for. */
+export function planForNewUser(
+  { devices, resurrect }: RestoreRequest,
+  now: number,
+  granted?: readonly Fingerprint[],
+): Restored {
+  const grants = new Set(granted);
+  const mayHave = (fingerprint: Fingerprint) => granted === undefined || grants.has(fingerprint);
+  const nothing = { present: [], ended: new Set<string>() };
+  const steps = planRestore(devices, { ...nothing, resurrect: new Set(resurrect), mayHave, now });
+  return { devices: steps.map(({ planned }) => planned), left: [] };
+}
+
+function restored({ devices }: RestoreRequest, present: DeviceRecord[], steps: readonly Step[]): Restored {
+  return {
+    devices: steps.map(({ planned }) => planned),
+    left: leftAlone(devices, present).map(({ id, name }) => ({ id, name })),
+  };
 }

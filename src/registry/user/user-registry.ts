@@ -1,4 +1,7 @@
+// One user's devices: the only judge of who may pass. The methods are the doors by which the Worker comes in: those that
+// only open a transaction are described where they lead.
 import { DurableObject } from "cloudflare:workers";
+import type { AuditAct } from "../../domain/audit-act.ts";
 import type { SecretDigest } from "../../domain/credential.ts";
 import { type StatusAct, transition } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
@@ -15,6 +18,7 @@ import type {
   WipeDelivery,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
+import { retiredSince } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
 import { deviceLost, wipeDelivered } from "../../notify/event.ts";
 import { notifySettings } from "../../notify/settings.ts";
@@ -22,51 +26,55 @@ import {
   type Actor,
   type AuditNote,
   type AuditRecord,
+  type AuditRestored,
   readAudit,
   refuseAudited,
+  restoreAudit,
   writeAudit,
 } from "../storage/audit-log.ts";
-import { type AuditRestored, restoreAudit } from "../storage/audit-restore.ts";
+import { certificateId, noteEnd } from "../storage/ended.ts";
 import type { StaleClaim } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
-import { type Added, Certificates } from "./certificates.ts";
+import { type Added, Certificates, CertificateTable, certificateOf } from "./certificates.ts";
 import { DeviceTable } from "./device-table.ts";
 import { type Enrolled, Enrolments } from "./enrolments.ts";
-import { noteExpiring } from "./expiry.ts";
-import { InvitationTable } from "./invitation-table.ts";
+import { Invitations, type NewInvitation } from "./invitations.ts";
 import { RegistryState } from "./registry-state.ts";
 import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./schema.ts";
-import { standingAtSighting } from "./sightings.ts";
+import { Sightings } from "./sightings.ts";
 
 /**
- * One user's devices: the only judge of who may pass. A Durable Object, one per user, named by the
- * user's id. Every change checks, writes and audits in one transaction; a reply leaves only when
- * the writes are durable. Nothing is kept in memory: an object may vanish between two calls.
+ * A Durable Object, one per user, named by the user's id. Every change checks, writes and audits in one transaction; a
+ * reply leaves only when the writes are durable. Nothing is kept in memory: an object may vanish between two calls.
  */
 export class UserRegistry extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #user: UserId;
   readonly #devices: DeviceTable;
-  readonly #invitations: InvitationTable;
   readonly #state: RegistryState;
-  readonly #enrolments: Enrolments;
   readonly #certificates: Certificates;
+  readonly #sightings: Sightings;
+  readonly #invitations: Invitations;
+  readonly #enrolments: Enrolments;
   readonly #restores: Restores;
   readonly #outbox: Outbox;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env as Cloudflare.Env);
     migrate(ctx.storage, USER_REGISTRY_MIGRATIONS);
-    this.#sql = ctx.storage.sql;
+    const sql = ctx.storage.sql;
+    this.#sql = sql;
     this.#user = (ctx.id.name ?? "") as UserId;
-    this.#devices = new DeviceTable(this.#sql, this.#user);
-    this.#invitations = new InvitationTable(this.#sql, this.#user);
-    this.#state = new RegistryState(this.#sql);
-    this.#enrolments = new Enrolments(this.#sql, this.#devices, this.#invitations, this.#state);
-    this.#certificates = new Certificates(this.#sql, this.#devices, this.#state);
-    this.#restores = new Restores(this.#sql, this.#devices, this.#state);
+    const certificates = new CertificateTable(sql);
+    this.#devices = new DeviceTable(sql, this.#user, certificates);
+    this.#state = new RegistryState(sql);
+    this.#certificates = new Certificates(sql, certificates, this.#devices, this.#state);
+    this.#sightings = new Sightings(sql, certificates, this.#certificates, (work) => this.#transaction(work));
+    this.#invitations = new Invitations(sql, this.#user, this.#state);
+    this.#enrolments = new Enrolments(sql, this.#devices, this.#invitations, this.#state);
+    this.#restores = new Restores(sql, this.#devices, certificates, this.#state);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
   }
 
@@ -76,8 +84,7 @@ export class UserRegistry extends DurableObject {
 
   /** The gate's question. `null`: this user has no such certificate; that costs no row. */
   standing(fingerprint: Fingerprint, sighting: Sighting): StandingRecord | null {
-    const transaction = (work: () => void) => this.#transaction(work);
-    return standingAtSighting(this.#sql, fingerprint, sighting, transaction) ?? null;
+    return this.#sightings.standing(fingerprint, sighting) ?? null;
   }
 
   list(limit: number, after: number): Page<DeviceRecord> {
@@ -96,18 +103,11 @@ export class UserRegistry extends DurableObject {
     return readAudit(this.#sql, limit, before, search);
   }
 
-  /**
-   * Whether `enrol` would succeed: asked before the directory grants the fingerprint, so that an
-   * enrolment that cannot succeed leaves no claim behind. A refusal is audited.
-   */
+  /** Asked before the directory grants the fingerprint: an enrolment that cannot succeed leaves no claim behind. */
   checkEnrolment(by: Actor, enrolment: Enrolment, use?: InvitationUse): Result<null, RegistryError> {
     return this.#transaction(() => this.#enrolments.check(by, enrolment, use));
   }
 
-  /**
-   * Enrols a certificate on the claim that the directory granted to this user, by an invitation if one
-   * is presented (see `Enrolments`).
-   */
   enrol(
     by: Actor,
     enrolment: Enrolment,
@@ -115,36 +115,14 @@ export class UserRegistry extends DurableObject {
     generation: number,
     use?: InvitationUse,
   ): Result<Enrolled, RegistryError | StaleClaim> {
-    const claim = { claimedAt, generation };
-    return this.#transaction(() => this.#enrolments.enrol(by, enrolment, claim, use));
+    return this.#transaction(() => this.#enrolments.enrol(by, enrolment, { claimedAt, generation }, use));
   }
 
-  /**
-   * Whether an invitation would enrol a certificate, and whether the device would then wait for approval.
-   * Nothing is used up or written.
-   */
-  offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
-    return this.#enrolments.offer(by, enrolment, use);
-  }
-
-  /** The device with this certificate, to be shown to the device itself; `null`: it is not here. */
-  deviceOf(fingerprint: Fingerprint): DeviceRecord | null {
-    const device = this.#devices.byFingerprint(fingerprint);
-    if (device === undefined) return null;
-    const isRetired = device.certificates.some(
-      (each) => each.fingerprint === fingerprint && each.retiredAt !== null,
-    );
-    return isRetired && device.status !== "lost" ? { ...device, status: "revoked" } : device;
-  }
-
-  /** Whether `addCertificate` would succeed: asked before the directory grants the fingerprint, as with `enrol`. */
+  /** Asked before the directory grants the fingerprint, as with `checkEnrolment`. */
   checkCertificate(by: Actor, id: string, next: NextCertificate): Result<null, RegistryError> {
     return this.#transaction(() => this.#certificates.check(by, id, next));
   }
 
-  /**
-   * Adds a certificate to a device, on the claim that the directory granted to this user (see `Certificates`).
-   */
   addCertificate(
     by: Actor,
     id: string,
@@ -155,7 +133,6 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#certificates.add(by, id, next, { claimedAt, generation }));
   }
 
-  /** Retires one certificate of a device at once: never the last one. Repeating is no error. */
   retireCertificate(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
     return this.#transaction(() => this.#certificates.retire(by, id, fingerprint));
   }
@@ -164,53 +141,39 @@ export class UserRegistry extends DurableObject {
     return this.#invitations.list();
   }
 
-  /**
-   * Writes an invitation whose code has this digest, and which the directory indexed in this generation of the
-   * user. Repeating it changes nothing.
-   */
   invite(
     by: Actor,
-    invitation: Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">,
+    invitation: NewInvitation,
     digest: SecretDigest,
     generation: number,
   ): Result<InvitationRecord, RegistryError | StaleClaim> {
-    return this.#transaction(() => {
-      const { id, app, approval, expiresAt } = invitation;
-      const refusal = this.#state.refuseGeneration(by, generation);
-      if (refusal?.code === "stale-claim") return err(refusal);
-      if (refusal !== undefined) return this.#refuse(by, "invite", { id, name: null }, refusal);
-      if (this.#invitations.byId(id) === undefined) {
-        const made = { ...invitation, user: this.#user, createdAt: by.at, createdBy: by.actor };
-        this.#invitations.insert(made, digest, by.at);
-        writeAudit(this.#sql, by, {
-          act: "invite",
-          outcome: "done",
-          target: { id, name: null },
-          detail: { app, approval: approval ? "yes" : "no", expiresAt: new Date(expiresAt).toISOString() },
-        });
-      }
-      const written = this.#invitations.byId(id);
-      return written === undefined ? err({ code: "unknown-invitation" }) : ok(written);
-    });
+    return this.#transaction(() => this.#invitations.invite(by, invitation, digest, generation));
   }
 
-  /** Takes an invitation back that nobody has used. */
   withdraw(by: Actor, id: string): Result<null, RegistryError> {
-    return this.#transaction(() => {
-      const known = this.#invitations.byId(id);
-      if (known === undefined || known.usedAt !== null) return err({ code: "unknown-invitation" });
-      this.#invitations.remove(id);
-      writeAudit(this.#sql, by, { act: "withdraw", outcome: "done", target: { id, name: null } });
-      return ok(null);
-    });
+    return this.#transaction(() => this.#invitations.withdraw(by, id));
   }
 
-  /** Fingerprints that `restore` would need, for the directory to grant first. */
-  wantedByRestore(request: RestoreRequest, now: number): Fingerprint[] {
-    return this.#restores.wanted(request, now);
+  offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
+    return this.#enrolments.offer(by, enrolment, use);
   }
 
-  /** Restores devices out of a backup (see `Restores`). */
+  /**
+   * The device with this certificate, to be shown to the device itself: revoked, if the certificate is retired.
+   * `null`: it is not here.
+   */
+  deviceOf(fingerprint: Fingerprint, now: number): DeviceRecord | null {
+    const device = this.#devices.byFingerprint(fingerprint);
+    if (device === undefined) return null;
+    const certificate = certificateOf(device, fingerprint);
+    const isRetired = certificate !== undefined && retiredSince(certificate, now) !== null;
+    return isRetired && device.status !== "lost" ? { ...device, status: "revoked" } : device;
+  }
+
+  planRestore(request: RestoreRequest, now: number, granted?: Fingerprint[]): Restored {
+    return this.#restores.plan(request, now, granted);
+  }
+
   restore(
     by: Actor,
     request: RestoreRequest,
@@ -218,11 +181,9 @@ export class UserRegistry extends DurableObject {
     claimedAt: number,
     generation: number,
   ): Result<Restored, RegistryError | StaleClaim> {
-    const claim = { claimedAt, generation };
-    return this.#transaction(() => this.#restores.restore(by, request, granted, claim));
+    return this.#transaction(() => this.#restores.restore(by, request, granted, { claimedAt, generation }));
   }
 
-  /** Takes lines of a backup over into this log while it has none of its own (see audit-restore.ts). */
   restoreAudit(entries: AuditRecord[]): AuditRestored {
     return this.#transaction(() => restoreAudit(this.#sql, entries));
   }
@@ -273,8 +234,8 @@ export class UserRegistry extends DurableObject {
   }
 
   /**
-   * Adds to a lost device's receipt. The first delivery, and the first that the token call was
-   * among, are told and audited: by `gate`, since nobody asked for them.
+   * Adds to a lost device's receipt. The first delivery, and the first that included the token call, are audited and
+   * sent as a notification. The actor is `gate`, since nobody asked for them.
    */
   noteWipe(fingerprint: Fingerprint, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
     this.#transaction(() => {
@@ -304,14 +265,14 @@ export class UserRegistry extends DurableObject {
     });
   }
 
-  /** Once a day: notes which certificates end soon (see `noteExpiring`). Repeating it changes nothing. */
+  /** Once a day. Repeating it changes nothing. */
   noteExpiring(now: number): void {
-    this.#transaction(() => noteExpiring(this.#sql, this.#user, this.#outbox, now));
+    this.#transaction(() => this.#certificates.noteExpiring(this.#user, this.#outbox, now));
     this.#outbox.resume();
   }
 
   /**
-   * Removes the record of a revoked device; the audit log keeps that it existed. `asOf` is the directory's time: it
+   * Removes the record of a revoked device. The audit log keeps that it existed. `asOf` is the directory's time: it
    * is about to release the claims up to then.
    */
   forget(by: Actor, id: string, asOf: number): Result<DeviceRecord, RegistryError> {
@@ -324,6 +285,12 @@ export class UserRegistry extends DurableObject {
       }
       this.#certificates.settle(by, device);
       this.#devices.remove(id);
+      noteEnd(this.#sql, "device", id, by.at);
+      for (const certificate of device.certificates) {
+        const retiredAt = retiredSince(certificate, by.at);
+        if (retiredAt === null) continue;
+        noteEnd(this.#sql, "certificate", certificateId(id, certificate.fingerprint), retiredAt);
+      }
       this.#state.release(asOf);
       const fingerprints = device.certificates.map(({ fingerprint }) => fingerprint).join(" ");
       writeAudit(this.#sql, by, { act: "forget", outcome: "done", target, detail: { fingerprints } });
@@ -351,12 +318,12 @@ export class UserRegistry extends DurableObject {
   }
 
   /**
-   * Runs one change of one device: `change` checks and writes, and returns what the audit log
-   * shall say (`undefined`: nothing was to be changed), or why it refuses.
+   * Runs one change of one device: `change` checks and writes, and returns the detail for the audit log
+   * (`undefined`: nothing was to be changed), or why it refuses.
    */
   #changeDevice(
     by: Actor,
-    act: string,
+    act: AuditAct,
     id: string,
     change: (device: DeviceRecord) => Result<Record<string, string | null> | undefined, RegistryError>,
   ): Result<DeviceRecord, RegistryError> {
@@ -377,7 +344,7 @@ export class UserRegistry extends DurableObject {
     });
   }
 
-  #refuse(by: Actor, act: string, target: AuditNote["target"], error: RegistryError) {
+  #refuse(by: Actor, act: AuditAct, target: AuditNote["target"], error: RegistryError) {
     return refuseAudited(this.#sql, by, act, target, error);
   }
 

@@ -5,13 +5,13 @@ import type { AuditEntry } from "../../../src/contract/requests.ts";
 
 const NOW = Date.UTC(2026, 10, 26);
 
-function line(id: number, act: string, outcome: AuditEntry["outcome"] = "done"): AuditEntry {
+function line(id: number, act: AuditEntry["act"], outcome: AuditEntry["outcome"] = "done"): AuditEntry {
   const place = { ip: null, country: null, target: null, detail: {} };
   return { id, at: new Date(NOW).toISOString(), actor: "admin", act, outcome, ...place };
 }
 
 /** A registry without users, in which `during` happens while its lists are read: lines by their acts. */
-function registry(during: (read: number) => [string, AuditEntry["outcome"]?][]) {
+function registry(during: (read: number) => [AuditEntry["act"], AuditEntry["outcome"]?][]) {
   const log: AuditEntry[] = [line(1, "create-user")];
   const seen = { reads: 0 };
   const api = {
@@ -30,10 +30,11 @@ function registry(during: (read: number) => [string, AuditEntry["outcome"]?][]) 
   return { api: api as unknown as Api, seen };
 }
 
-const many = (count: number, act: string): [string][] => Array.from({ length: count }, () => [act]);
+const many = (count: number, act: AuditEntry["act"]): [AuditEntry["act"]][] =>
+  Array.from({ length: count }, () => [act]);
 
 describe("a backup that is taken while something happens", () => {
-  it.each<[string, [string, AuditEntry["outcome"]?][]]>([
+  it.each<[string, [AuditEntry["act"], AuditEntry["outcome"]?][]]>([
     ["nothing", []],
     ["sign-ins and sign-outs", [["sign-in"], ["sign-out"], ["sign-in"]]],
     [

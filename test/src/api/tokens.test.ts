@@ -8,8 +8,8 @@ import { randomText } from "../../../src/auth/secrets.ts";
 import { ApiError } from "../../../src/contract/api-error.ts";
 import type { TokenScope } from "../../../src/domain/credential.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { Credentials } from "../../../src/registry/client/credentials.ts";
-import { LAST_USED_EVERY_MS } from "../../../src/registry/directory/credential-table.ts";
+import { directoryOf } from "../../../src/registry/client/objects.ts";
+import { LAST_USED_EVERY_MS } from "../../../src/registry/directory/credentials.ts";
 import type { Actor } from "../../../src/registry/storage/audit-log.ts";
 import { keyedSecrets } from "../fixtures.ts";
 import { ALICE, by, type Call, directory, directoryStub, dump, intercepted } from "../registry/fixtures.ts";
@@ -39,11 +39,15 @@ function isolate(): Authenticator {
     if (fails) throw new Error("connection lost");
     return call.proceed();
   };
-  const credentials = new Credentials(intercepted(around));
+  const caller = directoryOf(intercepted(around));
   const waitUntil = () => undefined;
   const clock = () => now;
-  const secrets = new KeyedSecrets(() => credentials.check(), clock, waitUntil);
-  return new Authenticator(env.ADMIN_TOKEN, credentials, secrets, new DeadSecrets(clock, waitUntil), clock);
+  const secrets = new KeyedSecrets(
+    () => caller.ask((directory) => directory.credentialCheck()),
+    clock,
+    waitUntil,
+  );
+  return new Authenticator(env.ADMIN_TOKEN, caller, secrets, new DeadSecrets(clock, waitUntil), clock);
 }
 
 async function makeToken(

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEAD_MS, DeadSecrets } from "../../../src/auth/dead-secrets.ts";
 import { InvitationCodes } from "../../../src/auth/invitation-codes.ts";
 import { KeyedSecrets } from "../../../src/auth/keyed-secrets.ts";
-import { Credentials } from "../../../src/registry/client/credentials.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
-import { Registry } from "../../../src/registry/client/registry.ts";
+import { directoryOf } from "../../../src/registry/client/objects.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { keyedSecrets } from "../fixtures.ts";
 import {
   ALICE,
@@ -41,11 +41,15 @@ function isolate(): InvitationCodes {
     if (fails) throw new Error("connection lost");
     return call.proceed();
   });
-  const credentials = new Credentials(bindings);
+  const caller = directoryOf(bindings);
   const clock = () => now;
   const waitUntil = () => undefined;
-  const secrets = new KeyedSecrets(() => credentials.check(), clock, waitUntil);
-  const invitations = new Invitations(bindings, new Registry(bindings));
+  const secrets = new KeyedSecrets(
+    () => caller.ask((directory) => directory.credentialCheck()),
+    clock,
+    waitUntil,
+  );
+  const invitations = new Invitations(bindings, new RegistryClient(bindings));
   return new InvitationCodes(secrets, new DeadSecrets(clock, waitUntil), invitations);
 }
 

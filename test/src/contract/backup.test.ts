@@ -6,7 +6,7 @@ import { BackupDevice } from "../../../src/contract/backup.ts";
 import type { Device, NewToken } from "../../../src/contract/requests.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
-import { Registry } from "../../../src/registry/client/registry.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/storage/generation.ts";
 import { expectProblem } from "../api/fixtures.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
@@ -193,7 +193,7 @@ describe("a backup into an empty registry", () => {
 
   it.each([
     ["directory.user", "before"],
-    ["alice.wantedByRestore", "before"],
+    ["alice.planRestore", "before"],
     ["directory.claimAll", "before"],
     ["directory.claimAll", "after"],
     ["alice.restore", "before"],
@@ -211,7 +211,7 @@ describe("a backup into an empty registry", () => {
       ),
     );
     await expect(
-      new Backups(bindings, new Registry(bindings)).restoreUser(by(), ALICE, devices),
+      new Backups(bindings, new RegistryClient(bindings)).restoreUser(by(), ALICE, devices),
     ).rejects.toThrow();
     await restoreAll(before);
     expect(await snapshot()).toEqual(before);
@@ -406,14 +406,14 @@ describe("a restore into a registry that went on", () => {
       await reset();
       await api("PUT", "/users/alice");
       const through = justBefore(step, () => restore(devices.alice ?? []));
-      await new Registry(through).deleteUser(by(), ALICE);
+      await new RegistryClient(through).deleteUser(by(), ALICE);
       expect(await visit(fingerprint(1))).toBe(200);
       expect(await standing(fingerprint(1))).toBe("active");
       expect((await devicesOf()).map(({ name }) => name)).toEqual(["Phone"]);
     },
   );
 
-  it.each(["directory.user", "alice.wantedByRestore", "directory.claimAll", "alice.restore"])(
+  it.each(["directory.user", "alice.planRestore", "directory.claimAll", "alice.restore"])(
     "whose user is deleted meanwhile (before %s) restores nothing",
     async (step) => {
       await enrol("alice", "Phone", fingerprint(1));
@@ -422,8 +422,8 @@ describe("a restore into a registry that went on", () => {
       await reset();
       await api("PUT", "/users/alice");
       const request = { madeAt: 1, resurrect: [], devices: [v.parse(BackupDevice, phone)] };
-      const through = justBefore(step, () => new Registry(env).deleteUser(by(), ALICE));
-      const done = new Backups(through, new Registry(through)).restoreUser(by(), ALICE, request);
+      const through = justBefore(step, () => new RegistryClient(env).deleteUser(by(), ALICE));
+      const done = new Backups(through, new RegistryClient(through)).restoreUser(by(), ALICE, request);
       expect(await done).toEqual({ ok: false, error: { code: "unknown-user" } });
       expect(await standing(fingerprint(1))).toBeUndefined();
     },

@@ -6,7 +6,7 @@ import type { UserId } from "../../../src/domain/user.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
-import { Registry } from "../../../src/registry/client/registry.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/storage/generation.ts";
 import {
   ALICE,
@@ -29,7 +29,7 @@ import {
 
 const NOW = Date.UTC(2126, 0, 1);
 const F = fingerprint(1);
-const worker = new Registry(env);
+const worker = new RegistryClient(env);
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: NOW });
@@ -68,7 +68,10 @@ const waiting = async () => (await worker.unknownCertificates()).map((each) => e
 const WAYS: [string, () => Promise<unknown>][] = [
   [
     "an enrolment that was interrupted",
-    () => new Registry(interrupted("alice.enrol", "before")).enrol(by(), ALICE, enrolment()).catch(() => {}),
+    () =>
+      new RegistryClient(interrupted("alice.enrol", "before"))
+        .enrol(by(), ALICE, enrolment())
+        .catch(() => {}),
   ],
   [
     "a restore that met a conflict",
@@ -79,7 +82,7 @@ const WAYS: [string, () => Promise<unknown>][] = [
       const through = justBefore("alice.restore", () => enrolled(fingerprint(2), device.name));
       const request = { devices: [device], resurrect: [], madeAt: NOW };
       expect(
-        await new Backups(through, new Registry(through)).restoreUser(by(), ALICE, request),
+        await new Backups(through, new RegistryClient(through)).restoreUser(by(), ALICE, request),
       ).toMatchObject({
         value: { devices: [{ outcome: "conflict", reason: "name-taken" }] },
       });
@@ -92,7 +95,7 @@ const WAYS: [string, () => Promise<unknown>][] = [
       const invitation = { id: "i", app: null, approval: false, expiresAt: NOW + 3600_000 };
       await new Invitations(env, worker).create(by(), ALICE, invitation, digest);
       const redeem = (through: typeof env | ReturnType<typeof justBefore>, n: number) =>
-        new Invitations(through, new Registry(through)).redeem(
+        new Invitations(through, new RegistryClient(through)).redeem(
           by(),
           digest,
           "app.example.com",
@@ -109,7 +112,7 @@ const WAYS: [string, () => Promise<unknown>][] = [
     "a forget whose answer was lost",
     async () => {
       const id = await revoked();
-      const lost = new Registry(interrupted("alice.forget", "after")).forget(by(), ALICE, id);
+      const lost = new RegistryClient(interrupted("alice.forget", "after")).forget(by(), ALICE, id);
       await expect(lost).rejects.toThrow();
     },
   ],
@@ -118,7 +121,7 @@ const WAYS: [string, () => Promise<unknown>][] = [
     async () => {
       const id = await revoked();
       const through = interrupted("directory.release", "before");
-      expect(await new Registry(through).forget(by(), ALICE, id)).toMatchObject({ ok: true });
+      expect(await new RegistryClient(through).forget(by(), ALICE, id)).toMatchObject({ ok: true });
     },
   ],
 ];
@@ -203,7 +206,7 @@ describe("a claim that was overtaken", () => {
 
   it("by forgetting the device is made again: no device is left without one", async () => {
     await enrolled();
-    const again = await new Registry(forgetting()).enrol(by(), ALICE, enrolment());
+    const again = await new RegistryClient(forgetting()).enrol(by(), ALICE, enrolment());
     expect(again).toMatchObject({ ok: true, value: { created: true } });
     expect(await directory().owner(F)).toBe(ALICE);
     expect(await worker.enrol(by(), BOB, enrolment())).toMatchObject({
@@ -214,9 +217,9 @@ describe("a claim that was overtaken", () => {
   it("by a PUT during a deletion is made again", async () => {
     const through = justBefore("alice.enrol", async () => {
       const deleting = justBefore("alice.close", () => worker.putUser(by(), ALICE, undefined));
-      await new Registry(deleting).deleteUser(by(), ALICE);
+      await new RegistryClient(deleting).deleteUser(by(), ALICE);
     });
-    expect(await new Registry(through).enrol(by(), ALICE, enrolment())).toMatchObject({ ok: true });
+    expect(await new RegistryClient(through).enrol(by(), ALICE, enrolment())).toMatchObject({ ok: true });
     expect(await seen()).toMatchObject({ found: true, user: ALICE });
   });
 
@@ -227,14 +230,16 @@ describe("a claim that was overtaken", () => {
       calls.push(name);
       return proceed();
     });
-    await expect(new Registry(bindings).enrol(by(), ALICE, enrolment())).rejects.toThrow("again and again");
+    await expect(new RegistryClient(bindings).enrol(by(), ALICE, enrolment())).rejects.toThrow(
+      "again and again",
+    );
     expect(calls.filter((name) => name === "directory.claim")).toHaveLength(2);
     expect(await seen()).toMatchObject({ found: false });
   });
 
   it("when it is too old by the time it is used is made again", async () => {
     const through = justBefore("alice.enrol", async () => vi.setSystemTime(NOW + 60_000));
-    expect(await new Registry(through).enrol(by(), ALICE, enrolment())).toMatchObject({ ok: true });
+    expect(await new RegistryClient(through).enrol(by(), ALICE, enrolment())).toMatchObject({ ok: true });
     expect(await seen()).toMatchObject({ found: true, user: ALICE });
   });
 
@@ -252,7 +257,7 @@ describe("a claim that was overtaken", () => {
       heard ||= name === "alice.holds";
       return answer;
     });
-    expect(await new Registry(through).enrol(by(), BOB, enrolment())).toMatchObject({
+    expect(await new RegistryClient(through).enrol(by(), BOB, enrolment())).toMatchObject({
       error: { code: "fingerprint-taken" },
     });
     expect(await seen()).toMatchObject({ found: true, user: ALICE });
@@ -280,7 +285,7 @@ it("a restore that is made again looks into the claims of others once: 50 calls 
     calls += 1;
     return proceed();
   });
-  const restored = new Backups(bindings, new Registry(bindings)).restoreUser(by(), ALICE, {
+  const restored = new Backups(bindings, new RegistryClient(bindings)).restoreUser(by(), ALICE, {
     ...{ devices, resurrect: [], madeAt: NOW },
   });
   expect(await restored).toMatchObject({

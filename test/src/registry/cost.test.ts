@@ -268,8 +268,10 @@ describe("credentials of people", () => {
         const use = (n: number) => ({ digest: digest(n), app: "app.example.com" });
         const invitation = { id: "new", app: null, approval: false, expiresAt: 8e15 };
         return {
-          deviceOf: measure(() => expect(registry.deviceOf(fingerprint(3))).not.toBeNull()),
-          "deviceOf, not found": measure(() => expect(registry.deviceOf(fingerprint(50_000))).toBeNull()),
+          deviceOf: measure(() => expect(registry.deviceOf(fingerprint(3), Date.now())).not.toBeNull()),
+          "deviceOf, not found": measure(() =>
+            expect(registry.deviceOf(fingerprint(50_000), Date.now())).toBeNull(),
+          ),
           "a code that is good": measure(() =>
             expect(registry.checkEnrolment(by(), wanted, use(count)).ok).toBe(true),
           ),

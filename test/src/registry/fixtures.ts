@@ -8,13 +8,17 @@ import {
   type Sighting,
 } from "../../../src/domain/records.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";
-import type { directoryOf, RegistryBindings, registryOf } from "../../../src/registry/client/objects.ts";
+import type {
+  DirectoryCaller,
+  RegistryBindings,
+  UserRegistryCaller,
+} from "../../../src/registry/client/objects.ts";
 import type { Actor } from "../../../src/registry/storage/audit-log.ts";
 import { fingerprint } from "../fixtures.ts";
 
 type StubOf<Caller extends { ask: (call: never) => unknown }> = Parameters<Parameters<Caller["ask"]>[0]>[0];
-export type RemoteRegistry = StubOf<ReturnType<typeof registryOf>>;
-export type RemoteDirectory = StubOf<ReturnType<typeof directoryOf>>;
+export type RemoteRegistry = StubOf<UserRegistryCaller>;
+export type RemoteDirectory = StubOf<DirectoryCaller>;
 
 export function userId(id: string): UserId {
   const user = parseUserId(id);

@@ -5,7 +5,7 @@ import type { UserId } from "../../../src/domain/user.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
 import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
-import { Registry } from "../../../src/registry/client/registry.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import {
   ALICE,
   BOB,
@@ -135,7 +135,7 @@ const somebody = () => by({ at: Date.now() - 25 });
 const enrolling =
   (user: UserId, of: Fingerprint): Act =>
   (bindings) =>
-    new Registry(bindings).enrol(
+    new RegistryClient(bindings).enrol(
       somebody(),
       user,
       enrolment({ fingerprint: of, name: `phone ${of.slice(-1)}` }),
@@ -143,26 +143,26 @@ const enrolling =
 
 /** What can happen at once; `old` is Alice's phone, which was there before. */
 const ACTS = {
-  delete: () => (bindings) => new Registry(bindings).deleteUser(somebody(), ALICE),
-  put: () => (bindings) => new Registry(bindings).putUser(somebody(), ALICE, undefined),
+  delete: () => (bindings) => new RegistryClient(bindings).deleteUser(somebody(), ALICE),
+  put: () => (bindings) => new RegistryClient(bindings).putUser(somebody(), ALICE, undefined),
   enrol: () => enrolling(ALICE, ONE),
   "enrol for bob": () => enrolling(BOB, ONE),
   "enrol the old phone": () => enrolling(ALICE, OLD),
   "enrol the old phone for bob": () => enrolling(BOB, OLD),
   "enrol the next certificate for bob": () => enrolling(BOB, TWO),
   renew: (old) => (bindings) =>
-    new Registry(bindings).addCertificate(somebody(), ALICE, old.id, {
+    new RegistryClient(bindings).addCertificate(somebody(), ALICE, old.id, {
       fingerprint: TWO,
       facts: old.certificates[0] ?? expect.fail(),
       retireBy: null,
     }),
   forget: (old) => async (bindings) => {
-    const registry = new Registry(bindings);
+    const registry = new RegistryClient(bindings);
     await registry.changeStatus(somebody(), ALICE, old.id, "revoke");
     return registry.forget(somebody(), ALICE, old.id);
   },
   restore: (old) => (bindings) =>
-    new Backups(bindings, new Registry(bindings)).restoreUser(somebody(), ALICE, {
+    new Backups(bindings, new RegistryClient(bindings)).restoreUser(somebody(), ALICE, {
       ...{ devices: [old], resurrect: [old.id], madeAt: NOW },
     }),
   look: () => (bindings) => lookUp(bindings, ONE, undefined, sighting({ at: Date.now() })),
@@ -218,7 +218,7 @@ interface Acknowledged {
 async function stuck({ bindings, directory, registries }: OneStorage): Promise<string[]> {
   vi.setSystemTime(Date.now() + 3 * MINUTE);
   const found: string[] = [];
-  const registry = new Registry(bindings);
+  const registry = new RegistryClient(bindings);
   await registry.putUser(by(), ALICE, undefined);
   for (const of of [ONE, TWO, OLD]) {
     if ([...registries.values()].some((each) => each.holds(of))) continue;
@@ -239,7 +239,7 @@ async function play(
 ): Promise<void> {
   await inOneStorage([ALICE, BOB], async (objects) => {
     const { bindings } = objects;
-    const registry = new Registry(bindings);
+    const registry = new RegistryClient(bindings);
     for (let seed = 0; seed < rounds; seed++) {
       objects.reset();
       const random = seeded(seed);

@@ -6,8 +6,8 @@ import type { Enrolment, InvitationRecord } from "../../../../src/domain/records
 import type { UserId } from "../../../../src/domain/user.ts";
 import { Invitations } from "../../../../src/registry/client/invitations.ts";
 import type { RegistryBindings } from "../../../../src/registry/client/objects.ts";
-import { Registry } from "../../../../src/registry/client/registry.ts";
-import { INVITATIONS_KEPT_MS } from "../../../../src/registry/user/invitation-table.ts";
+import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
+import { INVITATIONS_KEPT_MS } from "../../../../src/registry/user/invitations.ts";
 import {
   ALICE,
   BOB,
@@ -30,12 +30,12 @@ const DAY = 24 * HOUR;
 const APP = "app.example.com";
 
 let now: number;
-let registryOfAll: Registry;
+let registryOfAll: RegistryClient;
 let invitations: Invitations;
 beforeEach(async () => {
   // Claims are dated by the objects' own clock.
   now = Date.now();
-  registryOfAll = new Registry(env);
+  registryOfAll = new RegistryClient(env);
   invitations = new Invitations(env, registryOfAll);
   for (const user of [ALICE, BOB]) await registryOfAll.putUser(by(), user, undefined);
 });
@@ -78,7 +78,7 @@ function redeem(
     bindings?: RegistryBindings;
   } = {},
 ) {
-  const redeemer = new Invitations(bindings, new Registry(bindings));
+  const redeemer = new Invitations(bindings, new RegistryClient(bindings));
   const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), facts: FACTS, ...change });
   return redeemer.redeem(by({ ...VISITOR, at }), digest(code), app, wanted, agreed);
 }
@@ -183,7 +183,7 @@ describe("an invitation", () => {
     const bindings = interrupted(name, when);
     const wanted = { id: "id of A", app: null, approval: false, expiresAt: now + DAY };
     const create = (with_: RegistryBindings) =>
-      new Invitations(with_, new Registry(with_)).create(by({ at: now }), ALICE, wanted, digest("A"));
+      new Invitations(with_, new RegistryClient(with_)).create(by({ at: now }), ALICE, wanted, digest("A"));
     await expect(create(bindings)).rejects.toThrow("the registry does not answer");
     expect(await create(env)).toMatchObject({ ok: true, value: { id: "id of A", usedAt: null } });
     expect(await open()).toEqual(["id of A"]);
@@ -438,13 +438,13 @@ describe("with approval", () => {
     expect(device).toMatchObject({ status: "pending", comparisonCode: expect.stringMatching(/^\d{6}$/) });
     expect(await open()).toEqual([]);
     // Looking again, or sending the code again, shows the same digits.
-    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toEqual(device);
+    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toEqual(device);
     expect(await redeem("A", 1)).toEqual({ ok: true, value: { device, created: false } });
     expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
 
     const approved = await registry(ALICE).changeStatus(by(), device.id, "approve");
     expect(approved).toMatchObject({ ok: true, value: { status: "active", comparisonCode: null } });
-    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toMatchObject({
+    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toMatchObject({
       status: "active",
       comparisonCode: null,
     });
@@ -504,7 +504,7 @@ describe("when the user is deleted", () => {
       return call.proceed();
     });
     const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY };
-    const made = await new Invitations(bindings, new Registry(bindings)).create(
+    const made = await new Invitations(bindings, new RegistryClient(bindings)).create(
       by(),
       ALICE,
       wanted,
@@ -518,14 +518,14 @@ describe("when the user is deleted", () => {
 
 describe("who looks at the page", () => {
   it("is told of the own device, and leaves no trace", async () => {
-    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toBeNull();
+    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toBeNull();
     await registryOfAll.enrol(by(), ALICE, enrolment());
     const before = [await dump(directoryStub()), await dump(registryStub(ALICE))];
-    expect(await invitations.deviceOf(ALICE, fingerprint(1))).toMatchObject({
+    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toMatchObject({
       user: "alice",
       name: "Pixel 9",
     });
-    expect(await invitations.deviceOf(ALICE, fingerprint(2))).toBeNull();
+    expect(await invitations.deviceOf(ALICE, fingerprint(2), Date.now())).toBeNull();
     expect([await dump(directoryStub()), await dump(registryStub(ALICE))]).toEqual(before);
   });
 });

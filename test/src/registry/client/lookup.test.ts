@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { UserId } from "../../../../src/domain/user.ts";
 import { RegistryUnavailable } from "../../../../src/registry/client/call.ts";
 import { lookUp } from "../../../../src/registry/client/lookup.ts";
-import { Registry } from "../../../../src/registry/client/registry.ts";
+import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
 import {
   ALICE,
   BOB,
@@ -27,7 +27,7 @@ const ENROLLED_AT = Date.UTC(2026, 5, 1);
 const DEVICE = { status: "active", name: "Pixel 9", since: ENROLLED_AT };
 
 beforeEach(async () => {
-  const registry = new Registry(env);
+  const registry = new RegistryClient(env);
   for (const user of [ALICE, BOB]) await registry.putUser(by(), user, undefined);
   const enrolled = await registry.enrol(by({ at: ENROLLED_AT }), ALICE, enrolment());
   device = enrolled.ok ? enrolled.value.device.id : expect.fail(enrolled.error.code);
@@ -82,7 +82,7 @@ describe("lookUp", () => {
   });
 
   it("follows a device that was forgotten and enrolled by another user", async () => {
-    const registry = new Registry(env);
+    const registry = new RegistryClient(env);
     await registry.changeStatus(by(), ALICE, device, "revoke");
     await registry.forget(by(), ALICE, device);
     expect(await counted(ALICE)).toMatchObject({ found: false, user: undefined });
@@ -102,7 +102,7 @@ describe("lookUp", () => {
   it.each([undefined, ALICE, BOB])(
     "says what the registry says of a revoked device (remembered: %s)",
     async (user) => {
-      await new Registry(env).changeStatus(by(), ALICE, device, "revoke");
+      await new RegistryClient(env).changeStatus(by(), ALICE, device, "revoke");
       expect(await counted(user)).toMatchObject({
         found: true,
         user: "alice",

@@ -6,7 +6,7 @@ import type { UserId } from "../../../../src/domain/user.ts";
 import { RegistryUnavailable } from "../../../../src/registry/client/call.ts";
 import { lookUp } from "../../../../src/registry/client/lookup.ts";
 import type { RegistryBindings } from "../../../../src/registry/client/objects.ts";
-import { Registry } from "../../../../src/registry/client/registry.ts";
+import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
 import { CLAIM_ABANDONED_MS, CLAIM_VALID_MS } from "../../../../src/registry/storage/generation.ts";
 import {
   ALICE,
@@ -30,7 +30,7 @@ import {
 
 const F = fingerprint(1);
 const SUPERSEDED = { ok: false, error: { code: "deletion-superseded" } };
-const worker = new Registry(env);
+const worker = new RegistryClient(env);
 
 beforeEach(async () => {
   for (const user of [ALICE, BOB]) await worker.putUser(by(), user, undefined);
@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 const enrol = (user: UserId, change: Partial<Enrolment> = {}, through: RegistryBindings = env) =>
-  new Registry(through).enrol(by(), user, enrolment(change));
+  new RegistryClient(through).enrol(by(), user, enrolment(change));
 
 async function enrolled(user: UserId, change: Partial<Enrolment> = {}): Promise<string> {
   const result = await enrol(user, change);
@@ -299,7 +299,7 @@ describe("forget", () => {
   it("that did not reach the registry can be repeated, and nobody else enrols the certificate meanwhile", async () => {
     const id = await enrolled(ALICE);
     await revoke(ALICE, id);
-    const lost = new Registry(interrupted("alice.forget", "before")).forget(by(), ALICE, id);
+    const lost = new RegistryClient(interrupted("alice.forget", "before")).forget(by(), ALICE, id);
     await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
     expect(await standing()).toMatchObject({ found: true, device: { status: "revoked" } });
     expect(await enrol(BOB)).toEqual({ ok: false, error: { code: "fingerprint-taken" } });
@@ -311,7 +311,11 @@ describe("forget", () => {
   it.each(["before", "after"] as const)("is done when the claim's release is lost, %s it", async (when) => {
     const id = await enrolled(ALICE);
     await revoke(ALICE, id);
-    const forgotten = await new Registry(interrupted("directory.release", when)).forget(by(), ALICE, id);
+    const forgotten = await new RegistryClient(interrupted("directory.release", when)).forget(
+      by(),
+      ALICE,
+      id,
+    );
     expect(forgotten).toMatchObject({ ok: true });
     expect(await holders()).toEqual([]);
     expect((await standing()).found).toBe(false);
@@ -342,7 +346,9 @@ describe("forget", () => {
       if (name === "alice.forget") throw Object.assign(new Error("lost"), { retryable: true });
       return result;
     });
-    await expect(new Registry(flaky).forget(by(), ALICE, id)).rejects.toBeInstanceOf(RegistryUnavailable);
+    await expect(new RegistryClient(flaky).forget(by(), ALICE, id)).rejects.toBeInstanceOf(
+      RegistryUnavailable,
+    );
     expect(calls.filter((name) => name === "alice.forget")).toHaveLength(1);
     expect(await worker.forget(by(), ALICE, id)).toEqual({ ok: false, error: { code: "unknown-device" } });
   });
@@ -395,7 +401,7 @@ describe("users", () => {
     "who enrol while they are deleted (before %s) keep both the device and the user",
     async (step) => {
       const through = justBefore(step, () => enrol(ALICE));
-      expect(await new Registry(through).deleteUser(by(), ALICE)).toMatchObject({ ok: false });
+      expect(await new RegistryClient(through).deleteUser(by(), ALICE)).toMatchObject({ ok: false });
       expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
       expect(await directory().user(ALICE)).not.toBeNull();
     },
@@ -405,7 +411,7 @@ describe("users", () => {
     const through = justBefore("directory.removeUser", async () => {
       expect(await enrol(ALICE)).toEqual({ ok: false, error: { code: "unknown-user" } });
     });
-    expect(await new Registry(through).deleteUser(by(), ALICE)).toMatchObject({ ok: true });
+    expect(await new RegistryClient(through).deleteUser(by(), ALICE)).toMatchObject({ ok: true });
     expect(await holders()).toEqual([]);
   });
 
@@ -433,7 +439,7 @@ describe("users", () => {
       const isDone = name === "directory.removeUser" && when === "after";
       const isClosed = name === "directory.removeUser" || (name === "alice.close" && when === "after");
       const interrupt = async () => {
-        const lost = new Registry(interrupted(name, when)).deleteUser(by(), ALICE);
+        const lost = new RegistryClient(interrupted(name, when)).deleteUser(by(), ALICE);
         await expect(lost).rejects.toBeInstanceOf(RegistryUnavailable);
         await abortAllDurableObjects();
       };
@@ -468,7 +474,7 @@ describe("users", () => {
 
       it("keep a device that they have, and the user", async () => {
         await enrolled(ALICE);
-        const deleting = new Registry(interrupted(name, when)).deleteUser(by(), ALICE);
+        const deleting = new RegistryClient(interrupted(name, when)).deleteUser(by(), ALICE);
         await deleting.catch(() => {});
         expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
         expect(await enrol(ALICE, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
@@ -489,7 +495,7 @@ describe("users", () => {
           const user = state === "for the first time" ? userId("carol") : ALICE;
           if (state === "after a deletion") await worker.deleteUser(by(), ALICE);
           const bindings = interrupted(name.replace("alice", user), when);
-          await expect(new Registry(bindings).putUser(by(), user, undefined)).rejects.toBeInstanceOf(
+          await expect(new RegistryClient(bindings).putUser(by(), user, undefined)).rejects.toBeInstanceOf(
             RegistryUnavailable,
           );
           const exists = isThere || state === "while they are there";
@@ -507,7 +513,7 @@ describe("users", () => {
   it("deleted before their registry heard that they were put stay deleted", async () => {
     await worker.deleteUser(by(), ALICE);
     const late = justBefore("alice.open", () => worker.deleteUser(by(), ALICE));
-    await new Registry(late).putUser(by(), ALICE, undefined);
+    await new RegistryClient(late).putUser(by(), ALICE, undefined);
     expect(await directory().user(ALICE)).toBeNull();
     // Even for a claim that was granted meanwhile.
     expect(await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0)).toEqual({
@@ -520,7 +526,7 @@ describe("users", () => {
     for (const step of ["directory.asOf", "alice.close", "directory.removeUser"]) {
       await worker.putUser(by(), ALICE, undefined);
       const through = justBefore(step, () => worker.deleteUser(by(), ALICE));
-      const second = await new Registry(through).deleteUser(by(), ALICE);
+      const second = await new RegistryClient(through).deleteUser(by(), ALICE);
       expect(second, step).toEqual({ ok: false, error: { code: "unknown-user" } });
       expect(await directory().user(ALICE)).toBeNull();
     }
@@ -532,7 +538,7 @@ describe("users", () => {
   it("put again between the two steps of a deletion, are not left with a device but without a user", async () => {
     const enrolling = justBefore("alice.enrol", async () => {
       const deleting = justBefore("directory.removeUser", () => worker.putUser(by(), ALICE, undefined));
-      await new Registry(deleting).deleteUser(by(), ALICE);
+      await new RegistryClient(deleting).deleteUser(by(), ALICE);
     });
     await enrol(ALICE, {}, enrolling).catch(() => {});
     const exists = (await directory().user(ALICE)) !== null;
@@ -541,7 +547,7 @@ describe("users", () => {
 
   it("put again between the two steps of a deletion can enrol", async () => {
     const deleting = justBefore("directory.removeUser", () => worker.putUser(by(), ALICE, undefined));
-    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual(SUPERSEDED);
+    expect(await new RegistryClient(deleting).deleteUser(by(), ALICE)).toEqual(SUPERSEDED);
     expect(await directory().user(ALICE)).not.toBeNull();
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
     expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
@@ -549,14 +555,14 @@ describe("users", () => {
 
   it("put again before the deletion closes their registry can enrol", async () => {
     const deleting = justBefore("alice.close", () => worker.putUser(by(), ALICE, undefined));
-    expect(await new Registry(deleting).deleteUser(by(), ALICE)).toEqual(SUPERSEDED);
+    expect(await new RegistryClient(deleting).deleteUser(by(), ALICE)).toEqual(SUPERSEDED);
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
   });
 
   it("deleted between the two steps of being put again, are not left with a device but without a user", async () => {
     const enrolling = justBefore("alice.enrol", async () => {
       const putting = justBefore("alice.open", () => worker.deleteUser(by(), ALICE));
-      await new Registry(putting).putUser(by(), ALICE, undefined);
+      await new RegistryClient(putting).putUser(by(), ALICE, undefined);
     });
     await enrol(ALICE, {}, enrolling).catch(() => {});
     const exists = (await directory().user(ALICE)) !== null;
@@ -582,7 +588,7 @@ describe("users", () => {
 
 describe("approve", () => {
   const approve = (user: UserId, through: RegistryBindings = env) =>
-    new Registry(through).approve(by(), F, user, { name: "Pixel 9", note: null });
+    new RegistryClient(through).approve(by(), F, user, { name: "Pixel 9", note: null });
 
   it("enrols a waiting certificate with the facts that were seen", async () => {
     await standing();
@@ -638,7 +644,7 @@ it("dismiss is not repeated by itself", async () => {
     await proceed();
     throw Object.assign(new Error("lost"), { retryable: true });
   });
-  await expect(new Registry(flaky).dismiss(by(), F)).rejects.toBeInstanceOf(RegistryUnavailable);
+  await expect(new RegistryClient(flaky).dismiss(by(), F)).rejects.toBeInstanceOf(RegistryUnavailable);
   expect(calls).toEqual(["directory.dismiss"]);
 });
 

@@ -2,7 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject }
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { UserId } from "../../../../src/domain/user.ts";
 import {
-  PENDING_EVERY_MS,
+  NOTED_EVERY_MS,
   UNKNOWN_CERTIFICATES_MAX,
 } from "../../../../src/registry/directory/unknown-certificate-table.ts";
 import { CLAIM_ABANDONED_MS, CLAIM_VALID_MS } from "../../../../src/registry/storage/generation.ts";
@@ -275,18 +275,18 @@ describe("unknown certificates", () => {
     const changes = () => runInDurableObject(directoryStub(), (_, state) => totalChanges(state));
     await directory().resolve(fingerprint(1), sighting({ at: NOW }));
     const written = await changes();
-    for (const at of [NOW, NOW + 1, NOW + PENDING_EVERY_MS - 1, NOW - 60_000]) {
+    for (const at of [NOW, NOW + 1, NOW + NOTED_EVERY_MS - 1, NOW - 60_000]) {
       await directory().resolve(fingerprint(1), sighting({ at, app: "other.example.com", country: "DE" }));
     }
     expect(await changes()).toBe(written);
     expect(await unknown()).toMatchObject([{ lastSeen: NOW, app: "app.example.com", count: 1 }]);
 
-    const at = NOW + PENDING_EVERY_MS;
+    const at = NOW + NOTED_EVERY_MS;
     await directory().resolve(fingerprint(1), sighting({ at, app: "other.example.com", country: "DE" }));
     expect(await unknown()).toMatchObject([
       { firstSeen: NOW, lastSeen: at, app: "other.example.com", country: "DE", count: 2 },
     ]);
-    expect(PENDING_EVERY_MS).toBe(600_000);
+    expect(NOTED_EVERY_MS).toBe(600_000);
   });
 
   it("are 100 at most: the one not seen for longest goes", async () => {
@@ -294,10 +294,10 @@ describe("unknown certificates", () => {
       for (let n = 1; n <= UNKNOWN_CERTIFICATES_MAX; n++)
         instance.resolve(fingerprint(n), sighting({ at: NOW + n }));
       // The first is seen again, so the second is now the oldest.
-      instance.resolve(fingerprint(1), sighting({ at: NOW + PENDING_EVERY_MS + 500 }));
+      instance.resolve(fingerprint(1), sighting({ at: NOW + NOTED_EVERY_MS + 500 }));
     });
     expect(await unknown()).toHaveLength(100);
-    await directory().resolve(fingerprint(1000), sighting({ at: NOW + PENDING_EVERY_MS + 600 }));
+    await directory().resolve(fingerprint(1000), sighting({ at: NOW + NOTED_EVERY_MS + 600 }));
     const after = (await unknown()).map((certificate) => certificate.fingerprint);
     expect(after).toHaveLength(100);
     expect(after.slice(0, 2)).toEqual([fingerprint(1000), fingerprint(1)]);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { DeviceStatus } from "../../../src/domain/device.ts";
-import type { CertificateRecord, DeviceRecord } from "../../../src/domain/records.ts";
-import { leftAlone, planRestore, type RestoreFacts } from "../../../src/domain/restore-plan.ts";
-import { ALICE, FACTS, fingerprint } from "../registry/fixtures.ts";
+import type { DeviceStatus } from "../../../../src/domain/device.ts";
+import type { CertificateRecord, DeviceRecord } from "../../../../src/domain/records.ts";
+import { leftAlone, planRestore, type RestoreInput } from "../../../../src/registry/user/restore-plan.ts";
+import { ALICE, FACTS, fingerprint } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 25);
 
@@ -29,13 +29,13 @@ function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
   };
 }
 
-function plan(wanted: DeviceRecord[], present: DeviceRecord[], change: Partial<RestoreFacts> = {}) {
+function plan(wanted: DeviceRecord[], present: DeviceRecord[], change: Partial<RestoreInput> = {}) {
   const none = new Set<string>();
   const facts = { present, ended: none, resurrect: none, now: NOW };
   return planRestore(wanted, { ...facts, mayHave: () => true, ...change });
 }
 
-function one(wanted: DeviceRecord, present: DeviceRecord | undefined, change: Partial<RestoreFacts> = {}) {
+function one(wanted: DeviceRecord, present: DeviceRecord | undefined, change: Partial<RestoreInput> = {}) {
   const [step] = plan([wanted], present === undefined ? [] : [present], change);
   return step ?? expect.fail("no step");
 }

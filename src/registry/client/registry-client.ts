@@ -1,3 +1,5 @@
+// The Worker's side of the directory and the users' registries, for people who manage them: which object is asked, in
+// which order things are written, and what is repeated when a call fails.
 import type { StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { Page } from "../../domain/list-page.ts";
@@ -19,7 +21,7 @@ import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Added } from "../user/certificates.ts";
 import type { Enrolled } from "../user/enrolments.ts";
 import { RegistryUnavailable } from "./call.ts";
-import { directoryOf, type RegistryBindings, registryOf } from "./objects.ts";
+import { directoryOf, type RegistryBindings, type UserRegistryCaller, userRegistryOf } from "./objects.ts";
 
 const USERS_A_PAGE = 100;
 
@@ -38,12 +40,8 @@ export async function onceMore<T>(
   throw new RegistryUnavailable("the user was changed by others again and again");
 }
 
-/**
- * The Worker's side of the directory and the users' registries, for those who manage them: which
- * object is asked, in which order things are written, and what is repeated when a call fails.
- * Every method throws `RegistryUnavailable` when an object does not answer.
- */
-export class Registry {
+/** Every method throws `RegistryUnavailable` when an object does not answer. */
+export class RegistryClient {
   readonly #bindings: RegistryBindings;
 
   constructor(bindings: RegistryBindings) {
@@ -63,7 +61,7 @@ export class Registry {
     const { generation, ...put } = await this.#directory.ask((directory) =>
       directory.putUser(by, user, name),
     );
-    await registryOf(this.#bindings, user).ask((registry) => registry.open(by, generation));
+    await userRegistryOf(this.#bindings, user).ask((user) => user.open(by, generation));
     return put;
   }
 
@@ -74,18 +72,18 @@ export class Registry {
   async deleteUser(by: Actor, user: UserId): Promise<Result<null, RegistryError>> {
     const removal = await this.#directory.ask((directory) => directory.asOf(user));
     if (removal === null) return err({ code: "unknown-user" });
-    const closed = await registryOf(this.#bindings, user).ask((registry) => registry.close(by, removal));
+    const closed = await userRegistryOf(this.#bindings, user).ask((user) => user.close(by, removal));
     if (!closed.ok) return closed;
     return this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
   }
 
   devices(user: UserId, limit: number, after: number): Promise<Result<Page<DeviceRecord>, RegistryError>> {
-    return this.ofUser(user, async (registry) => ok(await registry.ask((stub) => stub.list(limit, after))));
+    return this.ofUser(user, async (registry) => ok(await registry.ask((user) => user.list(limit, after))));
   }
 
   device(user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
     return this.ofUser(user, async (registry) => {
-      const device = await registry.ask((stub) => stub.get(id));
+      const device = await registry.ask((user) => user.get(id));
       return device === null ? err({ code: "unknown-device" }) : ok(device);
     });
   }
@@ -102,9 +100,9 @@ export class Registry {
     use?: InvitationUse,
   ): Promise<Result<Enrolled, RegistryError>> {
     return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((stub) => stub.checkEnrolment(by, enrolment, use));
+      const check = await registry.ask((user) => user.checkEnrolment(by, enrolment, use));
       return this.#granted(check, by, enrolment.fingerprint, user, ({ claimedAt, generation }) =>
-        registry.ask((stub) => stub.enrol(by, enrolment, claimedAt, generation, use)),
+        registry.ask((user) => user.enrol(by, enrolment, claimedAt, generation, use)),
       );
     });
   }
@@ -117,9 +115,9 @@ export class Registry {
     next: NextCertificate,
   ): Promise<Result<Added, RegistryError>> {
     return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((stub) => stub.checkCertificate(by, id, next));
+      const check = await registry.ask((user) => user.checkCertificate(by, id, next));
       return this.#granted(check, by, next.fingerprint, user, ({ claimedAt, generation }) =>
-        registry.ask((stub) => stub.addCertificate(by, id, next, claimedAt, generation)),
+        registry.ask((user) => user.addCertificate(by, id, next, claimedAt, generation)),
       );
     });
   }
@@ -132,7 +130,7 @@ export class Registry {
     fingerprint: Fingerprint,
   ): Promise<Result<DeviceRecord, RegistryError>> {
     return this.ofUser(user, (registry) =>
-      registry.ask((stub) => stub.retireCertificate(by, id, fingerprint)),
+      registry.ask((user) => user.retireCertificate(by, id, fingerprint)),
     );
   }
 
@@ -142,7 +140,7 @@ export class Registry {
     id: string,
     change: { name: string | undefined; note: string | null | undefined },
   ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((stub) => stub.edit(by, id, change)));
+    return this.ofUser(user, (registry) => registry.ask((user) => user.edit(by, id, change)));
   }
 
   changeStatus(
@@ -151,7 +149,7 @@ export class Registry {
     id: string,
     act: StatusAct,
   ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((stub) => stub.changeStatus(by, id, act)));
+    return this.ofUser(user, (registry) => registry.ask((user) => user.changeStatus(by, id, act)));
   }
 
   /**
@@ -161,9 +159,7 @@ export class Registry {
   async forget(by: Actor, user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
     const asOf = await this.#directory.ask((directory) => directory.asOf(user));
     if (asOf === null) return err({ code: "unknown-user" });
-    const forgotten = await registryOf(this.#bindings, user).askOnce((registry) =>
-      registry.forget(by, id, asOf),
-    );
+    const forgotten = await userRegistryOf(this.#bindings, user).askOnce((user) => user.forget(by, id, asOf));
     if (!forgotten.ok) return forgotten;
     const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
     await this.#directory
@@ -179,7 +175,7 @@ export class Registry {
     search?: string,
   ): Promise<Result<Page<AuditRecord>, RegistryError>> {
     return this.ofUser(user, async (registry) =>
-      ok(await registry.ask((stub) => stub.audit(limit, before, search))),
+      ok(await registry.ask((user) => user.audit(limit, before, search))),
     );
   }
 
@@ -228,8 +224,8 @@ export class Registry {
     for (let after: string | null = ""; after !== null; ) {
       const page: Page<UserRecord> = await this.users(USERS_A_PAGE, after);
       for (const { id } of page.items) {
-        await registryOf(this.#bindings, id)
-          .ask((registry) => registry.noteExpiring(now))
+        await userRegistryOf(this.#bindings, id)
+          .ask((user) => user.noteExpiring(now))
           .catch(failure(id));
       }
       after = page.next;
@@ -245,11 +241,11 @@ export class Registry {
   /** Only users whom the directory knows have a registry: others would make an empty object. */
   async ofUser<T>(
     user: UserId,
-    work: (registry: ReturnType<typeof registryOf>) => Promise<Result<T, RegistryError>>,
+    work: (user: UserRegistryCaller) => Promise<Result<T, RegistryError>>,
   ): Promise<Result<T, RegistryError>> {
     const known = await this.#directory.ask((directory) => directory.user(user));
     if (known === null) return err({ code: "unknown-user" });
-    return work(registryOf(this.#bindings, user));
+    return work(userRegistryOf(this.#bindings, user));
   }
 
   /** Claims what the user's registry agreed to, then has it written. */
@@ -272,7 +268,7 @@ export class Registry {
     const claim = await this.#directory.ask((directory) => directory.claim(by, fingerprint, user));
     if (claim.ok || claim.error.code !== "fingerprint-taken") return claim;
     const { owner } = claim.error;
-    const isHeld = await registryOf(this.#bindings, owner).ask((registry) => registry.holds(fingerprint));
+    const isHeld = await userRegistryOf(this.#bindings, owner).ask((user) => user.holds(fingerprint));
     return this.#directory.ask((directory) => directory.claim(by, fingerprint, user, { owner, isHeld }));
   }
 }

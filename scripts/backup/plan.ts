@@ -1,0 +1,93 @@
+// What a restore of a backup would do, by the registry's own plan. Only reads.
+import type * as v from "valibot";
+import type { RestoredUser } from "../../src/contract/backup.ts";
+import type { PlannedToken } from "../../src/domain/restore-plan.ts";
+import type { Api } from "../client/api.ts";
+import type { BackupJson } from "./backup-file.ts";
+import { type BackupUser, restoreDirectory, restoreUser, userIdOf } from "./parts.ts";
+
+export interface Difference {
+  users: { added: string[]; renamed: string[] };
+  devices: UserDifference[];
+  tokens: (PlannedToken & { user: string | null; name: string })[];
+  /** Fingerprints of unknown certificates that are listed again. */
+  unknownCertificates: string[];
+  logs: LogDifference[];
+  /** Users who are in the registry and not in the backup: nothing is done to them. */
+  left: string[];
+}
+
+/** What becomes of one user's devices. */
+export type UserDifference = { user: string } & v.InferOutput<typeof RestoredUser>;
+
+/**
+ * An audit log of the backup. `taken`: this number of its lines is taken over; `there`: the registry has them;
+ * `closed`: the registry's log has lines of its own, and the backup's stay in the file.
+ */
+export interface LogDifference {
+  /** `null`: the directory's. */
+  user: string | null;
+  state: "taken" | "there" | "closed";
+  lines: number;
+}
+
+/** Asks the registry what a restore would do. `resurrect`: ids of devices. */
+export async function planRestore(
+  api: Api,
+  json: BackupJson,
+  resurrect: ReadonlySet<string>,
+): Promise<Difference> {
+  const present = new Set((await api.users()).map(({ id }) => id));
+  const { added, renamed, tokens, unknownCertificates } = await restoreDirectory(api, json, true);
+  const devices: UserDifference[] = [];
+  const logs = [await compareLog(api, undefined, json.audit, true)];
+  for (const part of json.users) {
+    devices.push(await restoreUser(api, json, part, resurrect, true));
+    logs.push(await compareLog(api, part, part.audit, present.has(part.id)));
+  }
+  const tokenOf = new Map(json.tokens.map((token) => [token.id, token]));
+  return {
+    users: { added, renamed },
+    devices,
+    tokens: tokens.map((planned) => {
+      const { user = null, name = "" } = tokenOf.get(planned.id) ?? {};
+      return { ...planned, user, name };
+    }),
+    unknownCertificates,
+    logs: logs.filter(({ lines }) => lines > 0),
+    left: [...present].filter((user) => !json.users.some(({ id }) => id === user)),
+  };
+}
+
+/** Whether a restore would change anything. */
+export function isEmpty({ users, devices, tokens, unknownCertificates, logs }: Difference): boolean {
+  return (
+    users.added.length + users.renamed.length + unknownCertificates.length === 0 &&
+    devices.every((user) =>
+      user.devices.every(({ outcome }) => outcome !== "added" && outcome !== "changed"),
+    ) &&
+    tokens.every(({ outcome }) => outcome !== "added") &&
+    logs.every(({ state }) => state !== "taken")
+  );
+}
+
+async function compareLog(
+  api: Api,
+  of: BackupUser | undefined,
+  wanted: BackupJson["audit"],
+  isThere: boolean,
+): Promise<LogDifference> {
+  const user = of === undefined ? undefined : userIdOf(of);
+  const log = { user: user ?? null, lines: wanted.length };
+  const last = wanted.at(-1);
+  if (last === undefined) return { ...log, state: "there" };
+  const newest = isThere ? (await api.audit(user, 1, undefined)).entries[0] : undefined;
+  if (newest === undefined || (newest.restored === true && newest.id < last.id)) {
+    const from = newest?.id ?? 0;
+    return { ...log, lines: wanted.filter(({ id }) => id > from).length, state: "taken" };
+  }
+  const [same] = (await api.audit(user, 1, String(last.id + 1))).entries;
+  const isSame =
+    same?.id === last.id && same.act === last.act && same.actor === last.actor && same.at === last.at;
+  return { ...log, state: isSame ? "there" : "closed" };
+}

@@ -1,0 +1,27 @@
+// What the audit logs record: one word per act, the same in the logs, the API, the command line and the pages.
+import type { StatusAct } from "./device.ts";
+
+const STATUS = ["approve", "suspend", "reinstate", "lost", "revoke"] as const satisfies StatusAct[];
+
+export const AUDIT_ACTS = [
+  ...STATUS,
+  "enrol",
+  "edit",
+  "forget",
+  "add-certificate",
+  "retire-certificate",
+  "wipe-delivered",
+  "invite",
+  "withdraw",
+  "dismiss",
+  "create-user",
+  "rename-user",
+  "delete-user",
+  "create-token",
+  "revoke-token",
+  "sign-in",
+  "sign-out",
+  "restore",
+] as const;
+
+export type AuditAct = (typeof AUDIT_ACTS)[number];

@@ -1,0 +1,53 @@
+// What has ended, so that no backup brings it back unasked: the table `ended`, in both objects.
+import type { AuditAct } from "../../domain/audit-act.ts";
+import { all, insert } from "./sql.ts";
+
+/** Kept for as long as the object lives. */
+export const ENDED_SCHEMA = `
+  CREATE TABLE ended (
+    what TEXT NOT NULL CHECK (what IN ('device', 'certificate', 'token', 'user')),
+    -- The device's, token's or user's id; for a certificate its device's id, a space, and the fingerprint.
+    id TEXT NOT NULL,
+    -- When it ended last: a deleted user may come back and be deleted again.
+    at INTEGER NOT NULL,
+    PRIMARY KEY (what, id)
+  ) WITHOUT ROWID;`;
+
+/** A forgotten device, a retired certificate of a forgotten device, a revoked token, a deleted user. */
+export type EndedKind = "device" | "certificate" | "token" | "user";
+
+/** Call it in the transaction of the change that ends the thing. */
+export function noteEnd(sql: SqlStorage, what: EndedKind, id: string, at: number): void {
+  insert(sql, "ended", { what, id, at }, "REPLACE");
+}
+
+/** When each thing of this kind ended last, by its id. Reads all of them: restores are rare. */
+export function endedAt(sql: SqlStorage, what: EndedKind): ReadonlyMap<string, number> {
+  const rows = all<{ id: string; at: number }>(sql, "SELECT id, at FROM ended WHERE what = ?", what);
+  return new Map(rows.map(({ id, at }) => [id, at]));
+}
+
+/** How a certificate of a device is named here. */
+export function certificateId(device: string, fingerprint: string): string {
+  return `${device} ${fingerprint}`;
+}
+
+/** A line of an audit log, as far as it says what ended. */
+interface Line {
+  at: number;
+  act: AuditAct;
+  outcome: "done" | "refused";
+  target: { id: string } | null;
+  detail: Record<string, string | null>;
+}
+
+/** Notes what a line of a backup's audit log says has ended: that registry's ends count in this one, too. */
+export function noteEndOf(sql: SqlStorage, { at, act, outcome, target, detail }: Line): void {
+  if (outcome !== "done" || target === null) return;
+  if (act === "forget") noteEnd(sql, "device", target.id, at);
+  if (act === "retire-certificate") {
+    noteEnd(sql, "certificate", certificateId(target.id, detail.fingerprint ?? ""), at);
+  }
+  if (act === "revoke-token") noteEnd(sql, "token", target.id, at);
+  if (act === "delete-user") noteEnd(sql, "user", target.id, at);
+}

@@ -1,0 +1,115 @@
+// One user's invitations: their rules, and all SQL on the table `invitations`.
+import type { SecretDigest } from "../../domain/credential.ts";
+import type { InvitationRecord, RegistryError } from "../../domain/records.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
+import type { UserId } from "../../domain/user.ts";
+import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
+import type { StaleClaim } from "../storage/generation.ts";
+import { all, insert, update } from "../storage/sql.ts";
+import type { RegistryState } from "./registry-state.ts";
+
+/** Used and expired invitations stay on the list for 30 days, in milliseconds. */
+export const INVITATIONS_KEPT_MS = 30 * 24 * 60 * 60_000;
+
+/** What somebody who invites decides. */
+export type NewInvitation = Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">;
+
+type InvitationRow = {
+  id: string;
+  app: string | null;
+  approval: number;
+  created_at: number;
+  created_by: string;
+  expires_at: number;
+  used_at: number | null;
+  used_by: string | null;
+};
+
+/** Each method that changes something is to be called in a transaction. */
+export class Invitations {
+  readonly #sql: SqlStorage;
+  readonly #user: UserId;
+  readonly #state: RegistryState;
+
+  constructor(sql: SqlStorage, user: UserId, state: RegistryState) {
+    this.#sql = sql;
+    this.#user = user;
+    this.#state = state;
+  }
+
+  /**
+   * Writes an invitation whose code has this digest, and which the directory indexed in this generation of the
+   * user. Repeating it changes nothing.
+   */
+  invite(
+    by: Actor,
+    invitation: NewInvitation,
+    digest: SecretDigest,
+    generation: number,
+  ): Result<InvitationRecord, RegistryError | StaleClaim> {
+    const { id, app, approval, expiresAt } = invitation;
+    const refusal = this.#state.refuseGeneration(by, generation);
+    if (refusal?.code === "stale-claim") return err(refusal);
+    if (refusal !== undefined) return refuseAudited(this.#sql, by, "invite", { id, name: null }, refusal);
+    const known = this.#byId(id);
+    if (known !== undefined) return ok(known);
+    this.#sql.exec("DELETE FROM invitations WHERE expires_at <= ?", by.at - INVITATIONS_KEPT_MS);
+    insert(this.#sql, "invitations", {
+      ...{ id, digest, app, approval: approval ? 1 : 0 },
+      ...{ created_at: by.at, created_by: by.actor, expires_at: expiresAt },
+    });
+    writeAudit(this.#sql, by, {
+      act: "invite",
+      outcome: "done",
+      target: { id, name: null },
+      detail: { app, approval: approval ? "yes" : "no", expiresAt: new Date(expiresAt).toISOString() },
+    });
+    const made = { createdAt: by.at, createdBy: by.actor, usedAt: null, usedBy: null };
+    return ok({ ...{ id, app, approval, expiresAt }, user: this.#user, ...made });
+  }
+
+  /** Takes an invitation back that nobody has used. */
+  withdraw(by: Actor, id: string): Result<null, RegistryError> {
+    const known = this.#byId(id);
+    if (known === undefined || known.usedAt !== null) return err({ code: "unknown-invitation" });
+    this.#sql.exec("DELETE FROM invitations WHERE id = ?", id);
+    writeAudit(this.#sql, by, { act: "withdraw", outcome: "done", target: { id, name: null } });
+    return ok(null);
+  }
+
+  /** Newest first. */
+  list(): InvitationRecord[] {
+    return this.#read("ORDER BY created_at DESC, id");
+  }
+
+  byDigest(digest: SecretDigest): InvitationRecord | undefined {
+    return this.#read("WHERE digest = ?", digest)[0];
+  }
+
+  use(id: string, device: string, now: number): void {
+    update(this.#sql, "invitations", { id }, { used_at: now, used_by: device });
+  }
+
+  removeAll(): void {
+    this.#sql.exec("DELETE FROM invitations");
+  }
+
+  #byId(id: string): InvitationRecord | undefined {
+    return this.#read("WHERE id = ?", id)[0];
+  }
+
+  #read(where: string, ...values: SqlStorageValue[]): InvitationRecord[] {
+    const rows = all<InvitationRow>(this.#sql, `SELECT * FROM invitations ${where}`, ...values);
+    return rows.map((row) => ({
+      id: row.id,
+      user: this.#user,
+      app: row.app,
+      approval: row.approval === 1,
+      createdAt: row.created_at,
+      createdBy: row.created_by,
+      expiresAt: row.expires_at,
+      usedAt: row.used_at,
+      usedBy: row.used_by,
+    }));
+  }
+}
