@@ -1,6 +1,79 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** What `npm run test:quick` leaves out: real clients and browsers, and whatever starts the edge or wrangler. */
+const SLOW = [
+  "test/e2e/*.test.ts",
+  "test/scripts/bench/deployed-worker.test.ts",
+  "test/scripts/cli/{asks-last,backup,commands,completion,invitations,listing}.test.ts",
+  "test/scripts/cli/{login,lost,narrow,rotate,tokens,watch}.test.ts",
+  "test/scripts/cloudflare/{conformity,doctor,issue,odd-answers,out-of-order,prove}.test.ts",
+  "test/scripts/cloudflare/{revoke,rotate,setup-command,setup-dialogue,status}.test.ts",
+  "test/scripts/edge/{at-home,edge,proxy,start,worker-log}.test.ts",
+];
+
+/** What asks no object: in one runtime for all files, whose start takes longer than most of them. */
+const PURE = [
+  "test/src/domain/*.test.ts",
+  "test/src/config.test.ts",
+  "test/src/log.test.ts",
+  "test/src/api/x509.test.ts",
+  "test/src/auth/{secrets,session-value,short-memory,keyed-secrets}.test.ts",
+  "test/src/contract/app-settings.test.ts",
+  "test/src/gate/{decision,receipts,answers,standing-cache,standing-cache.property,properties}.test.ts",
+  "test/src/notify/*.test.ts",
+  "test/src/pages/qr-code.test.ts",
+  "test/src/registry/client/call.test.ts",
+];
+
+const NODE = {
+  // The command line's hints begin as it was called: here by its name, however the tests were started.
+  env: { npm_lifecycle_event: "" },
+  // Starting a process for each file, and loading its packages again, takes longer than most files run.
+  isolate: false,
+  setupFiles: ["test/setup.ts"],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
+
+const workerd = () =>
+  cloudflareTest({
+    wrangler: { configPath: "./wrangler.toml" },
+    miniflare: {
+      bindings: {
+        ADMIN_TOKEN: "test-admin-token-of-more-than-32-characters",
+        ADMIN_HOST: "latchkey.example.com",
+        // Hosts of the tests: one open, one bound to countries, and one for each other profile.
+        APPS: {
+          "app.example.com": {},
+          "swiss.example.com": { countries: ["CH", "LI"] },
+          "vault.example.com": { profile: "bitwarden" },
+          "files.example.com": { profile: "sync" },
+          "own.example.com": {
+            profile: "custom",
+            status: 418,
+            retryAfter: 60,
+            body: '{"error":"later"}',
+            contentType: "application/json",
+          },
+        },
+      },
+      // Stands for the app behind the gate: answers what it was sent.
+      outboundService: async (request: {
+        method: string;
+        url: string;
+        headers: Headers;
+        text(): Promise<string>;
+      }) =>
+        Response.json({
+          method: request.method,
+          url: request.url,
+          headers: Object.fromEntries(request.headers),
+          body: await request.text(),
+        }),
+    },
+  });
+
 /** The tests of what runs in workerd run in workerd; those of what runs in Node, in Node. */
 export default defineConfig({
   test: {
@@ -9,57 +82,10 @@ export default defineConfig({
     // On two cores, the default is one file at a time; most of them wait for other processes.
     maxWorkers: 2,
     projects: [
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: {
-                ADMIN_TOKEN: "test-admin-token-of-more-than-32-characters",
-                ADMIN_HOST: "latchkey.example.com",
-                // Hosts of the tests: one open, one bound to countries, and one for each other profile.
-                APPS: {
-                  "app.example.com": {},
-                  "swiss.example.com": { countries: ["CH", "LI"] },
-                  "vault.example.com": { profile: "bitwarden" },
-                  "files.example.com": { profile: "sync" },
-                  "own.example.com": {
-                    profile: "custom",
-                    status: 418,
-                    retryAfter: 60,
-                    body: '{"error":"later"}',
-                    contentType: "application/json",
-                  },
-                },
-              },
-              // Stands for the app behind the gate: answers what it was sent.
-              outboundService: async (request: {
-                method: string;
-                url: string;
-                headers: Headers;
-                text(): Promise<string>;
-              }) =>
-                Response.json({
-                  method: request.method,
-                  url: request.url,
-                  headers: Object.fromEntries(request.headers),
-                  body: await request.text(),
-                }),
-            },
-          }),
-        ],
-        test: { name: "worker", include: ["test/src/**/*.test.ts"] },
-      },
-      {
-        test: {
-          name: "node",
-          // The command line's hints begin as it was called: here by its name, however the tests were started.
-          env: { npm_lifecycle_event: "" },
-          include: ["test/{scripts,e2e,project}/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { plugins: [workerd()], test: { name: "worker", include: ["test/src/**/*.test.ts"], exclude: PURE } },
+      { plugins: [workerd()], test: { name: "pure", include: PURE, isolate: false } },
+      { test: { ...NODE, name: "node", include: ["test/{scripts,project}/**/*.test.ts"], exclude: SLOW } },
+      { test: { ...NODE, name: "edge", include: SLOW } },
     ],
   },
 });

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { parseAddress } from "../client/address.ts";
 import { givenCa, givenUrl, parseTimeout, readAuthorities } from "../client/connection.ts";
-import { LOGIN_FILE, writeLogin } from "../client/login-file.ts";
+import { loginFile, writeLogin } from "../client/login-file.ts";
 import { checkedToken, givenToken } from "../client/token-source.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse } from "../terminal/failure.ts";
@@ -21,7 +21,7 @@ export const addLogin: AddCommand = (program, open) => {
       "after",
       `
 It is kept where only you can read it, in the place of an older login:
-  ${LOGIN_FILE}
+  ${loginFile()}
 The token is sent only to this address. Options and variables win over what is
 kept here.
 

@@ -3,7 +3,7 @@ import { type Failure, misuse } from "../terminal/failure.ts";
 import { readSmallFile } from "../terminal/read-file.ts";
 import { printable } from "../terminal/text.ts";
 import { parseAddress } from "./address.ts";
-import { LOGIN_FILE, type Login, readLogin } from "./login-file.ts";
+import { type Login, loginFile, readLogin } from "./login-file.ts";
 import { checkedToken, givenToken, type TokenOptions, tokenSource } from "./token-source.ts";
 
 /** Longest wait for one answer, in seconds, unless `--timeout` says otherwise. */
@@ -46,7 +46,7 @@ export async function connectionFrom(
     origin,
     timeoutMs: parseTimeout(options.timeout),
     ca: await readAuthorities(givenCa(options, environment) ?? own?.ca ?? undefined),
-    token: (await givenToken(options, environment)) ?? checkedToken(own?.token ?? "", printable(LOGIN_FILE)),
+    token: (await givenToken(options, environment)) ?? checkedToken(own?.token ?? "", printable(loginFile())),
   };
 }
 

@@ -23,10 +23,12 @@ export interface Login {
 }
 
 /** In the user's own folder for settings; on Linux `XDG_CONFIG_HOME` moves it. */
-export const LOGIN_FILE = join(envPaths("latchkey", { suffix: "" }).config, "login.json");
+export function loginFile(): string {
+  return join(envPaths("latchkey", { suffix: "" }).config, "login.json");
+}
 
 /** Keeps a login, in the place of an older one. */
-export async function writeLogin(login: Login, path = LOGIN_FILE): Promise<void> {
+export async function writeLogin(login: Login, path = loginFile()): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
     // It may have been there, and open to others.
@@ -38,7 +40,7 @@ export async function writeLogin(login: Login, path = LOGIN_FILE): Promise<void>
 }
 
 /** The stored login, or `undefined` when nobody has logged in. One that others can read is refused. */
-export async function readLogin(path = LOGIN_FILE): Promise<Login | undefined> {
+export async function readLogin(path = loginFile()): Promise<Login | undefined> {
   const text = await readPrivate(path);
   if (text === undefined) return undefined;
   const parsed = v.safeParse(LoginSchema, parseJson(text));
@@ -47,7 +49,7 @@ export async function readLogin(path = LOGIN_FILE): Promise<Login | undefined> {
 }
 
 /** Deletes the stored login; tells whether there was one. */
-export async function deleteLogin(path = LOGIN_FILE): Promise<boolean> {
+export async function deleteLogin(path = loginFile()): Promise<boolean> {
   try {
     await rm(path);
     return true;

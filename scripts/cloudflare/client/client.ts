@@ -56,9 +56,15 @@ export interface CloudflareClient {
    * else the failure's `outcome` is `unknown`, and the caller looks what is there.
    */
   once<T>(need: Need, call: Call, answer: Answer<T>): Promise<T>;
+  /** Waits, in milliseconds: what Cloudflare has done may show late. */
+  pause(ms: number): Promise<unknown>;
 }
 
-export function createCloudflareClient(connection: CloudflareConnection): CloudflareClient {
+/** `pause` waits before a call is repeated. */
+export function createCloudflareClient(
+  connection: CloudflareConnection,
+  pause: (ms: number) => Promise<unknown> = delay,
+): CloudflareClient {
   const { token, baseUrl, timeoutMs } = connection;
   const received = new WeakMap<Response, Received>();
   const sdk = new Cloudflare({
@@ -93,9 +99,9 @@ export function createCloudflareClient(connection: CloudflareConnection): Cloudf
         return { value: parseAnswer(answer, body, name, need.what), call: name };
       } catch (error) {
         const failure = cloudflareFailure(error, need.permission, need.what);
-        const pause = pauseBefore(attempts, failure, retryAfterSeconds(error), repeatable);
-        if (pause === undefined) throw failure;
-        await delay(pause);
+        const pauseMs = pauseBefore(attempts, failure, retryAfterSeconds(error), repeatable);
+        if (pauseMs === undefined) throw failure;
+        await pause(pauseMs);
       }
     }
   }
@@ -125,6 +131,7 @@ export function createCloudflareClient(connection: CloudflareConnection): Cloudf
   }
 
   return {
+    pause,
     ask: async (need, call, answer) => (await attempt(need, true, call, answer)).value,
     list,
     once: async (need, call, answer) => (await attempt(need, false, call, answer)).value,

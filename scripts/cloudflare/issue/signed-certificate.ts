@@ -1,5 +1,4 @@
 import { createPrivateKey } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { createKeyAndRequest, type KeyKind } from "../../certificates/request.ts";
 import { failed } from "../../terminal/failure.ts";
@@ -112,7 +111,7 @@ async function lookFor(
   const privateKey = createPrivateKey(key);
   try {
     for (const pause of LOOK_AFTER_MS) {
-      await delay(pause);
+      await client.pause(pause);
       const all = await listClientCertificates(client, zone, "certificates");
       const found = all.find(({ pem }) => parseCertificate(pem)?.checkPrivateKey(privateKey) === true);
       if (found !== undefined) return found;

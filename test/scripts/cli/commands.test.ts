@@ -4,7 +4,8 @@ import { type Api, createApi } from "../../../scripts/client/api.ts";
 import type { AuditEntry, Device } from "../../../src/contract/requests.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { type Gate, startGate } from "./gate.ts";
-import { DEVICE, failure, fixture, hasTerminal, RSA, type Run, run, runOnTerminal } from "./run.ts";
+import { DEVICE, failure, fixture, hasTerminal, RSA, type Run, runOnTerminal } from "./run.ts";
+import { runOnceAsProcess } from "./run-here.ts";
 
 /** A fingerprint that no other test uses. */
 let made = 0;
@@ -24,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => gate.stop());
 
-const latchkey = (...words: string[]): Promise<Run> => run(words, environment);
+const latchkey = (...words: string[]): Promise<Run> => runOnceAsProcess(words, environment);
 const said = (...lines: string[]): Run => ({ code: 0, stdout: `${lines.join("\n")}\n`, stderr: "" });
 
 /** Runs a command that must succeed, and reads the object that it prints for programs. */
@@ -122,7 +123,7 @@ describe("enrol", () => {
 
   it("takes PKCS#12, with its password from the environment", async () => {
     const words = ["enrol", "eve", "laptop", "--certificate", fixture("rsa-legacy.p12")];
-    expect(await run(words, { ...environment, LATCHKEY_P12_PASSWORD: "geheim" })).toEqual(
+    expect(await runOnceAsProcess(words, { ...environment, LATCHKEY_P12_PASSWORD: "geheim" })).toEqual(
       said("enrolled eve/laptop (certificate b6bbbe2c): it is let in from now on"),
     );
   });
@@ -461,9 +462,18 @@ describe.concurrent("the connection", () => {
   it("takes the token from the environment or a file, and the options before or after the command", async () => {
     const token = readFileSync(gate.tokenFile, "utf8").trim();
     const all = await Promise.all([
-      run(["users", "--url", gate.url, "--ca", gate.ca, "--token-file", gate.tokenFile, "--json"]),
-      run(["--json", "--url", gate.url, "--ca", gate.ca, "users"], { LATCHKEY_TOKEN: token }),
-      run(["users", "--json"], { ...environment, LATCHKEY_URL: `${gate.url}/.latchkey/` }),
+      runOnceAsProcess([
+        "users",
+        "--url",
+        gate.url,
+        "--ca",
+        gate.ca,
+        "--token-file",
+        gate.tokenFile,
+        "--json",
+      ]),
+      runOnceAsProcess(["--json", "--url", gate.url, "--ca", gate.ca, "users"], { LATCHKEY_TOKEN: token }),
+      runOnceAsProcess(["users", "--json"], { ...environment, LATCHKEY_URL: `${gate.url}/.latchkey/` }),
     ]);
     for (const { code, stdout, stderr } of all) {
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -473,7 +483,7 @@ describe.concurrent("the connection", () => {
 
   it("with a wrong token is refused", async () => {
     const token = "this-token-is-wrong-but-long-enough-0123456789";
-    const result = await run(["users"], {
+    const result = await runOnceAsProcess(["users"], {
       LATCHKEY_URL: gate.url,
       LATCHKEY_CA: gate.ca,
       LATCHKEY_TOKEN: token,
@@ -487,14 +497,14 @@ describe.concurrent("the connection", () => {
 
   it("to a server whose authority is not known is refused, and --ca is the remedy", async () => {
     const { LATCHKEY_CA: _, ...rest } = environment;
-    expect(await run(["users"], rest)).toEqual(
+    expect(await runOnceAsProcess(["users"], rest)).toEqual(
       failure(
         1,
         "the certificate of latchkey.localhost is not signed by an authority that this machine trusts",
         "for a server of your own give its authority with --ca FILE or LATCHKEY_CA (local edge: .latchkey/ca.pem)",
       ),
     );
-    expect(await run(["users", "--ca", fixture("ca.pem")], rest)).toEqual(
+    expect(await runOnceAsProcess(["users", "--ca", fixture("ca.pem")], rest)).toEqual(
       failure(
         1,
         "the certificate of latchkey.localhost is not signed by the authority in the --ca file",

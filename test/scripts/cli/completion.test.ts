@@ -5,8 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gate, startGate } from "./gate.ts";
-import { run } from "./run.ts";
-import { runHere } from "./run-here.ts";
+import { runHere, runOnceAsProcess } from "./run-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-completion-"));
 const script = (shell: string) => join(folder, `completion.${shell}`);
@@ -147,7 +146,7 @@ describe("the names", () => {
   afterAll(() => gate?.stop());
 
   it("come from the gate, one a line", async () => {
-    const names = (...words: string[]) => run(["complete-names", ...words], gate.environment);
+    const names = (...words: string[]) => runOnceAsProcess(["complete-names", ...words], gate.environment);
     expect(await names("user")).toEqual({ code: 0, stdout: "alice\nbob\n", stderr: "" });
     expect(await names("device")).toEqual({
       code: 0,
@@ -159,10 +158,10 @@ describe("the names", () => {
 
   it("are none, and nothing is said, where there is no gate or no such user", async () => {
     const nothing = { code: 0, stdout: "", stderr: "" };
-    expect(await run(["complete-names", "device"])).toEqual(nothing);
+    expect(await runHere(["complete-names", "device"])).toEqual(nothing);
     expect(
-      await run(["complete-names", "user"], { ...gate.environment, LATCHKEY_URL: "https://127.0.0.1:1" }),
+      await runHere(["complete-names", "user"], { ...gate.environment, LATCHKEY_URL: "https://127.0.0.1:1" }),
     ).toEqual(nothing);
-    expect(await run(["complete-names", "device", "nobody/"], gate.environment)).toEqual(nothing);
+    expect(await runHere(["complete-names", "device", "nobody/"], gate.environment)).toEqual(nothing);
   });
 });

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readAnswer } from "../../../scripts/client/answer.ts";
-import { failure, run } from "./run.ts";
+import { failure } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 const TOKEN = "a-token-that-must-never-be-shown-0123456789";
 const HTML = { "content-type": "text/html; charset=UTF-8" };
@@ -148,7 +149,7 @@ describe("an answer that is not the API's has its own error:", () => {
   it.concurrent.each(cases)("%s", async (_, name, cause, hint) => {
     const origin = `http://${name}.localhost:${port}`;
     const timeout = name === "silent" ? ["--timeout", "0.5"] : [];
-    const { code, stdout, stderr } = await run(["users", "--url", origin, ...timeout], {
+    const { code, stdout, stderr } = await runHere(["users", "--url", origin, ...timeout], {
       LATCHKEY_TOKEN: TOKEN,
     });
     expect({ code, stdout, stderr }).toEqual(failure(1, cause.replace("ORIGIN", origin), hint));
@@ -157,7 +158,7 @@ describe("an answer that is not the API's has its own error:", () => {
 
   it("a change that was cut off may have been made, and the hint says so", async () => {
     const words = ["users", "add", "alice", "--url", `http://hangup.localhost:${port}`];
-    expect((await run(words, { LATCHKEY_TOKEN: TOKEN })).stderr).toContain(
+    expect((await runHere(words, { LATCHKEY_TOKEN: TOKEN })).stderr).toContain(
       "it is not known whether the change was made, repeating it does no harm",
     );
   });
@@ -182,7 +183,7 @@ describe("a server that speaks something else:", () => {
     const server = createTcpServer((socket) => socket.on("error", () => undefined).end("220 mail ready\r\n"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const result = await run(["users", "--url", origin], { LATCHKEY_TOKEN: TOKEN });
+    const result = await runHere(["users", "--url", origin], { LATCHKEY_TOKEN: TOKEN });
     server.close();
     expect(result).toEqual(
       failure(1, `${origin} does not speak HTTP`, "check the scheme and the port in --url"),

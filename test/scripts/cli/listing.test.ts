@@ -5,8 +5,8 @@ import { type Api, createApi } from "../../../scripts/client/api.ts";
 import type { AuditEntry, Device } from "../../../src/contract/requests.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";
 import { type Gate, startGate } from "./gate.ts";
-import { failure, type Run, run } from "./run.ts";
-import { runHere } from "./run-here.ts";
+import { failure, type Run } from "./run.ts";
+import { runHere, runOnceAsProcess } from "./run-here.ts";
 
 const HOUR_MS = 3600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => gate.stop());
 
-const latchkey = (...words: string[]): Promise<Run> => run(words, gate.environment);
+const latchkey = (...words: string[]): Promise<Run> => runOnceAsProcess(words, gate.environment);
 
 async function addUser(text: string): Promise<UserId> {
   const user = parseUserId(text);

@@ -15,7 +15,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gate, startGate } from "./gate.ts";
-import { failure, hasTerminal, type Run, run, runOnTerminal, startCommand } from "./run.ts";
+import { failure, hasTerminal, type Run, runOnTerminal, startCommand } from "./run.ts";
+import { runOnceAsProcess } from "./run-here.ts";
 
 const MISSING =
   "log in with latchkey login, set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file";
@@ -45,7 +46,7 @@ function newMachine(): Machine {
   return {
     environment,
     file: join(config, "latchkey", "login.json"),
-    latchkey: (words, more = {}, input = "") => run(words, { ...environment, ...more }, input),
+    latchkey: (words, more = {}, input = "") => runOnceAsProcess(words, { ...environment, ...more }, input),
   };
 }
 
@@ -64,7 +65,7 @@ describe.concurrent("login", () => {
   it("keeps address, token and authority, and the other commands need nothing else", async () => {
     const machine = newMachine();
     const words = ["login", "--url", `${gate.url}/.latchkey/`, "--ca", basename(gate.ca)];
-    const login = await run(words, machine.environment, `${token}\n`, { cwd: dirname(gate.ca) });
+    const login = await runOnceAsProcess(words, machine.environment, `${token}\n`, { cwd: dirname(gate.ca) });
     expect(login).toEqual({ code: 0, stdout: loggedInLine(), stderr: "" });
     expect(JSON.parse(readFileSync(machine.file, "utf8"))).toEqual({ url: gate.url, token, ca: gate.ca });
     expect(await machine.latchkey(["me"])).toEqual({

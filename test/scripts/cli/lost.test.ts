@@ -4,7 +4,8 @@ import type { Credential } from "../../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { enrolDemoDevices } from "../../../scripts/edge/first-start.ts";
 import { demoDevice, send, temporaryFolder } from "../edge/client.ts";
-import { type Run, run } from "./run.ts";
+import type { Run } from "./run.ts";
+import { runHere } from "./run-here.ts";
 
 const WEB = "app.localhost";
 const VAULT = "vault.localhost";
@@ -25,7 +26,7 @@ beforeAll(async () => {
   };
   await enrolDemoDevices(edge);
   latchkey = (...words) =>
-    run(words, {
+    runHere(words, {
       LATCHKEY_URL: edge.url(edge.apiHost),
       LATCHKEY_TOKEN_FILE: edge.paths.adminToken,
       LATCHKEY_CA: edge.paths.ca,
@@ -93,7 +94,7 @@ it("promises no wipe where no app can tell the device to", async () => {
   const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
   try {
     await enrolDemoDevices(plain);
-    const lost = await run(["lost", "alice/alice-phone", "--yes"], {
+    const lost = await runHere(["lost", "alice/alice-phone", "--yes"], {
       LATCHKEY_URL: plain.url(plain.apiHost),
       LATCHKEY_TOKEN_FILE: plain.paths.adminToken,
       LATCHKEY_CA: plain.paths.ca,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { DEVICE, failure, fixture, run } from "./run.ts";
-import { runHere } from "./run-here.ts";
+import { runHere, runOnceAsProcess } from "./run-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-misuse-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -505,7 +505,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "start the local edge first (npm start), or name its state folder",
     ],
   ])("%s", async (_, words, environment, cause, hint) => {
-    expect(await run(words, environment)).toEqual(failure(2, cause, hint));
+    expect(await runOnceAsProcess(words, environment)).toEqual(failure(2, cause, hint));
   });
 });
 

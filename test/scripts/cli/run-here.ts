@@ -1,34 +1,50 @@
-import { ENVIRONMENT, type Run } from "./run.ts";
+// Runs the command line in this process: a process of its own takes longer to start than most commands to run.
+import { Readable } from "node:stream";
+import { ENVIRONMENT, type Run, run } from "./run.ts";
 
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs the command line as `run` does, without a process of its own, whose start takes longer than most
- * commands: for tables of cases, whose command is run as a process elsewhere. One at a time; nothing is on
- * the standard input.
+ * What `run` does, without its process: for every case in which the process itself isn't what is tested. One at a
+ * time, since environment, folder and standard streams belong to the process.
  */
-export function runHere(words: readonly string[], environment: Record<string, string> = {}): Promise<Run> {
-  const next = last.then(() => runNow(words, environment));
+export function runHere(...given: Parameters<typeof runNow>): Promise<Run> {
+  const next = last.then(() => runNow(...given));
   last = next.catch(() => undefined);
   return next;
 }
 
-async function runNow(words: readonly string[], environment: Record<string, string>): Promise<Run> {
-  const before = { ...process.env };
-  const { exitCode } = process;
+/** Each command is a process the first time that a file of tests runs it, and runs here from then on. */
+export function runOnceAsProcess(...given: Parameters<typeof runNow>): Promise<Run> {
+  const [command = ""] = given[0];
+  if (started.has(command)) return runHere(...given);
+  started.add(command);
+  return run(...given);
+}
+
+const started = new Set<string>();
+
+async function runNow(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+  input: string | Buffer = "",
+  { cwd = process.cwd() }: { cwd?: string } = {},
+): Promise<Run> {
+  const before = { environment: { ...process.env }, exitCode: process.exitCode, cwd: process.cwd() };
+  const putBack = replaceStdin(Readable.from(input.length === 0 ? [] : [Buffer.from(input)]));
   const [stdout, stderr] = [capture(process.stdout), capture(process.stderr)];
   setEnvironment({ ...ENVIRONMENT, ...environment });
+  process.chdir(cwd);
   try {
-    // Where a login is kept is found out when this is loaded.
     const { runProgram } = await import("../../../scripts/cli/program.ts");
     process.exitCode = undefined;
     const code = (await runProgram(words)) ?? Number(process.exitCode ?? 0);
     return { code, stdout: stdout.text(), stderr: stderr.text() };
   } finally {
-    process.exitCode = exitCode;
-    setEnvironment(before);
-    stdout.end();
-    stderr.end();
+    process.chdir(before.cwd);
+    process.exitCode = before.exitCode;
+    setEnvironment(before.environment);
+    for (const end of [putBack, stdout.end, stderr.end]) end();
   }
 }
 
@@ -36,6 +52,15 @@ async function runNow(words: readonly string[], environment: Record<string, stri
 function setEnvironment(wanted: NodeJS.ProcessEnv): void {
   for (const name of Object.keys(process.env)) if (!(name in wanted)) delete process.env[name];
   Object.assign(process.env, wanted);
+}
+
+/** Reads from another stream as the standard input. Returns what puts it back. */
+function replaceStdin(stream: Readable): () => void {
+  const own = Object.getOwnPropertyDescriptor(process, "stdin");
+  Object.defineProperty(process, "stdin", { value: stream, configurable: true });
+  return () => {
+    if (own !== undefined) Object.defineProperty(process, "stdin", own);
+  };
 }
 
 function capture(stream: NodeJS.WriteStream): { text(): string; end(): void } {

@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openPkcs12 } from "../../../scripts/certificates/pkcs12-reader.ts";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { failure, run, startCommand } from "../cli/run.ts";
-import { runHere } from "../cli/run-here.ts";
+import { failure, startCommand } from "../cli/run.ts";
+import { runHere, runOnceAsProcess } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 let zone: LocalZone;
@@ -22,9 +22,13 @@ afterAll(async () => {
   await zone?.stop();
 });
 
-const issue = (name: string, ...words: string[]) => run(["issue", "alice", name, ...words], zone.environment);
+const issue = (name: string, ...words: string[]) =>
+  runOnceAsProcess(["issue", "alice", name, ...words], zone.environment);
 const through = (name: string, ...words: string[]) =>
-  run(["issue", "alice", name, "--zone", "localhost", "--url", relay.url, ...words], zone.environment);
+  runOnceAsProcess(
+    ["issue", "alice", name, "--zone", "localhost", "--url", relay.url, ...words],
+    zone.environment,
+  );
 /** The same without the start of a process, for tables of cases. */
 const issueHere = (name: string, ...words: string[]) =>
   runHere(["issue", "alice", name, ...words], zone.environment);

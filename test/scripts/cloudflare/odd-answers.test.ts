@@ -51,7 +51,10 @@ function answer(match: string | RegExp, result: unknown): void {
 
 const shown = (value: unknown) => JSON.stringify(value) ?? "nothing";
 const client = () =>
-  createCloudflareClient({ baseUrl: cloudflare.url, token: cloudflare.state.token, timeoutMs: 5000 });
+  createCloudflareClient(
+    { baseUrl: cloudflare.url, token: cloudflare.state.token, timeoutMs: 5000 },
+    async () => undefined,
+  );
 
 /** A zone in which all is well, and in which there is something of everything. */
 function goodZone(): Zone {

@@ -149,7 +149,7 @@ describe("latchkey prove", () => {
       expect(text.toLowerCase()).not.toContain(String(name).toLowerCase());
     }
     expect(text).not.toContain("removed: it held a name");
-  });
+  }, 90_000);
 
   it("shows what it would do, and does nothing, with --dry-run", async () => {
     const { code, stdout } = await runHere(words("--dry-run", "--json"), ground.cloudflare.environment);

@@ -1,8 +1,8 @@
 // latchkey revoke --at-cloudflare, as a process, against the stand-in and the real local edge.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { failure, run } from "../cli/run.ts";
-import { runHere } from "../cli/run-here.ts";
+import { failure } from "../cli/run.ts";
+import { runHere, runOnceAsProcess } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 const VAULT = "vault.localhost";
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterEach(() => zone.cloudflare.faults.clear());
 afterAll(() => zone?.stop());
 
-const latchkey = (...words: string[]) => run(words, zone.environment);
+const latchkey = (...words: string[]) => runOnceAsProcess(words, zone.environment);
 const revoke = (name: string, ...words: string[]) =>
   latchkey("revoke", `alice/${name}`, "--at-cloudflare", "--yes", ...words);
 /** The same without the start of a process, for the tables of faults. */
@@ -99,7 +99,7 @@ describe("revoke --at-cloudflare", () => {
   it("needs a token before it does anything, and odd words are refused", async () => {
     await zone.issue("kept");
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = zone.environment;
-    const refused = await run(["revoke", "alice/kept", "--at-cloudflare", "--yes"], tokenless);
+    const refused = await runHere(["revoke", "alice/kept", "--at-cloudflare", "--yes"], tokenless);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
     expect(await latchkey("revoke", "alice/kept", "--zone", "example.com", "--yes")).toEqual(
       failure(2, "--zone means nothing without --at-cloudflare", "add it, or leave both out"),

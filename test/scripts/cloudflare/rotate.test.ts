@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
-import { failure, run } from "../cli/run.ts";
-import { runHere } from "../cli/run-here.ts";
+import { failure } from "../cli/run.ts";
+import { runHere, runOnceAsProcess } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
 let zone: LocalZone;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await zone?.stop();
 });
 
-const latchkey = (...words: string[]) => run(words, zone.environment);
+const latchkey = (...words: string[]) => runOnceAsProcess(words, zone.environment);
 /** The same without the start of a process. */
 const here = (...words: string[]) => runHere(words, zone.environment);
 const signatures = () => zone.cloudflare.requests.filter(({ method }) => method === "POST").length;

@@ -20,7 +20,7 @@ import {
   withRoutes,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
-import { run } from "../cli/run.ts";
+import { runOnceAsProcess } from "../cli/run-here.ts";
 
 // `latchkey setup` as a process, with the real wrangler where no account is needed.
 
@@ -50,7 +50,10 @@ beforeEach(() => {
 });
 
 const setup = (...words: string[]) =>
-  run(["setup", "--config", config, "--no-outside", ...words], { ...cloudflare.environment, HOME: folder });
+  runOnceAsProcess(["setup", "--config", config, "--no-outside", ...words], {
+    ...cloudflare.environment,
+    HOME: folder,
+  });
 const changes = () =>
   cloudflare.requests.filter(({ method, path }) => method !== "GET" && path !== "/graphql");
 
@@ -186,7 +189,7 @@ describe("latchkey setup", () => {
   });
 
   it("needs Cloudflare's token", async () => {
-    const { stderr, code } = await run(["setup", "--yes"], {});
+    const { stderr, code } = await runOnceAsProcess(["setup", "--yes"], {});
     expect(stderr).toContain("latchkey: CLOUDFLARE_API_TOKEN is not set\nhint: make an API token at");
     expect(code).toBe(2);
   });

@@ -87,7 +87,7 @@ function reset(): void {
 
 function client() {
   const { url, state } = cloudflare;
-  return createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
+  return createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 }, async () => undefined);
 }
 
 async function plan(apps: ReadonlyMap<string, ProfileName> = APPS, adminHost?: string | null) {

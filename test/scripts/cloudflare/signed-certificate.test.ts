@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), "latchkey-signed-"));
 
 beforeAll(async () => {
   standIn = await startCloudflare();
-  client = createCloudflareClient(cloudflareConnectionFrom(standIn.environment, 1000));
+  client = createCloudflareClient(cloudflareConnectionFrom(standIn.environment, 1000), async () => undefined);
   const [first] = await listZones(client);
   if (first === undefined) throw new Error("no zone");
   zone = first;
