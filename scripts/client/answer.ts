@@ -1,4 +1,4 @@
-import { PROBLEMS, type Problem, type ProblemCode } from "../../src/contract/requests.ts";
+import { PROBLEMS, type Problem, type ProblemCode } from "../../src/contract/problems.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure, failed } from "../terminal/failure.ts";

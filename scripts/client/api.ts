@@ -1,5 +1,18 @@
 import type * as v from "valibot";
 import type {
+  AuditEntry,
+  AuditList,
+  Device,
+  Invitation,
+  Me,
+  NewInvitation,
+  NewToken,
+  Session,
+  Token,
+  UnknownCertificate,
+  User,
+} from "../../src/contract/answers.ts";
+import type {
   BackupAnswer,
   RestoreAuditRequest,
   RestoreDirectoryRequest,
@@ -8,26 +21,15 @@ import type {
   RestoredUser,
   RestoreUserRequest,
 } from "../../src/contract/backup.ts";
+import { PAGE_LIMIT_MAX } from "../../src/contract/limits.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
-import {
-  type AddCertificateRequest,
-  type ApproveRequest,
-  type AuditEntry,
-  type AuditList,
-  type CreateInvitationRequest,
-  type CreateTokenRequest,
-  type Device,
-  type EditDeviceRequest,
-  type EnrolRequest,
-  type Invitation,
-  type Me,
-  type NewInvitation,
-  type NewToken,
-  PAGE_LIMIT_MAX,
-  type Session,
-  type Token,
-  type UnknownCertificate,
-  type User,
+import type {
+  AddCertificateRequest,
+  ApproveRequest,
+  CreateInvitationRequest,
+  CreateTokenRequest,
+  EditDeviceRequest,
+  EnrolRequest,
 } from "../../src/contract/requests.ts";
 import type { StatusAct } from "../../src/domain/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint.ts";

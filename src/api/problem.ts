@@ -1,6 +1,5 @@
-// No I/O. No clock.
 import { ApiError } from "../contract/api-error.ts";
-import { PROBLEMS, type Problem } from "../contract/requests.ts";
+import { PROBLEMS, type Problem } from "../contract/problems.ts";
 import type { RegistryError } from "../domain/records.ts";
 
 /** What an act makes of a device, as in "cannot be restored". */

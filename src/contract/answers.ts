@@ -1,4 +1,3 @@
-// No I/O. No clock.
 //
 // What the API gives. Times are ISO 8601 in UTC.
 import * as v from "valibot";

@@ -1,4 +1,3 @@
-// No I/O. No clock.
 //
 // What a backup is made of, and what a restore takes and answers: the API's own shapes, checked as strictly as
 // other requests, since a file may have been changed. Times are ISO 8601 in UTC on the outside, and milliseconds

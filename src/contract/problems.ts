@@ -1,4 +1,3 @@
-// No I/O. No clock.
 import * as v from "valibot";
 
 /** Every error of the API, by its stable code. */

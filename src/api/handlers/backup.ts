@@ -39,7 +39,7 @@ export const restoreUser: Handler = async (request, { backups, by }) => {
   return json<v.InferOutput<typeof RestoredUser>>(must(await backups.restoreUser(by, user, wanted)));
 };
 
-export const restoreDirectoryAudit: Handler = async (request, { backups }) => {
+export const restoreAudit: Handler = async (request, { backups }) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
   return json<v.InferOutput<typeof RestoredAudit>>(await backups.restoreDirectoryAudit(plain(entries)));
 };

@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
-import { PROBLEMS, type Problem, type ProblemCode } from "../../../src/contract/requests.ts";
+import { PROBLEMS, type Problem, type ProblemCode } from "../../../src/contract/problems.ts";
 import worker from "../../../src/index.ts";
 
 // Made once with `openssl ca` on P-256 keys that were thrown away.

@@ -2,7 +2,7 @@ import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import { PROBLEMS, type ProblemCode } from "../../../src/contract/requests.ts";
+import { PROBLEMS, type ProblemCode } from "../../../src/contract/problems.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
