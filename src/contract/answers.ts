@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
+import { FingerprintSchema } from "./requests.ts";
 
 const TimeSchema = v.pipe(v.string(), v.isoTimestamp());
 const WholeNumber = v.pipe(v.number(), v.integer());
@@ -152,8 +153,8 @@ export const AuditListSchema = v.object({ entries: v.array(AuditEntrySchema), ne
 export const UnknownCertificateListSchema = v.object({
   unknownCertificates: v.array(UnknownCertificateSchema),
 });
-/** Fingerprints that the Worker's secret `BLOCKED` names. */
-export const BlockedListSchema = v.object({ blocked: v.array(v.string()) });
+/** The fingerprints that the Worker's secret `BLOCKED` names. */
+export const BlockedListSchema = v.object({ blocked: v.array(FingerprintSchema) });
 export const TokenListSchema = v.object({ tokens: v.array(TokenSchema) });
 export const SessionListSchema = v.object({ sessions: v.array(SessionSchema) });
 export const InvitationListSchema = v.object({ invitations: v.array(InvitationSchema) });

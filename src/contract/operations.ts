@@ -25,7 +25,7 @@ interface Exchange {
   problems?: readonly ProblemCode[];
 }
 
-export interface Operation<Path extends string = string> extends Exchange {
+interface Route<Path extends string> {
   method: Method;
   /** Below `API_PATH`; `:name` stands for a parameter. */
   path: Path;
@@ -33,11 +33,13 @@ export interface Operation<Path extends string = string> extends Exchange {
   of: Whose;
 }
 
+export type Operation = Route<string> & Exchange;
+
 function row<Path extends string, const Rest extends Exchange>(
   route: `${Method} ${Path}`,
   who: `${Need} ${Whose}`,
   rest: Rest,
-): Operation<Path> & Rest {
+): Route<Path> & Rest {
   const [method, path] = route.split(" ") as [Method, Path];
   const [needs, of] = who.split(" ") as [Need, Whose];
   return { method, path, needs, of, ...rest };
@@ -263,10 +265,12 @@ type Names<Path extends string> = Path extends `${string}:${infer Name}/${infer 
 /** The parameters of an operation's path. */
 export type ParamsOf<Id extends OperationId> = Record<Names<Rows[Id]["path"]>, string>;
 
-/** An operation's body as a client sends it; `undefined` if it takes none. */
-export type BodyOf<Id extends OperationId> = Rows[Id] extends { body: infer Body extends GenericSchema }
-  ? InferInput<Body>
-  : undefined;
+/** What a client sends besides the parameters: the body or the query, where there is one. */
+export type SentOf<Id extends OperationId> = Rows[Id] extends { body: infer Body extends GenericSchema }
+  ? [body: InferInput<Body>]
+  : Rows[Id] extends { query: infer Query extends GenericSchema }
+    ? [query: InferInput<Query>]
+    : [];
 
 /** What an operation answers; `null` if nothing. */
 export type AnswerOf<Id extends OperationId> =

@@ -19,11 +19,6 @@ import {
   TOKEN_SECONDS,
 } from "./limits.ts";
 
-export * from "./answers.ts";
-export * from "./limits.ts";
-export * from "./paths.ts";
-export * from "./problems.ts";
-
 const NOTE_MAX_CHARACTERS = 500;
 const USER_NAME_MAX_CHARACTERS = 100;
 

@@ -84,7 +84,19 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
   json: {
     about: "another program's JSON",
     answer: answer(200, { "content-type": "application/json" }, '{"users":[{"login":"root"}]}'),
-    cause: "ORIGIN answered JSON that is not the API's",
+    cause: "ORIGIN answered GET /users with JSON that is not the API's: see users.0.id",
+    hint: "update this clone or deploy the Worker: their versions do not match",
+  },
+  list: {
+    about: "JSON of another kind",
+    answer: answer(200, { "content-type": "application/json" }, "null"),
+    cause: "ORIGIN answered GET /users with JSON that is not the API's",
+    hint: "update this clone or deploy the Worker: their versions do not match",
+  },
+  created: {
+    about: "a status that the operation does not have",
+    answer: answer(201, { "content-type": "application/json" }, '{"users":[],"next":null}'),
+    cause: "ORIGIN answered GET /users with JSON that is not the API's",
     hint: "update this clone or deploy the Worker: their versions do not match",
   },
   broken: {
@@ -96,7 +108,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
   endless: {
     about: "a list whose pages never end",
     answer: answer(200, { "content-type": "application/json" }, '{"users":[],"next":"x"}'),
-    cause: "ORIGIN answered JSON that is not the API's",
+    cause: "ORIGIN answered GET /users with JSON that is not the API's: see next",
     hint: "update this clone or deploy the Worker: their versions do not match",
   },
   terminal: {
