@@ -1,6 +1,6 @@
 import * as v from "valibot";
+import type { AuditEntry, Device } from "../../src/contract/answers.ts";
 import { BackupDevice } from "../../src/contract/backup.ts";
-import type { AuditEntry, Device } from "../../src/contract/requests.ts";
 import type { DeviceRecord } from "../../src/domain/records.ts";
 import { leftAlone, type PlannedDevice, planRestore } from "../../src/domain/restore-plan.ts";
 import { type PlannedToken, planTokens } from "../../src/domain/restore-tokens.ts";

@@ -1,7 +1,7 @@
 // No I/O. No clock.
 
 import type { ApiError } from "../contract/api-error.ts";
-import { PROBLEMS } from "../contract/requests.ts";
+import { PROBLEMS } from "../contract/problems.ts";
 import type { Principal } from "../domain/credential.ts";
 import { notice } from "./html/layout.ts";
 import { show } from "./html/respond.ts";

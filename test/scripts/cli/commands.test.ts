@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Api, createApi } from "../../../scripts/client/api.ts";
-import type { AuditEntry, Device } from "../../../src/contract/requests.ts";
+import type { AuditEntry, Device } from "../../../src/contract/answers.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { DEVICE, failure, fixture, hasTerminal, RSA, type Run, run, runOnTerminal } from "./run.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Credential, issueDeviceCertificate } from "../../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
-import type { AuditList, Device } from "../../../src/contract/requests.ts";
+import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { send, temporaryFolder } from "../edge/client.ts";
 import { failure, fixture, type Run } from "./run.ts";
 import { runHere } from "./run-here.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device, NewToken, Session, Token } from "../../../src/contract/requests.ts";
+import type { Device, NewToken, Session, Token } from "../../../src/contract/answers.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { signIn } from "./pages.ts";
 import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
