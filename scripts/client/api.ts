@@ -30,7 +30,7 @@ import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { Failure, failed } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { NoAnswer, ProblemFailure, readAnswer } from "./answer.ts";
+import { MISMATCH, NoAnswer, ProblemFailure, readAnswer } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import { createTransport } from "./transport.ts";
 
@@ -128,7 +128,7 @@ export function createApi(connection: Connection): Api {
   function unexpected(what: string, field: string | null): Failure {
     return failed(
       `${origin} answered ${what} with JSON that is not the API's${field === null ? "" : `: see ${printable(field)}`}`,
-      "update this clone or deploy the Worker: their versions do not match",
+      MISMATCH,
     );
   }
 

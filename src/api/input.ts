@@ -15,13 +15,13 @@ export async function readBody<Schema extends v.GenericSchema>(
 ): Promise<v.InferOutput<Schema>> {
   const text = await readText(request, maxBytes);
   if (text !== "" && !JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
-    throw new ApiError("wrong-content-type", "send the body as Content-Type: application/json");
+    throw new ApiError("wrong-content-type");
   }
   const value = text === "" ? {} : parseJson(text);
   // valibot takes a list for an object without fields.
   const parsed = v.safeParse(schema, Array.isArray(value) ? null : value);
   if (parsed.success) return parsed.output;
-  throw new ApiError("invalid-fields", "correct the fields that are listed", {
+  throw new ApiError("invalid-fields", undefined, {
     errors: fieldErrors(parsed.issues),
   });
 }
@@ -50,7 +50,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new ApiError("malformed-json", "the body is not JSON");
+    throw new ApiError("malformed-json");
   }
 }
 
@@ -58,7 +58,7 @@ function parseJson(text: string): unknown {
 export function readQuery<Schema extends v.GenericSchema>(url: URL, schema: Schema): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, Object.fromEntries(url.searchParams));
   if (parsed.success) return parsed.output;
-  throw new ApiError("invalid-query", "correct the parameters that are listed", {
+  throw new ApiError("invalid-query", undefined, {
     errors: fieldErrors(parsed.issues),
   });
 }

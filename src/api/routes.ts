@@ -49,7 +49,7 @@ function enforce({ needs, of }: Operation, request: IRequest, { principal }: Con
   const why = denial(principal, needs, subjectOf(of, request));
   if (why === undefined) return;
   if (why === "reach" && of === "user") throw registryProblem({ code: "unknown-user" });
-  throw new ApiError("forbidden", "this takes other credentials: see who you are with GET /me");
+  throw new ApiError("forbidden");
 }
 
 /**
@@ -70,7 +70,7 @@ function noRoute(url: URL): ApiError {
   const methods = new Set(
     router.routes.filter(([, pattern]) => pattern.test(url.pathname)).map(([method]) => method),
   );
-  if (methods.size === 0) return new ApiError("not-found", "there is no such path in the API");
+  if (methods.size === 0) return new ApiError("not-found");
   if (methods.has("GET")) methods.add("HEAD");
   const allow = [...methods].sort().join(", ");
   return new ApiError("method-not-allowed", `this path takes ${allow}`, { headers: { Allow: allow } });

@@ -119,7 +119,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
       JSON.stringify({ code: "internal-error", title: "Internal error", detail: "\x1b[31mowned\u202e" }),
     ),
     cause: "\\u{1b}[31mowned\\u{202e}",
-    hint: "look into the Worker's log: npx wrangler tail",
+    hint: "look into the Worker's log with: npx wrangler tail",
   },
   hangup: {
     about: "a connection that is closed without an answer",

@@ -226,8 +226,8 @@ describe("retire", () => {
     expect(await latchkey("retire", "alice/single", old.digits, "--yes")).toEqual(
       failure(
         1,
-        "add the device's next certificate first, or revoke the device",
-        "add the next one first: latchkey rotate DEVICE; or revoke the device",
+        "the device has no other certificate",
+        "revoke the device, or first add its next certificate with: latchkey rotate DEVICE",
       ),
     );
     const none = await latchkey("retire", "alice/single", "00000000", "--yes");

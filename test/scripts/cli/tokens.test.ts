@@ -40,7 +40,7 @@ async function addUser(user: string, ...devices: string[]): Promise<void> {
 
 const FORBIDDEN = failure(
   1,
-  "these credentials do not reach so far",
+  "not permitted with these credentials",
   "see who you are with: latchkey me; what you may not do, ask the owner of the ADMIN_TOKEN",
 );
 

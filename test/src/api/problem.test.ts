@@ -106,7 +106,7 @@ describe("what a problem does not tell", () => {
       type: "urn:latchkey:problem:internal-error",
       title: "Internal error",
       status: 500,
-      detail: "internal error",
+      detail: "look into the Worker's log",
       code: "internal-error",
     });
   });

@@ -120,7 +120,8 @@ describe("every answer is as the table says", () => {
     ]) {
       const problem = (await response.json()) as { code: keyof typeof PROBLEMS };
       expect(complaints(ProblemSchema, problem)).toEqual([]);
-      expect(problem).toMatchObject(PROBLEMS[problem.code]);
+      const { status, title } = PROBLEMS[problem.code];
+      expect(problem).toMatchObject({ status, title });
     }
   });
 });
