@@ -1,7 +1,7 @@
 // No I/O. No clock.
 import * as v from "valibot";
 import { AppSchema, TableSchema, toApp } from "./contract/app-settings.ts";
-import { MIN_ADMIN_TOKEN_CHARACTERS } from "./contract/requests.ts";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "./contract/limits.ts";
 import type { App } from "./domain/app.ts";
 import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./domain/fingerprint.ts";
 import { isHostname } from "./domain/hostname.ts";

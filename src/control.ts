@@ -1,6 +1,5 @@
-import { problemResponse } from "./api/problem.ts";
+import { problemResponse, toApiError } from "./api/problem.ts";
 import { route } from "./api/routes.ts";
-import { toApiError } from "./api/unexpected.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { DeadSecrets } from "./auth/dead-secrets.ts";
 import { InvitationCodes } from "./auth/invitation-codes.ts";

@@ -1,4 +1,4 @@
-import type { AuditEntry, Device, User } from "../../src/contract/requests.ts";
+import type { AuditEntry, Device, User } from "../../src/contract/answers.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import { ProblemFailure } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Certificate } from "../../src/contract/requests.ts";
+import type { Certificate } from "../../src/contract/answers.ts";
 import { type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint.ts";
 import { failed, misuse } from "../terminal/failure.ts";
 import { readSmallFile } from "../terminal/read-file.ts";

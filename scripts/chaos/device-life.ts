@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AuditEntry, Device, InvitationList, NewInvitation } from "../../src/contract/requests.ts";
+import type { AuditEntry, Device, InvitationList, NewInvitation } from "../../src/contract/answers.ts";
 import { NEGATIVE_MEMORY_MS } from "../../src/gate/standing-cache.ts";
 import type { Certificate } from "./certificate-pool.ts";
 import { type Answer, Lost } from "./gate.ts";

@@ -1,5 +1,5 @@
 // Writers who change a registry without pause, and remember what was acknowledged.
-import type { TokenList, UserList } from "../../src/contract/requests.ts";
+import type { TokenList, UserList } from "../../src/contract/answers.ts";
 import { CertificatePool } from "./certificate-pool.ts";
 import type { Chance } from "./chance.ts";
 import { type Gate, Lost } from "./gate.ts";

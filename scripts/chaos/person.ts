@@ -1,4 +1,4 @@
-import type { AuditEntry, DeviceList } from "../../src/contract/requests.ts";
+import type { AuditEntry, DeviceList } from "../../src/contract/answers.ts";
 import { DeviceLife } from "./device-life.ts";
 import { Lost } from "./gate.ts";
 import { Ledger } from "./ledger.ts";

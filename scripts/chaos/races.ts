@@ -2,7 +2,7 @@
 // acknowledged is there afterwards, and one certificate has one owner.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Device, DeviceList } from "../../src/contract/requests.ts";
+import type { Device, DeviceList } from "../../src/contract/answers.ts";
 import type { Chance } from "./chance.ts";
 import { type Gate, Lost } from "./gate.ts";
 

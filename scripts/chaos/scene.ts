@@ -1,5 +1,5 @@
 // What all writers share, and how each of them changes something.
-import type { AuditEntry, AuditList } from "../../src/contract/requests.ts";
+import type { AuditEntry, AuditList } from "../../src/contract/answers.ts";
 import type { CertificatePool } from "./certificate-pool.ts";
 import type { Chance } from "./chance.ts";
 import { type Answer, type Gate, Lost } from "./gate.ts";

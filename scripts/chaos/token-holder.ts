@@ -1,4 +1,4 @@
-import type { AuditEntry, NewToken, TokenList } from "../../src/contract/requests.ts";
+import type { AuditEntry, NewToken, TokenList } from "../../src/contract/answers.ts";
 import { Ledger } from "./ledger.ts";
 import { ABSENT, actsOn, change, PRESENT, type Scene } from "./scene.ts";
 

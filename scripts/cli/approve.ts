@@ -1,4 +1,4 @@
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 import { withUnknownUser } from "../client/answer.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse } from "../terminal/failure.ts";

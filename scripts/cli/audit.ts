@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditList } from "../../src/contract/requests.ts";
+import type { AuditEntry, AuditList } from "../../src/contract/answers.ts";
 import { relativeTime } from "../../src/domain/relative-time.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { type LoggedEntry, readEverything } from "../client/all-logs.ts";

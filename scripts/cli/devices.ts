@@ -1,4 +1,4 @@
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { userArgument } from "./words/arguments.ts";

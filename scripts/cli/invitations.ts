@@ -1,4 +1,4 @@
-import type { Invitation } from "../../src/contract/requests.ts";
+import type { Invitation } from "../../src/contract/answers.ts";
 import { relativeTime } from "../../src/domain/relative-time.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";

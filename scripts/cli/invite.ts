@@ -1,4 +1,5 @@
-import { INVITATION_SECONDS, type NewInvitation } from "../../src/contract/requests.ts";
+import type { NewInvitation } from "../../src/contract/answers.ts";
+import { INVITATION_SECONDS } from "../../src/contract/limits.ts";
 import { isHostname } from "../../src/domain/hostname.ts";
 import { withUnknownUser } from "../client/answer.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";

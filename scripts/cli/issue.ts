@@ -1,4 +1,4 @@
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 import { deviceNameKey } from "../../src/domain/device.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { withUnknownUser } from "../client/answer.ts";

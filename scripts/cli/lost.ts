@@ -1,4 +1,4 @@
-import type { Me } from "../../src/contract/requests.ts";
+import type { Me } from "../../src/contract/answers.ts";
 import { canWipe } from "../../src/domain/app.ts";
 import type { Api } from "../client/api.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";

@@ -1,4 +1,4 @@
-import type { Me } from "../../src/contract/requests.ts";
+import type { Me } from "../../src/contract/answers.ts";
 import { printable } from "../terminal/text.ts";
 import type { AddCommand } from "./words/session.ts";
 

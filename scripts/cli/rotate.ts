@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 import { readCertificateFile } from "../certificates/certificate-file.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse } from "../terminal/failure.ts";

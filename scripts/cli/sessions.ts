@@ -1,4 +1,4 @@
-import type { Session as SignIn } from "../../src/contract/requests.ts";
+import type { Session as SignIn } from "../../src/contract/answers.ts";
 import { clientName } from "../../src/domain/client-name.ts";
 import type { Api } from "../client/api.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";

@@ -1,4 +1,4 @@
-import type { Device, Me } from "../../src/contract/requests.ts";
+import type { Device, Me } from "../../src/contract/answers.ts";
 import { DEVICE_STATUSES } from "../../src/domain/device.ts";
 import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
 import { ofAllUsers } from "../client/all-users.ts";

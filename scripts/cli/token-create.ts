@@ -1,4 +1,4 @@
-import { TOKEN_SECONDS } from "../../src/contract/requests.ts";
+import { TOKEN_SECONDS } from "../../src/contract/limits.ts";
 import { TOKEN_SCOPES, type TokenScope } from "../../src/domain/credential.ts";
 import { deviceNameProblem } from "../../src/domain/device.ts";
 import type { UserId } from "../../src/domain/user.ts";

@@ -1,4 +1,4 @@
-import type { UnknownCertificate } from "../../src/contract/requests.ts";
+import type { UnknownCertificate } from "../../src/contract/answers.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import type { Output } from "../terminal/output.ts";
 import { groupedCode, printable, short } from "../terminal/text.ts";

@@ -1,4 +1,4 @@
-import type { User } from "../../src/contract/requests.ts";
+import type { User } from "../../src/contract/answers.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import { ProblemFailure, withHint, withUnknownUser } from "../client/answer.ts";
 import type { Api, Made } from "../client/api.ts";

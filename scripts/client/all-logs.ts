@@ -1,4 +1,4 @@
-import type { AuditEntry } from "../../src/contract/requests.ts";
+import type { AuditEntry } from "../../src/contract/answers.ts";
 import { ofAllUsers } from "./all-users.ts";
 import { ProblemFailure } from "./answer.ts";
 import type { Api } from "./api.ts";

@@ -1,4 +1,4 @@
-import { PROBLEMS, type Problem, type ProblemCode } from "../../src/contract/requests.ts";
+import { PROBLEMS, type Problem, type ProblemCode, remedyOf } from "../../src/contract/problems.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure, failed } from "../terminal/failure.ts";
@@ -6,45 +6,52 @@ import { asMessage, printable } from "../terminal/text.ts";
 import { isLocalhostName } from "./address.ts";
 import type { Answer } from "./transport.ts";
 
-/** What to do about each error of the API, unless the command knows better. */
-const HINTS: Record<ProblemCode, string> = {
-  "malformed-json": "update this clone: its command line does not match the Worker",
-  "invalid-query": "see --help for what the option takes",
-  "wrong-credentials":
-    "give the token that was set with npx wrangler secret put ADMIN_TOKEN, or one of your own that is valid still",
-  forbidden: `see who you are with: ${LATCHKEY} me; what you may not do, ask the owner of the ADMIN_TOKEN`,
-  "not-found": "update this clone or deploy the Worker: their versions do not match",
-  "unknown-user": `list the users with: ${LATCHKEY} users`,
-  "unknown-device": `list the devices with: ${LATCHKEY} devices`,
-  "unknown-certificate": `see the device's certificates with: ${LATCHKEY} show DEVICE`,
-  "certificate-not-listed": `list what is waiting with: ${LATCHKEY} unknown`,
-  "unknown-token": `list the tokens with: ${LATCHKEY} token`,
-  "unknown-session": `list the browsers with: ${LATCHKEY} sessions`,
-  "unknown-invitation": `list the invitations with: ${LATCHKEY} invitations`,
-  "method-not-allowed": "update this clone or deploy the Worker: their versions do not match",
-  "user-has-devices": `revoke and forget the devices first: ${LATCHKEY} devices lists them`,
-  "deletion-superseded": `see whether the user should stay: ${LATCHKEY} users`,
-  "name-taken": "choose another name, or revoke the device that has it",
-  "fingerprint-taken": "revoke and forget the device that has it, or issue a new certificate",
-  "fingerprint-revoked": "issue a new certificate, or forget the device that had this one",
-  "forbidden-transition": `see the device's status with: ${LATCHKEY} show DEVICE`,
-  "too-many-certificates": `wait until the old one is retired, or retire one: ${LATCHKEY} retire DEVICE FINGERPRINT`,
-  "last-certificate": `add the next one first: ${LATCHKEY} rotate DEVICE; or revoke the device`,
-  "not-revoked": `revoke the device first: ${LATCHKEY} revoke DEVICE`,
-  "body-too-large": "shorten the note, or check that the certificate file holds a certificate",
-  "wrong-content-type": "update this clone: its command line does not match the Worker",
-  "invalid-fields": "correct it and try again; nothing was changed",
-  "invalid-certificate": "issue a new certificate and enrol that one",
-  "internal-error": "look into the Worker's log: npx wrangler tail",
-  "registry-unavailable": "try again in a minute; nothing is lost, repeating does no harm",
+/** The commands that show what the remedies speak of. */
+const COMMANDS: Partial<Record<ProblemCode, string>> = {
+  "unknown-user": `${LATCHKEY} users`,
+  "unknown-device": `${LATCHKEY} devices`,
+  "unknown-certificate": `${LATCHKEY} show DEVICE`,
+  "certificate-not-listed": `${LATCHKEY} unknown`,
+  "unknown-token": `${LATCHKEY} token`,
+  "unknown-session": `${LATCHKEY} sessions`,
+  "unknown-invitation": `${LATCHKEY} invitations`,
+  "forbidden-transition": `${LATCHKEY} show DEVICE`,
+  "too-many-certificates": `${LATCHKEY} retire DEVICE FINGERPRINT`,
+  "last-certificate": `${LATCHKEY} rotate DEVICE`,
+  "not-revoked": `${LATCHKEY} revoke DEVICE`,
+  "internal-error": "npx wrangler tail",
 };
+
+const OUTDATED = "update this clone: its command line does not match the Worker";
+export const MISMATCH = "update this clone or deploy the Worker: their versions do not match";
+
+/** Where the remedy of the contract is one for programs: what people are told instead. */
+const HINTS: Partial<Record<ProblemCode, string>> = {
+  "malformed-json": OUTDATED,
+  "wrong-content-type": OUTDATED,
+  "not-found": MISMATCH,
+  "method-not-allowed": MISMATCH,
+  "invalid-query": "see --help for what the option takes",
+  "invalid-fields": "correct it and try again; nothing was changed",
+  "body-too-large": "shorten the note, or check that the certificate file holds a certificate",
+  "wrong-credentials":
+    "give the token that was set with npx wrangler secret put ADMIN_TOKEN, or one of your own that is still valid",
+  forbidden: `see who you are with: ${LATCHKEY} me; what you may not do, ask the owner of the ADMIN_TOKEN`,
+};
+
+/** What to do about an error of the API, unless the command knows better. */
+function hintOf(code: ProblemCode): string {
+  const command = COMMANDS[code];
+  const { remedy } = PROBLEMS[code];
+  return HINTS[code] ?? (command === undefined ? remedy : `${remedy} with: ${command}`);
+}
 
 /** An error that the API itself answered. */
 export class ProblemFailure extends Failure {
   readonly code: ProblemCode;
   readonly #problem: Problem;
 
-  constructor(problem: Problem, hint = HINTS[problem.code]) {
+  constructor(problem: Problem, hint = hintOf(problem.code)) {
     super(1, causeOf(problem), { hint });
     this.code = problem.code;
     this.#problem = problem;
@@ -76,27 +83,12 @@ export function isOutOfOrder(error: unknown): error is Failure {
   return error instanceof NoAnswer || (error instanceof ProblemFailure && OUT_OF_ORDER.has(error.code));
 }
 
-/** Codes whose title says what is wrong; their detail is a remedy in the API's words, and we have our own. */
-const TOLD_BY_TITLE: ReadonlySet<ProblemCode> = new Set([
-  "unknown-user",
-  "unknown-device",
-  "certificate-not-listed",
-  "unknown-token",
-  "unknown-session",
-  "unknown-invitation",
-  "forbidden",
-  "user-has-devices",
-  "deletion-superseded",
-  "fingerprint-revoked",
-  "registry-unavailable",
-]);
-
+/** A detail that is only the remedy, in words for programs, gives way to the title. */
 function causeOf({ code, title, detail, errors = [] }: Problem): string {
-  if (TOLD_BY_TITLE.has(code)) return asMessage(title);
   if (code === "invalid-fields" && errors.length > 0) {
     return errors.map(({ path, message }) => asMessage(path ? `${path}: ${message}` : message)).join("; ");
   }
-  return asMessage(detail || title);
+  return asMessage(detail === "" || detail === remedyOf(code) ? title : detail);
 }
 
 /** Gives the failure of one code a better hint; anything else stays what it is. */
@@ -105,7 +97,7 @@ export function withHint(error: unknown, code: ProblemCode, hint: string): unkno
 }
 
 /** The failure of a command that named a user who is not there. */
-export function withUnknownUser(error: unknown, user: UserId, hint = HINTS["unknown-user"]): unknown {
+export function withUnknownUser(error: unknown, user: UserId, hint = hintOf("unknown-user")): unknown {
   const unknown = error instanceof ProblemFailure && error.code === "unknown-user";
   return unknown ? failed(`there is no user ${user}`, hint) : error;
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { DeviceList } from "../../src/contract/requests.ts";
+import type { DeviceList } from "../../src/contract/answers.ts";
 import { parseFingerprint } from "../../src/domain/fingerprint.ts";
 import { type Failure, failed } from "../terminal/failure.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "../terminal/write-file.ts";

@@ -1,5 +1,3 @@
-// No I/O. No clock.
-
 /** The hosts behind the gate, as far as the control paths need to know them. */
 export interface Apps {
   /** Those that the configuration names. */

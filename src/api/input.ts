@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ApiError, fieldErrors } from "../contract/api-error.ts";
-import { MAX_BODY_BYTES, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../contract/requests.ts";
+import { MAX_BODY_BYTES } from "../contract/limits.ts";
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
@@ -15,13 +15,13 @@ export async function readBody<Schema extends v.GenericSchema>(
 ): Promise<v.InferOutput<Schema>> {
   const text = await readText(request, maxBytes);
   if (text !== "" && !JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
-    throw new ApiError("wrong-content-type", "send the body as Content-Type: application/json");
+    throw new ApiError("wrong-content-type");
   }
   const value = text === "" ? {} : parseJson(text);
   // valibot takes a list for an object without fields.
   const parsed = v.safeParse(schema, Array.isArray(value) ? null : value);
   if (parsed.success) return parsed.output;
-  throw new ApiError("invalid-fields", "correct the fields that are listed", {
+  throw new ApiError("invalid-fields", undefined, {
     errors: fieldErrors(parsed.issues),
   });
 }
@@ -50,43 +50,15 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new ApiError("malformed-json", "the body is not JSON");
+    throw new ApiError("malformed-json");
   }
 }
-
-const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
-const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
-
-/** As a pattern, so that the description says it, too. */
-const ONE_TO_PAGE_LIMIT_MAX = /^0{0,3}(?:[1-9]\d?|[1-4]\d\d|500)$/;
-
-const LimitSchema = v.optional(
-  v.pipe(v.string(), v.regex(ONE_TO_PAGE_LIMIT_MAX, LIMIT_HINT), v.transform(Number)),
-  String(PAGE_LIMIT_DEFAULT),
-);
-
-/** A cursor that is a number, of devices and audit lines. */
-export const NumberCursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, CURSOR_HINT), v.transform(Number));
-
-/** A cursor that is a user's id. */
-export const UserCursor = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,63}$/, CURSOR_HINT));
-
-const SEARCH_HINT = "search is a text of 1 to 100 characters";
-
-// Queries of the lists: how many entries, and from where on.
-export const UsersQuery = v.object({ limit: LimitSchema, after: v.optional(UserCursor) });
-export const DevicesQuery = v.object({ limit: LimitSchema, after: v.optional(NumberCursor) });
-export const AuditQuery = v.object({
-  limit: LimitSchema,
-  before: v.optional(NumberCursor),
-  search: v.optional(v.pipe(v.string(), v.minLength(1, SEARCH_HINT), v.maxLength(100, SEARCH_HINT))),
-});
 
 /** Reads a query by its schema; parameters that it does not name are ignored. Throws `invalid-query`. */
 export function readQuery<Schema extends v.GenericSchema>(url: URL, schema: Schema): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, Object.fromEntries(url.searchParams));
   if (parsed.success) return parsed.output;
-  throw new ApiError("invalid-query", "correct the parameters that are listed", {
+  throw new ApiError("invalid-query", undefined, {
     errors: fieldErrors(parsed.issues),
   });
 }

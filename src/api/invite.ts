@@ -1,8 +1,9 @@
 import type * as v from "valibot";
 import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
 import { ApiError } from "../contract/api-error.ts";
+import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { ENROL_PATH } from "../contract/paths.ts";
-import { type CreateInvitationRequest, INVITATION_SECONDS } from "../contract/requests.ts";
+import type { CreateInvitationRequest } from "../contract/requests.ts";
 import type { InvitationRecord, RegistryError } from "../domain/records.ts";
 import { ok, type Result } from "../domain/result.ts";
 import type { UserId } from "../domain/user.ts";

@@ -1,21 +1,20 @@
-// No I/O. No clock.
+// Describes the API in OpenAPI 3.1, from the table that is routed and the schemas that validate.
 import { type ConversionConfig, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import { type GenericSchema, safeParse } from "valibot";
+import * as answers from "../contract/answers.ts";
+import { OPERATIONS, type Operation, problemsOf } from "../contract/operations.ts";
 import { API_PATH } from "../contract/paths.ts";
 import type { Need } from "../contract/permissions.ts";
-import * as contract from "../contract/requests.ts";
-import { type Description, PROBLEMS, type ProblemCode } from "../contract/requests.ts";
-import type { Operation } from "./operation.ts";
-
-// The API in OpenAPI 3.1, made of the table that is routed and of the schemas that validate: there is no
-// second source that could say otherwise.
+import * as problems from "../contract/problems.ts";
+import * as requests from "../contract/requests.ts";
 
 type Json = Record<string, unknown>;
 
 /** The schemas with a name of their own: `UserSchema` becomes `User`, `EnrolRequest` stays. */
 const NAMED: Record<string, GenericSchema> = Object.fromEntries(
-  Object.entries(contract).flatMap(([name, value]): [name: string, schema: GenericSchema][] =>
-    /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
+  Object.entries({ ...answers, ...problems, ...requests }).flatMap(
+    ([name, value]): [name: string, schema: GenericSchema][] =>
+      /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
   ),
 );
 
@@ -62,21 +61,21 @@ const PARAMETERS: Record<string, Json> = {
 };
 
 const RETRY_AFTER = { "Retry-After": { description: "In seconds.", schema: { type: "integer" } } };
-const HEADERS: Partial<Record<ProblemCode, Json>> = {
+const HEADERS: Partial<Record<problems.ProblemCode, Json>> = {
   "wrong-credentials": { "WWW-Authenticate": { schema: { type: "string" } } },
   "registry-unavailable": RETRY_AFTER,
 };
 
-/** Describes the operations. Throws where a schema cannot be described: a fault of ours. */
-export function describeApi(operations: readonly Operation[]): Description {
-  const { schemas, schemaOf } = describeSchemas(operations);
+/** Throws where a schema cannot be described: a fault of ours. */
+export function describeApi(): answers.Description {
+  const { schemas, schemaOf } = describeSchemas(Object.values(OPERATIONS));
   const paths: Record<string, Json> = {};
   const responses: Record<string, Json> = {};
-  for (const operation of operations) {
+  for (const [id, operation] of Object.entries<Operation>(OPERATIONS)) {
     const path = operation.path.replaceAll(/:(\w+)/g, "{$1}");
     paths[path] = {
       ...paths[path],
-      [operation.method.toLowerCase()]: describe(operation, schemaOf, responses),
+      [operation.method.toLowerCase()]: { operationId: id, ...describe(operation, schemaOf, responses) },
     };
   }
   return {
@@ -127,20 +126,19 @@ function describeSchemas(operations: readonly Operation[]): { schemas: Json; sch
 }
 
 function describe(operation: Operation, schemaOf: SchemaOf, responses: Record<string, Json>): Json {
-  const { id, path, summary, needs, query, body } = operation;
+  const { path, summary, needs, query, body } = operation;
   const parameters = [
     ...pathParameters(path),
     ...(query === undefined ? [] : queryParameters(schemaOf(query))),
   ];
   return {
-    operationId: id,
     summary,
     description: NEEDS[needs],
     tags: [tagOf(path)],
     "x-latchkey-needs": needs,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: requestBody(body, schemaOf(body)) }),
-    responses: { ...answersOf(operation, schemaOf), ...problemsOf(operation, responses) },
+    responses: { ...answersOf(operation, schemaOf), ...problemAnswers(operation, responses) },
   };
 }
 
@@ -188,8 +186,8 @@ function answersOf({ answers }: Operation, schemaOf: SchemaOf): Json {
 }
 
 /** The problems of an operation by status, each with all of its codes; adds them to the shared `responses`. */
-function problemsOf(operation: Operation, responses: Record<string, Json>): Json {
-  const byStatus = Map.groupBy(problemCodes(operation), (code) => PROBLEMS[code].status);
+function problemAnswers(operation: Operation, responses: Record<string, Json>): Json {
+  const byStatus = Map.groupBy(problemsOf(operation), (code) => problems.PROBLEMS[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => {
       const name = codes.map(pascalCase).join("Or");
@@ -199,35 +197,10 @@ function problemsOf(operation: Operation, responses: Record<string, Json>): Json
   );
 }
 
-/** Its own problems, and those that follow from what it takes, in the order of `PROBLEMS`. */
-function problemCodes({ needs, of, query, body, problems }: Operation): ProblemCode[] {
-  const codes = new Set<ProblemCode>([
-    ...problems,
-    "wrong-credentials",
-    "internal-error",
-    "registry-unavailable",
-  ]);
-  // Every scope may read; whose things they are is told by not knowing the user (see routes.ts).
-  if (needs === "devices" || needs === "root" || of === "everybody") codes.add("forbidden");
-  if (of === "user") codes.add("unknown-user");
-  if (query !== undefined) codes.add("invalid-query");
-  if (body !== undefined) {
-    for (const code of [
-      "malformed-json",
-      "body-too-large",
-      "wrong-content-type",
-      "invalid-fields",
-    ] as const) {
-      codes.add(code);
-    }
-  }
-  return (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => codes.has(code));
-}
-
-function problemResponse(codes: ProblemCode[]): Json {
+function problemResponse(codes: problems.ProblemCode[]): Json {
   const headers = Object.assign({}, ...codes.map((code) => HEADERS[code] ?? {})) as Json;
   return {
-    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(" "),
+    description: codes.map((code) => `\`${code}\`: ${problems.PROBLEMS[code].title}.`).join(" "),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
     ...content("application/problem+json", {
       allOf: [

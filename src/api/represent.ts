@@ -1,6 +1,4 @@
-// No I/O. No clock.
 import type * as v from "valibot";
-import type { BackupAnswer } from "../contract/backup.ts";
 import type {
   AuditEntry,
   Certificate,
@@ -10,7 +8,8 @@ import type {
   Token,
   UnknownCertificate,
   User,
-} from "../contract/requests.ts";
+} from "../contract/answers.ts";
+import type { BackupAnswer } from "../contract/backup.ts";
 import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
 import type {
   CertificateRecord,

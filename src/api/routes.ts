@@ -1,22 +1,43 @@
+// Binds each operation of the contract to its handler, and routes requests to them.
 import type { IRequest } from "itty-router";
 import { IttyRouter } from "itty-router/IttyRouter";
+import type { Description } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
+import { type Method, OPERATIONS, type Operation, type OperationId } from "../contract/operations.ts";
 import { API_PATH } from "../contract/paths.ts";
 import { denial } from "../contract/permissions.ts";
-import { type Context, subjectOf } from "./handler.ts";
-import type { Operation } from "./operation.ts";
-import { OPERATIONS } from "./operations.ts";
+import { type Context, type Handler, json, subjectOf } from "./handler.ts";
+import * as backup from "./handlers/backup.ts";
+import * as credentials from "./handlers/credentials.ts";
+import * as devices from "./handlers/devices.ts";
+import * as users from "./handlers/users.ts";
+import { describeApi } from "./openapi.ts";
 import { registryProblem } from "./problem.ts";
 
+/** Made once per isolate, when somebody asks. */
+let description: Description | undefined;
+const showDescription: Handler = async () => {
+  description ??= describeApi();
+  return json<Description>(description);
+};
+
+/** By operation: each of these rooms exports its handlers, under the operations' ids, and nothing else. */
+const handlers = { showDescription, ...users, ...devices, ...credentials, ...backup };
+// Neither an operation without a handler nor a handler without an operation compiles.
+const HANDLERS: Record<OperationId, Handler> = handlers;
+const IDS = Object.keys(handlers) as (keyof typeof handlers)[];
+
 const router = IttyRouter({ base: API_PATH });
-for (const operation of OPERATIONS) {
-  const register = router[operation.method.toLowerCase() as Lowercase<Operation["method"]>] as (
+for (const id of IDS) {
+  const operation: Operation = OPERATIONS[id];
+  const handle = HANDLERS[id];
+  const register = router[operation.method.toLowerCase() as Lowercase<Method>] as (
     path: string,
     handle: (request: IRequest, context: Context) => Promise<Response>,
   ) => unknown;
   register(operation.path, async (request, context) => {
     enforce(operation, request, context);
-    return operation.handle(request, context);
+    return handle(request, context);
   });
 }
 
@@ -28,7 +49,7 @@ function enforce({ needs, of }: Operation, request: IRequest, { principal }: Con
   const why = denial(principal, needs, subjectOf(of, request));
   if (why === undefined) return;
   if (why === "reach" && of === "user") throw registryProblem({ code: "unknown-user" });
-  throw new ApiError("forbidden", "this takes other credentials: see who you are with GET /me");
+  throw new ApiError("forbidden");
 }
 
 /**
@@ -49,7 +70,7 @@ function noRoute(url: URL): ApiError {
   const methods = new Set(
     router.routes.filter(([, pattern]) => pattern.test(url.pathname)).map(([method]) => method),
   );
-  if (methods.size === 0) return new ApiError("not-found", "there is no such path in the API");
+  if (methods.size === 0) return new ApiError("not-found");
   if (methods.has("GET")) methods.add("HEAD");
   const allow = [...methods].sort().join(", ");
   return new ApiError("method-not-allowed", `this path takes ${allow}`, { headers: { Allow: allow } });

@@ -63,11 +63,9 @@ export class Authenticator {
             this.#directory.ask((directory) => directory.ofToken(digest, this.#now())),
           );
     if (principal !== null) return principal;
-    throw new ApiError(
-      "wrong-credentials",
-      "this is neither the Worker's ADMIN_TOKEN nor a token that is valid now",
-      { headers: { "WWW-Authenticate": 'Bearer realm="latchkey", error="invalid_token"' } },
-    );
+    throw new ApiError("wrong-credentials", "this is neither the Worker's ADMIN_TOKEN nor a valid token", {
+      headers: { "WWW-Authenticate": 'Bearer realm="latchkey", error="invalid_token"' },
+    });
   }
 
   /** Whose session this value of the cookie is. `undefined`: nobody's, one of another host, or it has ended. */

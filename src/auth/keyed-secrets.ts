@@ -133,7 +133,7 @@ export class KeyedSecrets {
   async #learn(askedAt: number): Promise<Known> {
     try {
       const { key: hex, exempt } = await this.#ask();
-      const raw = Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+      const raw = Uint8Array.fromHex(hex);
       const algorithm = { name: "HMAC", hash: "SHA-256" };
       const key = await crypto.subtle.importKey("raw", raw, algorithm, false, ["sign"]);
       this.#known = { key, exempt: new Set(exempt), askedAt };

@@ -1,9 +1,9 @@
+// What all secrets are made of: digests, comparison, random texts.
 import type { SecretDigest } from "../domain/credential.ts";
 
-/** SHA-256 in hex. Long random texts need no slower one. */
+/** SHA-256 in hex. Long random texts need no slower digest. */
 export async function digestOf(text: string): Promise<SecretDigest> {
-  const bytes = new Uint8Array(await sha256(text));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("") as SecretDigest;
+  return new Uint8Array(await sha256(text)).toHex() as SecretDigest;
 }
 
 /** Compares digests in constant time: neither the length nor a common beginning can be measured. */
@@ -12,16 +12,13 @@ export async function sameText(left: string, right: string): Promise<boolean> {
   return crypto.subtle.timingSafeEqual(a, b);
 }
 
-/** So many random bytes in base64url. */
+/** This number of random bytes, in base64url. */
 export function randomText(bytes: number): string {
   return base64url(crypto.getRandomValues(new Uint8Array(bytes)));
 }
 
 export function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
 function sha256(text: string): Promise<ArrayBuffer> {

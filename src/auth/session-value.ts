@@ -40,7 +40,7 @@ export class SessionValues {
     const isOurs = await crypto.subtle.verify(
       "HMAC",
       await this.#hmacKey(),
-      bytesOf(code),
+      Uint8Array.fromBase64(code, { alphabet: "base64url" }),
       signed(text, holder, hostname),
     );
     return isOurs ? { holder, digest: await digestOf(text) } : undefined;
@@ -60,9 +60,4 @@ export class SessionValues {
 
 function signed(text: string, holder: string, hostname: string): Uint8Array {
   return new TextEncoder().encode(`latchkey session ${text} ${holder} ${hostname}`);
-}
-
-function bytesOf(base64urlText: string): Uint8Array {
-  const base64 = base64urlText.replaceAll("-", "+").replaceAll("_", "/");
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

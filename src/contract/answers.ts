@@ -1,10 +1,10 @@
-// No I/O. No clock.
 //
 // What the API gives. Times are ISO 8601 in UTC.
 import * as v from "valibot";
 import { AUDIT_ACTS } from "../domain/audit-act.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
+import { FingerprintSchema } from "./requests.ts";
 
 const TimeSchema = v.pipe(v.string(), v.isoTimestamp());
 const WholeNumber = v.pipe(v.number(), v.integer());
@@ -154,8 +154,8 @@ export const AuditListSchema = v.object({ entries: v.array(AuditEntrySchema), ne
 export const UnknownCertificateListSchema = v.object({
   unknownCertificates: v.array(UnknownCertificateSchema),
 });
-/** Fingerprints that the Worker's secret `BLOCKED` names. */
-export const BlockedListSchema = v.object({ blocked: v.array(v.string()) });
+/** The fingerprints that the Worker's secret `BLOCKED` names. */
+export const BlockedListSchema = v.object({ blocked: v.array(FingerprintSchema) });
 export const TokenListSchema = v.object({ tokens: v.array(TokenSchema) });
 export const SessionListSchema = v.object({ sessions: v.array(SessionSchema) });
 export const InvitationListSchema = v.object({ invitations: v.array(InvitationSchema) });

@@ -1,27 +1,30 @@
-// A request of the API or a page that is refused: what was wrong, for whoever answers to turn into a response.
+// A refused request of the API or of a page: what was wrong, for its caller to turn into a response.
 import type * as v from "valibot";
-import type { Problem, ProblemCode } from "./problems.ts";
+import { PROBLEMS, type Problem, type ProblemCode } from "./problems.ts";
 
-/** Thrown by the API's handlers; what is thrown otherwise is an internal error. */
+/** Thrown by handlers of the API and of pages; anything else that they throw is an internal error. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly code: ProblemCode;
+  /** What was wrong in particular, for people; without it, the problem's title and remedy say enough. */
+  readonly detail: string | undefined;
   readonly errors: Problem["errors"];
   readonly headers: Record<string, string>;
 
   constructor(
     code: ProblemCode,
-    detail: string,
+    detail?: string,
     more: { errors?: Problem["errors"]; headers?: Record<string, string> } = {},
   ) {
-    super(detail);
+    super(detail ?? PROBLEMS[code].remedy);
     this.code = code;
+    this.detail = detail;
     this.errors = more.errors;
     this.headers = more.headers ?? {};
   }
 }
 
-/** What valibot found wrong, field by field; fields that do not exist are named as such. */
+/** What valibot found wrong, field by field. */
 export function fieldErrors(issues: readonly v.BaseIssue<unknown>[]): { path: string; message: string }[] {
   return issues.map((issue) => ({
     path: (issue.path ?? []).map(({ key }) => String(key)).join("."),

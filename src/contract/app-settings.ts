@@ -1,4 +1,3 @@
-// No I/O. No clock.
 import * as v from "valibot";
 import type { App } from "../domain/app.ts";
 import { type CustomAnswer, PROFILE_NAMES } from "../domain/app.ts";

@@ -1,4 +1,3 @@
-// No I/O. No clock.
 import type { Grant } from "../domain/credential.ts";
 import type { UserId } from "../domain/user.ts";
 

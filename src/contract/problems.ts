@@ -1,39 +1,115 @@
-// No I/O. No clock.
+// Every error of the API: its stable code, status, title and remedy, for the Worker, the pages and the command line.
 import * as v from "valibot";
 
-/** Every error of the API, by its stable code. */
+interface Row {
+  status: number;
+  title: string;
+  /** What to do about it. */
+  remedy: string;
+  /** The request that helps with that. */
+  see?: string;
+}
+
+function row(status: number, title: string, remedy: string, see?: string): Row {
+  return { status, title, remedy, ...(see === undefined ? {} : { see }) };
+}
+
+const DEVICE = "GET /users/{user}/devices/{device}";
+
 export const PROBLEMS = {
-  "malformed-json": { status: 400, title: "The body is not JSON" },
-  "invalid-query": { status: 400, title: "A query parameter is not valid" },
-  "wrong-credentials": { status: 401, title: "The credentials are wrong" },
-  forbidden: { status: 403, title: "These credentials do not reach so far" },
-  "not-found": { status: 404, title: "There is nothing here" },
-  "unknown-user": { status: 404, title: "There is no such user" },
-  "unknown-device": { status: 404, title: "This user has no such device" },
-  "unknown-certificate": { status: 404, title: "This device has no such certificate" },
-  "certificate-not-listed": { status: 404, title: "No such certificate is waiting" },
-  "unknown-token": { status: 404, title: "There is no such token" },
-  "unknown-session": { status: 404, title: "There is no such session" },
-  "unknown-invitation": { status: 404, title: "There is no such invitation" },
-  "method-not-allowed": { status: 405, title: "This method is not allowed here" },
-  "user-has-devices": { status: 409, title: "The user still has devices" },
-  "deletion-superseded": { status: 409, title: "The user was added again during the deletion" },
-  "name-taken": { status: 409, title: "The name is taken" },
-  "fingerprint-taken": { status: 409, title: "The certificate is enrolled elsewhere" },
-  "fingerprint-revoked": { status: 409, title: "The certificate was retired, or its device revoked" },
-  "forbidden-transition": { status: 409, title: "The device's status does not allow this" },
-  "too-many-certificates": { status: 409, title: "The device has two certificates already" },
-  "last-certificate": { status: 409, title: "The device has no other certificate" },
-  "not-revoked": { status: 409, title: "Only a revoked device can be forgotten" },
-  "body-too-large": { status: 413, title: "The body is too large" },
-  "wrong-content-type": { status: 415, title: "The body must be application/json" },
-  "invalid-fields": { status: 422, title: "Some fields are not valid" },
-  "invalid-certificate": { status: 422, title: "The certificate cannot be enrolled" },
-  "internal-error": { status: 500, title: "Internal error" },
-  "registry-unavailable": { status: 503, title: "The registry does not answer" },
-} as const satisfies Record<string, { status: number; title: string }>;
+  "malformed-json": row(400, "The body is not JSON", "send valid JSON, in UTF-8"),
+  "invalid-query": row(400, "A query parameter is not valid", "correct the parameters that are listed"),
+  "wrong-credentials": row(
+    401,
+    "The credentials are wrong",
+    "use the ADMIN_TOKEN, or a token that is still valid",
+  ),
+  forbidden: row(403, "Not permitted with these credentials", "see who you are", "GET /me"),
+  "not-found": row(404, "There is nothing here", "see which paths there are", "GET /openapi.json"),
+  "unknown-user": row(404, "There is no such user", "list the users", "GET /users"),
+  "unknown-device": row(404, "This user has no such device", "list the devices", "GET /users/{user}/devices"),
+  "unknown-certificate": row(
+    404,
+    "This device has no such certificate",
+    "see the device's certificates",
+    DEVICE,
+  ),
+  "certificate-not-listed": row(
+    404,
+    "There is no such unknown certificate",
+    "list the unknown certificates",
+    "GET /unknown-certificates",
+  ),
+  "unknown-token": row(404, "There is no such token", "list the tokens", "GET /tokens"),
+  "unknown-session": row(404, "There is no such session", "list the sessions", "GET /sessions"),
+  "unknown-invitation": row(
+    404,
+    "There is no such invitation",
+    "list the invitations",
+    "GET /users/{user}/invitations",
+  ),
+  "method-not-allowed": row(405, "This method is not allowed here", "use one of the methods in Allow"),
+  "user-has-devices": row(409, "The user still has devices", "revoke and forget the user's devices first"),
+  "deletion-superseded": row(
+    409,
+    "The user was added again during the deletion",
+    "delete the user again if that is still what you want",
+  ),
+  "name-taken": row(409, "The name is taken", "choose another name"),
+  "fingerprint-taken": row(
+    409,
+    "This certificate is already enrolled as another device",
+    "revoke and forget that device, or issue a new certificate",
+  ),
+  "fingerprint-revoked": row(
+    409,
+    "The certificate was retired, or its device revoked",
+    "issue a new certificate, or forget the device that had this one",
+  ),
+  "forbidden-transition": row(
+    409,
+    "The device's status does not allow this",
+    "see the device's status",
+    DEVICE,
+  ),
+  "too-many-certificates": row(
+    409,
+    "The device has two certificates already",
+    "wait until the older one is retired, or retire one of the two",
+  ),
+  "last-certificate": row(
+    409,
+    "The device has no other certificate",
+    "revoke the device, or first add its next certificate",
+  ),
+  "not-revoked": row(409, "Only a revoked device can be forgotten", "revoke the device first"),
+  "body-too-large": row(413, "The body is too large", "shorten it"),
+  "wrong-content-type": row(
+    415,
+    "The body must be application/json",
+    "send the body as Content-Type: application/json",
+  ),
+  "invalid-fields": row(422, "Some fields are not valid", "correct the fields that are listed"),
+  "invalid-certificate": row(
+    422,
+    "The certificate cannot be enrolled",
+    "issue a new certificate and enrol that one",
+  ),
+  "internal-error": row(500, "Internal error", "look into the Worker's log"),
+  "registry-unavailable": row(
+    503,
+    "The registry does not answer",
+    "try again in a minute; nothing is lost, repeating does no harm",
+  ),
+} satisfies Record<string, Row>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
+
+/** The remedy as the API words it: the `detail` of a problem that has nothing more particular to say. */
+export function remedyOf(code: ProblemCode): string {
+  const { remedy, see }: Row = PROBLEMS[code];
+  return see === undefined ? remedy : `${remedy}: ${see}`;
+}
 
 /** The body of every error: `application/problem+json` (RFC 9457). */
 export const ProblemSchema = v.object({

@@ -1,7 +1,4 @@
-// No I/O. No clock.
-//
-// What the API takes, shared by the Worker, the command line and the pages; what it gives is in
-// shapes.ts and problems.ts. The schemas check requests, and openapi.ts describes the API by them.
+// What the API takes: the schemas that check requests, for the Worker, the command line and the pages.
 import * as v from "valibot";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_NAME_MAX_CHARACTERS, deviceNameProblem, isDeceptive } from "../domain/device.ts";
@@ -14,22 +11,13 @@ import {
 import { isHostname } from "../domain/hostname.ts";
 import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../domain/user.ts";
 
-export * from "./answers.ts";
-export * from "./paths.ts";
-export * from "./problems.ts";
-
-/** The largest request body that the API reads, in bytes. */
-export const MAX_BODY_BYTES = 64 * 1024;
-
-/** The shortest `ADMIN_TOKEN` with which the API is served, in characters. */
-export const MIN_ADMIN_TOKEN_CHARACTERS = 32;
-
-/** Lists are paged: entries on one page, unless `?limit=` says otherwise, and the most it may say. */
-export const PAGE_LIMIT_DEFAULT = 100;
-export const PAGE_LIMIT_MAX = 500;
-
-/** The longest that a certificate may live on beside its successor, in seconds: ten years. */
-export const RETIREMENT_MAX_SECONDS = 3650 * 24 * 3600;
+import {
+  INVITATION_SECONDS,
+  PAGE_LIMIT_DEFAULT,
+  PAGE_LIMIT_MAX,
+  RETIREMENT_MAX_SECONDS,
+  TOKEN_SECONDS,
+} from "./limits.ts";
 
 const NOTE_MAX_CHARACTERS = 500;
 const USER_NAME_MAX_CHARACTERS = 100;
@@ -165,15 +153,6 @@ export const ApproveRequest = v.strictObject({
   note: v.optional(NoteSchema),
 });
 
-const HOUR_SECONDS = 3600;
-const DAY_SECONDS = 24 * HOUR_SECONDS;
-
-/** An invitation's life in seconds: unless it says otherwise, at least, and at most. */
-export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
-
-/** The same of a token; one that never ends says `null`. */
-export const TOKEN_SECONDS = { default: 90 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;
-
 function secondsSchema({ min, max }: { min: number; max: number }) {
   const hint = `must be a whole number of seconds from ${min} to ${max}`;
   return v.pipe(v.number(hint), v.integer(hint), v.minValue(min, hint), v.maxValue(max, hint));
@@ -206,4 +185,32 @@ export const CreateInvitationRequest = v.strictObject({
   app: v.optional(v.nullable(HostnameSchema)),
   approval: v.optional(v.boolean("must be true or false")),
   expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
+});
+
+const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
+const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
+
+/** As a pattern, so that the description says it, too. */
+const ONE_TO_PAGE_LIMIT_MAX = /^0{0,3}(?:[1-9]\d?|[1-4]\d\d|500)$/;
+
+const LimitSchema = v.optional(
+  v.pipe(v.string(), v.regex(ONE_TO_PAGE_LIMIT_MAX, LIMIT_HINT), v.transform(Number)),
+  String(PAGE_LIMIT_DEFAULT),
+);
+
+/** A cursor that is a number, of devices and audit lines. */
+export const NumberCursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, CURSOR_HINT), v.transform(Number));
+
+/** A cursor that is a user's id. */
+export const UserCursor = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,63}$/, CURSOR_HINT));
+
+const SEARCH_HINT = "search is a text of 1 to 100 characters";
+
+// Queries of the lists: how many entries, and from where on.
+export const UsersQuery = v.object({ limit: LimitSchema, after: v.optional(UserCursor) });
+export const DevicesQuery = v.object({ limit: LimitSchema, after: v.optional(NumberCursor) });
+export const AuditQuery = v.object({
+  limit: LimitSchema,
+  before: v.optional(NumberCursor),
+  search: v.optional(v.pipe(v.string(), v.minLength(1, SEARCH_HINT), v.maxLength(100, SEARCH_HINT))),
 });

@@ -1,4 +1,5 @@
-// No I/O. No clock.
+// Hostnames, and how they are compared.
+import { BoundedMap } from "./bounded-map.ts";
 
 const HOSTNAME =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
@@ -30,7 +31,7 @@ const MAX_REMEMBERED = 1_000;
  * at the latest, so what comes before that slash has the same hostname as the whole.
  */
 export class Hostnames {
-  readonly #known = new Map<string, string>();
+  readonly #known = new BoundedMap<string, string>(MAX_REMEMBERED);
 
   /** `undefined` for what is no URL. */
   of(url: string): string | undefined {
@@ -41,7 +42,6 @@ export class Hostnames {
     const parsed = URL.parse(origin);
     if (parsed === null) return undefined;
     const hostname = hostnameOf(parsed);
-    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
     this.#known.set(origin, hostname);
     return hostname;
   }

@@ -1,11 +1,12 @@
-// No I/O. No clock.
+// The times of certificates, as OpenSSL writes them.
+import { BoundedMap } from "./bounded-map.ts";
 
 const OPENSSL_TIME = /^([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4}) GMT$/;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** Texts that one isolate remembers: a household's certificates have a few, each on every request. */
 const MAX_REMEMBERED = 1_000;
-const remembered = new Map<string, number>();
+const remembered = new BoundedMap<string, number>(MAX_REMEMBERED);
 
 /**
  * Reads OpenSSL's text of a time, `Dec 22 19:39:00 2018 GMT` (one-digit days may be
@@ -17,7 +18,6 @@ export function parseOpenSslTime(value: unknown): number | undefined {
   if (known !== undefined) return known;
   const time = parse(value);
   if (time === undefined) return undefined;
-  if (remembered.size >= MAX_REMEMBERED) remembered.clear();
   remembered.set(value, time);
   return time;
 }

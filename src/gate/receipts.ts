@@ -1,4 +1,5 @@
-// No I/O. No clock.
+// Which wipe answers the registry is told of.
+import { BoundedMap } from "../domain/bounded-map.ts";
 
 /** Wipe answers to one device are told to the registry at most once in this time, in milliseconds. */
 export const RECEIPT_EVERY_MS = 5 * 60_000;
@@ -25,7 +26,7 @@ interface Counter extends Receipt {
  * since which it is lost: found and lost again, it is counted anew.
  */
 export class WipeReceipts {
-  readonly #counters = new Map<string, Counter>();
+  readonly #counters = new BoundedMap<string, Counter>(MAX_COUNTED);
 
   /** Notes one wipe answer. What is returned is to be told to the registry now. */
   note(loss: string, isTokenCall: boolean, now: number): Receipt | undefined {
@@ -54,10 +55,6 @@ export class WipeReceipts {
   }
 
   #newCounter(loss: string): Counter {
-    if (this.#counters.size >= MAX_COUNTED) {
-      const [oldest] = this.#counters.keys();
-      if (oldest !== undefined) this.#counters.delete(oldest);
-    }
     const counter: Counter = { count: 0, tokenRefresh: false, toldAt: undefined, toldTokenRefresh: false };
     this.#counters.set(loss, counter);
     return counter;

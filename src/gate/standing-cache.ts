@@ -1,4 +1,5 @@
 // No I/O. No clock.
+import { BoundedMap } from "../domain/bounded-map.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Standing } from "./decision.ts";
@@ -83,14 +84,13 @@ export type RequestKind = "token" | "other";
  */
 export class StandingCache {
   readonly #delayMs: number;
-  readonly #maxEntries: number;
   /** In the order of the last question: the first is the one to forget. */
-  readonly #memories = new Map<Fingerprint, Memory>();
+  readonly #memories: BoundedMap<Fingerprint, Memory>;
   #place = 0;
 
   constructor(delayMs: number, maxEntries = MAX_REMEMBERED) {
     this.#delayMs = delayMs;
-    this.#maxEntries = maxEntries;
+    this.#memories = new BoundedMap(maxEntries);
   }
 
   get size(): number {
@@ -232,10 +232,6 @@ export class StandingCache {
   }
 
   #newMemory(fingerprint: Fingerprint): Memory {
-    if (this.#memories.size >= this.#maxEntries) {
-      const [oldest] = this.#memories.keys();
-      if (oldest !== undefined) this.#memories.delete(oldest);
-    }
     const memory: Memory = {
       user: undefined,
       standing: undefined,

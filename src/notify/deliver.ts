@@ -61,5 +61,5 @@ async function signature(secret: Uint8Array<ArrayBuffer>, signed: string): Promi
   const algorithm = { name: "HMAC", hash: "SHA-256" };
   const key = await crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"]);
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(signed)));
-  return `v1,${btoa(String.fromCharCode(...mac))}`;
+  return `v1,${mac.toBase64()}`;
 }

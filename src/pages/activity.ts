@@ -1,9 +1,10 @@
 import { must } from "../api/handler.ts";
-import { AuditQuery, readQuery } from "../api/input.ts";
+import { readQuery } from "../api/input.ts";
 import { registryProblem } from "../api/problem.ts";
 import { representAudit } from "../api/represent.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { PATHS } from "../contract/paths.ts";
+import { AuditQuery } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { parseUserId, type UserId } from "../domain/user.ts";
 import { visibleUsers } from "./all.ts";

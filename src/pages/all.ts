@@ -1,5 +1,6 @@
 import { representDevice } from "../api/represent.ts";
-import { type Device, PAGE_LIMIT_MAX } from "../contract/requests.ts";
+import type { Device } from "../contract/answers.ts";
+import { PAGE_LIMIT_MAX } from "../contract/limits.ts";
 import type { Principal } from "../domain/credential.ts";
 import type { UserRecord } from "../domain/records.ts";
 import type { RegistryClient } from "../registry/client/registry-client.ts";

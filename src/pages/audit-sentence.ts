@@ -1,7 +1,7 @@
 // No I/O. No clock.
 
+import type { AuditEntry } from "../contract/answers.ts";
 import { devicePath } from "../contract/paths.ts";
-import type { AuditEntry } from "../contract/requests.ts";
 import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";

@@ -1,5 +1,5 @@
 // No I/O. No clock.
-import type { Certificate, Device } from "../contract/requests.ts";
+import type { Certificate, Device } from "../contract/answers.ts";
 import type { PageContext } from "./context.ts";
 import { type Html, html } from "./html/html.ts";
 import { at, onDate } from "./html/times.ts";

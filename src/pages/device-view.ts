@@ -1,7 +1,7 @@
 // No I/O. No clock.
 
+import type { Device } from "../contract/answers.ts";
 import { devicePath } from "../contract/paths.ts";
-import type { Device } from "../contract/requests.ts";
 import { canWipe } from "../domain/app.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
 import type { PageContext } from "./context.ts";

@@ -1,10 +1,12 @@
 import { deviceParam, must, userParam } from "../api/handler.ts";
 import { registryProblem } from "../api/problem.ts";
 import { representDevice } from "../api/represent.ts";
+import type { Device } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
-import { type Device, EditDeviceRequest, PROBLEMS } from "../contract/requests.ts";
+import { PROBLEMS } from "../contract/problems.ts";
+import { EditDeviceRequest } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { EXPIRES_SOON_MS } from "../domain/relative-time.ts";
 import { devicesOf, visibleUsers } from "./all.ts";

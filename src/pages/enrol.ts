@@ -1,6 +1,6 @@
 import type { InvitationCodes } from "../auth/invitation-codes.ts";
-import { ShortMemory } from "../auth/short-memory.ts";
 import { ENROL_PATH } from "../contract/paths.ts";
+import { ShortMemory } from "../domain/bounded-map.ts";
 import { isWithinDates, type VerifiedCertificate } from "../domain/certificate.ts";
 import { deviceName } from "../domain/client-name.ts";
 import { deviceNameProblem } from "../domain/device.ts";

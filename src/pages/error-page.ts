@@ -1,7 +1,6 @@
-// No I/O. No clock.
-
+// The page of an error.
 import type { ApiError } from "../contract/api-error.ts";
-import { PROBLEMS } from "../contract/requests.ts";
+import { PROBLEMS } from "../contract/problems.ts";
 import type { Principal } from "../domain/credential.ts";
 import { notice } from "./html/layout.ts";
 import { show } from "./html/respond.ts";
@@ -14,16 +13,16 @@ export function errorPage(
 ): Promise<Response> {
   const { status, title } = PROBLEMS[code];
   const words = WORDS[code];
-  const told = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
+  const sentence = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
   const link = { href: start, text: "Back to the start" };
-  const page = notice(words?.title ?? title, asSentence(told), link, principal);
+  const page = notice(words?.title ?? title, asSentence(sentence), link, principal);
   // 401 and 403 are no page's status: an app's client on this host might act on them.
   return show(page, status === 401 || status === 403 ? 400 : status, headers);
 }
 
 const GONE = "It may have been removed meanwhile. Nothing was changed.";
 
-/** Where the API's own words speak of requests and bodies: what the page says instead. */
+/** Where the words of the contract speak of requests and bodies: what the page says instead. */
 const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: string }>> = {
   "invalid-query": { title: "That did not work" },
   "invalid-fields": { title: "Please check what you entered" },
@@ -42,10 +41,10 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
   "wrong-content-type": { title: "That did not work" },
   "malformed-json": { title: "That did not work", sentence: "The text that was sent cannot be read." },
   "registry-unavailable": { title: "Please try again" },
-  "internal-error": { title: "Something went wrong on our side" },
+  "internal-error": { title: "Something went wrong on our side", sentence: "Please try again later." },
 };
 
-/** The API's details begin small and end without a stop. */
+/** Details and remedies begin with a lower-case letter and have no full stop. */
 function asSentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

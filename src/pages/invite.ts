@@ -2,14 +2,10 @@ import * as v from "valibot";
 import { must, pathParam, userParam } from "../api/handler.ts";
 import { makeInvitation } from "../api/invite.ts";
 import { representInvitation } from "../api/represent.ts";
+import type { Invitation } from "../contract/answers.ts";
+import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { PATHS } from "../contract/paths.ts";
-import {
-  CreateInvitationRequest,
-  INVITATION_SECONDS,
-  type Invitation,
-  PutUserRequest,
-  UserIdSchema,
-} from "../contract/requests.ts";
+import { CreateInvitationRequest, PutUserRequest, UserIdSchema } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";

@@ -1,7 +1,7 @@
 import type { IRequest } from "itty-router";
 import { IttyRouter } from "itty-router/IttyRouter";
 import { subjectOf } from "../api/handler.ts";
-import { toApiError } from "../api/unexpected.ts";
+import { toApiError } from "../api/problem.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { ENROL_PATH, PATHS } from "../contract/paths.ts";
 import { type Need, permits } from "../contract/permissions.ts";

@@ -1,8 +1,8 @@
 import { must, pathParam } from "../api/handler.ts";
 import { representSession } from "../api/represent.ts";
+import type { Session } from "../contract/answers.ts";
 import { PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
-import type { Session } from "../contract/requests.ts";
 import { clientName } from "../domain/client-name.ts";
 import { err, ok } from "../domain/result.ts";
 import type { PageContext, PageHandler } from "./context.ts";

@@ -1,8 +1,9 @@
 import { deviceParam, must, userParam } from "../api/handler.ts";
 import { representDevice } from "../api/represent.ts";
+import type { Device } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
-import { type Device, StatusActRequest } from "../contract/requests.ts";
+import { StatusActRequest } from "../contract/requests.ts";
 import { canWipe } from "../domain/app.ts";
 import { isDeviceName } from "../domain/device.ts";
 import type { PageContext, PageHandler } from "./context.ts";

@@ -1,7 +1,8 @@
 import { fingerprintParam, must } from "../api/handler.ts";
 import { representDevice, representUnknownCertificate } from "../api/represent.ts";
+import type { Device, UnknownCertificate } from "../contract/answers.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
-import { ApproveRequest, type Device, type UnknownCertificate } from "../contract/requests.ts";
+import { ApproveRequest } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { devicesOf, visibleUsers } from "./all.ts";
 import type { PageContext, PageHandler } from "./context.ts";

@@ -8,7 +8,7 @@ import { statePaths } from "../../scripts/edge/state.ts";
 import { signRequest } from "../../scripts/stand-in/authority.ts";
 import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.ts";
 import type { ClientCertificate } from "../../scripts/stand-in/state.ts";
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 
 /** The stand-in, and the real local edge that verifies what it signs: its CA is the stand-in's. */
 export interface LocalZone {

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Credential, issueSelfSignedCertificate } from "../../scripts/certificates/authority.ts";
-import type { AuditList, Device } from "../../src/contract/requests.ts";
+import type { AuditList, Device } from "../../src/contract/answers.ts";
 import { serialOf } from "./support/certificate.ts";
 import { TestEdge } from "./support/edge.ts";
 import type { Answer, Call, TlsClient } from "./support/tls-client.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueDeviceCertificate, issueSelfSignedCertificate } from "../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../scripts/edge/edge.ts";
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 import { apiOf } from "./support/api.ts";
 import { BitwardenClient } from "./support/bitwarden-cli.ts";
 import { type BitwardenServer, startBitwardenServer } from "./support/bitwarden-server.ts";

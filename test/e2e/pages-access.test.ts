@@ -1,8 +1,8 @@
 // The pages without a mouse, and without JavaScript: every essential act can be done.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device } from "../../src/contract/answers.ts";
 import { devicePath, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
-import type { Device } from "../../src/contract/requests.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { Keyboard } from "./support/keyboard.ts";

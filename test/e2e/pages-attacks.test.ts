@@ -1,8 +1,8 @@
 // Attacks on the pages in a real browser: other sites, the app on the same host, names that are scripts, races.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Device } from "../../src/contract/answers.ts";
 import { devicePath, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
-import type { Device } from "../../src/contract/requests.ts";
 import { SESSION_COOKIE } from "../../src/session-cookie.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";

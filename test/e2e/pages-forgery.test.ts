@@ -2,8 +2,8 @@
 // page says of itself.
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device } from "../../src/contract/answers.ts";
 import { devicePath, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
-import type { Device } from "../../src/contract/requests.ts";
 import { SIGN_INS_AN_HOUR } from "../../src/domain/credential.ts";
 import { TestEdge } from "./support/edge.ts";
 import { PageClient } from "./support/page-client.ts";

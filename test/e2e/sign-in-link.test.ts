@@ -1,7 +1,7 @@
 // The link that `npm start` prints, in a real browser: it signs in once, when a person presses the button.
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { SessionList } from "../../src/contract/requests.ts";
+import type { SessionList } from "../../src/contract/answers.ts";
 import { SESSION_COOKIE } from "../../src/session-cookie.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient, type WebDAVClient, type WebDAVClientError } from "webdav";
 import { issueDeviceCertificate } from "../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../scripts/edge/edge.ts";
-import type { Device } from "../../src/contract/requests.ts";
+import type { Device } from "../../src/contract/answers.ts";
 import { apiOf } from "./support/api.ts";
 import { startWebdavServer, type WebdavServer } from "./support/webdav-server.ts";
 

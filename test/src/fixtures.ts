@@ -1,7 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { KeyedSecrets } from "../../src/auth/keyed-secrets.ts";
+import type { Device, NewToken } from "../../src/contract/answers.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
-import type { Device, NewToken } from "../../src/contract/requests.ts";
 import type { DeviceStatus } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";

@@ -1,7 +1,7 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { OPERATIONS } from "../../src/api/operations.ts";
+import { OPERATIONS } from "../../src/contract/operations.ts";
 import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
 import { PAGES } from "../../src/pages/pages.ts";
 import { ADMIN_HOST, bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
@@ -170,7 +170,10 @@ describe("a control path", () => {
     const isolate = new Isolate();
     const { token } = await makeToken("alice", "devices");
     const lines = logged();
-    const paths = [...OPERATIONS.map(({ path }) => API_PATH + path), ...PAGES.map(({ path }) => path)];
+    const paths = [
+      ...Object.values(OPERATIONS).map(({ path }) => API_PATH + path),
+      ...PAGES.map(({ path }) => path),
+    ];
     for (const path of [...paths, ...STARTS, "/.latchkey/sign-out"]) {
       for (const method of ["GET", "POST"]) {
         const headers = { ...bearer(token).headers, Origin: `https://${HOST}` };

@@ -1,4 +1,4 @@
-import type { Device, UnknownCertificate } from "../../../src/contract/requests.ts";
+import type { Device, UnknownCertificate } from "../../../src/contract/answers.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";

@@ -1,4 +1,4 @@
-import type { Certificate, Device } from "../../../src/contract/requests.ts";
+import type { Certificate, Device } from "../../../src/contract/answers.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
 import type { Output } from "../../terminal/output.ts";
 import type { Cell } from "../../terminal/table.ts";

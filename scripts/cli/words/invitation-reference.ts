@@ -1,4 +1,4 @@
-import type { Invitation } from "../../../src/contract/requests.ts";
+import type { Invitation } from "../../../src/contract/answers.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { ofAllUsers } from "../../client/all-users.ts";
 import { withUnknownUser } from "../../client/answer.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Device } from "../../../src/contract/requests.ts";
+import type { Device } from "../../../src/contract/answers.ts";
 import type { DeviceFiles } from "../../certificates/device-files.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { SignedCertificate } from "../../cloudflare/issue/signed-certificate.ts";

@@ -1,5 +1,5 @@
-import type { Device } from "../../../src/contract/requests.ts";
-import { RETIREMENT_MAX_SECONDS } from "../../../src/contract/requests.ts";
+import type { Device } from "../../../src/contract/answers.ts";
+import { RETIREMENT_MAX_SECONDS } from "../../../src/contract/limits.ts";
 import { withHint } from "../../client/answer.ts";
 import type { Api, Made } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";

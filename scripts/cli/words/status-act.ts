@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Device } from "../../../src/contract/requests.ts";
+import type { Device } from "../../../src/contract/answers.ts";
 import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/domain/device.ts";
 import { withHint } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";

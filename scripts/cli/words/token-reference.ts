@@ -1,5 +1,5 @@
 // No I/O. No clock.
-import type { Token } from "../../../src/contract/requests.ts";
+import type { Token } from "../../../src/contract/answers.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Device } from "../../../src/contract/requests.ts";
+import type { Device } from "../../../src/contract/answers.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { ProblemFailure } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { chmod, stat } from "node:fs/promises";
-import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/requests.ts";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/limits.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { readIfThere, SECRET_MODE, writeWhole } from "../../terminal/write-file.ts";

@@ -43,7 +43,7 @@ export const restoreUser: Handler = async (request, { backups, by }) => {
   return json<v.InferOutput<typeof RestoredUser>>(restored);
 };
 
-export const restoreDirectoryAudit: Handler = async (request, { directory }) => {
+export const restoreAudit: Handler = async (request, { directory }) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
   const restored = await directory.ask((directory) => directory.restoreAudit(plain(entries)));
   return json<v.InferOutput<typeof RestoredAudit>>(restored);

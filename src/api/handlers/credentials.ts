@@ -1,20 +1,18 @@
-import {
-  CreateInvitationRequest,
-  CreateTokenRequest,
-  type InvitationList,
-  type Me,
-  type NewInvitation,
-  type NewToken,
-  type SessionList,
-  TOKEN_SECONDS,
-  type TokenList,
-} from "../../contract/requests.ts";
+// The credentials of people: tokens, sessions, invitations.
+import type {
+  InvitationList,
+  Me,
+  NewInvitation,
+  NewToken,
+  SessionList,
+  TokenList,
+} from "../../contract/answers.ts";
+import { TOKEN_SECONDS } from "../../contract/limits.ts";
+import { CreateInvitationRequest, CreateTokenRequest } from "../../contract/requests.ts";
 import { body, type Handler, json, must, noContent, pathParam, userParam } from "../handler.ts";
 import { makeInvitation } from "../invite.ts";
 import { registryProblem } from "../problem.ts";
 import { representInvitation, representSession, representToken } from "../represent.ts";
-
-// Who may do what besides the devices: tokens, sessions, invitations.
 
 export const showMe: Handler = async (_, { principal, apps }) => {
   const { actor, scope, user } = principal;
@@ -59,7 +57,7 @@ export const endSession: Handler = async (request, { directory, principal, by })
   return noContent();
 };
 
-export const endSessions: Handler = async (_, { directory, principal, by }) => {
+export const endAllSessions: Handler = async (_, { directory, principal, by }) => {
   await directory.ask((directory) => directory.endSessions(by, principal.user));
   return noContent();
 };

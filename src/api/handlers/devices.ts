@@ -1,17 +1,20 @@
+// Devices and their certificates: enrolled, unknown and blocked ones.
+
+import type { BlockedList, Device, DeviceList, UnknownCertificateList } from "../../contract/answers.ts";
 import { ApiError } from "../../contract/api-error.ts";
+import { RETIREMENT_MAX_SECONDS } from "../../contract/limits.ts";
 import { API_PATH } from "../../contract/paths.ts";
 import {
+  AddCertificateRequest,
   ApproveRequest,
-  type Device,
-  type DeviceList,
+  DevicesQuery,
   EditDeviceRequest,
   EnrolRequest,
   LostRequest,
   StatusActRequest,
-  type UnknownCertificateList,
 } from "../../contract/requests.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import { type Fingerprint, parseFingerprint } from "../../domain/fingerprint.ts";
 import { type CertificateFacts, type DeviceRecord, NO_FACTS } from "../../domain/records.ts";
 import {
   body,
@@ -21,9 +24,11 @@ import {
   json,
   must,
   noContent,
+  pathParam,
   userParam,
 } from "../handler.ts";
-import { DevicesQuery, readQuery } from "../input.ts";
+import { readQuery } from "../input.ts";
+import { registryProblem } from "../problem.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { readPem } from "../x509.ts";
 
@@ -61,17 +66,13 @@ export const forgetDevice: Handler = async (request, { registry, by }) => {
   return noContent();
 };
 
-export const changeStatus =
-  (act: StatusAct): Handler =>
-  async (request, { registry, by }) => {
-    const { reason } = await body(request, StatusActRequest);
-    const [user, id] = [userParam(request), deviceParam(request)];
-    const device = must(await registry.changeStatus({ ...by, reason }, user, id, act));
-    return json<Device>(representDevice(device, by));
-  };
+export const approveDevice = statusAct("approve");
+export const suspendDevice = statusAct("suspend");
+export const reinstateDevice = statusAct("reinstate");
+export const revokeDevice = statusAct("revoke");
 
 /** Makes Bitwarden's clients on the device delete their vault: only with the device's name repeated. */
-export const reportLost: Handler = async (request, { registry, by }) => {
+export const reportDeviceLost: Handler = async (request, { registry, by }) => {
   const [user, id] = [userParam(request), deviceParam(request)];
   const { confirm, reason } = await body(request, LostRequest);
   const { name } = must(await registry.device(user, id));
@@ -84,6 +85,23 @@ export const reportLost: Handler = async (request, { registry, by }) => {
   return json<Device>(
     representDevice(must(await registry.changeStatus({ ...by, reason }, user, id, "lost")), by),
   );
+};
+
+export const addCertificate: Handler = async (request, { registry, by }) => {
+  const [user, id] = [userParam(request), deviceParam(request)];
+  const { fingerprint, certificate, retireBy } = await body(request, AddCertificateRequest);
+  const next = {
+    ...certificateOf(fingerprint, certificate, by.at),
+    retireBy: timeOf(retireBy ?? null, by.at),
+  };
+  return enrolled(must(await registry.addCertificate(by, user, id, next)), by);
+};
+
+export const retireCertificate: Handler = async (request, { registry, by }) => {
+  const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
+  if (fingerprint === undefined) throw registryProblem({ code: "unknown-certificate" });
+  must(await registry.retireCertificate(by, userParam(request), deviceParam(request), fingerprint));
+  return noContent();
 };
 
 export const listUnknownCertificates: Handler = async (_, { registry }) => {
@@ -103,7 +121,21 @@ export const dismissUnknownCertificate: Handler = async (request, { registry, by
   return noContent();
 };
 
-export function enrolled(
+/** Answered from the configuration only, since it is needed when the registry does not answer. */
+export const listBlocked: Handler = async (_, { blocked }) => {
+  return json<BlockedList>({ blocked: [...blocked].sort() });
+};
+
+function statusAct(act: StatusAct): Handler {
+  return async (request, { registry, by }) => {
+    const { reason } = await body(request, StatusActRequest);
+    const [user, id] = [userParam(request), deviceParam(request)];
+    const device = must(await registry.changeStatus({ ...by, reason }, user, id, act));
+    return json<Device>(representDevice(device, by));
+  };
+}
+
+function enrolled(
   { device, created }: { device: DeviceRecord; created: boolean },
   by: { at: number },
 ): Response {
@@ -114,8 +146,8 @@ export function enrolled(
   });
 }
 
-/** The fingerprint alone, or with the facts of the certificate that it was computed from. */
-export function certificateOf(
+/** The fingerprint only, or with the facts of the certificate that it was computed from. */
+function certificateOf(
   fingerprint: Fingerprint | undefined,
   pem: string | undefined,
   now: number,
@@ -126,4 +158,14 @@ export function certificateOf(
   throw new ApiError("invalid-certificate", certificate.error, {
     errors: [{ path: "certificate", message: certificate.error }],
   });
+}
+
+/** A time in the future, in milliseconds since the epoch. */
+function timeOf(retireBy: string | number | null, now: number): number | null {
+  if (retireBy === null) return null;
+  if (typeof retireBy === "number") return now + retireBy * 1000;
+  const time = Date.parse(retireBy);
+  if (time > now && time <= now + RETIREMENT_MAX_SECONDS * 1000) return time;
+  const message = "the time must be in the future and within ten years: to end a certificate now, retire it";
+  throw new ApiError("invalid-fields", message, { errors: [{ path: "retireBy", message }] });
 }

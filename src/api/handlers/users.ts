@@ -1,8 +1,11 @@
+// Users, and the audit logs.
+
+import type { AuditList, User, UserList } from "../../contract/answers.ts";
 import { API_PATH } from "../../contract/paths.ts";
-import { PutUserRequest, type User, type UserList } from "../../contract/requests.ts";
+import { AuditQuery, PutUserRequest, UsersQuery } from "../../contract/requests.ts";
 import { body, type Handler, json, must, noContent, userParam } from "../handler.ts";
-import { readQuery, UsersQuery } from "../input.ts";
-import { representUser } from "../represent.ts";
+import { readQuery } from "../input.ts";
+import { representAudit, representUser } from "../represent.ts";
 
 export const listUsers: Handler = async (_, { registry, url, principal }) => {
   const { limit, after = "" } = readQuery(url, UsersQuery);
@@ -26,4 +29,16 @@ export const putUser: Handler = async (request, { registry, by }) => {
 export const deleteUser: Handler = async (request, { registry, by }) => {
   must(await registry.deleteUser(by, userParam(request)));
   return noContent();
+};
+
+export const readUserAudit: Handler = async (request, { registry, url }) => {
+  const { limit, before = null, search } = readQuery(url, AuditQuery);
+  const { items, next } = must(await registry.userAudit(userParam(request), limit, before, search));
+  return json<AuditList>({ entries: items.map(representAudit), next });
+};
+
+export const readAudit: Handler = async (_, { registry, url }) => {
+  const { limit, before = null, search } = readQuery(url, AuditQuery);
+  const { items, next } = await registry.directoryAudit(limit, before, search);
+  return json<AuditList>({ entries: items.map(representAudit), next });
 };

@@ -25,8 +25,7 @@ export class CredentialCheckTable {
       .one();
     const exempt = JSON.parse(row.exempt) as SecretDigest[];
     if (row.key !== null) return { key: row.key, exempt };
-    const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-    const key = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES)).toHex();
     this.#sql.exec("UPDATE credential_check SET key = ? WHERE id = 1", key);
     return { key, exempt };
   }

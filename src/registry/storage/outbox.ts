@@ -177,8 +177,7 @@ async function keyed(target: NotifyTarget): Promise<KeyedTarget> {
   const { format, url } = target;
   const text = new TextEncoder().encode(`${format} ${url} ${target.format === "ntfy" ? target.topic : ""}`);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
-  const hex = [...digest.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0"));
-  return { key: hex.join(""), target };
+  return { key: digest.subarray(0, 8).toHex(), target };
 }
 
 /** As all of the log, without full fingerprints. */

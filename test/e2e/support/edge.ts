@@ -7,7 +7,7 @@ import {
   type Validity,
 } from "../../../scripts/certificates/authority.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../../scripts/edge/edge.ts";
-import type { Device } from "../../../src/contract/requests.ts";
+import type { Device } from "../../../src/contract/answers.ts";
 import { apiOf } from "./api.ts";
 import { TlsClient } from "./tls-client.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { takeBackup } from "../../../scripts/backup/snapshot.ts";
 import type { Api } from "../../../scripts/client/api.ts";
-import type { AuditEntry } from "../../../src/contract/requests.ts";
+import type { AuditEntry } from "../../../src/contract/answers.ts";
 
 const NOW = Date.UTC(2026, 10, 26);
 

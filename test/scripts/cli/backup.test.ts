@@ -6,7 +6,7 @@ import { checksumOf } from "../../../scripts/backup/canonical.ts";
 import { chunks } from "../../../scripts/backup/parts.ts";
 import { type Credential, issueDeviceCertificate } from "../../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
-import type { Device } from "../../../src/contract/requests.ts";
+import type { Device } from "../../../src/contract/answers.ts";
 import { send, temporaryFolder } from "../edge/client.ts";
 import { failure, hasTerminal, type Run, run, runOnTerminal } from "./run.ts";
 import { runHere } from "./run-here.ts";

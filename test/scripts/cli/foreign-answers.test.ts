@@ -85,7 +85,19 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
   json: {
     about: "another program's JSON",
     answer: answer(200, { "content-type": "application/json" }, '{"users":[{"login":"root"}]}'),
-    cause: "ORIGIN answered JSON that is not the API's",
+    cause: "ORIGIN answered GET /users with JSON that is not the API's: see users.0.id",
+    hint: "update this clone or deploy the Worker: their versions do not match",
+  },
+  list: {
+    about: "JSON of another kind",
+    answer: answer(200, { "content-type": "application/json" }, "null"),
+    cause: "ORIGIN answered GET /users with JSON that is not the API's",
+    hint: "update this clone or deploy the Worker: their versions do not match",
+  },
+  created: {
+    about: "a status that the operation does not have",
+    answer: answer(201, { "content-type": "application/json" }, '{"users":[],"next":null}'),
+    cause: "ORIGIN answered GET /users with JSON that is not the API's",
     hint: "update this clone or deploy the Worker: their versions do not match",
   },
   broken: {
@@ -97,7 +109,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
   endless: {
     about: "a list whose pages never end",
     answer: answer(200, { "content-type": "application/json" }, '{"users":[],"next":"x"}'),
-    cause: "ORIGIN answered JSON that is not the API's",
+    cause: "ORIGIN answered GET /users with JSON that is not the API's: see next",
     hint: "update this clone or deploy the Worker: their versions do not match",
   },
   terminal: {
@@ -108,7 +120,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
       JSON.stringify({ code: "internal-error", title: "Internal error", detail: "\x1b[31mowned\u202e" }),
     ),
     cause: "\\u{1b}[31mowned\\u{202e}",
-    hint: "look into the Worker's log: npx wrangler tail",
+    hint: "look into the Worker's log with: npx wrangler tail",
   },
   hangup: {
     about: "a connection that is closed without an answer",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { findById, idArgument } from "../../../scripts/cli/words/id-reference.ts";
 import { findToken } from "../../../scripts/cli/words/token-reference.ts";
-import type { Token } from "../../../src/contract/requests.ts";
+import type { Token } from "../../../src/contract/answers.ts";
 
 // Ids of the real registry are random: those that begin alike are made up here.
 const things = ["3f2a1b9c-0000-4000-8000-000000000000", "3f2a1b9c-1111-4000-8000-000000000000", "77aa"].map(

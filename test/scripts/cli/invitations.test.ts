@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device, Invitation, NewInvitation } from "../../../src/contract/requests.ts";
+import type { Device, Invitation, NewInvitation } from "../../../src/contract/answers.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { redeem } from "./pages.ts";
 import { readQrCode } from "./qr-reader.ts";

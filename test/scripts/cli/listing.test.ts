@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Api, createApi } from "../../../scripts/client/api.ts";
-import type { AuditEntry, Device } from "../../../src/contract/requests.ts";
+import type { AuditEntry, Device } from "../../../src/contract/answers.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { failure, type Run } from "./run.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Credential, issueDeviceCertificate } from "../../../scripts/certificates/authority.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
-import type { AuditList, Device } from "../../../src/contract/requests.ts";
+import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { send, temporaryFolder } from "../edge/client.ts";
 import { failure, fixture, type Run } from "./run.ts";
 import { runHere } from "./run-here.ts";
@@ -226,8 +226,8 @@ describe("retire", () => {
     expect(await latchkey("retire", "alice/single", old.digits, "--yes")).toEqual(
       failure(
         1,
-        "add the device's next certificate first, or revoke the device",
-        "add the next one first: latchkey rotate DEVICE; or revoke the device",
+        "the device has no other certificate",
+        "revoke the device, or first add its next certificate with: latchkey rotate DEVICE",
       ),
     );
     const none = await latchkey("retire", "alice/single", "00000000", "--yes");

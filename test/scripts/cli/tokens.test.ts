@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device, NewToken, Session, Token } from "../../../src/contract/requests.ts";
+import type { Device, NewToken, Session, Token } from "../../../src/contract/answers.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { signIn } from "./pages.ts";
 import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
@@ -40,7 +40,7 @@ async function addUser(user: string, ...devices: string[]): Promise<void> {
 
 const FORBIDDEN = failure(
   1,
-  "these credentials do not reach so far",
+  "not permitted with these credentials",
   "see who you are with: latchkey me; what you may not do, ask the owner of the ADMIN_TOKEN",
 );
 

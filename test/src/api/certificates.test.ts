@@ -1,7 +1,7 @@
 import { reset } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { AuditList, Device, NewToken } from "../../../src/contract/requests.ts";
+import type { AuditList, Device, NewToken } from "../../../src/contract/answers.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import { DEVICE_FINGERPRINT, DEVICE_PEM, DEVICE_SERIAL, EXPIRED_PEM, expectProblem } from "./fixtures.ts";

@@ -2,8 +2,8 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { NewInvitation } from "../../../src/contract/answers.ts";
 import { ENROL_PATH } from "../../../src/contract/paths.ts";
-import type { NewInvitation } from "../../../src/contract/requests.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
 import { cf, Isolate, logged, runtimeError, scripted, VAULT_HOST } from "../gate/fixtures.ts";

@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
-import { PROBLEMS, type Problem, type ProblemCode } from "../../../src/contract/requests.ts";
+import { PROBLEMS, type Problem, type ProblemCode } from "../../../src/contract/problems.ts";
 import worker from "../../../src/index.ts";
 
 // Made once with `openssl ca` on P-256 keys that were thrown away.
@@ -73,7 +73,8 @@ export function pem(bytes: Uint8Array, label = "CERTIFICATE"): string {
 /** Asserts that an answer is the problem `code`, complete and well-formed; returns its body. */
 export async function expectProblem(response: Response, code: ProblemCode): Promise<Problem> {
   const problem: Problem = await response.json();
-  expect(problem).toMatchObject({ code, ...PROBLEMS[code], type: `urn:latchkey:problem:${code}` });
+  const { status, title } = PROBLEMS[code];
+  expect(problem).toMatchObject({ code, status, title, type: `urn:latchkey:problem:${code}` });
   expect(problem.detail).toMatch(/./);
   expect(response.status).toBe(PROBLEMS[code].status);
   expect(response.headers.get("content-type")).toBe("application/problem+json");

@@ -1,7 +1,6 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { API_PATH } from "../../../src/contract/paths.ts";
 import type {
   AuditEntry,
   AuditList,
@@ -9,7 +8,8 @@ import type {
   DeviceList,
   UnknownCertificateList,
   UserList,
-} from "../../../src/contract/requests.ts";
+} from "../../../src/contract/answers.ts";
+import { API_PATH } from "../../../src/contract/paths.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 import { DEVICE_FINGERPRINT, DEVICE_PEM, DEVICE_SERIAL, EXPIRED_PEM, expectProblem } from "./fixtures.ts";

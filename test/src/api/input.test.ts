@@ -1,8 +1,9 @@
 import { reset } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MAX_BODY_BYTES } from "../../../src/contract/limits.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import { MAX_BODY_BYTES, PROBLEMS } from "../../../src/contract/requests.ts";
+import { PROBLEMS } from "../../../src/contract/problems.ts";
 import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { DEVICE_PEM, expectProblem } from "./fixtures.ts";
 

@@ -1,6 +1,6 @@
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AuditList, Device } from "../../../src/contract/requests.ts";
+import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { api, enrol, fingerprint } from "../fixtures.ts";
 import { noteWipeOf } from "../gate/fixtures.ts";
 import { expectProblem } from "./fixtures.ts";

@@ -2,7 +2,7 @@ import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import { PROBLEMS, type ProblemCode } from "../../../src/contract/requests.ts";
+import { PROBLEMS, type ProblemCode } from "../../../src/contract/problems.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
@@ -106,7 +106,7 @@ describe("what a problem does not tell", () => {
       type: "urn:latchkey:problem:internal-error",
       title: "Internal error",
       status: 500,
-      detail: "internal error",
+      detail: "look into the Worker's log",
       code: "internal-error",
     });
   });

@@ -1,8 +1,8 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Device } from "../../../src/contract/answers.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import type { Device } from "../../../src/contract/requests.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
 import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";

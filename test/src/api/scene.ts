@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
-import type { Operation } from "../../../src/api/operation.ts";
 import { digestOf } from "../../../src/auth/secrets.ts";
+import type { Device, NewInvitation, NewToken } from "../../../src/contract/answers.ts";
+import { OPERATIONS, type OperationId } from "../../../src/contract/operations.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import type { Device, NewInvitation, NewToken } from "../../../src/contract/requests.ts";
 import { api, bearer, enrol, keyedSecrets, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
@@ -78,13 +78,14 @@ export async function makeCredentials() {
 }
 export type Credentials = Awaited<ReturnType<typeof makeCredentials>>;
 
-/** Asks for an operation about what is in the scene, with a body that is right. */
+/** Asks for an operation on what is in the scene, with a valid body. */
 export function ask(
-  { id, method, path }: Operation,
+  id: OperationId,
   scene: Scene,
   init: { headers: Record<string, string> },
   isolate = new Isolate(),
 ): Promise<Response> {
+  const { method, path } = OPERATIONS[id];
   const { phone, laptop, revoked, waiting } = scene;
   const devices = { forgetDevice: revoked.id, approveDevice: waiting, retireCertificate: laptop.id };
   const device = devices[id as keyof typeof devices] ?? phone.id;
@@ -126,7 +127,7 @@ const TABLET = {
   ],
 };
 
-const BODIES: Record<string, unknown> = {
+const BODIES: Partial<Record<OperationId, unknown>> = {
   putUser: { name: "Alice" },
   enrolDevice: { name: "Tablet", fingerprint: fingerprint(4) },
   editDevice: { name: "Pixel" },

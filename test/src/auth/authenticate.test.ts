@@ -1,7 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/limits.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/requests.ts";
 import { expectProblem, seen, withEnv } from "../api/fixtures.ts";
 import { ADMIN_HOST, api, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
 

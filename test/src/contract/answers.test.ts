@@ -1,8 +1,8 @@
 import { reset } from "cloudflare:test";
 import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
-import { OPERATIONS } from "../../../src/api/operations.ts";
-import { PROBLEMS, ProblemSchema } from "../../../src/contract/requests.ts";
+import { OPERATIONS, type Operation, type OperationId } from "../../../src/contract/operations.ts";
+import { PROBLEMS, ProblemSchema } from "../../../src/contract/problems.ts";
 import { DEVICE_PEM } from "../api/fixtures.ts";
 import { ask, makeCredentials, makeScene } from "../api/scene.ts";
 import { api, enrol, fingerprint } from "../fixtures.ts";
@@ -60,7 +60,8 @@ function complaints(schema: v.GenericSchema, value: unknown): string[] {
 const REPEATED = ["putUser", "enrolDevice", "enrolUnknownCertificate", "addCertificate"];
 
 describe("every answer is as the table says", () => {
-  it.each(OPERATIONS.map((operation) => [operation.id, operation] as const))("%s", async (id, operation) => {
+  it.each(Object.keys(OPERATIONS) as OperationId[])("%s", async (id) => {
+    const { answers }: Operation = OPERATIONS[id];
     const scene = await makeScene();
     const { root } = await makeCredentials();
     // A device with everything that can be told of one.
@@ -76,9 +77,9 @@ describe("every answer is as the table says", () => {
     const seen = new Set<number>();
     for (let times = 0; times < (REPEATED.includes(id) ? 2 : 1); times++) {
       if (id === "deleteUser") await api("PUT", "/users/alice", {});
-      const response = await ask(operation, scene, root);
+      const response = await ask(id, scene, root);
       seen.add(response.status);
-      const schema = operation.answers[response.status];
+      const schema = answers[response.status];
       if (schema === null) {
         expect(await response.text()).toBe("");
         continue;
@@ -88,9 +89,7 @@ describe("every answer is as the table says", () => {
       expect(response.headers.get("cache-control")).toBe("no-store");
       expect(complaints(schema, await response.json())).toEqual([]);
     }
-    expect([...seen].sort(), "every status that is documented").toEqual(
-      Object.keys(operation.answers).map(Number),
-    );
+    expect([...seen].sort(), "every status that is documented").toEqual(Object.keys(answers).map(Number));
   });
 
   it("every list with something in it", async () => {
@@ -108,8 +107,7 @@ describe("every answer is as the table says", () => {
     ] as const) {
       const list = (await (await api("GET", path)).json()) as Record<string, unknown[]>;
       expect(Object.values(list)[0]?.length, path).toBeGreaterThan(0);
-      const schema = OPERATIONS.find((operation) => operation.id === id)?.answers[200];
-      expect(complaints(schema ?? v.never(), list), path).toEqual([]);
+      expect(complaints(OPERATIONS[id].answers[200], list), path).toEqual([]);
     }
   });
 
@@ -122,7 +120,8 @@ describe("every answer is as the table says", () => {
     ]) {
       const problem = (await response.json()) as { code: keyof typeof PROBLEMS };
       expect(complaints(ProblemSchema, problem)).toEqual([]);
-      expect(problem).toMatchObject(PROBLEMS[problem.code]);
+      const { status, title } = PROBLEMS[problem.code];
+      expect(problem).toMatchObject({ status, title });
     }
   });
 });

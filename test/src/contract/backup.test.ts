@@ -2,8 +2,8 @@ import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject }
 import { env, exports } from "cloudflare:workers";
 import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Device, NewToken } from "../../../src/contract/answers.ts";
 import { BackupDevice } from "../../../src/contract/backup.ts";
-import type { Device, NewToken } from "../../../src/contract/requests.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";

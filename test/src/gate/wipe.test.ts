@@ -1,7 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AuditList, Device } from "../../../src/contract/requests.ts";
+import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import type { App } from "../../../src/domain/app.ts";
 import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/domain/device.ts";
 import { NO_PATHS } from "../../../src/domain/path-rules.ts";

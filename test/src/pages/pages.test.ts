@@ -3,8 +3,8 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { devicePath, PATHS } from "../../../src/contract/paths.ts";
-import type { AuditList, Device } from "../../../src/contract/requests.ts";
 import { ADMIN_HOST, api, enrol, fingerprint, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 

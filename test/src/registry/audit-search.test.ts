@@ -1,6 +1,6 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { AuditList } from "../../../src/contract/requests.ts";
+import type { AuditList } from "../../../src/contract/answers.ts";
 import { readAudit, SEARCHED_LINES, writeAudit } from "../../../src/registry/storage/audit-log.ts";
 import { api } from "../fixtures.ts";
 import { ALICE, by, cost, directory, directoryStub, registry, registryStub } from "./fixtures.ts";
