@@ -1,11 +1,11 @@
 import { ApiError } from "../contract/api-error.ts";
+import { errorLine, type Log } from "../log.ts";
 import { RegistryUnavailable } from "../registry/client/call.ts";
 
 /** Errors that are not ours are reported in general words; the log has the particulars. */
-export function toApiError(error: unknown, log: (line: Record<string, unknown>) => void): ApiError {
+export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ApiError) return error;
-  const cause = error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
-  log({ event: "control-error", message: String(error), cause });
+  log(errorLine("control-error", error));
   if (error instanceof RegistryUnavailable) {
     return new ApiError("registry-unavailable", "nothing is known to have been changed: try again", {
       headers: { "Retry-After": "5" },

@@ -1,4 +1,8 @@
-import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../session-cookie.ts";
+// The app's side: which requests pass without a device, what the app receives, and what is kept of its answer.
+import type { App } from "../domain/app.ts";
+import { hasPaths, isPublicPath } from "../domain/path-rules.ts";
+import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../domain/session-cookie.ts";
+import type { Visit } from "../visit.ts";
 
 /**
  * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never
@@ -34,6 +38,28 @@ const REWRITING_HEADERS = new Set([
 
 function isRewriting(name: string): boolean {
   return REWRITING_HEADERS.has(name.replaceAll("_", "-"));
+}
+
+/** Whether the app lets this request through without a certificate, if the country is right. */
+export function isOpenTo(app: App, visit: Visit): boolean {
+  if (app.preflight && isPreflight(visit.request)) return true;
+  return hasPaths(app.publicPaths) && isPublicPath(app.publicPaths, visit.address, visit.url.pathname);
+}
+
+/** A CORS preflight as browsers send it: it has these headers and no body. */
+function isPreflight(request: Request): boolean {
+  const { method, headers } = request;
+  return (
+    method === "OPTIONS" &&
+    hasNoBody(request) &&
+    headers.has("origin") &&
+    headers.has("access-control-request-method")
+  );
+}
+
+/** With `Content-Length: 0`, which some clients and proxies add, the runtime makes an empty body of it. */
+function hasNoBody({ body, headers }: Request): boolean {
+  return body === null || (headers.get("content-length") === "0" && !headers.has("transfer-encoding"));
 }
 
 /**

@@ -1,17 +1,11 @@
-// No I/O. No clock.
-
+// A line of the audit log as a sentence for people; its own fields are for programs.
 import { devicePath } from "../contract/paths.ts";
 import type { AuditEntry } from "../contract/requests.ts";
+import type { Line } from "./audit-lines.ts";
 import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
 
-/** A line of an audit log, and whose log it stands in: a user's id, or empty for the directory's. */
-export interface Line extends AuditEntry {
-  log: string;
-}
-
-/** What was done, in a sentence for people; the line's own fields are for programs. */
 export function sentence(line: Line): Html {
   return line.outcome === "refused" ? refused(line) : html`${done(line)}${reason(line)}.`;
 }

@@ -1,6 +1,6 @@
-// No I/O. No clock.
-
-import { devicePath } from "../contract/paths.ts";
+// How a device is shown, and what can be done with it.
+import { devicePath, PATHS } from "../contract/paths.ts";
+import { permits } from "../contract/permissions.ts";
 import type { Device } from "../contract/requests.ts";
 import { canWipe } from "../domain/app.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
@@ -36,7 +36,14 @@ export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
   }
 }
 
-/** A device's facts in two or three lines. */
+/** Whether whoever is signed in may change a device. */
+export function mayChange({ principal }: PageContext, { user }: Device): boolean {
+  return permits(principal, "devices", { user: user as typeof principal.user });
+}
+
+export const BACK_TO_DEVICES: Html = html`<p class="back"><a href="${PATHS.devices}">← All devices</a></p>`;
+
+/** A device in two or three lines. */
 export function deviceLines(device: Device, context: PageContext): Html[] {
   const { now, timeZone } = context;
   return [

@@ -1,3 +1,4 @@
+// A device's status and what else is done with it: in two taps, the first of which says what will happen.
 import { deviceParam, must, userParam } from "../api/handler.ts";
 import { representDevice } from "../api/represent.ts";
 import { ApiError } from "../contract/api-error.ts";
@@ -5,7 +6,7 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import { type Device, StatusActRequest } from "../contract/requests.ts";
 import { canWipe } from "../domain/app.ts";
 import { isDeviceName } from "../domain/device.ts";
-import type { PageContext, PageHandler } from "./context.ts";
+import type { PageContext } from "./context.ts";
 import {
   ACT_LABELS,
   actsOf,
@@ -16,23 +17,22 @@ import {
   possessive,
 } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
-import { type Html, html } from "./html/html.ts";
+import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
-import { seeOther, show } from "./html/respond.ts";
 import { duration } from "./html/times.ts";
 
 /** The first tap: says what will happen, and asks. */
-export const confirmAct: PageHandler = async (request, context) => {
-  const found = await load(request, context);
-  return confirmPage(found, actOf(request, found, context), context);
-};
+export async function confirmAct(context: PageContext): Promise<Html> {
+  const found = await load(context);
+  return confirmPage(found, actOf(found, context), context);
+}
 
 /** The second tap: does it. */
-export const doAct: PageHandler = async (request, context) => {
-  const found = await load(request, context);
-  const act = actOf(request, found, context);
+export async function doAct(context: PageContext): Promise<Response> {
+  const found = await load(context);
+  const act = actOf(found, context);
   const { registry, by, form } = context;
-  const [user, id] = [userParam(request), found.id];
+  const [user, id] = [userParam(context), found.id];
   if (act === "lost" && !isDeviceName(field(form, "confirm"), found.name)) {
     const message = `This is not the device’s name. Type ${found.name} to go ahead.`;
     return show(confirmPage(found, act, context, message), 422);
@@ -45,15 +45,16 @@ export const doAct: PageHandler = async (request, context) => {
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
   must(await registry.changeStatus({ ...by, reason }, user, id, act));
   return seeOther(devicePath(found));
-};
+}
 
-async function load(request: Parameters<PageHandler>[0], { registry }: PageContext): Promise<Device> {
-  return representDevice(must(await registry.device(userParam(request), deviceParam(request))));
+async function load(context: PageContext): Promise<Device> {
+  const found = await context.registry.device(userParam(context), deviceParam(context));
+  return representDevice(must(found));
 }
 
 /** The act of the address, if it can be done now and by this person. */
-function actOf(request: Parameters<PageHandler>[0], found: Device, { principal }: PageContext): DeviceAct {
-  const { act = "" } = request.params as { act?: string };
+function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
+  const { act = "" } = params;
   const isAct = Object.hasOwn(ACT_LABELS, act);
   if (!isAct) throw new ApiError("not-found", "This page doesn’t exist.");
   const possible = actsOf(found, principal.scope === "root").find((each) => each === act);

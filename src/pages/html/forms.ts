@@ -1,6 +1,9 @@
+// Forms: how they are read, checked and offered.
 import * as v from "valibot";
 import { readText } from "../../api/input.ts";
 import { ApiError, fieldErrors } from "../../contract/api-error.ts";
+import type { UserRecord } from "../../domain/records.ts";
+import { type Html, html } from "./html.ts";
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
@@ -32,4 +35,11 @@ export function parseFields<Schema extends v.GenericSchema>(
 /** A text field: browsers send line breaks as CRLF. */
 export function field(form: URLSearchParams, name: string): string {
   return (form.get(name) ?? "").replaceAll("\r\n", "\n").trim();
+}
+
+export function userSelect(id: string, users: readonly UserRecord[], chosen: string | null = null): Html {
+  return html`<select id="${id}" name="user" required>${users.map(
+    (user) =>
+      html`<option value="${user.id}"${user.id === chosen ? html` selected` : ""}>${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
+  )}</select>`;
 }

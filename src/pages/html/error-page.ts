@@ -1,10 +1,9 @@
-// No I/O. No clock.
-
-import type { ApiError } from "../contract/api-error.ts";
-import { PROBLEMS } from "../contract/requests.ts";
-import type { Principal } from "../domain/credential.ts";
-import { notice } from "./html/layout.ts";
-import { show } from "./html/respond.ts";
+// What a page says when something went wrong.
+import type { ApiError } from "../../contract/api-error.ts";
+import { PROBLEMS } from "../../contract/requests.ts";
+import type { Principal } from "../../domain/credential.ts";
+import { show } from "./html.ts";
+import { notice } from "./layout.ts";
 
 /** An error page for people; `start` is the page that it links back to. */
 export function errorPage(
