@@ -57,9 +57,9 @@ export function decide(input: DecisionInput): Decision {
 }
 
 /**
- * What `decide` says without asking the registry, so that a stranger costs no Durable Object
- * request. `undefined`: the certificate is verified and in its dates, and the registry must be
- * asked. (Step 4 needs such a certificate, so nothing that is decided here could be lost.)
+ * What `decide` says without asking the registry, so that a stranger costs no Durable Object request. `undefined`: the
+ * certificate is verified and within its dates, and the registry must be asked. (Step 4 needs such a certificate, so
+ * nothing decided here could be a lost device.)
  */
 export function screen(input: Omit<DecisionInput, "standing">): Decision | undefined {
   const { app, certificate, now } = input;
@@ -116,7 +116,7 @@ function judgeStatus(status: DeviceStatus): Decision {
     case "revoked":
       return refuse("device-revoked");
     default:
-      // A status that this version does not know, from a registry that was deployed later.
+      // A status that this version does not know, from a newer registry.
       return refuse("registry-unavailable");
   }
 }

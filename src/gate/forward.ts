@@ -5,12 +5,12 @@ import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../domain/ses
 import type { Visit } from "../visit.ts";
 
 /**
- * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never
- * reaches an app. Who is asking is Latchkey's to say, so its names are dropped with underscores, too: CGI and WSGI
- * take them for hyphens. The token is a secret, which Latchkey alone reads, under this one name.
+ * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never reaches
+ * an app. Only Latchkey says who is asking, so these names are dropped with underscores, too: CGI and WSGI take them
+ * for hyphens. The token is a secret that only Latchkey reads, under this one name.
  *
- * A closed list, since any other header means nothing to an app: asking for each of these by its name costs a
- * quarter of a microsecond, walking the names of a request costs more than all the rest of the gate.
+ * A closed list, since any other header means nothing to an app: asking for each of these by name costs a quarter of a
+ * microsecond, while walking through the names of a request costs more than the rest of the gate.
  */
 export const OWN_HEADERS = [
   ...["x-latchkey-user", "x-latchkey_user", "x_latchkey-user", "x_latchkey_user"],
@@ -63,13 +63,12 @@ function hasNoBody({ body, headers }: Request): boolean {
 }
 
 /**
- * Sends an allowed request on to the app and returns its response as it is. `fetch(request)`, and
- * only that, keeps method, path, query, streams, ranges, redirects and WebSocket upgrades; the
- * request is never read, retried or rebuilt from its URL.
- * Requests that pass without a device (`isOpen`) were judged by their path and method, so they also lose the
- * headers that name others.
- * `onFailure` answers when the app's side could not be reached at all: Workers would otherwise
- * answer with an error page of their own.
+ * Sends an allowed request on to the app and returns its response unchanged. Only `fetch(request)` keeps method, path,
+ * query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
+ * Requests that pass without a device (`isOpen`) were judged by their path and method, so they also lose the headers
+ * that name others.
+ * `onFailure` answers if the app's side could not be reached at all: Workers would otherwise answer with an error page
+ * of their own.
  */
 export function forward(
   received: Request,
@@ -83,7 +82,7 @@ export function forward(
 function outgoing(request: Request, isOpen: boolean): Request {
   const { headers } = request;
   if (hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) return stripped(request, isOpen);
-  // A browser that is signed in on this host sends its cookie to every path: the app must not get it.
+  // A browser that is signed in on this host sends its cookie to every path. The app must not get it.
   const cookie = headers.get("cookie");
   return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen) : request;
 }

@@ -4,8 +4,8 @@ import { type Line, type Lines, type Log, logsOf, readLines, type Wanted, wanted
 import type { PageContext } from "./context.ts";
 
 /**
- * Lines of one read while a log is exported, and how many reads one export makes: each is two calls, and a
- * Worker of the free plan makes 50 for a request.
+ * How many lines an export reads at once, and how often: each read is two calls, and a Worker of the free plan makes 50
+ * for a request.
  */
 const EXPORT_STEP = 500;
 const EXPORT_READS_MAX = 18;
@@ -58,7 +58,7 @@ function csvOf({ at: time, log, id, actor, act, outcome, target, ip, country, de
 /** A spreadsheet would run a cell that begins so (owasp.org/www-community/attacks/CSV_Injection). */
 const FORMULA = /^[=+\-@\t\r]/;
 
-/** One line of CSV (RFC 4180): every cell in quotes, and none that a spreadsheet takes for a formula. */
+/** One line of CSV (RFC 4180): every cell in quotes, and none that a spreadsheet would take for a formula. */
 export function csvLine(cells: readonly string[]): string {
   const quoted = cells.map((cell) => {
     const text = FORMULA.test(cell) ? `'${cell}` : cell;

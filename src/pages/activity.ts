@@ -54,7 +54,7 @@ ${
 </form>`;
 }
 
-/** A heading for each day, as the reader's clock has it. */
+/** A heading for each day, in the reader's time zone. */
 function list(lines: readonly Line[], context: PageContext): Html {
   const { timeZone } = context;
   const days = Map.groupBy(lines, ({ at: time }) => date(time, timeZone));
@@ -72,7 +72,7 @@ function entry(line: Line, { timeZone }: PageContext): Html {
 <details class="hint"><summary>Details<span class="unseen"> of line ${line.id}</span></summary><dl>${fields(line).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details></li>`;
 }
 
-/** What the line has for programs. */
+/** The line's fields, as programs read them. */
 function fields({ act, actor, outcome, target, ip, detail }: Line): [string, string][] {
   const all: [string, string | null][] = [
     ["act", act],

@@ -86,7 +86,7 @@ export async function readLines(
     .flatMap((list) => list.lines)
     .filter((line) => !isTwin(line))
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id));
-  // All of them together have no cursor: it only says that there is more.
+  // All logs together have no cursor: it only says that there is more.
   const isWhole = lines.length <= limit && lists.every(({ next }) => next === null);
   return { lines: lines.slice(0, limit), next: isWhole ? null : "older" };
 }
@@ -97,7 +97,7 @@ function isTwin({ log, act, outcome, target }: Line): boolean {
   return log !== "" && target === null && isOfUser && outcome === "done";
 }
 
-/** A user removed since the list was made has no log. */
+/** A user who has been removed since the list was made has no log. */
 async function readIfThere(context: PageContext, asked: Asked, limit: number): Promise<Lines> {
   try {
     return await readLines(context, asked, limit);

@@ -70,7 +70,7 @@ const STATUS_WORDS = {
 } as const;
 
 function statusChange(act: keyof typeof STATUS_WORDS, what: Html, detail: AuditEntry["detail"]): Html {
-  // Repeated: the status was there, and another reason was given.
+  // Repeated: the status did not change, and another reason was given.
   if (detail.before === detail.status) return html`${what} stays ${detail.status}, for another reason`;
   return html`${what} was ${STATUS_WORDS[act]}`;
 }
@@ -95,13 +95,13 @@ function device({ log, target }: Line, withOwner = true, isThere = true): Html {
   return withOwner ? html`${possessive(log)} ${link}` : link;
 }
 
-/** What the directory's lines are about: users, tokens, certificates. */
+/** The subject of the directory's lines: users, tokens, certificates. */
 function nameOf({ act, target }: Line): Html {
   const isUser = act === "create-user" || act === "delete-user";
   return html`<strong>${isUser ? (target?.id ?? "") : (target?.name ?? short(target?.id))}</strong>`;
 }
 
-/** Ids and fingerprints as the command line shows them: enough to recognise one. The CSV has them whole. */
+/** Ids and fingerprints as the command line shows them: enough to recognise one. The CSV has them in full. */
 export function short(text: string | null | undefined): string {
   const isId = /^[0-9a-f]{64}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text ?? "");
   return isId ? (text ?? "").slice(0, 8) : (text ?? "");

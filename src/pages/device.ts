@@ -30,7 +30,7 @@ export async function device(context: PageContext): Promise<Html> {
   return devicePage(representDevice(found), context, message);
 }
 
-/** Changes name and note, or shows the page again with what was typed and what is wrong with it. */
+/** Changes name and note, or shows the page again with what was typed and what is wrong. */
 export async function editDevice(context: PageContext): Promise<Response> {
   const { registry, by, form } = context;
   const [user, id] = [userParam(context), deviceParam(context)];
@@ -50,7 +50,7 @@ export async function editDevice(context: PageContext): Promise<Response> {
   return seeOther(`${devicePath({ user, id })}?saved`);
 }
 
-/** `message` is what came of the last thing that was done here; `typed`, what was typed and not taken. */
+/** `message`: the outcome of the last act here; `typed`: what was typed and not accepted. */
 function devicePage(
   found: Device,
   context: PageContext,
@@ -91,7 +91,7 @@ function editForm(found: Device, typed: { name: string; note: string }): Html {
 </form>`;
 }
 
-/** Everything about one of a device's certificates, and how one follows another. */
+/** Everything about one of a device's certificates, and which one replaces another. */
 function certificateView(certificate: Certificate, device: Device, context: PageContext): Html {
   const { now, timeZone } = context;
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
@@ -116,7 +116,7 @@ function heading({ fingerprint, retiredAt, replaces }: Certificate, { certificat
   return certificates.some((other) => other.replaces === fingerprint) ? `${name}, old` : name;
 }
 
-/** Which certificate ends when another one is first seen, or on which day. */
+/** When a certificate is retired: once another one is first seen, or on a certain day. */
 function renewal(
   { fingerprint, retiredAt, retireBy, replaces }: Certificate,
   { certificates }: Device,

@@ -18,7 +18,6 @@ import {
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 
-/** Every device that somebody may see, user by user. */
 export async function devices(context: PageContext): Promise<Html> {
   const { registry, principal } = context;
   const { users, isWhole } = await visibleUsers(registry, principal);
@@ -56,7 +55,7 @@ function noUsers({ principal }: PageContext): Html {
     : html`<p>There is nobody yet.</p>`;
 }
 
-/** What there is, and what needs a look, in one line. */
+/** In one line: what there is, and what needs attention. */
 function overview(all: readonly Device[], { now, principal }: PageContext): Html {
   if (all.length === 0) return html``;
   const count = (status: Device["status"]) => all.filter((each) => each.status === status).length;

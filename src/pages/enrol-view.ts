@@ -22,15 +22,15 @@ export interface Entered {
 export const INVALID =
   "This code can’t be used. It may be mistyped, already used or expired: ask for a new invitation.";
 
-/** What keeps a right code from being used, as a sentence. */
+/** Why a valid code could not be used, as a sentence. */
 export function sentence(error: RedeemError): string {
   switch (error.code) {
     case "name-taken":
       return `Another of your devices is named ${error.name}: choose another name. The code still works.`;
     case "fingerprint-taken":
-      return "This device's certificate is enrolled already. If it does not work, ask the person who runs this gate.";
+      return "This device’s certificate is already enrolled. If it does not work, ask the person who runs this gate.";
     case "fingerprint-revoked":
-      return "This device was revoked. Ask the person who runs this gate to forget it first; the code still works.";
+      return "This device was revoked. Ask the person who runs this gate to forget it first. The code still works.";
     default:
       return INVALID;
   }
@@ -49,7 +49,7 @@ const NOT_VERIFIED: Record<"unverified" | "revoked" | "malformed" | "expired", s
     "Cloudflare could not verify this device’s certificate: it comes from another authority, is incomplete or has expired.",
   revoked: "This device’s certificate was revoked.",
   malformed: "This device’s certificate could not be read.",
-  expired: "This device’s certificate is not valid now: it has expired, or its time has not begun.",
+  expired: "This device’s certificate is not valid now: it has expired, or is not valid yet.",
 };
 
 export function notVerified(why: keyof typeof NOT_VERIFIED, userAgent: string | null): Html {
@@ -60,9 +60,7 @@ ${certificateHelp(userAgent)}`,
   );
 }
 
-/**
- * Says to a device whose it is: its user must be able to see that somebody else's invitation was used on it.
- */
+/** Names the device's user, so that its holder can see that somebody else's invitation was used. */
 function whose({ name, user }: KnownDevice): Html {
   return html`This is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }
@@ -90,12 +88,12 @@ export function waiting(device: KnownDevice, comparisonCode: string | null): Htm
   );
 }
 
-/** Asks the person to agree to whose device this becomes. Nothing has been used up so far. */
+/** Asks the person to agree to whose device this becomes. Nothing has been used up yet. */
 export function agreement({ user, name, approval }: Offer, entered: Entered): Html {
   return layout(
     { title: `Make this one of ${user}’s devices?` },
     html`<p>This invitation enrols this device, <strong>${entered.name}</strong>, for <strong>${user}</strong>${name === null ? "" : html` (<strong>${name}</strong>)`}.</p>
-<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it should not be ${user}’s, go back and ask for another invitation.</p>
+<p>From then on, ${user} can see when and from where it was last used, shut it out, and report it lost, which makes the Bitwarden app on it delete its vault. If it shouldn’t be ${user}’s, go back and ask for another invitation.</p>
 ${approval ? html`<p>The device is let in once the person who invited you has approved it.</p>` : ""}
 <form method="post" action="${ENROL_PATH}">
 <input type="hidden" name="code" value="${entered.code}">
@@ -122,12 +120,12 @@ export function ready(
 <p><label for="code">Invitation code</label><input id="code" name="code" value="${entered.code}" required maxlength="64" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="code-hint"></p>
 <p id="code-hint" class="hint">The link fills it in: it is what comes after the #.</p>
 <p><button>Go on</button></p>
-<p class="hint">The next page says whose device this will be. Nothing is enrolled before that.</p>
+<p class="hint">The next page says whose device this will be. Nothing is enrolled before you agree.</p>
 </form>`,
   );
 }
 
-/** How a certificate (a file that ends with .p12 or .pfx) gets onto a device, by system. */
+/** How to install a certificate (a .p12 or .pfx file) on a device, by system. */
 const STEPS: readonly { system: string; names: readonly string[]; steps: Html }[] = [
   {
     system: "Android",
@@ -156,7 +154,7 @@ const STEPS: readonly { system: string; names: readonly string[]; steps: Html }[
   },
 ];
 
-/** The steps for the system that the browser names are open; all of them, if it names none. */
+/** The steps for the browser's system are open; all of them, if it is not known. */
 function certificateHelp(userAgent: string | null): Html {
   const system = systemOf(userAgent ?? "");
   const isComputer = system !== "Android" && system !== "iOS";

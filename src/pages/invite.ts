@@ -134,17 +134,17 @@ ${
 }</li>`;
 }
 
-/** In groups of four or five, as people read it out: no last one of a single character. */
+/** In groups of four or five, as people read it out, so that no group has a single character. */
 function groupedCode(code: string): string {
   const groups = Math.ceil(code.length / 5);
   const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));
   return begins.map((begin, n) => code.slice(begin, begins[n + 1])).join("-");
 }
 
-/** The light margin, in modules, so that a dark page does not run into the code. */
+/** The light margin around the code, in modules, which separates it from a dark page. */
 const BORDER = 2;
 
-/** A text as a QR code: black on white in the dark as well, since many cameras do not read the inverse. */
+/** A QR code, black on white in dark mode, too: many cameras do not read the inverse. */
 export function qrCode(text: string): Html {
   const code = generate(text);
   const side = code.size + 2 * BORDER;

@@ -17,17 +17,16 @@ import { ago, duration } from "./html/times.ts";
 interface SignIn {
   /** The gate's own host: whose sign-in page this is. */
   hostname: string;
-  /** The page to show after it. */
+  /** The page to show after signing in. */
   next: string;
   wrong?: boolean;
-  /** The token is right but has signed in too often: how long it must wait. */
+  /** The token is valid but has signed in too often: how long to wait. */
   waitMs?: number;
   signedOut?: boolean;
   /** The session was over when a form was sent. */
   expired?: boolean;
 }
 
-/** Where anybody may present a token. */
 export function signInPage(state: SignIn): Html {
   const message = messageOf(state);
   const role = state.signedOut === true ? "status" : "alert";
@@ -65,7 +64,7 @@ ${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><
   );
 }
 
-/** Who only looks ends no session but the own one, with the button above. */
+/** A token that only reads ends no session but its own, with the button in the header. */
 function mayEnd({ principal }: PageContext): boolean {
   return permits(principal, "devices", "own");
 }

@@ -52,7 +52,7 @@ async function load(context: PageContext): Promise<Device> {
   return representDevice(must(found));
 }
 
-/** The act of the address, if it can be done now and by this person. */
+/** The act in the address, if it is possible now and this person may do it. */
 function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
   const { act = "" } = params;
   const isAct = Object.hasOwn(ACT_LABELS, act);
@@ -61,7 +61,7 @@ function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
   if (possible !== undefined) return possible;
   throw new ApiError(
     "forbidden-transition",
-    `${found.name} is ${found.status} now: this can’t be done with it, or not by you. Nothing was changed.`,
+    `${found.name} is ${found.status} now, so this isn’t possible, or you may not do it. Nothing was changed.`,
   );
 }
 
@@ -106,7 +106,7 @@ function button(act: DeviceAct, name: string): string {
   }
 }
 
-/** What will happen, and how to come back from it. */
+/** What will happen, and how to undo it. */
 function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }: PageContext): Html {
   const { name, user, comparisonCode } = found;
   const whose = `${capital(possessive(user))} ${name}`;

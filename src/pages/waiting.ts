@@ -26,12 +26,12 @@ export async function waiting(context: PageContext): Promise<Html> {
 ${
   isWhole
     ? ""
-    : html`<p>There are too many users to show all of them here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
+    : html`<p>There are too many users to show all of their devices here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
 }
 ${devices.length === 0 ? html`<p>None.</p>` : html`<ul class="cards">${devices.map((device) => deviceCard(device, context))}</ul>`}
 </section>
 <section aria-labelledby="certificates"><h2 id="certificates">Unknown certificates</h2>
-<p>Cloudflare verified these certificates, but no device is enrolled with them: they are refused.</p>
+<p>Cloudflare verified these certificates, but no device is enrolled with them, so they are refused.</p>
 ${
   certificates.length === 0
     ? html`<p>None.</p>`

@@ -1,4 +1,4 @@
-// What a device with a verified certificate is told of itself: a page for a person's browser, JSON for programs.
+// What a device with a verified certificate learns about itself: a page for a person's browser, JSON for programs.
 import { ENROL_PATH } from "../contract/paths.ts";
 import type { VerifiedCertificate } from "../domain/certificate.ts";
 import type { Standing } from "../domain/device.ts";
@@ -84,7 +84,7 @@ function verdict(device: Visitor["device"]): Html {
   return html`<p>${who}${next === undefined ? "" : ` ${next}`}</p>${status === "active" ? html`<p><a class="button" href="/">Open the app</a></p>` : ""}`;
 }
 
-/** What a status means for whoever holds the device, and what to do. */
+/** What a status means for the person holding the device, and what to do. */
 const NEXT: Partial<Record<string, string>> = {
   active: "Nothing more to do.",
   pending: "It is waiting for approval: ask the person who invited you.",

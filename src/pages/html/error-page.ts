@@ -13,16 +13,16 @@ export function errorPage(
 ): Promise<Response> {
   const { status, title } = PROBLEMS[code];
   const words = WORDS[code];
-  const told = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
+  const sentence = words?.sentence ?? errors?.map((each) => each.message).join("; ") ?? message;
   const link = { href: start, text: "Back to the start" };
-  const page = notice(words?.title ?? title, asSentence(told), link, principal);
+  const page = notice(words?.title ?? title, asSentence(sentence), link, principal);
   // 401 and 403 are no page's status: an app's client on this host might act on them.
   return show(page, status === 401 || status === 403 ? 400 : status, headers);
 }
 
-const GONE = "It may have been removed meanwhile. Nothing was changed.";
+const GONE = "It may have been removed in the meantime. Nothing was changed.";
 
-/** Where the API's own words speak of requests and bodies: what the page says instead. */
+/** What the page says where the API's own words are about requests and bodies. */
 const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: string }>> = {
   "invalid-query": { title: "That did not work" },
   "invalid-fields": { title: "Please check what you entered" },
@@ -30,21 +30,21 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
   "unknown-user": { sentence: GONE },
   "unknown-device": { sentence: GONE },
   "certificate-not-listed": {
-    sentence: "Somebody may have enrolled or dismissed it meanwhile. Nothing was changed.",
+    sentence: "Somebody may have enrolled or dismissed it in the meantime. Nothing was changed.",
   },
-  "unknown-session": { sentence: "It may have ended meanwhile." },
+  "unknown-session": { sentence: "It may have ended in the meantime." },
   "unknown-invitation": {
-    sentence: "It may have been used or withdrawn meanwhile, or its time may be over.",
+    sentence: "It may have been used or withdrawn in the meantime, or it may have expired.",
   },
   "method-not-allowed": { title: "Nothing to see here" },
-  "body-too-large": { title: "This is too much text" },
+  "body-too-large": { title: "That is too much text" },
   "wrong-content-type": { title: "That did not work" },
   "malformed-json": { title: "That did not work", sentence: "The text that was sent cannot be read." },
   "registry-unavailable": { title: "Please try again" },
   "internal-error": { title: "Something went wrong on our side" },
 };
 
-/** The API's details begin small and end without a stop. */
+/** The API's details begin in lower case and end without a full stop. */
 function asSentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

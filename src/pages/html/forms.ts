@@ -8,8 +8,8 @@ import { type Html, html } from "./html.ts";
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
 /**
- * The largest form, in bytes: the longest name and note of a device take 6 KB. Anybody may send one to the sign-in and to
- * the enrolment page, and what is read and shown again costs CPU.
+ * The largest form, in bytes: the longest name and note of a device take 6 KB. Anybody may send a form to the sign-in and
+ * enrolment pages, and reading it and showing it again costs CPU.
  */
 export const MAX_FORM_BYTES = 16 * 1024;
 

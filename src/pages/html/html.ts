@@ -1,13 +1,13 @@
 // A piece of a page, and a page as an answer.
 import { html, raw } from "hono/html";
 
-/** Whatever is put into the template `html` is escaped, except other pieces. */
+/** The template `html` escapes everything put into it, except other pieces. */
 export type Html = ReturnType<typeof html>;
 export { html, raw };
 
 /**
- * What every page says of itself. Nothing from elsewhere, no script and no style within the page, no frame
- * around it, no copy kept. Referrer `same-origin`: with `no-referrer`, a form's `Origin` would be `null`.
+ * Nothing from elsewhere, no inline script or style, no frame around the page, no copy kept. Referrer `same-origin`: with
+ * `no-referrer`, a form's `Origin` would be `null`.
  */
 const PAGE_HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
@@ -22,7 +22,6 @@ const PAGE_HEADERS = {
   "X-Robots-Tag": "noindex",
 } as const;
 
-/** A page as an answer. */
 export async function show(
   page: Html,
   status = 200,
@@ -31,7 +30,7 @@ export async function show(
   return new Response(`<!doctype html>${await page}`, { status, headers: { ...PAGE_HEADERS, ...headers } });
 }
 
-/** After a change: the browser asks for this page, so that reloading it repeats nothing. */
+/** After a change: the browser then asks for this page, so that reloading it repeats nothing. */
 export function seeOther(location: string, headers: Record<string, string> = {}): Response {
   return new Response(null, {
     status: 303,
