@@ -1,4 +1,4 @@
-import { ShortMemory } from "./short-memory.ts";
+import { ShortMemory } from "../domain/bounded-map.ts";
 
 /**
  * For how long, in milliseconds, a secret that is nobody's is not looked up again. What has ended does not

@@ -1,5 +1,5 @@
 // Which wipe answers are reported to the registry, and when.
-import { setBounded } from "../domain/bounded-map.ts";
+import { BoundedMap } from "../domain/bounded-map.ts";
 
 /** Wipe answers to one device are reported to the registry at most once in this time, in milliseconds. */
 export const RECEIPT_EVERY_MS = 5 * 60_000;
@@ -26,7 +26,7 @@ interface Counter extends Receipt {
  * its count starts again.
  */
 export class WipeReceipts {
-  readonly #counters = new Map<string, Counter>();
+  readonly #counters = new BoundedMap<string, Counter>(MAX_COUNTED);
 
   /** Notes one wipe answer. What is returned is to be reported now. */
   note(loss: string, isTokenCall: boolean, now: number): Receipt | undefined {
@@ -61,7 +61,7 @@ export class WipeReceipts {
       reportedAt: undefined,
       reportedTokenRefresh: false,
     };
-    setBounded(this.#counters, loss, counter, MAX_COUNTED);
+    this.#counters.set(loss, counter);
     return counter;
   }
 }

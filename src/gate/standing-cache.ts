@@ -1,5 +1,5 @@
 // What one isolate remembers of the registry's answers, and when it asks again.
-import { setBounded } from "../domain/bounded-map.ts";
+import { BoundedMap } from "../domain/bounded-map.ts";
 import type { Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { UserId } from "../domain/user.ts";
@@ -87,15 +87,14 @@ interface Memory {
 export class StandingCache<A extends Asker> {
   readonly #delayMs: number;
   readonly #askRegistry: AskRegistry<A>;
-  readonly #maxEntries: number;
   /** In the order of the last question: the first is the one to forget. */
-  readonly #memories = new Map<Fingerprint, Memory>();
+  readonly #memories: BoundedMap<Fingerprint, Memory>;
   #place = 0;
 
   constructor(delayMs: number, askRegistry: AskRegistry<A>, maxEntries = MAX_REMEMBERED) {
     this.#delayMs = delayMs;
     this.#askRegistry = askRegistry;
-    this.#maxEntries = maxEntries;
+    this.#memories = new BoundedMap(maxEntries);
   }
 
   get size(): number {
@@ -210,7 +209,7 @@ export class StandingCache<A extends Asker> {
       refreshNotBefore: 0,
       lost: undefined,
     };
-    setBounded(this.#memories, fingerprint, memory, this.#maxEntries);
+    this.#memories.set(fingerprint, memory);
     return memory;
   }
 }

@@ -1,6 +1,7 @@
 // The page that an invitation's link opens on the device.
-import { ShortMemory } from "../auth/short-memory.ts";
+
 import { ENROL_PATH } from "../contract/paths.ts";
+import { ShortMemory } from "../domain/bounded-map.ts";
 import { isWithinDates } from "../domain/certificate.ts";
 import { deviceNameProblem, type Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";

@@ -1,7 +1,25 @@
-import { expect, it } from "vitest";
-import { ShortMemory } from "../../../src/auth/short-memory.ts";
+import { describe, expect, it } from "vitest";
+import { BoundedMap, ShortMemory } from "../../../src/domain/bounded-map.ts";
 
 const NOW = Date.UTC(2026, 10, 25, 12);
+
+describe("a bounded map", () => {
+  it("drops its oldest entry when it is full", () => {
+    const map = new BoundedMap<string, number>(2).set("a", 1).set("b", 2).set("c", 3);
+    expect([...map]).toEqual([
+      ["b", 2],
+      ["c", 3],
+    ]);
+  });
+
+  it("drops nothing for a key that it has", () => {
+    const map = new BoundedMap<string, number>(2).set("a", 1).set("b", 2).set("a", 3);
+    expect([...map]).toEqual([
+      ["a", 3],
+      ["b", 2],
+    ]);
+  });
+});
 
 it("remembers for its time, and no longer", () => {
   const memory = new ShortMemory<string, number | null>(2_000, 10);
@@ -18,7 +36,7 @@ it("does not trust what it noted in the future: the clock was set back", () => {
   expect(memory.get("a", NOW - 1)).toBeUndefined();
 });
 
-it("forgets at once what it is told to", () => {
+it("forgets what it is told to", () => {
   const memory = new ShortMemory<string, number>(2_000, 10);
   memory.set("a", 1, NOW);
   memory.delete("a");
