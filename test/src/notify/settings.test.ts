@@ -82,7 +82,7 @@ describe("NOTIFY_URLS", () => {
     [null, "NOTIFY_URLS", /list of addresses/],
     [1, "NOTIFY_URLS", /list of addresses/],
     [{}, "NOTIFY_URLS", /list of addresses/],
-    [[1], "NOTIFY_URLS.0", /a text/],
+    [[1], "NOTIFY_URLS.0", /a string/],
     [[""], "NOTIFY_URLS.0", /an address such as/],
     [["SECRET"], "NOTIFY_URLS.0", /an address such as/],
     [["https://a.example", "ftp://SECRET.example"], "NOTIFY_URLS.1", /an address such as/],
