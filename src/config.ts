@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The configuration: what `wrangler.toml` and the secrets say, checked.
 import * as v from "valibot";
 import { AppSchema, TableSchema, toApp } from "./contract/app-settings.ts";
 import { MIN_ADMIN_TOKEN_CHARACTERS } from "./contract/limits.ts";
@@ -10,12 +10,12 @@ import { NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
 import type { RegistryBindings } from "./registry/client/objects.ts";
 
 export interface Config {
-  /** By hostname, as `hostnameOf` gives it. */
+  /** By hostname, as `hostnameOf` returns it. */
   apps: ReadonlyMap<string, App>;
   /** `APPS."*"`: the settings of hostnames that are not named. */
   defaultApp: App | undefined;
   revocationDelayMs: number;
-  /** Certificates that are refused without asking the registry: the emergency brake for when it cannot be written. */
+  /** Certificates that are refused without asking the registry: the emergency brake if it cannot be written to. */
   blocked: ReadonlySet<Fingerprint>;
   /**
    * The host of the pages and the API, which is never an app's: an app on the same host could read the pages.
@@ -24,14 +24,14 @@ export interface Config {
   adminHost: string | null;
   /** `null`: the API is off. */
   adminToken: string | null;
-  /** Whether anybody is told of events: where and how is read by the objects that do it. */
+  /** Whether anybody is notified of events. Where and how is read by the objects that notify. */
   notifies: boolean;
   bindings: RegistryBindings;
-  /** What is not as it should be, but harms nobody: for the log. */
+  /** Mistakes that harm nobody, for the log. */
   warnings: ConfigProblem[];
 }
 
-/** What is wrong with a variable of `wrangler.toml`, or with a secret: for the owner's log. */
+/** What is wrong with a variable of `wrangler.toml` or with a secret, for the owner's log. */
 export interface ConfigProblem {
   /** For example `APPS."vault.example.com".countries`. */
   variable: string;
@@ -39,7 +39,7 @@ export interface ConfigProblem {
 }
 
 const REVOCATION_DELAY_DEFAULT_SECONDS = 10;
-/** An hour: a revocation that takes longer is none. */
+/** An hour: nobody would call anything slower a revocation. */
 const REVOCATION_DELAY_MAX_SECONDS = 3600;
 const DELAY_HINT = `must be a number of seconds from 0 to ${REVOCATION_DELAY_MAX_SECONDS}`;
 
@@ -59,7 +59,7 @@ const AppsSchema = v.pipe(
   v.check((apps) => Object.keys(apps).length > 0, "names no app"),
 );
 
-// Variables set in the dashboard arrive as text, those of wrangler.toml as numbers.
+// Variables set in the dashboard arrive as strings, those of wrangler.toml as numbers.
 const DelaySchema = v.pipe(
   v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,4}(\.\d+)?$/), v.transform(Number))], DELAY_HINT),
   v.check((seconds) => seconds >= 0 && seconds <= REVOCATION_DELAY_MAX_SECONDS, DELAY_HINT),
@@ -73,10 +73,7 @@ const NamespaceSchema = v.custom<DurableObjectNamespace>(
 /** Longer entries are cut in messages, in characters. */
 const ENTRY_SHOWN_MAX = 100;
 
-/**
- * `BLOCKED`: one wrong entry makes the whole list a problem, since it may be the device that must be shut
- * out.
- */
+/** `BLOCKED`: one malformed entry makes the whole list a problem, since it may be the device that must be kept out. */
 const BlockedSchema = v.pipe(
   v.string("must be a string of fingerprints, separated by commas or spaces"),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -98,7 +95,7 @@ const EnvSchema = v.object(
     ADMIN_HOST: v.optional(
       v.pipe(v.string("must be a hostname"), v.check(isHostname, "must be a hostname in lower case")),
     ),
-    ADMIN_TOKEN: v.optional(v.string("must be a text")),
+    ADMIN_TOKEN: v.optional(v.string("must be a string")),
     BLOCKED: v.optional(BlockedSchema, ""),
     NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
     NOTIFY_SECRET: v.optional(NotifySecretSchema),
@@ -109,10 +106,9 @@ const EnvSchema = v.object(
 );
 
 /**
- * Reads the Worker's environment: the only place that does. Whatever is missing or malformed is a
- * problem, an unknown setting of an app too (a `countires` that limits nothing opens the door), and
- * with a problem the Worker refuses everything. A missing or short `ADMIN_TOKEN` only turns the
- * API off.
+ * The only place that reads the Worker's environment. Anything missing or malformed is a problem, and so is an unknown
+ * setting of an app (a `countires` that limits nothing opens the door). With a problem, the Worker refuses everything. A
+ * missing or short `ADMIN_TOKEN` only turns the API off.
  */
 export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const parsed = v.safeParse(EnvSchema, env);
@@ -140,8 +136,8 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
 }
 
 /**
- * The settings for a hostname (as `hostnameOf` gives it), or `undefined` when there is no such app. The
- * `ADMIN_HOST` has none, not even by `APPS."*"`.
+ * The settings for a hostname (as `hostnameOf` returns it), or `undefined` if there is no such app. The `ADMIN_HOST` has
+ * none, not even through `APPS."*"`.
  */
 export function appOf(config: Config, hostname: string): App | undefined {
   return config.apps.get(hostname) ?? (mayBeApp(config, hostname) ? config.defaultApp : undefined);
@@ -157,7 +153,7 @@ function sharedHost(host: string): ConfigProblem {
   return { variable: "ADMIN_HOST", message };
 }
 
-/** What can be sent in a header as it is: a line break at the end would match no token ever sent. */
+/** What a header can carry unchanged: a token with a line break at its end would match none that is sent. */
 const ADMIN_TOKEN_FORM = new RegExp(`^[\\x21-\\x7e]{${MIN_ADMIN_TOKEN_CHARACTERS},}$`);
 
 function tokenWarning(token: string | undefined): ConfigProblem {
@@ -166,7 +162,7 @@ function tokenWarning(token: string | undefined): ConfigProblem {
       ? "is not set"
       : token.length < MIN_ADMIN_TOKEN_CHARACTERS
         ? `is shorter than ${MIN_ADMIN_TOKEN_CHARACTERS} characters`
-        : "holds blanks, line breaks or other characters that no header carries";
+        : "contains spaces, line breaks or other characters that no header can carry";
   return { variable: "ADMIN_TOKEN", message: `${what}: the API is off (wrangler secret put ADMIN_TOKEN)` };
 }
 

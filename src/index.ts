@@ -1,3 +1,4 @@
+// The entry: builds a Worker from the configuration once per isolate, and hands it each request.
 import { waitUntil } from "cloudflare:workers";
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
 import { DEFAULT_PROFILE } from "./domain/app.ts";
@@ -17,20 +18,20 @@ interface Built {
   log: FoldedLog;
 }
 
-/** One per isolate, since an isolate has one `env`: what it remembers lives as long. */
+/** One per isolate, since an isolate has one `env`. What it remembers lives just as long. */
 const builtFor = new WeakMap<object, Built>();
-/** The last one: in production, the only one. */
+/** The last one used: in production, the only one. */
 let latest: { env: object; built: Built } | undefined;
 const hostnames = new Hostnames();
-/** For what fails before there is a Worker. */
+/** For failures before there is a Worker. */
 const ownLog = newLog();
 
 export default {
-  // Not `async`: most refusals are at hand without a promise.
+  // Not `async`: most refusals need no promise.
   fetch(request, env, ctx): Response | Promise<Response> {
     let visit: Visit | undefined;
     let built: Built | undefined;
-    /** Nothing was forwarded, or its answer was not passed on: an exception here is ours. */
+    /** Nothing was forwarded, or its answer was not passed on: an exception here is our fault. */
     const failed = (error: unknown): Response => {
       const log = built?.log ?? ownLog;
       log.line(errorLine("error", error));
@@ -39,7 +40,7 @@ export default {
     };
     try {
       const cf = (request.cf ?? {}) as Record<string, unknown>;
-      // A host that cannot be one, such as with port 99999, is no app's.
+      // A URL without a valid host, such as one with port 99999, is no app's.
       const { url } = request;
       visit = new Visit(request, hostnames.of(url) ?? "", cf, ctx, url);
       built = latest?.env === env ? latest.built : builtOf(env);
@@ -57,7 +58,7 @@ export default {
 
   async scheduled(_, env): Promise<void> {
     const { latchkey } = builtOf(env);
-    // What is wrong with the configuration is in the log by now.
+    // The log already says what is wrong with the configuration.
     if (latchkey.ok) await latchkey.value.daily(Date.now());
   },
 } satisfies ExportedHandler<object>;

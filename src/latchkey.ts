@@ -1,72 +1,45 @@
+// A configured Worker: Latchkey's own paths, and the gate for everything else.
+import { problemResponse, toApiError } from "./api/problem.ts";
+import { route as routeApi } from "./api/routes.ts";
 import { appOf, type Config } from "./config.ts";
-import { WHOAMI_PATH } from "./contract/paths.ts";
-import { Control, isControlPath, mayBeControlPath } from "./control.ts";
-import { readCertificate } from "./domain/certificate.ts";
-import { Gate, type GateEffects } from "./gate/gate.ts";
-import { visitorAsJson } from "./gate/whoami.ts";
+import type { ControlReason } from "./domain/reason.ts";
+import { Gate } from "./gate/gate.ts";
 import { errorLine } from "./log.ts";
-import { show } from "./pages/html/respond.ts";
-import { knownTimeZone } from "./pages/html/times.ts";
-import { isForReading } from "./pages/same-origin.ts";
-import { whoamiPage } from "./pages/whoami.ts";
+import { Pages } from "./pages/pages.ts";
+import { mayBeControlPath, type Route, routeOf, START } from "./pages/routes.ts";
+import { whoami } from "./pages/whoami.ts";
 import { RegistryClient } from "./registry/client/registry-client.ts";
+import { type Effects, type Services, servicesOf } from "./services.ts";
 import type { Visit } from "./visit.ts";
 
-/** What a Worker has besides its configuration. */
-export interface Effects extends GateEffects {
-  /** Lets what a request has begun go on after its answer. To be called while it is handled. */
-  waitUntil: (work: Promise<unknown>) => void;
-}
-
-/** A configured Worker: control paths, and the gate for everything else. One per isolate. */
+/** One per isolate. */
 export class Latchkey {
   readonly #config: Config;
   readonly #gate: Gate;
-  readonly #control: Control;
   readonly #registry: RegistryClient;
   readonly #effects: Effects;
+  /** `undefined`: without an `ADMIN_TOKEN`, API and pages are off. */
+  readonly #control: { services: Services; pages: Pages } | undefined;
 
   constructor(config: Config, effects: Effects) {
     this.#config = config;
+    this.#effects = effects;
     this.#gate = new Gate({ ...config, appOf: (hostname) => appOf(config, hostname) }, effects);
     this.#registry = new RegistryClient(config.bindings);
-    this.#effects = effects;
-    this.#control = new Control({
-      ...config,
-      forget: (fingerprint) => this.#gate.forget(fingerprint),
-      apps: {
-        hosts: [...config.apps.keys()],
-        profiles: profilesOf(config),
-        isApp: (hostname) => appOf(config, hostname) !== undefined,
-      },
-      registry: this.#registry,
-      now: effects.now,
-      log: (line) => effects.log.line(line),
-      waitUntil: effects.waitUntil,
-    });
+    const services = servicesOf(config, this.#gate, this.#registry, effects);
+    this.#control = services && { services, pages: new Pages(services) };
   }
 
   handle(visit: Visit): Response | Promise<Response> {
-    const { request, hostname } = visit;
-    const isAdminHost = hostname === this.#config.adminHost;
+    const isAdminHost = visit.hostname === this.#config.adminHost;
     if (!isAdminHost && !mayBeControlPath(visit.address)) return this.#gate.handle(visit);
-    const { url } = visit;
-    // Nothing else is on the ADMIN_HOST, and its owner may type the host alone.
-    const isControl = isControlPath(url.pathname) || (isAdminHost && url.pathname === "/");
-    if (!isControl || this.#gate.blocks(visit)) return this.#gate.handle(visit);
-    const isWhoami = url.pathname === WHOAMI_PATH && (request.method === "GET" || request.method === "HEAD");
-    return isWhoami ? this.#whoami(visit) : this.#answerControl(visit);
-  }
-
-  /** For a person's browser a page, for every other program JSON; refused as ever without a verified certificate. */
-  #whoami(visit: Visit): Promise<Response> {
-    const { headers, method } = visit.request;
-    const isPage = isForReading(headers) && (headers.get("accept") ?? "").includes("text/html");
-    return this.#gate.whoami(visit, async (visitor) => {
-      if (!isPage) return visitorAsJson(visitor, visit);
-      const page = await show(whoamiPage(visitor, this.#effects.now(), knownTimeZone(timeZoneOf(visit))));
-      return method === "HEAD" ? new Response(null, page) : page;
-    });
+    const { pathname } = visit.url;
+    // Nothing else is on the ADMIN_HOST, and its owner may type just the host.
+    const route = isAdminHost && pathname === "/" ? START : routeOf(pathname);
+    if (route === undefined || this.#gate.blocks(visit)) return this.#gate.handle(visit);
+    const isRead = visit.method === "GET" || visit.method === "HEAD";
+    if (route.kind !== "whoami" || !isRead) return this.#answerControl(visit, route);
+    return this.#gate.whoami(visit, (...known) => whoami(visit, ...known, this.#effects.now()));
   }
 
   /** What the cron does. Never throws: whatever fails is logged, and tried again the next day. */
@@ -81,32 +54,42 @@ export class Latchkey {
     }
   }
 
-  /** Control paths never reach an app: they are answered, or refused as anything else is. */
-  async #answerControl(visit: Visit): Promise<Response> {
-    const { request, url, hostname, country = null, cf } = visit;
-    const isApp = appOf(this.#config, hostname) !== undefined;
-    const response =
-      isApp || hostname === this.#config.adminHost
-        ? await this.#control.handle({
-            ...{ request, url, hostname, country },
-            timeZone: timeZoneOf(visit),
-            certificate: readCertificate(cf.tlsClientAuth),
-            knownAs: () => this.#gate.standingOf(visit),
-          })
-        : "unknown-app";
-    if (typeof response !== "string") return response;
-    this.#effects.log.refusal(visit, response, undefined, "control-refused");
-    return this.#gate.hide(visit);
+  /** Latchkey's own paths never reach an app: they are answered, or refused as if nothing were there. */
+  async #answerControl(visit: Visit, route: Route): Promise<Response> {
+    const { adminHost } = this.#config;
+    const isAdminHost = visit.hostname === adminHost;
+    const refuse = (reason: ControlReason) => this.#gate.refuseControl(visit, reason);
+
+    if (!isAdminHost && appOf(this.#config, visit.hostname) === undefined) return refuse("unknown-app");
+    if (this.#control === undefined) return refuse("api-off");
+    const { services, pages } = this.#control;
+    // A device is asked for its certificate only on the apps' hosts, so the page that enrols it is there.
+    if (route.isForDevices) return pages.handle(visit, route, this.#effects.now());
+    if (adminHost !== null && !isAdminHost) return refuse("not-the-admin-host");
+    if (route.kind === "api" || route.kind === "whoami") {
+      const answered = await this.#api(visit, services);
+      if (answered !== undefined) return answered;
+      return (adminHost === null ? undefined : await pages.notFound(visit)) ?? refuse("no-credentials");
+    }
+    // An app, or its service worker, can read every page on its own host, and what is typed there.
+    if (adminHost === null) return refuse("no-admin-host");
+    return pages.handle(visit, route, this.#effects.now());
   }
-}
 
-/** Every entry of `APPS`, with its profile. */
-function profilesOf({ apps, defaultApp }: Config): { host: string; profile: string }[] {
-  const named = [...apps].map(([host, { profile }]) => ({ host, profile: profile.name }));
-  return defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }];
-}
-
-/** Where the client seems to be, as Cloudflare reports it. */
-function timeZoneOf({ cf }: Visit): string | null {
-  return typeof cf.timezone === "string" ? cf.timezone : null;
+  /** The API's answer; `undefined` without a token. Never throws. */
+  async #api(visit: Visit, services: Services): Promise<Response | undefined> {
+    const { request, url, hostname, country } = visit;
+    try {
+      const principal = await services.authenticator.ofBearer(request);
+      if (principal === undefined) return undefined;
+      const by = visit.by(principal.actor, this.#effects.now());
+      return await routeApi(request, { ...services, principal, by, url });
+    } catch (error) {
+      const problem = toApiError(error, services.log);
+      if (problem.code === "wrong-credentials") {
+        services.log({ event: "wrong-credentials", app: hostname, country });
+      }
+      return problemResponse(problem);
+    }
+  }
 }

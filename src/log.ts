@@ -1,5 +1,4 @@
-// No I/O. No clock: it is a parameter.
-
+// The log of one isolate, which no stranger can flood.
 import type { Certificate } from "./domain/certificate.ts";
 import { clientName, withoutSecrets } from "./domain/client-name.ts";
 import { shortFingerprint } from "./domain/fingerprint.ts";
@@ -8,34 +7,34 @@ import type { Visit } from "./visit.ts";
 /** Writes one line to the log. */
 export type Log = (line: Record<string, unknown>) => void;
 
-/** Longer texts of a client's making are cut, in characters. */
+/** Longer strings that clients send are cut, in characters. */
 const TEXT_MAX = 200;
 
-/** How many first lines of a kind are written in full, and how many of all kinds. */
+/** How many lines of a kind are written in full at first, and how many of all kinds. */
 export const FULL_LINES_EACH = 5;
 export const FULL_LINES_MAX = 50;
-/** After this time, in milliseconds, the first lines are counted afresh. */
+/** After this time, in milliseconds, this many may be written in full again. */
 export const FULL_LINES_EVERY_MS = 10 * 60_000;
 
-/** What is not written in full is counted, and written as one line per kind in this time, in milliseconds. */
+/** The other lines are counted, and each kind's count is written once in this time, in milliseconds. */
 export const COUNT_EVERY_MS = 10_000;
-/** How many kinds, the most frequent, get such a line of their own. All others share one. */
+/** How many kinds have a count of their own: the most frequent ones. All others share one. */
 export const COUNTED_KINDS_MAX = 4;
 
-/** Kinds, and programs' own names for themselves, that are told apart in `FULL_LINES_EVERY_MS`. */
+/** How many kinds, and combinations with a `User-Agent`, are distinguished in `FULL_LINES_EVERY_MS`. */
 const KINDS_MAX = 100;
 const NAMES_MAX = 500;
 
-/** What lines that are counted together have in common. */
+/** What the lines that are counted together have in common. */
 interface Kind {
   of: string;
   reason?: string;
   app?: string;
-  /** As `clientName` gives it. */
+  /** As `clientName` returns it. */
   program?: string;
 }
 
-/** What tells one refusal from another in the log. */
+/** What distinguishes one refusal from another in the log. */
 interface Refusal {
   event: "refused" | "control-refused";
   reason: string;
@@ -46,22 +45,21 @@ interface Refusal {
 interface Counter {
   kind: Kind;
   fullLines: number;
-  /** Since counts were written. */
+  /** Since counts were last written. */
   count: number;
 }
 
 /**
- * The log of one isolate, which no stranger can flood: the first lines of a kind in full, then their
- * number. Counts are written with the first line that comes after their time, so that no timer runs:
- * the last ones of a flood may wait for the next refusal.
+ * Writes the first lines of a kind in full, then how many there were. Counts that are due are written with the next
+ * line, so that no timer runs: the last ones of a flood may wait for the next refusal.
  */
 export class FoldedLog {
   readonly #write: Log;
   readonly #now: () => number;
   readonly #counters = new Map<string, Counter>();
-  /** Counters by reason, app and `User-Agent`. */
+  /** Counters by event, reason, app and `User-Agent`. */
   readonly #byName = new Map<string, Counter>();
-  /** The last refusal's: in a flood most are alike, and a long text is compared faster than looked up. */
+  /** The last refusal's: in a flood most are alike, and a long string is compared faster than looked up. */
   #last: (Refusal & { counter: Counter }) | undefined;
   readonly #others: Counter = { kind: { of: "other" }, fullLines: FULL_LINES_EACH, count: 0 };
   #fullLines = 0;
@@ -84,7 +82,7 @@ export class FoldedLog {
     certificate?: Certificate,
     event: Refusal["event"] = "refused",
   ): void {
-    this.#beginAnew();
+    this.#rollOver();
     const part = (certificate?.kind === "verified" ? this.#ofDevices : undefined) ?? this;
     const agent = textOf(visit.request.headers.get("user-agent"));
     const counter = part.#counterOfRefusal({ event, reason, hostname: visit.hostname, agent });
@@ -100,7 +98,7 @@ export class FoldedLog {
     const name = `${event} ${reason} ${hostname} ${agent ?? ""}`;
     let counter = this.#byName.get(name);
     if (counter === undefined) {
-      // Too many names: no time is spent on reading them.
+      // Too many names: they are not worth parsing.
       const isFull = this.#byName.size >= NAMES_MAX;
       const program = isFull ? undefined : clientName(agent);
       counter =
@@ -111,9 +109,9 @@ export class FoldedLog {
     return counter;
   }
 
-  /** Any other line that a stranger can bring about. Its kind is its event, app and reason. */
+  /** Any other line that strangers can cause. Its kind is its event, app and reason. */
   line(line: Record<string, unknown>): void {
-    this.#beginAnew();
+    this.#rollOver();
     const { event, app, reason } = line;
     const kind: Kind = { of: String(event) };
     if (typeof reason === "string") kind.reason = reason;
@@ -131,7 +129,7 @@ export class FoldedLog {
     return counter;
   }
 
-  /** Whether a line of this kind may be written in full; else it is counted. */
+  /** Whether a line of this kind may be written in full; otherwise it is counted. */
   #mayWrite(counter: Counter): boolean {
     if (counter.fullLines < FULL_LINES_EACH && this.#fullLines < FULL_LINES_MAX) {
       counter.fullLines += 1;
@@ -142,9 +140,9 @@ export class FoldedLog {
     return false;
   }
 
-  /** Writes the counts whose time is up. If the clock was set back, all of them are. */
-  #beginAnew(now = this.#time()): void {
-    if (this.#ofDevices !== undefined) this.#ofDevices.#beginAnew(now);
+  /** Writes the counts that are due: all of them, if the clock was set back. */
+  #rollOver(now = this.#time()): void {
+    if (this.#ofDevices !== undefined) this.#ofDevices.#rollOver(now);
     if (now >= this.#countedAt && now - this.#countedAt < COUNT_EVERY_MS) return;
     const since = this.#countedAt;
     this.#countedAt = now;
@@ -157,7 +155,7 @@ export class FoldedLog {
     this.#last = undefined;
   }
 
-  /** A failing clock holds no line back. */
+  /** A failing clock must not keep a line from being written. */
   #time(): number {
     try {
       return this.#now();
@@ -187,15 +185,15 @@ export class FoldedLog {
 }
 
 /**
- * The log's line for a refusal. No query (Bitwarden puts tokens there), no cookie, no token, no
- * full fingerprint, no part of a path that looks random. `client` is what the program calls itself.
+ * The line for a refusal. No query (Bitwarden puts tokens there), no cookie, no token, no full fingerprint, no part of a
+ * path that looks random. `client` is what the program calls itself.
  */
 export function refusalLine(
   visit: Visit,
   reason: string,
   certificate?: Certificate,
 ): Record<string, unknown> {
-  const { request, pathname, hostname, country = null } = visit;
+  const { request, pathname, hostname, country } = visit;
   return {
     event: "refused",
     reason,
@@ -224,7 +222,7 @@ function shortOf(certificate: Certificate): string | null {
   }
 }
 
-/** An error's own words, and those of what caused it. */
+/** An error's message, and its cause's. */
 export function errorLine(event: string, error: unknown): Record<string, unknown> {
   const cause = error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
   return { event, message: String(error), cause };

@@ -5,9 +5,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { PATHS } from "../../src/contract/paths.ts";
-import { html } from "../../src/pages/html/html.ts";
+import { html, show } from "../../src/pages/html/html.ts";
 import { layout } from "../../src/pages/html/layout.ts";
-import { show } from "../../src/pages/html/respond.ts";
 import { isFromOurPage } from "../../src/pages/same-origin.ts";
 
 const PATH = "/.latchkey/once";

@@ -34,6 +34,11 @@ export interface Context {
 
 export type Handler = (request: IRequest, context: Context) => Promise<Response>;
 
+/** A request whose path was matched: parts of it, still percent-encoded. */
+interface Matched {
+  params: Record<string, string>;
+}
+
 export function must<T>(result: Result<T, RegistryError>): T {
   if (result.ok) return result.value;
   throw registryProblem(result.error);
@@ -46,7 +51,7 @@ export function body<Schema extends GenericSchema>(request: IRequest, schema: Sc
 
 /** A user's id out of the path; one that cannot exist is unknown, or invalid where it is to be made. */
 export function userParam(
-  request: IRequest,
+  request: Matched,
   code: "unknown-user" | "invalid-fields" = "unknown-user",
 ): UserId {
   const user = parseUserId(pathParam(request, "user"));
@@ -56,22 +61,22 @@ export function userParam(
 }
 
 /** Whose things a row of `OPERATIONS` or `PAGES` is about, in this request. */
-export function subjectOf(of: "user" | "everybody" | "own", request: IRequest): Subject {
+export function subjectOf(of: "user" | "everybody" | "own", request: Matched): Subject {
   return of === "user" ? { user: parseUserId(pathParam(request, "user")) ?? null } : of;
 }
 
-export function deviceParam(request: IRequest): string {
+export function deviceParam(request: Matched): string {
   return pathParam(request, "device") ?? "";
 }
 
-export function fingerprintParam(request: IRequest): Fingerprint {
+export function fingerprintParam(request: Matched): Fingerprint {
   const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
   if (fingerprint === undefined) throw registryProblem({ code: "certificate-not-listed" });
   return fingerprint;
 }
 
 /** The router leaves parameters percent-encoded; `undefined` when they do not decode. */
-export function pathParam(request: IRequest, name: string): string | undefined {
+export function pathParam(request: Matched, name: string): string | undefined {
   try {
     return decodeURIComponent(request.params[name] ?? "");
   } catch {

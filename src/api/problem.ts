@@ -2,6 +2,7 @@
 import { ApiError } from "../contract/api-error.ts";
 import { PROBLEMS, type Problem, remedyOf } from "../contract/problems.ts";
 import type { RegistryError } from "../domain/records.ts";
+import { errorLine, type Log } from "../log.ts";
 import { RegistryUnavailable } from "../registry/client/call.ts";
 
 /** What an act makes of a device, as in "cannot be restored". */
@@ -51,10 +52,9 @@ export function registryProblem(error: RegistryError): ApiError {
 }
 
 /** Errors that are not ours become problems without particulars; the log has them. */
-export function toApiError(error: unknown, log: (line: Record<string, unknown>) => void): ApiError {
+export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ApiError) return error;
-  const cause = error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
-  log({ event: "control-error", message: String(error), cause });
+  log(errorLine("control-error", error));
   return error instanceof RegistryUnavailable
     ? new ApiError("registry-unavailable", undefined, { headers: { "Retry-After": "5" } })
     : new ApiError("internal-error");

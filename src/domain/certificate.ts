@@ -1,5 +1,4 @@
-// No I/O. No clock.
-
+// What a request says of its client certificate.
 import { type Fingerprint, parseFingerprint, shortFingerprint } from "./fingerprint.ts";
 import { parseOpenSslTime } from "./openssl-time.ts";
 
@@ -75,4 +74,11 @@ export function isWithinDates({ notBefore, notAfter }: VerifiedCertificate, now:
 
 function text(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** The common name in a subject, to suggest as the device's. */
+export function commonName(subject: string | null): string {
+  const name = /(?:^|[,/]\s*)CN\s*=\s*([^,/]{1,64})/i.exec(subject ?? "")?.[1]?.trim() ?? "";
+  // Cloudflare's dashboard calls all of its certificates so.
+  return name === "Cloudflare" ? "" : name;
 }

@@ -1,8 +1,17 @@
-// No I/O. No clock.
+// A device: its status and what changes it, its name, and what the gate learns of it.
+import type { UserId } from "./user.ts";
 
 /** What a device may be. Only `active` passes the gate. */
 export const DEVICE_STATUSES = ["pending", "active", "suspended", "lost", "revoked"] as const;
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
+
+/** A certificate's standing: what the registry says of it now. */
+export type Standing =
+  /** `since`: when the status began, in milliseconds since the epoch. */
+  | { kind: "device"; user: UserId; status: DeviceStatus; name: string; since: number }
+  | { kind: "unknown" }
+  /** The registry could not be asked. */
+  | { kind: "unavailable" };
 
 /**
  * The acts that change a status, and between which: the whole table.

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// What a refused client gets: a table by reason and profile, and the only place that makes these responses.
 import { type CustomAnswer, PROFILE_NAMES, type Profile } from "../domain/app.ts";
 import type { Reason } from "../domain/reason.ts";
 
@@ -14,10 +14,9 @@ import type { Reason } from "../domain/reason.ts";
 export type Answer = "hide" | "hide-but-items" | "later" | "soon" | "wipe" | "own";
 
 /**
- * The whole table: what each profile answers for each reason. Never 403, 410, a redirect or an
- * empty 200, and 401 in the one `wipe` alone: each makes some client delete data (docs/answers.md).
- * What is the fault of our side, the configuration's included, is `soon` on every profile:
- * nobody knows then what the app's clients would do on a 404.
+ * The whole table: what each profile answers for each reason. Never 403, 410, a redirect or an empty 200, and 401 only
+ * as `wipe`: each makes some client delete data (docs/answers.md). Faults of our own, the configuration's included, are
+ * `soon` on every profile: nobody knows then what the app's clients would do on a 404.
  */
 // biome-ignore format: a table is read by its columns.
 export const ANSWERS = {
@@ -40,19 +39,18 @@ export const ANSWERS = {
   "internal-error":         ["soon",  "soon",            "soon",   "soon"],
 } as const satisfies Record<Reason, readonly [Answer, Answer, Answer, Answer]>;
 
-/** What the answer depends on besides the reason: the body of a request is never read. */
+/** What the answer depends on besides the reason. The body of a request is never read. */
 export interface Refused {
   method: string;
   pathname: string;
 }
 
-/** The response for a refusal: the only place that makes one. A HEAD gets no body. */
+/** The response for a refusal. A HEAD gets no body. */
 export function answer(reason: Reason, profile: Profile, refused: Refused): Response {
   const { body, like } = render(answerFor(reason, profile), profile, refused);
   return new Response(refused.method === "HEAD" ? null : body, like);
 }
 
-/** The table's entry. */
 export function answerFor(reason: Reason, profile: Profile): Answer {
   return ANSWERS[reason][PROFILE_NAMES.indexOf(profile.name)] ?? "soon";
 }
@@ -68,7 +66,7 @@ interface Rendered {
   like: Response;
 }
 
-/** Made once for each answer, where it can be: the runtime copies an answer faster than it makes one. */
+/** Made once per answer, where possible: the runtime copies a response faster than it makes one. */
 function rendered(status: number, body: string, headers: Record<string, string>): Rendered {
   return { body, like: new Response(null, { status, headers: { ...headers, "Cache-Control": "no-store" } }) };
 }
@@ -115,10 +113,10 @@ function renderOwn({ status, retryAfterSeconds, body, contentType }: CustomAnswe
 }
 
 /**
- * Bitwarden's calls about single objects, wherever the server is mounted: a client that is told 404
- * deletes its copy (`GET /api/ciphers/{id}` after a push, clients.md). Objects that no client is
- * known to delete are among them, since a 503 harms nobody. The pattern begins with one slash: with
- * a run of them, a path of slashes would be searched again from each one, which is quadratic.
+ * Bitwarden's calls about single objects, wherever the server is mounted: a client that gets a 404 deletes its copy
+ * (`GET /api/ciphers/{id}` after a push, docs/answers.md). Objects that no client is known to delete are among them,
+ * since a 503 harms nobody. The pattern begins with one slash: with a run of them, a path of slashes would be searched
+ * again from each one, which is quadratic.
  */
 const ONE_ITEM =
   /\/(?:api\/+(?:ciphers|sends|folders|collections|organizations|attachments|emergency-access)|attachments)\/+[^/]/i;

@@ -1,25 +1,15 @@
-// No I/O. No clock.
-
+// The decision: whether a request may pass, and if not, why.
 import type { AppRules } from "../domain/app.ts";
 import { type Certificate, isWithinDates } from "../domain/certificate.ts";
-import type { DeviceStatus } from "../domain/device.ts";
+import type { DeviceStatus, Standing } from "../domain/device.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
-import type { UserId } from "../domain/user.ts";
-
-/** What the registry says of a verified certificate now. */
-export type Standing =
-  /** `since`: when the status began, in milliseconds since the epoch. */
-  | { kind: "device"; user: UserId; status: DeviceStatus; name: string; since: number }
-  | { kind: "unknown" }
-  /** The registry could not be asked. */
-  | { kind: "unavailable" };
 
 export type Allow = { kind: "allow" };
 export type Refusal = { kind: "refuse"; reason: Reason };
 export type Decision = Allow | Refusal;
 
-/** All that a decision depends on. */
-export interface Facts {
+/** Everything a decision depends on. */
+export interface DecisionInput {
   /** A verified certificate that the configuration blocks, whatever the registry says of it. */
   isBlocked: boolean;
   /** `undefined`: no app has this hostname. */
@@ -27,8 +17,8 @@ export interface Facts {
   /** The app lets this path, or this CORS preflight, through without a certificate. */
   isOpen: boolean;
   certificate: Certificate;
-  /** As Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (not known), or nothing. */
-  country: string | undefined;
+  /** As Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (unknown), or `null`. */
+  country: string | null;
   /** `undefined`: the registry was not asked. */
   standing: Standing | undefined;
   /** Milliseconds since the epoch. */
@@ -58,33 +48,33 @@ export function refuse(reason: Reason): Refusal {
  * 9. the registry does not know it, or knows it as anything but `active`;
  * 10. else allow.
  */
-export function decide(facts: Facts): Decision {
-  const early = screen(facts);
+export function decide(input: DecisionInput): Decision {
+  const early = screen(input);
   if (early !== undefined) return early;
-  const decision = judge(facts.standing);
-  if (isOutside(facts) && decision !== REFUSALS["device-lost"]) return refuse("country");
+  const decision = judge(input.standing);
+  if (isOutside(input) && decision !== REFUSALS["device-lost"]) return refuse("country");
   return decision;
 }
 
 /**
- * What `decide` says without asking the registry, so that a stranger costs no Durable Object
- * request. `undefined`: the certificate is verified and in its dates, and the registry must be
- * asked. (Step 4 needs such a certificate, so nothing that is decided here could be lost.)
+ * What `decide` says without asking the registry, so that a stranger costs no Durable Object request. `undefined`: the
+ * certificate is verified and within its dates, and the registry must be asked. (Step 4 needs such a certificate, so
+ * nothing decided here could be a lost device.)
  */
-export function screen(facts: Omit<Facts, "standing">): Decision | undefined {
-  const { app, certificate, now } = facts;
-  if (facts.isBlocked) return refuse("blocked");
+export function screen(input: Omit<DecisionInput, "standing">): Decision | undefined {
+  const { app, certificate, now } = input;
+  if (input.isBlocked) return refuse("blocked");
   if (app === undefined) return refuse("unknown-app");
-  const outside = isOutside(facts);
-  if (facts.isOpen && !outside) return ALLOW;
+  const outside = isOutside(input);
+  if (input.isOpen && !outside) return ALLOW;
   const reason = certificateRefusal(certificate, now);
   if (reason === undefined) return undefined;
   return refuse(outside ? "country" : reason);
 }
 
-function isOutside({ app, country }: Pick<Facts, "app" | "country">): boolean {
+function isOutside({ app, country }: Pick<DecisionInput, "app" | "country">): boolean {
   const countries = app?.countries ?? null;
-  return countries !== null && (country === undefined || !countries.has(country));
+  return countries !== null && (country === null || !countries.has(country));
 }
 
 function certificateRefusal(certificate: Certificate, now: number): Reason | undefined {
@@ -126,7 +116,7 @@ function judgeStatus(status: DeviceStatus): Decision {
     case "revoked":
       return refuse("device-revoked");
     default:
-      // A status that this version does not know, from a registry that was deployed later.
+      // A status that this version does not know, from a newer registry.
       return refuse("registry-unavailable");
   }
 }

@@ -1,12 +1,16 @@
-import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../session-cookie.ts";
+// The app's side: which requests pass without a device, what the app receives, and what is kept of its answer.
+import type { App } from "../domain/app.ts";
+import { hasPaths, isPublicPath } from "../domain/path-rules.ts";
+import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../domain/session-cookie.ts";
+import type { Visit } from "../visit.ts";
 
 /**
- * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never
- * reaches an app. Who is asking is Latchkey's to say, so its names are dropped with underscores, too: CGI and WSGI
- * take them for hyphens. The token is a secret, which Latchkey alone reads, under this one name.
+ * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never reaches
+ * an app. Only Latchkey says who is asking, so these names are dropped with underscores, too: CGI and WSGI take them
+ * for hyphens. The token is a secret that only Latchkey reads, under this one name.
  *
- * A closed list, since any other header means nothing to an app: asking for each of these by its name costs a
- * quarter of a microsecond, walking the names of a request costs more than all the rest of the gate.
+ * A closed list, since any other header means nothing to an app: asking for each of these by name costs a quarter of a
+ * microsecond, while walking through the names of a request costs more than the rest of the gate.
  */
 export const OWN_HEADERS = [
   ...["x-latchkey-user", "x-latchkey_user", "x_latchkey-user", "x_latchkey_user"],
@@ -36,14 +40,35 @@ function isRewriting(name: string): boolean {
   return REWRITING_HEADERS.has(name.replaceAll("_", "-"));
 }
 
+/** Whether the app lets this request through without a certificate, if the country is right. */
+export function isOpenTo(app: App, visit: Visit): boolean {
+  if (app.preflight && isPreflight(visit.request)) return true;
+  return hasPaths(app.publicPaths) && isPublicPath(app.publicPaths, visit.address, visit.url.pathname);
+}
+
+/** A CORS preflight as browsers send it: it has these headers and no body. */
+function isPreflight(request: Request): boolean {
+  const { method, headers } = request;
+  return (
+    method === "OPTIONS" &&
+    hasNoBody(request) &&
+    headers.has("origin") &&
+    headers.has("access-control-request-method")
+  );
+}
+
+/** With `Content-Length: 0`, which some clients and proxies add, the runtime makes an empty body of it. */
+function hasNoBody({ body, headers }: Request): boolean {
+  return body === null || (headers.get("content-length") === "0" && !headers.has("transfer-encoding"));
+}
+
 /**
- * Sends an allowed request on to the app and returns its response as it is. `fetch(request)`, and
- * only that, keeps method, path, query, streams, ranges, redirects and WebSocket upgrades; the
- * request is never read, retried or rebuilt from its URL.
- * Requests that pass without a device (`isOpen`) were judged by their path and method, so they also lose the
- * headers that name others.
- * `onFailure` answers when the app's side could not be reached at all: Workers would otherwise
- * answer with an error page of their own.
+ * Sends an allowed request on to the app and returns its response unchanged. Only `fetch(request)` keeps method, path,
+ * query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
+ * Requests that pass without a device (`isOpen`) were judged by their path and method, so they also lose the headers
+ * that name others.
+ * `onFailure` answers if the app's side could not be reached at all: Workers would otherwise answer with an error page
+ * of their own.
  */
 export function forward(
   received: Request,
@@ -57,7 +82,7 @@ export function forward(
 function outgoing(request: Request, isOpen: boolean): Request {
   const { headers } = request;
   if (hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) return stripped(request, isOpen);
-  // A browser that is signed in on this host sends its cookie to every path: the app must not get it.
+  // A browser that is signed in on this host sends its cookie to every path. The app must not get it.
   const cookie = headers.get("cookie");
   return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen) : request;
 }

@@ -1,25 +1,20 @@
+// What happens to an app's request, from top to bottom.
 import { type App, DEFAULT_PROFILE } from "../domain/app.ts";
-import {
-  ABSENT,
-  type Certificate,
-  readCertificate,
-  type VerifiedCertificate,
-} from "../domain/certificate.ts";
+import { ABSENT, type Certificate, type VerifiedCertificate } from "../domain/certificate.ts";
+import type { Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
-import type { Reason } from "../domain/reason.ts";
+import type { ControlReason, Reason } from "../domain/reason.ts";
 import { factsOf } from "../domain/records.ts";
 import type { UserId } from "../domain/user.ts";
 import { errorLine, type FoldedLog } from "../log.ts";
 import { lookUp, tellWipe } from "../registry/client/lookup.ts";
 import type { RegistryBindings } from "../registry/client/objects.ts";
-import type { Visit } from "../visit.ts";
+import { isVerified, type VerifiedVisit, type Visit } from "../visit.ts";
 import { answer, isTokenCall, isWipe } from "./answers.ts";
-import { isOpenTo } from "./app.ts";
-import { type Decision, decide, type Facts, refuse, type Standing, screen } from "./decision.ts";
-import { forward } from "./forward.ts";
+import { type Decision, type DecisionInput, decide, refuse, screen } from "./decision.ts";
+import { forward, isOpenTo } from "./forward.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
-import { describeVisitor, type Visitor } from "./whoami.ts";
 
 /** What the configuration says of the gate. */
 export interface GateSettings {
@@ -35,7 +30,7 @@ export interface GateEffects {
   log: FoldedLog;
 }
 
-/** A decision and what it was made of, for the answer and the log. */
+/** A decision and what it depended on, for the answer and the log. */
 interface Judged {
   decision: Decision;
   app: App | undefined;
@@ -45,19 +40,12 @@ interface Judged {
 
 const UNDECIDED: Decision = refuse("internal-error");
 
-function conclude(judged: Judged, facts: Facts, standing: Standing): Judged {
-  facts.standing = standing;
-  judged.standing = standing;
-  judged.decision = decide(facts);
-  return judged;
-}
-
-/** What happens to an app's request, from top to bottom. One gate lives as long as its isolate. */
+/** One gate lives as long as its isolate. */
 export class Gate {
   readonly #appOf: (hostname: string) => App | undefined;
   readonly #bindings: RegistryBindings;
   readonly #blocked: ReadonlySet<Fingerprint>;
-  readonly #standings: StandingCache;
+  readonly #standings: StandingCache<VerifiedVisit>;
   readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
@@ -65,16 +53,14 @@ export class Gate {
     this.#appOf = appOf;
     this.#bindings = bindings;
     this.#blocked = blocked;
-    this.#standings = new StandingCache(revocationDelayMs);
+    this.#standings = new StandingCache(revocationDelayMs, (...question) => this.#ask(...question));
     this.#effects = effects;
   }
 
-  /** Whether the certificate is one that `handle` refuses before anything else: on control paths, too. */
+  /** Whether the configuration blocks the certificate, which `handle` then refuses: on control paths, too. */
   blocks(visit: Visit): boolean {
-    return this.#blocked.size > 0 && this.#isBlocked(readCertificate(visit.cf.tlsClientAuth));
-  }
-
-  #isBlocked(certificate: Certificate): boolean {
+    if (this.#blocked.size === 0) return false;
+    const { certificate } = visit;
     return certificate.kind === "verified" && this.#blocked.has(certificate.fingerprint);
   }
 
@@ -87,38 +73,42 @@ export class Gate {
   }
 
   /**
-   * Tells a device with a verified certificate who it is (`GET /.latchkey/whoami`); everybody
-   * else is refused as on any other path.
+   * Lets `show` answer a device with a verified certificate that asks who it is (`GET /.latchkey/whoami`); all others
+   * are refused as on any other path.
    */
-  async whoami(visit: Visit, show: (visitor: Visitor) => Response | Promise<Response>): Promise<Response> {
+  async whoami(
+    visit: Visit,
+    show: (certificate: VerifiedCertificate, standing: Standing) => Response | Promise<Response>,
+  ): Promise<Response> {
     const judged = await this.#judge(visit, false);
-    const { decision, certificate, standing } = judged;
-    const isKnown = standing !== undefined && standing.kind !== "unavailable";
-    if (certificate.kind === "verified" && isKnown)
-      return show(describeVisitor(visit, certificate, standing));
-    const reason = decision.kind === "refuse" ? decision.reason : "internal-error";
-    return this.#refuse(visit, reason, judged);
+    const { decision, standing } = judged;
+    if (standing !== undefined && standing.kind !== "unavailable" && isVerified(visit)) {
+      return show(visit.certificate, standing);
+    }
+    return this.#refuse(visit, decision.kind === "refuse" ? decision.reason : "internal-error", judged);
   }
 
   /**
-   * What the registry says of a visitor's certificate, whatever the country, from the gate's own memory, so
-   * that a page that asks costs nothing extra. Also `unavailable` for a certificate that is refused without
-   * asking. Never throws.
+   * What the registry says of a visitor's certificate, whatever the country. It comes from the gate's own memory, so a
+   * page that asks costs nothing extra. Also `unavailable` for a certificate that is refused without asking the
+   * registry. Never throws.
    */
   async standingOf(visit: Visit): Promise<Standing> {
     return (await this.#judge(visit, false)).standing ?? { kind: "unavailable" };
   }
 
-  /** The registry will be asked again about this certificate, which has just been enrolled. */
+  /** Asks the registry again about this certificate, which has just been enrolled. */
   forget(fingerprint: Fingerprint): void {
     this.#standings.forget(fingerprint);
   }
 
-  /** The answer for a control path to whoever must not see that there is one. Not logged here. */
-  hide(visit: Visit): Response {
+  /** Refuses a path of Latchkey's own as if nothing were there: just as a request without a certificate. */
+  refuseControl(visit: Visit, reason: ControlReason): Response {
+    this.#effects.log.refusal(visit, reason, undefined, "control-refused");
     const app = this.#appOf(visit.hostname);
-    const reason = app === undefined ? "unknown-app" : "no-certificate";
-    return answer(reason, app?.profile ?? DEFAULT_PROFILE, visit);
+    return app === undefined
+      ? answer("unknown-app", DEFAULT_PROFILE, visit)
+      : answer("no-certificate", app.profile, visit);
   }
 
   #carryOut(visit: Visit, judged: Judged): Response | Promise<Response> {
@@ -132,31 +122,35 @@ export class Gate {
     });
   }
 
-  /** At once when the isolate remembers enough, which is the rule; else a promise. Never throws. */
+  /** Without a promise when the isolate remembers enough, as it nearly always does. Never throws. */
   #judge(visit: Visit, asOpen: boolean): Judged | Promise<Judged> {
     // Where a judgement begins: as long as nothing else is decided, it refuses.
     const judged: Judged = { decision: UNDECIDED, app: undefined, certificate: ABSENT, standing: undefined };
     try {
-      const certificate = readCertificate(visit.cf.tlsClientAuth);
+      const { certificate } = visit;
       judged.certificate = certificate;
       const app = this.#appOf(visit.hostname);
       judged.app = app;
       const now = this.#effects.now();
-      const isOpen = asOpen && app !== undefined && isOpenTo(app, visit);
-      const isBlocked = this.#isBlocked(certificate);
-      const { country } = visit;
-      const facts: Facts = { isBlocked, app, isOpen, certificate, country, standing: undefined, now };
-
-      const early = screen(facts);
+      const input: DecisionInput = {
+        isBlocked: this.blocks(visit),
+        app,
+        isOpen: asOpen && app !== undefined && isOpenTo(app, visit),
+        certificate,
+        country: visit.country,
+        standing: undefined,
+        now,
+      };
+      const early = screen(input);
       if (early !== undefined) {
         judged.decision = early;
         return judged;
       }
-      if (certificate.kind !== "verified") return judged;
-      const remembered = this.#standings.recall(certificate.fingerprint, now);
-      if (remembered !== undefined) return conclude(judged, facts, remembered);
-      return this.#standing(visit, certificate, now)
-        .then((standing) => conclude(judged, facts, standing))
+      if (!isVerified(visit)) return judged;
+      const standing = this.#standings.standing(visit, now);
+      if (!(standing instanceof Promise)) return conclude(judged, input, standing);
+      return standing
+        .then((late) => conclude(judged, input, late))
         .catch((error: unknown) => this.#failed(judged, error));
     } catch (error) {
       return this.#failed(judged, error);
@@ -171,51 +165,32 @@ export class Gate {
   #refuse(visit: Visit, reason: Reason, { app, certificate, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
     this.#effects.log.refusal(visit, reason, certificate);
-    if (isWipe(reason, profile)) this.#noteWipe(visit, certificate, standing);
+    if (isWipe(reason, profile)) this.#noteWipe(visit, standing);
     return answer(reason, profile, visit);
   }
 
-  /** Behind the answer: the owner shall see that it was delivered. */
-  #noteWipe(visit: Visit, certificate: Certificate, standing: Standing | undefined): void {
-    if (certificate.kind !== "verified" || standing?.kind !== "device") return;
-    const { fingerprint } = certificate;
+  /** After the answer: reports that it was delivered, for the owner to see. */
+  #noteWipe(visit: Visit, standing: Standing | undefined): void {
+    if (!isVerified(visit) || standing?.kind !== "device") return;
+    const { fingerprint } = visit.certificate;
     const at = this.#effects.now();
-    const key = `${fingerprint}@${standing.since}`;
-    const receipt = this.#receipts.note(key, isTokenCall(visit), at);
+    const loss = `${fingerprint}@${standing.since}`;
+    const receipt = this.#receipts.note(loss, isTokenCall(visit), at);
     if (receipt === undefined) return;
-    const delivery = { ...receipt, at, ...placeOf(visit) };
+    const delivery = { ...receipt, ...placeOf(visit, at) };
     visit.ctx.waitUntil(
       tellWipe(this.#bindings, standing.user, fingerprint, delivery).catch((error: unknown) => {
-        this.#receipts.untell(key, receipt);
+        this.#receipts.takeBack(loss, receipt);
         this.#effects.log.line(errorLine("registry-error", error));
       }),
     );
   }
 
-  async #standing(visit: Visit, certificate: VerifiedCertificate, now: number): Promise<Standing> {
-    return this.#standings.standing(
-      certificate.fingerprint,
-      now,
-      (fingerprint, user) => this.#ask(visit, certificate, now, fingerprint, user),
-      (promise) => visit.ctx.waitUntil(promise),
-      isTokenCall(visit) ? "token" : "other",
-    );
-  }
-
-  async #ask(
-    visit: Visit,
-    certificate: VerifiedCertificate,
-    at: number,
-    fingerprint: Fingerprint,
-    rememberedUser: UserId | undefined,
-  ): Promise<StandingAnswer> {
-    const facts = factsOf(certificate);
+  async #ask(visit: VerifiedVisit, now: number, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
+    const { certificate } = visit;
     try {
-      const found = await lookUp(this.#bindings, fingerprint, rememberedUser, {
-        at,
-        ...placeOf(visit),
-        facts,
-      });
+      const sighting = { ...placeOf(visit, now), facts: factsOf(certificate) };
+      const found = await lookUp(this.#bindings, certificate.fingerprint, rememberedUser, sighting);
       return {
         user: found.user,
         standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
@@ -227,6 +202,13 @@ export class Gate {
   }
 }
 
-function placeOf({ request, hostname, country }: Visit) {
-  return { app: hostname, country: country ?? null, ip: request.headers.get("cf-connecting-ip") };
+function conclude(judged: Judged, input: DecisionInput, standing: Standing): Judged {
+  input.standing = standing;
+  judged.standing = standing;
+  judged.decision = decide(input);
+  return judged;
+}
+
+function placeOf({ hostname, country, ip }: Visit, at: number) {
+  return { at, app: hostname, country, ip };
 }

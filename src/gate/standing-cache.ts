@@ -1,8 +1,16 @@
-// No I/O. No clock.
+// What one isolate remembers of the registry's answers, and when it asks again.
 import { BoundedMap } from "../domain/bounded-map.ts";
+import type { Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { UserId } from "../domain/user.ts";
-import type { Standing } from "./decision.ts";
+import type { Background } from "../visit.ts";
+import { isTokenCall, type Refused } from "./answers.ts";
+
+/** A request whose certificate is verified: what the cache needs of a `Visit`. */
+export interface Asker extends Refused {
+  certificate: { fingerprint: Fingerprint };
+  ctx: Background;
+}
 
 /** What the registry answered, and whose registry it was, for the next question. */
 export interface StandingAnswer {
@@ -11,13 +19,11 @@ export interface StandingAnswer {
 }
 
 /** Asks the registry. `rememberedUser` is a hint, which may be stale. */
-export type AskRegistry = (
-  fingerprint: Fingerprint,
+export type AskRegistry<A extends Asker> = (
+  asker: A,
+  now: number,
   rememberedUser: UserId | undefined,
 ) => Promise<StandingAnswer>;
-
-/** Keeps the runtime awake until a promise settles: `ctx.waitUntil`. */
-export type WaitUntil = (promise: Promise<unknown>) => void;
 
 /**
  * How old a standing that refuses may be, in milliseconds, whatever the delay: remembering a refusal lets
@@ -25,13 +31,13 @@ export type WaitUntil = (promise: Promise<unknown>) => void;
  */
 export const NEGATIVE_MEMORY_MS = 2_000;
 
-/** The same for a revoked device: that is final. */
+/** The same for a revoked device, which stays revoked. */
 export const REVOKED_MEMORY_MS = 30_000;
 
 /**
- * The registry is asked about a lost device on each of its requests, so the questions are limited: to this number, and
- * one more for each of these times that has passed. Its token calls have as many of their own: they are all that phones
- * obey, and icons must not use them up. Beyond that it is `unavailable`, which neither lets in nor wipes.
+ * The registry is asked about a lost device on each of its requests, so the questions are limited: this many at first,
+ * and one more each time this period has passed. Token calls have a limit of their own: phones obey nothing else, and
+ * icons must not use it up. Beyond the limit the standing is `unavailable`, which neither lets in nor wipes.
  */
 export const LOST_QUESTIONS_MAX = 20;
 export const LOST_QUESTION_EVERY_MS = 15_000;
@@ -40,12 +46,12 @@ export const LOST_QUESTION_EVERY_MS = 15_000;
 export const MAX_REMEMBERED = 10_000;
 
 /**
- * A question on its way is shared no longer than this, in milliseconds: the runtime may have killed
- * whoever asked it, and then it is never answered.
+ * A question under way is shared no longer than this, in milliseconds: the runtime may have killed the request
+ * that asked it, and then it is never answered.
  */
 const SHARE_MAX_MS = 10_000;
 
-/** After a refresh that failed, the next one waits this long, in milliseconds. */
+/** How long to wait after a refresh that failed, in milliseconds. */
 const REFRESH_PAUSE_MS = 1_000;
 
 interface Question {
@@ -56,40 +62,38 @@ interface Question {
 }
 
 interface Memory {
-  /** The mapping fingerprint -> user: kept for long, since that user's registry is the judge. */
+  /** Whose certificate it is. Kept for as long as the entry, since that user's registry is the judge. */
   user: UserId | undefined;
   standing: Standing | undefined;
-  /** When the question was asked that `standing` answers: its truth is at least that young. */
+  /** When the question that `standing` answers was asked: it was true then or later. */
   askedAt: number;
   question: Question | undefined;
   refreshNotBefore: number;
-  /** The questions that are left about a lost device, and when they were counted. */
-  lost: Record<RequestKind, { left: number; at: number }> | undefined;
+  /** How many questions about a lost device are left, and when they were counted: for token calls and the rest. */
+  lost: Record<"token" | "other", { left: number; at: number }> | undefined;
 }
 
-/** What is asked for: a token, of Bitwarden's server, or anything else. */
-export type RequestKind = "token" | "other";
-
 /**
- * What one isolate remembers of the registry's word. Times are milliseconds since the epoch and
- * come in as `now`.
+ * What one isolate remembers of the registry's answers. Times (`now`) are milliseconds since the epoch.
  *
- * The promise: a request that arrives later than `delayMs` after a revocation was acknowledged is
- * not let in on memory. So ages count from when a question was *asked*, an answer may serve only
- * requests that arrive less than `delayMs` after that, and a question on its way may be shared
- * under the same rule. With a delay of 0, no question is shared, and only refusals are remembered.
+ * The promise: a request that arrives later than `delayMs` after a revocation was acknowledged is not let in from
+ * memory. So ages count from when a question was *asked*, an answer serves only requests that arrive less than
+ * `delayMs` after that, and a question under way is shared under the same rule. With a delay of 0, no question is
+ * shared, and only refusals are remembered.
  *
  * Also, `lost`, whose answer may wipe, is never used for a request that came after the question was asked:
  * the device may have been found in between.
  */
-export class StandingCache {
+export class StandingCache<A extends Asker> {
   readonly #delayMs: number;
+  readonly #askRegistry: AskRegistry<A>;
   /** In the order of the last question: the first is the one to forget. */
   readonly #memories: BoundedMap<Fingerprint, Memory>;
   #place = 0;
 
-  constructor(delayMs: number, maxEntries = MAX_REMEMBERED) {
+  constructor(delayMs: number, askRegistry: AskRegistry<A>, maxEntries = MAX_REMEMBERED) {
     this.#delayMs = delayMs;
+    this.#askRegistry = askRegistry;
     this.#memories = new BoundedMap(maxEntries);
   }
 
@@ -98,45 +102,23 @@ export class StandingCache {
   }
 
   /**
-   * The standing from memory alone, when nothing is to be asked: the way of nearly every request.
-   * It says the same as `standing` would, which is to be called when this is `undefined`.
+   * The standing of a verified certificate: from memory while young (without a promise: nearly every request),
+   * refreshed behind the answer past half the delay, asked for past the delay. Never rejects: a registry that fails
+   * is the standing `unavailable`, which is not remembered.
    */
-  recall(fingerprint: Fingerprint, now: number): Standing | undefined {
-    const memory = this.#memories.get(fingerprint);
+  standing(asker: A, now: number): Standing | Promise<Standing> {
+    const memory = this.#memories.get(asker.certificate.fingerprint);
     const standing = memory?.standing;
-    if (memory === undefined || standing === undefined) return undefined;
+    if (memory === undefined || standing === undefined) return this.#ask(asker, now);
     const age = now - memory.askedAt;
     const life = this.#lifeOf(standing);
-    return age >= 0 && age < (isActive(standing) ? life / 2 : life) ? standing : undefined;
+    // Written so that an age that is no number asks.
+    if (!(age >= 0 && age < life)) return this.#ask(asker, now);
+    if (age >= life / 2 && isActive(standing) && now >= memory.refreshNotBefore) this.#question(asker, now);
+    return standing;
   }
 
-  /**
-   * The standing of a verified certificate: from memory while young (at once, without a promise),
-   * refreshed behind the answer past half the delay, asked for past the delay. Never rejects: a
-   * registry that fails is the standing `unavailable`, which is not remembered.
-   */
-  standing(
-    fingerprint: Fingerprint,
-    now: number,
-    ask: AskRegistry,
-    waitUntil: WaitUntil,
-    kind: RequestKind = "other",
-  ): Standing | Promise<Standing> {
-    const memory = this.#memories.get(fingerprint);
-    if (memory?.standing !== undefined) {
-      const age = now - memory.askedAt;
-      const life = this.#lifeOf(memory.standing);
-      if (age >= 0 && age < life) {
-        if (isActive(memory.standing) && age >= life / 2 && now >= memory.refreshNotBefore) {
-          void this.#question(fingerprint, now, ask, waitUntil, kind);
-        }
-        return memory.standing;
-      }
-    }
-    return this.#ask(fingerprint, now, ask, waitUntil, kind);
-  }
-
-  /** The next request asks again. An answer that is on its way serves only those who wait for it already. */
+  /** The next request asks again. An answer under way serves only those who already wait for it. */
   forget(fingerprint: Fingerprint): void {
     this.#memories.delete(fingerprint);
   }
@@ -147,7 +129,7 @@ export class StandingCache {
       case "active":
         return this.#delayMs;
       case "lost":
-        // Asked about each time: it may be told to delete data, so never from memory.
+        // The answer may make it delete data, so it is asked about each time.
         return 0;
       case "revoked":
         return REVOKED_MEMORY_MS;
@@ -156,50 +138,37 @@ export class StandingCache {
     }
   }
 
-  /** The answer for a request that comes now. */
-  #ask(
-    fingerprint: Fingerprint,
-    now: number,
-    ask: AskRegistry,
-    waitUntil: WaitUntil,
-    kind: RequestKind,
-  ): Standing | Promise<Standing> {
+  /** The answer for a request that arrives now. */
+  #ask(asker: A, now: number): Standing | Promise<Standing> {
     const cameAt = this.#place++;
-    const first = this.#question(fingerprint, now, ask, waitUntil, kind);
+    const first = this.#question(asker, now);
     if (first === undefined) return UNAVAILABLE;
     if (first.place > cameAt) return first.answer;
-    // It was asked before this request came. All who waited for it may share the next question, which is
-    // asked after they came.
+    // It was asked before this request came. All who waited for it may share the next question, which is asked
+    // after they came.
     return first.answer.then((standing) => {
       if (!isLost(standing)) return standing;
-      const second = this.#question(fingerprint, now, ask, waitUntil, kind, cameAt);
-      return second?.answer ?? UNAVAILABLE;
+      return this.#question(asker, now, cameAt)?.answer ?? UNAVAILABLE;
     });
   }
 
   /**
-   * Joins a question under way that is young enough and was asked after `place`; otherwise asks. `undefined`:
-   * there were too many questions about this lost device.
+   * Joins a question under way that is young enough and was asked after `place`; otherwise asks. `undefined`: too
+   * many questions about this lost device.
    */
-  #question(
-    fingerprint: Fingerprint,
-    now: number,
-    ask: AskRegistry,
-    waitUntil: WaitUntil,
-    kind: RequestKind,
-    place = -1,
-  ): Question | undefined {
+  #question(asker: A, now: number, place = -1): Question | undefined {
+    const { fingerprint } = asker.certificate;
     const memory = this.#memories.get(fingerprint) ?? this.#newMemory(fingerprint);
     const open = memory.question;
     const shareMs = Math.min(this.#delayMs, SHARE_MAX_MS);
     const isShared = open !== undefined && open.place > place;
     if (isShared && now >= open.askedAt && now - open.askedAt < shareMs) return open;
-    if (!mayAsk(memory, now, kind)) return undefined;
+    if (!mayAsk(memory, now, asker)) return undefined;
 
     const question: Question = {
       askedAt: now,
       place: this.#place++,
-      answer: ask(fingerprint, memory.user).then(
+      answer: this.#askRegistry(asker, now, memory.user).then(
         (answer) => {
           this.#remember(fingerprint, memory, question, answer);
           return answer.standing;
@@ -213,12 +182,12 @@ export class StandingCache {
     };
     memory.question = question;
     // Others may wait for this answer: it must not die with the request that asked.
-    waitUntil(question.answer);
+    asker.ctx.waitUntil(question.answer);
     return question;
   }
 
   #remember(fingerprint: Fingerprint, memory: Memory, question: Question, answer: StandingAnswer): void {
-    // Forgotten meanwhile, and perhaps remembered anew: this answer is for those who wait for it only.
+    // Forgotten meanwhile, and perhaps remembered again: this answer is only for those who wait for it.
     if (this.#memories.get(fingerprint) !== memory) return;
     if (memory.question === question) memory.question = undefined;
     // A slow answer must not overwrite that of a later question.
@@ -246,13 +215,14 @@ export class StandingCache {
 }
 
 /** Counts a question about a device that was lost when it was last asked about. */
-function mayAsk(memory: Memory, now: number, kind: RequestKind): boolean {
+function mayAsk(memory: Memory, now: number, asker: Refused): boolean {
   if (memory.standing === undefined || !isLost(memory.standing)) {
     memory.lost = undefined;
     return true;
   }
   const all = { left: LOST_QUESTIONS_MAX, at: now };
   memory.lost ??= { token: all, other: all };
+  const kind = isTokenCall(asker) ? "token" : "other";
   const { left, at } = memory.lost[kind];
   const more = Math.max(0, now - at) / LOST_QUESTION_EVERY_MS;
   const available = Math.min(LOST_QUESTIONS_MAX, left + more);

@@ -1,21 +1,21 @@
+// Sends one notification to one address.
 import type { Notification } from "./event.ts";
-import { bodyFor } from "./format.ts";
 import type { NotifyTarget } from "./settings.ts";
 
 /** A receiver that has not answered by then, in milliseconds, counts as unreachable. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** What became of one try; `status` is that of the answer. */
+/** The outcome of one try; `status` is the answer's. */
 export type Delivery =
   | { kind: "taken" }
   | { kind: "refused"; status: number }
   | { kind: "unreachable"; message: string };
 
 /**
- * Posts a notification to one target, once. 2xx is taken, everything else refused, a redirect too: it
- * could lead anywhere. Never throws.
+ * Posts a notification to one target, once. 2xx means taken; everything else, refused, even a redirect: it could lead
+ * anywhere. Never throws.
  *
- * Generic JSON goes out under the headers of Standard Webhooks, signed when there is a secret. Source:
+ * Generic JSON has the headers of Standard Webhooks, and is signed if there is a secret. Source:
  * github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export async function deliver(
@@ -24,7 +24,7 @@ export async function deliver(
   secret: Uint8Array<ArrayBuffer> | null,
   now: number,
 ): Promise<Delivery> {
-  // Not AbortSignal.timeout: nothing ends its timer, which keeps the object awake after the answer.
+  // Not AbortSignal.timeout: its timer cannot be stopped, and keeps the object awake after the answer.
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new DOMException("late", "TimeoutError")), ANSWER_TIMEOUT_MS);
   try {
@@ -45,11 +45,11 @@ export async function deliver(
       signal: late.signal,
     });
     const response = await fetch(request);
-    // An answer that nobody reads would hold its connection; what was taken stays taken.
+    // An answer that nobody reads would hold its connection. What was taken stays taken.
     await response.body?.cancel().catch(() => undefined);
     return response.ok ? { kind: "taken" } : { kind: "refused", status: response.status };
   } catch (error) {
-    // The name alone: the runtime's message may repeat the address.
+    // Only the name: the runtime's message may repeat the address.
     return { kind: "unreachable", message: error instanceof Error ? error.name : "error" };
   } finally {
     clearTimeout(timer);
@@ -62,4 +62,20 @@ async function signature(secret: Uint8Array<ArrayBuffer>, signed: string): Promi
   const key = await crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"]);
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(signed)));
   return `v1,${mac.toBase64()}`;
+}
+
+/** How ntfy shows an event. Priorities: 3 is the default, 4 makes more noise (docs.ntfy.sh/publish). */
+const NTFY_LOOKS: Record<Notification["type"], { tags: string[]; priority: number }> = {
+  "certificate-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
+  "certificate-waiting": { tags: ["key"], priority: 3 },
+  "device-lost": { tags: ["rotating_light"], priority: 4 },
+  "wipe-delivered": { tags: ["wastebasket"], priority: 4 },
+};
+
+/** The same at each repetition. */
+export function bodyFor(target: NotifyTarget, notification: Notification): string {
+  const { id, type, at, title, message, data } = notification;
+  if (target.format === "json") return JSON.stringify({ id, type, at, title, message, data });
+  // As JSON and not in headers, which can carry only ASCII.
+  return JSON.stringify({ topic: target.topic, title, message, ...NTFY_LOOKS[type] });
 }

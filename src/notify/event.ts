@@ -1,5 +1,4 @@
-// No I/O. No clock.
-
+// What people are notified of.
 import { type Fingerprint, shortFingerprint } from "../domain/fingerprint.ts";
 import { relativeTime } from "../domain/relative-time.ts";
 import type { UserId } from "../domain/user.ts";
@@ -9,10 +8,7 @@ interface Device {
   name: string;
 }
 
-/**
- * What somebody may be told of: nothing that is not in the audit log or the lists. Times are ISO 8601,
- * fingerprints 64 hex digits.
- */
+/** Nothing that is not in the audit log or the lists. Times are ISO 8601, fingerprints 64 hex digits. */
 export type NotifyEvent =
   | {
       type: "certificate-expiring";
@@ -30,7 +26,7 @@ export type NotifyEvent =
 
 /** An event, as it is stored and sent. */
 export type Notification = NotifyEvent & {
-  /** The same at each repetition, so that receivers can drop repeats. Without dots: the signature joins with them. */
+  /** The same at each repetition, so that receivers can drop repeats. Without dots, which separate what is signed. */
   id: string;
   /** When it happened, ISO 8601. */
   at: string;
@@ -39,10 +35,10 @@ export type Notification = NotifyEvent & {
   message: string;
 };
 
-/** The days before a certificate's end at which somebody is told, ascending. */
+/** How many days before a certificate expires people are notified, ascending. */
 export const EXPIRY_THRESHOLDS_DAYS = [1, 7, 30] as const;
 
-/** A certificate's own words are cut to this, in characters: anybody can write them. */
+/** Subjects are cut to this, in characters: anybody can write anything there. */
 const SUBJECT_MAX_CHARACTERS = 100;
 
 /** `threshold`: the number of days of `EXPIRY_THRESHOLDS_DAYS` that it has reached. */
@@ -57,7 +53,7 @@ export function certificateExpiring(
     type: "certificate-expiring",
     at: iso(now),
     title: `The certificate of ${device.name} (${user}) expires ${relativeTime(notAfter, now)}`,
-    message: `Certificate ${shortFingerprint(fingerprint)} is valid until ${notAfter}. After that the device is refused: enrol a new certificate before.`,
+    message: `Certificate ${shortFingerprint(fingerprint)} is valid until ${notAfter}. After that, the device is refused: give it a new certificate before then.`,
     data: { user, device: pick(device), fingerprint, notAfter, threshold },
   };
 }
@@ -76,8 +72,8 @@ export function certificateWaiting(of: {
     id: `certificate-waiting:${fingerprint}:${of.firstSeen}`,
     type: "certificate-waiting",
     at: iso(of.firstSeen),
-    title: "A new certificate is waiting",
-    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody approves it: latchkey unknown.`,
+    title: "An unknown certificate is waiting",
+    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody enrols it: latchkey unknown.`,
     data: { fingerprint, subject, app, country },
   };
 }
@@ -122,12 +118,12 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** Of a whole record, nothing else may slip into what is sent. */
+/** Nothing else of a whole record may slip into what is sent. */
 function pick({ id, name }: Device): Device {
   return { id, name };
 }
 
-/** In one line, short, and of whole characters. */
+/** In one line, short, and made of whole characters. */
 function printable(text: string): string {
   const plain = [...text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")];
   return plain.length <= SUBJECT_MAX_CHARACTERS

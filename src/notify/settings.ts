@@ -1,12 +1,12 @@
-// No I/O. No clock.
+// Where notifications go, and how they are signed: `NOTIFY_URLS` and `NOTIFY_SECRET`.
 import * as v from "valibot";
 
 interface Address {
-  /** What is posted to; without user and password, which `fetch` refuses in an address. */
+  /** Without user and password, which `fetch` refuses in an address. */
   url: string;
   /** The header `Authorization`, if the address named a user or a password. */
   authorization: string | null;
-  /** All that a log may say of it: the rest may be a secret, as an ntfy topic is. */
+  /** All that a log may show: the rest may be secret, as an ntfy topic is. */
   host: string;
 }
 
@@ -14,7 +14,7 @@ interface Address {
 export type NotifyTarget = Address & ({ format: "json" } | { format: "ntfy"; topic: string });
 
 export interface NotifySettings {
-  /** None: nothing is noted and nothing is sent. */
+  /** None: nothing is recorded and nothing is sent. */
   targets: readonly NotifyTarget[];
   /** The key of the signature; `null` = notifications are not signed. */
   secret: Uint8Array<ArrayBuffer> | null;
@@ -23,18 +23,18 @@ export interface NotifySettings {
 /** Ten addresses, so that four events a run stay well below the 50 requests of the free plan. */
 export const NOTIFY_TARGETS_MAX = 10;
 
-/** Of a secret, in bytes: what the Standard Webhooks specification asks for. */
+/** The length of a secret, in bytes, that the Standard Webhooks specification asks for. */
 const SECRET_MIN_BYTES = 24;
 const SECRET_MAX_BYTES = 64;
 
 const NTFY_PREFIX = "ntfy+";
-/** What ntfy itself takes for a topic. */
+/** What ntfy itself accepts as a topic. */
 const NTFY_TOPIC = /^\/([-_A-Za-z0-9]{1,64})$/;
 const LOOPBACK = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 // No message repeats the address: it goes to the log.
 const TargetSchema = v.pipe(
-  v.string("must be a text"),
+  v.string("must be a string"),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const target = parseTarget(dataset.value);
     if (typeof target !== "string") return target;
@@ -44,8 +44,8 @@ const TargetSchema = v.pipe(
 );
 
 /**
- * `NOTIFY_URLS`: a list, or one text with blanks, line breaks or commas in between, since a secret and a
- * variable of the dashboard are texts. Empty: no notifications.
+ * `NOTIFY_URLS`: a list, or one string with spaces, line breaks or commas in between, since secrets and the dashboard's
+ * variables are strings. Empty: no notifications.
  */
 export const NotifyUrlsSchema = v.pipe(
   v.union(
@@ -56,7 +56,7 @@ export const NotifyUrlsSchema = v.pipe(
       ),
       v.array(v.unknown()),
     ],
-    "must be a list of addresses, or a text with blanks between them",
+    "must be a list of addresses, or a string of addresses with spaces between them",
   ),
   v.array(TargetSchema),
   v.maxLength(NOTIFY_TARGETS_MAX, `has more than ${NOTIFY_TARGETS_MAX} addresses`),
@@ -66,7 +66,7 @@ const SECRET_HINT = `must be whsec_ and then ${SECRET_MIN_BYTES} to ${SECRET_MAX
 
 /** `NOTIFY_SECRET`, in the form of Standard Webhooks. */
 export const NotifySecretSchema = v.pipe(
-  v.string("must be a text"),
+  v.string("must be a string"),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const secret = parseSecret(dataset.value);
     if (secret !== undefined) return secret;
@@ -81,8 +81,8 @@ const NotifySchema = v.object({
 });
 
 /**
- * The settings out of a Worker's environment. No targets when one of them is malformed: `parseConfig`
- * has told of it by then, and nothing is sent unsigned that was meant to be signed.
+ * The settings in a Worker's environment. No targets if one of them is malformed: `parseConfig` has reported it, and
+ * nothing that should be signed is sent unsigned.
  */
 export function notifySettings(env: unknown): NotifySettings {
   const parsed = v.safeParse(NotifySchema, env);
@@ -90,17 +90,17 @@ export function notifySettings(env: unknown): NotifySettings {
   return { targets: parsed.output.NOTIFY_URLS, secret: parsed.output.NOTIFY_SECRET ?? null };
 }
 
-/** A target, or what is wrong with the text. */
+/** A target, or what is wrong with the address. */
 function parseTarget(text: string): NotifyTarget | string {
-  // The URL parser would drop some blanks and keep others.
-  if (/\s/.test(text)) return "must be an address without blanks";
+  // The URL parser would drop some spaces and keep others.
+  if (/\s/.test(text)) return "must be an address without spaces";
   const isNtfy = text.startsWith(NTFY_PREFIX);
   const url = URL.parse(isNtfy ? text.slice(NTFY_PREFIX.length) : text);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     return "must be an address such as https://example.com/hook or ntfy+https://ntfy.sh/topic";
   }
   if (url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
-    return "must begin with https: (http: goes to this machine alone)";
+    return "must begin with https: (http: is for this machine only)";
   }
   if (url.hash !== "") return "must not have a part after #, which is never sent";
   const authorization = basicAuthorization(url);
@@ -112,7 +112,7 @@ function parseTarget(text: string): NotifyTarget | string {
   if (!isNtfy) return { format: "json", url: url.href, authorization, host };
   const topic = url.search === "" ? NTFY_TOPIC.exec(url.pathname)?.[1] : undefined;
   if (topic === undefined) return "must end with one ntfy topic: up to 64 letters, digits, - and _";
-  // ntfy takes JSON at its root alone (docs.ntfy.sh/publish, "Publish as JSON").
+  // ntfy takes JSON only at its root (docs.ntfy.sh/publish, "Publish as JSON").
   return { format: "ntfy", url: `${url.origin}/`, topic, authorization, host };
 }
 
@@ -135,7 +135,7 @@ function parseSecret(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (base64 === undefined) return undefined;
   try {
     const binary = atob(base64);
-    // `atob` takes some texts that others do not, such as one without padding.
+    // `atob` accepts what other decoders refuse, such as base64 without padding.
     if (btoa(binary) !== base64) return undefined;
     if (binary.length < SECRET_MIN_BYTES || binary.length > SECRET_MAX_BYTES) return undefined;
     return Uint8Array.from(binary, (character) => character.charCodeAt(0));

@@ -1,17 +1,12 @@
-// No I/O. No clock.
+// A line of the audit log as a sentence for people; its own fields are for programs.
 
 import type { AuditEntry } from "../contract/answers.ts";
 import { devicePath } from "../contract/paths.ts";
+import type { Line } from "./audit-lines.ts";
 import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
 
-/** A line of an audit log, and whose log it stands in: a user's id, or empty for the directory's. */
-export interface Line extends AuditEntry {
-  log: string;
-}
-
-/** What was done, in a sentence for people; the line's own fields are for programs. */
 export function sentence(line: Line): Html {
   return line.outcome === "refused" ? refused(line) : html`${done(line)}${reason(line)}.`;
 }
@@ -76,7 +71,7 @@ const STATUS_WORDS = {
 } as const;
 
 function statusChange(act: keyof typeof STATUS_WORDS, what: Html, detail: AuditEntry["detail"]): Html {
-  // Repeated: the status was there, and another reason was given.
+  // Repeated: the status did not change, and another reason was given.
   if (detail.before === detail.status) return html`${what} stays ${detail.status}, for another reason`;
   return html`${what} was ${STATUS_WORDS[act]}`;
 }
@@ -101,13 +96,13 @@ function device({ log, target }: Line, withOwner = true, isThere = true): Html {
   return withOwner ? html`${possessive(log)} ${link}` : link;
 }
 
-/** What the directory's lines are about: users, tokens, certificates. */
+/** The subject of the directory's lines: users, tokens, certificates. */
 function nameOf({ act, target }: Line): Html {
   const isUser = act === "create-user" || act === "delete-user";
   return html`<strong>${isUser ? (target?.id ?? "") : (target?.name ?? short(target?.id))}</strong>`;
 }
 
-/** Ids and fingerprints as the command line shows them: enough to recognise one. The CSV has them whole. */
+/** Ids and fingerprints as the command line shows them: enough to recognise one. The CSV has them in full. */
 export function short(text: string | null | undefined): string {
   const isId = /^[0-9a-f]{64}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text ?? "");
   return isId ? (text ?? "").slice(0, 8) : (text ?? "");

@@ -1,60 +1,55 @@
-import type { IRequest } from "itty-router";
-import type { Context } from "../api/handler.ts";
-import type { Authenticator } from "../auth/authenticate.ts";
-import type { InvitationCodes } from "../auth/invitation-codes.ts";
-import type { Certificate } from "../domain/certificate.ts";
-import type { DeviceStatus } from "../domain/device.ts";
-import type { Fingerprint } from "../domain/fingerprint.ts";
-import type { UserId } from "../domain/user.ts";
+// What a page is made from, and what of the registry its reader may see.
+import { representDevice } from "../api/represent.ts";
+import type { Device } from "../contract/answers.ts";
+import { PAGE_LIMIT_MAX } from "../contract/limits.ts";
+import type { Principal } from "../domain/credential.ts";
+import type { UserRecord } from "../domain/records.ts";
+import type { RegistryClient } from "../registry/client/registry-client.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
-import type { Html } from "./html/html.ts";
+import type { Services } from "../services.ts";
 
-/** What every page is given besides the request. */
-export interface PageContext extends Context {
+/** A request of somebody who is signed in. */
+export interface PageContext extends Services {
+  principal: Principal;
+  by: Actor;
+  url: URL;
+  /** Parts of the path, still percent-encoded. */
+  params: Record<string, string>;
+  /** The form that was sent; empty where none was. */
+  form: URLSearchParams;
   /** Milliseconds since the epoch. */
   now: number;
-  revocationDelayMs: number;
   /** Where the reader seems to be, for times of day. */
   timeZone: string;
-  /** The form that was sent. */
-  form: URLSearchParams;
 }
 
-/** A page, or an answer of another kind. */
-export type PageHandler = (request: IRequest, context: PageContext) => Promise<Html | Response>;
+/**
+ * How many users' registries one page asks: a Worker of the free plan makes no more than 50 calls for a request. If
+ * there are more users, the pages list them instead.
+ */
+export const USERS_AT_ONCE = 20;
 
-/** What the gate knows about a visitor's certificate: what the registry says, from the gate's own memory. */
-export type KnownAs =
-  | { kind: "device"; user: UserId; name: string; status: DeviceStatus }
-  /** Enrolled nowhere. */
-  | { kind: "unknown" }
-  /** The registry could not be asked. */
-  | { kind: "unavailable" };
-
-/** What a page's request comes with. */
-export interface PageRequest {
-  request: Request;
-  url: URL;
-  hostname: string;
-  timeZone: string | null;
-  certificate: Certificate;
-  /**
-   * Asks the gate about the certificate, which may cost a question to the registry: `unavailable` if there is
-   * no certificate that is verified and within its dates.
-   */
-  knownAs: () => Promise<KnownAs>;
-  by: Actor;
+/** The users whom somebody may see, and whether they are few enough for one page to ask their registries. */
+export async function visibleUsers(
+  registry: RegistryClient,
+  { user }: Principal,
+): Promise<{ users: UserRecord[]; isWhole: boolean }> {
+  if (user !== null) {
+    const own = await registry.user(user);
+    return { users: own === null ? [] : [own], isWhole: true };
+  }
+  const { items } = await registry.users(PAGE_LIMIT_MAX, "");
+  return { users: items, isWhole: items.length <= USERS_AT_ONCE };
 }
 
-export interface PageServices
-  extends Pick<
-    Context,
-    "registry" | "directory" | "secrets" | "invitations" | "backups" | "apps" | "blocked"
-  > {
-  authenticator: Authenticator;
-  codes: InvitationCodes;
-  revocationDelayMs: number;
-  /** Makes the gate forget what it knows of a certificate that has just been enrolled. */
-  forget(fingerprint: Fingerprint): void;
-  log: (line: Record<string, unknown>) => void;
+/** The first of a user's devices after a cursor; none for a user who has been removed meanwhile. */
+export async function devicesOf(
+  { registry, by }: Pick<PageContext, "registry" | "by">,
+  user: UserRecord,
+  after = 0,
+): Promise<{ devices: Device[]; next: string | null }> {
+  const list = await registry.devices(user.id, PAGE_LIMIT_MAX, after);
+  return list.ok
+    ? { devices: list.value.items.map((device) => representDevice(device, by)), next: list.value.next }
+    : { devices: [], next: null };
 }

@@ -1,7 +1,8 @@
-// No I/O. No clock.
+// How a device is shown, and what can be done with it.
 
 import type { Device } from "../contract/answers.ts";
-import { devicePath } from "../contract/paths.ts";
+import { devicePath, PATHS } from "../contract/paths.ts";
+import { permits } from "../contract/permissions.ts";
 import { canWipe } from "../domain/app.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
 import type { PageContext } from "./context.ts";
@@ -20,7 +21,7 @@ export const ACT_LABELS: Record<DeviceAct, string> = {
   forget: "Forget",
 };
 
-/** The acts that a device's status allows: what is easily undone comes first, what is final last. */
+/** The acts that a device's status allows, from the easiest to undo to what is final. */
 export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
   switch (status) {
     case "pending":
@@ -36,7 +37,14 @@ export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
   }
 }
 
-/** A device's facts in two or three lines. */
+/** Whether whoever is signed in may change a device. */
+export function mayChange({ principal }: PageContext, { user }: Device): boolean {
+  return permits(principal, "devices", { user: user as typeof principal.user });
+}
+
+export const BACK_TO_DEVICES: Html = html`<p class="back"><a href="${PATHS.devices}">← All devices</a></p>`;
+
+/** A device in two or three lines. */
 export function deviceLines(device: Device, context: PageContext): Html[] {
   const { now, timeZone } = context;
   return [
@@ -46,7 +54,7 @@ export function deviceLines(device: Device, context: PageContext): Html[] {
   ];
 }
 
-/** What became of the answer on which Bitwarden deletes its vault, as `latchkey show` says it. */
+/** What became of the answer that makes Bitwarden delete its vault, in the words of `latchkey show`. */
 function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
   if (wipe !== null) {
     const { firstAt, tokenRefresh } = wipe;
@@ -59,7 +67,7 @@ function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone
     : html`<p>Wipe not delivered yet: not seen since it was reported lost</p>`;
 }
 
-/** Why reporting a device lost wipes nothing here. */
+/** Why reporting a device lost deletes nothing here. */
 export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 
 function lastSeenLine({ lastSeen, status }: Device, now: number, timeZone: string): Html {
@@ -87,7 +95,7 @@ export function statusBadge({ status }: Device): Html {
   return html`<span class="status ${status}">${status}</span>`;
 }
 
-/** Links to the pages that ask once more. */
+/** Links to the pages that ask for confirmation. */
 export function actLinks(device: Device, acts: readonly DeviceAct[]): Html {
   if (acts.length === 0) return html``;
   return html`<ul class="acts">${acts.map(
@@ -96,12 +104,12 @@ export function actLinks(device: Device, acts: readonly DeviceAct[]): Html {
   )}</ul>`;
 }
 
-/** For how long the last change of a status is told at the top of the page, in milliseconds. */
+/** For how long the top of the page shows the last change of the status, in milliseconds. */
 const NEWS_MS = 2 * 60_000;
 
 /**
- * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no
- * longer than the revocation delay. Nothing when it was long ago.
+ * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no longer than
+ * the revocation delay. Nothing if the change was long ago.
  */
 export function newsOf(device: Device, context: PageContext): Html | undefined {
   const { status, statusSince } = device;

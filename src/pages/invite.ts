@@ -1,3 +1,5 @@
+// Makes invitations, lists them, and adds users.
+import { generate } from "lean-qr/nano";
 import * as v from "valibot";
 import { must, pathParam, userParam } from "../api/handler.ts";
 import { makeInvitation } from "../api/invite.ts";
@@ -7,14 +9,10 @@ import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { PATHS } from "../contract/paths.ts";
 import { CreateInvitationRequest, PutUserRequest, UserIdSchema } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
-import { visibleUsers } from "./all.ts";
-import type { PageContext, PageHandler } from "./context.ts";
-import { userSelect } from "./html/fields.ts";
-import { field, parseFields } from "./html/forms.ts";
-import { type Html, html } from "./html/html.ts";
+import { type PageContext, visibleUsers } from "./context.ts";
+import { field, parseFields, userSelect } from "./html/forms.ts";
+import { type Html, html, seeOther } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
-import { qrCode } from "./html/qr-code.ts";
-import { seeOther } from "./html/respond.ts";
 import { ago, at } from "./html/times.ts";
 
 const HOUR_SECONDS = 3600;
@@ -25,8 +23,7 @@ const LIVES: readonly [number, string][] = [
   [INVITATION_SECONDS.max, "7 days"],
 ];
 
-/** Makes invitations, lists those there are, and adds users. */
-export const inviteForm: PageHandler = async (_, context) => {
+export async function inviteForm(context: PageContext): Promise<Html> {
   const { registry, principal } = context;
   const { users, isWhole } = await visibleUsers(registry, principal);
   return layout(
@@ -41,10 +38,10 @@ export const inviteForm: PageHandler = async (_, context) => {
 </form></section>
 ${isWhole ? await invitationList(context, users) : ""}`,
   );
-};
+}
 
 /** Shows the code once: it is stored nowhere. */
-export const invite: PageHandler = async (_, context) => {
+export async function invite(context: PageContext): Promise<Html> {
   const { form, principal, now, timeZone } = context;
   const user = parseFields({ user: field(form, "user") }, v.object({ user: UserIdSchema })).user;
   const app = field(form, "app");
@@ -71,20 +68,22 @@ export const invite: PageHandler = async (_, context) => {
     }</p>
 <p><a href="${PATHS.invite}">← All invitations</a></p>`,
   );
-};
+}
 
-export const withdraw: PageHandler = async (request, { invitations, by }) => {
-  must(await invitations.withdraw(by, userParam(request), pathParam(request, "invitation") ?? ""));
+export async function withdraw(context: PageContext): Promise<Response> {
+  const { invitations, by } = context;
+  must(await invitations.withdraw(by, userParam(context), pathParam(context, "invitation") ?? ""));
   return seeOther(PATHS.invite);
-};
+}
 
-export const addUser: PageHandler = async (_, { registry, by, form }) => {
+export async function addUser(context: PageContext): Promise<Response> {
+  const { registry, by, form } = context;
   const name = field(form, "name");
   const { id } = parseFields({ id: field(form, "id") }, v.object({ id: UserIdSchema }));
   const fields = parseFields(name === "" ? {} : { name }, PutUserRequest);
   await registry.putUser(by, id, fields.name);
   return seeOther(PATHS.invite);
-};
+}
 
 function newInvitation({ apps, url }: PageContext, users: readonly UserRecord[]): Html {
   const chosen = url.searchParams.get("user");
@@ -131,9 +130,30 @@ ${
 }</li>`;
 }
 
-/** In groups of four or five, as people read it out: no last one of a single character. */
+/** In groups of four or five, as people read it out, so that no group has a single character. */
 function groupedCode(code: string): string {
   const groups = Math.ceil(code.length / 5);
   const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));
   return begins.map((begin, n) => code.slice(begin, begins[n + 1])).join("-");
+}
+
+/** The light margin around the code, in modules, which separates it from a dark page. */
+const BORDER = 2;
+
+/** A QR code, black on white in dark mode, too: many cameras do not read the inverse. */
+export function qrCode(text: string): Html {
+  const code = generate(text);
+  const side = code.size + 2 * BORDER;
+  return html`<svg viewBox="${-BORDER} ${-BORDER} ${side} ${side}" shape-rendering="crispEdges"><rect x="${-BORDER}" y="${-BORDER}" width="${side}" height="${side}" fill="white"/><path d="${darkModules(code)}" fill="black"/></svg>`;
+}
+
+/** A square for each dark module, as an SVG path. */
+function darkModules({ size, get }: ReturnType<typeof generate>): string {
+  let path = "";
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      if (get(x, y)) path += `M${x} ${y}h1v1h-1z`;
+    }
+  }
+  return path;
 }

@@ -1,8 +1,8 @@
-// No I/O. No clock.
+// Where a browser's request comes from.
 
 /**
- * Whether a request that changes something was sent by a page of ours, by a person: besides the cookie,
- * which another site's form would bring along where a browser does not know `SameSite`.
+ * Whether a request that changes something was sent by a person, from a page of ours. The cookie does not show that: a
+ * browser that does not know `SameSite` sends it with another site's form, too.
  * - `Sec-Fetch-Site: same-origin`, or, from browsers that do not send it, our own `Origin`;
  * - a navigation, as a form makes it: no script's `fetch`, and not within a frame.
  *
@@ -17,8 +17,8 @@ export function isFromOurPage(headers: Headers, url: URL): boolean {
 }
 
 /**
- * Whether a page is asked for by a person's browser, to be shown or (`empty`) kept as a file: not by a script,
- * such as one of the app on this host, which could read what it is answered, and not for a frame.
+ * Whether a person's browser asks for a page, to show it or (`empty`) to save it as a file: not a script, such as one of
+ * the app on this host, which could read the answer, and not a frame.
  */
 export function isForReading(headers: Headers): boolean {
   const mode = headers.get("sec-fetch-mode") ?? "navigate";

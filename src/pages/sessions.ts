@@ -1,49 +1,88 @@
+// Signing in, and the browsers that are signed in.
 import { must, pathParam } from "../api/handler.ts";
 import { representSession } from "../api/represent.ts";
 import type { Session } from "../contract/answers.ts";
 import { PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
 import { clientName } from "../domain/client-name.ts";
+import { SIGN_INS_AN_HOUR } from "../domain/credential.ts";
 import { err, ok } from "../domain/result.ts";
-import type { PageContext, PageHandler } from "./context.ts";
-import { clearSession } from "./cookie.ts";
+import { clearSession } from "../domain/session-cookie.ts";
+import type { PageContext } from "./context.ts";
 import { possessive } from "./device-view.ts";
-import { type Html, html } from "./html/html.ts";
+import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
-import { seeOther, show } from "./html/respond.ts";
-import { ago } from "./html/times.ts";
-import { signInPage } from "./sign-in.ts";
+import { ago, duration } from "./html/times.ts";
+
+interface SignIn {
+  /** The gate's own host: whose sign-in page this is. */
+  hostname: string;
+  /** The page to show after signing in. */
+  next: string;
+  wrong?: boolean;
+  /** The token is valid but has signed in too often: how long to wait. */
+  waitMs?: number;
+  signedOut?: boolean;
+  /** The session was over when a form was sent. */
+  expired?: boolean;
+}
+
+export function signInPage(state: SignIn): Html {
+  const message = messageOf(state);
+  const role = state.signedOut === true ? "status" : "alert";
+  return layout(
+    { title: "Sign in" },
+    html`${message === undefined ? "" : html`<p class="message" role="${role}">${message}</p>`}
+<p>To manage the devices of <strong>${state.hostname}</strong>.</p>
+<form method="post" action="${PATHS.signIn}">
+<input type="hidden" name="next" value="${state.next}">
+<p><label for="token">Your token</label>
+<input id="token" name="token" type="password" required autocomplete="current-password" autocapitalize="none" spellcheck="false" aria-describedby="token-hint"></p>
+<p id="token-hint" class="hint">The <code>ADMIN_TOKEN</code>, or a personal token that the owner gave you. This browser stays signed in for 12 hours, or until you sign out.</p>
+<p><button>Sign in</button></p>
+</form>`,
+  );
+}
+
+function messageOf({ wrong, waitMs, signedOut, expired }: SignIn): string | undefined {
+  if (waitMs !== undefined)
+    return `You signed in ${SIGN_INS_AN_HOUR} times within an hour with this token. Wait ${duration(waitMs)}, then try again. If that was not you, somebody else has your token: have it revoked.`;
+  if (wrong === true) return "This token is not valid: it may be mistyped, revoked or expired.";
+  if (expired === true) return "Your session has ended. Nothing was changed: sign in and try again.";
+  return signedOut === true ? "You are signed out." : undefined;
+}
 
 /** The browsers that are signed in. */
-export const sessions: PageHandler = async (_, context) => {
+export async function sessions(context: PageContext): Promise<Html> {
   const { directory, principal, now } = context;
-  const list = (await directory.ask((directory) => directory.sessions(principal.user, now))).map(
-    representSession,
-  );
+  const open = await directory.ask((directory) => directory.sessions(principal.user, now));
+  const list = open.map(representSession);
   return layout(
     { title: "Sessions", principal, current: PATHS.sessions },
     html`<p>Browsers that are signed in${principal.user === null ? "" : ` with ${possessive(principal.user)} tokens`}.</p>
 <ul class="cards">${list.map((each) => card(each, context))}</ul>
 ${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p><p class="hint">Ends all of these sessions, this browser’s too.</p></form>` : ""}`,
   );
-};
+}
 
-/** Who only looks ends no session but the own one, with the button above. */
+/** A token that only reads ends no session but its own, with the button in the header. */
 function mayEnd({ principal }: PageContext): boolean {
   return permits(principal, "devices", "own");
 }
 
-export const endSession: PageHandler = async (request, { directory, principal, by, url }) => {
-  const id = pathParam(request, "session") ?? "";
+export async function endSession(context: PageContext): Promise<Response> {
+  const { directory, principal, by, url } = context;
+  const id = pathParam(context, "session") ?? "";
   const ended = await directory.ask((directory) => directory.endSessions(by, principal.user, [id]));
   must(ended === 0 ? err({ code: "unknown-session" }) : ok(null));
   return id === principal.session ? signedOut(url) : seeOther(PATHS.sessions);
-};
+}
 
-export const endAllSessions: PageHandler = async (_, { directory, principal, by, url }) => {
+export async function endAllSessions(context: PageContext): Promise<Response> {
+  const { directory, principal, by, url } = context;
   await directory.ask((directory) => directory.endSessions(by, principal.user));
   return signedOut(url);
-};
+}
 
 function signedOut({ hostname }: URL): Promise<Response> {
   const page = signInPage({ hostname, next: PATHS.home, signedOut: true });

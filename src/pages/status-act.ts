@@ -1,3 +1,4 @@
+// A device's status and what else is done with it: in two taps, the first of which says what will happen.
 import { deviceParam, must, userParam } from "../api/handler.ts";
 import { representDevice } from "../api/represent.ts";
 import type { Device } from "../contract/answers.ts";
@@ -6,7 +7,7 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import { StatusActRequest } from "../contract/requests.ts";
 import { canWipe } from "../domain/app.ts";
 import { isDeviceName } from "../domain/device.ts";
-import type { PageContext, PageHandler } from "./context.ts";
+import type { PageContext } from "./context.ts";
 import {
   ACT_LABELS,
   actsOf,
@@ -17,23 +18,22 @@ import {
   possessive,
 } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
-import { type Html, html } from "./html/html.ts";
+import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
-import { seeOther, show } from "./html/respond.ts";
 import { duration } from "./html/times.ts";
 
 /** The first tap: says what will happen, and asks. */
-export const confirmAct: PageHandler = async (request, context) => {
-  const found = await load(request, context);
-  return confirmPage(found, actOf(request, found, context), context);
-};
+export async function confirmAct(context: PageContext): Promise<Html> {
+  const found = await load(context);
+  return confirmPage(found, actOf(found, context), context);
+}
 
 /** The second tap: does it. */
-export const doAct: PageHandler = async (request, context) => {
-  const found = await load(request, context);
-  const act = actOf(request, found, context);
+export async function doAct(context: PageContext): Promise<Response> {
+  const found = await load(context);
+  const act = actOf(found, context);
   const { registry, by, form } = context;
-  const [user, id] = [userParam(request), found.id];
+  const [user, id] = [userParam(context), found.id];
   if (act === "lost" && !isDeviceName(field(form, "confirm"), found.name)) {
     const message = `This is not the device’s name. Type ${found.name} to go ahead.`;
     return show(confirmPage(found, act, context, message), 422);
@@ -46,22 +46,23 @@ export const doAct: PageHandler = async (request, context) => {
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
   must(await registry.changeStatus({ ...by, reason }, user, id, act));
   return seeOther(devicePath(found));
-};
-
-async function load(request: Parameters<PageHandler>[0], { registry, by }: PageContext): Promise<Device> {
-  return representDevice(must(await registry.device(userParam(request), deviceParam(request))), by);
 }
 
-/** The act of the address, if it can be done now and by this person. */
-function actOf(request: Parameters<PageHandler>[0], found: Device, { principal }: PageContext): DeviceAct {
-  const { act = "" } = request.params as { act?: string };
+async function load(context: PageContext): Promise<Device> {
+  const found = await context.registry.device(userParam(context), deviceParam(context));
+  return representDevice(must(found), context.by);
+}
+
+/** The act in the address, if it is possible now and this person may do it. */
+function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
+  const { act = "" } = params;
   const isAct = Object.hasOwn(ACT_LABELS, act);
   if (!isAct) throw new ApiError("not-found", "This page doesn’t exist.");
   const possible = actsOf(found, principal.scope === "root").find((each) => each === act);
   if (possible !== undefined) return possible;
   throw new ApiError(
     "forbidden-transition",
-    `${found.name} is ${found.status} now: this can’t be done with it, or not by you. Nothing was changed.`,
+    `${found.name} is ${found.status} now, so this isn’t possible, or you may not do it. Nothing was changed.`,
   );
 }
 
@@ -106,7 +107,7 @@ function button(act: DeviceAct, name: string): string {
   }
 }
 
-/** What will happen, and how to come back from it. */
+/** What will happen, and how to undo it. */
 function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }: PageContext): Html {
   const { name, user, comparisonCode } = found;
   const whose = `${capital(possessive(user))} ${name}`;

@@ -1,21 +1,19 @@
+// What waits for a decision: devices for approval, and unknown certificates.
 import { fingerprintParam, must } from "../api/handler.ts";
 import { representDevice, representUnknownCertificate } from "../api/represent.ts";
 import type { Device, UnknownCertificate } from "../contract/answers.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { ApproveRequest } from "../contract/requests.ts";
+import { commonName } from "../domain/certificate.ts";
 import type { UserRecord } from "../domain/records.ts";
-import { devicesOf, visibleUsers } from "./all.ts";
-import type { PageContext, PageHandler } from "./context.ts";
+import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
 import { actLinks, actsOf, grouped, possessive } from "./device-view.ts";
-import { nameIn, userSelect } from "./html/fields.ts";
-import { field, parseFields } from "./html/forms.ts";
-import { type Html, html } from "./html/html.ts";
+import { field, parseFields, userSelect } from "./html/forms.ts";
+import { type Html, html, seeOther } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
-import { seeOther } from "./html/respond.ts";
 import { ago, at, onDate } from "./html/times.ts";
 
-/** What waits for somebody: devices for approval, and verified certificates that nobody enrolled. */
-export const waiting: PageHandler = async (_, context) => {
+export async function waiting(context: PageContext): Promise<Html> {
   const { registry, principal } = context;
   const { users, isWhole } = await visibleUsers(registry, principal);
   const [certificates, ...lists] = await Promise.all([
@@ -29,12 +27,12 @@ export const waiting: PageHandler = async (_, context) => {
 ${
   isWhole
     ? ""
-    : html`<p>There are too many users to show all of them here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
+    : html`<p>There are too many users to show all of their devices here: open a user under <a href="${PATHS.devices}">Devices</a>.</p>`
 }
 ${devices.length === 0 ? html`<p>None.</p>` : html`<ul class="cards">${devices.map((device) => deviceCard(device, context))}</ul>`}
 </section>
 <section aria-labelledby="certificates"><h2 id="certificates">Unknown certificates</h2>
-<p>Cloudflare verified these certificates, but no device is enrolled with them: they are refused.</p>
+<p>Cloudflare verified these certificates, but no device is enrolled with them, so they are refused.</p>
 ${
   certificates.length === 0
     ? html`<p>None.</p>`
@@ -42,20 +40,22 @@ ${
 }
 </section>`,
   );
-};
+}
 
-/** Enrols a waiting certificate as a user's device. */
-export const approve: PageHandler = async (request, { registry, by, form }) => {
+/** Enrols an unknown certificate as a user's device. */
+export async function enrolUnknown(context: PageContext): Promise<Response> {
+  const { registry, by, form } = context;
   const fields = { user: field(form, "user"), name: field(form, "name") };
   const { user, name } = parseFields(fields, ApproveRequest);
-  const { device } = must(await registry.approve(by, fingerprintParam(request), user, { name, note: null }));
+  const { device } = must(await registry.approve(by, fingerprintParam(context), user, { name, note: null }));
   return seeOther(devicePath(representDevice(device, by)));
-};
+}
 
-export const dismiss: PageHandler = async (request, { registry, by }) => {
-  must(await registry.dismiss(by, fingerprintParam(request)));
+export async function dismiss(context: PageContext): Promise<Response> {
+  const { registry, by } = context;
+  must(await registry.dismiss(by, fingerprintParam(context)));
   return seeOther(PATHS.waiting);
-};
+}
 
 function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
   const { comparisonCode, enrolledAt, user, name } = device;
@@ -74,13 +74,13 @@ function certificateCard(
 ): Html {
   const { now, timeZone, principal } = context;
   const { fingerprint, subject, firstSeen, lastSeen, app, country, count, notAfter } = certificate;
-  return html`<li class="card"><h3>${nameIn(subject) || "A certificate without a name"}</h3>
+  return html`<li class="card"><h3>${commonName(subject) || "A certificate without a name"}</h3>
 <p>Seen ${ago(lastSeen, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>
 <dl><dt>First seen</dt><dd>${at(firstSeen, now, timeZone)}${count > 1 ? `, seen ${count} times or more` : ""}</dd>
 ${notAfter === null ? "" : html`<dt>Expires</dt><dd>${onDate(notAfter, now, timeZone)}</dd>`}
 ${subject === null ? "" : html`<dt>Subject</dt><dd>${subject}</dd>`}
 <dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd></dl>
-${principal.scope === "root" ? decisionForms(fingerprint, nameIn(subject), index, users) : ""}</li>`;
+${principal.scope === "root" ? decisionForms(fingerprint, commonName(subject), index, users) : ""}</li>`;
 }
 
 function decisionForms(fingerprint: string, name: string, index: number, users: readonly UserRecord[]): Html {
@@ -89,8 +89,8 @@ function decisionForms(fingerprint: string, name: string, index: number, users: 
   if (users.length === 0) {
     return html`<p><a href="${PATHS.invite}">Add a user</a> whose device this is.</p>${dismissForm}`;
   }
-  return html`<form method="post" action="${path}/approve">
+  return html`<form method="post" action="${path}/enrol">
 <p><label for="user-${index}">Owner</label>${userSelect(`user-${index}`, users)}</p>
 <p><label for="name-${index}">Device name</label><input id="name-${index}" name="name" value="${name}" required maxlength="64" autocomplete="off"></p>
-<p><button class="approve">Approve</button></p></form>${dismissForm}`;
+<p><button>Enrol</button></p></form>${dismissForm}`;
 }

@@ -200,14 +200,14 @@ describe("without JavaScript", () => {
     await expect(deviceNamed("Pixel 9")).rejects.toThrow();
   });
 
-  it("enrols or dismisses a certificate that waits", async () => {
+  it("enrols or dismisses an unknown certificate", async () => {
     await test.client(await test.issue("watch")).call("/");
     await test.client(await test.issue("unknown thing")).call("/");
     await goTo(owner, "Waiting");
     await press(owner, "Dismiss unknown thing");
     await owner.getByLabel("Device name").fill("Watch");
     await owner.getByLabel("Owner").selectOption("alice");
-    await press(owner, "Approve");
+    await press(owner, "Enrol");
     expect(await heading(owner)).toBe("Watch");
     expect(await test.api("GET", "/unknown-certificates")).toMatchObject({ unknownCertificates: [] });
   });

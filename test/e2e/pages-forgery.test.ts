@@ -169,7 +169,7 @@ describe("a user's token", () => {
       ),
       [devicePath(tablet, "lost"), { confirm: "Tablet" }],
       [devicePath({ user: "bob", id: tablet.id }, "revoke"), {}],
-      [`${PATHS.waiting}/${fingerprint}/approve`, { user: "bob", name: "Mine" }],
+      [`${PATHS.waiting}/${fingerprint}/enrol`, { user: "bob", name: "Mine" }],
       [`${PATHS.waiting}/${fingerprint}/dismiss`, {}],
       [PATHS.invite, { user: "bob" }],
       [PATHS.users, { id: "mallory" }],

@@ -200,7 +200,7 @@ describe("the owner's pages", () => {
       note.value = "n".repeat(70_000);
     });
     await press(owner, "Save");
-    expect(await heading(owner)).toBe("This is too much text");
+    expect(await heading(owner)).toBe("That is too much text");
   });
 
   it("give a reader no buttons", async () => {

@@ -3,7 +3,7 @@
 import { safeParse } from "valibot";
 import { describe, expect, it } from "vitest";
 import { CreateTokenRequest, EditDeviceRequest, EnrolRequest } from "../../src/contract/requests.ts";
-import { readCertificate } from "../../src/domain/certificate.ts";
+import { commonName, readCertificate } from "../../src/domain/certificate.ts";
 import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../src/domain/client-name.ts";
 import { isCountry } from "../../src/domain/country.ts";
 import { deviceNameKey, deviceNameProblem, isDeceptive, isDeviceName } from "../../src/domain/device.ts";
@@ -12,13 +12,10 @@ import { parseFingerprint } from "../../src/domain/fingerprint.ts";
 import { Hostnames, hostnameOf, isHostname } from "../../src/domain/hostname.ts";
 import { parseOpenSslTime } from "../../src/domain/openssl-time.ts";
 import { isPlainPath, isPublicPath, pathPatternProblem, pathRules } from "../../src/domain/path-rules.ts";
+import { isOwnCookie, sessionValues, withoutOwnCookies } from "../../src/domain/session-cookie.ts";
 import { parseUserId } from "../../src/domain/user.ts";
 import { answer, isTokenCall } from "../../src/gate/answers.ts";
-import { sessionValues } from "../../src/pages/cookie.ts";
-import { csvLine } from "../../src/pages/csv.ts";
-import { nameIn } from "../../src/pages/html/fields.ts";
 import { html } from "../../src/pages/html/html.ts";
-import { isOwnCookie, withoutOwnCookies } from "../../src/session-cookie.ts";
 import { Visit } from "../../src/visit.ts";
 
 /** Files that are written for the Worker's types, which this project of Node's has not. */
@@ -35,9 +32,10 @@ async function loaded(path: string, name: string): Promise<(...input: unknown[])
   return found;
 }
 
-const isControlPath = await loaded("control", "isControlPath");
-const mayBeControlPath = await loaded("control", "mayBeControlPath");
-const pageOf = await loaded("pages/pages", "pageOf");
+const mayBeControlPath = await loaded("pages/routes", "mayBeControlPath");
+const routeOf = await loaded("pages/routes", "routeOf");
+const isReadablePage = await loaded("pages/routes", "isReadablePage");
+const csvLine = await loaded("pages/activity-csv", "csvLine");
 const field = await loaded("pages/html/forms", "field");
 const readBody = await loaded("api/input", "readBody");
 const { KeyedSecrets } = (await import("../../src/auth/keyed-secrets.ts" as string)) as {
@@ -115,6 +113,7 @@ const path = (read: Reader): Subject => ({
   units: PATH_UNITS,
   tails: ["x", "/x", "\n"],
 });
+const CONTROL_HEADS = ["/.latchkey/", "/.latchkey/devices/", "/.latchkey/devices/a/", "/.latchkey/sessions/"];
 const HOST = "https://app.example.com";
 
 const visitTo = (url: string) =>
@@ -133,8 +132,8 @@ const SUBJECTS: Record<string, Subject> = {
   "Visit.pathname": path((text) => visitTo(HOST + text).pathname),
   "Visit.url": path((text) => visitTo(HOST + text).url),
   mayBeControlPath: path((text) => mayBeControlPath(HOST + text)),
-  isControlPath: path(isControlPath),
-  pageOf: { read: pageOf, heads: ["/.latchkey/users/", "/.latchkey/", "/.latchkey/users/a/devices/"] },
+  routeOf: { ...path(routeOf), heads: CONTROL_HEADS },
+  isReadablePage: { ...path(isReadablePage), heads: CONTROL_HEADS },
   "Hostnames.of": { read: (text) => new Hostnames().of(`https://${text}/`), tails: ["a", ".a"] },
   hostnameOf: {
     read: (text) => hostnameOf({ hostname: text } as URL),
@@ -185,8 +184,8 @@ const SUBJECTS: Record<string, Subject> = {
   },
   isDeviceName: { read: (text) => isDeviceName(text, "phone"), units: ["\u0301", "\u0323\u0301"] },
   isDeceptive: { read: isDeceptive, tails: ["a"] },
-  nameIn: {
-    read: nameIn,
+  commonName: {
+    read: commonName,
     heads: ["CN", "CN=", ","],
     units: ["CN", "CN ", ", ", "CN = ", ",CN"],
     tails: ["="],

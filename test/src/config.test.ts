@@ -186,7 +186,7 @@ describe("a bad configuration is a problem, told by the variable's name", () => 
       /^"vault\.example\.com" is one of APPS: the pages need a host without an app/,
     ],
     ["an ADMIN_HOST that is null", { ADMIN_HOST: null }, "ADMIN_HOST", /hostname/],
-    ["an ADMIN_TOKEN that is a number", { ADMIN_TOKEN: 1 }, "ADMIN_TOKEN", /text/],
+    ["an ADMIN_TOKEN that is a number", { ADMIN_TOKEN: 1 }, "ADMIN_TOKEN", /a string/],
     ["a NOTIFY_URLS by http", { NOTIFY_URLS: ["http://a.b"] }, "NOTIFY_URLS.0", /https:/],
     ["a NOTIFY_SECRET of another form", { NOTIFY_SECRET: TOKEN }, "NOTIFY_SECRET", /whsec_/],
     ["no USER_REGISTRY", { USER_REGISTRY: undefined }, "USER_REGISTRY", /missing/],

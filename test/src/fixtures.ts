@@ -2,10 +2,9 @@ import { env, exports } from "cloudflare:workers";
 import { KeyedSecrets } from "../../src/auth/keyed-secrets.ts";
 import type { Device, NewToken } from "../../src/contract/answers.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
-import type { DeviceStatus } from "../../src/domain/device.ts";
+import type { DeviceStatus, Standing } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
-import type { Standing } from "../../src/gate/decision.ts";
 import { directoryOf } from "../../src/registry/client/objects.ts";
 
 /** One of the hosts that vitest.config.ts names as an app. */

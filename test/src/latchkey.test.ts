@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { OPERATIONS } from "../../src/contract/operations.ts";
 import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
-import { PAGES } from "../../src/pages/pages.ts";
+import { PAGES } from "../../src/pages/routes.ts";
 import { ADMIN_HOST, bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
 import {
   type Echo,

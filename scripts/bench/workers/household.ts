@@ -4,7 +4,7 @@
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { NO_FACTS } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { StandingCache } from "../../../src/gate/standing-cache.ts";
+import { type Asker, type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
 import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
@@ -39,40 +39,55 @@ async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise
 
   const calls = { count: 0 };
   const counted = counting(env, calls);
-  const caches = Array.from({ length: scenario.isolates }, () => new StandingCache(scenario.delayMs));
+  const caches = Array.from(
+    { length: scenario.isolates },
+    () => new StandingCache(scenario.delayMs, askRegistry),
+  );
   let allowed = 0;
   for (const event of scenario.events) {
     // Without a certificate, `screen` refuses: nobody is asked.
     if (event.who === "scanner") continue;
     const of = event.who === "stranger" ? fingerprint(STRANGER + scenario.seed) : own(event.device);
-    if (await ask(counted, caches[event.isolate], of, event)) allowed += 1;
+    if (await isAllowed(caches[event.isolate], new DayAsker(counted, of, event))) allowed += 1;
   }
   return { requests: scenario.events.length, objectRequests: calls.count, allowed, ...takeTally() };
 }
 
-async function ask(
-  env: RegistryBindings,
-  cache: StandingCache | undefined,
-  of: Fingerprint,
-  { at, app, country }: DayEvent,
-): Promise<boolean> {
+/** An event of the day, as the cache sees a request. */
+class DayAsker implements Asker {
+  readonly method = "GET";
+  readonly pathname = "/";
+  readonly env: RegistryBindings;
+  readonly certificate: { fingerprint: Fingerprint };
+  readonly event: DayEvent;
+  readonly behind: Promise<unknown>[] = [];
+  readonly ctx = { waitUntil: (promise: Promise<unknown>) => void this.behind.push(promise) };
+
+  constructor(env: RegistryBindings, fingerprint: Fingerprint, event: DayEvent) {
+    this.env = env;
+    this.certificate = { fingerprint };
+    this.event = event;
+  }
+}
+
+async function askRegistry(
+  { env, certificate, event: { at, app, country } }: DayAsker,
+  _: number,
+  remembered: UserId | undefined,
+): Promise<StandingAnswer> {
+  const found = await lookUp(env, certificate.fingerprint, remembered, {
+    ...{ at, app, country, ip: null, facts: FACTS },
+  });
+  return {
+    user: found.user,
+    standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
+  };
+}
+
+async function isAllowed(cache: StandingCache<DayAsker> | undefined, asker: DayAsker): Promise<boolean> {
   if (cache === undefined) throw new Error("no such isolate");
-  const behind: Promise<unknown>[] = [];
-  const standing = await cache.standing(
-    of,
-    at,
-    async (fingerprint, remembered) => {
-      const found = await lookUp(env, fingerprint, remembered, {
-        ...{ at, app, country, ip: null, facts: FACTS },
-      });
-      return {
-        user: found.user,
-        standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },
-      };
-    },
-    (promise) => behind.push(promise),
-  );
-  await Promise.all(behind);
+  const standing = await cache.standing(asker, asker.event.at);
+  await Promise.all(asker.behind);
   return standing.kind === "device" && standing.status === "active";
 }
 

@@ -1,12 +1,15 @@
+// Forms: how they are read, checked and offered.
 import * as v from "valibot";
 import { readText } from "../../api/input.ts";
 import { ApiError, fieldErrors } from "../../contract/api-error.ts";
+import type { UserRecord } from "../../domain/records.ts";
+import { type Html, html } from "./html.ts";
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
 /**
- * The largest form, in bytes: the longest name and note of a device take 6 KB. Anybody may send one to the sign-in and to
- * the enrolment page, and what is read and shown again costs CPU.
+ * The largest form, in bytes: the longest name and note of a device take 6 KB. Anybody may send a form to the sign-in and
+ * enrolment pages, and reading it and showing it again costs CPU.
  */
 export const MAX_FORM_BYTES = 16 * 1024;
 
@@ -32,4 +35,11 @@ export function parseFields<Schema extends v.GenericSchema>(
 /** A text field: browsers send line breaks as CRLF. */
 export function field(form: URLSearchParams, name: string): string {
   return (form.get(name) ?? "").replaceAll("\r\n", "\n").trim();
+}
+
+export function userSelect(id: string, users: readonly UserRecord[], chosen: string | null = null): Html {
+  return html`<select id="${id}" name="user" required>${users.map(
+    (user) =>
+      html`<option value="${user.id}"${user.id === chosen ? html` selected` : ""}>${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
+  )}</select>`;
 }

@@ -1,5 +1,4 @@
-// No I/O. No clock.
-
+// The frame of every page.
 import { PATHS } from "../../contract/paths.ts";
 import type { Principal } from "../../domain/credential.ts";
 import { type Html, html } from "./html.ts";
@@ -7,13 +6,13 @@ import { type Html, html } from "./html.ts";
 /** What a page is made of, besides its content. */
 export interface Frame {
   title: string;
-  /** Who is signed in, for the navigation; without: a page for anybody. */
+  /** Who is signed in, for the navigation; `undefined` on a page for anybody. */
   principal?: Principal | undefined;
   /** The navigation's entry that this page belongs to. */
   current?: string;
-  /** Whether this page is below that entry, and not the entry's own. */
+  /** Whether this page is below that entry. */
   below?: boolean;
-  /** Whether the page uses the script; every page works without. */
+  /** Whether the page uses the script. Every page works without it. */
   scripted?: boolean;
 }
 
@@ -46,12 +45,12 @@ ${content}
 </html>`;
 }
 
-/** A key on blue, within the page: nothing is fetched for it. */
+/** A key on blue, embedded: nothing is fetched for it. */
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57b0"/><g fill="none" stroke="#fff" stroke-width="3"><circle cx="11" cy="16" r="5"/><path d="M16 16h10v5M21 16v4"/></g></svg>',
 )}`;
 
-/** Who acts, without the session that it was done in: `admin`, `token alice/desk`. */
+/** Who acts, without naming the session: `admin`, `token alice/desk`. */
 export function person(actor: string): string {
   return actor.replace(/, session [0-9a-f]+$/, "");
 }

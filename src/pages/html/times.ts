@@ -1,8 +1,8 @@
-// No I/O. No clock.
+// Times, in words and as the reader's clock shows them.
 import { relativeTime } from "../../domain/relative-time.ts";
 import { type Html, html } from "./html.ts";
 
-/** Whether the runtime knows this time zone: Cloudflare's word is not to break a page. */
+/** The time zone that Cloudflare reports, if the runtime knows it: an unknown one must not break a page. */
 export function knownTimeZone(name: string | null): string {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: name ?? "UTC" }).resolvedOptions().timeZone;
@@ -38,12 +38,12 @@ export function clockOnly(ms: number, timeZone: string): string {
   }).format(ms);
 }
 
-/** `3 minutes ago`, with the time itself for who looks closer. */
+/** `3 minutes ago`, with the exact time on hover. */
 export function ago(iso: string, now: number, timeZone: string): Html {
   return html`<time datetime="${iso}" title="${clockTime(Date.parse(iso), timeZone)}">${relativeTime(iso, now)}</time>`;
 }
 
-/** `25 Nov 2026 (in 19 days)`, with the time itself for who looks closer. */
+/** `25 Nov 2026 (in 19 days)`, with the exact time on hover. */
 export function onDate(iso: string, now: number, timeZone: string): Html {
   return html`<time datetime="${iso}" title="${clockTime(Date.parse(iso), timeZone)}">${date(iso, timeZone)}</time> (${relativeTime(iso, now)})`;
 }

@@ -155,7 +155,7 @@ describe("an invitation", () => {
 
   it.each([
     ["the same user", "bob", 303, ""],
-    ["another user", "alice", 422, "certificate is enrolled already. If it does not work"],
+    ["another user", "alice", 422, "certificate is already enrolled. If it does not work"],
   ])(
     "is refused or changes nothing when the device became one of %s a moment ago",
     async (_, user, status, words) => {

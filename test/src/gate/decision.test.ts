@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Certificate } from "../../../src/domain/certificate.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
 import { REASONS, type Reason } from "../../../src/domain/reason.ts";
-import { decide, type Facts, refuse, screen } from "../../../src/gate/decision.ts";
+import { type DecisionInput, decide, refuse, screen } from "../../../src/gate/decision.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -18,7 +18,7 @@ const CERTIFICATE = {
 } as const satisfies Certificate;
 
 /** Everything is as it should be: each test changes one fact. */
-const GOOD: Facts = {
+const GOOD: DecisionInput = {
   isBlocked: false,
   app: { countries: new Set(["CH", "LI"]) },
   isOpen: false,
@@ -34,13 +34,13 @@ const bad = <T>(value: unknown) => value as T;
 /** Every reason that `decide` gives, with the facts that alone make it. */
 const REFUSALS: Record<
   Exclude<Reason, "misconfigured" | "internal-error">,
-  [what: string, change: Partial<Facts>][]
+  [what: string, change: Partial<DecisionInput>][]
 > = {
   blocked: [["a certificate that the configuration blocks", { isBlocked: true }]],
   "unknown-app": [["no app has this host", { app: undefined }]],
   country: [
     ["another country", { country: "DE" }],
-    ["no country", { country: undefined }],
+    ["no country", { country: null }],
     ["Tor", { country: "T1" }],
     ["not known to Cloudflare", { country: "XX" }],
     ["lower case", { country: "ch" }],
@@ -96,12 +96,12 @@ const REFUSALS: Record<
 };
 
 describe("a request is let through", () => {
-  it.each<[string, Partial<Facts>]>([
+  it.each<[string, Partial<DecisionInput>]>([
     ["when everything is as it should be", {}],
     ["from each country that the app names", { country: "LI" }],
     ["from anywhere, when the app names no country", { app: { countries: null }, country: "BR" }],
     ["by Tor, when the app names no country", { app: { countries: null }, country: "T1" }],
-    ["without a country, when the app names none", { app: { countries: null }, country: undefined }],
+    ["without a country, when the app names none", { app: { countries: null }, country: null }],
     ["in the first millisecond of the certificate", { now: CERTIFICATE.notBefore }],
     ["in the last millisecond of the certificate", { now: CERTIFICATE.notAfter }],
     [
@@ -149,7 +149,7 @@ describe("the reasons", () => {
 
 describe("of several reasons, the first in this order is told", () => {
   /** Each of these facts alone is a reason; the later ones must not be told before the earlier. */
-  const ORDER: [Reason, Partial<Facts>][] = [
+  const ORDER: [Reason, Partial<DecisionInput>][] = [
     ["blocked", { isBlocked: true }],
     ["unknown-app", { app: undefined }],
     ["country", { country: "DE" }],
@@ -169,7 +169,7 @@ describe("of several reasons, the first in this order is told", () => {
 });
 
 describe("a certificate that the configuration blocks", () => {
-  it.each<[string, Partial<Facts>]>([
+  it.each<[string, Partial<DecisionInput>]>([
     ["on an open path", { isOpen: true }],
     ["of an active device", {}],
     ["of a lost device, which is not told to wipe then", { standing: standingOf("lost") }],
@@ -184,7 +184,7 @@ describe("a certificate that the configuration blocks", () => {
 });
 
 describe("a path that the app leaves open", () => {
-  const OPEN: Facts = { ...GOOD, isOpen: true, certificate: { kind: "absent" }, standing: undefined };
+  const OPEN: DecisionInput = { ...GOOD, isOpen: true, certificate: { kind: "absent" }, standing: undefined };
 
   it("passes without a certificate, and without asking the registry", () => {
     expect(screen(OPEN)).toEqual({ kind: "allow" });
@@ -193,20 +193,20 @@ describe("a path that the app leaves open", () => {
 
   it("is bound by the app's countries, and needs an app", () => {
     expect(decide({ ...OPEN, country: "DE" })).toEqual(refuse("country"));
-    expect(decide({ ...OPEN, country: undefined })).toEqual(refuse("country"));
+    expect(decide({ ...OPEN, country: null })).toEqual(refuse("country"));
     expect(decide({ ...OPEN, app: undefined })).toEqual(refuse("unknown-app"));
   });
 });
 
 describe("a lost device", () => {
-  const LOST: Facts = { ...GOOD, standing: standingOf("lost") };
+  const LOST: DecisionInput = { ...GOOD, standing: standingOf("lost") };
 
   it("is told wherever it is: its certificate is asked about in every country", () => {
     expect(screen({ ...LOST, country: "BR" })).toBeUndefined();
     expect(decide({ ...LOST, country: "BR" })).toEqual(refuse("device-lost"));
   });
 
-  it.each<[string, Partial<Facts>]>([
+  it.each<[string, Partial<DecisionInput>]>([
     ["without a certificate", { certificate: { kind: "absent" } }],
     ["with one that failed", { certificate: { kind: "unverified", short: null } }],
     ["with one revoked at Cloudflare", { certificate: { kind: "revoked", short: null } }],

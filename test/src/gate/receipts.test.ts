@@ -32,7 +32,7 @@ describe("wipe receipts", () => {
     const receipts = new WipeReceipts();
     const receipt = receipts.note(LOSS, true, NOW);
     expect(receipt).toBeDefined();
-    if (receipt !== undefined) receipts.untell(LOSS, receipt);
+    if (receipt !== undefined) receipts.takeBack(LOSS, receipt);
     expect(receipts.note(LOSS, false, NOW + 1)).toEqual({ count: 2, tokenRefresh: true });
   });
 

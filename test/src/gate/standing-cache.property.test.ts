@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import type { Standing } from "../../../src/gate/decision.ts";
-import { type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
+import type { Standing } from "../../../src/domain/device.ts";
+import { type Asker, type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";
 
 const RUNS = 1_500;
@@ -53,7 +52,6 @@ interface Arrival {
 
 /** Runs a story against a cache and a registry whose truth is known, and returns what was answered. */
 async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise<Arrival[]> {
-  const cache = new StandingCache(delayMs, maxEntries);
   /** When it was revoked or lost; `undefined` = it is active. */
   const revokedAt: (number | undefined)[] = Array.from({ length: DEVICES });
   const isLost = Array.from({ length: DEVICES }, () => false);
@@ -63,11 +61,12 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
 
   const truth = (of: number): Standing =>
     standingOf(revokedAt[of] === undefined ? "active" : isLost[of] ? "lost" : "revoked");
-  const ask = (of: Fingerprint) => {
+  const ask = ({ certificate: { fingerprint: of } }: Asker) => {
     const { promise, ...settle } = Promise.withResolvers<StandingAnswer>();
     questions.push({ device: Number.parseInt(of, 16), read: undefined, settle });
     return promise;
   };
+  const cache = new StandingCache(delayMs, ask, maxEntries);
   const take = (index: number): Question | undefined =>
     questions.splice(questions.length === 0 ? 0 : index % questions.length, 1)[0];
   const answer = (question: Question | undefined) =>
@@ -101,7 +100,7 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
       };
       const arrival: Arrival = { ...at, answer: undefined };
       arrivals.push(arrival);
-      const standing = cache.standing(fingerprint(device), now, ask, () => {});
+      const standing = cache.standing(askerOf(device), now);
       if (standing instanceof Promise) {
         void standing.then((late) => {
           arrival.answer = late;
@@ -127,6 +126,11 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
   }
   return arrivals;
 }
+
+const askerOf = (device: number): Asker => ({
+  ...{ certificate: { fingerprint: fingerprint(device) }, method: "GET", pathname: "/" },
+  ctx: { waitUntil: () => {} },
+});
 
 async function microtasks(): Promise<void> {
   for (let n = 0; n < 10; n++) await Promise.resolve();

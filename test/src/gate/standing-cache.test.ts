@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
+import type { Standing } from "../../../src/domain/device.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import type { Standing } from "../../../src/gate/decision.ts";
 import {
-  type AskRegistry,
+  type Asker,
   LOST_QUESTION_EVERY_MS,
   LOST_QUESTIONS_MAX,
   MAX_REMEMBERED,
@@ -39,16 +39,20 @@ class Stand {
   now = START;
   readonly asked: Asked[] = [];
   readonly kept: Promise<unknown>[] = [];
-  readonly cache: StandingCache;
+  readonly cache: StandingCache<Asker>;
 
   constructor(delayMs = DELAY, maxEntries?: number) {
-    this.cache = new StandingCache(delayMs, maxEntries);
+    this.cache = new StandingCache(
+      delayMs,
+      ({ certificate }, _, rememberedUser) => this.#ask(certificate.fingerprint, rememberedUser),
+      maxEntries,
+    );
   }
 
   /** A request arrives, `after` milliseconds later than the last. */
   request(after = 0, of = PHONE): Standing | Promise<Standing> {
     this.now += after;
-    return this.cache.standing(of, this.now, this.#ask, (promise) => this.kept.push(promise));
+    return this.cache.standing(this.asker(of), this.now);
   }
 
   /** The question that was asked last, of which there are `count` by now. */
@@ -72,7 +76,12 @@ class Stand {
     for (let n = 0; n < 6; n++) await Promise.resolve();
   }
 
-  readonly #ask: AskRegistry = (of, rememberedUser) => {
+  asker(fingerprint: Fingerprint, method = "GET", pathname = "/"): Asker {
+    const ctx = { waitUntil: (promise: Promise<unknown>) => void this.kept.push(promise) };
+    return { certificate: { fingerprint }, method, pathname, ctx };
+  }
+
+  #ask(of: Fingerprint, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<StandingAnswer>();
     const settled = () => this.settled();
     this.asked.push({
@@ -88,7 +97,7 @@ class Stand {
       },
     });
     return promise;
-  };
+  }
 }
 
 describe("what was never asked", () => {
@@ -568,7 +577,6 @@ describe("a fingerprint that is forgotten", () => {
     await stand.learn(UNKNOWN);
     await stand.learn(ACTIVE, fingerprint(2));
     stand.cache.forget(PHONE);
-    expect(stand.cache.recall(PHONE, stand.now)).toBeUndefined();
     await stand.learn(ACTIVE);
     expect(stand.request(0, fingerprint(2))).toEqual(ACTIVE);
   });

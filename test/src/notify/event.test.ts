@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { DAY_MS } from "../../../src/domain/relative-time.ts";
+import { bodyFor } from "../../../src/notify/deliver.ts";
 import {
   certificateExpiring,
   certificateWaiting,
   deviceLost,
   wipeDelivered,
 } from "../../../src/notify/event.ts";
-import { bodyFor } from "../../../src/notify/format.ts";
 import { notifySettings } from "../../../src/notify/settings.ts";
 import { ALICE, type Fingerprint } from "../registry/fixtures.ts";
 
@@ -53,7 +53,7 @@ describe("what is told", () => {
       id: `certificate-waiting:${F}:${NOW}`,
       type: "certificate-waiting",
       at: "2026-11-24T12:00:00.000Z",
-      title: "A new certificate is waiting",
+      title: "An unknown certificate is waiting",
       message: expect.stringMatching(/^Certificate 3a1b09fe \(CN=phone\) came to a\.example from CH\. /),
       data: { fingerprint: F, subject: "CN=phone", app: "a.example", country: "CH" },
     });

@@ -1,9 +1,9 @@
-// The page of an error.
-import type { ApiError } from "../contract/api-error.ts";
-import { PROBLEMS } from "../contract/problems.ts";
-import type { Principal } from "../domain/credential.ts";
-import { notice } from "./html/layout.ts";
-import { show } from "./html/respond.ts";
+// What a page says when something went wrong.
+import type { ApiError } from "../../contract/api-error.ts";
+import { PROBLEMS } from "../../contract/problems.ts";
+import type { Principal } from "../../domain/credential.ts";
+import { show } from "./html.ts";
+import { notice } from "./layout.ts";
 
 /** An error page for people; `start` is the page that it links back to. */
 export function errorPage(
@@ -20,9 +20,9 @@ export function errorPage(
   return show(page, status === 401 || status === 403 ? 400 : status, headers);
 }
 
-const GONE = "It may have been removed meanwhile. Nothing was changed.";
+const GONE = "It may have been removed in the meantime. Nothing was changed.";
 
-/** Where the words of the contract speak of requests and bodies: what the page says instead. */
+/** What the page says where the API's own words are about requests and bodies. */
 const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: string }>> = {
   "invalid-query": { title: "That did not work" },
   "invalid-fields": { title: "Please check what you entered" },
@@ -30,21 +30,21 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
   "unknown-user": { sentence: GONE },
   "unknown-device": { sentence: GONE },
   "certificate-not-listed": {
-    sentence: "Somebody may have enrolled or dismissed it meanwhile. Nothing was changed.",
+    sentence: "Somebody may have enrolled or dismissed it in the meantime. Nothing was changed.",
   },
-  "unknown-session": { sentence: "It may have ended meanwhile." },
+  "unknown-session": { sentence: "It may have ended in the meantime." },
   "unknown-invitation": {
-    sentence: "It may have been used or withdrawn meanwhile, or its time may be over.",
+    sentence: "It may have been used or withdrawn in the meantime, or it may have expired.",
   },
   "method-not-allowed": { title: "Nothing to see here" },
-  "body-too-large": { title: "This is too much text" },
+  "body-too-large": { title: "That is too much text" },
   "wrong-content-type": { title: "That did not work" },
   "malformed-json": { title: "That did not work", sentence: "The text that was sent cannot be read." },
   "registry-unavailable": { title: "Please try again" },
-  "internal-error": { title: "Something went wrong on our side", sentence: "Please try again later." },
+  "internal-error": { title: "Something went wrong on our side" },
 };
 
-/** Details and remedies begin with a lower-case letter and have no full stop. */
+/** The API's details begin in lower case and end without a full stop. */
 function asSentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

@@ -1,6 +1,6 @@
-// No I/O. No clock.
+// What every page uses besides its own HTML: one style sheet and one script.
 
-/** The only style: one column, large enough to tap, light and dark, contrast 4.5:1 and more. */
+/** One column, large enough to tap, light and dark, contrast of at least 4.5:1. */
 export const STYLE = `:root{color-scheme:light dark;--bg:#fff;--fg:#1c1c22;--soft:#5a5a66;--line:#8a8a96;--card:#f5f5f8;--link:#0b57b0;--go:#0b57b0;--go-fg:#fff;--danger:#b3161f;--amber:#8a5300;--green:#126b2f}
 @media (prefers-color-scheme:dark){:root{--bg:#16161a;--fg:#ececf1;--soft:#b3b3bf;--line:#7d7d8a;--card:#222228;--link:#8ab8ff;--go:#8ab8ff;--go-fg:#10131a;--danger:#ff9a9a;--amber:#ffc46b;--green:#7fdc9b}}
 *{box-sizing:border-box}
@@ -53,4 +53,18 @@ dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 .log p{margin:0}
 .fact{margin-right:.6rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+`;
+
+/**
+ * Every page works without it. It takes an invitation's code out of the address, so that nobody has to type it, and
+ * reloads the page while a device waits.
+ */
+export const SCRIPT = `"use strict";
+const code = document.querySelector("input[name=code]");
+if (code && location.hash.length > 1) {
+  code.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+}
+const seconds = Number(document.querySelector("[data-look-again]")?.dataset.lookAgain);
+if (seconds > 0) setTimeout(() => location.reload(), seconds * 1000);
 `;

@@ -1,0 +1,116 @@
+// The one table of what a path under `/.latchkey` is.
+import { ENROL_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
+import type { Need } from "../contract/permissions.ts";
+import { activity } from "./activity.ts";
+import { activityCsv } from "./activity-csv.ts";
+import type { PageContext } from "./context.ts";
+import { device, editDevice } from "./device.ts";
+import { devices, devicesOfUser } from "./devices.ts";
+import { type Html, seeOther } from "./html/html.ts";
+import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
+import { endAllSessions, endSession, sessions } from "./sessions.ts";
+import { confirmAct, doAct } from "./status-act.ts";
+import { dismiss, enrolUnknown, waiting } from "./waiting.ts";
+
+/** What a path is. Some need to be found on every app's host, by devices. */
+export type Route =
+  | { kind: "api" | "whoami" | "start" | "sign-in" | "sign-out"; isForDevices: false }
+  | { kind: "enrol" | "style" | "script"; isForDevices: true }
+  | { kind: "page"; isForDevices: false; matches: PageMatch[] };
+
+export interface PageMatch {
+  page: Page;
+  params: Record<string, string>;
+}
+
+/** Who may see a page or press its button, and whose things it is about: as in the API's table. */
+export interface Page {
+  method: "GET" | "POST";
+  path: string;
+  needs: Need;
+  of: "user" | "everybody" | "own";
+  /** A page, or an answer of another kind. */
+  handle: (context: PageContext) => Promise<Html | Response>;
+}
+
+function row(route: string, needs: Need, of: Page["of"], handle: Page["handle"]): Page {
+  const [method, path] = route.split(" ") as [Page["method"], string];
+  return { method, path, needs, of, handle };
+}
+
+/** The pages of whoever is signed in: the table that is routed and enforced. */
+export const PAGES: readonly Page[] = [
+  row(`GET ${PATHS.home}`, "any", "own", async () => seeOther(PATHS.devices)),
+  row(`GET ${PATHS.devices}`, "read", "own", devices),
+  row(`GET ${PATHS.devices}/:user`, "read", "user", devicesOfUser),
+  row(`GET ${PATHS.devices}/:user/:device`, "read", "user", device),
+  row(`POST ${PATHS.devices}/:user/:device`, "devices", "user", editDevice),
+  row(`GET ${PATHS.devices}/:user/:device/:act`, "devices", "user", confirmAct),
+  row(`POST ${PATHS.devices}/:user/:device/:act`, "devices", "user", doAct),
+  row(`GET ${PATHS.waiting}`, "read", "everybody", waiting),
+  row(`POST ${PATHS.waiting}/:fingerprint/enrol`, "root", "everybody", enrolUnknown),
+  row(`POST ${PATHS.waiting}/:fingerprint/dismiss`, "root", "everybody", dismiss),
+  row(`GET ${PATHS.activity}`, "read", "own", activity),
+  row(`GET ${PATHS.activityCsv}`, "read", "own", activityCsv),
+  row(`GET ${PATHS.invite}`, "root", "everybody", inviteForm),
+  row(`POST ${PATHS.invite}`, "root", "everybody", invite),
+  row(`POST ${PATHS.invite}/:user/:invitation/withdraw`, "root", "everybody", withdraw),
+  row(`POST ${PATHS.users}`, "root", "everybody", addUser),
+  row(`GET ${PATHS.sessions}`, "read", "own", sessions),
+  row(`POST ${PATHS.sessions}/end`, "devices", "own", endAllSessions),
+  row(`POST ${PATHS.sessions}/:session/end`, "devices", "own", endSession),
+];
+
+const BASE = PATHS.home.slice(0, -1);
+/** Leads to the first page. */
+export const START: Route = { kind: "start", isForDevices: false };
+/** Everything else under `/.latchkey`: the API, also where it has nothing. */
+const API: Route = { kind: "api", isForDevices: false };
+
+const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
+  [BASE, START],
+  [WHOAMI_PATH, { kind: "whoami", isForDevices: false }],
+  [PATHS.signIn, { kind: "sign-in", isForDevices: false }],
+  [PATHS.signOut, { kind: "sign-out", isForDevices: false }],
+  [ENROL_PATH, { kind: "enrol", isForDevices: true }],
+  [PATHS.style, { kind: "style", isForDevices: true }],
+  [PATHS.script, { kind: "script", isForDevices: true }],
+]);
+
+const PATTERNS = PAGES.map((page) => ({ page, pattern: patternOf(page.path) }));
+
+/** `:name` stands for one segment; slashes at the end make no other page. */
+function patternOf(path: string): RegExp {
+  const segments = path
+    .replace(/\/$/, "")
+    .replaceAll(".", "\\.")
+    .replaceAll(/:(\w+)/g, "(?<$1>[^/]+)");
+  return new RegExp(`^${segments}/*$`);
+}
+
+/**
+ * Whether a URL is worth parsing for its path: no URL that lacks this name has a control path, since the parser
+ * resolves dots and slashes, and no letters.
+ */
+export function mayBeControlPath(url: string): boolean {
+  return url.includes("latchkey", "https://".length);
+}
+
+/** What a URL's path is. `undefined`: not Latchkey's own, so an app's. */
+export function routeOf(pathname: string): Route | undefined {
+  if (pathname !== BASE && !pathname.startsWith(PATHS.home)) return undefined;
+  const fixed = FIXED.get(pathname);
+  if (fixed !== undefined) return fixed;
+  const matches = PATTERNS.flatMap(({ page, pattern }): PageMatch[] => {
+    const found = pattern.exec(pathname);
+    return found === null ? [] : [{ page, params: { ...found.groups } }];
+  });
+  return matches.length === 0 ? API : { kind: "page", isForDevices: false, matches };
+}
+
+/** Whether a path is a page that is read, written as a browser writes it: where a sign-in may lead. */
+export function isReadablePage(path: string): boolean {
+  if (!/^\/[\x21-\x7e]*$/.test(path) || URL.parse(path, "https://invalid")?.pathname !== path) return false;
+  const route = routeOf(path);
+  return route?.kind === "page" && route.matches.some(({ page }) => page.method === "GET");
+}

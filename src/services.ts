@@ -1,0 +1,79 @@
+// What answers Latchkey's own paths: built once per isolate, from the configuration.
+import type { Apps } from "./api/apps.ts";
+import type { Context } from "./api/handler.ts";
+import { Authenticator } from "./auth/authenticate.ts";
+import { DeadSecrets } from "./auth/dead-secrets.ts";
+import { InvitationCodes } from "./auth/invitation-codes.ts";
+import { KeyedSecrets } from "./auth/keyed-secrets.ts";
+import { appOf, type Config } from "./config.ts";
+import type { Standing } from "./domain/device.ts";
+import type { Fingerprint } from "./domain/fingerprint.ts";
+import type { Gate } from "./gate/gate.ts";
+import type { FoldedLog, Log } from "./log.ts";
+import { Backups } from "./registry/client/backups.ts";
+import { Invitations } from "./registry/client/invitations.ts";
+import { directoryOf } from "./registry/client/objects.ts";
+import type { RegistryClient } from "./registry/client/registry-client.ts";
+import type { Visit } from "./visit.ts";
+
+/** For the API and the pages: all of the API's `Context` that does not depend on the request, and more. */
+export interface Services extends Omit<Context, "principal" | "by" | "url"> {
+  authenticator: Authenticator;
+  codes: InvitationCodes;
+  revocationDelayMs: number;
+  /**
+   * What the gate knows of a visitor's certificate, which may cost a question to the registry: `unavailable` if the
+   * certificate is not verified and within its dates.
+   */
+  standingOf(visit: Visit): Promise<Standing>;
+  /** Makes the gate forget what it knows of a certificate that has just been enrolled. */
+  forget(fingerprint: Fingerprint): void;
+  log: Log;
+}
+
+/** What a Worker has besides its configuration. */
+export interface Effects {
+  now: () => number;
+  log: FoldedLog;
+  /** Lets what a request has begun go on after its answer. To be called while it is handled. */
+  waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** `undefined`: without an `ADMIN_TOKEN`, API and pages are off. */
+export function servicesOf(
+  config: Config,
+  gate: Gate,
+  registry: RegistryClient,
+  { now, log, waitUntil }: Effects,
+): Services | undefined {
+  const { adminToken, bindings, blocked, revocationDelayMs } = config;
+  if (adminToken === null) return undefined;
+  const directory = directoryOf(bindings);
+  const secrets = new KeyedSecrets(
+    () => directory.ask((directory) => directory.credentialCheck()),
+    now,
+    waitUntil,
+  );
+  const dead = new DeadSecrets(now, waitUntil);
+  const invitations = new Invitations(bindings, registry);
+  return {
+    ...{ registry, directory, secrets, invitations, blocked, revocationDelayMs },
+    backups: new Backups(bindings, registry),
+    authenticator: new Authenticator(adminToken, directory, secrets, dead, now),
+    codes: new InvitationCodes(secrets, dead, invitations),
+    apps: appsOf(config),
+    standingOf: (visit) => gate.standingOf(visit),
+    forget: (fingerprint) => gate.forget(fingerprint),
+    log: (line) => log.line(line),
+  };
+}
+
+function appsOf(config: Config): Apps {
+  const { apps, defaultApp } = config;
+  const named = [...apps].map(([host, { profile }]) => ({ host, profile: profile.name }));
+  return {
+    hosts: [...apps.keys()],
+    profiles: defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }],
+    isApp: (hostname) => appOf(config, hostname) !== undefined,
+  };
+}
