@@ -1,13 +1,12 @@
-// No I/O. No clock.
+// JSON in one form only, and the checksum of a backup over it.
 import { createHash } from "node:crypto";
 
 /** A backup has eight. */
 const MAX_LEVELS = 64;
 
 /**
- * JSON in one form only: members sorted by name, no blanks. What RFC 8785 says, as far as a backup needs it: it
- * holds texts, whole numbers, booleans and null. Throws a `RangeError` for anything nested deeper than a
- * backup ever is.
+ * Members sorted by name, no spaces: RFC 8785, as far as a backup needs it, which has only strings, whole numbers,
+ * booleans and null. Throws a `RangeError` for anything nested deeper than a backup ever is.
  */
 export function canonicalJson(value: unknown, levels = MAX_LEVELS): string {
   if (levels === 0) throw new RangeError("nested too deeply");
@@ -20,7 +19,7 @@ export function canonicalJson(value: unknown, levels = MAX_LEVELS): string {
   return `{${members.join(",")}}`;
 }
 
-/** `sha256:` and 64 hex digits, over the canonical form. It finds damage; whoever forges can compute it too. */
+/** `sha256:` and 64 hex digits, over the canonical form. It detects damage, not forgery: anyone can compute it. */
 export function checksumOf(value: unknown): string {
   return `sha256:${createHash("sha256").update(canonicalJson(value)).digest("hex")}`;
 }

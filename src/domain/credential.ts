@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Tokens and sessions: what people sign in with, and how far it reaches.
 import type { UserId } from "./user.ts";
 
 /** What a token may be for: to see and change one user's devices, or only to look. */

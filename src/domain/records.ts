@@ -1,15 +1,12 @@
-// No I/O. No clock.
-//
 // What travels between the Worker and its Durable Objects. Times are milliseconds since the epoch.
-// During a deploy a new Worker may call an old object and the other way round: add fields, and
+// During a deploy a new Worker may call an old object, and an old Worker a new one: add fields, and
 // never change the meaning of one.
 import type { SecretDigest } from "./credential.ts";
 import type { DeviceStatus, StatusAct } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
-import type { Retirement } from "./retirement.ts";
 import type { UserId } from "./user.ts";
 
-/** Facts of a certificate; `null` where nobody has told them yet. */
+/** What a certificate says of itself; `null` where it is not known yet. */
 export interface CertificateFacts {
   subject: string | null;
   issuer: string | null;
@@ -19,6 +16,15 @@ export interface CertificateFacts {
   notAfter: number | null;
 }
 
+/** How a certificate of a device ends before the device does: see retirement.ts. */
+export interface Retirement {
+  /** When it was retired; `null` = not yet, as far as it was written down. */
+  retiredAt: number | null;
+  /** The date by which it is retired, whether its successor was seen or not; `null` = no date. */
+  retireBy: number | null;
+}
+
+/** A certificate as it is stored: whether it counts as retired, only `retiredSince` says. */
 export interface CertificateRecord extends CertificateFacts, Retirement {
   fingerprint: Fingerprint;
   addedAt: number;
@@ -43,7 +49,7 @@ export interface Sighting {
   facts: CertificateFacts;
 }
 
-/** What the gate is told of an enrolled certificate's device. */
+/** What the gate learns about an enrolled certificate's device. */
 export interface StandingRecord {
   status: DeviceStatus;
   name: string;
@@ -51,7 +57,7 @@ export interface StandingRecord {
   since: number;
 }
 
-/** Wipe answers that one isolate delivered since it told of them last. */
+/** Wipe answers that one isolate has delivered since its last report. */
 export interface WipeDelivery {
   at: number;
   count: number;
@@ -66,7 +72,7 @@ export interface WipeDelivery {
 export interface WipeReceipt {
   firstAt: number;
   lastAt: number;
-  /** At least so many. */
+  /** At least this many. */
   count: number;
   tokenRefresh: boolean;
 }
@@ -145,7 +151,7 @@ export type RegistryError =
   | { code: "unknown-token" }
   | { code: "unknown-session" }
   | { code: "unknown-invitation" }
-  /** Unknown, used, expired or of another app: which of them is not told. */
+  /** Unknown, used, expired or for another app: it does not say which. */
   | { code: "invalid-invitation" }
   | { code: "user-has-devices" }
   /** The user was put again, or restored, while the deletion was under way. */
@@ -159,7 +165,7 @@ export type RegistryError =
   | { code: "last-certificate" }
   | { code: "not-revoked"; status: DeviceStatus };
 
-/** No facts: those of an enrolment by fingerprint alone. */
+/** Those of an enrolment by fingerprint only. */
 export const NO_FACTS: CertificateFacts = {
   subject: null,
   issuer: null,
@@ -168,7 +174,7 @@ export const NO_FACTS: CertificateFacts = {
   notAfter: null,
 };
 
-/** The facts alone, of what holds more than them. */
+/** Only the facts, of something that has more. */
 export function factsOf({
   subject,
   issuer,

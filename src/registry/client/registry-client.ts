@@ -2,7 +2,7 @@
 // which order things are written, and what is repeated when a call fails.
 import type { StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { Page } from "../../domain/list-page.ts";
+import type { ListPage } from "../../domain/list-page.ts";
 import {
   type DeviceRecord,
   type Enrolment,
@@ -15,7 +15,7 @@ import {
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
-import type { ClaimError } from "../directory/directory.ts";
+import type { ClaimError } from "../directory/users.ts";
 import type { Actor, AuditRecord } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Added } from "../user/certificates.ts";
@@ -48,7 +48,7 @@ export class RegistryClient {
     this.#bindings = bindings;
   }
 
-  users(limit: number, after: string): Promise<Page<UserRecord>> {
+  users(limit: number, after: string): Promise<ListPage<UserRecord>> {
     return this.#directory.ask((directory) => directory.users(limit, after));
   }
 
@@ -77,7 +77,11 @@ export class RegistryClient {
     return this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
   }
 
-  devices(user: UserId, limit: number, after: number): Promise<Result<Page<DeviceRecord>, RegistryError>> {
+  devices(
+    user: UserId,
+    limit: number,
+    after: number,
+  ): Promise<Result<ListPage<DeviceRecord>, RegistryError>> {
     return this.ofUser(user, async (registry) => ok(await registry.ask((user) => user.list(limit, after))));
   }
 
@@ -173,13 +177,13 @@ export class RegistryClient {
     limit: number,
     before: number | null,
     search?: string,
-  ): Promise<Result<Page<AuditRecord>, RegistryError>> {
+  ): Promise<Result<ListPage<AuditRecord>, RegistryError>> {
     return this.ofUser(user, async (registry) =>
       ok(await registry.ask((user) => user.audit(limit, before, search))),
     );
   }
 
-  directoryAudit(limit: number, before: number | null, search?: string): Promise<Page<AuditRecord>> {
+  directoryAudit(limit: number, before: number | null, search?: string): Promise<ListPage<AuditRecord>> {
     return this.#directory.ask((directory) => directory.audit(limit, before, search));
   }
 
@@ -222,7 +226,7 @@ export class RegistryClient {
       failed.push({ object, error });
     };
     for (let after: string | null = ""; after !== null; ) {
-      const page: Page<UserRecord> = await this.users(USERS_A_PAGE, after);
+      const page: ListPage<UserRecord> = await this.users(USERS_A_PAGE, after);
       for (const { id } of page.items) {
         await userRegistryOf(this.#bindings, id)
           .ask((user) => user.noteExpiring(now))

@@ -4,7 +4,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { Page } from "../../domain/list-page.ts";
+import type { ListPage } from "../../domain/list-page.ts";
 import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
@@ -20,7 +20,7 @@ import {
   writeAudit,
 } from "../storage/audit-log.ts";
 import { noteEnd } from "../storage/ended.ts";
-import { CLAIM_ABANDONED_MS, type Claim, directoryTime } from "../storage/generation.ts";
+import { type Claim, directoryTime } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
 import { DirectoryClock } from "./clock.ts";
@@ -36,10 +36,7 @@ import {
 import { DIRECTORY_MIGRATIONS } from "./schema.ts";
 import type { NewSession, SessionKey } from "./session-table.ts";
 import { UnknownCertificateTable } from "./unknown-certificate-table.ts";
-import { type StoredClaim, Users } from "./users.ts";
-
-/** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
-export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken"; owner: UserId };
+import { type ClaimError, isAbandoned, type PutUser, Users } from "./users.ts";
 
 /** A Durable Object named `directory`. */
 export class Directory extends DurableObject {
@@ -59,7 +56,7 @@ export class Directory extends DurableObject {
     const sql = ctx.storage.sql;
     this.#sql = sql;
     this.#clock = new DirectoryClock(sql);
-    this.#users = new Users(sql);
+    this.#users = new Users(sql, this.#clock);
     this.#unknownCertificates = new UnknownCertificateTable(sql);
     this.#credentials = new Credentials(sql);
     this.#check = new CredentialCheckTable(sql);
@@ -82,8 +79,8 @@ export class Directory extends DurableObject {
    * user's that was old enough by then counts as abandoned and is dropped.
    */
   resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
-    const claim = this.#users.claim(fingerprint);
-    if (claim !== undefined && !(claim.user === notHeldBy && wasAbandoned(claim, sighting.at)))
+    const claim = this.#users.claimOf(fingerprint);
+    if (claim !== undefined && !(claim.user === notHeldBy && isAbandoned(claim, sighting.at)))
       return claim.user;
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
@@ -100,7 +97,7 @@ export class Directory extends DurableObject {
     this.#outbox.resume();
   }
 
-  users(limit: number, after: string): Page<UserRecord> {
+  users(limit: number, after: string): ListPage<UserRecord> {
     return this.#users.page(limit, after);
   }
 
@@ -109,13 +106,13 @@ export class Directory extends DurableObject {
     return user === undefined ? null : { id: user.id, name: user.name, createdAt: user.createdAt };
   }
 
-  audit(limit: number, before: number | null, search?: string): Page<AuditRecord> {
+  audit(limit: number, before: number | null, search?: string): ListPage<AuditRecord> {
     return readAudit(this.#sql, limit, before, search);
   }
 
   /** Whose fingerprint this is: unlike `resolve`, it notes nothing. */
   owner(fingerprint: Fingerprint): UserId | null {
-    return this.#users.claim(fingerprint)?.user ?? null;
+    return this.#users.claimOf(fingerprint)?.user ?? null;
   }
 
   credentialCheck(): CredentialCheck {
@@ -188,29 +185,8 @@ export class Directory extends DurableObject {
     return user === null ? null : { user, name: this.#users.get(user)?.name ?? null };
   }
 
-  /**
-   * Creates a user, or renames one; a name of `undefined` leaves the name as it is. Begins a new generation of
-   * the user, for which the caller then opens the registry: a deletion that is under way removes nobody.
-   */
-  putUser(
-    by: Actor,
-    id: UserId,
-    name: string | undefined,
-  ): { user: UserRecord; created: boolean; generation: number } {
-    return this.#transaction(() => {
-      const before = this.user(id);
-      const user = { id, name: name ?? before?.name ?? null, createdAt: before?.createdAt ?? by.at };
-      const generation = this.#clock.tick();
-      this.#users.put({ ...user, generation });
-      if (before !== null && before.name === user.name) return { user, created: false, generation };
-      writeAudit(this.#sql, by, {
-        act: before === null ? "create-user" : "rename-user",
-        outcome: "done",
-        target: { id, name: user.name },
-        detail: before === null ? {} : { nameBefore: before.name },
-      });
-      return { user, created: before === null, generation };
-    });
+  putUser(by: Actor, id: UserId, name: string | undefined): PutUser {
+    return this.#transaction(() => this.#users.putUser(by, id, name));
   }
 
   /**
@@ -242,60 +218,20 @@ export class Directory extends DurableObject {
     });
   }
 
-  /**
-   * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
-   * caller then enrols within `CLAIM_VALID_MS`.
-   * When another user has it, the caller looks into that user's registry and asks again with what
-   * it found: a claim that was older than `CLAIM_ABANDONED_MS` before it looked, and that no device stands
-   * behind (`isHeld: false`), passes to the new user; else the attempt is refused for good, and audited.
-   */
   claim(
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,
     found?: { owner: UserId; isHeld: boolean },
   ): Result<Claim, ClaimError> {
-    return this.#transaction(() => {
-      const generation = this.#users.get(user)?.generation;
-      if (generation === undefined) return err({ code: "unknown-user" });
-      const held = this.#users.claim(fingerprint);
-      if (held !== undefined && held.user !== user) {
-        const owner = held.user;
-        const isAbandoned = wasAbandoned(held, by.at) && found?.owner === owner && !found.isHeld;
-        if (!isAbandoned && found !== undefined) {
-          writeAudit(this.#sql, by, {
-            act: "enrol",
-            outcome: "refused",
-            target: { id: fingerprint, name: null },
-            detail: { reason: "fingerprint-taken", user, owner },
-          });
-        }
-        if (!isAbandoned) return err({ code: "fingerprint-taken", owner });
-      }
-      const claimedAt = this.#clock.tick();
-      this.#users.grant(fingerprint, user, claimedAt);
-      return ok({ claimedAt, generation });
-    });
+    return this.#transaction(() => this.#users.claim(by, fingerprint, user, found));
   }
 
-  /**
-   * Grants a restore all of these fingerprints that nobody else has: as `claim` does, in one go. The others are
-   * `taken`, and may be asked for one by one. Begins a new generation of the user, as `putUser` does.
-   */
   claimAll(
     fingerprints: readonly Fingerprint[],
     user: UserId,
   ): Result<Claim & { taken: Fingerprint[] }, RegistryError> {
-    return this.#transaction(() => {
-      if (this.#users.get(user) === undefined) return err({ code: "unknown-user" });
-      const claimedAt = this.#clock.tick();
-      this.#users.begin(user, claimedAt);
-      const taken = this.#users.claimedByOthers(fingerprints, user);
-      for (const fingerprint of fingerprints) {
-        if (!taken.has(fingerprint)) this.#users.grant(fingerprint, user, claimedAt);
-      }
-      return ok({ claimedAt, generation: claimedAt, taken: [...taken.keys()] });
-    });
+    return this.#transaction(() => this.#users.claimAll(fingerprints, user));
   }
 
   /** What `claimAll` would not grant, and who has it: it only reads. */
@@ -326,7 +262,7 @@ export class Directory extends DurableObject {
   release(fingerprints: Fingerprint[], user: UserId, claimedUntil: number): void {
     this.#transaction(() => {
       for (const fingerprint of fingerprints) {
-        const claim = this.#users.claim(fingerprint);
+        const claim = this.#users.claimOf(fingerprint);
         if (claim?.user === user && claim.claimedAt <= claimedUntil) this.#drop(fingerprint);
       }
     });
@@ -344,7 +280,7 @@ export class Directory extends DurableObject {
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
       const known = this.#unknownCertificates.get(fingerprint);
-      if (known === undefined || this.#users.claim(fingerprint) !== undefined) {
+      if (known === undefined || this.#users.claimOf(fingerprint) !== undefined) {
         return err({ code: "certificate-not-listed" });
       }
       this.#unknownCertificates.remove(fingerprint);
@@ -366,12 +302,4 @@ export class Directory extends DurableObject {
   #transaction<T>(work: () => T): T {
     return this.ctx.storage.transactionSync(work);
   }
-}
-
-/**
- * Whether the claim was abandoned, if its user's registry did not have the certificate when it was asked after
- * `before`: its enrolment could no longer be completed then, however late the answer comes here.
- */
-function wasAbandoned(claim: StoredClaim, before: number): boolean {
-  return Math.min(before, Date.now()) - claim.claimedAt > CLAIM_ABANDONED_MS;
 }

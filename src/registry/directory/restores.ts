@@ -79,7 +79,7 @@ export class DirectoryRestores {
         now,
       }),
       unknownCertificates: this.#unknownCertificates
-        .missing(unknownCertificates, (fingerprint) => this.#users.claim(fingerprint) !== undefined)
+        .missing(unknownCertificates, (fingerprint) => this.#users.claimOf(fingerprint) !== undefined)
         .map(({ fingerprint }) => fingerprint),
     };
   }

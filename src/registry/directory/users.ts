@@ -1,9 +1,13 @@
-// Who there is, and whose fingerprint is whose: all SQL on the tables `users` and `claims`.
+// Who there is, and whose fingerprint is whose: their rules, and all SQL on the tables `users` and `claims`.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { type Page, pageOf } from "../../domain/list-page.ts";
-import type { UserRecord } from "../../domain/records.ts";
+import { type ListPage, pageOf } from "../../domain/list-page.ts";
+import type { RegistryError, UserRecord } from "../../domain/records.ts";
+import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
+import { type Actor, writeAudit } from "../storage/audit-log.ts";
+import { CLAIM_ABANDONED_MS, type Claim } from "../storage/generation.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
+import type { DirectoryClock } from "./clock.ts";
 
 /** A user, and when that user was put or restored last: see generation.ts. */
 export interface StoredUser extends UserRecord {
@@ -18,15 +22,27 @@ export interface StoredClaim {
 
 type UserRow = { id: string; name: string | null; created_at: number; generation: number };
 
-/** Decides nothing. Each method that writes is to be called in a transaction. */
+/** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
+export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken"; owner: UserId };
+
+/** A user who was put, and the generation that begins with it. */
+export interface PutUser {
+  user: UserRecord;
+  created: boolean;
+  generation: number;
+}
+
+/** Each method that writes is to be called in a transaction. */
 export class Users {
   readonly #sql: SqlStorage;
+  readonly #clock: DirectoryClock;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, clock: DirectoryClock) {
     this.#sql = sql;
+    this.#clock = clock;
   }
 
-  page(limit: number, after: string): Page<UserRecord> {
+  page(limit: number, after: string): ListPage<UserRecord> {
     const query = "SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?";
     const rows = all<UserRow>(this.#sql, query, after, limit + 1);
     return pageOf(rows.map(toUser), limit, ({ id }) => id);
@@ -41,8 +57,23 @@ export class Users {
     insert(this.#sql, "users", { id, name, created_at: createdAt, generation }, "REPLACE");
   }
 
-  begin(id: UserId, generation: number): void {
-    update(this.#sql, "users", { id }, { generation });
+  /**
+   * Creates a user, or renames one; a name of `undefined` leaves the name as it is. Begins a new generation of
+   * the user, for which the caller then opens the registry: a deletion that is under way removes nobody.
+   */
+  putUser(by: Actor, id: UserId, name: string | undefined): PutUser {
+    const before = this.get(id);
+    const user = { id, name: name ?? before?.name ?? null, createdAt: before?.createdAt ?? by.at };
+    const generation = this.#clock.tick();
+    this.put({ ...user, generation });
+    if (before !== undefined && before.name === user.name) return { user, created: false, generation };
+    writeAudit(this.#sql, by, {
+      act: before === undefined ? "create-user" : "rename-user",
+      outcome: "done",
+      target: { id, name: user.name },
+      detail: before === undefined ? {} : { nameBefore: before.name },
+    });
+    return { user, created: before === undefined, generation };
   }
 
   /** With the claims. */
@@ -51,7 +82,7 @@ export class Users {
     this.#sql.exec("DELETE FROM users WHERE id = ?", id);
   }
 
-  claim(fingerprint: Fingerprint): StoredClaim | undefined {
+  claimOf(fingerprint: Fingerprint): StoredClaim | undefined {
     const query = "SELECT user, claimed_at FROM claims WHERE fingerprint = ?";
     const row = one<{ user: string; claimed_at: number }>(this.#sql, query, fingerprint);
     return row === undefined ? undefined : { user: row.user as UserId, claimedAt: row.claimed_at };
@@ -61,21 +92,81 @@ export class Users {
   claimedByOthers(fingerprints: readonly Fingerprint[], user: UserId): Map<Fingerprint, UserId> {
     return new Map(
       fingerprints.flatMap((fingerprint) => {
-        const owner = this.claim(fingerprint)?.user ?? user;
+        const owner = this.claimOf(fingerprint)?.user ?? user;
         return owner === user ? [] : [[fingerprint, owner] as const];
       }),
     );
   }
 
-  grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {
-    insert(this.#sql, "claims", { fingerprint, user, claimed_at: claimedAt }, "REPLACE");
+  /**
+   * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
+   * caller then enrols within `CLAIM_VALID_MS`.
+   * When another user has it, the caller looks into that user's registry and asks again with what
+   * it found: a claim that was older than `CLAIM_ABANDONED_MS` before it looked, and that no device stands
+   * behind (`isHeld: false`), passes to the new user; else the attempt is refused for good, and audited.
+   */
+  claim(
+    by: Actor,
+    fingerprint: Fingerprint,
+    user: UserId,
+    found?: { owner: UserId; isHeld: boolean },
+  ): Result<Claim, ClaimError> {
+    const generation = this.get(user)?.generation;
+    if (generation === undefined) return err({ code: "unknown-user" });
+    const held = this.claimOf(fingerprint);
+    if (held !== undefined && held.user !== user) {
+      const owner = held.user;
+      const passes = isAbandoned(held, by.at) && found?.owner === owner && !found.isHeld;
+      if (!passes && found !== undefined) {
+        writeAudit(this.#sql, by, {
+          act: "enrol",
+          outcome: "refused",
+          target: { id: fingerprint, name: null },
+          detail: { reason: "fingerprint-taken", user, owner },
+        });
+      }
+      if (!passes) return err({ code: "fingerprint-taken", owner });
+    }
+    const claimedAt = this.#clock.tick();
+    this.#grant(fingerprint, user, claimedAt);
+    return ok({ claimedAt, generation });
+  }
+
+  /**
+   * Grants a restore all of these fingerprints that nobody else has: as `claim` does, in one go. The others are
+   * `taken`, and may be asked for one by one. Begins a new generation of the user, as `putUser` does.
+   */
+  claimAll(
+    fingerprints: readonly Fingerprint[],
+    user: UserId,
+  ): Result<Claim & { taken: Fingerprint[] }, RegistryError> {
+    if (this.get(user) === undefined) return err({ code: "unknown-user" });
+    const claimedAt = this.#clock.tick();
+    update(this.#sql, "users", { id: user }, { generation: claimedAt });
+    const taken = this.claimedByOthers(fingerprints, user);
+    for (const fingerprint of fingerprints) {
+      if (!taken.has(fingerprint)) this.#grant(fingerprint, user, claimedAt);
+    }
+    return ok({ claimedAt, generation: claimedAt, taken: [...taken.keys()] });
   }
 
   drop(fingerprint: Fingerprint): void {
     this.#sql.exec("DELETE FROM claims WHERE fingerprint = ?", fingerprint);
   }
+
+  #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {
+    insert(this.#sql, "claims", { fingerprint, user, claimed_at: claimedAt }, "REPLACE");
+  }
 }
 
 function toUser({ id, name, created_at }: UserRow): UserRecord {
   return { id: id as UserId, name, createdAt: created_at };
+}
+
+/**
+ * Whether the claim was abandoned, if its user's registry did not have the certificate when it was asked after
+ * `before`: its enrolment could no longer be completed then, however late the answer comes here.
+ */
+export function isAbandoned(claim: StoredClaim, before: number): boolean {
+  return Math.min(before, Date.now()) - claim.claimedAt > CLAIM_ABANDONED_MS;
 }

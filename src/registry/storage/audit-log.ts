@@ -1,7 +1,7 @@
 // The audit log of one object: every change, and every attempt that was refused. Lines are only ever added, in the
 // same transaction as the change, and live as long as the object.
 import type { AuditAct } from "../../domain/audit-act.ts";
-import { type Page, pageOf } from "../../domain/list-page.ts";
+import { type ListPage, pageOf } from "../../domain/list-page.ts";
 import type { RegistryError } from "../../domain/records.ts";
 import { err } from "../../domain/result.ts";
 import { noteEndOf } from "./ended.ts";
@@ -112,7 +112,7 @@ export function readAudit(
   limit: number,
   before: number | null,
   search?: string,
-): Page<AuditRecord> {
+): ListPage<AuditRecord> {
   const end = Math.min(before ?? Number.POSITIVE_INFINITY, lastLine(sql) + 1);
   const begin = search === undefined ? 0 : Math.max(0, end - SEARCHED_LINES);
   const rows = all<Row>(

@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // What ensures that a certificate belongs to one user, and that every device's user exists, however late a
 // call arrives:
 //

@@ -1,10 +1,10 @@
 import { type DeviceStatus, deviceNameKey } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { type Page, pageOf } from "../../domain/list-page.ts";
+import { type ListPage, pageOf } from "../../domain/list-page.ts";
 import type { CertificateRecord, DeviceRecord, WipeReceipt } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
-import type { CertificateTable } from "./certificates.ts";
+import type { CertificateTable } from "./certificate-table.ts";
 
 type DeviceRow = {
   seq: number;
@@ -60,7 +60,7 @@ export class DeviceTable {
   }
 
   /** Up to `limit` devices in the order of their enrolment, after the one with the cursor `after`. */
-  page(limit: number, after: number): Page<DeviceRecord> {
+  page(limit: number, after: number): ListPage<DeviceRecord> {
     const rows = this.#rows("WHERE seq > ? ORDER BY seq LIMIT ?", after, limit + 1);
     const { items, next } = pageOf(rows, limit, (row) => String(row.seq));
     return { items: this.#withCertificates(items), next };

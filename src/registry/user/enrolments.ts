@@ -7,10 +7,9 @@ import type {
   RegistryError,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
-import { retiredSince } from "../../domain/retirement.ts";
+import { certificateOf, retiredSince } from "../../domain/retirement.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import { certificateOf } from "./certificates.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { Invitations } from "./invitations.ts";
 import type { RegistryState } from "./registry-state.ts";

@@ -8,7 +8,7 @@ import type {
   RestoreOutcome,
   RestoreReason,
 } from "../../domain/restore-plan.ts";
-import { CERTIFICATES_MAX, retiredSince } from "../../domain/retirement.ts";
+import { CERTIFICATES_MAX, livingCertificates, retiredSince } from "../../domain/retirement.ts";
 
 /** What the plan depends on, besides the backup. */
 export interface RestoreInput {
@@ -135,7 +135,7 @@ function conflictOf(
   const key = deviceNameKey(after.name);
   const hasNamesake = others.some(({ name, status }) => status !== "revoked" && deviceNameKey(name) === key);
   if (after.status !== "revoked" && hasNamesake) return "name-taken";
-  const living = after.certificates.filter((each) => retiredSince(each, now) === null);
+  const living = livingCertificates(after, now);
   if (living.length === 0) return "no-certificate";
   if (living.length > CERTIFICATES_MAX) return "too-many-certificates";
   // Last: no fingerprint is asked for, and so none is granted, for a device that is in conflict otherwise.

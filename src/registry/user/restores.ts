@@ -7,7 +7,7 @@ import { retiredSince } from "../../domain/retirement.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { endedAt } from "../storage/ended.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import type { CertificateTable } from "./certificates.ts";
+import type { CertificateTable } from "./certificate-table.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 import { leftAlone, planRestore, type Step } from "./restore-plan.ts";

@@ -5,7 +5,8 @@ import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { Sighting, StandingRecord } from "../../domain/records.ts";
 import { retiredSince } from "../../domain/retirement.ts";
 import { update } from "../storage/sql.ts";
-import type { Certificates, CertificateTable, SightedRow } from "./certificates.ts";
+import type { CertificateTable, SightedRow } from "./certificate-table.ts";
+import type { Certificates } from "./certificates.ts";
 
 /**
  * How often a device's last-seen time is written, in milliseconds. The free plan counts rows

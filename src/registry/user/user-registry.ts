@@ -1,11 +1,10 @@
-// One user's devices: the only judge of who may pass. The methods are the doors by which the Worker comes in: those that
-// only open a transaction are described where they lead.
+// One user's devices: the only judge of who may pass. Methods that only open a transaction are described where they lead.
 import { DurableObject } from "cloudflare:workers";
 import type { AuditAct } from "../../domain/audit-act.ts";
 import type { SecretDigest } from "../../domain/credential.ts";
 import { type StatusAct, transition } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { Page } from "../../domain/list-page.ts";
+import type { ListPage } from "../../domain/list-page.ts";
 import type {
   DeviceRecord,
   Enrolment,
@@ -18,13 +17,12 @@ import type {
   WipeDelivery,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
-import { retiredSince } from "../../domain/retirement.ts";
+import { certificateOf, retiredSince } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
 import { deviceLost, wipeDelivered } from "../../notify/event.ts";
 import { notifySettings } from "../../notify/settings.ts";
 import {
   type Actor,
-  type AuditNote,
   type AuditRecord,
   type AuditRestored,
   readAudit,
@@ -36,7 +34,8 @@ import { certificateId, noteEnd } from "../storage/ended.ts";
 import type { StaleClaim } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
-import { type Added, Certificates, CertificateTable, certificateOf } from "./certificates.ts";
+import { CertificateTable } from "./certificate-table.ts";
+import { type Added, Certificates } from "./certificates.ts";
 import { DeviceTable } from "./device-table.ts";
 import { type Enrolled, Enrolments } from "./enrolments.ts";
 import { Invitations, type NewInvitation } from "./invitations.ts";
@@ -87,7 +86,7 @@ export class UserRegistry extends DurableObject {
     return this.#sightings.standing(fingerprint, sighting) ?? null;
   }
 
-  list(limit: number, after: number): Page<DeviceRecord> {
+  list(limit: number, after: number): ListPage<DeviceRecord> {
     return this.#devices.page(limit, after);
   }
 
@@ -99,7 +98,7 @@ export class UserRegistry extends DurableObject {
     return this.#devices.byFingerprint(fingerprint) !== undefined;
   }
 
-  audit(limit: number, before: number | null, search?: string): Page<AuditRecord> {
+  audit(limit: number, before: number | null, search?: string): ListPage<AuditRecord> {
     return readAudit(this.#sql, limit, before, search);
   }
 
@@ -281,7 +280,7 @@ export class UserRegistry extends DurableObject {
       if (device === undefined) return err({ code: "unknown-device" });
       const target = { id, name: device.name };
       if (device.status !== "revoked") {
-        return this.#refuse(by, "forget", target, { code: "not-revoked", status: device.status });
+        return refuseAudited(this.#sql, by, "forget", target, { code: "not-revoked", status: device.status });
       }
       this.#certificates.settle(by, device);
       this.#devices.remove(id);
@@ -304,9 +303,10 @@ export class UserRegistry extends DurableObject {
    */
   close(by: Actor, removal: number): Result<null, RegistryError> {
     return this.#transaction(() => {
-      if (this.#devices.any()) return this.#refuse(by, "delete-user", null, { code: "user-has-devices" });
+      if (this.#devices.any())
+        return refuseAudited(this.#sql, by, "delete-user", null, { code: "user-has-devices" });
       if (!this.#state.close(by, removal))
-        return this.#refuse(by, "delete-user", null, { code: "deletion-superseded" });
+        return refuseAudited(this.#sql, by, "delete-user", null, { code: "deletion-superseded" });
       this.#invitations.removeAll();
       return ok(null);
     });
@@ -331,7 +331,7 @@ export class UserRegistry extends DurableObject {
       const device = this.#devices.byId(id);
       if (device === undefined) return err({ code: "unknown-device" });
       const changed = change(device);
-      if (!changed.ok) return this.#refuse(by, act, { id, name: device.name }, changed.error);
+      if (!changed.ok) return refuseAudited(this.#sql, by, act, { id, name: device.name }, changed.error);
       if (changed.value === undefined) return ok(device);
       const after = this.#devices.mustGet(id);
       writeAudit(this.#sql, by, {
@@ -342,10 +342,6 @@ export class UserRegistry extends DurableObject {
       });
       return ok(after);
     });
-  }
-
-  #refuse(by: Actor, act: AuditAct, target: AuditNote["target"], error: RegistryError) {
-    return refuseAudited(this.#sql, by, act, target, error);
   }
 
   #transaction<T>(work: () => T): T {

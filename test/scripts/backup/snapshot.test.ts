@@ -53,15 +53,20 @@ describe("a backup that is taken while something happens", () => {
     expect(backup.audit).toEqual([line(1, "create-user")]);
   });
 
-  it.each(["create-token", "revoke-token", "create-user", "delete-user", "restore", "dismiss", "enrol"])(
-    "is read again after a change: %s",
-    async (act) => {
-      const { api, seen } = registry((read) => (read === 1 ? [["sign-in"], [act], ["sign-in"]] : []));
-      const backup = await takeBackup(api, NOW);
-      expect(seen.reads).toBe(2);
-      expect(backup.audit.map((entry) => entry.act)).toEqual(["create-user", "sign-in", act, "sign-in"]);
-    },
-  );
+  it.each([
+    "create-token",
+    "revoke-token",
+    "create-user",
+    "delete-user",
+    "restore",
+    "dismiss",
+    "enrol",
+  ] as const)("is read again after a change: %s", async (act) => {
+    const { api, seen } = registry((read) => (read === 1 ? [["sign-in"], [act], ["sign-in"]] : []));
+    const backup = await takeBackup(api, NOW);
+    expect(seen.reads).toBe(2);
+    expect(backup.audit.map((entry) => entry.act)).toEqual(["create-user", "sign-in", act, "sign-in"]);
+  });
 
   it("is read again when more lines came than are looked through", async () => {
     const { api, seen } = registry((read) => (read === 1 ? [["create-token"], ...many(100, "sign-in")] : []));

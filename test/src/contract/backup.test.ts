@@ -1,9 +1,15 @@
-import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
+import {
+  abortAllDurableObjects,
+  evictDurableObject,
+  listDurableObjectIds,
+  reset,
+  runInDurableObject,
+} from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
+import { BackupDevice, RestoreDirectoryRequest } from "../../../src/contract/backup.ts";
 import type { Device, NewToken } from "../../../src/contract/answers.ts";
-import { BackupDevice } from "../../../src/contract/backup.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
@@ -14,7 +20,9 @@ import {
   ALICE,
   asOf,
   by,
+  cost,
   directoryStub,
+  dump,
   interrupted,
   justBefore,
   registry,
@@ -444,6 +452,101 @@ describe("a restore into a registry that went on", () => {
   });
 });
 
+describe("a dry run", () => {
+  const directoryBody = ({ users, tokens, unknownCertificates }: Awaited<ReturnType<typeof snapshot>>) => ({
+    ...{ madeAt: MADE_AT, users, tokens, unknownCertificates },
+  });
+  const dry = (devices: Device[], user = "alice", resurrect: string[] = []) =>
+    post<{ devices: Json[]; left: Json[] }>(`/users/${user}/restore`, {
+      ...{ madeAt: MADE_AT, devices, resurrect, dryRun: true },
+    });
+  const stored = async () => [await dump(directoryStub()), await dump(registryStub(ALICE))];
+
+  it("answers what the restore then does, and writes nothing", async () => {
+    await household();
+    const before = await snapshot();
+    const [phone, laptop] = before.devices.alice ?? [];
+    await api("POST", `/users/alice/devices/${phone?.id}/revoke`);
+    await api("PATCH", `/users/alice/devices/${laptop?.id}`, { name: "Other", note: null });
+    await enrol("alice", "New", fingerprint(50));
+    await api("PUT", "/users/carol", { name: "Other" });
+    for (const { id } of before.tokens) await api("DELETE", `/tokens/${id}`);
+    for (const named of [[], [phone?.id ?? ""]]) {
+      const was = await stored();
+      const directory = await post("/restore", { ...directoryBody(before), dryRun: true });
+      const devices = await dry(before.devices.alice ?? [], "alice", named);
+      expect(await stored()).toEqual(was);
+      expect(await post("/restore", directoryBody(before))).toEqual(directory);
+      expect(await restore(before.devices.alice ?? [], named)).toEqual(devices);
+    }
+  });
+
+  it("of an empty registry plans all of it, and makes no registry for a user who is not there", async () => {
+    await household();
+    const before = await snapshot();
+    await reset();
+    const was = await dump(directoryStub());
+    const directory = await post("/restore", { ...directoryBody(before), dryRun: true });
+    expect(directory).toMatchObject({
+      added: ["alice", "bob", "carol"],
+      tokens: [{ outcome: "added" }, { outcome: "added" }],
+      unknownCertificates: [fingerprint(strangers)],
+    });
+    const plan = await dry(before.devices.alice ?? []);
+    expect(plan.devices.map(({ outcome }) => outcome)).toEqual(["added", "added", "added"]);
+    expect(await dump(directoryStub())).toEqual(was);
+    const registries = await listDurableObjectIds(env.USER_REGISTRY);
+    const daves = (before.devices.alice ?? []).map((device) => ({ ...device, user: "dave" }));
+    expect((await dry(daves, "dave")).devices).toEqual(plan.devices);
+    expect(await listDurableObjectIds(env.USER_REGISTRY)).toHaveLength(registries.length);
+    expect(await post("/restore", directoryBody(before))).toEqual(directory);
+    expect(await restore(before.devices.alice ?? [])).toEqual(plan);
+  });
+
+  it("says which certificates others have, claims none, and leaves an abandoned claim to the restore", async () => {
+    await enrol("alice", "Phone", fingerprint(1));
+    await enrol("alice", "Tablet", fingerprint(2));
+    const before = await devicesOf();
+    await reset();
+    await enrol("bob", "Phone", fingerprint(1));
+    await runInDurableObject(directoryStub(), (_, state) => {
+      const old = Date.now() - CLAIM_ABANDONED_MS - 1000;
+      state.storage.sql.exec("INSERT INTO claims VALUES (?, 'bob', ?)", fingerprint(2), old);
+    });
+    const expected = {
+      devices: [{ outcome: "conflict", reason: "fingerprint-taken" }, { outcome: "added" }],
+    };
+    const was = await dump(directoryStub());
+    expect(await dry(before)).toMatchObject(expected);
+    await api("PUT", "/users/alice");
+    expect(await dry(before)).toMatchObject(expected);
+    const { claims, audit } = await dump(directoryStub());
+    expect(claims).toEqual(was.claims);
+    expect(audit).toHaveLength((was.audit?.length ?? 0) + 1);
+    expect(await restore(before)).toMatchObject(expected);
+  });
+
+  it("writes no row in either object", async () => {
+    await household();
+    const before = await snapshot();
+    await api("POST", `/users/alice/devices/${before.devices.alice?.[0]?.id}/revoke`);
+    const devices = (before.devices.alice ?? []).map((device) => v.parse(BackupDevice, device));
+    const request = { madeAt: 1, devices, resurrect: devices.map(({ id }) => id) };
+    await runInDurableObject(registryStub(ALICE), (alice, state) => {
+      expect(cost(state, () => alice.planRestore(request, Date.now())).written).toBe(0);
+    });
+    const { dryRun: _, ...wanted } = v.parse(RestoreDirectoryRequest, {
+      ...directoryBody(before),
+      tokens: [...before.tokens, tokenOf({ name: "more" })],
+    });
+    await runInDurableObject(directoryStub(), (directory, state) => {
+      expect(cost(state, () => directory.planRestore(wanted, Date.now())).written).toBe(0);
+      const all = devices.flatMap(({ certificates }) => certificates.map((each) => each.fingerprint));
+      expect(cost(state, () => directory.claimedByOthers(all, ALICE)).written).toBe(0);
+    });
+  });
+});
+
 describe("an audit log", () => {
   const oldest = (entries: Json[]) => [...entries].reverse();
 
@@ -478,6 +581,34 @@ describe("an audit log", () => {
     expect(await post("/restore/audit", { entries: [{ ...forged, id: 1 }] })).toMatchObject({
       isClosed: true,
     });
+  });
+
+  it("brings what ended along: an older backup lets nothing of it in again", async () => {
+    const phone = await enrol("alice", "Phone", fingerprint(1));
+    const older = await devicesOf();
+    const made = await api("POST", "/tokens", { user: null, name: "monitor", scope: "read" });
+    const { id } = await made.json<NewToken>();
+    const { tokens, users } = await snapshot();
+    await api("POST", `/users/alice/devices/${phone.id}/revoke`);
+    await api("DELETE", `/users/alice/devices/${phone.id}`);
+    await api("DELETE", `/tokens/${id}`);
+    const [own, directory] = [oldest(await auditOf()), oldest(await auditOf("/audit"))];
+    await reset();
+    await post("/restore/audit", { entries: directory });
+    const restored = await post("/restore", { madeAt: MADE_AT, users, tokens, unknownCertificates: [] });
+    expect(restored).toMatchObject({ tokens: [{ outcome: "kept-out", reason: "revoked-since" }] });
+    await post("/users/alice/restore/audit", { entries: own });
+    expect(await restore(older)).toMatchObject({ devices: [{ outcome: "kept", reason: "forgotten-since" }] });
+    expect(await restore(older, [phone.id])).toMatchObject({ devices: [{ outcome: "added" }] });
+  });
+
+  it("is refused with an act that there is not", async () => {
+    await api("PUT", "/users/alice");
+    const line = { id: 1, at: MADE_AT, actor: "admin", ip: null, country: null, outcome: "done" };
+    const entries = [{ ...line, act: "open-the-door", target: null, detail: {} }];
+    const answer = await api("POST", "/users/alice/restore/audit", { entries });
+    const problem = await expectProblem(answer, "invalid-fields");
+    expect(problem.errors?.map(({ path }) => path)).toEqual(["entries.0.act"]);
   });
 
   it("of the directory is taken over before anything else is", async () => {

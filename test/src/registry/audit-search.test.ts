@@ -1,6 +1,7 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AuditList } from "../../../src/contract/answers.ts";
+import type { AuditAct } from "../../../src/domain/audit-act.ts";
 import { readAudit, SEARCHED_LINES, writeAudit } from "../../../src/registry/storage/audit-log.ts";
 import { api } from "../fixtures.ts";
 import { ALICE, by, cost, directory, directoryStub, registry, registryStub } from "./fixtures.ts";
@@ -11,7 +12,7 @@ beforeEach(async () => {
   await directory().putUser(by({ at: NOW }), ALICE, undefined);
   await runInDurableObject(registryStub(ALICE), (_, state) => {
     const note = (
-      act: string,
+      act: AuditAct,
       name: string,
       detail: Record<string, string | null>,
       actor = "admin",
@@ -65,11 +66,11 @@ describe("a search of the audit log", () => {
   it("is paged: each page is full of what was found", async () => {
     await runInDurableObject(directoryStub(), (_, { storage: { sql } }) => {
       for (let n = 0; n < 20; n++) {
-        writeAudit(sql, by(), { act: n % 2 === 0 ? "even" : "odd", outcome: "done", target: null });
+        writeAudit(sql, by(), { act: n % 2 === 0 ? "enrol" : "forget", outcome: "done", target: null });
       }
       const pages: number[][] = [];
       for (let before: number | null = null; ; ) {
-        const { items, next } = readAudit(sql, 4, before, "even");
+        const { items, next } = readAudit(sql, 4, before, "enrol");
         pages.push(items.map(({ id }) => id));
         if (next === null) break;
         before = Number(next);
@@ -83,7 +84,7 @@ describe("a search of the audit log", () => {
 it("a search reads so many lines and no more, and goes on below them", async () => {
   await runInDurableObject(directoryStub(), (_, state) => {
     const { sql } = state.storage;
-    writeAudit(sql, by(), { act: "rare", outcome: "done", target: null });
+    writeAudit(sql, by(), { act: "dismiss", outcome: "done", target: null });
     sql.exec(
       `INSERT INTO audit (at, actor, act, outcome, detail)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
@@ -93,14 +94,14 @@ it("a search reads so many lines and no more, and goes on below them", async () 
     let calls = 0;
     for (let before: number | null = null; ; calls += 1) {
       const { read } = cost(state, () => {
-        const { items, next } = readAudit(sql, 10, before, "rare");
+        const { items, next } = readAudit(sql, 10, before, "dismiss");
         found.push(...items.map(({ act }) => act));
         before = next === null ? null : Number(next);
       });
       expect(read).toBeLessThanOrEqual(SEARCHED_LINES + 10);
       if (before === null) break;
     }
-    expect(found).toEqual(["rare"]);
+    expect(found).toEqual(["dismiss"]);
     expect(calls).toBe(5);
     expect(readAudit(sql, 10, null).items).toHaveLength(10);
   });
