@@ -9,9 +9,9 @@ import type { Output } from "../terminal/output.ts";
 import type { Cell } from "../terminal/table.ts";
 import { plural, printable, shortenIds } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
-import { userArgument } from "./words/arguments.ts";
-import { from } from "./words/device-view.ts";
-import type { AddCommand } from "./words/session.ts";
+import { userArgument } from "./command/arguments.ts";
+import type { AddCommand } from "./command/session.ts";
+import { from } from "./devices/view.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 100_000;

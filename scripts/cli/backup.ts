@@ -5,7 +5,7 @@ import { escapedJson } from "../../src/domain/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import { plural, printable } from "../terminal/text.ts";
-import type { AddCommand } from "./words/session.ts";
+import type { AddCommand } from "./command/session.ts";
 
 export const addBackup: AddCommand = (program, open) => {
   program

@@ -1,8 +1,8 @@
 import { Argument } from "commander";
 import { misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { completionScript, isShell, SHELLS } from "./words/completion-scripts.ts";
-import type { AddCommand } from "./words/session.ts";
+import type { AddCommand } from "./command/session.ts";
+import { completionScript, isShell, SHELLS } from "./completion-scripts.ts";
 
 export const addCompletion: AddCommand = (program) => {
   program

@@ -1,5 +1,5 @@
 import { subcommandNamed, unknownCommand } from "../terminal/misuse.ts";
-import type { AddCommand } from "./words/session.ts";
+import type { AddCommand } from "./command/session.ts";
 
 export const addHelp: AddCommand = (program) => {
   program

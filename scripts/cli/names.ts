@@ -1,8 +1,8 @@
 import { parseUserId } from "../../src/domain/user.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { printable } from "../terminal/text.ts";
-import { deviceLabel } from "./words/device-view.ts";
-import { type AddCommand, type GlobalOptions, openSession } from "./words/session.ts";
+import { type AddCommand, type GlobalOptions, openSession } from "./command/session.ts";
+import { deviceLabel } from "./devices/view.ts";
 
 /** Who presses Tab does not wait longer. */
 const TIMEOUT_SECONDS = "2";

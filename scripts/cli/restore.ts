@@ -6,7 +6,7 @@ import { type RestoreResult, restore } from "../backup/restore.ts";
 import { failed } from "../terminal/failure.ts";
 import { excerpt, plural } from "../terminal/text.ts";
 import { timeWithHint } from "../terminal/time.ts";
-import type { AddCommand } from "./words/session.ts";
+import type { AddCommand } from "./command/session.ts";
 
 interface RestoreOptions {
   dryRun?: boolean;

@@ -9,9 +9,9 @@ import { Failure } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import { plural, printable, short } from "../terminal/text.ts";
 import { shortTime } from "../terminal/time.ts";
-import { powers } from "./me.ts";
-import { deviceLabel, living } from "./words/device-view.ts";
-import type { AddCommand, Session } from "./words/session.ts";
+import type { AddCommand, Session } from "./command/session.ts";
+import { powers } from "./credentials/me.ts";
+import { deviceLabel, living } from "./devices/view.ts";
 
 /** How many names a line shows: the lists show the others. */
 const NAMES_SHOWN = 3;

@@ -6,9 +6,9 @@ import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed } from "../terminal/failure.ts";
 import { nearest, printable, shellWord } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
-import { userArgument } from "./words/arguments.ts";
-import type { AddCommand } from "./words/session.ts";
-import { addListVerb } from "./words/subcommand.ts";
+import { userArgument } from "./command/arguments.ts";
+import type { AddCommand } from "./command/session.ts";
+import { addListVerb } from "./command/subcommand.ts";
 
 export const addUsers: AddCommand = (program, open) => {
   const users = program

@@ -1,4 +1,4 @@
-import type { AddCommand } from "./words/session.ts";
+import type { AddCommand } from "./command/session.ts";
 
 export const addVersion: AddCommand = (program) => {
   program

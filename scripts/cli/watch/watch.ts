@@ -7,7 +7,7 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
-import type { AddCommand, Session } from "../words/session.ts";
+import type { AddCommand, Session } from "../command/session.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./log-source.ts";
 import { type RefusalGroup, RefusalGroups, refusalsIn } from "./refusal-log.ts";
 

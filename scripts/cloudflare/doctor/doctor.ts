@@ -1,4 +1,4 @@
-import { deviceLabel, living } from "../../cli/words/device-view.ts";
+import { deviceLabel, living } from "../../cli/devices/view.ts";
 import { ofAllUsers } from "../../client/all-users.ts";
 import { ProblemFailure } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findUnknownCertificate } from "../../../scripts/cli/words/device-reference.ts";
+import { findUnknownCertificate } from "../../../scripts/cli/command/device-reference.ts";
 import type { Api } from "../../../scripts/client/api.ts";
 import { createApi } from "../../../scripts/client/api.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
