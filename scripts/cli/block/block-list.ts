@@ -1,3 +1,4 @@
+// The list of blocked certificates: a secret of the deployed Worker, or a file of the local edge.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,12 +10,12 @@ import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { BLOCKED_TEMPLATE, blockedEntry } from "../../edge/blocked.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "../../terminal/write-file.ts";
 import type { Session } from "../command/session.ts";
 import type { AtCloudflare } from "../command/target.ts";
-import { readWranglerToml, WRANGLER_TOML } from "../zone/wrangler-config.ts";
+import { readSettings } from "../zone/wrangler-config.ts";
 
 /** A secret holds 5 KB (developers.cloudflare.com/workers/platform/limits), a fingerprint and its comma 65 bytes. */
 export const BLOCKED_MAX = 75;
@@ -24,13 +25,13 @@ const SECRET = "BLOCKED";
 /** The same for the local edge, in its state folder. */
 const FILE = "blocked.txt";
 
-/** The certificates that the gate refuses before it asks anybody: where the list is read, and where it is kept. */
+/** The certificates that the gate refuses before it asks anybody. */
 export interface BlockList {
-  /** In force now, sorted. */
+  /** What is in force now, sorted. */
   read(): Promise<Fingerprint[]>;
   /** Makes it exactly this. */
   write(fingerprints: readonly Fingerprint[]): Promise<void>;
-  /** Waits until the gate is seen to use this list; returns what is known of that. Fails if it is not seen. */
+  /** Waits until the gate uses this list, and returns what is known about that. Fails if it never does. */
   settle(fingerprints: readonly Fingerprint[]): Promise<string>;
 }
 
@@ -43,26 +44,28 @@ export interface BlockListOptions {
 export function addBlockListOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--edge <folder>", "of the local edge with this state folder").conflicts(["config", "zone"]),
+      new Option("--edge <folder>", "the list of the local edge with this state folder").conflicts([
+        "config",
+        "zone",
+      ]),
     )
-    .option("--config <file>", "another wrangler.toml: it names the Worker")
+    .option("--config <file>", "another wrangler.toml, which names the Worker")
     .option("--zone <name>", "the zone of the gate (default: that of --url)");
 }
 
-/** Where the list is, and where certificates are looked for by name: at Cloudflare, unless it is the local edge's. */
+/** The list, and where certificates are looked up by name: at Cloudflare, unless the list is the local edge's. */
 export interface Brake {
   list: BlockList;
   atCloudflare: AtCloudflare | undefined;
 }
 
 export async function openBrake(session: Session, options: BlockListOptions): Promise<Brake> {
-  const { edge, config = WRANGLER_TOML, zone } = options;
+  const { edge, config, zone } = options;
   if (edge !== undefined) return { list: await edgeBlockList(edge), atCloudflare: undefined };
-  const { localSettings } = await import("../../cloudflare/client/wrangler-toml.ts");
-  const { worker, adminHost, hosts } = localSettings(await readWranglerToml(config));
+  const { worker, adminHost, hosts } = await readSettings(config);
   const [first] = hosts;
   const host = adminHost ?? first?.host;
-  const api = await session.api(host === undefined ? undefined : `https://${host}`);
+  const api = await session.connect(host === undefined ? undefined : `https://${host}`);
   const place: Place = { zone, hostname: new URL(api.origin).hostname };
   // The client is made when it is first needed: reading the list needs no Cloudflare token.
   const atCloudflare = { client: () => session.cloudflare(), place };
@@ -102,20 +105,20 @@ function deployedBlockList(
     async settle(fingerprints) {
       progress(`stored as the Worker's secret ${SECRET}; waiting until the gate uses it`);
       const shown = await isShown(read, fingerprints, { now: Date.now, pause: () => delay(PAUSE_MS) });
-      if (shown) return `the gate at ${api.origin} uses it; its other places follow within seconds`;
+      if (shown) return `the gate at ${api.origin} uses it; other Cloudflare locations follow within seconds`;
       throw failed(
-        `Cloudflare has stored the list, but the gate was not seen to use it within ${WAIT_MS / 1000} s`,
-        `look again in a minute: ${LATCHKEY} blocked`,
+        `Cloudflare has stored the list, but the gate did not use it within ${WAIT_MS / 1000} s`,
+        `check again in a minute: ${LATCHKEY} blocked`,
       );
     },
   };
 }
 
-/** How long a new secret is waited for. It is a deployment, which takes seconds. */
+/** How long to wait for a new secret. Storing one deploys the Worker, which takes seconds. */
 const WAIT_MS = 60_000;
 const PAUSE_MS = 2000;
 
-/** Whether the gate shows this list before the time is up. Missing answers do not end the wait. */
+/** Whether the gate shows this list in time. Missing answers do not end the wait. */
 export async function isShown(
   read: () => Promise<readonly Fingerprint[]>,
   wanted: readonly Fingerprint[],

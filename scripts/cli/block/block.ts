@@ -1,10 +1,11 @@
+// The emergency brake: refusing certificates at the gate, without the registry.
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { progress } from "../../terminal/output.ts";
 import { plural, shellWord } from "../../terminal/text.ts";
-import { PASSWORD_HELP } from "../command/password.ts";
+import { PASSWORD_HELP } from "../command/arguments.ts";
 import type { AddCommand } from "../command/session.ts";
 import { addTargetOptions, requireWipe, type TargetOptions, targetsNamed } from "../command/target.ts";
 import {
@@ -27,13 +28,13 @@ export const addBlock: AddCommand = (program, open) => {
     .summary("the emergency brake: refuse certificates without the registry")
     .description(
       [
-        "Refuse a device's certificates at the gate, whatever the registry says: for when the registry",
-        "cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
+        "Refuse a device's certificates at the gate, whatever the registry says: for when the registry cannot be",
+        "written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
       ].join(" "),
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
     .option("--replace", "make the list exactly this, whatever it is now: for a gate that does not answer")
-    .option("--force", "even if a lost device was not yet told to delete its vault")
+    .option("--force", "even if the device is lost and has not received the wipe yet")
     .option("--dry-run", "show what would be blocked, and change nothing");
   addBlockListOptions(addTargetOptions(command))
     .addHelpText(
@@ -64,7 +65,7 @@ Examples:
       const brake = await openBrake(session, options);
       // A missing token is reported before anything is done.
       if (options.dryRun !== true) await brake.atCloudflare?.client();
-      // Both at a time: a gate that hangs is waited for once.
+      // Both at the same time: a gate that hangs is waited for only once.
       const reading = listBefore(brake.list, options.replace === true);
       reading.catch(() => undefined);
       const targets = await targetsNamed(session, references, options, brake.atCloudflare);
@@ -85,7 +86,7 @@ Examples:
       if (options.dryRun === true) {
         output.object({ done: false, ...result });
         output.lines(
-          `would block ${labels}: ${plural(after.length, "certificate")} on the list after that; nothing was changed`,
+          `would block ${labels}: ${plural(after.length, "certificate")} on the list then; nothing was changed`,
         );
         return;
       }
@@ -108,7 +109,7 @@ Examples:
     });
 };
 
-/** `undefined`: the gate does not say, and the owner wants the list to be exactly the new one. */
+/** `undefined` if the gate does not say, and the owner wants exactly the new list. */
 async function listBefore(list: BlockList, replace: boolean): Promise<readonly Fingerprint[] | undefined> {
   try {
     return await list.read();
@@ -117,7 +118,7 @@ async function listBefore(list: BlockList, replace: boolean): Promise<readonly F
     if (replace) return undefined;
     throw failed(
       `the list in force cannot be read: ${error.message}`,
-      "try again, or add --replace and name everything that is to be blocked: whatever you do not name is let in again",
+      "try again, or add --replace and name everything that is to be blocked: anything you do not name is let in again",
     );
   }
 }

@@ -1,20 +1,18 @@
+// Having Cloudflare sign a certificate for a key made on this machine, and writing its files: for a new device (issue) or
+// one that has a certificate already (rotate).
 import type { Command } from "commander";
 import type { Device } from "../../../src/contract/requests.ts";
 import type { DeviceFiles } from "../../certificates/device-files.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { SignedCertificate } from "../../cloudflare/issue/signed-certificate.ts";
 import { misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
 import type { Session } from "../command/session.ts";
-import { installHelp } from "./install-help.ts";
 
-// A certificate that Cloudflare signs for a key of this machine, and its files: for a new device, and for one
-// that has a certificate already.
-
-/** Five years, about the life of a phone: the registry ends a certificate at once, whatever it says. */
+/** Five years, about the life of a phone: the registry can end a certificate at any time, whatever its date. */
 const DEFAULT_DAYS = 1825;
-/** The most that Cloudflare's dashboard offers: ten years. */
+/** Ten years, the most that Cloudflare's dashboard offers. */
 const MAX_DAYS = 3650;
 
 export interface IssuanceOptions {
@@ -36,16 +34,16 @@ export function addIssuanceOptions(command: Command): Command {
     .option("--days <number>", `how long it is valid (default: ${DEFAULT_DAYS}, at most ${MAX_DAYS})`)
     .option("--rsa", "an RSA key with 2048 bits, for old devices (default: ECDSA P-256)")
     .option("--out <folder>", "where the files go (default: the current folder)")
-    .option("--mobileconfig", "a configuration profile for iPhone, iPad and macOS, too")
+    .option("--mobileconfig", "also write a configuration profile for iPhone, iPad and macOS")
     .option("--zone <name>", "the zone whose authority signs (default: the one that --url is in)")
-    .option("--revoke-leftovers", "revoke certificates that an interrupted run has left behind");
+    .option("--revoke-leftovers", "revoke certificates that an interrupted run left behind");
 }
 
 /** Whom the certificate is for. */
 export interface Holder {
   user: string;
   name: string;
-  /** Before anything is signed: fails where the certificate could not be registered afterwards. */
+  /** Before anything is signed: fails if the certificate could not be registered afterwards. */
   check(): Promise<void>;
   /** The last step: from then on it is let in. Its failure undoes the signature. */
   register(signed: SignedCertificate): Promise<Device>;
@@ -66,8 +64,8 @@ export async function issueCertificate(
   options: IssuanceOptions,
 ): Promise<Issued> {
   const days = parseDays(options.days);
-  const [api, client] = await Promise.all([session.api(), session.cloudflare()]);
-  // The libraries below take most of a second to load: misuse is told first.
+  const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
+  // The libraries below take most of a second to load: misuse is reported first.
   const { claimFiles, deleteFiles, deviceFiles, writeFiles } = await import(
     "../../certificates/device-files.ts"
   );
@@ -84,7 +82,7 @@ export async function issueCertificate(
       ? await zoneOfHost(client, new URL(api.origin).hostname)
       : await findZone(client, options.zone);
   const commonName = commonNameOf(user, name);
-  await tellLeftovers(session, zone, commonName, options.revokeLeftovers === true);
+  await reportLeftovers(session, zone, commonName, options.revokeLeftovers === true);
 
   const password = newImportPassword();
   return withSignedCertificate(
@@ -113,14 +111,14 @@ function parseDays(text: string | undefined): number {
   return days;
 }
 
-/** Names, or revokes when told to, what an interrupted run for the same device has left at Cloudflare. */
-async function tellLeftovers(
+/** Names, or revokes if asked to, what an interrupted run for the same device left at Cloudflare. */
+async function reportLeftovers(
   session: Session,
   zone: Zone,
   commonName: string,
   revoke: boolean,
 ): Promise<void> {
-  const [api, client] = await Promise.all([session.api(), session.cloudflare()]);
+  const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
   const { listClientCertificates, revokeAtCloudflare } = await import(
     "../../cloudflare/client/client-certificates.ts"
   );
@@ -141,7 +139,7 @@ async function tellLeftovers(
   }
 }
 
-/** Tells people, after `lines`, where the files are, their password and how to install them; programs, all of it. */
+/** Shows people, after `lines`, where the files are, their password and how to install them; programs get all of it. */
 export function showIssued({ output }: Session, issued: Issued, lines: readonly string[]): void {
   const { device, signed, files, password, zone } = issued;
   const { folder, mobileConfig = null, ...paths } = files;
@@ -158,15 +156,15 @@ export function showIssued({ output }: Session, issued: Issued, lines: readonly 
   output.lines(
     ...lines,
     "",
-    `Files in ${printable(folder)}, readable by you alone:`,
+    `Files in ${printable(folder)}, readable only by you:`,
     ...describeFiles([p12, ...others, ...profile]),
     "",
-    `Password of the .p12 files${mobileConfig === null ? "" : " and of the profile"}, shown this once:`,
+    `Password of the .p12 files${mobileConfig === null ? "" : " and of the profile"}, shown only this once:`,
     `  ${password}`,
     "",
     ...installHelp(p12, profile[0]),
     "",
-    "Delete the files when the device has its certificate: whoever has them and the password is let in.",
+    "Delete the files once the device has its certificate: anyone who has them and the password is let in.",
   );
 }
 
@@ -184,4 +182,26 @@ function purposeOf(name: string): string {
   if (name.endsWith(".p12")) return "certificate and key, for phones, computers and browsers";
   if (name.endsWith(".mobileconfig")) return "the same as a profile for iPhone, iPad and macOS";
   return name.endsWith(".key") ? "the key, not encrypted: for curl and the like" : "the certificate";
+}
+// No I/O. No clock.
+
+/** How to install the files that were just written, for each system. */
+function installHelp(p12: string, mobileConfig: string | undefined): string[] {
+  const apple =
+    mobileConfig === undefined
+      ? `open ${p12}, then Settings > General > VPN & Device Management > install it`
+      : `open ${mobileConfig}, then Settings > General > VPN & Device Management > install it`;
+  return [
+    "How to install it (each system asks for the password):",
+    `  Android     copy ${p12} to the device, then Settings > Security > Encryption & credentials >`,
+    "              Install a certificate > VPN & app user certificate",
+    `  iPhone      ${apple}`,
+    `  macOS       open ${mobileConfig ?? p12}: it goes into the login keychain; if that fails, use the -modern file`,
+    `  Windows     open ${p12}: current user, store chosen by the wizard`,
+    "  Firefox     Settings > Privacy & Security > View Certificates > Your Certificates > Import:",
+    "              Firefox has a certificate store of its own",
+    "  Bitwarden   Android: the system's certificate or the file, on the self-hosted screen under",
+    "              Client certificate; iPhone: the file, in the same place; desktop and browser",
+    "              extensions: the system's or the browser's own store",
+  ];
 }

@@ -1,15 +1,16 @@
+// A certificate for a new device.
 import type { Device } from "../../../src/contract/requests.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { withUnknownUser } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
+import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
 import { shellWord, short } from "../../terminal/text.ts";
 import { localTime } from "../../terminal/time.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
 import type { AddCommand, Session } from "../command/session.ts";
-import { deviceLabel } from "../devices/view.ts";
 import {
   addIssuanceOptions,
   ISSUANCE_HELP,
@@ -29,7 +30,7 @@ export const addIssue: AddCommand = (program, open) => {
     .description(
       [
         "Make a certificate for a new device: the key is made on this machine, Cloudflare signs it, the gate lets",
-        "it in, and files are written that phones and computers import. The key goes nowhere else.",
+        "it in, and files are written that phones and computers can import. The key leaves this machine only with them.",
       ].join(" "),
     )
     .argument("<user>", "the user's id, such as alice")
@@ -50,17 +51,22 @@ Examples:
     );
 };
 
-async function issue(session: Session, user: UserId, name: string, options: IssueOptions): Promise<void> {
+export async function issue(
+  session: Session,
+  user: UserId,
+  name: string,
+  options: IssueOptions,
+): Promise<void> {
   const { note } = options;
   const issued = await issueCertificate(
     session,
     {
       user,
       name,
-      check: async () => requireFree(await session.api(), user, name),
+      check: async () => requireFree(await session.connect(), user, name),
       async register({ certificate }) {
         const { enrolSigned } = await import("../../cloudflare/issue/registration.ts");
-        return enrolSigned(await session.api(), { user, name, certificate, note });
+        return enrolSigned(await session.connect(), { user, name, certificate, note });
       },
     },
     options,
@@ -71,7 +77,7 @@ async function issue(session: Session, user: UserId, name: string, options: Issu
   ]);
 }
 
-/** Before anything is signed: the user is there, and has no living device of this name. */
+/** Before anything is signed: the user exists, and has no device of this name that is not revoked. */
 async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
   let devices: Device[];
   try {
@@ -83,7 +89,7 @@ async function requireFree(api: Api, user: UserId, name: string): Promise<void> 
   const taken = devices.find((device) => device.status !== "revoked" && deviceNameKey(device.name) === key);
   if (taken !== undefined) {
     throw failed(
-      `${deviceLabel(taken)} is there already`,
+      `${deviceLabel(taken)} exists already`,
       `choose another name, or give it a new certificate: ${LATCHKEY} rotate ${shellWord(deviceLabel(taken))}`,
     );
   }

@@ -1,14 +1,12 @@
+import { deviceLabel, living } from "../../client/device.ts";
+// Ending one of a device's two certificates.
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
-import { fingerprintArgument, userArgument } from "../command/arguments.ts";
+import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
 import { findDevice } from "../command/device-reference.ts";
 import type { AddCommand } from "../command/session.ts";
 import { requireWipe, withWaysOut } from "../command/target.ts";
 import { EVERYWHERE } from "../devices/status.ts";
-import { deviceLabel, living } from "../devices/view.ts";
-
-/** The fewest digits that may stand for a certificate of a device: as many as lists show. */
-const PREFIX_MIN_DIGITS = 8;
 
 interface RetireOptions {
   atCloudflare?: boolean;
@@ -21,23 +19,20 @@ export const addRetire: AddCommand = (program, open) => {
     .command("retire")
     .summary("end one of a device's two certificates immediately")
     .description(
-      "End one of a device's two certificates immediately: it is refused, the device and its other one are not.",
+      "End one of a device's two certificates immediately: it is refused; the device and its other one are not.",
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
     .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
-    .option(
-      "--force",
-      "with --at-cloudflare: even of a lost device that was not told to delete its vault yet",
-    )
+    .option("--force", "with --at-cloudflare: even if the device is lost and has not received the wipe yet")
     .addHelpText(
       "after",
       `
-Retiring the next certificate calls off a renewal: the old one stays, without a
-date. A device's only certificate cannot be retired: revoke the device instead.
---at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
-certificate that is retired already.
+Retiring the next certificate cancels a renewal: the old one stays, without an
+end date. A device's only certificate cannot be retired: revoke the device
+instead. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even
+for a certificate that is retired already.
 
 Examples:
   latchkey retire alice/pixel-9 9f86d081
@@ -51,20 +46,14 @@ Examples:
           "add it, or leave both out",
         );
       }
-      const { output, ...session } = open();
-      const digits = text.replaceAll(":", "").toLowerCase();
-      if (!/^[0-9a-f]+$/.test(digits) || digits.length < PREFIX_MIN_DIGITS) {
-        throw misuse(
-          `'${printable(text)}' is not a fingerprint`,
-          `give its 64 hex digits, or at least the first ${PREFIX_MIN_DIGITS}`,
-        );
-      }
-      const api = await session.api();
-      // A missing token is told before anything is done.
-      const client = atCloudflare ? await session.cloudflare() : undefined;
+      const { output, connect, cloudflare, confirm } = open();
+      const digits = fingerprintPrefix(text);
+      const api = await connect();
+      // A missing token is reported before anything is done.
+      const client = atCloudflare ? await cloudflare() : undefined;
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
-      // Each certificate of a lost device may be the one with which it comes for the wipe answer.
+      // A lost device may connect with either certificate, and needs it to receive the wipe.
       if (atCloudflare && !force) requireWipe({ device, label });
       const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
         fingerprint.startsWith(digits),
@@ -78,7 +67,7 @@ Examples:
       }
       const fingerprint = fingerprintArgument(found.fingerprint);
       if (living(device).some((each) => each.fingerprint === fingerprint)) {
-        await session.confirm(`Retire the certificate ${short(fingerprint)} of ${label}?`);
+        await confirm(`Retire the certificate ${short(fingerprint)} of ${label}?`);
       }
       try {
         await api.retireCertificate(device, fingerprint);
@@ -88,7 +77,7 @@ Examples:
       output.lines(
         `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
       );
-      // Read for programs alone, and last: nothing that was done waits for it.
+      // Read only for programs, and last: nothing else waits for it.
       const changed = () => api.device(userArgument(device.user), device.id);
       if (client === undefined) {
         if (output.json) output.object(await changed());

@@ -1,19 +1,23 @@
+// Renewing a device's certificate, whether Cloudflare signs the next one or a file holds it.
 import { Option } from "commander";
-import type { Device } from "../../../src/contract/requests.ts";
+import { type Device, RETIREMENT_MAX_SECONDS } from "../../../src/contract/requests.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
+import { withHint } from "../../client/answer.ts";
+import type { Api, Made } from "../../client/api.ts";
+import { deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { misuse } from "../../terminal/failure.ts";
-import { short } from "../../terminal/text.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
+import { printable, short } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
-import { findDevice, referenceTo } from "../command/device-reference.ts";
 import {
   addPasswordOption,
   PASSWORD_HELP,
   type PasswordOptions,
+  parseDuration,
   passwordSource,
-} from "../command/password.ts";
+} from "../command/arguments.ts";
+import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { AddCommand, Session } from "../command/session.ts";
-import { deviceLabel } from "../devices/view.ts";
 import {
   addIssuanceOptions,
   ISSUANCE_HELP,
@@ -21,7 +25,6 @@ import {
   issueCertificate,
   showIssued,
 } from "./issuance.ts";
-import { addCertificate, requireRenewable, untilOption } from "./rotation.ts";
 
 interface RotateOptions extends PasswordOptions, IssuanceOptions {
   certificate?: string;
@@ -32,27 +35,27 @@ interface RotateOptions extends PasswordOptions, IssuanceOptions {
 export const addRotate: AddCommand = (program, open) => {
   const command = program
     .command("rotate")
-    .summary("give a device its next certificate; the old one ends when the next one is seen")
+    .summary("renew a device's certificate; the old one ends once the new one is seen")
     .description(
       [
         "Give a device its next certificate, under the same name and with the same history. Both are let in until",
         "the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is",
-        "made as by issue, or taken out of a file.",
+        "made as issue makes it, or read from a file.",
       ].join(" "),
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .option("--until <time>", "the old one ends then at the latest: a date such as 2026-12-24, or 30d")
+    .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
     .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"));
   addIssuanceOptions(command).option(
     "--certificate <file>",
-    "take the next one out of a file: PEM, DER or PKCS#12; - reads the standard input",
+    "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
   );
   addPasswordOption(command)
     .addHelpText(
       "after",
       `
 Without --until, the old certificate works until the next one is seen. show
-says how far the renewal is; retire ends one of the two immediately.
+reports how far the renewal has got; retire ends one of the two immediately.
 
 ${ISSUANCE_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
@@ -77,7 +80,7 @@ Examples:
     });
 };
 
-/** Options that say how a certificate is made, by their names in `IssuanceOptions`. */
+/** The options that say how a certificate is made. */
 const FOR_ISSUING = {
   days: "--days",
   rsa: "--rsa",
@@ -94,14 +97,14 @@ async function rotateFromFile(
   options: RotateOptions,
   retireBy: number | undefined,
 ): Promise<void> {
-  const { output, prompt, environment, now } = session;
+  const { output, now } = session;
   for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof IssuanceOptions, string][]) {
     if (options[name] !== undefined) {
       throw misuse(`${option} means nothing with --certificate`, "leave one of the two out");
     }
   }
-  const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, prompt, environment));
-  const api = await session.api();
+  const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
+  const api = await session.connect();
   const device = await findDevice(api, reference);
   if (!device.certificates.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
   const { created, value } = await addCertificate(api, device, pem, retireBy);
@@ -125,10 +128,10 @@ async function rotateByIssuing(
   if ((session.environment.CLOUDFLARE_API_TOKEN ?? "") === "") {
     throw misuse(
       "the next certificate is missing",
-      "give the file that it is in with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
+      "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
     );
   }
-  const [api] = await Promise.all([session.api(), session.cloudflare()]);
+  const [api] = await Promise.all([session.connect(), session.cloudflare()]);
   const device = await findDevice(api, reference);
   const label = deviceLabel(device);
   const issued = await issueCertificate(
@@ -141,7 +144,7 @@ async function rotateByIssuing(
         const { registerSigned } = await import("../../cloudflare/issue/registration.ts");
         return registerSigned(
           async () => (await addCertificate(api, device, certificate, retireBy)).value,
-          `it is not known whether ${label} has the new certificate: should latchkey show ${referenceTo(device)} list it, retire it`,
+          `it is not known whether ${label} has the new certificate: if latchkey show ${referenceTo(device)} lists it, retire it`,
         );
       },
     },
@@ -159,6 +162,74 @@ function added(device: Device, fingerprint: string, now: number): string[] {
   return [
     `${label} may use the certificate ${short(fingerprint)} from now on`,
     `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`,
-    `install the new one on the device, then look: ${LATCHKEY} show ${referenceTo(device)}`,
+    `install the new one on the device, then check: ${LATCHKEY} show ${referenceTo(device)}`,
   ];
+}
+
+/** `2026-12-24`, with or without a time of day, which is local unless it says otherwise (ISO 8601). */
+const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?$/;
+
+/**
+ * When the old certificate ends at the latest: a date, or a time span from now, in milliseconds since 1970. Anything
+ * else is a misuse, and so is a time in the past.
+ */
+function untilOption(option: string, text: string, now: number): number {
+  const seconds = parseDuration(text);
+  const written = `${option} '${printable(text)}'`;
+  // A date without a time would be read as UTC.
+  const until =
+    seconds === undefined
+      ? DATE.test(text)
+        ? Date.parse(text.includes("T") ? text : `${text}T00:00`)
+        : Number.NaN
+      : now + seconds * 1000;
+  if (Number.isNaN(until)) {
+    throw misuse(`${written} is neither a date nor a time span`, "write a date such as 2026-12-24, or 30d");
+  }
+  if (until <= now || until > now + RETIREMENT_MAX_SECONDS * 1000) {
+    throw misuse(
+      `${written} is in the past, or more than ten years away`,
+      "give a time within the next ten years",
+    );
+  }
+  return until;
+}
+
+/** Fails where `addCertificate` would, before a certificate is made. */
+function requireRenewable(device: Device): void {
+  const label = deviceLabel(device);
+  if (device.status !== "active" && device.status !== "suspended") {
+    throw failed(`${label} is ${device.status}`, ONLY_LIVING);
+  }
+  if (living(device).length > 1) {
+    throw failed(`${label} is being renewed already`, endOne(device));
+  }
+}
+
+const ONLY_LIVING = "only a device that is active or suspended can be renewed";
+const endOne = (device: Device) =>
+  `wait until the old certificate ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
+
+/**
+ * Gives a device its next certificate (PEM). The present one ends when the next one is first seen, and at `retireBy`
+ * at the latest (milliseconds since 1970; `undefined`: no date). Repeating it changes nothing.
+ */
+async function addCertificate(
+  api: Api,
+  device: Device,
+  pem: string,
+  retireBy: number | undefined,
+): Promise<Made<Device>> {
+  try {
+    return await api.addCertificate(device, {
+      certificate: pem,
+      ...(retireBy === undefined ? {} : { retireBy: new Date(retireBy).toISOString() }),
+    });
+  } catch (error) {
+    throw withHint(
+      withHint(error, "forbidden-transition", ONLY_LIVING),
+      "too-many-certificates",
+      endOne(device),
+    );
+  }
 }

@@ -1,31 +1,31 @@
-import type { Device, UnknownCertificate } from "../../../src/contract/requests.ts";
+// How a command line names a device, and how a device is named back.
+import type { Device } from "../../../src/contract/requests.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
-import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";
 import { ProblemFailure, withUnknownUser } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
+import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { nearest, printable, shellWord } from "../../terminal/text.ts";
 import { localTime } from "../../terminal/time.ts";
-import { deviceLabel } from "../devices/view.ts";
 import { userArgument } from "./arguments.ts";
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-/** Whether a word names a device, and no fingerprint. */
-export function isDeviceReference(text: string): boolean {
-  return text.includes("/") || UUID.test(text);
+/** Whether a word could name a device. */
+export function looksLikeDevice(text: string): boolean {
+  return UUID.test(text) || /^[a-z0-9-]+\/[^/]+$/.test(text);
 }
 
-/** Which device a name means when a living and a revoked device share it. */
-export type Preference = "not-revoked" | "revoked";
+/** Which device a name means when a revoked device has it as well as another. */
+type Preference = "not-revoked" | "revoked";
 
 /**
  * Finds the device that the caller names:
- * - `alice/pixel-9`: the user, then everything after the first slash is the device's name, in any
- *   case; of several, the one that is not revoked, then the one that is written so;
- * - `alice/ID`, or an id alone: every user is asked then.
+ * - `alice/pixel-9`: the user, then everything after the first slash is the device's name, in any case; of several,
+ *   the one that is not revoked, then the one spelled exactly so;
+ * - `alice/ID`, or only an id: then every user is searched.
  */
 export async function findDevice(
   api: Api,
@@ -50,7 +50,7 @@ export async function findDevice(
   if (others.length > 0) {
     throw failed(
       `${user} has ${matches.length} devices named '${printable(name)}'`,
-      "name the one you mean by its id",
+      "give the id of the one you mean",
       matches.map(({ id, status, enrolledAt }) => `${id}  ${status}, enrolled ${localTime(enrolledAt)}`),
     );
   }
@@ -66,7 +66,7 @@ export async function devicesOf(api: Api, user: UserId): Promise<Device[]> {
   }
 }
 
-/** Status before spelling: the revoked `Pixel` must not be taken for the `pixel` that is still let in. */
+/** Status before spelling: a revoked `Pixel` must not be taken for the `pixel` that is still let in. */
 function matchByName(devices: readonly Device[], name: string, preference: Preference): Device[] {
   const same = devices.filter((device) => deviceNameKey(device.name) === deviceNameKey(name));
   const preferred = same.filter(({ status }) => (status === "revoked") === (preference === "revoked"));
@@ -102,46 +102,7 @@ function noSuchDevice(user: UserId, name: string, devices: readonly Device[]) {
   return failed(`${user} has no device named '${printable(name)}'`, hint);
 }
 
-/** The fewest digits that may stand for a waiting fingerprint: as many as the gate's log shows. */
-const PREFIX_MIN_DIGITS = 8;
-
-/** A whole fingerprint, or the first digits of exactly one that is waiting. */
-export async function findUnknownCertificate(api: Api, text: string): Promise<Fingerprint> {
-  const whole = parseFingerprint(text);
-  if (whole !== undefined) return whole;
-  const prefix = text.replaceAll(":", "").toLowerCase();
-  if (!/^[0-9a-f]*$/.test(prefix) || prefix.length < PREFIX_MIN_DIGITS || prefix.length > 64) {
-    throw misuse(
-      `'${printable(text)}' is not a fingerprint`,
-      `give its 64 hex digits, or at least the first ${PREFIX_MIN_DIGITS} of one that is waiting`,
-    );
-  }
-  const matches = (await api.unknownCertificates()).filter(({ fingerprint }) =>
-    fingerprint.startsWith(prefix),
-  );
-  const [found, ...others] = matches;
-  const fingerprint = parseFingerprint(found?.fingerprint);
-  if (fingerprint === undefined) {
-    throw failed(
-      `no waiting certificate begins with ${prefix}`,
-      `list what is waiting with: ${LATCHKEY} unknown`,
-    );
-  }
-  if (others.length > 0) {
-    throw failed(
-      `${matches.length} waiting certificates begin with ${prefix}`,
-      "give more digits",
-      matches.map(describe),
-    );
-  }
-  return fingerprint;
-}
-
-function describe({ fingerprint, subject }: UnknownCertificate): string {
-  return `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")}`;
-}
-
-/** How a device is named back to the caller. */
+/** How a device is named in a command to copy. */
 export function referenceTo(device: Device): string {
   return shellWord(deviceLabel(device));
 }

@@ -1,10 +1,10 @@
-// No I/O. No clock.
+// How a command line names what has an id: by the id, or by its first characters, as lists show it.
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 
 /** The fewest characters that may stand for an id. */
 const PREFIX_MIN = 4;
-/** Of a whole one: a UUID. */
+/** A whole id is a UUID. */
 const ID_CHARACTERS = 36;
 
 /** The beginning of an id, as lists show it. */
@@ -15,13 +15,13 @@ export function shortId(id: string): string {
 /** An id in lower case, or the beginning of one. */
 export type IdPrefix = string & { readonly idPrefix: unique symbol };
 
-/** Reads an id or the beginning of one; anything else is `undefined`. */
+/** Reads an id or the beginning of one; `undefined` for anything else. */
 export function parseIdPrefix(text: string): IdPrefix | undefined {
   const isOne = text.length >= PREFIX_MIN && text.length <= ID_CHARACTERS && /^[0-9a-f-]+$/i.test(text);
   return isOne ? (text.toLowerCase() as IdPrefix) : undefined;
 }
 
-/** How the things are called in errors, and how one is told from another. */
+/** What the things are called in errors, and what distinguishes them. */
 export interface Kind<T> {
   one: string;
   many: string;
@@ -30,7 +30,7 @@ export interface Kind<T> {
   describe(thing: T): string;
 }
 
-/** A word of the command line that is to name a thing by its id, read before anything is sent. */
+/** A word that has to be an id, read before anything is sent. */
 export function idArgument(text: string, { one, list }: Pick<Kind<never>, "one" | "list">): IdPrefix {
   const prefix = parseIdPrefix(text);
   if (prefix !== undefined) return prefix;
@@ -40,7 +40,7 @@ export function idArgument(text: string, { one, list }: Pick<Kind<never>, "one" 
   );
 }
 
-/** The one thing that has this id, or whose id alone begins so. */
+/** The thing with this id, or the only one whose id begins with it. */
 export function findById<T extends { id: string }>(things: readonly T[], prefix: IdPrefix, kind: Kind<T>): T {
   const [found, ...others] = things.filter(({ id }) => id.startsWith(prefix));
   if (found === undefined) {

@@ -1,3 +1,4 @@
+// The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
@@ -6,21 +7,20 @@ import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, failed, misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { progress } from "../../terminal/output.ts";
 import { printable, shellWord, short } from "../../terminal/text.ts";
-import { fingerprintArgument } from "./arguments.ts";
+import { addPasswordOption, fingerprintArgument, type PasswordOptions, passwordSource } from "./arguments.ts";
 import { findDevice } from "./device-reference.ts";
-import { addPasswordOption, type PasswordOptions, passwordSource } from "./password.ts";
 import type { Session } from "./session.ts";
 
-/** What is to be shut out: the certificates of one device, or one certificate. */
+/** The certificates of one device, or one certificate. */
 export interface Target {
   /** `alice/pixel-9`, or `certificate 286bd7cf`. */
   label: string;
   fingerprints: readonly Fingerprint[];
   /** Where they were found, one line per certificate: shown before anything is done. */
   found: readonly string[];
-  /** `undefined` if the device's status is not known: the registry was not asked, or cannot be. */
+  /** `undefined` if the device's status is not known: the registry was not asked, or does not answer. */
   device: { status: string; wipe: unknown } | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface AtCloudflare {
   place: Place;
 }
 
-/** For a registry that cannot be read: what else names a device's certificates. */
+/** What else names a device's certificates when the registry cannot be read. */
 export function addTargetOptions(command: Command): Command {
   return addPasswordOption(
     command
@@ -44,7 +44,7 @@ export function addTargetOptions(command: Command): Command {
   );
 }
 
-/** Everything that a command line names: a certificate's file, and devices or fingerprints. */
+/** Everything a command line names: a certificate file, devices, fingerprints. */
 export async function targetsNamed(
   session: Session,
   references: readonly string[],
@@ -63,20 +63,17 @@ export async function targetsNamed(
   return targets;
 }
 
-/** The device's certificate out of a file. */
+/** The certificate in a file. */
 export async function targetInFile(
   path: string,
   options: PasswordOptions,
-  { prompt, environment }: Pick<Session, "prompt" | "environment">,
+  session: Session,
 ): Promise<Target> {
-  const { fingerprint, subject } = await readCertificateFile(
-    path,
-    passwordSource(options, prompt, environment),
-  );
+  const { fingerprint, subject } = await readCertificateFile(path, passwordSource(options, session));
   return certificateTarget(fingerprint, `${printable(path)}: ${printable(subject ?? "no subject")}`);
 }
 
-/** What the owner named without the registry: a full fingerprint, or a device of a backup. */
+/** What can be looked up without the registry: a full fingerprint, or a device of a backup. */
 export async function givenTarget(
   reference: string,
   backup: string | undefined,
@@ -119,7 +116,7 @@ interface KnownDevice {
   certificates: readonly { fingerprint: string; subject: string | null }[];
 }
 
-/** Every certificate of a device, retired ones too: whichever an app still presents. */
+/** Every certificate of a device, retired ones included: an app may still present any of them. */
 export function deviceTarget(device: KnownDevice, source: string): Target {
   const { user, name, status, wipe, certificates } = device;
   return {
@@ -133,7 +130,7 @@ export function deviceTarget(device: KnownDevice, source: string): Target {
   };
 }
 
-/** The device's certificates by the name that `issue` puts into them, as far as Cloudflare has them. */
+/** The device's certificates at Cloudflare, by the name that `issue` puts into them. */
 export async function targetAtCloudflare(
   { client, place }: AtCloudflare,
   reference: string,
@@ -146,19 +143,19 @@ export async function targetAtCloudflare(
     found: [
       ...found.map(describeNamed),
       ...unread.map(printable),
-      "it is not known whether the device is lost and was told to delete its vault",
+      "it is not known whether the device is lost and has received the wipe",
     ],
     device: undefined,
   };
 }
 
-/** What the registry says or, if it cannot be read, the names of the certificates at Cloudflare. */
+/** From the registry or, if it cannot be read, by the names of the certificates at Cloudflare. */
 async function targetByName(
   session: Session,
   reference: string,
   atCloudflare: AtCloudflare | undefined,
 ): Promise<Target> {
-  const api = await session.api();
+  const api = await session.connect();
   try {
     return deviceTarget(await findDevice(api, reference), "the registry");
   } catch (error) {
@@ -174,16 +171,16 @@ async function targetByName(
   }
 }
 
-/** The answer that wipes is for a certificate that Cloudflare still verifies and nothing refuses before it. */
+/** A lost device is wiped only while its certificate is verified by Cloudflare and refused by nothing else. */
 export function requireWipe({ device, label }: Pick<Target, "device" | "label">): void {
   if (device?.status !== "lost" || device.wipe !== null) return;
   throw failed(
-    `${label} is lost, and was not told to delete its vault yet: once its certificate is refused, it never can be`,
-    `wait until ${LATCHKEY} show ${shellWord(label)} shows that the wipe answer was delivered, or add --force`,
+    `${label} is lost and has not received the wipe yet: once its certificate is refused, it never can`,
+    `wait until ${LATCHKEY} show ${shellWord(label)} says that the wipe was delivered, or add --force`,
   );
 }
 
-/** The failure of a change that the registry did not make, with commands to copy that work without it. */
+/** The failure of a change that the registry did not make, with commands to copy that work without the registry. */
 export function withWaysOut(error: unknown, commands: readonly string[]): unknown {
   if (!isOutOfOrder(error)) return error;
   return new Failure(error.exitCode, error.message, {

@@ -1,29 +1,31 @@
+// This machine's login, and who the gate takes it for: login, logout, me.
 import { resolve } from "node:path";
 import { text as readText } from "node:stream/consumers";
+import type { Me } from "../../../src/contract/requests.ts";
 import { parseAddress } from "../../client/address.ts";
 import { givenCa, givenUrl, parseTimeout, readAuthorities } from "../../client/connection.ts";
-import { LOGIN_FILE, writeLogin } from "../../client/login-file.ts";
+import { deleteLogin, LOGIN_FILE, readLogin, writeLogin } from "../../client/login-file.ts";
 import { checkedToken, givenToken } from "../../client/token-source.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { Failure, misuse } from "../../terminal/failure.ts";
+import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
 import type { AddCommand, Session } from "../command/session.ts";
 
 export const addLogin: AddCommand = (program, open) => {
   program
     .command("login")
-    .summary("keep the address and a token on this machine")
+    .summary("store the gate's address and a token on this machine")
     .description(
-      "Keep the gate's address and a token on this machine, so that the other commands need neither. The token is read from --token-file, the standard input, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE, in this order, or asked for; it is tried first.",
+      "Store the gate's address and a token on this machine, so that the other commands need neither. The token is read from --token-file, the standard input, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE, in this order, or asked for. It is tried before it is stored.",
     )
     .addHelpText(
       "after",
       `
-It is kept where only you can read it, in the place of an older login:
+They are stored where only you can read them, replacing an earlier login:
   ${LOGIN_FILE}
-The token is sent only to this address. Options and variables win over what is
-kept here.
+The token is sent only to this address. Options and variables take precedence
+over what is stored.
 
 Examples:
   latchkey login --url https://latchkey.example.com
@@ -53,7 +55,7 @@ async function address({ options, environment, prompt }: Session): Promise<strin
   );
 }
 
-/** `--token-file`, else what is piped into this very command, else a variable that was set before it. */
+/** `--token-file`, else what is piped into this command, else a variable. */
 async function tokenOf({ options, environment, prompt }: Session): Promise<string> {
   if (options.tokenFile === undefined && process.stdin.isTTY !== true) {
     const piped = await pipedText();
@@ -68,18 +70,81 @@ async function tokenOf({ options, environment, prompt }: Session): Promise<strin
   return checkedToken("", "the standard input");
 }
 
-/** A silence that somebody might wonder about, in milliseconds. */
+/** After this long a silence, in milliseconds, somebody may wonder. */
 const SILENCE_MS = 3_000;
 
-/** The standard input to its end. Where nothing comes and nothing ends, it says what it waits for. */
+/** The standard input to its end. If nothing arrives, it says what it is waiting for. */
 async function pipedText(): Promise<string> {
   const wondering = setTimeout(
-    () => progress("latchkey: waiting for the token on the standard input; < /dev/null says that none comes"),
+    () => progress("waiting for the token on the standard input; add < /dev/null if there is none"),
     SILENCE_MS,
   );
   try {
     return await readText(process.stdin);
   } finally {
     clearTimeout(wondering);
+  }
+}
+
+/** Users' own tokens begin with this; the `ADMIN_TOKEN` is whatever the owner chose. */
+const OWN_TOKEN = "lkt_";
+
+export const addLogout: AddCommand = (program, open) => {
+  program
+    .command("logout")
+    .summary("forget what login stored")
+    .description(
+      "Delete the address and the token that login stored on this machine. The token itself stays valid.",
+    )
+    .action(async () => {
+      const { output } = open();
+      const hint = await howToEnd();
+      output.lines((await deleteLogin()) ? `logged out; ${hint}` : "nobody was logged in");
+    });
+};
+
+/** How to make the stored token useless. */
+async function howToEnd(): Promise<string> {
+  try {
+    const token = (await readLogin())?.token ?? "";
+    return token.startsWith(OWN_TOKEN)
+      ? `the token is still valid: ${LATCHKEY} token revoke ends it`
+      : "the ADMIN_TOKEN is still valid: npx wrangler secret put ADMIN_TOKEN replaces it";
+  } catch (error) {
+    // A file that cannot be read can still be deleted.
+    if (error instanceof Failure) return "the token is still valid";
+    throw error;
+  }
+}
+
+export const addMe: AddCommand = (program, open) => {
+  program
+    .command("me")
+    .alias("whoami")
+    .summary("show who the gate takes you for")
+    .description("Show who the gate takes you for: whose token this is, and what it may do.")
+    .action(async () => {
+      const { output, connect } = open();
+      const api = await connect();
+      const me = await api.me();
+      output.object(me);
+      output.facts([
+        ["gate", api.origin],
+        ["known as", printable(me.actor)],
+        ["may", powers(me)],
+      ]);
+    });
+};
+
+/** What the credentials allow, in words. */
+export function powers({ scope, user }: Pick<Me, "scope" | "user">): string {
+  const whose = user === null ? "everybody's devices" : `${printable(user)}'s devices`;
+  switch (scope) {
+    case "root":
+      return "do everything";
+    case "devices":
+      return `see and change ${whose}`;
+    default:
+      return `see ${whose}`;
   }
 }

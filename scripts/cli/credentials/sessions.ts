@@ -1,3 +1,4 @@
+// Sessions: the browsers that are signed in on the pages.
 import type { Session as SignIn } from "../../../src/contract/requests.ts";
 import { clientName } from "../../../src/domain/client-name.ts";
 import type { Api } from "../../client/api.ts";
@@ -6,10 +7,9 @@ import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { timeCell } from "../../terminal/time.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
-import type { AddCommand, Session } from "../command/session.ts";
-import { addListVerb } from "../command/subcommand.ts";
+import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
 import { fromCell } from "../devices/view.ts";
-import { tokenLabel } from "./token-reference.ts";
+import { tokenLabel } from "./tokens.ts";
 
 export const addSessions: AddCommand = (program, open) => {
   const sessions = program
@@ -25,11 +25,11 @@ Examples:
   latchkey sessions end --all`,
     );
   addListVerb(sessions, async () => {
-    const { output, now, ...session } = open();
-    const list = await (await session.api()).sessions();
+    const { output, now, connect } = open();
+    const list = await (await connect()).sessions();
     output.object({ sessions: list });
     output.table(
-      ["SESSION", "SIGNED IN WITH", "BROWSER", "FROM", "SINCE", "ENDS"],
+      ["SESSION", "SIGNED IN WITH", "BROWSER", "FROM", "SINCE", "EXPIRES"],
       list.map((each) => [
         shortId(each.id),
         credential(each),
@@ -45,9 +45,9 @@ Examples:
   sessions
     .command("end")
     .aliases(["rm", "delete"])
-    .summary("sign one browser out, or all of them")
+    .summary("sign out one browser, or all of them")
     .description(
-      "Sign one browser out, or with --all every one: with a user's own token, every one of that user.",
+      "Sign out one browser, or all of them with --all: with a user's own token, all of that user's.",
     )
     .argument("[session]", "the session's id; its first characters will do")
     .option("--all", "sign out everywhere")
@@ -70,25 +70,25 @@ const SIGN_IN: Kind<SignIn> = {
   describe: (each) => `${credential(each)}, ${printable(clientName(each.client))}`,
 };
 
-async function endOne({ output, ...session }: Session, reference: string): Promise<void> {
+async function endOne({ output, connect }: Session, reference: string): Promise<void> {
   const id = idArgument(reference, SIGN_IN);
-  const api = await session.api();
+  const api = await connect();
   const found = findById(await api.sessions(), id, SIGN_IN);
   await api.endSession(found);
   output.lines(`signed out ${printable(clientName(found.client))} (${credential(found)})`);
 }
 
-async function endAll({ output, ...session }: Session): Promise<void> {
-  const api = await session.api();
+async function endAll({ output, connect, confirm }: Session): Promise<void> {
+  const api = await connect();
   const browsers = await whoseBrowsers(api);
-  await session.confirm(`Sign out ${browsers}?`);
+  await confirm(`Sign out ${browsers}?`);
   await api.endSessions();
-  output.lines(`signed out ${browsers}; the tokens are still good`);
+  output.lines(`signed out ${browsers}; the tokens are still valid`);
 }
 
 async function whoseBrowsers(api: Api): Promise<string> {
   const { user } = await api.me();
-  return user === null ? "every browser of everybody" : `every browser of ${printable(user)}`;
+  return user === null ? "everybody's browsers" : `all of ${printable(user)}'s browsers`;
 }
 
 function credential({ token }: SignIn): string {

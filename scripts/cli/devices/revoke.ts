@@ -1,8 +1,9 @@
+// Revoking a device: in the registry, at Cloudflare too if asked, and there only if the registry does not answer.
 import type { Device } from "../../../src/contract/requests.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { progress } from "../../terminal/output.ts";
 import { plural, printable, shellWord } from "../../terminal/text.ts";
 import { fingerprintArgument } from "../command/arguments.ts";
 import type { AddCommand, Session } from "../command/session.ts";
@@ -28,7 +29,7 @@ interface RevokeOptions extends TargetOptions {
   fingerprint?: string;
 }
 
-/** These mean something with `--at-cloudflare` only. */
+/** These have a meaning only with `--at-cloudflare`. */
 const CLOUDFLARE_OPTIONS = ["zone", "fingerprint", "certificate", "backup"] as const;
 
 export const addRevoke: AddCommand = (program, open) => {
@@ -36,19 +37,19 @@ export const addRevoke: AddCommand = (program, open) => {
     .command("revoke")
     .summary("refuse a device for good")
     .description(
-      "Refuse a device for good. No other device is touched. There is no way back for its certificates.",
+      "Refuse a device for good. Other devices aren't affected. Its certificates can never be used again.",
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
   addReasonOption(command, "why, for the audit log")
     .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
-    .option("--force", "even if a lost device was not yet told to delete its vault")
+    .option("--force", "even if the device is lost and has not received the wipe yet")
     .option("--fingerprint <hex>", "with --at-cloudflare, if the registry does not answer: the certificate");
   addTargetOptions(command)
     .addHelpText(
       "after",
       `
-A device that may turn up again is better reported lost, or suspended.
+If the device may turn up again, report it lost or suspend it instead.
 A connection that is open already, such as a WebSocket, lasts until it closes.
 --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
 device that is revoked already.
@@ -56,8 +57,8 @@ device that is revoked already.
 If the registry does not answer or refuses to write, --at-cloudflare carries on
 at Cloudflare, with the certificates that issue named after the device, unless
 --fingerprint, --certificate or --backup names them. The exit code is then 3:
-run it again when the registry answers. latchkey block is faster, and needs no
-registry either.
+run it again once the registry answers. latchkey block is faster, and does not
+need the registry either.
 
 Examples:
   latchkey revoke alice/pixel-9
@@ -91,10 +92,10 @@ Examples:
         }
         return;
       }
-      // A missing token is told before anything is done. Cloudflare itself is asked afterwards: it must not
-      // stand in the way of the registry's word.
+      // A missing token is reported before anything is done. Cloudflare itself is called later: a failure there must
+      // not keep the registry from refusing the device.
       const client = await session.cloudflare();
-      const place = async () => ({ zone, hostname: new URL((await session.api()).origin).hostname });
+      const place = async () => ({ zone, hostname: new URL((await session.connect()).origin).hostname });
       let found: Device | undefined;
       try {
         await changeStatus(session, {
@@ -122,23 +123,23 @@ Examples:
       } catch (error) {
         if (!isOutOfOrder(error)) throw error;
         const at = { client: async () => client, place: await place() };
-        await revokeThereAlone(session, { error, at, found, reference, options });
+        await revokeOnlyThere(session, { error, at, found, reference, options });
       }
     });
 };
 
 interface RegistryOut {
-  /** What the registry answered, or that it did not. */
+  /** What the registry answered, or that it did not answer. */
   error: Failure;
   at: AtCloudflare;
-  /** The device, when it could be read and only the revocation failed: consent was given then. */
+  /** The device, if it could be read and only the revocation failed: consent was given then. */
   found: Device | undefined;
   reference: string;
   options: RevokeOptions;
 }
 
-/** The registry does not answer: does what can be done without it, and says what is left. Always throws. */
-async function revokeThereAlone(session: Session, out: RegistryOut): Promise<never> {
+/** Without an answer from the registry: does what can be done without it, and says what is left. Always throws. */
+async function revokeOnlyThere(session: Session, out: RegistryOut): Promise<never> {
   const { error, at, found, reference, options } = out;
   progress(`${error.message}: carrying on at Cloudflare`);
   const target = await targetOf(session, out);
@@ -172,10 +173,7 @@ async function revokeThereAlone(session: Session, out: RegistryOut): Promise<nev
   );
 }
 
-/**
- * Closest to what the registry would say first: what it still said, what the owner says, the names at
- * Cloudflare.
- */
+/** By what is closest to the registry: what it still said, then what the owner says, then the names at Cloudflare. */
 async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
   if (found !== undefined) return deviceTarget(found, "the registry");
   const { fingerprint, certificate, backup } = options;

@@ -1,14 +1,11 @@
+// How a device and its certificates are shown: as a row of a list, or in full.
 import type { Certificate, Device } from "../../../src/contract/requests.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
+import { deviceLabel, living } from "../../client/device.ts";
 import type { Output } from "../../terminal/output.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { groupedCode, printable, printableLines, short } from "../../terminal/text.ts";
 import { shortTime, timeWithHint } from "../../terminal/time.ts";
-
-/** `alice/pixel-9` */
-export function deviceLabel(device: Device): string {
-  return printable(`${device.user}/${device.name}`);
-}
 
 export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST SEEN"] as const;
 
@@ -59,12 +56,7 @@ export function showDevice(device: Device, output: Output, now: number): void {
   }
 }
 
-/** The certificates that are not retired. A Worker that was deployed before knows nothing of it. */
-export function living({ certificates }: Device): Certificate[] {
-  return certificates.filter(({ retiredAt }) => (retiredAt ?? null) === null);
-}
-
-/** How one certificate of a device follows another: since when it is retired, or when it will be. */
+/** How one certificate succeeds another: when it was retired, or when it will be. */
 function renewalFacts(
   { certificates }: Device,
   { fingerprint, retiredAt, retireBy, replaces }: Certificate,
@@ -84,41 +76,41 @@ function renewalFacts(
   ];
 }
 
-/** Why the status is what it is, if anybody said. A Worker that was deployed before knows nothing of it. */
+/** Why the status is what it is, if anybody said. A Worker deployed before there were reasons does not. */
 function reason({ statusReason }: Device): string | null {
   const text = (statusReason ?? "").trim().replace(/\s+/g, " ");
   return text === "" ? null : printable(text);
 }
 
-/** What the device shows as well, while it waits for approval. */
+/** The code that the device shows, too, while it is waiting for approval. */
 function comparison({ status, comparisonCode }: Device): string | null {
   if (status !== "pending" || comparisonCode === null) return null;
-  return `${groupedCode(comparisonCode)}: approve it when the device shows the same`;
+  return `${groupedCode(comparisonCode)}: approve it if the device shows the same code`;
 }
 
-/** Whether a lost device was given the answer on which Bitwarden deletes its vault. */
+/** Whether a lost device has received the answer that makes Bitwarden delete its vault. */
 function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: number): string | null {
   if (status !== "lost") return null;
   if (receipt !== null) {
     const { firstAt, lastAt, count, tokenRefresh } = receipt;
     const token = tokenRefresh
       ? "token refresh included"
-      : "token refresh not yet: phones obey that one alone";
+      : "but not to a token refresh yet: phones obey only that one";
     const again = count > 1 ? `; at least ${count} times, last ${timeWithHint(lastAt, now)}` : "";
-    return `wipe answer delivered ${timeWithHint(firstAt, now)}, ${token}${again}`;
+    return `delivered ${timeWithHint(firstAt, now)}, ${token}${again}`;
   }
   const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
   return isSeen
-    ? "seen since it was reported lost, but not on an app with the profile bitwarden"
-    : "not seen since it was reported lost";
+    ? "not delivered: seen since it was reported lost, but not on an app with the profile bitwarden"
+    : "not delivered: the device hasn't been seen since it was reported lost";
 }
 
-/** What a certificate says of itself, and when it was added if it was. */
-type CertificateFacts = Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
+/** What a certificate says about itself, and when it was added, if it is a device's. */
+type CertificateLike = Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
   addedAt?: string;
 };
 
-export function certificateFacts(certificate: CertificateFacts, now: number): [string, string | null][] {
+export function certificateFacts(certificate: CertificateLike, now: number): [string, string | null][] {
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
   const text = (value: string | null) => (value === null ? "not known yet" : printable(value));
   return [
@@ -143,29 +135,29 @@ function lastSeen({ lastSeen: seen }: Device, now: number): Cell {
   return { full: text(relativeTime(seen.at, now)), short: text(shortTime(seen.at, now)) };
 }
 
-type TellTime = (iso: string, now: number) => string;
+type FormatTime = (iso: string, now: number) => string;
 
-function expiries(device: Device, output: Output, now: number, tell: TellTime): string {
+function expiries(device: Device, output: Output, now: number, format: FormatTime): string {
   return living(device)
-    .map(({ notAfter }) => expiry(notAfter, output, now, tell))
+    .map(({ notAfter }) => expiry(notAfter, output, now, format))
     .join(", ");
 }
 
-/** The same where there is little room: of an IPv6 address only the network, which is what stays the same. */
+/** With a short form: of an IPv6 address only the network, which is the part that stays the same. */
 export function fromCell(place: { ip: string | null; country: string | null }): Cell {
   const network = place.ip?.includes(":") ? networkOf(place.ip) : place.ip;
   return { full: from(place), short: from({ ...place, ip: network }) };
 }
 
-/** `2001:db8:1:2::`, the first half of an address; one that is written short already stays as it is. */
+/** `2001:db8:1:2::`, the first half of an address; one that is abbreviated already stays as it is. */
 function networkOf(address: string): string {
   const groups = address.split(":");
   return groups.length === 8 && !groups.includes("") ? `${groups.slice(0, 4).join(":")}::` : address;
 }
 
-function expiry(notAfter: string | null, output: Output, now: number, tell: TellTime): string {
+function expiry(notAfter: string | null, output: Output, now: number, format: FormatTime): string {
   if (notAfter === null) return "unknown";
   const left = Date.parse(notAfter) - now;
-  const text = left < 0 ? `expired ${tell(notAfter, now)}` : tell(notAfter, now);
+  const text = left < 0 ? `expired ${format(notAfter, now)}` : format(notAfter, now);
   return left < EXPIRES_SOON_MS ? output.style(left < 0 ? "red" : "yellow", text) : text;
 }

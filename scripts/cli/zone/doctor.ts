@@ -1,13 +1,14 @@
+// Checking the zone, the Worker, the registry, and the way in from outside.
 import type { Command } from "commander";
 import type { Check, CheckStatus } from "../../cloudflare/doctor/check.ts";
 import { misuse } from "../../terminal/failure.ts";
-import type { Output } from "../../terminal/output.ts";
+import { type Output, progress } from "../../terminal/output.ts";
 import { readSmallFile } from "../../terminal/read-file.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import type { AddCommand, Session } from "../command/session.ts";
-import { readWranglerToml, WRANGLER_TOML } from "./wrangler-config.ts";
+import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
 
-/** How long one answer of Cloudflare, or of a host, is waited for. */
+/** How long to wait for one answer, from Cloudflare or from a host. */
 const TIMEOUT_MS = 30_000;
 
 export interface DoctorOptions {
@@ -28,24 +29,24 @@ export const addDoctor: AddCommand = (program, open) => {
     .description(
       [
         "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, except with",
-        "--issue-probe. What could not be read is unknown, and is never a pass.",
+        "--issue-probe. Anything that could not be read is unknown, which is never a pass.",
       ].join(" "),
     );
   addOutsideOptions(command)
-    .option("--zone <zone>", "the apps of this zone only")
+    .option("--zone <zone>", "only the apps of this zone")
     .option("--config <file>", "another wrangler.toml")
-    .option("--strict", "exit with 1 also if anything is unknown")
+    .option("--strict", "exit with 1 if anything is unknown, too")
     .addHelpText(
       "after",
       `
 Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or
-LATCHKEY_TOKEN_FILE. The API is asked at --url or LATCHKEY_URL, else on the
+LATCHKEY_TOKEN_FILE. The API is called at --url or LATCHKEY_URL, else on the
 first app's host.
 
-Exit code 1: a check failed, or the gate's API did not answer, since nobody
-knows then who may pass. Other unknown checks are counted in the last line, and
-are no failure: without --cert, for one, nothing can be tried with a
-certificate. --strict makes every unknown check a failure, for scripts.
+Exit code 1: a check failed, or the gate's API did not answer, so that nobody
+knows who may pass. Other unknown checks are counted in the last line, and are
+not a failure: without --cert, for example, nothing can be tried with a
+certificate. For scripts, --strict makes every unknown check a failure.
 
 Examples:
   latchkey doctor
@@ -67,23 +68,22 @@ function addOutsideOptions(command: Command): Command {
     .option("--key <file>", "and its private key (PEM)")
     .option("--issue-probe", "issue, enrol, try and revoke a certificate of the doctor's own")
     .option("--connect-to <host:port>", "send https from outside there, as curl's --connect-to")
-    .option("--no-outside", "ask Cloudflare and the registry only");
+    .option("--no-outside", "ask only Cloudflare and the registry");
 }
 
-/** All checks; the command prints them, and so does `setup` at its end. */
+/** All checks. `doctor` prints them, and so does `setup` at its end. */
 export async function examine(
   session: Session,
   ca: string | undefined,
   options: DoctorOptions,
   path: string,
 ): Promise<Check[]> {
-  const [{ localSettings }, { gatherFacts }, { checkAll }] = await Promise.all([
-    import("../../cloudflare/client/wrangler-toml.ts"),
+  const [{ gatherFacts }, { checkAll }] = await Promise.all([
     import("../../cloudflare/doctor/doctor.ts"),
     import("../../cloudflare/doctor/checks/all.ts"),
   ]);
   const client = await session.cloudflare();
-  const local = localSettings(await readWranglerToml(path));
+  const local = await readSettings(path);
   const [first] = local.hosts;
   if (first === undefined) {
     throw misuse(
@@ -93,7 +93,7 @@ export async function examine(
   }
   const connectTo = parseConnectTo(options.connectTo);
   const credential = await readCredential(options);
-  const api = () => session.api(`https://${local.adminHost ?? first.host}`);
+  const api = () => session.connect(`https://${local.adminHost ?? first.host}`);
   const facts = await gatherFacts({
     client,
     local,
@@ -135,9 +135,8 @@ export async function examine(
     import("../../cloudflare/doctor/probe.ts"),
     import("../../cloudflare/client/zone.ts"),
   ]);
-  const progress = (line: string) => process.stderr.write(`latchkey: ${printable(line)}\n`);
   const home = await findZone(client, zone.id);
-  // One authority signs for all zones of the account.
+  // The account's authority is the same for all its zones.
   return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
 }
 
@@ -150,7 +149,7 @@ async function readCredential({ cert, key }: DoctorOptions) {
   return { certificate: await read(cert, "a certificate"), key: await read(key, "a private key") };
 }
 
-/** `HOST:PORT`, where https goes instead of where names lead. */
+/** `HOST:PORT`, where https goes, whatever the names resolve to. */
 export function parseConnectTo(text: string | undefined): { hostname: string; port: number } | undefined {
   if (text === undefined) return undefined;
   const [, hostname = "", port = ""] = /^\[?([\w.:-]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
@@ -159,8 +158,8 @@ export function parseConnectTo(text: string | undefined): { hostname: string; po
 }
 
 /**
- * Whether the checks are a failure to scripts. Some are unknown on every healthy zone, so they do not count unless
- * they are asked to; but where the gate's own API does not answer, nothing is healthy.
+ * Whether the checks count as a failure. Some are unknown on every healthy zone, so unknown ones count only if `strict`;
+ * but if the gate's own API does not answer, nothing is healthy.
  */
 export function isFailure(checks: readonly Check[], strict = false): boolean {
   return checks.some(
@@ -171,7 +170,7 @@ export function isFailure(checks: readonly Check[], strict = false): boolean {
 const ORDER: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
 const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" } as const;
 
-/** The passed ones first: the worst stands last, where a terminal ends, with what to do about it. */
+/** Passed checks come first, the worst last, at the bottom of the terminal, with what to do about them. */
 export function showChecks(output: Output, checks: readonly Check[]): void {
   const failures = checks.filter(({ status }) => status === "failed").length;
   const unknown = checks.filter(({ status }) => status === "unknown").length;

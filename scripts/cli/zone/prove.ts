@@ -1,3 +1,4 @@
+// Trying on the owner's zone what Latchkey believes about Cloudflare, and writing a report.
 import { existsSync } from "node:fs";
 import packageJson from "../../../package.json" with { type: "json" };
 import { isHostname } from "../../../src/domain/hostname.ts";
@@ -9,14 +10,14 @@ import type { Result } from "../../cloudflare/prove/run.ts";
 import type { Names } from "../../cloudflare/prove/things.ts";
 import type { Undoing } from "../../cloudflare/prove/undo.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
-import { progress } from "../../terminal/progress.ts";
+import { progress } from "../../terminal/output.ts";
 import { readSmallFile } from "../../terminal/read-file.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import { PUBLIC_MODE, writeNew } from "../../terminal/write-file.ts";
 import type { AddCommand, Session } from "../command/session.ts";
 import { parseConnectTo } from "./doctor.ts";
 
-/** How long one answer on the throw-away host is waited for. */
+/** How long to wait for one answer on the throw-away host. */
 const TIMEOUT_MS = 30_000;
 
 interface ProveOptions {
@@ -33,12 +34,12 @@ interface ProveOptions {
 export const addProve: AddCommand = (program, open) => {
   program
     .command("prove")
-    .summary("try on your zone what was never seen on a real one; write a report")
+    .summary("try out on your zone what Latchkey assumes of Cloudflare; write a report")
     .description(
       [
-        "Make a throw-away host with a Worker of its own, try on it what Latchkey believes of Cloudflare, take everything",
-        "away again, and write what was seen: a JSON file without names, addresses, ids or secrets. Your apps, routes and",
-        "devices are not touched.",
+        "Make a throw-away host with a Worker of its own, test on it what Latchkey assumes about Cloudflare, remove",
+        "everything again, and write what was seen: a JSON file without names, addresses, ids or secrets. Your apps,",
+        "routes and devices are not touched.",
       ].join(" "),
     )
     .option("--zone <zone>", "the zone to try it in (default: the only one that the API token sees)")
@@ -46,7 +47,7 @@ export const addProve: AddCommand = (program, open) => {
     .option("--out <file>", "where the report goes (default: latchkey-prove-DATE.json, here)")
     .option("--dry-run", "show what would be made and tried, and change nothing")
     .option("--clean", "only remove what an earlier run left")
-    .option("--no-uploads", "leave out the two uploads, 200 MB in all")
+    .option("--no-uploads", "skip the two uploads, 200 MB in total")
     .option(
       "--exhaust-quota <zone>",
       "also use up the day's Worker requests: every Worker of the account stops until 00:00 UTC",
@@ -57,13 +58,13 @@ export const addProve: AddCommand = (program, open) => {
       `
 Needs CLOUDFLARE_API_TOKEN with the permissions of setup, see
 docs/cloudflare.md. It takes about ten minutes, a few hundred of the day's
-Worker requests, and a client certificate, which is revoked in the end.
+Worker requests, and a client certificate, which is revoked at the end.
 Ctrl-C undoes everything, too. With --json the report is printed instead.
 
 Exit codes:
   0  everything was tried and undone, whatever was seen
   1  a probe failed, it was interrupted, or something could not be undone
-     (which is then named)
+     (and is then named)
 
 Examples:
   latchkey prove --dry-run
@@ -124,7 +125,7 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
   await hand(session, result, out);
 }
 
-/** Everything that may be wrong with `--zone`, `--host` and `--exhaust-quota` together. */
+/** Refuses what `--zone`, `--host` and `--exhaust-quota` cannot mean together. */
 async function chooseZone(client: CloudflareClient, options: ProveOptions): Promise<Zone> {
   const { findZone, listZones, zoneOfHost } = await import("../../cloudflare/client/zone.ts");
   const zone = await (async () => {
@@ -163,7 +164,7 @@ async function checkHost(client: CloudflareClient, zone: Zone, host: string | un
   if (await isFree(client, zone, host)) return;
   throw failed(
     `${host} has a DNS record or a route already`,
-    "name a host that nothing uses, or leave --host out; what an earlier run left goes with --clean and without --host",
+    "name an unused host, or leave out --host; to remove what an earlier run left, use --clean without --host",
   );
 }
 
@@ -198,9 +199,9 @@ async function showPlan(
     `the route ${host}/*, to that Worker, failing closed`,
     `${host} among the hosts of ${zone.name} that ask for a certificate`,
     `the DNS record ${host}, AAAA 100::, proxied`,
-    "a client certificate for one day, revoked in the end",
+    "a client certificate for one day, revoked at the end",
   ];
-  // Otherwise the report is the one object.
+  // Otherwise the report is the only object.
   if (isDryRun)
     output.object({ zone: zone.name, makes, tries: probes.map(({ id, title }) => ({ id, title })) });
   output.lines(
@@ -247,7 +248,7 @@ function foundLines({ output }: Session, title: string, finding: Finding, why: s
   return [`${mark}  ${title}`, ...(more === undefined ? [] : [`          ${printable(more)}`])];
 }
 
-/** Prints or writes the report, also of a run that ended early, and says what remains. */
+/** Prints or writes the report, of a run that ended early as well, and says what remains. */
 async function hand(session: Session, result: Result, out: string | undefined): Promise<void> {
   const { output } = session;
   const report = await reportOf(session, result);
@@ -276,7 +277,7 @@ async function hand(session: Session, result: Result, out: string | undefined): 
   if (failures > 0) {
     throw failed(
       `${plural(failures, "probe")} could not be tried; everything was undone`,
-      "see the reasons above; the report is worth sending all the same",
+      "see the reasons above; the report is still worth sending",
     );
   }
   if (result.interrupted)

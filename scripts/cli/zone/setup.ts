@@ -1,3 +1,4 @@
+// Putting the gate in front of the apps of a zone, step by step.
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -8,14 +9,13 @@ import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { LocalSettings } from "../../cloudflare/doctor/facts.ts";
 import type { Plan } from "../../cloudflare/setup/step.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
-import type { Output } from "../../terminal/output.ts";
-import { progress } from "../../terminal/progress.ts";
+import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
+import { issue } from "../certificates/issue.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
 import { type AddCommand, type GlobalOptions, openSession, type Session } from "../command/session.ts";
 import { examine, isFailure, showChecks } from "./doctor.ts";
-import { runLatchkey } from "./run-latchkey.ts";
-import { readWranglerToml, WRANGLER_TOML } from "./wrangler-config.ts";
+import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
 
 interface SetupOptions {
   zone?: string;
@@ -35,11 +35,11 @@ export const addSetup: AddCommand = (program, open) => {
     .description(
       [
         "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor.",
-        "Each step may be repeated: what is as it should be stays. A run that ends early is mended by the next.",
+        "Each step may be repeated: what is right already stays. If a run ends early, the next one completes it.",
       ].join(" "),
     )
     .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
-    .option("--app <host=profile>", "an app and its profile; may be given several times", collect)
+    .option("--app <host=profile>", "an app and its profile; may be repeated", collect)
     .option("--admin-host <host>", "the admin host (default: latchkey.ZONE, unless wrangler.toml names one)")
     .option("--no-admin-host", "no pages: only the command line and the API")
     .option("--device <user/name>", "issue and enrol a first device at the end")
@@ -69,10 +69,10 @@ Examples:
       await checkHosts(options);
       const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
-      // By now the token may be there, which this session has missed. It wins over LATCHKEY_TOKEN.
+      // The token may exist only now, too late for this session. It takes precedence over LATCHKEY_TOKEN.
       const after = openSession({ ...globals, ...(existsSync(tokenFile) ? { tokenFile } : {}) });
       const config = options.config ?? WRANGLER_TOML;
-      await firstDevice(after, device, asks, config, tokenFile);
+      await firstDevice(after, device, asks, config);
       const zone = options.zone === undefined ? {} : { zone: options.zone };
       const checks = await examine(after, globals.ca, { ...zone, outside: options.outside }, config);
       showChecks(after.output, checks);
@@ -80,7 +80,7 @@ Examples:
     });
 };
 
-/** What is written wrong is reported before anything is read or asked. */
+/** Mistakes on the command line are reported before anything is read or asked. */
 async function checkHosts({ app, adminHost }: SetupOptions): Promise<void> {
   const { parseAdminHost, parseApp } = await import("../../cloudflare/setup/dialogue.ts");
   app?.forEach(parseApp);
@@ -91,7 +91,7 @@ function collect(word: string, words: string[] = []): string[] {
   return [...words, word];
 }
 
-/** Plans, shows, asks and does. `false`: a dry run, after which nothing is new. */
+/** Plans, shows, asks and does. `false` after a dry run, which changed nothing. */
 async function setUp(
   session: Session,
   options: SetupOptions,
@@ -129,7 +129,7 @@ async function setUp(
       byHand: plan.byHand,
     });
     await dryRun(wrangler, config, await plannedText(wanted));
-    output.lines("", "dry run: nothing was changed, and wrangler takes the new wrangler.toml");
+    output.lines("", "dry run: nothing was changed, and wrangler accepts the new wrangler.toml");
     return false;
   }
   if (isDone(plan)) {
@@ -137,7 +137,7 @@ async function setUp(
     return true;
   }
   await session.confirm("Go ahead?");
-  // What wrangler deploys goes to Cloudflare, whatever answers the other calls.
+  // What wrangler deploys goes to Cloudflare, wherever the other calls go.
   if (session.environment.LATCHKEY_CLOUDFLARE_API) {
     throw misuse(
       "setup can only be tried with --dry-run while LATCHKEY_CLOUDFLARE_API names a stand-in",
@@ -145,7 +145,7 @@ async function setUp(
     );
   }
   await carryOut(plan, { before: ({ id, change }) => progress(`${id}: ${change}`) });
-  output.lines("", "set up; what the doctor finds:", "");
+  output.lines("", "set up; the doctor finds:", "");
   return true;
 }
 
@@ -156,15 +156,14 @@ interface Chosen {
   adminHost: string | null | undefined;
 }
 
-/** From the command line, else from whoever is there, else from `wrangler.toml`. */
+/** From the command line, else from the person there, else from `wrangler.toml`. */
 async function whatIsWanted(
   session: Session,
   options: SetupOptions,
   config: string,
   asks: boolean,
 ): Promise<Chosen> {
-  const { localSettings } = await import("../../cloudflare/client/wrangler-toml.ts");
-  const local = localSettings(await readWranglerToml(config));
+  const local = await readSettings(config);
   const { zones, apps } = await whichApps(session, options, local, asks);
   const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...apps.keys()])];
   return { zones, apps, adminHost: await whichAdminHost(session, options, local, hosts, zones, asks) };
@@ -234,14 +233,14 @@ async function whichAdminHost(
   return proposed;
 }
 
-/** A host that nobody named or agreed to takes no name of the owner's. */
+/** A host that nobody named or agreed to must not replace a name of the owner's. */
 async function requireFree(session: Session, zone: Zone, host: string): Promise<void> {
   const { isTaken, readRecords } = await import("../../cloudflare/setup/dns.ts");
   const records = await readRecords({ client: await session.cloudflare(), zone, host });
   if (!records.known || !isTaken(records.value)) return;
   throw failed(
     `${host} has a DNS record of something else, which the pages would cut off`,
-    `name their host: --admin-host keys.${zone.name}, say, or ${host} if it is to be that one; or --no-admin-host`,
+    `name their host with --admin-host, such as keys.${zone.name}, or ${host} if that is right; or add --no-admin-host`,
   );
 }
 
@@ -279,18 +278,16 @@ async function hasDevices(api: Api): Promise<boolean> {
   return false;
 }
 
-/** Issues the device that was named; offers it to who is there, when no device is enrolled at all. */
+/** Issues a certificate for the device that was named; if none was, and no device is enrolled at all, offers one. */
 async function firstDevice(
   session: Session,
   named: DeviceName | undefined,
   asks: boolean,
   config: string,
-  tokenFile: string,
 ): Promise<void> {
   if (named === undefined && !asks) return;
-  const { localSettings } = await import("../../cloudflare/client/wrangler-toml.ts");
-  const { adminHost, hosts } = localSettings(await readWranglerToml(config));
-  const api = await session.api(`https://${adminHost ?? hosts[0]?.host}`);
+  const { adminHost, hosts } = await readSettings(config);
+  const api = await session.connect(`https://${adminHost ?? hosts[0]?.host}`);
   let device = named;
   if (device === undefined) {
     if (await hasDevices(api)) return;
@@ -302,11 +299,8 @@ async function firstDevice(
   const { user, name } = device;
   await api.putUser(user, undefined);
   if ((await api.devices(user)).some((each) => each.name === name && each.status !== "revoked")) {
-    progress(`${user}/${name} is there already`);
+    progress(`${user}/${name} exists already`);
     return;
   }
-  await runLatchkey(["issue", "--", user, name], {
-    LATCHKEY_URL: api.origin,
-    LATCHKEY_TOKEN_FILE: tokenFile,
-  });
+  await issue(session, user, name, {});
 }

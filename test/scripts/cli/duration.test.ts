@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { durationOption, durationText, parseDuration } from "../../../scripts/cli/command/duration.ts";
+import { durationOption, durationText, parseDuration } from "../../../scripts/cli/command/arguments.ts";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { findById, idArgument } from "../../../scripts/cli/command/id-reference.ts";
-import { findToken } from "../../../scripts/cli/credentials/token-reference.ts";
+import { findToken } from "../../../scripts/cli/credentials/tokens.ts";
 import type { Token } from "../../../src/contract/requests.ts";
 
 // Ids of the real registry are random: those that begin alike are made up here.

@@ -1,9 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findUnknownCertificate } from "../../../scripts/cli/command/device-reference.ts";
-import type { Api } from "../../../scripts/client/api.ts";
-import { createApi } from "../../../scripts/client/api.ts";
+import { findUnknownCertificate } from "../../../scripts/cli/devices/unknown.ts";
+import { type Api, createApi } from "../../../scripts/client/api.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
 
 // More than the real registry is filled with in a test: pages, and fingerprints that begin alike.
