@@ -8,10 +8,9 @@ import { asMessage, nearest, printable, shellWord } from "./text.ts";
  * Commands that take something away or let something back in: never suggested for a mistyped word, so that nobody runs
  * them by copying a hint.
  */
-const NEVER_GUESSED: ReadonlySet<string> = new Set([
-  ...["lost", "revoke", "suspend", "retire", "forget", "block", "unblock", "dismiss", "restore"],
-  ...["reinstate", "remove", "end", "withdraw"],
-]);
+const NEVER_GUESSED: ReadonlySet<string> = new Set(
+  "lost revoke suspend reinstate retire forget block unblock dismiss restore remove end withdraw".split(" "),
+);
 
 /** What people used to other programs type, and the commands they may mean. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map(

@@ -1,9 +1,9 @@
 // The rules of this program's terminal interface:
 //
-// - The standard output is for results: lines for people, or with --json one object for programs, never both. A secret
-//   goes nowhere else.
-// - Everything else (errors, hints, progress, questions) goes to the standard error, and begins with "latchkey: ". Hints
-//   begin with "hint: ".
+// - The standard output is for results: lines for people or, with --json, JSON for programs, never both. A secret goes
+//   nowhere else.
+// - Everything else (errors, hints, progress, questions) goes to the standard error. Messages begin with "latchkey: ",
+//   hints with "hint: ".
 // - Messages begin in lower case and have no full stop. They say what is wrong; the hint says what to do, with a command
 //   to copy where there is one.
 // - Whatever comes from elsewhere (a file, the API, the command line) passes through `printable` first: no text can move

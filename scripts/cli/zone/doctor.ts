@@ -1,9 +1,9 @@
 // Checking the zone, the Worker, the registry, and the way in from outside.
 import type { Command } from "commander";
 import type { Check, CheckStatus } from "../../cloudflare/doctor/check.ts";
+import { readSmallFile } from "../../files.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
-import { readSmallFile } from "../../terminal/read-file.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import type { AddCommand, Session } from "../command/session.ts";
 import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";

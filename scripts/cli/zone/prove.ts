@@ -9,11 +9,10 @@ import type { Report } from "../../cloudflare/prove/report.ts";
 import type { Result } from "../../cloudflare/prove/run.ts";
 import type { Names } from "../../cloudflare/prove/things.ts";
 import type { Undoing } from "../../cloudflare/prove/undo.ts";
+import { PUBLIC_MODE, readSmallFile, writeNew } from "../../files.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
-import { readSmallFile } from "../../terminal/read-file.ts";
 import { plural, printable } from "../../terminal/text.ts";
-import { PUBLIC_MODE, writeNew } from "../../terminal/write-file.ts";
 import type { AddCommand, Session } from "../command/session.ts";
 import { parseConnectTo } from "./doctor.ts";
 
@@ -204,29 +203,20 @@ async function showPlan(
   // Otherwise the report is the only object.
   if (isDryRun)
     output.object({ zone: zone.name, makes, tries: probes.map(({ id, title }) => ({ id, title })) });
-  output.lines(
-    ...(leftovers.length === 0
-      ? []
-      : [
-          "An earlier run left this; it would be removed first:",
-          ...indent(leftovers.map(({ what }) => what)),
-          "",
-        ]),
-    "It makes, for about ten minutes:",
-    ...indent(makes),
-    "",
-    "and tries:",
-    ...indent(probes.map(({ title }) => title)),
-    "",
-    ...(exhaustQuota
-      ? [
-          output.style(
-            "red",
-            "It uses up the day's Worker requests: every Worker of the account, Latchkey too, stops until 00:00 UTC.",
-          ),
-        ]
-      : []),
-  );
+  if (leftovers.length > 0) {
+    const found = leftovers.map(({ what }) => what);
+    output.lines("An earlier run left this; it would be removed first:", ...indent(found), "");
+  }
+  output.lines("It makes, for about ten minutes:", ...indent(makes), "");
+  output.lines("and tries:", ...indent(probes.map(({ title }) => title)), "");
+  if (exhaustQuota) {
+    output.lines(
+      output.style(
+        "red",
+        "It uses up the day's Worker requests: every Worker of the account, Latchkey too, stops until 00:00 UTC.",
+      ),
+    );
+  }
 }
 
 function indent(lines: readonly string[]): string[] {

@@ -106,10 +106,10 @@ describe("what is wrong is said before anybody is asked:", () => {
     ["setup: no device", () => ["setup", "--device", "pixel"], 2, /--device 'pixel' is not USER\/NAME/],
     ["users remove: no such user", () => ["users", "remove", "bob"], 1, /there is no user bob/],
     [
-      "dismiss: nothing waiting",
+      "dismiss: no such certificate",
       () => ["dismiss", "deadbeef"],
       1,
-      /no waiting certificate begins with deadbeef/,
+      /no unknown certificate begins with deadbeef/,
     ],
     [
       "sessions end: no such session",
@@ -145,7 +145,7 @@ describe("what would work needs a yes:", () => {
       () => ["block", "alice/tablet", "--edge", edgeFolder],
       /^Block alice\/tablet \(1 certificate\)\?$/,
     ],
-    ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out every browser of everybody\?$/],
+    ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out everybody's browsers\?$/],
   ])("%s", async (_, words, question) => {
     const { code, stderr } = await latchkey(...words());
     const [, asked = ""] = /^latchkey: nobody is there to answer: (.*)$/m.exec(stderr) ?? [];

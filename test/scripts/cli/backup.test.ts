@@ -112,7 +112,7 @@ describe("backup", () => {
   it("writes one file that its owner alone can read, with a checksum, and says what is in it", async () => {
     expect(await on(old, "backup", "--out", backup)).toEqual({
       code: 0,
-      stdout: `wrote ${backup}: 2 users, 3 devices, 1 token, 1 waiting certificate\n`,
+      stdout: `wrote ${backup}: 2 users, 3 devices, 1 token, 1 unknown certificate\n`,
       stderr: "",
     });
     expect(statSync(backup).mode & 0o777).toBe(0o600);
@@ -171,7 +171,7 @@ describe("restore into an empty registry", () => {
     const { code, stdout } = await on(fresh, "restore", backup, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 waiting certificate\n/,
+      /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 unknown certificate\n/,
     );
     expect(stdout).toMatch(/\n0 devices as in the backup already\nnothing was changed: --dry-run\n$/);
     expect((await lists(fresh)).users).toEqual([]);
@@ -200,7 +200,7 @@ describe("restore into an empty registry", () => {
     const result = await on(fresh, "restore", backup, "--yes");
     expect(result).toMatchObject({ code: 0, stderr: "" });
     expect(result.stdout).toMatch(
-      /\nrestored 2 users, 3 devices, 1 token, 1 waiting certificate; each is in the audit log\nrestored tokens work everywhere within 10 minutes\n$/,
+      /\nrestored 2 users, 3 devices, 1 token, 1 unknown certificate; each is in the audit log\nrestored tokens work everywhere within 10 minutes\n$/,
     );
     expect(await lists(fresh)).toEqual(await lists(old));
     const [before, after] = await Promise.all(

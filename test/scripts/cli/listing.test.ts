@@ -198,7 +198,7 @@ describe("audit --search", () => {
     expect(await acts("zoe", "--search", "tram", "--limit", "1")).toEqual(["suspend"]);
     expect(await acts("zoe", "--search", "reinstate")).toEqual(["reinstate"]);
     expect(await acts("--search", "zoe")).toContain("create-user");
-    expect((await latchkey("audit", "zoe", "--search", "100%")).stdout).toBe("nothing holds '100%'\n");
+    expect((await latchkey("audit", "zoe", "--search", "100%")).stdout).toBe("nothing contains '100%'\n");
   });
 
   it.each([

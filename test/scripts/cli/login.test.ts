@@ -121,7 +121,7 @@ describe.concurrent("login", () => {
     expect((await machine.latchkey(given, { LATCHKEY_TOKEN: wrong }, wrong)).code).toBe(0);
   });
 
-  it("says what it waits for when nothing comes on the standard input", async () => {
+  it("says what it is waiting for when nothing arrives on the standard input", async () => {
     const { environment } = newMachine();
     const words = ["login", "--url", gate.url, "--ca", gate.ca];
     const waiting = startCommand(words, { ...environment, LATCHKEY_TOKEN_FILE: gate.tokenFile });

@@ -25,7 +25,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
     ["an unknown command", ["devcies"], {}, "unknown command 'devcies'", "did you mean devices"],
     ...["lst", "lots", "revok", "forgt", "blok"].map(
       (word): [string, string[], Record<string, string>, string, string] => [
-        `${word}, which is near to what nobody should run by mistake`,
+        `${word}, which is close to something nobody should run by mistake`,
         [word],
         {},
         `unknown command '${word}'`,
@@ -51,7 +51,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["devices", "--json=1"],
       {},
       "--json takes no value",
-      "write --json alone",
+      "write only --json",
     ],
     [
       "help with what is no command",
@@ -71,14 +71,14 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "completion for another shell",
       ["completion", "tcsh"],
       {},
-      "'tcsh' is not a shell that is known here",
+      "'tcsh' is not a supported shell",
       "give one of bash, zsh, fish",
     ],
     [
       "an audit that cannot go on",
       ["audit", "--before", "12"],
       CONNECTED,
-      "--before continues one log only",
+      "--before continues only a single log",
       "name a user, or add --directory",
     ],
     [
@@ -128,28 +128,21 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       const message = `too many arguments for '${words[1]}'`;
       return [`too many words for ${name}`, words, CONNECTED, message, `see latchkey ${name} --help`];
     }),
-    ...["suspend", "reinstate", "lost", "revoke"].map(
+    ...["approve", "suspend", "reinstate", "lost", "revoke"].map(
       (act): [string, string[], Record<string, string>, string, string] => [
         `a note where ${act} takes a reason`,
         [act, "alice/x", "--note", "stolen"],
         CONNECTED,
-        "why is given with --reason; --note is not for this command",
-        "write --reason TEXT; the device's own note is changed with latchkey note",
+        "--note is not for this command: the reason is given with --reason",
+        "write --reason TEXT; to change the device's own note: latchkey note",
       ],
     ),
-    [
-      "a note for a device that is approved",
-      ["approve", "alice/x", "--note", "by phone"],
-      CONNECTED,
-      "--note is for a certificate that becomes a new device",
-      "why an invited device is approved is its --reason; its own note is changed with latchkey note",
-    ],
     [
       "a reason for a certificate that is enrolled",
       ["approve", "3a1b09fe", "alice", "x", "--reason", "by phone"],
       CONNECTED,
-      "--reason is for a device that was invited",
-      "a certificate becomes a new device: give that one a --note, or leave both out",
+      "'3a1b09fe' is a fingerprint, and approve is for devices",
+      "to enrol an unknown certificate: latchkey enrol alice x --unknown 3a1b09fe",
     ],
     [
       "a token as an argument",
@@ -285,21 +278,35 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["rename", "alice/x", " x"],
       CONNECTED,
       "' x' is not a device name: a device's name must not begin or end with a blank",
-      "put a name with blanks in quotes",
+      "put a name with spaces in quotes",
     ],
     [
       "enrolling nothing",
       ["enrol", "alice", "x"],
       CONNECTED,
       "the certificate is missing",
-      "give either --certificate FILE or --fingerprint HEX",
+      "give one of --certificate FILE, --fingerprint HEX and --unknown HEX",
+    ],
+    [
+      "enrolling an unknown certificate and a file",
+      ["enrol", "alice", "x", "--unknown", DEVICE, "--certificate", fixture("device.pem")],
+      CONNECTED,
+      "give the certificate in one way only",
+      "give one of --certificate FILE, --fingerprint HEX and --unknown HEX",
+    ],
+    [
+      "enrolling too few digits of an unknown certificate",
+      ["enrol", "alice", "x", "--unknown", DEVICE.slice(0, 7)],
+      CONNECTED,
+      `'${DEVICE.slice(0, 7)}' is not a fingerprint`,
+      "give its 64 hex digits, or at least the first 8 of an unknown certificate",
     ],
     [
       "enrolling two things",
       ["enrol", "alice", "x", "--fingerprint", DEVICE, "--certificate", fixture("device.pem")],
       CONNECTED,
-      "give a certificate or a fingerprint, not both",
-      "give either --certificate FILE or --fingerprint HEX",
+      "give the certificate in one way only",
+      "give one of --certificate FILE, --fingerprint HEX and --unknown HEX",
     ],
     [
       "a fingerprint of another kind (SHA-1)",
@@ -309,11 +316,11 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "a fingerprint is the SHA-256 of the certificate: 64 hex digits, with or without colons between pairs",
     ],
     [
-      "too few digits of a waiting fingerprint",
+      "too few digits of an unknown fingerprint",
       ["dismiss", DEVICE.slice(0, 7)],
       CONNECTED,
       `'${DEVICE.slice(0, 7)}' is not a fingerprint`,
-      "give its 64 hex digits, or at least the first 8 of one that is waiting",
+      "give its 64 hex digits, or at least the first 8 of an unknown certificate",
     ],
     [
       "a limit of none",
@@ -390,14 +397,14 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["token", "create", "alice"],
       CONNECTED,
       "say what the token is for",
-      "give --for devices to change the user's devices, or --for read to look at them",
+      "give --for devices to change the user's devices, or --for read to see them",
     ],
     [
       "a token for everything",
       ["token", "create", "alice", "--for", "root"],
       CONNECTED,
       "--for must be devices or read, not 'root'",
-      "give --for devices to change the user's devices, or --for read to look at them",
+      "give --for devices to change the user's devices, or --for read to see them",
     ],
     [
       "a token that changes everybody's devices",
@@ -418,7 +425,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["token", "create", "alice", "--for", "read", "--name", " "],
       CONNECTED,
       "--name ' ' is not a name: a token's name must not be empty",
-      "put a name with blanks in quotes",
+      "put a name with spaces in quotes",
     ],
     [
       "ending no session",
@@ -452,22 +459,29 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "approving a fingerprint for nobody",
       ["approve", "9f86d081"],
       CONNECTED,
-      "the user is missing",
-      "write latchkey approve FINGERPRINT USER NAME, or USER/NAME of a device that was invited",
+      "'9f86d081' is a fingerprint, and approve is for devices",
+      "to enrol an unknown certificate: latchkey enrol USER NAME --unknown 9f86d081",
     ],
     [
       "approving a fingerprint without a name",
       ["approve", "9f86d081", "alice"],
       CONNECTED,
-      "the device's name is missing",
-      "write latchkey approve FINGERPRINT USER NAME, or USER/NAME of a device that was invited",
+      "'9f86d081' is a fingerprint, and approve is for devices",
+      "to enrol an unknown certificate: latchkey enrol alice NAME --unknown 9f86d081",
     ],
     [
       "approving a device for somebody",
       ["approve", "alice/tablet", "alice"],
       CONNECTED,
-      "'alice/tablet' names a device: what follows it is too much",
-      "write latchkey approve USER/NAME, or latchkey approve FINGERPRINT USER NAME",
+      "too many arguments for 'approve'",
+      "see latchkey approve --help",
+    ],
+    [
+      "restoring a device",
+      ["restore", "alice/tablet"],
+      CONNECTED,
+      "there is no backup file alice/tablet",
+      "to let a device back in: latchkey reinstate alice/tablet",
     ],
     [
       "watching two things",
@@ -524,10 +538,10 @@ describe("what is asked of the program itself", () => {
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/^Usage: latchkey /);
     for (const part of [
-      "Access:",
+      "Credentials:",
       "Environment:",
       "LATCHKEY_TOKEN",
-      "what login has stored",
+      "what login stored",
       "Exit codes:",
       "Examples:",
       "--ca <file>",

@@ -255,7 +255,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(atCloudflare.status).toBe("pending_revocation");
   });
 
-  it("still guards the certificate of a lost device that was not told to wipe", async () => {
+  it("still guards the certificate of a lost device that has not received the wipe", async () => {
     const { atCloudflare } = await zone.issue("lost-one");
     expect((await here("lost", "alice/lost-one")).code).toBe(0);
     const backup = join(zone.folder(), "backup.json");
@@ -264,7 +264,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const words = ["revoke", "alice/lost-one", "--at-cloudflare", "--backup", backup];
     const refused = await here(...words);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain("alice/lost-one is lost, and was not told to delete its vault yet");
+    expect(refused.stderr).toContain("alice/lost-one is lost and has not received the wipe yet");
     expect(atCloudflare.status).toBe("active");
     expect((await here(...words, "--force")).code).toBe(3);
     expect(atCloudflare.status).toBe("pending_revocation");
@@ -411,10 +411,10 @@ describe("block", () => {
     expect(worker.secrets.size).toBe(0);
   });
 
-  it("keeps a lost device that was not told to wipe, unless forced", async () => {
+  it("keeps a lost device that has not received the wipe, unless forced", async () => {
     await zone.issue("lost-two");
     expect((await here("lost", "alice/lost-two")).code).toBe(0);
-    expect((await here("block", "alice/lost-two")).stderr).toContain("was not told to delete its vault yet");
+    expect((await here("block", "alice/lost-two")).stderr).toContain("has not received the wipe yet");
     expect(worker.secrets.size).toBe(0);
     expect((await here("block", "alice/lost-two", "--force")).code).toBe(0);
     expect(blocked()).toHaveLength(1);

@@ -113,7 +113,7 @@ describe("rotate without a file", () => {
     const refused = await latchkey(...retire);
     expect(refused).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("alice/stolen is lost, and was not told to delete its vault yet"),
+      stderr: expect.stringContaining("alice/stolen is lost and has not received the wipe yet"),
     });
     expect(old.atCloudflare.status).toBe("active");
     expect((await latchkey(...retire, "--force")).code).toBe(0);
