@@ -183,7 +183,6 @@ function purposeOf(name: string): string {
   if (name.endsWith(".mobileconfig")) return "the same as a profile for iPhone, iPad and macOS";
   return name.endsWith(".key") ? "the key, not encrypted: for curl and the like" : "the certificate";
 }
-// No I/O. No clock.
 
 /** How to install the files that were just written, for each system. */
 function installHelp(p12: string, mobileConfig: string | undefined): string[] {

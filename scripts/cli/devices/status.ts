@@ -102,8 +102,7 @@ export const addApprove: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-An unknown certificate is enrolled instead: latchkey enrol USER NAME --unknown
-FINGERPRINT
+Unknown certificates are enrolled, not approved, see enrol --unknown.
 
 Example:
   latchkey approve alice/tablet`,

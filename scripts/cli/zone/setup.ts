@@ -240,7 +240,7 @@ async function requireFree(session: Session, zone: Zone, host: string): Promise<
   if (!records.known || !isTaken(records.value)) return;
   throw failed(
     `${host} has a DNS record of something else, which the pages would cut off`,
-    `name their host with --admin-host, such as keys.${zone.name}, or ${host} if that is right; or add --no-admin-host`,
+    `name their host, such as --admin-host keys.${zone.name}, or ${host} if you want that one; or add --no-admin-host`,
   );
 }
 

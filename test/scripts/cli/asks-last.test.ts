@@ -49,7 +49,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-describe("what is wrong is said before anybody is asked:", () => {
+describe("mistakes are reported before anybody is asked:", () => {
   it.each<[string, () => string[], number, RegExp]>([
     ["approve: no such device", () => ["approve", "alice/x"], 1, /alice has no device named 'x'/],
     ["lost: no such device", () => ["lost", "alice/x"], 1, /alice has no device named 'x'/],
@@ -61,7 +61,7 @@ describe("what is wrong is said before anybody is asked:", () => {
       "reinstate: one that is revoked",
       () => ["reinstate", "alice/gone"],
       1,
-      /the device is revoked, and cannot be restored\nhint: revoked is final/,
+      /the device is revoked, and cannot be reinstated\nhint: revoked is final/,
     ],
     [
       "retire: no such certificate",
@@ -201,7 +201,7 @@ describe.runIf(hasTerminal)("the name of a lost device", () => {
     await must("reinstate", "alice/tablet");
   });
 
-  it("is enough alone", async () => {
+  it("is enough by itself", async () => {
     expect((await lost([" Tablet "])).code).toBe(0);
     expect(await status()).toBe("lost");
   });

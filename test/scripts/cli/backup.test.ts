@@ -171,7 +171,7 @@ describe("restore into an empty registry", () => {
     const { code, stdout } = await on(fresh, "restore", backup, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 unknown certificate\n/,
+      /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 waiting certificate\n/,
     );
     expect(stdout).toMatch(/\n0 devices as in the backup already\nnothing was changed: --dry-run\n$/);
     expect((await lists(fresh)).users).toEqual([]);

@@ -48,7 +48,7 @@ describe("the device's certificate comes out of", () => {
 
 describe("a file that is no device's certificate is refused:", () => {
   it.each([
-    ["a private key alone", "key.pem", undefined, "holds no certificate, but: private key"],
+    ["only a private key", "key.pem", undefined, "holds no certificate, but: private key"],
     ["a request", "request.pem", undefined, "holds no certificate, but: certificate request"],
     ["two devices", "two-devices.pem", undefined, "holds several certificates"],
     ["a wrong password", "modern.p12", "falsch", "does not open with this password"],
@@ -75,7 +75,7 @@ describe("a file that is no device's certificate is refused:", () => {
 describe("latchkey fingerprint", () => {
   const alone: Run = { code: 0, stdout: `${DEVICE}\n`, stderr: "" };
 
-  it("prints the fingerprint alone, without an address or a token", async () => {
+  it("prints only the fingerprint, and needs no address and no token", async () => {
     expect(await run(["fingerprint", fixture("device.pem")])).toEqual(alone);
   });
 

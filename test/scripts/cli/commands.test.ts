@@ -65,7 +65,7 @@ describe.concurrent("users", () => {
     );
   });
 
-  it("are not made by renaming one who is not there", async () => {
+  it("are not added by renaming one who does not exist", async () => {
     await addUser("ulrich");
     expect(await latchkey("users", "rename", "ulrihc", "X")).toEqual(
       failure(1, "there is no user ulrihc", "did you mean ulrich"),
@@ -91,13 +91,13 @@ describe("enrol", () => {
     await addUser("eve");
   });
 
-  it("of an unknown user tells the command that adds the user", async () => {
+  it("of an unknown user names the command that adds the user", async () => {
     expect(await latchkey("enrol", "nobody", "phone", "--fingerprint", anyFingerprint())).toEqual(
       failure(1, "there is no user nobody", "add the user first: latchkey users add nobody"),
     );
   });
 
-  it("takes a certificate, out of a file with its private key too, and its facts are known then", async () => {
+  it("takes a certificate, even from a file with its private key, and knows its details", async () => {
     expect(
       await latchkey("enrol", "eve", "pixel 9", "--certificate", fixture("bundle.pem"), "--note", "new"),
     ).toEqual(said("enrolled eve/pixel 9 (certificate 286bd7cf): it is let in from now on"));
@@ -171,7 +171,7 @@ describe.concurrent("a device", () => {
     expect(stdout).toMatch(/\n\nnote\n {2}line one\n {2}line two\n$/);
   });
 
-  it("is found by its id, and by a name with blanks and slashes in any case", async () => {
+  it("is found by its id, and by a name with spaces and slashes, in any case", async () => {
     const { id } = await enrol("dirk", "Work / old Pixel");
     const found = await Promise.all([
       object<Device>("show", id),
@@ -260,7 +260,7 @@ describe.concurrent("a device", () => {
     expect((await latchkey("show", phone)).code).toBe(1);
   });
 
-  it("that asks first is left alone where nobody can answer", async () => {
+  it("that asks first does nothing if nobody can answer", async () => {
     const { id } = await enrol("dora", "careful");
     expect((await latchkey("revoke", "dora/careful")).code).toBe(2);
     expect((await latchkey("lost", "dora/careful")).code).toBe(2);
@@ -519,7 +519,7 @@ describe.concurrent("the connection", () => {
     );
   });
 
-  it("to a host that is no app of the gate is told from a wrong token", async () => {
+  it("to a host that is not an app behind the gate is distinguished from a wrong token", async () => {
     const origin = `https://127.0.0.1:${gate.port}`;
     const result = await latchkey("users", "--url", origin);
     expect(result).toMatchObject({ code: 1, stdout: "" });

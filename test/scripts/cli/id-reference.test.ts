@@ -95,7 +95,7 @@ describe("a token", () => {
       expect.objectContaining({
         exitCode: 1,
         message: `2 tokens are named '${reference}'`,
-        hint: "name the one you mean by its id",
+        hint: "give the id of the one you mean",
       }),
     );
   });

@@ -78,7 +78,7 @@ describe.concurrent("invite", () => {
     expect(readQrCode(qrLines(stdout))).toBe(stdout.split("\n")[0]);
   });
 
-  it.skipIf(!hasTerminal)("draws it on a terminal by itself, unless told not to", async () => {
+  it.skipIf(!hasTerminal)("draws it on a terminal by itself, unless asked not to", async () => {
     await addUser("igor");
     const [drawn, plain, dumb] = await Promise.all([
       runOnTerminal(["invite", "igor"], gate.environment),
@@ -104,7 +104,7 @@ describe.concurrent("invite", () => {
 });
 
 describe.concurrent("invitations", () => {
-  it("are listed, of one user or of all, and their links are told never again", async () => {
+  it("are listed, of one user or of all, and their links are never shown again", async () => {
     await addUser("lena");
     await addUser("lars");
     expect(await latchkey("invitations", "lena")).toMatchObject({
@@ -143,7 +143,7 @@ describe.concurrent("invitations", () => {
       });
       const device = await gate.newDevice("late");
       await expect(redeem(gate.edge, device, made.code, "late", "lutz")).rejects.toThrow(
-        "This code cannot be used",
+        "This code can’t be used",
       );
     }
     expect((await object<{ invitations: Invitation[] }>("invitations", "lutz")).invitations).toEqual([]);
@@ -166,8 +166,8 @@ describe.concurrent("invitations", () => {
     expect(used).toEqual(
       failure(
         1,
-        `the invitation lilo/${short} was used already`,
-        "look for the device that it enrolled: latchkey devices lilo",
+        `the invitation lilo/${short} has been used already`,
+        "find the device that it enrolled: latchkey devices lilo",
       ),
     );
     expect(nobody).toEqual(failure(1, "there is no user nobody", "list the users with: latchkey users"));

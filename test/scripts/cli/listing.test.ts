@@ -74,7 +74,7 @@ describe("devices --expiring", () => {
   it("says so when there is none", async () => {
     expect(await latchkey("devices", "xena", "--expiring", "90m")).toEqual({
       code: 0,
-      stdout: "no certificate ends within 90m\n",
+      stdout: "no certificate expires within 90m\n",
       stderr: "",
     });
     expect((await latchkey("devices", "nobody", "--expiring", "1d")).code).toBe(1);
@@ -208,7 +208,7 @@ describe("audit --search", () => {
     expect(await latchkey("audit", "--search", text)).toEqual(
       failure(
         2,
-        "--search takes a text of 1 to 100 characters",
+        "--search takes 1 to 100 characters",
         "give a part of what the entry shows, such as revoke or a device's name",
       ),
     );

@@ -75,7 +75,7 @@ describe.concurrent("login", () => {
     expect((await machine.latchkey(["users"])).code).toBe(0);
   });
 
-  it("is readable by its owner alone, whatever was there", async () => {
+  it("is readable only by its owner, whatever was there", async () => {
     const machine = newMachine();
     mkdirSync(dirname(machine.file), { recursive: true, mode: 0o755 });
     writeFileSync(machine.file, "{}", { mode: 0o644 });
@@ -133,11 +133,16 @@ describe.concurrent("login", () => {
     const machine = newMachine();
     const words = ["login", "--url", gate.url, "--ca", gate.ca, "--json"];
     const { stdout, stderr } = await machine.latchkey(words, {}, token);
-    expect(JSON.parse(stdout)).toEqual({ actor: "admin", scope: "root", user: null });
+    expect(JSON.parse(stdout)).toEqual({
+      actor: "admin",
+      scope: "root",
+      user: null,
+      apps: expect.any(Array),
+    });
     expect(stdout + stderr).not.toContain(token);
   });
 
-  it("with a wrong token is refused, keeps nothing, and leaves an older login alone", async () => {
+  it("with a wrong token is refused, keeps nothing, and leaves an earlier login as it was", async () => {
     const machine = await loggedIn();
     const wrong = "this-token-is-wrong-but-long-enough-0123456789";
     const refused = await machine.latchkey(["login", "--url", gate.url, "--ca", gate.ca], {}, wrong);
@@ -287,7 +292,7 @@ describe.concurrent("a stored login", () => {
   });
 });
 
-describe("the stored token is sent to its own address alone:", () => {
+describe("the stored token is sent only to its own address:", () => {
   let server: Server;
   let elsewhere: string;
   const requests: IncomingMessage[] = [];
@@ -333,7 +338,7 @@ describe("the stored token is sent to its own address alone:", () => {
     expect(requests.map(({ headers }) => headers.host)).toEqual([new URL(url).host]);
   });
 
-  it("and a token that is given goes where it is told, without the stored one", async () => {
+  it("and a given token goes to the given address, without the stored one", async () => {
     const machine = await loggedIn();
     requests.length = 0;
     const { code } = await machine.latchkey(["me", "--url", elsewhere], { LATCHKEY_TOKEN: "another" });

@@ -84,7 +84,7 @@ it("is shown as not seen, as seen elsewhere, and with the receipt of its wipe", 
   expect(await wipeLine()).toMatch(/^not delivered: .*seen since it was reported lost/);
 });
 
-it("promises no wipe where no app can tell the device to", async () => {
+it("promises no wipe if no app can answer with one", async () => {
   const [stateDir, remove] = await temporaryFolder();
   const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
   try {

@@ -54,14 +54,14 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "write only --json",
     ],
     [
-      "help with what is no command",
+      "help with an unknown command",
       ["help", "nonsense"],
       {},
       "unknown command 'nonsense'",
       "see latchkey --help",
     ],
     [
-      "help with what is no subcommand",
+      "help with an unknown subcommand",
       ["help", "users", "renam"],
       {},
       "unknown command 'users renam'",

@@ -81,8 +81,8 @@ describe.runIf(hasTerminal)("a household's table", () => {
       "lost",
       "bartholomew/ipad",
       "--yes",
-      "--note",
-      "left in the tram on the way home, line 7 or 9, not in the office of lost things",
+      "--reason",
+      "left in the tram on the way home, line 7 or 9, not at the lost property office",
     );
     await latchkey("suspend", "bartholomew/living-room-tablet");
     await latchkey("block", "bartholomew/ipad", "--force", "--yes", "--edge", join(gate.tokenFile, ".."));

@@ -54,7 +54,7 @@ it("a list is whole: every page is asked for", async () => {
   expect((await api.users()).map(({ id }) => id)).toEqual(["a", "b", "c"]);
 });
 
-it("an audit log is as long as was asked for, over several pages, and tells where it goes on", async () => {
+it("an audit log is as long as asked for, over several pages, and says where it continues", async () => {
   const { entries, next } = await api.audit(undefined, 600, undefined);
   expect(entries).toHaveLength(600);
   expect(next).toBe("401");
@@ -70,11 +70,11 @@ it("a search goes on where the gate found nothing in the lines that it looked at
   ).rejects.toThrow();
 });
 
-it("the first digits stand for a waiting fingerprint only when no other begins with them", async () => {
+it("the first digits stand for an unknown fingerprint only when no other begins with them", async () => {
   expect(await findUnknownCertificate(api, "CC:CC:CC:CC")).toBe(`${"c".repeat(63)}0`);
   await expect(findUnknownCertificate(api, "aaaaaaaa")).rejects.toMatchObject({
     exitCode: 1,
-    message: "2 waiting certificates begin with aaaaaaaa",
+    message: "2 unknown certificates begin with aaaaaaaa",
     list: [`${"a".repeat(63)}0  CN=Cloudflare`, `${"a".repeat(62)}b0  CN=Cloudflare`],
   });
   // A whole fingerprint needs no list.

@@ -65,7 +65,7 @@ describe.concurrent("token create", () => {
     expect(stderr).not.toContain(stdout.trimEnd());
     expect(await as(stdout.trimEnd())("me")).toEqual({
       code: 0,
-      stdout: `gate      ${gate.url}\nknown as  token clara/laptop\nmay       see and change the devices of clara\n`,
+      stdout: `gate      ${gate.url}\nknown as  token clara/laptop\nmay       see and change clara's devices\n`,
       stderr: "",
     });
   });
@@ -139,7 +139,7 @@ describe.concurrent("tokens", () => {
       expect((await as(token.token)("me")).code).toBe(0);
       expect(await latchkey("token", "revoke", reference, "--yes")).toEqual({
         code: 0,
-        stdout: `revoked the token tilo/${name}: whoever uses it is refused from now on\n`,
+        stdout: `revoked the token tilo/${name}: anyone who uses it is refused from now on\n`,
         stderr: "",
       });
       const refused = await as(token.token)("me");
@@ -235,7 +235,7 @@ describe.concurrent("with a user's own token", () => {
     ["audit", "--directory"],
     ["users", "add", "olga"],
     ["enrol", "olga", "more", "--fingerprint", "d".repeat(64)],
-  ])("what is not one's own to do is refused: %s %s", async (...words) => {
+  ])("what only others may do is refused: %s %s", async (...words) => {
     expect(await owner(...words)).toEqual(FORBIDDEN);
   });
 

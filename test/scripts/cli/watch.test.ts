@@ -114,7 +114,7 @@ describe.concurrent("watch --stdin", () => {
     const table = stdout.slice(stdout.indexOf("61 refusals in the last 5 minutes")).trimEnd().split("\n");
     expect(squeeze(table[2] ?? "")).toBe("2  vault.example.com  Bitwarden Android  no certificate  /p59");
     expect(table).toHaveLength(2 + 50 + 2);
-    expect(table.at(-1)).toBe("and 10 kinds of refusals more; --json has all");
+    expect(table.at(-1)).toBe("and 10 more kinds of refusals; --json has all of them");
   });
 
   it("lets nothing of a client's making paint the terminal", async () => {
@@ -150,7 +150,7 @@ describe("watch without a source", () => {
     "names the option for the local edge at %s, whose log is in no tail",
     async (url) => {
       const hint = "name the edge's state folder: latchkey watch --edge .latchkey";
-      const cause = `${url} is a local edge, and wrangler tail has only the log of what is deployed`;
+      const cause = `${url} is a local edge, and wrangler tail shows only the log of the deployed Worker`;
       expect(await run(["watch"], { LATCHKEY_URL: url })).toEqual(failure(2, cause, hint));
       expect(await run(["watch", "--url", url])).toEqual(failure(2, cause, hint));
     },
@@ -191,7 +191,7 @@ describe("watch --edge", () => {
     expect(stdout).not.toContain("/before");
   });
 
-  it("misses nothing when the log is begun anew, cut, or away for a while", async () => {
+  it("misses nothing if the log is replaced, truncated, or missing for a while", async () => {
     const stateDir = mkdtempSync(join(folder, "log-"));
     const path = join(stateDir, "worker.log");
     const fail = (error: unknown) => {

@@ -324,7 +324,7 @@ describe("block", () => {
     const first = await here("block", "alice/braked");
     expect(first.stdout.split("\n")).toEqual([
       "alice/braked: blocked (1 certificate of 75 on the list)",
-      `the gate at ${environment.LATCHKEY_URL} uses it; its other places follow within seconds`,
+      `the gate at ${environment.LATCHKEY_URL} uses it; other Cloudflare locations follow within seconds`,
       "revoke it in the registry as soon as it answers, then: latchkey unblock alice/braked",
       "",
     ]);
@@ -406,7 +406,7 @@ describe("block", () => {
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = environment;
     const { code, stdout, stderr } = await runHere(["block", "alice/dry", "--dry-run"], tokenless);
     expect(code).toBe(0);
-    expect(stdout).toBe("would block alice/dry: 1 certificate on the list after that; nothing was changed\n");
+    expect(stdout).toBe("would block alice/dry: 1 certificate on the list then; nothing was changed\n");
     expect(stderr).toContain(atCloudflare.fingerprint_sha256);
     expect(worker.secrets.size).toBe(0);
   });

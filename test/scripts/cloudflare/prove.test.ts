@@ -296,7 +296,7 @@ describe("whatever happens, a run", () => {
 
 describe("before anything is done, prove refuses", () => {
   it.each([
-    [[], "prove asks before it acts, and nobody is there to answer"],
+    [[], "nobody is there to answer: Try it in example.com?"],
     [["--yes", "--host", "Not A Host"], "'Not A Host' is not a hostname"],
     [["--yes", "--connect-to", "nowhere"], "--connect-to 'nowhere' is not HOST:PORT"],
     [["--yes", "--host", "a.b.example.com"], "a.b.example.com is not directly below example.com"],
