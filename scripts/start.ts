@@ -7,7 +7,7 @@ import { logText } from "./edge/log-text.ts";
 import { callersFolder, isInClone, ROOT, readOptions, shownFrom } from "./edge/start-options.ts";
 import { welcome } from "./edge/welcome.ts";
 import type { HomeCloudflare } from "./stand-in/at-home.ts";
-import { report } from "./terminal/report.ts";
+import { report } from "./terminal/failure.ts";
 import { printable } from "./terminal/text.ts";
 
 /** The process that started this one; it changes when that process ends. */

@@ -8,10 +8,9 @@ import {
   BackupUnknownCertificate,
   BackupUser,
 } from "../../src/contract/backup.ts";
+import { FOLDER_MODE, readAtMost, SECRET_MODE, writeNew } from "../files.ts";
 import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
-import { readAtMost } from "../terminal/read-file.ts";
 import { excerpt, plural, printable } from "../terminal/text.ts";
-import { FOLDER_MODE, SECRET_MODE, writeNew } from "../terminal/write-file.ts";
 import { checksumOf } from "./canonical.ts";
 
 export const FORMAT = "latchkey-backup";

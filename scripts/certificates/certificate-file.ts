@@ -1,8 +1,8 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type { Certificate } from "../../src/contract/answers.ts";
 import { type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint.ts";
+import { readSmallFile } from "../files.ts";
 import { failed, misuse } from "../terminal/failure.ts";
-import { readSmallFile } from "../terminal/read-file.ts";
 import { printable } from "../terminal/text.ts";
 import type { Pkcs12Certificate } from "./pkcs12-reader.ts";
 

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { access, constants, lstat, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { FOLDER_MODE, SECRET_MODE, writeNew } from "../files.ts";
 import { errorCode, failed, misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { FOLDER_MODE, SECRET_MODE, writeNew } from "../terminal/write-file.ts";
 import { toMobileConfig } from "./mobileconfig.ts";
 import { toPkcs12 } from "./pkcs12.ts";
 

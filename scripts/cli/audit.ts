@@ -1,3 +1,4 @@
+// The audit log: who changed what.
 import type { AuditEntry, AuditList } from "../../src/contract/answers.ts";
 import { relativeTime } from "../../src/domain/relative-time.ts";
 import type { UserId } from "../../src/domain/user.ts";
@@ -9,9 +10,9 @@ import type { Output } from "../terminal/output.ts";
 import type { Cell } from "../terminal/table.ts";
 import { plural, printable, shortenIds } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
-import { userArgument } from "./words/arguments.ts";
-import { from } from "./words/device-view.ts";
-import type { AddCommand } from "./words/session.ts";
+import { userArgument } from "./command/arguments.ts";
+import type { AddCommand } from "./command/session.ts";
+import { from } from "./devices/view.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 100_000;
@@ -33,8 +34,8 @@ export const addAudit: AddCommand = (program, open) => {
     .description(
       "Show who changed what, when and from where, newest first: everything, or only one user's devices.",
     )
-    .argument("[user]", "the user's id; every log when left out")
-    .option("--directory", "only the directory's log: users, tokens, sign-ins and waiting certificates")
+    .argument("[user]", "the user's id; all logs when left out")
+    .option("--directory", "only the directory's log: users, tokens, sign-ins and unknown certificates")
     .option("--limit <n>", "how many entries", String(DEFAULT_LIMIT))
     .option("--search <text>", "only entries that contain this text, in any case")
     .option("--before <cursor>", "with a user or --directory: continue an earlier list from its 'next'")
@@ -53,8 +54,8 @@ Examples:
       const limit = parseLimit(options.limit);
       if (options.search !== undefined) checkSearch(options.search);
       const isOneLog = checkLog(user, options);
-      const { output, now, ...session } = open();
-      const api = await session.api();
+      const { output, now, connect } = open();
+      const api = await connect();
       const { entries, next } = isOneLog
         ? await readLog(api, user, limit, options)
         : await readEverything(api, limit, options.search);
@@ -63,8 +64,8 @@ Examples:
         ["TIME", "ACT", "TARGET", "OUTCOME", "ACTOR", "FROM", "DETAIL"],
         entries.map((entry) => row(entry, user, output, now())),
         options.search === undefined
-          ? "nothing was changed yet"
-          : `nothing holds '${printable(options.search)}'`,
+          ? "nothing has been changed yet"
+          : `nothing contains '${printable(options.search)}'`,
         { below: 2 },
       );
       if (next === null) return;
@@ -72,14 +73,14 @@ Examples:
     });
 };
 
-/** Whether one log is asked for, and not all of them. Only one log has a place to continue from. */
+/** Whether a single log is wanted. Only a single log can be continued. */
 function checkLog(user: UserId | undefined, { directory = false, before }: AuditOptions): boolean {
   if (user !== undefined && directory) {
     throw misuse("give a user or --directory, not both", "leave one of the two out");
   }
   const isOneLog = user !== undefined || directory;
   if (before === undefined || isOneLog) return isOneLog;
-  throw misuse("--before continues one log only", "name a user, or add --directory");
+  throw misuse("--before continues only a single log", "name a user, or add --directory");
 }
 
 function older(next: string, isOneLog: boolean): string {
@@ -110,7 +111,7 @@ function parseLimit(text: string): number {
 function checkSearch(text: string): void {
   if (text.length >= 1 && text.length <= MAX_SEARCH) return;
   throw misuse(
-    `--search takes a text of 1 to ${MAX_SEARCH} characters`,
+    `--search takes 1 to ${MAX_SEARCH} characters`,
     "give a part of what the entry shows, such as revoke or a device's name",
   );
 }
@@ -131,7 +132,7 @@ function row(entry: LoggedEntry, user: UserId | undefined, output: Output, now: 
   ];
 }
 
-/** A user's log is about devices, known by name; the directory's about users, fingerprints and ids. */
+/** A user's log names devices; the directory's names users, fingerprints and ids. */
 function target({ target, user: log }: LoggedEntry, user: UserId | undefined): string {
   if (target === null) return "";
   const owner = log ?? user;

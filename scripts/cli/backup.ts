@@ -1,3 +1,4 @@
+// Writing a backup.
 import { homedir } from "node:os";
 import { join } from "node:path";
 import envPaths from "env-paths";
@@ -5,7 +6,7 @@ import { escapedJson } from "../../src/domain/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import { plural, printable } from "../terminal/text.ts";
-import type { AddCommand } from "./words/session.ts";
+import type { AddCommand } from "./command/session.ts";
 
 export const addBackup: AddCommand = (program, open) => {
   program
@@ -14,12 +15,12 @@ export const addBackup: AddCommand = (program, open) => {
     .description(
       [
         "Write everything in the registry into one file: users, devices with their certificates and notes, audit",
-        "logs, unknown certificates, and tokens by their digests. The file is readable by its owner alone.",
+        "logs, unknown certificates, and tokens by their digests. Only its owner can read the file.",
       ].join(" "),
     )
     .option(
       "--out <file>",
-      "where to write it; - is the standard output (default: a new file in your folder of backups)",
+      "where to write it; - is the standard output (default: a new file in your backup folder)",
     )
     .addHelpText(
       "after",
@@ -28,9 +29,9 @@ Without --out the file goes to a folder of your own, outside any repository, and
 its path is printed:
 ${backupFolder().replace(homedir(), "~")}
 
-Left out are invitations, sessions, notifications that are on their way, and the
-tokens themselves, which are stored nowhere. The file lets nobody in, but shows
-who has which device, and when and from where it was used.
+Not included: invitations, sessions, notifications on their way, and the tokens
+themselves, which are stored nowhere. The file lets nobody in, but shows who has
+which device, and when and from where it was used.
 
 Examples:
   latchkey backup
@@ -38,10 +39,10 @@ Examples:
   latchkey restore ~/backups/latchkey-november.json --dry-run`,
     )
     .action(async (options: { out?: string }) => {
-      const { output, now, ...session } = open();
+      const { output, now, connect } = open();
       const path = options.out ?? join(await ownFolder(backupFolder()), defaultName(now()));
       if (path !== "-") await refuseExisting(path);
-      const content = await takeBackup(await session.api(), now());
+      const content = await takeBackup(await connect(), now());
       if (path === "-") {
         process.stdout.write(escapedJson(backupText(content)));
         return;
@@ -63,12 +64,12 @@ Examples:
     });
 };
 
-/** In the user's own folder for data, where no git looks; on Linux `XDG_DATA_HOME` moves it. */
+/** In the user's own data folder, out of git's reach; on Linux `XDG_DATA_HOME` moves it. */
 function backupFolder(): string {
   return join(envPaths("latchkey", { suffix: "" }).data, "backups");
 }
 
-/** `latchkey-backup-20261124T020103Z.json`: sorted by name is sorted by time. */
+/** `latchkey-backup-20261124T020103Z.json`: sorting by name sorts by time. */
 function defaultName(now: number): string {
   const time = new Date(now).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
   return `latchkey-backup-${time}.json`;

@@ -1,71 +1,55 @@
+// The whole command line: every command, the general help, and how one line is run.
 import { type Argument, Command, CommanderError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { DEFAULT_TIMEOUT_SECONDS } from "../client/connection.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
-import { misuse } from "../terminal/failure.ts";
-import { calledCommand, misuseFromCommander } from "../terminal/misuse.ts";
-import { report } from "../terminal/report.ts";
-import { addApprove } from "./approve.ts";
+import { misuse, report } from "../terminal/failure.ts";
+import { calledCommand, misuseFromCommander, subcommandNamed, unknownCommand } from "../terminal/misuse.ts";
 import { addAudit } from "./audit.ts";
 import { addBackup } from "./backup.ts";
-import { addBlock } from "./block.ts";
-import { addBlocked } from "./blocked.ts";
-import { addCompletion } from "./completion.ts";
-import { addDevices } from "./devices.ts";
-import { addDismiss } from "./dismiss.ts";
-import { addDoctor } from "./doctor.ts";
-import { addEnrol } from "./enrol.ts";
-import { addFingerprint } from "./fingerprint.ts";
-import { addForget } from "./forget.ts";
-import { addHelp } from "./help.ts";
-import { addInvitations } from "./invitations.ts";
-import { addInvite } from "./invite.ts";
-import { addIssue } from "./issue.ts";
-import { addLogin } from "./login.ts";
-import { addLogout } from "./logout.ts";
-import { addLost } from "./lost.ts";
-import { addMe } from "./me.ts";
-import { addNames } from "./names.ts";
-import { addNote } from "./note.ts";
-import { addProve } from "./prove.ts";
-import { addReinstate } from "./reinstate.ts";
-import { addRename } from "./rename.ts";
+import { addBlock } from "./block/block.ts";
+import { addBlocked, addUnblock } from "./block/unblock.ts";
+import { addEnrol, addFingerprint } from "./certificates/enrol.ts";
+import { addIssue } from "./certificates/issue.ts";
+import { addRetire } from "./certificates/retire.ts";
+import { addRotate } from "./certificates/rotate.ts";
+import { type AddCommand, type GlobalOptions, openSession } from "./command/session.ts";
+import { addCompletion, addNames } from "./completion.ts";
+import { addInvitations, addInvite } from "./credentials/invitations.ts";
+import { addLogin, addLogout, addMe } from "./credentials/login.ts";
+import { addSessions } from "./credentials/sessions.ts";
+import { addToken } from "./credentials/tokens.ts";
+import { addDevices, addForget, addNote, addRename, addShow } from "./devices/devices.ts";
+import { addRevoke } from "./devices/revoke.ts";
+import { addApprove, addLost, addReinstate, addSuspend } from "./devices/status.ts";
+import { addDismiss, addUnknown } from "./devices/unknown.ts";
 import { addRestore } from "./restore.ts";
-import { addRetire } from "./retire.ts";
-import { addRevoke } from "./revoke.ts";
-import { addRotate } from "./rotate.ts";
-import { addSessions } from "./sessions.ts";
-import { addSetup } from "./setup.ts";
-import { addShow } from "./show.ts";
 import { addStatus } from "./status.ts";
-import { addSuspend } from "./suspend.ts";
-import { addToken } from "./token.ts";
-import { addUnblock } from "./unblock.ts";
-import { addUnknown } from "./unknown.ts";
 import { addUsers } from "./users.ts";
-import { addVersion } from "./version.ts";
 import { addWatch } from "./watch/watch.ts";
-import { type AddCommand, type GlobalOptions, openSession } from "./words/session.ts";
+import { addDoctor } from "./zone/doctor.ts";
+import { addProve } from "./zone/prove.ts";
+import { addSetup } from "./zone/setup.ts";
 
 const USAGE = `
-Devices are named USER/NAME, such as alice/pixel-9, or by id. Waiting
+Devices are named USER/NAME, such as alice/pixel-9, or by id. Unknown
 certificates are named by their fingerprint, or by its first 8 digits or more.
 Every list also answers to 'list' and 'ls': latchkey users list.
 
 Environment:
   LATCHKEY_URL           the gate's address: https://latchkey.example.com
   LATCHKEY_TOKEN         the Worker's ADMIN_TOKEN, or a token of your own
-  LATCHKEY_TOKEN_FILE    or a file that holds it
+  LATCHKEY_TOKEN_FILE    or a file that contains it
   LATCHKEY_CA            an authority's certificate (PEM), for your own server
   LATCHKEY_P12_PASSWORD  the password of a PKCS#12 file
   CLOUDFLARE_API_TOKEN   a token for Cloudflare's API: setup, doctor, issue,
                          rotate, block, status, --at-cloudflare
-  NO_COLOR               no colours; outside a terminal there are none anyway
+  NO_COLOR               no colours; outside a terminal there are never any
 
-An option wins over its variable, and a variable over what login has stored.
+An option wins over its variable, and a variable over what login stored.
 The stored token is sent only to the address it was stored with.
 
-Errors are text on the standard error, with --json too. Exit codes:
+Errors are text on the standard error, even with --json. Exit codes:
   0  done
   1  refused by the server, or failed
   2  called in a way that cannot work; nothing was done
@@ -81,6 +65,33 @@ Examples:
   latchkey invite alice
   latchkey devices alice
   latchkey revoke alice/pixel-9`;
+
+const addHelp: AddCommand = (program) => {
+  program
+    .command("help")
+    .summary("print this help, or that of a command")
+    .description("Print the help, or that of a command, as --help does.")
+    .argument("[command...]", "such as devices, or token create")
+    .action((words: string[]) => {
+      let command = program;
+      for (const word of words) {
+        const found = subcommandNamed(command, word);
+        if (found === undefined) throw unknownCommand(command, word);
+        command = found;
+      }
+      command.outputHelp();
+    });
+};
+
+const addVersion: AddCommand = (program) => {
+  program
+    .command("version")
+    .summary("print the version")
+    .description("Print the version, as --version does.")
+    .action(() => {
+      process.stdout.write(`${program.version()}\n`);
+    });
+};
 
 /** The commands, in the order in which the help lists them. */
 const COMMANDS: Record<string, readonly AddCommand[]> = {
@@ -102,25 +113,25 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   ],
   "Without the registry:": [addBlock, addUnblock, addBlocked],
   "Waiting for you:": [addUnknown, addApprove, addDismiss],
-  "Access:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
+  "Credentials:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
   "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
   "Files:": [addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };
 
-/** Columns for a description beside the longest term, below which the parser would not wrap it at all. */
+/** Below this many columns beside the longest term, the parser would not wrap descriptions at all. */
 const MIN_WIDTH_TO_WRAP = 24;
 
-/** The whole command line; `runProgram` runs it. */
+/** `runProgram` runs it. */
 export function createProgram(): Command {
   const program = new Command("latchkey")
     .description("Enrol and revoke the devices that may pass the gate.")
     .version(packageJson.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help, or that of a command")
     .option("--url <url>", "the address of the gate")
-    .option("--token-file <file>", "a file that holds the token")
-    .option("--ca <file>", "trust this authority (PEM) and no other")
+    .option("--token-file <file>", "a file that contains the token")
+    .option("--ca <file>", "trust only this authority (PEM)")
     .option("--timeout <seconds>", `how long to wait for an answer (default: ${DEFAULT_TIMEOUT_SECONDS})`)
     .option("--json", "print the API's own objects, for programs")
     .option("-y, --yes", "go ahead without asking")
@@ -157,7 +168,7 @@ function term(argument: Argument): string {
   return argument.required ? `<${name}>` : `[${name}]`;
 }
 
-/** Runs one command line, without the program's own name. Returns the exit code; `undefined` leaves what was set. */
+/** Runs one command line, given without the program's own name. Returns the exit code; `undefined` leaves it as it is. */
 export async function runProgram(words: readonly string[]): Promise<number | undefined> {
   const program = createProgram();
   try {

@@ -1,12 +1,16 @@
+// Restoring a backup: what would change is shown first.
+import { existsSync } from "node:fs";
 import { type Backup, readBackup } from "../backup/backup-file.ts";
 import { differenceLines, sameDevices, userLines } from "../backup/difference-view.ts";
 import { deviceInBackup } from "../backup/named-device.ts";
 import { type Difference, isEmpty, planRestore } from "../backup/plan.ts";
 import { type RestoreResult, restore } from "../backup/restore.ts";
-import { failed } from "../terminal/failure.ts";
-import { excerpt, plural } from "../terminal/text.ts";
+import { LATCHKEY } from "../terminal/called-as.ts";
+import { failed, misuse } from "../terminal/failure.ts";
+import { excerpt, plural, printable, shellWord } from "../terminal/text.ts";
 import { timeWithHint } from "../terminal/time.ts";
-import type { AddCommand } from "./words/session.ts";
+import { looksLikeDevice } from "./command/device-reference.ts";
+import type { AddCommand } from "./command/session.ts";
 
 interface RestoreOptions {
   dryRun?: boolean;
@@ -16,36 +20,37 @@ interface RestoreOptions {
 export const addRestore: AddCommand = (program, open) => {
   program
     .command("restore")
-    .summary("bring the registry back to what a backup says")
+    .summary("bring the registry back to the state of a backup")
     .description(
       [
-        "Bring the registry back to what a backup says: shows what would change, asks, and does it. What was added",
-        "since stays. A device that was revoked, or shut out otherwise, since the backup stays so unless it is named.",
+        "Bring the registry back to the state of a backup: shows what would change, asks, and does it. Anything added",
+        "since then stays. A device that was revoked or otherwise shut out since then stays so unless it is named.",
       ].join(" "),
     )
-    .argument("<file>", "what latchkey backup wrote")
+    .argument("<file>", "a file that latchkey backup wrote")
     .option("--dry-run", "show what would change, and change nothing")
     .option(
       "--resurrect <device>",
-      "let this device in again, though it was shut out since: USER/NAME or id; may be given again",
+      "let this device back in although it was shut out since: USER/NAME or id; may be repeated",
       (device: string, others: string[] = []) => [...others, device],
     )
     .addHelpText(
       "after",
       `
 If a restore was interrupted, run it again: nothing is done twice. Audit logs
-are taken over only into an empty registry, and then show which lines are not
-its own.
+are restored only into an empty registry, and then show which lines are not its
+own.
 
 Examples:
   latchkey restore latchkey-backup.json --dry-run
   latchkey restore latchkey-backup.json --resurrect alice/pixel-9`,
     )
     .action(async (path: string, options: RestoreOptions) => {
-      const { output, now, ...session } = open();
+      const { output, now, connect, confirm } = open();
+      refuseDevice(path);
       const { backup, json } = await readBackup(path);
       const resurrect = new Set((options.resurrect ?? []).map((device) => deviceInBackup(backup, device).id));
-      const api = await session.api();
+      const api = await connect();
       const difference = await planRestore(api, json, resurrect);
       const about = [
         `backup of ${excerpt(backup.source)}, made ${timeWithHint(backup.createdAt, now())}: ${plural(backup.users.length, "user")}, ${plural(countDevices(backup), "device")}`,
@@ -59,13 +64,22 @@ Examples:
         return;
       }
       output.lines(...about);
-      await session.confirm(`Restore this into ${api.origin}?`);
+      await confirm(`Restore this into ${api.origin}?`);
       const result = await restore(api, json, difference, resurrect);
       output.object({ done: true, ...result });
       output.lines("", ...summary(result), ...keptUnforeseen(result, difference));
       refuseConflicts(result);
     });
 };
+
+/** To let a device back in is another command's work. */
+function refuseDevice(path: string): void {
+  if (!looksLikeDevice(path) || path.endsWith(".json") || existsSync(path)) return;
+  throw misuse(
+    `there is no backup file ${printable(path)}`,
+    `to let a device back in: ${LATCHKEY} reinstate ${shellWord(path)}`,
+  );
+}
 
 function countDevices({ users }: Backup): number {
   return users.reduce((sum, { devices }) => sum + devices.length, 0);
@@ -88,7 +102,7 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
     ...(tokens > 0 ? ["restored tokens work everywhere within 10 minutes"] : []),
     ...cut.map(
       ({ user, lines }) =>
-        `the ${user === null ? "directory's audit log" : `audit log of ${user}`} got a line of its own meanwhile: it has ${plural(lines, "line")} of the backup's`,
+        `the ${user === null ? "directory's audit log" : `audit log of ${user}`} gained a line of its own in the meantime: it has ${plural(lines, "line")} of the backup's`,
     ),
   ];
 }
@@ -112,7 +126,7 @@ function keptUnforeseen({ users }: RestoreResult, difference: Difference): strin
   );
 }
 
-/** After all others were restored: what could not be is a failure. */
+/** Once all others are restored, a device that could not be is a failure. */
 function refuseConflicts({ users }: RestoreResult): void {
   const conflicts = users.map((user) => ({
     ...user,

@@ -1,34 +1,35 @@
+// The gate on one screen.
 import type { Device, Me } from "../../src/contract/answers.ts";
 import { DEVICE_STATUSES } from "../../src/domain/device.ts";
 import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { isOutOfOrder, ProblemFailure } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
+import { deviceLabel, living } from "../client/device.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import { plural, printable, short } from "../terminal/text.ts";
 import { shortTime } from "../terminal/time.ts";
-import { powers } from "./me.ts";
-import { deviceLabel, living } from "./words/device-view.ts";
-import type { AddCommand, Session } from "./words/session.ts";
+import type { AddCommand, Session } from "./command/session.ts";
+import { powers } from "./credentials/login.ts";
 
-/** How many names a line shows: the lists show the others. */
+/** How many names a line shows; the lists show the others. */
 const NAMES_SHOWN = 3;
-/** The share of a day's requests from which the doctor warns, too. */
+/** The share of a day's requests at which the doctor warns, too. */
 const MANY = 0.7;
 
 export const addStatus: AddCommand = (program, open) => {
   program
     .command("status")
-    .summary("the gate on one screen: devices, who waits, what expires, today's use")
+    .summary("show the gate on one screen: devices, what is waiting, what expires, usage")
     .description(
-      "Show the gate on one screen: whether it answers, who you are, the devices by status, who waits for you, which certificates expire soon, and the day's use of Cloudflare's free plan.",
+      "Show the gate on one screen: whether it answers, who you are, the devices by status, what is waiting for you, which certificates expire soon, and today's usage of Cloudflare's free plan.",
     )
     .addHelpText(
       "after",
       `
-The day's use needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md.
+Today's usage needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md.
 Exit code 1: the gate or its registry does not answer. doctor looks closer.
 
 Examples:
@@ -39,7 +40,7 @@ Examples:
       const session = open();
       const { output } = session;
       const now = session.now();
-      const api = await session.api();
+      const api = await session.connect();
       const me = await whoAmI(api, output);
       const [found, blocked, usage] = await Promise.all([
         orWhy(() => readRegistry(api)),
@@ -77,7 +78,7 @@ function isUnknown(value: object): value is Unknown {
   return "unknown" in value;
 }
 
-/** The first question, which asks no object. Programs are told too when the gate does not answer it. */
+/** The first question, which needs no Durable Object. If the gate does not answer it, programs get an object, too. */
 async function whoAmI(api: Api, output: Output): Promise<Me> {
   try {
     return await api.me();
@@ -91,16 +92,16 @@ async function whoAmI(api: Api, output: Output): Promise<Me> {
 
 interface Found {
   devices: readonly Device[];
-  /** Waiting fingerprints; `null` for a user's own token, which does not see them. */
+  /** Fingerprints of unknown certificates; `null` for a user's own token, which does not see them. */
   certificates: readonly string[] | null;
 }
 
 async function readRegistry(api: Api): Promise<Found> {
-  const [devices, certificates] = await Promise.all([ofAllUsers(api, api.devices), waitingCertificates(api)]);
+  const [devices, certificates] = await Promise.all([ofAllUsers(api, api.devices), unknownFingerprints(api)]);
   return { devices, certificates };
 }
 
-async function waitingCertificates(api: Api): Promise<string[] | null> {
+async function unknownFingerprints(api: Api): Promise<string[] | null> {
   try {
     return (await api.unknownCertificates()).map(({ fingerprint }) => fingerprint);
   } catch (error) {
@@ -118,9 +119,9 @@ interface Summary {
   /** How many devices have each status. */
   devices: Record<string, number>;
   waiting: { devices: readonly string[]; certificates: readonly string[] | null };
-  /** Active devices whose last certificate expires soon or has expired, the first one first. */
+  /** Active devices whose last certificate expires soon or has expired, the first to expire first. */
   expiring: readonly Expiring[];
-  /** Lost devices that have not been told to delete their vault yet. */
+  /** Lost devices that have not received the wipe yet. */
   wipeNotDelivered: readonly string[];
 }
 
@@ -140,7 +141,7 @@ function expiringSoon(devices: readonly Device[], now: number): Expiring[] {
     .filter(({ status }) => status === "active")
     .flatMap((device) => {
       const ends = living(device).map(({ notAfter }) => notAfter);
-      // During a renewal there are two: only the end of the later one shuts the device out.
+      // During a renewal there are two: only when the later one expires is the device shut out.
       const last = ends.includes(null) ? undefined : ends.map(String).sort().at(-1);
       return last === undefined || Date.parse(last) > now + EXPIRES_SOON_MS
         ? []
@@ -151,7 +152,7 @@ function expiringSoon(devices: readonly Device[], now: number): Expiring[] {
 
 interface Blocked {
   fingerprint: string;
-  /** `null`: no device has it, or the registry does not say. */
+  /** `null` if no device has it, or the registry does not say. */
   device: string | null;
 }
 
@@ -165,11 +166,11 @@ function withDevice(fingerprint: string, found: Found | Unknown): Blocked {
 interface Use {
   workerRequests: number;
   objectRequests: number;
-  /** Of each kind a day, on the free plan. */
+  /** Of each kind per day, on the free plan. */
   limit: number;
 }
 
-/** Since 00:00 UTC, of the account that the gate's zone is in. */
+/** Since 00:00 UTC, of the account with the gate's zone. */
 async function readUse(session: Session, origin: string, now: number): Promise<Use | Unknown> {
   if (!session.environment.CLOUDFLARE_API_TOKEN) {
     return { unknown: "set CLOUDFLARE_API_TOKEN, or see Workers & Pages in the dashboard" };
@@ -183,7 +184,7 @@ async function readUse(session: Session, origin: string, now: number): Promise<U
   const { account } = await zoneOfHost(client, new URL(origin).hostname);
   const usage = await readUsage(client, account.id, now);
   return usage === undefined
-    ? { unknown: "Cloudflare's analytics answered in a form that is not known here" }
+    ? { unknown: "Cloudflare's analytics answered in an unexpected form" }
     : { ...usage, limit: WORKER_REQUESTS_A_DAY };
 }
 
@@ -223,7 +224,7 @@ function registryFacts(
   const waits = [
     ...(waiting.devices.length > 0 ? [`${some(waiting.devices)} for approval`] : []),
     ...(certificates.length > 0
-      ? [`${plural(certificates.length, "certificate")} (${some(certificates.map(short))})`]
+      ? [`${plural(certificates.length, "unknown certificate")} (${some(certificates.map(short))})`]
       : []),
   ];
   const urgent = (text: string) => output.style("yellow", text);

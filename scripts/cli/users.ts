@@ -1,3 +1,4 @@
+// The users, who own the devices.
 import type { User } from "../../src/contract/answers.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import { ProblemFailure, withHint, withUnknownUser } from "../client/answer.ts";
@@ -6,9 +7,8 @@ import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed } from "../terminal/failure.ts";
 import { nearest, printable, shellWord } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
-import { userArgument } from "./words/arguments.ts";
-import type { AddCommand } from "./words/session.ts";
-import { addListVerb } from "./words/subcommand.ts";
+import { userArgument } from "./command/arguments.ts";
+import { type AddCommand, addListVerb } from "./command/session.ts";
 
 export const addUsers: AddCommand = (program, open) => {
   const users = program
@@ -25,8 +25,8 @@ Examples:
   latchkey users remove alice`,
     );
   addListVerb(users, async () => {
-    const { output, api } = open();
-    const list = await (await api()).users();
+    const { output, connect } = open();
+    const list = await (await connect()).users();
     output.object({ users: list, next: null });
     output.table(
       ["USER", "NAME", "SINCE"],
@@ -38,16 +38,18 @@ Examples:
   users
     .command("add")
     .summary("add a user")
-    .description("Add a user. One who is there already is no error; a name given then replaces the old one.")
+    .description(
+      "Add a user. If the user exists already, that is not an error; a name then replaces the old one.",
+    )
     .argument("<id>", "1 to 63 lower-case letters, digits and hyphens")
     .option("--name <name>", "the person's name, for people to read")
     .action(async (id: string, options: { name?: string }) => {
       const user = userArgument(id);
-      const { output, api } = open();
-      const { created, value } = await addUser(await api(), user, options.name);
+      const { output, connect } = open();
+      const { created, value } = await addUser(await connect(), user, options.name);
       output.object(value);
       const named = value.name === null ? "" : `, named '${printable(value.name)}'`;
-      output.lines(created ? `added user ${user}${named}` : `user ${user} was there already${named}`);
+      output.lines(created ? `added user ${user}${named}` : `user ${user} exists already${named}`);
     });
 
   users
@@ -58,9 +60,9 @@ Examples:
     .argument("<name>", "the person's name, for people to read")
     .action(async (id: string, name: string) => {
       const user = userArgument(id);
-      const { output, ...session } = open();
-      const api = await session.api();
-      // The API makes a user whom it does not know: a slip of the pen must not.
+      const { output, connect } = open();
+      const api = await connect();
+      // The API would add an unknown user: a typing mistake must not.
       const ids = (await api.users()).flatMap((known) => parseUserId(known.id) ?? []);
       if (!ids.includes(user)) {
         const [near] = nearest(user, ids);
@@ -82,8 +84,8 @@ Examples:
     .argument("<user>", "the user's id")
     .action(async (id: string) => {
       const user = userArgument(id);
-      const { output, ...session } = open();
-      const api = await session.api();
+      const { output, connect } = open();
+      const api = await connect();
       try {
         await api.deleteUser(user);
       } catch (error) {
@@ -100,12 +102,12 @@ Examples:
     });
 };
 
-/** To a user's own token the API says that others do not exist, also when one is to be made. */
+/** To a user's own token, the API says that other users do not exist, even when one is to be added. */
 async function addUser(api: Api, user: UserId, name: string | undefined): Promise<Made<User>> {
   try {
     return await api.putUser(user, name);
   } catch (error) {
     if (!(error instanceof ProblemFailure) || error.code !== "unknown-user") throw error;
-    throw failed("users are added with the ADMIN_TOKEN alone", `see who you are with: ${LATCHKEY} me`);
+    throw failed("only the ADMIN_TOKEN can add users", `see who you are with: ${LATCHKEY} me`);
   }
 }

@@ -1,6 +1,6 @@
+import { readSmallFile } from "../files.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { type Failure, misuse } from "../terminal/failure.ts";
-import { readSmallFile } from "../terminal/read-file.ts";
 import { printable } from "../terminal/text.ts";
 import { parseAddress } from "./address.ts";
 import { type Login, loginFile, readLogin } from "./login-file.ts";

@@ -2,10 +2,10 @@ import { chmod, mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import envPaths from "env-paths";
 import * as v from "valibot";
+import { FOLDER_MODE, SECRET_MODE, writeWhole } from "../files.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
 import { printable, shellWord } from "../terminal/text.ts";
-import { FOLDER_MODE, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
 
 const LoginSchema = v.strictObject({
   url: v.string(),

@@ -1,5 +1,5 @@
+import { readSmallFile } from "../files.ts";
 import { misuse } from "../terminal/failure.ts";
-import { readSmallFile } from "../terminal/read-file.ts";
 import { printable } from "../terminal/text.ts";
 
 /** How the token may be given: in an option or a variable. */

@@ -7,7 +7,7 @@ import {
   issueServerCertificate,
 } from "../certificates/authority.ts";
 import { toPkcs12 } from "../certificates/pkcs12.ts";
-import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
+import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "../files.ts";
 
 import type { DeviceFiles, StatePaths } from "./state.ts";
 

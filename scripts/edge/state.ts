@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Credential } from "../certificates/authority.ts";
-import { Failure, failed } from "../terminal/failure.ts";
 import {
   FOLDER_MODE,
   PUBLIC_MODE,
@@ -10,7 +9,8 @@ import {
   SECRET_MODE,
   UNFINISHED_SUFFIX,
   writeWhole,
-} from "../terminal/write-file.ts";
+} from "../files.ts";
+import { Failure, failed } from "../terminal/failure.ts";
 import { BLOCKED_TEMPLATE } from "./blocked.ts";
 import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
 import { REVOKED_TEMPLATE } from "./revoked.ts";

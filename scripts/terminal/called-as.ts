@@ -1,3 +1,4 @@
+// What to call this program in the commands of hints.
 /**
  * How to call this program again: npx says so in the environment. For the commands in hints. Nobody owns our name on
  * npm, and outside of the clone npx would install and run whatever somebody publishes under it: with `--no` it

@@ -1,19 +1,18 @@
-// No I/O. No clock.
+// A command line that cannot work: what is wrong with it, and what was probably meant.
 import type { Command, CommanderError } from "commander";
 import { LATCHKEY } from "./called-as.ts";
 import { type Failure, misuse } from "./failure.ts";
 import { asMessage, nearest, printable, shellWord } from "./text.ts";
 
 /**
- * Commands that take something away, or let something in again: never a guess at a mistyped word, so that nobody
- * runs them by copying a hint.
+ * Commands that take something away or let something back in: never suggested for a mistyped word, so that nobody runs
+ * them by copying a hint.
  */
-const NEVER_GUESSED: ReadonlySet<string> = new Set([
-  ...["lost", "revoke", "suspend", "retire", "forget", "block", "unblock", "dismiss", "restore"],
-  ...["remove", "end", "withdraw"],
-]);
+const NEVER_GUESSED: ReadonlySet<string> = new Set(
+  "lost revoke suspend reinstate retire forget block unblock dismiss restore remove end withdraw".split(" "),
+);
 
-/** What people type who know other programs, and which of several commands they may mean. */
+/** What people used to other programs type, and the commands they may mean. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     "rm, remove, delete, del": `to refuse a device for good: ${LATCHKEY} revoke; to delete the record of a revoked one: ${LATCHKEY} forget`,
@@ -53,7 +52,7 @@ export function unknownCommand(command: Command, word: string): Failure {
   );
 }
 
-/** Turns what the argument parser says into our form. `command` is the one that was called. */
+/** A parser error in our form. `command` is the one that was called. */
 export function misuseFromCommander(error: CommanderError, command: Command): Failure {
   const cause = error.message.replace(/^error: /, "");
   const quoted = /'(.*)'/s.exec(cause)?.[1] ?? "";
@@ -71,7 +70,7 @@ export function misuseFromCommander(error: CommanderError, command: Command): Fa
   return misuse(asMessage(cause.replace(/\. Expected .*/, "")), seeHelp(command));
 }
 
-/** Without what stands after the `=`, which may be a secret: `--tokenfile=...`. */
+/** Without the value after `=`, which may be a secret: `--tokenfile=...`. */
 function unknownOption(command: Command, written: string): Failure {
   const flag = written.replace(/=.*/s, "");
   const help = command.createHelp();
@@ -79,7 +78,7 @@ function unknownOption(command: Command, written: string): Failure {
     ({ long, short }) => [long, short].filter((each) => each !== undefined && each !== null),
   );
   if (flag !== written && flags.includes(flag)) {
-    return misuse(`${printable(flag)} takes no value`, `write ${printable(flag)} alone`);
+    return misuse(`${printable(flag)} takes no value`, `write only ${printable(flag)}`);
   }
   const [near] = nearest(
     flag.replace(/^-+/, ""),

@@ -1,3 +1,15 @@
+// The rules of this program's terminal interface:
+//
+// - The standard output is for results: lines for people or, with --json, JSON for programs, never both. A secret goes
+//   nowhere else.
+// - Everything else (errors, hints, progress, questions) goes to the standard error. Messages begin with "latchkey: ",
+//   hints with "hint: ".
+// - Messages begin in lower case and have no full stop. They say what is wrong; the hint says what to do, with a command
+//   to copy where there is one.
+// - Whatever comes from elsewhere (a file, the API, the command line) passes through `printable` first: no text can move
+//   the cursor or break a line. JSON is escaped for the same reason.
+// - Colours and widths are for terminals only. A table that is too wide gets shorter, then taller; nothing is cut off.
+// - Questions come last, when everything that can be checked has been, and only if somebody is there to answer.
 import { styleText } from "node:util";
 import type { DeviceStatus } from "../../src/domain/device.ts";
 import { type Cell, facts, type Layout, table } from "./table.ts";
@@ -18,13 +30,13 @@ export interface Output {
   readonly json: boolean;
   /** The API's own object; with `--json` only. */
   object(value: unknown): void;
-  /** For people only, and so are the next ones. The texts are printable already. */
+  /** For people only, and so are the next two. The texts are printable already. */
   lines(...lines: string[]): void;
   table(head: readonly Cell[], rows: readonly (readonly Cell[])[], whenEmpty: string, layout?: Layout): void;
   facts(pairs: readonly (readonly [string, string | null])[]): void;
-  /** On the standard error: what goes beside a secret that is the whole output. */
+  /** On the standard error, for people: what accompanies a secret that is the whole output. */
   aside(...lines: string[]): void;
-  /** The columns of the terminal, or `undefined` when the output is none that can draw. */
+  /** The columns of the terminal, or `undefined` if the output cannot draw. */
   readonly drawable: number | undefined;
   status(status: DeviceStatus): string;
   style(style: Style, text: string): string;
@@ -33,7 +45,7 @@ export interface Output {
 export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output {
   // `styleText` leaves the text alone unless the stream is a terminal with colours and NO_COLOR is unset.
   const style = (format: Style, text: string) => styleText(format, text, { stream });
-  // Some terminals do not know how wide they are, and say 0.
+  // Some terminals do not know their width, and say 0.
   const columns = (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY;
   const lines = (...texts: string[]) => {
     if (!json && texts.length > 0) stream.write(`${texts.join("\n")}\n`);
@@ -57,10 +69,15 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
       );
     },
     aside(...texts) {
-      if (!json) process.stderr.write(texts.map((text) => `latchkey: ${text}\n`).join(""));
+      if (!json) for (const text of texts) progress(text);
     },
     drawable: stream.isTTY && process.env.TERM !== "dumb" ? columns : undefined,
     status: (status) => style(STATUS_STYLE[status] ?? "reset", printable(status)),
     style,
   };
+}
+
+/** Says what is being done, or anything else that is not the result, in one line. */
+export function progress(line: string): void {
+  process.stderr.write(`latchkey: ${printable(line)}\n`);
 }

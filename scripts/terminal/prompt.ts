@@ -1,20 +1,20 @@
+// What a command asks people. Questions and answers use the standard error: the standard output stays clean.
 import { isDeviceName } from "../../src/domain/device.ts";
 import { failed, misuse } from "./failure.ts";
 import { excerpt, printable } from "./text.ts";
 
-/** How often a name may be mistyped: in a hurry, one slip must not end the command. */
+/** How many attempts there are at typing a name: in a hurry, one slip must not end the command. */
 const NAME_TRIES = 3;
 
-/** What a command asks people. Questions and answers use the standard error: the output stays clean. */
 export interface Prompt {
   /** Somebody is there to answer. */
   readonly interactive: boolean;
-  /** Resolves when the answer is yes; every other answer ends the command. */
+  /** Resolves if the answer is yes; any other answer ends the command. */
   confirm(question: string): Promise<void>;
-  /** Warns, and resolves when one of these names is typed, in any case; asks three times. */
+  /** Warns, and resolves if one of these names is typed, in any case. Asks up to three times. */
   confirmByName(warning: readonly string[], question: string, names: readonly string[]): Promise<void>;
   password(question: string): Promise<string>;
-  /** What is typed is shown. Only where somebody is there to answer; so is the next. */
+  /** What is typed is shown. Only for when somebody is there to answer; so is the next. */
   text(question: string): Promise<string>;
   /** What is typed is not shown. */
   secret(question: string): Promise<string>;

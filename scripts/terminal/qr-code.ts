@@ -1,24 +1,24 @@
-// No I/O. No clock.
+// QR codes for terminals.
 import { generate } from "lean-qr/nano";
 
-/** The light margin, in modules, so that a terminal's dark surface does not run into the code. */
+/** The light margin, in modules, which keeps a dark terminal from running into the code. */
 const BORDER = 2;
 
-// The colour cube's black and white: unlike the 16 named colours, no theme of a terminal changes them.
+// Black and white of the colour cube: unlike the 16 named colours, no theme changes them.
 const WHITE_ON_BLACK = "\u001b[38;5;231;48;5;16m";
 /** Two rows of modules, by whether the upper and the lower one are dark. */
 const HALVES = { light: { light: "█", dark: "▀" }, dark: { light: "▄", dark: " " } };
 const RESET = "\u001b[0m";
 
 /**
- * A text as a QR code for a terminal, two rows a line. It brings its own black and white, since in the
- * terminal's colours it would be inverted on every second one, and many cameras do not read that.
+ * A text as a QR code, two rows per line. It brings its own black and white: in the terminal's colours it would be
+ * inverted on every second terminal, and many cameras cannot read that.
  */
 export function qrCode(text: string): { lines: string[]; columns: number } {
   const code = generate(text);
   const columns = code.size + 2 * BORDER;
   const shade = (x: number, y: number) => (code.get(x - BORDER, y - BORDER) ? "dark" : "light");
-  // A code has an odd number of rows: the last line is the margin, and what lies below it is light too.
+  // A code has an odd number of rows: the last line is margin, and so is what lies below it.
   const lines = Array.from({ length: Math.ceil(columns / 2) }, (_, line) => {
     const halves = Array.from(
       { length: columns },

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Tables and lists of facts that fit the terminal.
 import Table from "cli-table3";
 import stringWidth from "string-width";
 
@@ -23,19 +23,19 @@ const NO_BORDERS = {
   middle: GAP,
 } as const;
 
-/** What a table shows: one text, or a short one as well for where the whole table would be too wide. */
+/** One text, or a short one as well, for when the table would be too wide. */
 export type Cell = string | { full: string; short: string };
 
 export interface Layout {
   bold?: (text: string) => string;
-  /** How many of the last columns may move below their row, if the terminal is too narrow. */
+  /** How many of the last columns may move below their row if the terminal is too narrow. */
   below?: number;
 }
 
 /**
- * Aligned columns without borders. Where they are wider than the terminal, the short texts take the place of the
- * whole ones, column by column; then the last columns move below, as far as they may; then long cells take several
- * lines. Where all this is too little, each row becomes a block of `COLUMN  value` lines. Nothing is ever cut off.
+ * Aligned columns without borders. If they are wider than the terminal, short texts replace the full ones, column by
+ * column; then the last columns move below, as far as they may; then long cells take several lines. If that is not
+ * enough, each row becomes a block of `COLUMN  value` lines. Nothing is ever cut off.
  */
 export function table(
   head: readonly Cell[],
@@ -74,7 +74,7 @@ export function table(
 const full = (cell: Cell) => (typeof cell === "string" ? cell : cell.full);
 const short = (cell: Cell) => (typeof cell === "string" ? cell : cell.short);
 
-/** The short texts, in as few columns as will do: first where they save the most. A column left empty goes. */
+/** Short texts in as few columns as possible, beginning where they save the most. Empty columns are removed. */
 function shortened(cells: readonly (readonly Cell[])[], columns: number): string[][] {
   let shown = cells.map((row) => row.map(full));
   if (totalWidth(shown) <= columns) return shown;
@@ -96,7 +96,7 @@ function withoutEmpty(rows: readonly (readonly string[])[]): string[][] {
   return rows.map((row) => row.filter((_, column) => !isEmpty(column)));
 }
 
-/** What moved below a row: indented, and in as many lines as it needs. */
+/** What moved below a row: indented, on as many lines as it needs. */
 function belowLines(row: readonly Cell[] | undefined, below: number, columns: number): string[] {
   const indent = GAP.repeat(2);
   const texts = (row ?? []).slice(-below).map(full);
@@ -112,7 +112,7 @@ function belowLines(row: readonly Cell[] | undefined, below: number, columns: nu
   return lines.filter((line) => line !== indent);
 }
 
-/** Widths that fit, no column narrower than its longest word; `undefined` if there are none. Taken from the widest. */
+/** Widths that fit, no column narrower than its longest word; `undefined` if none do. The widest column gives first. */
 function narrowed(rows: readonly (readonly string[])[], columns: number): number[] | undefined {
   const widths = columnWidths(rows);
   const least = columnWidths(rows, (text) => Math.max(...text.split(" ").map(stringWidth)));
@@ -140,7 +140,7 @@ function totalWidth(rows: readonly (readonly string[])[]): number {
   return widths.reduce((sum, width) => sum + width, GAP.length * Math.max(0, widths.length - 1));
 }
 
-/** `label  value` lines for one thing; what has no value is left out. Long values take several lines. */
+/** `label  value` lines for one thing, without those that have no value. Long values take several lines. */
 export function facts(
   pairs: readonly (readonly [string, string | null])[],
   columns = Number.POSITIVE_INFINITY,
@@ -153,7 +153,7 @@ function trimmed(lines: readonly string[]): string[] {
   return lines.map((line) => line.trimEnd());
 }
 
-/** With `widths`, longer cells go on in the next line. */
+/** With `widths`, longer cells continue on the next line. */
 function grid(rows: readonly (readonly string[])[], widths?: number[]): string[] {
   if (rows.length === 0) return [];
   const cells = new Table({

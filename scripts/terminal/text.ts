@@ -1,13 +1,13 @@
-// No I/O. No clock.
+// Texts as a terminal shows them: made safe, shortened, matched.
 import { escapedJson, UNPRINTABLE } from "../../src/domain/escaped-json.ts";
 import { parseFingerprint, shortFingerprint } from "../../src/domain/fingerprint.ts";
 
-/** A text from the server or the caller, safe to show on a terminal in one line. */
+/** A text from the server or the caller, safe to show on one line of a terminal. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** The longest text from a file that is shown whole. */
+/** The longest text from a file that is shown in full. */
 const EXCERPT_CHARACTERS = 200;
 
 /** The beginning of a text that may be of any length, printable. */
@@ -27,7 +27,7 @@ export function printableJson(value: unknown): string {
   return escapedJson(JSON.stringify(value, null, 2));
 }
 
-/** A sentence as our messages are written: it begins in lower case and has no full stop. */
+/** A sentence in the form of our messages: it begins in lower case and has no full stop. */
 export function asMessage(sentence: string): string {
   const text = printable(sentence.trim()).replace(/\.$/, "");
   return /^\p{Lu}\p{Ll}/u.test(text) || /^[AI] /.test(text)
@@ -35,7 +35,7 @@ export function asMessage(sentence: string): string {
     : text;
 }
 
-/** A word as a shell takes it back, for commands in hints. */
+/** A word quoted for the shell where it has to be, for commands in hints. */
 export function shellWord(text: string): string {
   const word = printable(text);
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -47,7 +47,7 @@ export function short(fingerprint: string): string {
   return parsed === undefined ? printable(fingerprint) : shortFingerprint(parsed);
 }
 
-/** Whole fingerprints and ids (UUIDs) inside a text, cut to their first 8 digits, as other lists show them. */
+/** A text with its fingerprints and ids (UUIDs) cut to their first 8 digits, as lists show them. */
 export function shortenIds(text: string): string {
   return text
     .replace(/\b[0-9a-f]{64}\b/g, short)
@@ -63,12 +63,12 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** A word this short is near to half of all others. */
+/** A word this short resembles half of all others. */
 const TOO_SHORT = 3;
-/** More changes than these, or half a word of them, make another word, and no typing mistake. */
+/** More changes than these, or than half the word, make it another word rather than a typing mistake. */
 const MISTAKES_MAX = 2;
 
-/** The few candidates that look like what was written: at most three, nearest first. */
+/** The candidates that resemble what was written: at most three, nearest first. */
 export function nearest(written: string, candidates: readonly string[]): string[] {
   if (written.length <= TOO_SHORT) return [];
   const farthest = Math.min(MISTAKES_MAX, Math.ceil(written.length / 2) - 1);

@@ -1,9 +1,9 @@
-// No I/O. No clock: `now` is a parameter, in milliseconds since 1970.
+// Times as a terminal shows them. `now` is in milliseconds since 1970.
 import { relativeTime } from "../../src/domain/relative-time.ts";
 import type { Cell } from "./table.ts";
 import { printable } from "./text.ts";
 
-/** `2026-11-24 02:01` in local time, with seconds if asked. What is no time is shown as it came. */
+/** `2026-11-24 02:01` in local time, with seconds if asked. Unparseable times are shown as they are. */
 export function localTime(iso: string, withSeconds = false): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return printable(iso);
@@ -22,14 +22,14 @@ const SHORT_UNITS = [
   ["m", 60],
 ] as const;
 
-/** `3m` ago, `in 89d`: for tables in narrow terminals. What lies ahead is rounded, what is past is cut. */
+/** `3m` ago, `in 89d`: for tables in narrow terminals. Future times are rounded, past ones cut. */
 export function shortTime(iso: string, now: number): string {
   const seconds = (Date.parse(iso) - now) / 1000;
   if (Number.isNaN(seconds)) return printable(iso);
   const isAhead = seconds > 0;
   for (const [unit, size] of SHORT_UNITS) {
     const units = Math.abs(seconds) / size;
-    // 90 days are told as days.
+    // Up to 90 days are shown in days.
     if (units < (unit === "mo" ? 3 : 1)) continue;
     return isAhead ? `in ${Math.round(units)}${unit}` : `${Math.trunc(units)}${unit}`;
   }

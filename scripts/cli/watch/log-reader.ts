@@ -1,19 +1,18 @@
-// No I/O. No clock.
+// JSON objects in a log that arrives in pieces.
 
-/** A longer object is dropped, in characters: the largest event of a tail is far below. */
+/** Longer objects are dropped, in characters: the largest event of a tail is far smaller. */
 const OBJECT_MAX = 4 * 1024 * 1024;
 
 /**
- * Finds the JSON objects in a log that comes in pieces: on one line each, as the local edge writes
- * them, or over many lines, as `wrangler tail --format json` prints them. Such an object begins and
- * ends in the first column. Everything else (a program's greeting, half an object) is dropped, so
- * that memory stays bounded whatever comes.
+ * Finds the objects: on one line each, as the local edge writes them, or over many lines, as `wrangler tail --format
+ * json` prints them, which begin and end in the first column. Everything else (a program's greeting, half an object) is
+ * dropped, so that memory stays bounded.
  */
 export class LogReader {
-  /** The line that has not ended yet. */
+  /** The unfinished line. */
   #line = "";
   #isTooLong = false;
-  /** The object that has not ended yet. */
+  /** The unfinished object. */
   #open = "";
 
   /** The objects that this piece completes, parsed. */
@@ -25,7 +24,7 @@ export class LogReader {
     return found;
   }
 
-  /** The object on a last line that no line break ended. */
+  /** The object on a last line without a line break. */
   end(): object[] {
     return this.#endLine("");
   }
@@ -53,7 +52,7 @@ export class LogReader {
   }
 }
 
-/** The object that a text is, or `undefined`. */
+/** The object that the text holds, or `undefined`. */
 export function parseObject(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,3 +1,4 @@
+// Where the log of refusals comes from: wrangler tail, a local edge, or the standard input.
 import { spawn } from "node:child_process";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -10,9 +11,9 @@ import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { LogReader } from "./log-reader.ts";
 
-/** Where a log comes from: its JSON objects until the end, or until `signal` ends it with an error. */
+/** A log's JSON objects until it ends, or until `signal` ends it with an error. */
 export interface LogSource {
-  /** As it is told: `following NAME`. */
+  /** As in `following NAME`. */
   name: string;
   entries(signal: AbortSignal): AsyncIterable<object>;
 }
@@ -32,7 +33,7 @@ export const wranglerTail: LogSource = {
     const wrangler = join(dirname(require.resolve("wrangler/package.json")), "bin", "wrangler.js");
     const tail = spawn(process.execPath, [wrangler, "tail", "--format", "json"], {
       cwd: ROOT,
-      // What it says about signing in is for whoever watches.
+      // What it says about signing in is for the person watching.
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = new Promise<number | null>((resolve) => {
@@ -54,7 +55,7 @@ export const wranglerTail: LogSource = {
   },
 };
 
-/** The log of the local edge with this state folder, from this call on: also across the edge's restarts. */
+/** The log of the local edge with this state folder, from now on, across restarts of the edge. */
 export async function edgeLog(stateDir: string): Promise<LogSource> {
   const path = join(stateDir, WORKER_LOG);
   const file = await openIfThere(path);
@@ -68,12 +69,12 @@ export async function edgeLog(stateDir: string): Promise<LogSource> {
   return { name: path, entries: (signal) => objectsIn(follow(path, { file, position: size }, signal)) };
 }
 
-/** How often the file is looked at: notices of the system are not to be had on every disk. */
+/** How often to look at the file: not every file system reports changes. */
 const LOOK_EVERY_MS = 250;
 
 /**
- * What is appended to a file from a position on. A new file in its place, or one that was cut, is
- * read from its beginning; of the old one nothing is missed. Ends with the signal's error.
+ * What is appended to a file after a position. If the file is replaced or truncated, the new content is read from the
+ * beginning, and nothing of the old content is missed. Ends with the signal's error.
  */
 async function* follow(
   path: string,
@@ -104,7 +105,7 @@ async function* follow(
         yield `${decoder.end()}\n`;
       } else {
         isReplaced = await isAnother(path, file);
-        // What came into the old one last is read before it is left.
+        // The end of the old file is read before it is left.
         if (!isReplaced) await setTimeout(LOOK_EVERY_MS, undefined, { signal });
       }
       signal.throwIfAborted();
@@ -114,7 +115,7 @@ async function* follow(
   }
 }
 
-/** Whether the path leads to another file by now; not when it leads nowhere. */
+/** Whether the path leads to another file now; not if it leads nowhere. */
 async function isAnother(path: string, file: FileHandle): Promise<boolean> {
   try {
     const [there, ours] = await Promise.all([stat(path), file.stat()]);
@@ -137,7 +138,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Whole characters, however the bytes were cut. */
+/** Whole characters, wherever the bytes were split. */
 async function* textOf(stream: Readable): AsyncGenerator<string> {
   for await (const chunk of stream.setEncoding("utf8")) yield chunk as string;
 }

@@ -1,8 +1,8 @@
-// No I/O. No clock: times are parameters, in milliseconds since 1970.
+// Refusals in the gate's log, grouped by kind over the last minutes. Times are in milliseconds since 1970.
 import { clientName, clientPart, pathPrefix } from "../../../src/domain/client-name.ts";
 import { parseObject } from "./log-reader.ts";
 
-/** What a line of the gate's log says of refusals, as far as they are grouped. */
+/** What a line of the gate's log says about refusals, as far as the groups need it. */
 export interface Refusal {
   reason: string;
   app: string;
@@ -12,10 +12,10 @@ export interface Refusal {
   count: number;
 }
 
-/** What stands for all kinds beyond `MAX_GROUPS`. */
+/** Stands for all kinds beyond `MAX_GROUPS`. */
 const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: "other programs" } as const;
 
-/** Where a line counts refusals of many paths. */
+/** For a line that counts refusals of many paths. */
 const VARIOUS_PATHS = "various paths";
 
 /** Refusals of one kind: the same program, refused for the same reason, at the same place. */
@@ -30,12 +30,12 @@ export interface RefusalGroup {
   lastAt: number;
 }
 
-/** Longer texts are cut, in characters: a hostname has at most 253, the gate cuts the rest at 200. */
+/** Longer texts are cut, in characters: a hostname has at most 253, the gate cuts everything else at 200. */
 const TEXT_MAX = 256;
 
 /**
- * The refusals in one object of a log: the gate's own line, as the local edge writes it, or an event
- * of `wrangler tail --format json`, which holds any number of them. Other objects hold none.
+ * The refusals in one object of a log: the gate's own line, as the local edge writes it, or an event of `wrangler tail
+ * --format json`, which holds any number of them. Other objects hold none.
  */
 export function refusalsIn(entry: object): Refusal[] {
   if (!("logs" in entry)) return toRefusal(entry);
@@ -70,14 +70,14 @@ function cut(text: string): string {
   return text.slice(0, TEXT_MAX);
 }
 
-/** Kinds of refusals that are told apart; more of them, and whoever comes new is one of the others. */
+/** How many kinds of refusals are distinguished; any further kind counts as one of the others. */
 const MAX_GROUPS = 2_000;
 
-/** Refusals are counted by parts of the window, not one by one: a flood costs no memory. */
+/** Refusals are counted per part of the window, not stored: a flood costs no memory. */
 const PARTS_OF_WINDOW = 60;
 
-/** A group is told again when its count has grown so much since. */
-const TOLD_AGAIN_FACTOR = 10;
+/** A group is reported again once its count has grown by this factor. */
+const REPORTED_AGAIN_FACTOR = 10;
 
 /** The refusals of one part of the window. */
 interface Part {
@@ -92,10 +92,10 @@ interface Counted {
   /** Oldest first. */
   parts: Part[];
   lastAt: number;
-  told: { at: number; count: number };
+  reported: { at: number; count: number };
 }
 
-/** The refusals of about the last `windowMs` milliseconds, grouped. Bounded, whatever comes. */
+/** The refusals of about the last `windowMs` milliseconds, grouped. Bounded in memory. */
 export class RefusalGroups {
   readonly #windowMs: number;
   readonly #partMs: number;
@@ -108,8 +108,8 @@ export class RefusalGroups {
   }
 
   /**
-   * Counts refusals. Returns its group when that is news: a group that was not there, one that has
-   * grown tenfold since it was told, or one that was told a window ago and still goes on.
+   * Counts refusals. Returns their group if that is news: a new group, one that has grown tenfold since it was last
+   * reported, or one that was reported a window ago and still goes on.
    */
   add(refusal: Refusal, now: number): RefusalGroup | undefined {
     const number = Math.floor(now / this.#partMs);
@@ -121,9 +121,11 @@ export class RefusalGroups {
     group.lastAt = now;
     const counted = toGroup(group);
     const isNews =
-      isNew || counted.count >= TOLD_AGAIN_FACTOR * group.told.count || now - group.told.at >= this.#windowMs;
+      isNew ||
+      counted.count >= REPORTED_AGAIN_FACTOR * group.reported.count ||
+      now - group.reported.at >= this.#windowMs;
     if (!isNews) return undefined;
-    group.told = { at: now, count: counted.count };
+    group.reported = { at: now, count: counted.count };
     return counted;
   }
 
@@ -144,12 +146,12 @@ export class RefusalGroups {
   }
 
   #newGroup(key: string, kind: Counted["kind"], now: number): Counted {
-    const group: Counted = { kind, parts: [], lastAt: now, told: { at: now, count: 0 } };
+    const group: Counted = { kind, parts: [], lastAt: now, reported: { at: now, count: 0 } };
     this.#groups.set(key, group);
     return group;
   }
 
-  /** At most once in a part of the window: it looks at every group. */
+  /** At most once per part of the window, since it looks at every group. */
   #forgetOld(number: number): void {
     if (number <= this.#sweptAt) return;
     this.#sweptAt = number;

@@ -1,20 +1,21 @@
+// Refusals live, grouped by the program that was refused.
 import { Option } from "commander";
-import { isHostname } from "../../../src/domain/hostname.ts";
 import { isLoopback } from "../../client/address.ts";
 import { givenUrl } from "../../client/connection.ts";
 import { readLogin } from "../../client/login-file.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
-import type { Output } from "../../terminal/output.ts";
+import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
-import type { AddCommand, Session } from "../words/session.ts";
+import { appOption } from "../command/arguments.ts";
+import type { AddCommand, Session } from "../command/session.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./log-source.ts";
 import { type RefusalGroup, RefusalGroups, refusalsIn } from "./refusal-log.ts";
 
 const DEFAULT_MINUTES = 5;
 const MAX_MINUTES = 1440;
 
-/** The most frequent kinds of refusals, which the table shows. */
+/** How many kinds of refusals the table shows, the most frequent first. */
 const TABLE_ROWS = 50;
 
 interface WatchOptions {
@@ -31,14 +32,14 @@ export const addWatch: AddCommand = (program, open) => {
     .description(
       [
         "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app,",
-        "reason, place and program. Ctrl-C ends it with a table; with --json, that is all it prints.",
+        "reason, path and program. Ctrl-C ends it with a table, the only thing that it prints with --json.",
       ].join(" "),
     )
     .addOption(
       new Option("--edge <folder>", "follow the local edge with this state folder").conflicts("stdin"),
     )
     .option("--stdin", "read the log from the standard input: its lines, or wrangler tail --format json")
-    .option("--app <host>", "this app only")
+    .option("--app <host>", "only this app")
     .option("--minutes <n>", "count the refusals of this many minutes", String(DEFAULT_MINUTES))
     .addHelpText(
       "after",
@@ -50,21 +51,20 @@ Examples:
     )
     .action(async (options: WatchOptions) => {
       const minutes = parseMinutes(options.minutes);
-      const app = options.app === undefined ? undefined : parseApp(options.app);
+      const app = options.app === undefined ? undefined : appOption(options.app);
       const session = open();
       const { output, now } = session;
       const source = await sourceOf(options, session);
       const groups = new RefusalGroups(minutes * 60_000);
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-      // For people, and so on the standard error.
-      process.stderr.write(`latchkey: following ${printable(source.name)}, Ctrl-C ends it\n`);
+      progress(`following ${source.name}, Ctrl-C ends it`);
       try {
         for await (const entry of source.entries(stop.signal)) {
           for (const refusal of refusalsIn(entry)) {
             if (app !== undefined && refusal.app !== app) continue;
             const news = groups.add(refusal, now());
-            if (news !== undefined) tell(output, news, minutes);
+            if (news !== undefined) report(output, news, minutes);
           }
         }
       } catch (error) {
@@ -80,7 +80,7 @@ async function sourceOf({ edge, stdin }: WatchOptions, session: Session): Promis
   const url = URL.parse(givenUrl(session.options, session.environment) ?? (await readLogin())?.url ?? "");
   if (url !== null && isLoopback(url.hostname)) {
     throw misuse(
-      `${printable(url.origin)} is a local edge, and wrangler tail has only the log of what is deployed`,
+      `${printable(url.origin)} is a local edge, and wrangler tail shows only the log of the deployed Worker`,
       `name the edge's state folder: ${LATCHKEY} watch --edge .latchkey`,
     );
   }
@@ -93,17 +93,8 @@ function parseMinutes(text: string): number {
   throw misuse(`--minutes '${printable(text)}' is not a number of minutes`, `give 1 to ${MAX_MINUTES}`);
 }
 
-function parseApp(text: string): string {
-  const host = text.toLowerCase();
-  if (isHostname(host)) return host;
-  throw misuse(
-    `--app '${printable(text)}' is not a hostname`,
-    "give only the host, such as vault.example.com",
-  );
-}
-
 /** `vault.example.com  Bitwarden Android icons: no certificate, 12 in 5 min (/icons)` */
-function tell(
+function report(
   output: Output,
   { app, client, reason, pathPrefix, count }: RefusalGroup,
   minutes: number,
@@ -129,7 +120,7 @@ function showTable(output: Output, groups: readonly RefusalGroup[], minutes: num
     );
   if (rows.length > 0) output.table(["COUNT", "APP", "PROGRAM", "REASON", "PATH"], rows, "");
   const rest = groups.length - rows.length;
-  if (rest > 0) output.lines("", `and ${plural(rest, "kind")} of refusals more; --json has all`);
+  if (rest > 0) output.lines("", `and ${plural(rest, "more kind")} of refusals; --json has all of them`);
 }
 
 /** `no-certificate` reads better as words. */

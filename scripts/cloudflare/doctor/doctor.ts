@@ -1,7 +1,7 @@
-import { deviceLabel, living } from "../../cli/words/device-view.ts";
 import { ofAllUsers } from "../../client/all-users.ts";
 import { ProblemFailure } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
+import { deviceLabel, living } from "../../client/device.ts";
 import { Failure, failed } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "../client/zone.ts";

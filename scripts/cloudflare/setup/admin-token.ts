@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { chmod, stat } from "node:fs/promises";
 import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/limits.ts";
+import { readIfThere, SECRET_MODE, writeWhole } from "../../files.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
-import { readIfThere, SECRET_MODE, writeWhole } from "../../terminal/write-file.ts";
 import { storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
 import { readSecretNames } from "../doctor/worker-facts.ts";
 import { nothingToDo, type Step } from "./step.ts";

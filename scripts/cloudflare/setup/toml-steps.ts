@@ -1,8 +1,8 @@
 // The steps of setup that edit `wrangler.toml`. What they show is read from the settings before and after, never
 // from a comparison of lines: the comments of the file contain lines that look like settings.
 import { readFile, realpath, stat } from "node:fs/promises";
+import { writeWhole } from "../../files.ts";
 import { printable } from "../../terminal/text.ts";
-import { writeWhole } from "../../terminal/write-file.ts";
 import { localSettings } from "../client/wrangler-toml.ts";
 import { nothingToDo, type Step } from "./step.ts";
 import { hasAdminHost, routePatterns } from "./toml-edit.ts";

@@ -49,7 +49,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-describe("what is wrong is said before anybody is asked:", () => {
+describe("mistakes are reported before anybody is asked:", () => {
   it.each<[string, () => string[], number, RegExp]>([
     ["approve: no such device", () => ["approve", "alice/x"], 1, /alice has no device named 'x'/],
     ["lost: no such device", () => ["lost", "alice/x"], 1, /alice has no device named 'x'/],
@@ -106,10 +106,10 @@ describe("what is wrong is said before anybody is asked:", () => {
     ["setup: no device", () => ["setup", "--device", "pixel"], 2, /--device 'pixel' is not USER\/NAME/],
     ["users remove: no such user", () => ["users", "remove", "bob"], 1, /there is no user bob/],
     [
-      "dismiss: nothing waiting",
+      "dismiss: no such certificate",
       () => ["dismiss", "deadbeef"],
       1,
-      /no waiting certificate begins with deadbeef/,
+      /no unknown certificate begins with deadbeef/,
     ],
     [
       "sessions end: no such session",
@@ -145,7 +145,7 @@ describe("what would work needs a yes:", () => {
       () => ["block", "alice/tablet", "--edge", edgeFolder],
       /^Block alice\/tablet \(1 certificate\)\?$/,
     ],
-    ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out every browser of everybody\?$/],
+    ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out everybody's browsers\?$/],
   ])("%s", async (_, words, question) => {
     const { code, stderr } = await latchkey(...words());
     const [, asked = ""] = /^latchkey: nobody is there to answer: (.*)$/m.exec(stderr) ?? [];
@@ -201,7 +201,7 @@ describe.runIf(hasTerminal)("the name of a lost device", () => {
     await must("reinstate", "alice/tablet");
   });
 
-  it("is enough alone", async () => {
+  it("is enough by itself", async () => {
     expect((await lost([" Tablet "])).code).toBe(0);
     expect(await status()).toBe("lost");
   });

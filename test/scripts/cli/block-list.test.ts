@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isShown } from "../../../scripts/cli/words/block-list.ts";
+import { isShown } from "../../../scripts/cli/block/block-list.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 
 describe("the gate's list", () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readCertificateFile } from "../../../scripts/certificates/certificate-file.ts";
-import { DEVICE, failure, fixture, RSA, type Run } from "./run.ts";
-import { runOnceAsProcess } from "./run-here.ts";
+import { DEVICE, failure, fixture, RSA, type Run, run } from "./run.ts";
 
 const noPassword = { given: undefined, ask: () => Promise.reject(new Error("asked")) };
 const read = (name: string, given?: string) => readCertificateFile(fixture(name), { ...noPassword, given });
@@ -49,7 +48,7 @@ describe("the device's certificate comes out of", () => {
 
 describe("a file that is no device's certificate is refused:", () => {
   it.each([
-    ["a private key alone", "key.pem", undefined, "holds no certificate, but: private key"],
+    ["only a private key", "key.pem", undefined, "holds no certificate, but: private key"],
     ["a request", "request.pem", undefined, "holds no certificate, but: certificate request"],
     ["two devices", "two-devices.pem", undefined, "holds several certificates"],
     ["a wrong password", "modern.p12", "falsch", "does not open with this password"],
@@ -76,33 +75,29 @@ describe("a file that is no device's certificate is refused:", () => {
 describe("latchkey fingerprint", () => {
   const alone: Run = { code: 0, stdout: `${DEVICE}\n`, stderr: "" };
 
-  it("prints the fingerprint alone, without an address or a token", async () => {
-    expect(await runOnceAsProcess(["fingerprint", fixture("device.pem")])).toEqual(alone);
+  it("prints only the fingerprint, and needs no address and no token", async () => {
+    expect(await run(["fingerprint", fixture("device.pem")])).toEqual(alone);
   });
 
   it("takes the password from the environment, or as an option", async () => {
     const file = fixture("modern.p12");
     const [variable, option] = await Promise.all([
-      runOnceAsProcess(["fingerprint", file], { LATCHKEY_P12_PASSWORD: "geheim" }),
-      runOnceAsProcess(["fingerprint", file, "--password", "geheim"]),
+      run(["fingerprint", file], { LATCHKEY_P12_PASSWORD: "geheim" }),
+      run(["fingerprint", file, "--password", "geheim"]),
     ]);
     expect(variable).toEqual(alone);
     expect(option).toEqual(alone);
   });
 
   it("asks nobody where nobody can answer", async () => {
-    expect(await runOnceAsProcess(["fingerprint", fixture("modern.p12")])).toEqual(
+    expect(await run(["fingerprint", fixture("modern.p12")])).toEqual(
       failure(2, "the password of the file is missing", "set LATCHKEY_P12_PASSWORD or give --password"),
     );
   });
 
   it("reads the standard input and prints an object for programs, without the PEM", async () => {
     const pem = (await read("device.pem")).pem;
-    const { code, stdout } = await runOnceAsProcess(
-      ["fingerprint", "-", "--json"],
-      {},
-      `some text before\n${pem}`,
-    );
+    const { code, stdout } = await run(["fingerprint", "-", "--json"], {}, `some text before\n${pem}`);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
       fingerprint: DEVICE,

@@ -48,7 +48,7 @@ describe.concurrent("users", () => {
       said("added user ursula, named 'Ursula K.'"),
     );
     expect(await latchkey("users", "add", "ursula")).toEqual(
-      said("user ursula was there already, named 'Ursula K.'"),
+      said("user ursula exists already, named 'Ursula K.'"),
     );
     expect(await latchkey("users", "rename", "ursula", "Ursula")).toEqual(
       said("user ursula is now named 'Ursula'"),
@@ -66,7 +66,7 @@ describe.concurrent("users", () => {
     );
   });
 
-  it("are not made by renaming one who is not there", async () => {
+  it("are not added by renaming one who does not exist", async () => {
     await addUser("ulrich");
     expect(await latchkey("users", "rename", "ulrihc", "X")).toEqual(
       failure(1, "there is no user ulrihc", "did you mean ulrich"),
@@ -92,13 +92,13 @@ describe("enrol", () => {
     await addUser("eve");
   });
 
-  it("of an unknown user tells the command that adds the user", async () => {
+  it("of an unknown user names the command that adds the user", async () => {
     expect(await latchkey("enrol", "nobody", "phone", "--fingerprint", anyFingerprint())).toEqual(
       failure(1, "there is no user nobody", "add the user first: latchkey users add nobody"),
     );
   });
 
-  it("takes a certificate, out of a file with its private key too, and its facts are known then", async () => {
+  it("takes a certificate, even from a file with its private key, and knows its details", async () => {
     expect(
       await latchkey("enrol", "eve", "pixel 9", "--certificate", fixture("bundle.pem"), "--note", "new"),
     ).toEqual(said("enrolled eve/pixel 9 (certificate 286bd7cf): it is let in from now on"));
@@ -170,7 +170,7 @@ describe.concurrent("a device", () => {
     expect(stdout).toMatch(/\n\nnote\n {2}line one\n {2}line two\n$/);
   });
 
-  it("is found by its id, and by a name with blanks and slashes in any case", async () => {
+  it("is found by its id, and by a name with spaces and slashes, in any case", async () => {
     const { id } = await enrol("dirk", "Work / old Pixel");
     const found = await Promise.all([
       object<Device>("show", id),
@@ -218,7 +218,7 @@ describe.concurrent("a device", () => {
     );
   });
 
-  it("is suspended, restored, lost, found, revoked and forgotten; each once", async () => {
+  it("is suspended, reinstated, lost, found, revoked and forgotten; each once", async () => {
     await enrol("dora", "phone", { note: "blue" });
     const phone = "dora/phone";
     expect(await latchkey("suspend", phone, "--reason", "in repair")).toEqual(
@@ -254,12 +254,12 @@ describe.concurrent("a device", () => {
       ),
     });
     expect(await latchkey("forget", phone, "-y")).toEqual(
-      said("forgot dora/phone: its certificate is unknown now, and may be enrolled again"),
+      said("forgot dora/phone: its certificate is unknown now, and can be enrolled again"),
     );
     expect((await latchkey("show", phone)).code).toBe(1);
   });
 
-  it("that asks first is left alone where nobody can answer", async () => {
+  it("that asks first does nothing if nobody can answer", async () => {
     const { id } = await enrol("dora", "careful");
     expect((await latchkey("revoke", "dora/careful")).code).toBe(2);
     expect((await latchkey("lost", "dora/careful")).code).toBe(2);
@@ -302,7 +302,7 @@ describe.concurrent("a device", () => {
     expect(code).toBe(0);
     expect(shown).toContain(question);
     expect(shown.slice(0, shown.indexOf(question))).toMatch(
-      /^(On apps with|No app here has) the profile bitwarden.+\r\n[\s\S]*No other device is touched\.\r\n/,
+      /^(On apps with|No app here has) the profile bitwarden.+\r\n[\s\S]*Other devices aren't affected\.\r\n/,
     );
     expect(shown).toContain(`dora/Lost one is reported lost: it is refused ${DELAY}`);
     expect(await registered("dora", id)).toMatchObject({ status: "lost", wipe: null });
@@ -327,7 +327,7 @@ describe.concurrent("a device", () => {
     const ambiguous = await latchkey("show", "dora/twin");
     expect(ambiguous).toMatchObject({ code: 1, stdout: "" });
     expect(ambiguous.stderr).toMatch(
-      /^latchkey: dora has 2 devices named 'twin'\nhint: name the one you mean by its id\n {2}[0-9a-f-]{36} {2}revoked, enrolled .+\n {2}[0-9a-f-]{36} /,
+      /^latchkey: dora has 2 devices named 'twin'\nhint: give the id of the one you mean\n {2}[0-9a-f-]{36} {2}revoked, enrolled .+\n {2}[0-9a-f-]{36} /,
     );
     for (const id of ids) expect(ambiguous.stderr).toContain(id);
 
@@ -368,7 +368,7 @@ describe.concurrent("a device", () => {
   });
 });
 
-describe.concurrent("waiting certificates", () => {
+describe.concurrent("unknown certificates", () => {
   // The gate notes a stranger after it has answered.
   const waiting = (fingerprint: string) =>
     expect
@@ -377,7 +377,7 @@ describe.concurrent("waiting certificates", () => {
       })
       .toContain(fingerprint);
 
-  it("are listed, approved by their first digits, and dismissed", async () => {
+  it("are listed, found by their first digits, and dismissed", async () => {
     await addUser("paula");
     const stranger = await gate.visitAsStranger("stranger");
     await waiting(stranger);
@@ -395,22 +395,22 @@ describe.concurrent("waiting certificates", () => {
         "list the unknown certificates with: latchkey unknown",
       ),
     );
-    expect(await latchkey("approve", stranger.slice(0, 12), "paula", "phone")).toEqual(
+    expect(await latchkey("enrol", "paula", "phone", "--unknown", stranger.slice(0, 12))).toEqual(
       failure(
         1,
-        `no waiting certificate begins with ${stranger.slice(0, 12)}`,
-        "list what is waiting with: latchkey unknown",
+        `no unknown certificate begins with ${stranger.slice(0, 12)}`,
+        "list the unknown certificates with: latchkey unknown",
       ),
     );
   });
 
-  it("become a device by approval", async () => {
+  it("become devices by being enrolled", async () => {
     const fingerprint = await gate.visitAsStranger("second-stranger");
     await waiting(fingerprint);
-    expect(await latchkey("approve", fingerprint, "nobody", "phone")).toEqual(
+    expect(await latchkey("enrol", "nobody", "phone", "--unknown", fingerprint)).toEqual(
       failure(1, "there is no user nobody", "add the user first: latchkey users add nobody"),
     );
-    expect(await latchkey("approve", fingerprint.slice(0, 10), "paula", "phone")).toEqual(
+    expect(await latchkey("enrol", "paula", "phone", "--unknown", fingerprint.slice(0, 10))).toEqual(
       said(`enrolled paula/phone (certificate ${fingerprint.slice(0, 8)}): it is let in from now on`),
     );
     expect(await object("show", "paula/phone")).toMatchObject({
@@ -531,7 +531,7 @@ describe.concurrent("the connection", () => {
     );
   });
 
-  it("to a host that is no app of the gate is told from a wrong token", async () => {
+  it("to a host that is not an app behind the gate is distinguished from a wrong token", async () => {
     const origin = `https://127.0.0.1:${gate.port}`;
     const result = await latchkey("users", "--url", origin);
     expect(result).toMatchObject({ code: 1, stdout: "" });

@@ -156,7 +156,7 @@ describe("the names", () => {
     expect(await names("device", "bob/b")).toEqual({ code: 0, stdout: "bob/bob's phone\n", stderr: "" });
   });
 
-  it("are none, and nothing is said, where there is no gate or no such user", async () => {
+  it("are silently missing without a gate or without such a user", async () => {
     const nothing = { code: 0, stdout: "", stderr: "" };
     expect(await runHere(["complete-names", "device"])).toEqual(nothing);
     expect(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { durationOption, durationText, parseDuration } from "../../../scripts/cli/words/duration.ts";
+import { durationOption, durationText, parseDuration } from "../../../scripts/cli/command/arguments.ts";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -43,7 +43,7 @@ describe("a time span", () => {
     [36 * HOUR, "36 hours"],
     [300, "5 minutes"],
     [90, "90 seconds"],
-  ])("of %d seconds is told as %s", (seconds, text) => {
+  ])("of %d seconds is shown as %s", (seconds, text) => {
     expect(durationText(seconds)).toBe(text);
   });
 });
@@ -56,7 +56,7 @@ describe("an option's time span", () => {
     expect(durationOption("--expires", "7d", range)).toBe(7 * DAY);
   });
 
-  it.each(["4m", "0h", "8d", "169h", "999999d"])("%s is misuse, and the hint tells the bounds", (text) => {
+  it.each(["4m", "0h", "8d", "169h", "999999d"])("%s is misuse, and the hint gives the bounds", (text) => {
     expect(() => durationOption("--expires", text, range)).toThrow(
       expect.objectContaining({
         exitCode: 2,
@@ -66,7 +66,7 @@ describe("an option's time span", () => {
     );
   });
 
-  it("that is none is misuse, and the hint tells the form and what else may be given", () => {
+  it("in another form is misuse, and the hint shows the form and the alternatives", () => {
     expect(() => durationOption("--expires", "soon\u001b", range, "never")).toThrow(
       expect.objectContaining({
         exitCode: 2,

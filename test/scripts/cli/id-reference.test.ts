@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { findById, idArgument } from "../../../scripts/cli/words/id-reference.ts";
-import { findToken } from "../../../scripts/cli/words/token-reference.ts";
+import { findById, idArgument } from "../../../scripts/cli/command/id-reference.ts";
+import { findToken } from "../../../scripts/cli/credentials/tokens.ts";
 import type { Token } from "../../../src/contract/answers.ts";
 
 // Ids of the real registry are random: those that begin alike are made up here.
@@ -95,7 +95,7 @@ describe("a token", () => {
       expect.objectContaining({
         exitCode: 1,
         message: `2 tokens are named '${reference}'`,
-        hint: "name the one you mean by its id",
+        hint: "give the id of the one you mean",
       }),
     );
   });

@@ -35,9 +35,9 @@ describe.concurrent("invite", () => {
     expect(link).toMatch(new RegExp(`^https://app\\.localhost:${gate.port}/\\.latchkey/enrol#[0-9A-Z]{26}$`));
     expect(empty).toBe("");
     expect(told).toEqual([
-      expect.stringMatching(/^enrols one device of ines, until \d{4}-\d\d-\d\d \d\d:\d\d \(in 24 hours\)$/),
+      expect.stringMatching(/^enrols one device for ines, until \d{4}-\d\d-\d\d \d\d:\d\d \(in 24 hours\)$/),
       expect.stringMatching(
-        /^the link is shown this once; to withdraw it: latchkey invitations withdraw ines\/[0-9a-f]{8}$/,
+        /^the link is shown only this once; to withdraw it: latchkey invitations withdraw ines\/[0-9a-f]{8}$/,
       ),
     ]);
   });
@@ -51,7 +51,7 @@ describe.concurrent("invite", () => {
     expect(made.link).toBe(`https://vault.localhost:${gate.port}/.latchkey/enrol#${made.code}`);
   });
 
-  it("is good for a day when nothing is said, and for as long as may be said", async () => {
+  it("works for a day by default, and for as long as the bounds allow", async () => {
     await addUser("ilse");
     expect(lifeOf(await object("invite", "ilse"))).toBe(24 * 3600);
     expect(lifeOf(await object("invite", "ilse", "--expires", "5m"))).toBe(300);
@@ -78,7 +78,7 @@ describe.concurrent("invite", () => {
     expect(readQrCode(qrLines(stdout))).toBe(stdout.split("\n")[0]);
   });
 
-  it.skipIf(!hasTerminal)("draws it on a terminal by itself, unless told not to", async () => {
+  it.skipIf(!hasTerminal)("draws it on a terminal by itself, unless asked not to", async () => {
     await addUser("igor");
     const [drawn, plain, dumb] = await Promise.all([
       runOnTerminal(["invite", "igor"], gate.environment),
@@ -104,7 +104,7 @@ describe.concurrent("invite", () => {
 });
 
 describe.concurrent("invitations", () => {
-  it("are listed, of one user or of all, and their links are told never again", async () => {
+  it("are listed, of one user or of all, and their links are never shown again", async () => {
     await addUser("lena");
     await addUser("lars");
     expect(await latchkey("invitations", "lena")).toMatchObject({
@@ -115,7 +115,7 @@ describe.concurrent("invitations", () => {
     const other = await object<NewInvitation>("invite", "lars");
     const { stdout } = await latchkey("invitations", "lena");
     expect(stdout).toMatch(
-      /^INVITATION +STATUS +APP +APPROVAL +MADE +ENDS\nlena\/[0-9a-f]{8} +open +app\.localhost +yes +just now +in 24 hours\n$/,
+      /^INVITATION +STATUS +APP +APPROVAL +CREATED +EXPIRES\nlena\/[0-9a-f]{8} +open +app\.localhost +yes +just now +in 24 hours\n$/,
     );
     const all = await latchkey("invitations");
     expect(all.stdout).toContain(`lena/${made.id.slice(0, 8)} `);
@@ -128,7 +128,7 @@ describe.concurrent("invitations", () => {
     expect(list.invitations).toMatchObject([{ id: made.id, user: "lena", approval: true, usedAt: null }]);
   });
 
-  it("are withdrawn by user and id, or by the id alone", async () => {
+  it("are withdrawn by user and id, or only by the id", async () => {
     await addUser("lutz");
     for (const reference of [
       ({ id }: Invitation) => `lutz/${id.slice(0, 8)}`,
@@ -166,8 +166,8 @@ describe.concurrent("invitations", () => {
     expect(used).toEqual(
       failure(
         1,
-        `the invitation lilo/${short} was used already`,
-        "look for the device that it enrolled: latchkey devices lilo",
+        `the invitation lilo/${short} has been used already`,
+        "find the device that it enrolled: latchkey devices lilo",
       ),
     );
     expect(nobody).toEqual(failure(1, "there is no user nobody", "list the users with: latchkey users"));
@@ -179,7 +179,7 @@ describe.concurrent("invitations", () => {
 });
 
 describe.concurrent("a device that was invited with approval", () => {
-  /** It waits then. */
+  /** It is waiting then. */
   async function invited(user: string, name: string): Promise<Device> {
     await addUser(user);
     const { code } = await object<NewInvitation>("invite", user, "--approval");
@@ -193,12 +193,12 @@ describe.concurrent("a device that was invited with approval", () => {
     expect(device).toMatchObject({ status: "pending", comparisonCode: expect.stringMatching(/^\d{6}$/) });
     const code = spaced(device);
     expect((await latchkey("show", "petra/tablet")).stdout).toContain(
-      `\ncode       ${code}: approve it when the device shows the same\n`,
+      `\ncode       ${code}: approve it if the device shows the same code\n`,
     );
     expect((await latchkey("devices", "petra")).stdout).toContain(` pending, code ${code} `);
     expect((await latchkey("unknown")).stdout).toMatch(
       new RegExp(
-        `(^|\\n)DEVICE +CODE +CERTIFICATE +WAITS SINCE\\n(.*\\n)*petra/tablet +${code} +[0-9a-f]{8} +just now\n`,
+        `(^|\\n)DEVICE +CODE +CERTIFICATE +WAITING SINCE\\n(.*\\n)*petra/tablet +${code} +[0-9a-f]{8} +just now\n`,
       ),
     );
     const { devices } = await object<{ devices: Device[] }>("unknown");

@@ -74,7 +74,7 @@ describe("devices --expiring", () => {
   it("says so when there is none", async () => {
     expect(await latchkey("devices", "xena", "--expiring", "90m")).toEqual({
       code: 0,
-      stdout: "no certificate ends within 90m\n",
+      stdout: "no certificate expires within 90m\n",
       stderr: "",
     });
     expect((await latchkey("devices", "nobody", "--expiring", "1d")).code).toBe(1);
@@ -198,7 +198,7 @@ describe("audit --search", () => {
     expect(await acts("zoe", "--search", "tram", "--limit", "1")).toEqual(["suspend"]);
     expect(await acts("zoe", "--search", "reinstate")).toEqual(["reinstate"]);
     expect(await acts("--search", "zoe")).toContain("create-user");
-    expect((await latchkey("audit", "zoe", "--search", "100%")).stdout).toBe("nothing holds '100%'\n");
+    expect((await latchkey("audit", "zoe", "--search", "100%")).stdout).toBe("nothing contains '100%'\n");
   });
 
   it.each([
@@ -208,7 +208,7 @@ describe("audit --search", () => {
     expect(await latchkey("audit", "--search", text)).toEqual(
       failure(
         2,
-        "--search takes a text of 1 to 100 characters",
+        "--search takes 1 to 100 characters",
         "give a part of what the entry shows, such as revoke or a device's name",
       ),
     );

@@ -15,8 +15,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gate, startGate } from "./gate.ts";
-import { failure, hasTerminal, type Run, runOnTerminal, startCommand } from "./run.ts";
-import { runOnceAsProcess } from "./run-here.ts";
+import { failure, hasTerminal, type Run, run, runOnTerminal, startCommand } from "./run.ts";
 
 const MISSING =
   "log in with latchkey login, set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file";
@@ -46,7 +45,7 @@ function newMachine(): Machine {
   return {
     environment,
     file: join(config, "latchkey", "login.json"),
-    latchkey: (words, more = {}, input = "") => runOnceAsProcess(words, { ...environment, ...more }, input),
+    latchkey: (words, more = {}, input = "") => run(words, { ...environment, ...more }, input),
   };
 }
 
@@ -65,7 +64,7 @@ describe.concurrent("login", () => {
   it("keeps address, token and authority, and the other commands need nothing else", async () => {
     const machine = newMachine();
     const words = ["login", "--url", `${gate.url}/.latchkey/`, "--ca", basename(gate.ca)];
-    const login = await runOnceAsProcess(words, machine.environment, `${token}\n`, { cwd: dirname(gate.ca) });
+    const login = await run(words, machine.environment, `${token}\n`, { cwd: dirname(gate.ca) });
     expect(login).toEqual({ code: 0, stdout: loggedInLine(), stderr: "" });
     expect(JSON.parse(readFileSync(machine.file, "utf8"))).toEqual({ url: gate.url, token, ca: gate.ca });
     expect(await machine.latchkey(["me"])).toEqual({
@@ -76,7 +75,7 @@ describe.concurrent("login", () => {
     expect((await machine.latchkey(["users"])).code).toBe(0);
   });
 
-  it("is readable by its owner alone, whatever was there", async () => {
+  it("is readable only by its owner, whatever was there", async () => {
     const machine = newMachine();
     mkdirSync(dirname(machine.file), { recursive: true, mode: 0o755 });
     writeFileSync(machine.file, "{}", { mode: 0o644 });
@@ -122,7 +121,7 @@ describe.concurrent("login", () => {
     expect((await machine.latchkey(given, { LATCHKEY_TOKEN: wrong }, wrong)).code).toBe(0);
   });
 
-  it("says what it waits for when nothing comes on the standard input", async () => {
+  it("says what it is waiting for when nothing arrives on the standard input", async () => {
     const { environment } = newMachine();
     const words = ["login", "--url", gate.url, "--ca", gate.ca];
     const waiting = startCommand(words, { ...environment, LATCHKEY_TOKEN_FILE: gate.tokenFile });
@@ -134,11 +133,16 @@ describe.concurrent("login", () => {
     const machine = newMachine();
     const words = ["login", "--url", gate.url, "--ca", gate.ca, "--json"];
     const { stdout, stderr } = await machine.latchkey(words, {}, token);
-    expect(JSON.parse(stdout)).toMatchObject({ actor: "admin", scope: "root", user: null });
+    expect(JSON.parse(stdout)).toEqual({
+      actor: "admin",
+      scope: "root",
+      user: null,
+      apps: expect.any(Array),
+    });
     expect(stdout + stderr).not.toContain(token);
   });
 
-  it("with a wrong token is refused, keeps nothing, and leaves an older login alone", async () => {
+  it("with a wrong token is refused, keeps nothing, and leaves an earlier login as it was", async () => {
     const machine = await loggedIn();
     const wrong = "this-token-is-wrong-but-long-enough-0123456789";
     const refused = await machine.latchkey(["login", "--url", gate.url, "--ca", gate.ca], {}, wrong);
@@ -288,14 +292,14 @@ describe.concurrent("a stored login", () => {
   });
 });
 
-describe("the stored token is sent to its own address alone:", () => {
+describe("the stored token is sent only to its own address:", () => {
   let server: Server;
   let elsewhere: string;
   const requests: IncomingMessage[] = [];
   beforeAll(async () => {
     server = createServer((request, response) => {
       requests.push(request);
-      const body = { actor: "admin", scope: "root", user: null, apps: [] };
+      const body = { actor: "admin", scope: "root", user: null };
       if (request.headers.host?.startsWith("moves.")) {
         response.writeHead(307, { location: `${elsewhere}/.latchkey/api/v1/me` }).end();
       } else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -334,7 +338,7 @@ describe("the stored token is sent to its own address alone:", () => {
     expect(requests.map(({ headers }) => headers.host)).toEqual([new URL(url).host]);
   });
 
-  it("and a token that is given goes where it is told, without the stored one", async () => {
+  it("and a given token goes to the given address, without the stored one", async () => {
     const machine = await loggedIn();
     requests.length = 0;
     const { code } = await machine.latchkey(["me", "--url", elsewhere], { LATCHKEY_TOKEN: "another" });

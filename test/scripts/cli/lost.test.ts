@@ -42,40 +42,36 @@ async function wipeLine(): Promise<string | undefined> {
   return /^wipe +(.*)$/m.exec(stdout)?.[1];
 }
 
-it("is shown as not seen, as seen elsewhere, and with what it was told", async () => {
+it("is shown as not seen, as seen elsewhere, and with the receipt of its wipe", async () => {
   expect(await wipeLine()).toBeUndefined();
 
   const lost = await latchkey("lost", "alice/alice-phone", "--reason", "in the tram", "--yes");
   expect(lost).toMatchObject({ code: 0, stderr: "" });
-  expect(lost.stdout).toContain("whether it was told to delete its vault: latchkey show alice/alice-phone\n");
-  expect(await wipeLine()).toBe("not seen since it was reported lost");
+  expect(lost.stdout).toContain("to see whether the wipe was delivered: latchkey show alice/alice-phone\n");
+  expect(await wipeLine()).toBe("not delivered: the device hasn't been seen since it was reported lost");
   // A revoked device never gets the wipe answer, so the wipe that was just asked for would never come.
   const revoked = await latchkey("revoke", "alice/alice-phone", "--yes");
   expect(revoked).toMatchObject({ code: 1, stdout: "" });
-  expect(revoked.stderr).toContain("was not told to delete its vault yet");
+  expect(revoked.stderr).toContain("has not received the wipe yet");
   expect(revoked.stderr).toContain("or add --force");
 
   expect((await send(edge, "/", { as: phone, host: WEB })).status).toBe(404);
   expect(await wipeLine()).toBe(
-    "seen since it was reported lost, but not on an app with the profile bitwarden",
+    "not delivered: seen since it was reported lost, but not on an app with the profile bitwarden",
   );
   expect((await latchkey("devices", "alice")).stdout).toMatch(/alice\/alice-phone +lost +[0-9a-f]{8} /);
 
   expect((await send(edge, "/api/sync", { as: phone, host: VAULT })).status).toBe(401);
-  // The gate tells the registry after it has answered.
+  // The gate reports to the registry after it has answered.
   await expect
     .poll(() => wipeLine(), { timeout: 10_000 })
-    .toMatch(
-      new RegExp(`^wipe answer delivered ${TIME}, token refresh not yet: phones obey that one alone$`),
-    );
+    .toMatch(new RegExp(`^delivered ${TIME}, but not to a token refresh yet: phones obey only that one$`));
 
   const refresh = { method: "POST", body: "grant_type=refresh_token", as: phone, host: VAULT };
   expect((await send(edge, "/identity/connect/token", refresh)).text).toBe('{"error":"invalid_grant"}');
   await expect
     .poll(() => wipeLine(), { timeout: 10_000 })
-    .toMatch(
-      new RegExp(`^wipe answer delivered ${TIME}, token refresh included; at least 2 times, last ${TIME}$`),
-    );
+    .toMatch(new RegExp(`^delivered ${TIME}, token refresh included; at least 2 times, last ${TIME}$`));
   expect((await latchkey("devices", "alice")).stdout).toMatch(/alice\/alice-phone +lost, wipe delivered +/);
 
   const { stdout: audit } = await latchkey("audit", "alice");
@@ -84,12 +80,12 @@ it("is shown as not seen, as seen elsewhere, and with what it was told", async (
   expect((await latchkey("reinstate", "alice/alice-phone")).code).toBe(0);
   expect(await wipeLine()).toBeUndefined();
   expect((await send(edge, "/", { as: phone, host: VAULT })).status).toBe(200);
-  // Lost again, the receipt begins anew.
+  // Lost again: there is a new receipt.
   expect((await latchkey("lost", "alice/alice-phone", "--yes")).code).toBe(0);
-  expect(await wipeLine()).toMatch(/^(not seen|seen) since it was reported lost/);
+  expect(await wipeLine()).toMatch(/^not delivered: .*seen since it was reported lost/);
 });
 
-it("promises no wipe where no app can tell the device to", async () => {
+it("promises no wipe if no app can answer with one", async () => {
   const [stateDir, remove] = await temporaryFolder();
   const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
   try {
@@ -100,7 +96,7 @@ it("promises no wipe where no app can tell the device to", async () => {
       LATCHKEY_CA: plain.paths.ca,
     });
     expect(lost.stdout).toMatch(
-      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on it\.\nfound again: latchkey restore; gone for good: latchkey revoke\n$/,
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on the device\.\nif it turns up: latchkey reinstate; if it is gone for good: latchkey revoke\n$/,
     );
     expect(lost.stdout).not.toContain("vault");
   } finally {

@@ -82,7 +82,7 @@ describe.runIf(hasTerminal)("a household's table", () => {
       "bartholomew/ipad",
       "--yes",
       "--reason",
-      "left in the tram on the way home, line 7 or 9, not in the office of lost things",
+      "left in the tram on the way home, line 7 or 9, not at the lost property office",
     );
     await latchkey("suspend", "bartholomew/living-room-tablet");
     await latchkey("block", "bartholomew/ipad", "--force", "--yes", "--edge", join(gate.tokenFile, ".."));
@@ -128,9 +128,9 @@ describe.runIf(hasTerminal)("a household's table", () => {
     ["devices", /^DEVICE +STATUS +CERTIFICATE +EXPIRES +LAST SEEN *$/m],
     ["users", /^USER +NAME +SINCE *$/m],
     ["unknown", /^FINGERPRINT +SUBJECT .*SEEN *$/m],
-    ["invitations", /^INVITATION +STATUS +APP +APPROVAL +MADE +ENDS *$/m],
-    ["token list", /^TOKEN +ID +FOR +MADE +ENDS +LAST USED *$/m],
-    ["sessions", /^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +ENDS *$/m],
+    ["invitations", /^INVITATION +STATUS +APP +APPROVAL +CREATED +EXPIRES *$/m],
+    ["token list", /^TOKEN +ID +FOR +CREATED +EXPIRES +LAST USED *$/m],
+    ["sessions", /^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +EXPIRES *$/m],
     ["audit", /^TIME +ACT +TARGET +(OUTCOME +)?ACTOR *$/m],
     ["audit --directory", /^TIME +ACT +TARGET +(OUTCOME +)?ACTOR *$/m],
     ["status", /^devices +/m],

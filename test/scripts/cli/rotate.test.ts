@@ -60,7 +60,7 @@ async function renewable(name: string) {
 const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d \(.+\)`;
 
 describe("rotate", () => {
-  it("lets both in, then the new one alone: within the delay, with one name and one history", async () => {
+  it("lets both in, then only the new one, within the delay, with one name and one history", async () => {
     const { old, next } = await renewable("phone");
     expect(await statusOf(old.credential)).toBe(200);
     expect(await statusOf(next.credential)).toBe(404);
@@ -71,7 +71,7 @@ describe("rotate", () => {
       new RegExp(
         `^alice/phone may use the certificate ${next.digits} from now on
 the old one, ${old.digits}, ends when the new one is first seen, and at the latest ${TIME}
-install the new one on the device, then look: latchkey show alice/phone\n$`,
+install the new one on the device, then check: latchkey show alice/phone\n$`,
       ),
     );
     expect(await statusOf(old.credential)).toBe(200);
@@ -164,14 +164,14 @@ install the new one on the device, then look: latchkey show alice/phone\n$`,
     await latchkey("lost", "alice/gone", "--yes");
     const result = await latchkey("rotate", "alice/gone", "--certificate", next.file);
     expect(result).toMatchObject({ code: 1, stdout: "" });
-    expect(result.stderr).toContain("hint: only a device that is active or suspended is renewed");
+    expect(result.stderr).toContain("hint: only a device that is active or suspended can be renewed");
   });
 
   it.each([
     [
       [],
       "the next certificate is missing",
-      "give the file that it is in with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
+      "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
     ],
     [
       ["--certificate", fixture("device.pem"), "--until", "soon"],
@@ -202,7 +202,7 @@ describe("retire", () => {
     expect(await statusOf(next.credential)).toBe(200);
   });
 
-  it("tells programs the device as it is then", async () => {
+  it("gives programs the device as it is afterwards", async () => {
     const { old, next } = await renewable("told");
     await latchkey("rotate", "alice/told", "--certificate", next.file);
     const { stdout } = await latchkey("retire", "alice/told", old.digits, "--yes", "--json");

@@ -89,7 +89,7 @@ describe("a table", () => {
     ["carol/x", ""],
   ];
 
-  it("is aligned, also where characters are two columns wide, and has no blanks at its ends", () => {
+  it("is aligned, even if characters are two columns wide, and has no trailing spaces", () => {
     expect(table(head, rows, 80)).toEqual([
       "DEVICE         STATUS",
       "alice/pixel-9  active",
@@ -121,7 +121,7 @@ describe("a table", () => {
     expect(table(head, [long, shorter], 19)).toEqual(["TIME  USER", "3m    alice", "now   bob"]);
   });
 
-  it("moves columns below their row, and breaks long cells at blanks", () => {
+  it("moves columns below their row, and breaks long cells at spaces", () => {
     const rows = [["revoke", "alice", "from here", "why: stolen in the tram"]];
     expect(table(["ACT", "WHO", "FROM", "DETAIL"], rows, 24, { below: 2 })).toEqual([
       "ACT     WHO",

@@ -45,7 +45,7 @@ const FORBIDDEN = failure(
 );
 
 describe.concurrent("token create", () => {
-  it("prints the token alone, and tells the rest beside it", async () => {
+  it("prints only the token, and the rest on the standard error", async () => {
     await addUser("clara");
     const { code, stdout, stderr } = await latchkey(
       "token",
@@ -60,12 +60,12 @@ describe.concurrent("token create", () => {
     expect(stdout.trimEnd()).toMatch(TOKEN);
     expect(stdout).toBe(`${stdout.trimEnd()}\n`);
     expect(stderr).toMatch(
-      /^latchkey: made the token clara\/laptop, good until \d{4}-\d\d-\d\d \d\d:\d\d \(in 90 days\)\nlatchkey: it is printed this once; to use it: latchkey login\n$/,
+      /^latchkey: made the token clara\/laptop, valid until \d{4}-\d\d-\d\d \d\d:\d\d \(in 90 days\)\nlatchkey: it is printed only this once; to use it: latchkey login\n$/,
     );
     expect(stderr).not.toContain(stdout.trimEnd());
     expect(await as(stdout.trimEnd())("me")).toEqual({
       code: 0,
-      stdout: `gate      ${gate.url}\nknown as  token clara/laptop\nmay       see and change the devices of clara\n`,
+      stdout: `gate      ${gate.url}\nknown as  token clara/laptop\nmay       see and change clara's devices\n`,
       stderr: "",
     });
   });
@@ -80,7 +80,7 @@ describe.concurrent("token create", () => {
     });
     expect((await as(token.token)("me")).stdout).toContain("may       see everybody's devices\n");
     const { stderr } = await latchkey("token", "create", ...words.slice(0, 5), "--name", "second");
-    expect(stderr).toContain("latchkey: made the token */second, good until it is revoked\n");
+    expect(stderr).toContain("latchkey: made the token */second, valid until it is revoked\n");
   });
 
   it("gives it the life that was asked for, and a name when none was", async () => {
@@ -110,7 +110,7 @@ describe.concurrent("tokens", () => {
     const row = (used: string) =>
       new RegExp(`\ntina/phone +${token.id.slice(0, 8)} +read +just now +in 90 days +${used}\n`);
     const unused = await latchkey("token", "list");
-    expect(unused.stdout).toMatch(/^TOKEN +ID +FOR +MADE +ENDS +LAST USED\n/);
+    expect(unused.stdout).toMatch(/^TOKEN +ID +FOR +CREATED +EXPIRES +LAST USED\n/);
     expect(unused.stdout).toMatch(row("never"));
     expect((await as(token.token)("devices", "tina")).code).toBe(0);
     for (const words of [["token"], ["token", "list"]]) {
@@ -139,7 +139,7 @@ describe.concurrent("tokens", () => {
       expect((await as(token.token)("me")).code).toBe(0);
       expect(await latchkey("token", "revoke", reference, "--yes")).toEqual({
         code: 0,
-        stdout: `revoked the token tilo/${name}: whoever uses it is refused from now on\n`,
+        stdout: `revoked the token tilo/${name}: anyone who uses it is refused from now on\n`,
         stderr: "",
       });
       const refused = await as(token.token)("me");
@@ -235,13 +235,13 @@ describe.concurrent("with a user's own token", () => {
     ["audit", "--directory"],
     ["users", "add", "olga"],
     ["enrol", "olga", "more", "--fingerprint", "d".repeat(64)],
-  ])("what is not one's own to do is refused: %s %s", async (...words) => {
+  ])("what only others may do is refused: %s %s", async (...words) => {
     expect(await owner(...words)).toEqual(FORBIDDEN);
   });
 
-  it("users are added by the owner of the ADMIN_TOKEN alone", async () => {
+  it("only the ADMIN_TOKEN can add users", async () => {
     expect(await owner("users", "add", "eva")).toEqual(
-      failure(1, "users are added with the ADMIN_TOKEN alone", "see who you are with: latchkey me"),
+      failure(1, "only the ADMIN_TOKEN can add users", "see who you are with: latchkey me"),
     );
   });
 
@@ -260,7 +260,7 @@ describe.concurrent("with a user's own token", () => {
 describe("sessions", () => {
   const list = async () => (await object<{ sessions: Session[] }>("sessions")).sessions;
 
-  it("are listed and ended, one or all; a user's token ends that user's alone", async () => {
+  it("are listed and ended, one or all; a user's token ends only that user's", async () => {
     await addUser("sara");
     const own = await object<NewToken>("token", "create", "sara", "--for", "devices", "--name", "own");
     const sara = as(own.token);
@@ -271,7 +271,7 @@ describe("sessions", () => {
     await signIn(gate.edge, own.token, "curl/8.5.0");
     await signIn(gate.edge, admin, FIREFOX);
     const { stdout } = await latchkey("sessions");
-    expect(stdout).toMatch(/^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +ENDS\n/);
+    expect(stdout).toMatch(/^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +EXPIRES\n/);
     expect(stdout).toMatch(
       /\n[0-9a-f]{8} +ADMIN_TOKEN +Firefox on Linux +127\.0\.0\.1.* just now +in 12 hours\n/,
     );
@@ -295,7 +295,7 @@ describe("sessions", () => {
     expect((await sara("sessions", "end", "--all")).code).toBe(2);
     expect(await sara("sessions", "end", "--all", "--yes")).toEqual({
       code: 0,
-      stdout: "signed out every browser of sara; the tokens are still good\n",
+      stdout: "signed out all of sara's browsers; the tokens are still valid\n",
       stderr: "",
     });
     expect((await list()).map(({ id }) => id)).toEqual([ofAdmin]);
@@ -303,12 +303,12 @@ describe("sessions", () => {
     expect(await latchkey("sessions", "end", "--all")).toEqual(
       failure(
         2,
-        "nobody is there to answer: Sign out every browser of everybody?",
+        "nobody is there to answer: Sign out everybody's browsers?",
         "add --yes to go ahead without being asked",
       ),
     );
     expect((await latchkey("sessions", "end", "--all", "--yes")).stdout).toBe(
-      "signed out every browser of everybody; the tokens are still good\n",
+      "signed out everybody's browsers; the tokens are still valid\n",
     );
     expect(await list()).toEqual([]);
     expect((await sara("me")).code).toBe(0);
@@ -318,7 +318,7 @@ describe("sessions", () => {
     await signIn(gate.edge, readFileSync(gate.tokenFile, "utf8").trim(), FIREFOX);
     const ask = (answer: string) =>
       runOnTerminal(["sessions", "end", "--all"], gate.environment, {
-        answers: [["Sign out every browser of everybody?", answer]],
+        answers: [["Sign out everybody's browsers?", answer]],
       });
     expect((await ask("\r")).code).toBe(1);
     expect(await list()).toHaveLength(1);

@@ -6,8 +6,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { WorkerLog } from "../../../scripts/edge/worker-log.ts";
 import { send } from "../edge/client.ts";
-import { failure, startCommand } from "./run.ts";
-import { runHere } from "./run-here.ts";
+import { failure, run, startCommand } from "./run.ts";
 
 const ANDROID = "Bitwarden_Mobile/2026.9.0 (release/standard) (Android 16; SDK 36; Model Pixel 9)";
 
@@ -62,7 +61,7 @@ describe.concurrent("watch --stdin", () => {
       JSON.stringify(tailEvent(), null, 2),
       JSON.stringify(tailEvent(refused({ app: "photos.example.com", path: "/", client: null })), null, 2),
     ];
-    const { code, stdout, stderr } = await runHere(["watch", "--stdin"], {}, `${events.join("\n")}\n`);
+    const { code, stdout, stderr } = await run(["watch", "--stdin"], {}, `${events.join("\n")}\n`);
     expect(stderr).toBe("latchkey: following the standard input, Ctrl-C ends it\n");
     expect(code).toBe(0);
     const [first, second, third, blank, total, head, ...rows] = stdout.trimEnd().split("\n");
@@ -82,7 +81,7 @@ describe.concurrent("watch --stdin", () => {
   it("prints one object for programs, of one app if asked", async () => {
     const log = [refused(), refused({ app: "photos.example.com" }), refused({ reason: "device-lost" }), {}];
     const words = ["watch", "--stdin", "--app", "VAULT.example.com", "--minutes", "60", "--json"];
-    const { code, stdout } = await runHere(words, {}, log.map((line) => JSON.stringify(line)).join("\n"));
+    const { code, stdout } = await run(words, {}, log.map((line) => JSON.stringify(line)).join("\n"));
     expect(code).toBe(0);
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     const group = { app: "vault.example.com", pathPrefix: "/icons", client: "Bitwarden Android icons" };
@@ -97,7 +96,7 @@ describe.concurrent("watch --stdin", () => {
   });
 
   it("says so when nobody was refused", async () => {
-    const { code, stdout } = await runHere(["watch", "--stdin", "--minutes", "1"], {}, "not a log\n");
+    const { code, stdout } = await run(["watch", "--stdin", "--minutes", "1"], {}, "not a log\n");
     expect({ code, stdout }).toEqual({ code: 0, stdout: "\n0 refusals in the last 1 minute\n" });
   });
 
@@ -106,7 +105,7 @@ describe.concurrent("watch --stdin", () => {
       refused({ path: `/p${i}` }),
       ...(i === 59 ? [refused({ path: "/p59" })] : []),
     ]).flat();
-    const { code, stdout } = await runHere(
+    const { code, stdout } = await run(
       ["watch", "--stdin"],
       {},
       log.map((line) => JSON.stringify(line)).join("\n"),
@@ -115,7 +114,7 @@ describe.concurrent("watch --stdin", () => {
     const table = stdout.slice(stdout.indexOf("61 refusals in the last 5 minutes")).trimEnd().split("\n");
     expect(squeeze(table[2] ?? "")).toBe("2  vault.example.com  Bitwarden Android  no certificate  /p59");
     expect(table).toHaveLength(2 + 50 + 2);
-    expect(table.at(-1)).toBe("and 10 kinds of refusals more; --json has all");
+    expect(table.at(-1)).toBe("and 10 more kinds of refusals; --json has all of them");
   });
 
   it("lets nothing of a client's making paint the terminal", async () => {
@@ -123,8 +122,8 @@ describe.concurrent("watch --stdin", () => {
     const line = refused({ app: evil, reason: evil, path: `/${evil}/x`, client: `${evil}/1.0` });
     const input = `${JSON.stringify(line)}\n`;
     const [people, programs] = await Promise.all([
-      runHere(["watch", "--stdin"], {}, input),
-      runHere(["watch", "--stdin", "--json"], {}, input),
+      run(["watch", "--stdin"], {}, input),
+      run(["watch", "--stdin", "--json"], {}, input),
     ]);
     for (const { code, stdout } of [people, programs]) {
       expect(code).toBe(0);
@@ -151,9 +150,9 @@ describe("watch without a source", () => {
     "names the option for the local edge at %s, whose log is in no tail",
     async (url) => {
       const hint = "name the edge's state folder: latchkey watch --edge .latchkey";
-      const cause = `${url} is a local edge, and wrangler tail has only the log of what is deployed`;
-      expect(await runHere(["watch"], { LATCHKEY_URL: url })).toEqual(failure(2, cause, hint));
-      expect(await runHere(["watch", "--url", url])).toEqual(failure(2, cause, hint));
+      const cause = `${url} is a local edge, and wrangler tail shows only the log of the deployed Worker`;
+      expect(await run(["watch"], { LATCHKEY_URL: url })).toEqual(failure(2, cause, hint));
+      expect(await run(["watch", "--url", url])).toEqual(failure(2, cause, hint));
     },
   );
 });
@@ -192,7 +191,7 @@ describe("watch --edge", () => {
     expect(stdout).not.toContain("/before");
   });
 
-  it("misses nothing when the log is begun anew, cut, or away for a while", async () => {
+  it("misses nothing if the log is replaced, truncated, or missing for a while", async () => {
     const stateDir = mkdtempSync(join(folder, "log-"));
     const path = join(stateDir, "worker.log");
     const fail = (error: unknown) => {

@@ -181,7 +181,7 @@ describe("before anything is signed", () => {
     expect(await issueHere("taken", "--out", zone.folder())).toEqual(
       failure(
         1,
-        "alice/Taken is there already",
+        "alice/Taken exists already",
         "choose another name, or give it a new certificate: latchkey rotate alice/Taken",
       ),
     );

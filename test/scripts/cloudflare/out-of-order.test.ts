@@ -255,7 +255,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(atCloudflare.status).toBe("pending_revocation");
   });
 
-  it("still guards the certificate of a lost device that was not told to wipe", async () => {
+  it("still guards the certificate of a lost device that has not received the wipe", async () => {
     const { atCloudflare } = await zone.issue("lost-one");
     expect((await here("lost", "alice/lost-one")).code).toBe(0);
     const backup = join(zone.folder(), "backup.json");
@@ -264,7 +264,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const words = ["revoke", "alice/lost-one", "--at-cloudflare", "--backup", backup];
     const refused = await here(...words);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain("alice/lost-one is lost, and was not told to delete its vault yet");
+    expect(refused.stderr).toContain("alice/lost-one is lost and has not received the wipe yet");
     expect(atCloudflare.status).toBe("active");
     expect((await here(...words, "--force")).code).toBe(3);
     expect(atCloudflare.status).toBe("pending_revocation");
@@ -324,7 +324,7 @@ describe("block", () => {
     const first = await here("block", "alice/braked");
     expect(first.stdout.split("\n")).toEqual([
       "alice/braked: blocked (1 certificate of 75 on the list)",
-      `the gate at ${environment.LATCHKEY_URL} uses it; its other places follow within seconds`,
+      `the gate at ${environment.LATCHKEY_URL} uses it; other Cloudflare locations follow within seconds`,
       "revoke it in the registry as soon as it answers, then: latchkey unblock alice/braked",
       "",
     ]);
@@ -406,15 +406,15 @@ describe("block", () => {
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = environment;
     const { code, stdout, stderr } = await runHere(["block", "alice/dry", "--dry-run"], tokenless);
     expect(code).toBe(0);
-    expect(stdout).toBe("would block alice/dry: 1 certificate on the list after that; nothing was changed\n");
+    expect(stdout).toBe("would block alice/dry: 1 certificate on the list then; nothing was changed\n");
     expect(stderr).toContain(atCloudflare.fingerprint_sha256);
     expect(worker.secrets.size).toBe(0);
   });
 
-  it("keeps a lost device that was not told to wipe, unless forced", async () => {
+  it("keeps a lost device that has not received the wipe, unless forced", async () => {
     await zone.issue("lost-two");
     expect((await here("lost", "alice/lost-two")).code).toBe(0);
-    expect((await here("block", "alice/lost-two")).stderr).toContain("was not told to delete its vault yet");
+    expect((await here("block", "alice/lost-two")).stderr).toContain("has not received the wipe yet");
     expect(worker.secrets.size).toBe(0);
     expect((await here("block", "alice/lost-two", "--force")).code).toBe(0);
     expect(blocked()).toHaveLength(1);

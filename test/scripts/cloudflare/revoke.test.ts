@@ -160,8 +160,8 @@ describe("a lost device", () => {
     expect(refused).toEqual(
       failure(
         1,
-        "alice/lost is lost, and was not told to delete its vault yet: once its certificate is refused, it never can be",
-        "wait until latchkey show alice/lost shows that the wipe answer was delivered, or add --force",
+        "alice/lost is lost and has not received the wipe yet: once its certificate is refused, it never can",
+        "wait until latchkey show alice/lost says that the wipe was delivered, or add --force",
       ),
     );
     expect(await statusOf("lost")).toBe("lost");

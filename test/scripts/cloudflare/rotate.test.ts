@@ -48,7 +48,7 @@ describe("rotate without a file", () => {
     expect(done.stdout.split("\n").slice(0, 3)).toEqual([
       `alice/phone may use the certificate ${nextDigits.slice(0, 8)} from now on`,
       `the old one, ${oldDigits.slice(0, 8)}, ends when the new one is first seen`,
-      "install the new one on the device, then look: latchkey show alice/phone",
+      "install the new one on the device, then check: latchkey show alice/phone",
     ]);
     expect(new X509Certificate(next.certificate).subject).toBe("O=Latchkey\nCN=alice phone");
     expect(await certificatesOf("phone")).toMatchObject([
@@ -97,7 +97,7 @@ describe("rotate without a file", () => {
       ),
     );
     expect(await here("rotate", "alice/gone", "--out", zone.folder())).toEqual(
-      failure(1, "alice/gone is revoked", "only a device that is active or suspended is renewed"),
+      failure(1, "alice/gone is revoked", "only a device that is active or suspended can be renewed"),
     );
     expect((await here("rotate", "alice/nobody", "--out", zone.folder())).code).toBe(1);
     expect(signatures()).toBe(before);
@@ -113,7 +113,7 @@ describe("rotate without a file", () => {
     const refused = await latchkey(...retire);
     expect(refused).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("alice/stolen is lost, and was not told to delete its vault yet"),
+      stderr: expect.stringContaining("alice/stolen is lost and has not received the wipe yet"),
     });
     expect(old.atCloudflare.status).toBe("active");
     expect((await latchkey(...retire, "--force")).code).toBe(0);
@@ -207,7 +207,7 @@ describe("a fault of the gate's, when the next certificate is signed", () => {
     const { code, stdout, stderr } = await rotate("undone", "--out", folder);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain(
-      "it is not known whether alice/undone has the new certificate: should latchkey show alice/undone list it, retire it",
+      "it is not known whether alice/undone has the new certificate: if latchkey show alice/undone lists it, retire it",
     );
     expect(stderr).toMatch(/undone: the certificate .* is revoked at Cloudflare \(pending\)/);
     expect(readdirSync(folder)).toEqual([]);

@@ -66,7 +66,7 @@ describe("latchkey setup", () => {
     expect(stdout).toContain(
       `route ${HOST}: there is no route ${HOST}/*\n  -> make it, to latchkey, failing closed`,
     );
-    expect(stdout).toMatch(/dry run: nothing was changed, and wrangler takes the new wrangler\.toml\n$/);
+    expect(stdout).toMatch(/dry run: nothing was changed, and wrangler accepts the new wrangler\.toml\n$/);
     expect(changes()).toEqual([]);
     expect(readFileSync(config, "utf8")).toBe(before);
     expect(existsSync(join(folder, ".latchkey-token"))).toBe(false);

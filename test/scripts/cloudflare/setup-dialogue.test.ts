@@ -134,7 +134,7 @@ describe("latchkey setup --device", () => {
     expect(first.code, first.stdout).toBe(0);
     expect(existsSync(join(folder, "petra-laptop.key"))).toBe(true);
     const again = await setup("petra/laptop");
-    expect(again.stderr).toContain("petra/laptop is there already");
+    expect(again.stderr).toContain("petra/laptop exists already");
     expect(again.code).toBe(0);
     expect(changes()).toHaveLength(1);
   });

@@ -82,7 +82,7 @@ it("shows who waits, what expires, what is lost and what is blocked, also to pro
   await send(zone.edge, "/", { as: stranger });
   await expect
     .poll(async () => fact((await status()).stdout, "waiting"))
-    .toMatch(/^1 certificate \([0-9a-f]{8}\)$/);
+    .toMatch(/^1 unknown certificate \([0-9a-f]{8}\)$/);
 
   const { code, stdout } = await status();
   expect(code).toBe(0);

@@ -8,8 +8,8 @@ import {
 import { env, exports } from "cloudflare:workers";
 import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
-import { BackupDevice, RestoreDirectoryRequest } from "../../../src/contract/backup.ts";
 import type { Device, NewToken } from "../../../src/contract/answers.ts";
+import { BackupDevice, RestoreDirectoryRequest } from "../../../src/contract/backup.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";

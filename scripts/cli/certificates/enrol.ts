@@ -1,0 +1,134 @@
+// Enrolling a certificate that exists already: from a file, by its fingerprint, or one the gate has refused as unknown.
+import type { Device } from "../../../src/contract/answers.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import { readCertificateFile } from "../../certificates/certificate-file.ts";
+import { withUnknownUser } from "../../client/answer.ts";
+import type { Made } from "../../client/api.ts";
+import { deviceLabel } from "../../client/device.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
+import { misuse } from "../../terminal/failure.ts";
+import { short } from "../../terminal/text.ts";
+import {
+  addPasswordOption,
+  deviceNameArgument,
+  fingerprintArgument,
+  PASSWORD_HELP,
+  type PasswordOptions,
+  passwordSource,
+  userArgument,
+} from "../command/arguments.ts";
+import type { AddCommand, Session } from "../command/session.ts";
+import { findUnknownCertificate } from "../devices/unknown.ts";
+import { certificateFacts } from "../devices/view.ts";
+
+interface EnrolOptions extends PasswordOptions {
+  fingerprint?: string;
+  certificate?: string;
+  unknown?: string;
+  note?: string;
+}
+
+export const addEnrol: AddCommand = (program, open) => {
+  const command = program
+    .command("enrol")
+    .alias("enroll")
+    .summary("let a device in, by its certificate or fingerprint")
+    .description(
+      "Let a device in: put its certificate on the user's list. Give the certificate or its fingerprint.",
+    )
+    .argument("<user>", "the user's id, such as alice")
+    .argument("<name>", "the device's name, such as pixel-9")
+    .option(
+      "--certificate <file>",
+      "the device's certificate: PEM, DER or PKCS#12; - reads the standard input",
+    )
+    .option("--fingerprint <hex>", "or its SHA-256: 64 hex digits, with or without colons")
+    .option("--unknown <hex>", "or an unknown certificate: its fingerprint, or the first 8 digits or more")
+    .option("--note <text>", "a note for people to read");
+  addPasswordOption(command)
+    .addHelpText(
+      "after",
+      `
+Only the certificate is sent. A private key in the file is not sent, and not
+even decrypted. Enrolling the same certificate again for the same user changes
+nothing. Before you enrol an unknown certificate, compare its fingerprint with
+that of the device.
+
+${PASSWORD_HELP}
+
+Examples:
+  latchkey enrol alice pixel-9 --certificate pixel-9.pem
+  latchkey enrol alice laptop --certificate laptop.p12 --note "from work"
+  latchkey enrol alice tablet --unknown 3a1b09fe
+  latchkey enrol bob tablet --fingerprint 9F:86:D0:81:...`,
+    )
+    .action(async (userText: string, nameText: string, options: EnrolOptions) => {
+      const user = userArgument(userText);
+      const name = deviceNameArgument(nameText);
+      const device = { user, name, ...(options.note === undefined ? {} : { note: options.note }) };
+      requireOne(options);
+      const session = open();
+      const { output } = session;
+      try {
+        const { created, value } = await enrol(session, device, options);
+        output.object(value);
+        const label = deviceLabel(value);
+        const digits = value.certificates.map(({ fingerprint }) => short(fingerprint)).join(", ");
+        output.lines(
+          created
+            ? `enrolled ${label} (certificate ${digits}): it is let in from now on`
+            : `${label} is already enrolled with this certificate and ${output.status(value.status)}; nothing was changed`,
+        );
+      } catch (error) {
+        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
+      }
+    });
+};
+
+function requireOne({ fingerprint, certificate, unknown }: EnrolOptions): void {
+  const given = [fingerprint, certificate, unknown].filter((each) => each !== undefined);
+  if (given.length === 1) return;
+  throw misuse(
+    given.length === 0 ? "the certificate is missing" : "give the certificate in one way only",
+    "give one of --certificate FILE, --fingerprint HEX and --unknown HEX",
+  );
+}
+
+async function enrol(
+  session: Session,
+  { user, ...device }: { user: UserId; name: string; note?: string },
+  options: EnrolOptions,
+): Promise<Made<Device>> {
+  const { fingerprint, certificate, unknown } = options;
+  if (unknown !== undefined) {
+    const api = await session.connect();
+    return api.approve(await findUnknownCertificate(api, unknown), { user, ...device });
+  }
+  const identity =
+    fingerprint === undefined
+      ? { certificate: (await readCertificateFile(certificate ?? "-", passwordSource(options, session))).pem }
+      : { fingerprint: fingerprintArgument(fingerprint) };
+  const api = await session.connect();
+  return api.enrol(user, { ...device, ...identity });
+}
+
+export const addFingerprint: AddCommand = (program, open) => {
+  const command = program
+    .command("fingerprint")
+    .summary("print the fingerprint of a certificate file")
+    .description(
+      "Print the SHA-256 fingerprint of the device's certificate in a file. Nothing is sent anywhere.",
+    )
+    .argument("<file>", "PEM, DER or PKCS#12; - reads the standard input");
+  addPasswordOption(command)
+    .addHelpText("after", `\n${PASSWORD_HELP}\n\nExample:\n  latchkey fingerprint pixel-9.p12`)
+    .action(async (file: string, options: PasswordOptions) => {
+      const session = open();
+      const { output, now } = session;
+      const { pem: _, ...certificate } = await readCertificateFile(file, passwordSource(options, session));
+      output.object(certificate);
+      // Nothing but the fingerprint for `$(latchkey fingerprint FILE)`; people see the rest, too.
+      if (process.stdout.isTTY) output.facts(certificateFacts(certificate, now()));
+      else output.lines(certificate.fingerprint);
+    });
+};

@@ -1,0 +1,206 @@
+// Having Cloudflare sign a certificate for a key made on this machine, and writing its files: for a new device (issue) or
+// one that has a certificate already (rotate).
+import type { Command } from "commander";
+import type { Device } from "../../../src/contract/answers.ts";
+import type { DeviceFiles } from "../../certificates/device-files.ts";
+import type { Zone } from "../../cloudflare/client/zone.ts";
+import type { SignedCertificate } from "../../cloudflare/issue/signed-certificate.ts";
+import { misuse } from "../../terminal/failure.ts";
+import { progress } from "../../terminal/output.ts";
+import { printable } from "../../terminal/text.ts";
+import type { Session } from "../command/session.ts";
+
+/** Five years, about the life of a phone: the registry can end a certificate at any time, whatever its date. */
+const DEFAULT_DAYS = 1825;
+/** Ten years, the most that Cloudflare's dashboard offers. */
+const MAX_DAYS = 3650;
+
+export interface IssuanceOptions {
+  days?: string;
+  rsa?: boolean;
+  out?: string;
+  mobileconfig?: boolean;
+  zone?: string;
+  revokeLeftovers?: boolean;
+}
+
+export const ISSUANCE_HELP = `Needs CLOUDFLARE_API_TOKEN with the permissions Zone > Zone > Read and
+Zone > SSL and Certificates > Edit. If a step fails, the earlier ones are undone
+or named. Files are never overwritten. Their password is printed once, on the
+standard output, and stored nowhere.`;
+
+export function addIssuanceOptions(command: Command): Command {
+  return command
+    .option("--days <number>", `how long it is valid (default: ${DEFAULT_DAYS}, at most ${MAX_DAYS})`)
+    .option("--rsa", "an RSA key with 2048 bits, for old devices (default: ECDSA P-256)")
+    .option("--out <folder>", "where the files go (default: the current folder)")
+    .option("--mobileconfig", "also write a configuration profile for iPhone, iPad and macOS")
+    .option("--zone <name>", "the zone whose authority signs (default: the one that --url is in)")
+    .option("--revoke-leftovers", "revoke certificates that an interrupted run left behind");
+}
+
+/** Whom the certificate is for. */
+export interface Holder {
+  user: string;
+  name: string;
+  /** Before anything is signed: fails if the certificate could not be registered afterwards. */
+  check(): Promise<void>;
+  /** The last step: from then on it is let in. Its failure undoes the signature. */
+  register(signed: SignedCertificate): Promise<Device>;
+}
+
+export interface Issued {
+  device: Device;
+  signed: SignedCertificate;
+  files: DeviceFiles;
+  password: string;
+  zone: Zone;
+}
+
+/** Makes a key, has it signed, writes the files and registers the certificate: all of it, or nothing. */
+export async function issueCertificate(
+  session: Session,
+  { user, name, check, register }: Holder,
+  options: IssuanceOptions,
+): Promise<Issued> {
+  const days = parseDays(options.days);
+  const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
+  // The libraries below take most of a second to load: misuse is reported first.
+  const { claimFiles, deleteFiles, deviceFiles, writeFiles } = await import(
+    "../../certificates/device-files.ts"
+  );
+  const { newImportPassword } = await import("../../certificates/import-password.ts");
+  const { commonNameOf } = await import("../../certificates/request.ts");
+  const { withSignedCertificate } = await import("../../cloudflare/issue/signed-certificate.ts");
+  const { findZone, zoneOfHost } = await import("../../cloudflare/client/zone.ts");
+
+  const files = deviceFiles(options.out ?? ".", user, name, options.mobileconfig === true);
+  await claimFiles(files);
+  await check();
+  const zone =
+    options.zone === undefined
+      ? await zoneOfHost(client, new URL(api.origin).hostname)
+      : await findZone(client, options.zone);
+  const commonName = commonNameOf(user, name);
+  await reportLeftovers(session, zone, commonName, options.revokeLeftovers === true);
+
+  const password = newImportPassword();
+  return withSignedCertificate(
+    client,
+    { zone, commonName, days, kind: options.rsa === true ? "rsa-2048" : "ecdsa-p256", progress },
+    async (signed, interruption) => {
+      progress(`writing the files in ${files.folder}`);
+      await writeFiles(files, { name: commonName, password, ...signed });
+      try {
+        interruption.check();
+        progress("enrolling it");
+        return { device: await register(signed), signed, files, password, zone };
+      } catch (error) {
+        await deleteFiles(files);
+        throw error;
+      }
+    },
+  );
+}
+
+function parseDays(text: string | undefined): number {
+  const days = text === undefined ? DEFAULT_DAYS : Number(text);
+  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS) {
+    throw misuse(`--days '${printable(text ?? "")}' is not a number of days`, `give 1 to ${MAX_DAYS}`);
+  }
+  return days;
+}
+
+/** Names, or revokes if asked to, what an interrupted run for the same device left at Cloudflare. */
+async function reportLeftovers(
+  session: Session,
+  zone: Zone,
+  commonName: string,
+  revoke: boolean,
+): Promise<void> {
+  const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
+  const { listClientCertificates, revokeAtCloudflare } = await import(
+    "../../cloudflare/client/client-certificates.ts"
+  );
+  const { findLeftovers } = await import("../../cloudflare/issue/leftovers.ts");
+  const leftovers = await findLeftovers(
+    await listClientCertificates(client, zone, "certificates"),
+    commonName,
+    api,
+  );
+  for (const { id, serial } of leftovers) {
+    const named = `certificate ${id} (serial ${serial}) of an earlier run, which no device here has`;
+    if (revoke) {
+      await revokeAtCloudflare(client, zone, id);
+      progress(`revoked at Cloudflare: ${named}`);
+    } else {
+      progress(`still valid at Cloudflare: ${named}; --revoke-leftovers revokes it`);
+    }
+  }
+}
+
+/** Shows people, after `lines`, where the files are, their password and how to install them; programs get all of it. */
+export function showIssued({ output }: Session, issued: Issued, lines: readonly string[]): void {
+  const { device, signed, files, password, zone } = issued;
+  const { folder, mobileConfig = null, ...paths } = files;
+  output.object({
+    device,
+    files: { ...paths, mobileConfig },
+    password,
+    cloudflare: { zone: zone.name, id: signed.id, serial: signed.serial },
+  });
+  const [p12 = "", ...others] = [files.p12, files.modern, files.certificate, files.key].map((path) =>
+    baseName(path, folder),
+  );
+  const profile = mobileConfig === null ? [] : [baseName(mobileConfig, folder)];
+  output.lines(
+    ...lines,
+    "",
+    `Files in ${printable(folder)}, readable only by you:`,
+    ...describeFiles([p12, ...others, ...profile]),
+    "",
+    `Password of the .p12 files${mobileConfig === null ? "" : " and of the profile"}, shown only this once:`,
+    `  ${password}`,
+    "",
+    ...installHelp(p12, profile[0]),
+    "",
+    "Delete the files once the device has its certificate: anyone who has them and the password is let in.",
+  );
+}
+
+function describeFiles(names: readonly string[]): string[] {
+  const width = Math.max(...names.map((name) => name.length));
+  return names.map((name) => `  ${name.padEnd(width)}  ${purposeOf(name)}`);
+}
+
+function baseName(path: string, folder: string): string {
+  return path.slice(folder.length).replace(/^[/\\]/, "");
+}
+
+function purposeOf(name: string): string {
+  if (name.endsWith("-modern.p12")) return "the same with AES-256, for systems that refuse 3DES";
+  if (name.endsWith(".p12")) return "certificate and key, for phones, computers and browsers";
+  if (name.endsWith(".mobileconfig")) return "the same as a profile for iPhone, iPad and macOS";
+  return name.endsWith(".key") ? "the key, not encrypted: for curl and the like" : "the certificate";
+}
+
+/** How to install the files that were just written, for each system. */
+function installHelp(p12: string, mobileConfig: string | undefined): string[] {
+  const apple =
+    mobileConfig === undefined
+      ? `open ${p12}, then Settings > General > VPN & Device Management > install it`
+      : `open ${mobileConfig}, then Settings > General > VPN & Device Management > install it`;
+  return [
+    "How to install it (each system asks for the password):",
+    `  Android     copy ${p12} to the device, then Settings > Security > Encryption & credentials >`,
+    "              Install a certificate > VPN & app user certificate",
+    `  iPhone      ${apple}`,
+    `  macOS       open ${mobileConfig ?? p12}: it goes into the login keychain; if that fails, use the -modern file`,
+    `  Windows     open ${p12}: current user, store chosen by the wizard`,
+    "  Firefox     Settings > Privacy & Security > View Certificates > Your Certificates > Import:",
+    "              Firefox has a certificate store of its own",
+    "  Bitwarden   Android: the system's certificate or the file, on the self-hosted screen under",
+    "              Client certificate; iPhone: the file, in the same place; desktop and browser",
+    "              extensions: the system's or the browser's own store",
+  ];
+}

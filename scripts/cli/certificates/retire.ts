@@ -1,0 +1,95 @@
+import { deviceLabel, living } from "../../client/device.ts";
+// Ending one of a device's two certificates.
+import { failed, misuse } from "../../terminal/failure.ts";
+import { printable, short } from "../../terminal/text.ts";
+import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
+import { findDevice } from "../command/device-reference.ts";
+import type { AddCommand } from "../command/session.ts";
+import { requireWipe, withWaysOut } from "../command/target.ts";
+import { EVERYWHERE } from "../devices/status.ts";
+
+interface RetireOptions {
+  atCloudflare?: boolean;
+  zone?: string;
+  force?: boolean;
+}
+
+export const addRetire: AddCommand = (program, open) => {
+  program
+    .command("retire")
+    .summary("end one of a device's two certificates immediately")
+    .description(
+      "End one of a device's two certificates immediately: it is refused; the device and its other one are not.",
+    )
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
+    .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
+    .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
+    .option("--force", "with --at-cloudflare: even if the device is lost and has not received the wipe yet")
+    .addHelpText(
+      "after",
+      `
+Retiring the next certificate cancels a renewal: the old one stays, without an
+end date. A device's only certificate cannot be retired: revoke the device
+instead. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even
+for a certificate that is retired already.
+
+Examples:
+  latchkey retire alice/pixel-9 9f86d081
+  latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`,
+    )
+    .action(async (reference: string, text: string, options: RetireOptions) => {
+      const { atCloudflare = false, zone, force = false } = options;
+      if (!atCloudflare && (zone !== undefined || force)) {
+        throw misuse(
+          `--${force ? "force" : "zone"} means nothing without --at-cloudflare`,
+          "add it, or leave both out",
+        );
+      }
+      const { output, connect, cloudflare, confirm } = open();
+      const digits = fingerprintPrefix(text);
+      const api = await connect();
+      // A missing token is reported before anything is done.
+      const client = atCloudflare ? await cloudflare() : undefined;
+      const device = await findDevice(api, reference);
+      const label = deviceLabel(device);
+      // A lost device may connect with either certificate, and needs it to receive the wipe.
+      if (atCloudflare && !force) requireWipe({ device, label });
+      const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
+        fingerprint.startsWith(digits),
+      );
+      if (found === undefined || others.length > 0) {
+        throw failed(
+          `${found === undefined ? "no" : "more than one"} certificate of ${label} begins with ${digits}`,
+          "give the digits of one of these",
+          device.certificates.map(({ fingerprint }) => printable(fingerprint)),
+        );
+      }
+      const fingerprint = fingerprintArgument(found.fingerprint);
+      if (living(device).some((each) => each.fingerprint === fingerprint)) {
+        await confirm(`Retire the certificate ${short(fingerprint)} of ${label}?`);
+      }
+      try {
+        await api.retireCertificate(device, fingerprint);
+      } catch (error) {
+        throw withWaysOut(error, [`block ${fingerprint}`]);
+      }
+      output.lines(
+        `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
+      );
+      // Read only for programs, and last: nothing else waits for it.
+      const changed = () => api.device(userArgument(device.user), device.id);
+      if (client === undefined) {
+        if (output.json) output.object(await changed());
+        return;
+      }
+      const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
+      const place = { zone, hostname: new URL(api.origin).hostname };
+      const revoked = await revokeEverywhere(client, [fingerprint], place, [
+        "in the registry the certificate is retired: it is refused, whatever Cloudflare says",
+      ]);
+      output.lines(...revoked.map(({ line }) => line));
+      if (!output.json) return;
+      output.object({ device: await changed(), cloudflare: revoked.map(({ line, ...facts }) => facts) });
+    });
+};

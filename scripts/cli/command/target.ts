@@ -1,0 +1,190 @@
+// The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
+import type { Command } from "commander";
+import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
+import { readCertificateFile } from "../../certificates/certificate-file.ts";
+import { isOutOfOrder } from "../../client/answer.ts";
+import type { CloudflareClient } from "../../cloudflare/client/client.ts";
+import type { Place } from "../../cloudflare/issue/revocation.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
+import { Failure, failed, misuse } from "../../terminal/failure.ts";
+import { progress } from "../../terminal/output.ts";
+import { printable, shellWord, short } from "../../terminal/text.ts";
+import { addPasswordOption, fingerprintArgument, type PasswordOptions, passwordSource } from "./arguments.ts";
+import { findDevice } from "./device-reference.ts";
+import type { Session } from "./session.ts";
+
+/** The certificates of one device, or one certificate. */
+export interface Target {
+  /** `alice/pixel-9`, or `certificate 286bd7cf`. */
+  label: string;
+  fingerprints: readonly Fingerprint[];
+  /** Where they were found, one line per certificate: shown before anything is done. */
+  found: readonly string[];
+  /** `undefined` if the device's status is not known: the registry was not asked, or does not answer. */
+  device: { status: string; wipe: unknown } | undefined;
+}
+
+export interface TargetOptions extends PasswordOptions {
+  certificate?: string;
+  backup?: string;
+}
+
+/** Cloudflare, and where certificates are looked for there. */
+export interface AtCloudflare {
+  client(): Promise<CloudflareClient>;
+  place: Place;
+}
+
+/** What else names a device's certificates when the registry cannot be read. */
+export function addTargetOptions(command: Command): Command {
+  return addPasswordOption(
+    command
+      .option("--certificate <file>", "this certificate: PEM, DER or PKCS#12; - reads the standard input")
+      .option("--backup <file>", "look the device up in this backup instead of the registry"),
+  );
+}
+
+/** Everything a command line names: a certificate file, devices, fingerprints. */
+export async function targetsNamed(
+  session: Session,
+  references: readonly string[],
+  options: TargetOptions,
+  atCloudflare: AtCloudflare | undefined,
+): Promise<Target[]> {
+  const targets: Target[] = [];
+  if (options.certificate !== undefined)
+    targets.push(await targetInFile(options.certificate, options, session));
+  for (const reference of references) {
+    targets.push(
+      (await givenTarget(reference, options.backup)) ??
+        (await targetByName(session, reference, atCloudflare)),
+    );
+  }
+  return targets;
+}
+
+/** The certificate in a file. */
+export async function targetInFile(
+  path: string,
+  options: PasswordOptions,
+  session: Session,
+): Promise<Target> {
+  const { fingerprint, subject } = await readCertificateFile(path, passwordSource(options, session));
+  return certificateTarget(fingerprint, `${printable(path)}: ${printable(subject ?? "no subject")}`);
+}
+
+/** What can be looked up without the registry: a full fingerprint, or a device of a backup. */
+export async function givenTarget(
+  reference: string,
+  backup: string | undefined,
+): Promise<Target | undefined> {
+  const fingerprint = parseFingerprint(reference);
+  if (fingerprint !== undefined) return certificateTarget(fingerprint, "as you gave it");
+  if (/^[0-9a-f:]{8,}$/i.test(reference)) {
+    throw misuse(
+      `'${printable(reference)}' is only part of a fingerprint`,
+      `give all 64 digits: ${LATCHKEY} show DEVICE --json has them, and so does ${LATCHKEY} fingerprint FILE`,
+    );
+  }
+  return backup === undefined ? undefined : targetInBackup(backup, reference);
+}
+
+function certificateTarget(fingerprint: Fingerprint, about: string): Target {
+  return {
+    label: `certificate ${short(fingerprint)}`,
+    fingerprints: [fingerprint],
+    found: [`${fingerprint}  ${about}`],
+    device: undefined,
+  };
+}
+
+async function targetInBackup(path: string, reference: string): Promise<Target> {
+  const [{ readBackup }, { deviceInBackup }] = await Promise.all([
+    import("../../backup/backup-file.ts"),
+    import("../../backup/named-device.ts"),
+  ]);
+  const { backup } = await readBackup(path);
+  const device = deviceInBackup(backup, reference);
+  return deviceTarget(device, `the backup of ${backup.createdAt}`);
+}
+
+interface KnownDevice {
+  user: string;
+  name: string;
+  status: string;
+  wipe: unknown;
+  certificates: readonly { fingerprint: string; subject: string | null }[];
+}
+
+/** Every certificate of a device, retired ones included: an app may still present any of them. */
+export function deviceTarget(device: KnownDevice, source: string): Target {
+  const { user, name, status, wipe, certificates } = device;
+  return {
+    label: printable(`${user}/${name}`),
+    fingerprints: certificates.map(({ fingerprint }) => fingerprintArgument(fingerprint)),
+    found: certificates.map(
+      ({ fingerprint, subject }) =>
+        `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
+    ),
+    device: { status, wipe },
+  };
+}
+
+/** The device's certificates at Cloudflare, by the name that `issue` puts into them. */
+export async function targetAtCloudflare(
+  { client, place }: AtCloudflare,
+  reference: string,
+): Promise<Target> {
+  const { certificatesNamed, describeNamed } = await import("../../cloudflare/issue/named-certificates.ts");
+  const { found, unread } = await certificatesNamed(await client(), place, reference);
+  return {
+    label: printable(reference),
+    fingerprints: found.map(({ fingerprint }) => fingerprintArgument(fingerprint ?? "")),
+    found: [
+      ...found.map(describeNamed),
+      ...unread.map(printable),
+      "it is not known whether the device is lost and has received the wipe",
+    ],
+    device: undefined,
+  };
+}
+
+/** From the registry or, if it cannot be read, by the names of the certificates at Cloudflare. */
+async function targetByName(
+  session: Session,
+  reference: string,
+  atCloudflare: AtCloudflare | undefined,
+): Promise<Target> {
+  const api = await session.connect();
+  try {
+    return deviceTarget(await findDevice(api, reference), "the registry");
+  } catch (error) {
+    if (!isOutOfOrder(error)) throw error;
+    if (atCloudflare === undefined) {
+      throw failed(
+        `${error.message}, so it is not known which certificates ${printable(reference)} has`,
+        "give the full fingerprint, the certificate with --certificate FILE, or --backup FILE",
+      );
+    }
+    progress(`${error.message}: looking for ${printable(reference)} among the certificates at Cloudflare`);
+    return targetAtCloudflare(atCloudflare, reference);
+  }
+}
+
+/** A lost device is wiped only while its certificate is verified by Cloudflare and refused by nothing else. */
+export function requireWipe({ device, label }: Pick<Target, "device" | "label">): void {
+  if (device?.status !== "lost" || device.wipe !== null) return;
+  throw failed(
+    `${label} is lost and has not received the wipe yet: once its certificate is refused, it never can`,
+    `wait until ${LATCHKEY} show ${shellWord(label)} says that the wipe was delivered, or add --force`,
+  );
+}
+
+/** The failure of a change that the registry did not make, with commands to copy that work without the registry. */
+export function withWaysOut(error: unknown, commands: readonly string[]): unknown {
+  if (!isOutOfOrder(error)) return error;
+  return new Failure(error.exitCode, error.message, {
+    hint: `${error.hint}; or shut it out without the registry:`,
+    list: [...error.list, ...commands.map((command) => `${LATCHKEY} ${command}`)],
+  });
+}

@@ -1,0 +1,197 @@
+// Invitations: links with which users enrol a device themselves. Make, list, withdraw.
+
+import type { Invitation, NewInvitation } from "../../../src/contract/answers.ts";
+import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
+import { relativeTime } from "../../../src/domain/relative-time.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import { ofAllUsers } from "../../client/all-users.ts";
+import { withUnknownUser } from "../../client/answer.ts";
+import type { Api } from "../../client/api.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
+import { failed } from "../../terminal/failure.ts";
+import type { Output } from "../../terminal/output.ts";
+import { qrCode } from "../../terminal/qr-code.ts";
+import type { Cell } from "../../terminal/table.ts";
+import { printable } from "../../terminal/text.ts";
+import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
+import { appOption, durationOption, userArgument } from "../command/arguments.ts";
+import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
+import { type AddCommand, addListVerb } from "../command/session.ts";
+
+interface InviteOptions {
+  app?: string;
+  approval?: boolean;
+  expires?: string;
+  /** `undefined`: on a terminal. */
+  qr?: boolean;
+}
+
+export const addInvite: AddCommand = (program, open) => {
+  program
+    .command("invite")
+    .summary("let a user enrol one device by themselves, with a link")
+    .description(
+      "Make a link with which a user enrols one device by themselves. It is shown once and works once.",
+    )
+    .argument("<user>", "the user's id, such as alice")
+    .option("--app <host>", "the link leads to this app, and works only there")
+    .option("--approval", "the device waits until you have compared the code on its screen, see approve")
+    .option("--expires <time>", "how long the link works: 5m to 7d (default: 24h)")
+    .option("--qr", "draw the link as a QR code, outside a terminal too")
+    .option("--no-qr", "draw no QR code")
+    .addHelpText(
+      "after",
+      `
+The device needs a certificate that Cloudflare verifies, installed before the
+link is opened. The page says whose device it will be before it is enrolled.
+Anyone who has the link can use it: if you send it over a channel that others
+can read, or through somebody else, add --approval, and compare the code on the
+device's screen.
+
+Examples:
+  latchkey invite alice
+  latchkey invite alice --app vault.example.com --approval --expires 2h`,
+    )
+    .action(async (text: string, options: InviteOptions) => {
+      const user = userArgument(text);
+      const { app, approval, expires } = options;
+      const request = {
+        ...(app === undefined ? {} : { app: appOption(app) }),
+        ...(approval === undefined ? {} : { approval }),
+        ...(expires === undefined
+          ? {}
+          : { expiresInSeconds: durationOption("--expires", expires, INVITATION_SECONDS) }),
+      };
+      const { output, now, connect } = open();
+      const api = await connect();
+      let made: NewInvitation;
+      try {
+        made = await api.invite(user, request);
+      } catch (error) {
+        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
+      }
+      output.object(made);
+      output.lines(printable(made.link), "", ...describe(made, now()));
+      draw(made.link, output, options.qr);
+    });
+};
+
+function describe(invitation: NewInvitation, now: number): string[] {
+  const { user, app, approval, expiresAt } = invitation;
+  return [
+    `enrols one device for ${printable(user)}${app === null ? "" : ` on ${printable(app)}`}, until ${timeWithHint(expiresAt, now)}`,
+    ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
+    `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
+  ];
+}
+
+/** Last, so that a small screen shows all of it. */
+function draw(link: string, output: Output, wanted: boolean | undefined): void {
+  if (!(wanted ?? output.drawable !== undefined)) return;
+  const { lines, columns } = qrCode(link);
+  if (output.drawable !== undefined && output.drawable < columns) {
+    output.lines("", `the QR code needs a terminal of ${columns} columns`);
+    return;
+  }
+  output.lines("", ...lines);
+}
+
+export const addInvitations: AddCommand = (program, open) => {
+  const invitations = program
+    .command("invitations")
+    .summary("list the invitations of one user, or of all; withdraw one")
+    .description("List the invitations of one user, or of all users. A subcommand withdraws one.")
+    .argument("[user]", "the user's id; all users when left out")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey invitations
+  latchkey invitations alice
+  latchkey invitations withdraw alice/3f2a1b9c`,
+    );
+  addListVerb(invitations, async (text) => {
+    const user = text === undefined ? undefined : userArgument(text);
+    const { output, now, connect } = open();
+    const api = await connect();
+    const list = user === undefined ? await ofAllUsers(api, api.invitations) : await invitationsOf(api, user);
+    output.object({ invitations: list });
+    output.table(
+      ["INVITATION", "STATUS", "APP", "APPROVAL", "CREATED", "EXPIRES"],
+      list.map((invitation) => row(invitation, output, now())),
+      `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
+    );
+  });
+
+  invitations
+    .command("withdraw")
+    .aliases(["rm", "delete"])
+    .summary("make an invitation's link useless")
+    .description("Withdraw an invitation that nobody has used: its link no longer enrols a device.")
+    .argument("<invitation>", "USER/ID, such as alice/3f2a1b9c, or only its id; the first characters will do")
+    .action(async (reference: string) => {
+      const { output, connect } = open();
+      const api = await connect();
+      const invitation = await findInvitation(api, reference);
+      if (invitation.status === "used") {
+        throw failed(
+          `the invitation ${referenceToInvitation(invitation)} has been used already`,
+          `find the device that it enrolled: ${LATCHKEY} devices ${printable(invitation.user)}`,
+        );
+      }
+      await api.withdraw(invitation);
+      output.lines(`withdrew the invitation ${referenceToInvitation(invitation)}`);
+    });
+};
+
+function row(invitation: Invitation, output: Output, now: number): Cell[] {
+  const { status, app, approval, createdAt } = invitation;
+  return [
+    referenceToInvitation(invitation),
+    output.style(status === "open" ? "green" : "dim", printable(status)),
+    app === null ? "any" : printable(app),
+    approval ? "yes" : "no",
+    timeCell(createdAt, now),
+    expiry(invitation, now),
+  ];
+}
+
+function expiry({ usedAt, expiresAt }: Invitation, now: number): Cell {
+  if (usedAt === null) return timeCell(expiresAt, now);
+  return { full: `used ${relativeTime(usedAt, now)}`, short: `used ${shortTime(usedAt, now)}` };
+}
+
+/** `alice/3f2a1b9c`: the user and the beginning of the id, as the list shows it. */
+function referenceToInvitation({ user, id }: Invitation): string {
+  return `${printable(user)}/${shortId(id)}`;
+}
+
+/** Finds the invitation that the caller names: `alice/3f2a1b9c`, or only its id; then every user is searched. */
+async function findInvitation(api: Api, reference: string): Promise<Invitation> {
+  const slash = reference.indexOf("/");
+  if (slash < 0) {
+    const id = idArgument(reference, kind());
+    return findById(await ofAllUsers(api, api.invitations), id, kind());
+  }
+  const user = userArgument(reference.slice(0, slash));
+  const id = idArgument(reference.slice(slash + 1), kind(user));
+  return findById(await invitationsOf(api, user), id, kind(user));
+}
+
+/** The invitations of a user who may not exist. */
+async function invitationsOf(api: Api, user: UserId): Promise<Invitation[]> {
+  try {
+    return await api.invitations(user);
+  } catch (error) {
+    throw withUnknownUser(error, user);
+  }
+}
+
+function kind(user?: UserId): Kind<Invitation> {
+  return {
+    one: "invitation",
+    many: "invitations",
+    list: `${LATCHKEY} invitations${user === undefined ? "" : ` ${user}`}`,
+    describe: ({ user, status }) => `${printable(user)}, ${status}`,
+  };
+}

@@ -1,0 +1,153 @@
+// The devices and their records: list, show, rename, note, forget.
+import type { Device } from "../../../src/contract/answers.ts";
+import { ofAllUsers } from "../../client/all-users.ts";
+import { withHint } from "../../client/answer.ts";
+import { deviceLabel, living } from "../../client/device.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
+import { deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
+import { devicesOf, findDevice, referenceTo } from "../command/device-reference.ts";
+import { type AddCommand, addListVerb } from "../command/session.ts";
+import { DEVICE_HEAD, deviceRow, showDevice } from "./view.ts";
+
+/** What `--expiring` takes, in seconds: up to ten years. */
+const EXPIRING_SECONDS = { min: 60, max: 3650 * 24 * 3600 };
+
+export const addDevices: AddCommand = (program, open) => {
+  const command = program
+    .command("devices")
+    .aliases(["ls", "list"])
+    .summary("list the devices of one user, or of all")
+    .description("List the devices of one user, or of all users.")
+    .argument("[user]", "the user's id; all users when left out")
+    .option("--expiring <time>", "only those whose certificate expires within this time, or has expired")
+    .addHelpText(
+      "after",
+      `
+With --expiring, the certificate that expires first comes first; revoked devices
+are left out. A time is a number and d, h or m: 30d, 12h, 90m.
+
+Examples:
+  latchkey devices
+  latchkey devices alice
+  latchkey devices --expiring 30d
+  latchkey devices --json | jq -r '.devices[].name'
+  latchkey devices list list    (of a user whose id is list)`,
+    );
+  addListVerb(command, async (text) => {
+    const { expiring } = command.opts<{ expiring?: string }>();
+    const user = text === undefined ? undefined : userArgument(text);
+    const seconds =
+      expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
+    const { output, now, connect } = open();
+    const api = await connect();
+    const all = user === undefined ? await ofAllUsers(api, api.devices) : await devicesOf(api, user);
+    const devices = seconds === undefined ? all : expiringBefore(all, now() + seconds * 1000);
+    output.object({ devices, next: null });
+    output.table(
+      DEVICE_HEAD,
+      devices.map((device) => deviceRow(device, output, now())),
+      expiring !== undefined
+        ? `no certificate expires within ${expiring}`
+        : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
+    );
+  });
+};
+
+/** Devices with a certificate that expires by this time, in milliseconds; the first to expire comes first. */
+function expiringBefore(devices: readonly Device[], time: number): Device[] {
+  return devices
+    .filter(({ status }) => status !== "revoked")
+    .map((device) => ({ device, end: firstExpiry(device) }))
+    .filter(({ end }) => end <= time)
+    .sort((a, b) => a.end - b.end)
+    .map(({ device }) => device);
+}
+
+/** When the first of its certificates expires; never, as long as no date is known. */
+function firstExpiry(device: Device): number {
+  const ends = living(device).flatMap(({ notAfter }) => (notAfter === null ? [] : [Date.parse(notAfter)]));
+  return Math.min(...ends, Number.POSITIVE_INFINITY);
+}
+
+export const addShow: AddCommand = (program, open) => {
+  program
+    .command("show")
+    .summary("show everything about a device")
+    .description(
+      "Show everything about a device: its id, status, certificates, note, and when it was last seen.",
+    )
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .action(async (reference: string) => {
+      const { output, now, connect } = open();
+      const device = await findDevice(await connect(), reference);
+      output.object(device);
+      showDevice(device, output, now());
+    });
+};
+
+export const addRename: AddCommand = (program, open) => {
+  program
+    .command("rename")
+    .summary("give a device another name")
+    .description("Give a device another name. Nothing else changes, and its history stays.")
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .argument("<name>", "the new name, without the user")
+    .addHelpText("after", "\nExample:\n  latchkey rename alice/pixel-9 old-pixel")
+    .action(async (reference: string, nameText: string) => {
+      const name = deviceNameArgument(nameText);
+      const { output, connect } = open();
+      const api = await connect();
+      const device = await findDevice(api, reference);
+      const renamed = await api.edit(device, { name });
+      output.object(renamed);
+      output.lines(`${deviceLabel(device)} is now ${deviceLabel(renamed)}`);
+    });
+};
+
+export const addNote: AddCommand = (program, open) => {
+  program
+    .command("note")
+    .summary("write a device's note")
+    .description("Write a device's note, replacing the old one. An empty text removes it.")
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .argument("<text>", "the note")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  latchkey note alice/pixel-9 "screen broken, in repair"
+  latchkey note alice/pixel-9 ""`,
+    )
+    .action(async (reference: string, text: string) => {
+      const { output, connect } = open();
+      const api = await connect();
+      const device = await api.edit(await findDevice(api, reference), { note: text === "" ? null : text });
+      output.object(device);
+      output.lines(`${text === "" ? "removed" : "wrote"} the note of ${deviceLabel(device)}`);
+    });
+};
+
+export const addForget: AddCommand = (program, open) => {
+  program
+    .command("forget")
+    .summary("delete the record of a revoked device")
+    .description(
+      "Delete the record of a revoked device. Its certificate can then be enrolled again; the audit log stays.",
+    )
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .action(async (reference: string) => {
+      const { output, connect, confirm } = open();
+      const api = await connect();
+      const device = await findDevice(api, reference, "revoked");
+      const label = deviceLabel(device);
+      if (device.status === "revoked") {
+        await confirm(`Forget the revoked device ${label}? (id ${device.id})`);
+      }
+      try {
+        await api.forget(device);
+      } catch (error) {
+        throw withHint(error, "not-revoked", `revoke it first: ${LATCHKEY} revoke ${referenceTo(device)}`);
+      }
+      output.lines(`forgot ${label}: its certificate is unknown now, and can be enrolled again`);
+    });
+};

@@ -1,0 +1,187 @@
+// Revoking a device: in the registry, at Cloudflare too if asked, and there only if the registry does not answer.
+import type { Device } from "../../../src/contract/answers.ts";
+import { isOutOfOrder } from "../../client/answer.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
+import { Failure, misuse } from "../../terminal/failure.ts";
+import { progress } from "../../terminal/output.ts";
+import { plural, printable, shellWord } from "../../terminal/text.ts";
+import { fingerprintArgument } from "../command/arguments.ts";
+import type { AddCommand, Session } from "../command/session.ts";
+import {
+  type AtCloudflare,
+  addTargetOptions,
+  deviceTarget,
+  givenTarget,
+  requireWipe,
+  type Target,
+  type TargetOptions,
+  targetAtCloudflare,
+  targetInFile,
+  withWaysOut,
+} from "../command/target.ts";
+import { addReasonOption, changeStatus, EVERYWHERE } from "./status.ts";
+
+interface RevokeOptions extends TargetOptions {
+  reason?: string;
+  atCloudflare?: boolean;
+  zone?: string;
+  force?: boolean;
+  fingerprint?: string;
+}
+
+/** These have a meaning only with `--at-cloudflare`. */
+const CLOUDFLARE_OPTIONS = ["zone", "fingerprint", "certificate", "backup"] as const;
+
+export const addRevoke: AddCommand = (program, open) => {
+  const command = program
+    .command("revoke")
+    .summary("refuse a device for good")
+    .description(
+      "Refuse a device for good. Other devices aren't affected. Its certificates can never be used again.",
+    )
+    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
+  addReasonOption(command, "why, for the audit log")
+    .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
+    .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
+    .option("--force", "even if the device is lost and has not received the wipe yet")
+    .option("--fingerprint <hex>", "with --at-cloudflare, if the registry does not answer: the certificate");
+  addTargetOptions(command)
+    .addHelpText(
+      "after",
+      `
+If the device may turn up again, report it lost or suspend it instead.
+A connection that is open already, such as a WebSocket, lasts until it closes.
+--at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
+device that is revoked already.
+
+If the registry does not answer or refuses to write, --at-cloudflare carries on
+at Cloudflare, with the certificates that issue named after the device, unless
+--fingerprint, --certificate or --backup names them. The exit code is then 3:
+run it again once the registry answers. latchkey block is faster, and does not
+need the registry either.
+
+Examples:
+  latchkey revoke alice/pixel-9
+  latchkey revoke alice/pixel-9 --reason stolen --yes
+  latchkey revoke alice/pixel-9 --at-cloudflare
+  latchkey revoke alice/pixel-9 --at-cloudflare --backup latchkey.json`,
+    )
+    .action(async (reference: string, options: RevokeOptions) => {
+      const { reason, atCloudflare = false, zone, force = false } = options;
+      const idle = CLOUDFLARE_OPTIONS.find((name) => options[name] !== undefined);
+      if (!atCloudflare && idle !== undefined) {
+        throw misuse(`--${idle} means nothing without --at-cloudflare`, "add it, or leave both out");
+      }
+      const session = open();
+      const common = { act: "revoke", device: reference, reason } as const;
+      if (!atCloudflare) {
+        try {
+          await changeStatus(session, {
+            ...common,
+            question: (label) => `Revoke ${label} for good?`,
+            done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
+            check: (device, label) => {
+              if (!force) requireWipe({ device, label });
+            },
+          });
+        } catch (error) {
+          throw withWaysOut(error, [
+            `revoke ${shellWord(reference)} --at-cloudflare`,
+            `block ${shellWord(reference)}`,
+          ]);
+        }
+        return;
+      }
+      // A missing token is reported before anything is done. Cloudflare itself is called later: a failure there must
+      // not keep the registry from refusing the device.
+      const client = await session.cloudflare();
+      const place = async () => ({ zone, hostname: new URL((await session.connect()).origin).hostname });
+      let found: Device | undefined;
+      try {
+        await changeStatus(session, {
+          ...common,
+          question: (label) => `Revoke ${label} for good, here and at Cloudflare?`,
+          done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
+          check: (device, label) => {
+            found = device;
+            if (!force) requireWipe({ device, label });
+          },
+          afterwards: async (changed) => {
+            const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
+            const revoked = await revokeEverywhere(
+              client,
+              changed.certificates.map(({ fingerprint }) => fingerprint),
+              await place(),
+              ["in the registry the device is revoked: it is refused, whatever Cloudflare says"],
+            );
+            return {
+              object: { device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) },
+              lines: revoked.map(({ line }) => line),
+            };
+          },
+        });
+      } catch (error) {
+        if (!isOutOfOrder(error)) throw error;
+        const at = { client: async () => client, place: await place() };
+        await revokeOnlyThere(session, { error, at, found, reference, options });
+      }
+    });
+};
+
+interface RegistryOut {
+  /** What the registry answered, or that it did not answer. */
+  error: Failure;
+  at: AtCloudflare;
+  /** The device, if it could be read and only the revocation failed: consent was given then. */
+  found: Device | undefined;
+  reference: string;
+  options: RevokeOptions;
+}
+
+/** Without an answer from the registry: does what can be done without it, and says what is left. Always throws. */
+async function revokeOnlyThere(session: Session, out: RegistryOut): Promise<never> {
+  const { error, at, found, reference, options } = out;
+  progress(`${error.message}: carrying on at Cloudflare`);
+  const target = await targetOf(session, out);
+  if (options.force !== true) requireWipe(target);
+  if (found === undefined) {
+    for (const line of target.found) progress(`  ${line}`);
+    const what = `${target.label} (${plural(target.fingerprints.length, "certificate")})`;
+    await session.confirm(`Revoke ${what} at Cloudflare for good, without the registry?`);
+  }
+  const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
+  const standing = `the registry was not changed, as far as is known: ${error.message}`;
+  const block = `to shut it out without either: ${LATCHKEY} block ${shellWord(reference)}`;
+  const revoked = await revokeEverywhere(await at.client(), target.fingerprints, at.place, [standing, block]);
+  session.output.object({
+    device: found ?? null,
+    registry: { revoked: false, reason: error.message },
+    cloudflare: revoked.map(({ line, ...facts }) => facts),
+  });
+  session.output.lines(...revoked.map(({ line }) => line));
+  throw new Failure(
+    3,
+    `${target.label} is revoked at Cloudflare, but not in the registry: ${error.message}`,
+    {
+      hint: "once the registry answers, run the same command again",
+      list: [
+        "as soon as Cloudflare reports it revoked, the gate refuses it everywhere: within about a minute",
+        "the registry still has the device as it was, as far as is known",
+        `to shut it out within seconds: ${LATCHKEY} block ${shellWord(reference)}`,
+      ],
+    },
+  );
+}
+
+/** By what is closest to the registry: what it still said, then what the owner says, then the names at Cloudflare. */
+async function targetOf(session: Session, { found, reference, options, at }: RegistryOut): Promise<Target> {
+  if (found !== undefined) return deviceTarget(found, "the registry");
+  const { fingerprint, certificate, backup } = options;
+  const label = { label: printable(reference) };
+  if (fingerprint !== undefined) {
+    const target = await givenTarget(fingerprintArgument(fingerprint), undefined);
+    if (target !== undefined) return { ...target, ...label };
+  }
+  if (certificate !== undefined) return { ...(await targetInFile(certificate, options, session)), ...label };
+  return (await givenTarget(reference, backup)) ?? targetAtCloudflare(at, reference);
+}

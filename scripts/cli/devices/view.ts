@@ -1,0 +1,163 @@
+// How a device and its certificates are shown: as a row of a list, or in full.
+import type { Certificate, Device } from "../../../src/contract/answers.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
+import { deviceLabel, living } from "../../client/device.ts";
+import type { Output } from "../../terminal/output.ts";
+import type { Cell } from "../../terminal/table.ts";
+import { groupedCode, printable, printableLines, short } from "../../terminal/text.ts";
+import { shortTime, timeWithHint } from "../../terminal/time.ts";
+
+export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST SEEN"] as const;
+
+export function deviceRow(device: Device, output: Output, now: number): Cell[] {
+  return [
+    deviceLabel(device),
+    `${output.status(device.status)}${statusDetail(device)}`,
+    living(device)
+      .map(({ fingerprint }) => short(fingerprint))
+      .join(", ") || "none",
+    {
+      full: expiries(device, output, now, relativeTime),
+      short: expiries(device, output, now, shortTime),
+    },
+    lastSeen(device, now),
+  ];
+}
+
+function statusDetail({ status, wipe, comparisonCode }: Device): string {
+  if (status === "lost" && wipe !== null) return ", wipe delivered";
+  if (status === "pending" && comparisonCode !== null) return `, code ${groupedCode(comparisonCode)}`;
+  return "";
+}
+
+/** Everything about one device. */
+export function showDevice(device: Device, output: Output, now: number): void {
+  const { lastSeen: seen } = device;
+  output.facts([
+    ["device", deviceLabel(device)],
+    ["id", printable(device.id)],
+    ["status", output.status(device.status)],
+    ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
+    ["reason", reason(device)],
+    ["code", comparison(device)],
+    ["wipe", wipe(device, now)],
+    ["enrolled", timeWithHint(device.enrolledAt, now)],
+    ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
+    ["at app", seen === null ? null : printable(seen.app)],
+    ["from", seen === null ? null : from(seen)],
+  ]);
+  for (const certificate of device.certificates) {
+    output.lines("", output.style("bold", "certificate"));
+    const facts = [...certificateFacts(certificate, now), ...renewalFacts(device, certificate, now)];
+    output.facts(facts.map(([label, value]) => [`  ${label}`, value]));
+  }
+  if (device.note !== null && device.note !== "") {
+    output.lines("", output.style("bold", "note"), ...printableLines(device.note).map((line) => `  ${line}`));
+  }
+}
+
+/** How one certificate succeeds another: when it was retired, or when it will be. */
+function renewalFacts(
+  { certificates }: Device,
+  { fingerprint, retiredAt, retireBy, replaces }: Certificate,
+  now: number,
+): [string, string | null][] {
+  const successor = certificates.find((other) => other.replaces === fingerprint);
+  const date = (retireBy ?? null) === null ? "" : `, or ${timeWithHint(retireBy ?? "", now)}`;
+  return [
+    ["retired", (retiredAt ?? null) === null ? null : timeWithHint(retiredAt ?? "", now)],
+    [
+      "ends",
+      successor === undefined || (retiredAt ?? null) !== null
+        ? null
+        : `when ${short(successor.fingerprint)} is first seen${date}`,
+    ],
+    ["replaces", (replaces ?? null) === null ? null : `${short(replaces ?? "")}, when it is first seen`],
+  ];
+}
+
+/** Why the status is what it is, if anybody said. A Worker deployed before there were reasons does not. */
+function reason({ statusReason }: Device): string | null {
+  const text = (statusReason ?? "").trim().replace(/\s+/g, " ");
+  return text === "" ? null : printable(text);
+}
+
+/** The code that the device shows, too, while it is waiting for approval. */
+function comparison({ status, comparisonCode }: Device): string | null {
+  if (status !== "pending" || comparisonCode === null) return null;
+  return `${groupedCode(comparisonCode)}: approve it if the device shows the same code`;
+}
+
+/** Whether a lost device has received the answer that makes Bitwarden delete its vault. */
+function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: number): string | null {
+  if (status !== "lost") return null;
+  if (receipt !== null) {
+    const { firstAt, lastAt, count, tokenRefresh } = receipt;
+    const token = tokenRefresh
+      ? "token refresh included"
+      : "but not to a token refresh yet: phones obey only that one";
+    const again = count > 1 ? `; at least ${count} times, last ${timeWithHint(lastAt, now)}` : "";
+    return `delivered ${timeWithHint(firstAt, now)}, ${token}${again}`;
+  }
+  const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
+  return isSeen
+    ? "not delivered: seen since it was reported lost, but not on an app with the profile bitwarden"
+    : "not delivered: the device hasn't been seen since it was reported lost";
+}
+
+/** What a certificate says about itself, and when it was added, if it is a device's. */
+type CertificateLike = Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
+  addedAt?: string;
+};
+
+export function certificateFacts(certificate: CertificateLike, now: number): [string, string | null][] {
+  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
+  const text = (value: string | null) => (value === null ? "not known yet" : printable(value));
+  return [
+    ["fingerprint", printable(fingerprint)],
+    ["subject", text(subject)],
+    ["issuer", text(issuer)],
+    ["serial", text(serial)],
+    ["valid from", notBefore === null ? "not known yet" : timeWithHint(notBefore, now)],
+    ["expires", notAfter === null ? "not known yet" : timeWithHint(notAfter, now)],
+    ["added", addedAt === undefined ? null : timeWithHint(addedAt, now)],
+  ];
+}
+
+/** `185.1.2.3, DE` */
+export function from({ ip, country }: { ip: string | null; country: string | null }): string {
+  return printable([ip, country].filter((part) => part !== null).join(", "));
+}
+
+function lastSeen({ lastSeen: seen }: Device, now: number): Cell {
+  if (seen === null) return "never";
+  const text = (time: string) => `${time}, ${printable(seen.app)}`;
+  return { full: text(relativeTime(seen.at, now)), short: text(shortTime(seen.at, now)) };
+}
+
+type FormatTime = (iso: string, now: number) => string;
+
+function expiries(device: Device, output: Output, now: number, format: FormatTime): string {
+  return living(device)
+    .map(({ notAfter }) => expiry(notAfter, output, now, format))
+    .join(", ");
+}
+
+/** With a short form: of an IPv6 address only the network, which is the part that stays the same. */
+export function fromCell(place: { ip: string | null; country: string | null }): Cell {
+  const network = place.ip?.includes(":") ? networkOf(place.ip) : place.ip;
+  return { full: from(place), short: from({ ...place, ip: network }) };
+}
+
+/** `2001:db8:1:2::`, the first half of an address; one that is abbreviated already stays as it is. */
+function networkOf(address: string): string {
+  const groups = address.split(":");
+  return groups.length === 8 && !groups.includes("") ? `${groups.slice(0, 4).join(":")}::` : address;
+}
+
+function expiry(notAfter: string | null, output: Output, now: number, format: FormatTime): string {
+  if (notAfter === null) return "unknown";
+  const left = Date.parse(notAfter) - now;
+  const text = left < 0 ? `expired ${format(notAfter, now)}` : format(notAfter, now);
+  return left < EXPIRES_SOON_MS ? output.style(left < 0 ? "red" : "yellow", text) : text;
+}

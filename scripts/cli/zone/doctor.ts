@@ -1,0 +1,189 @@
+// Checking the zone, the Worker, the registry, and the way in from outside.
+import type { Command } from "commander";
+import type { Check, CheckStatus } from "../../cloudflare/doctor/check.ts";
+import { readSmallFile } from "../../files.ts";
+import { misuse } from "../../terminal/failure.ts";
+import { type Output, progress } from "../../terminal/output.ts";
+import { plural, printable } from "../../terminal/text.ts";
+import type { AddCommand, Session } from "../command/session.ts";
+import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
+
+/** How long to wait for one answer, from Cloudflare or from a host. */
+const TIMEOUT_MS = 30_000;
+
+export interface DoctorOptions {
+  zone?: string;
+  config?: string;
+  cert?: string;
+  key?: string;
+  issueProbe?: boolean;
+  connectTo?: string;
+  strict?: boolean;
+  outside: boolean;
+}
+
+export const addDoctor: AddCommand = (program, open) => {
+  const command = program
+    .command("doctor")
+    .summary("check that nothing bypasses the gate or blocks your devices")
+    .description(
+      [
+        "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, except with",
+        "--issue-probe. Anything that could not be read is unknown, which is never a pass.",
+      ].join(" "),
+    );
+  addOutsideOptions(command)
+    .option("--zone <zone>", "only the apps of this zone")
+    .option("--config <file>", "another wrangler.toml")
+    .option("--strict", "exit with 1 if anything is unknown, too")
+    .addHelpText(
+      "after",
+      `
+Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or
+LATCHKEY_TOKEN_FILE. The API is called at --url or LATCHKEY_URL, else on the
+first app's host.
+
+Exit code 1: a check failed, or the gate's API did not answer, so that nobody
+knows who may pass. Other unknown checks are counted in the last line, and are
+not a failure: without --cert, for example, nothing can be tried with a
+certificate. For scripts, --strict makes every unknown check a failure.
+
+Examples:
+  latchkey doctor
+  latchkey doctor --cert pixel-9.pem --key pixel-9.key
+  latchkey doctor --json | jq '.checks[] | select(.status == "failed")'`,
+    )
+    .action(async (options: DoctorOptions) => {
+      const session = open();
+      const path = options.config ?? WRANGLER_TOML;
+      const checks = await examine(session, program.opts<{ ca?: string }>().ca, options, path);
+      showChecks(session.output, checks);
+      if (isFailure(checks, options.strict)) process.exitCode = 1;
+    });
+};
+
+function addOutsideOptions(command: Command): Command {
+  return command
+    .option("--cert <file>", "the certificate (PEM) of an active device, to try it from outside")
+    .option("--key <file>", "and its private key (PEM)")
+    .option("--issue-probe", "issue, enrol, try and revoke a certificate of the doctor's own")
+    .option("--connect-to <host:port>", "send https from outside there, as curl's --connect-to")
+    .option("--no-outside", "ask only Cloudflare and the registry");
+}
+
+/** All checks. `doctor` prints them, and so does `setup` at its end. */
+export async function examine(
+  session: Session,
+  ca: string | undefined,
+  options: DoctorOptions,
+  path: string,
+): Promise<Check[]> {
+  const [{ gatherFacts }, { checkAll }] = await Promise.all([
+    import("../../cloudflare/doctor/doctor.ts"),
+    import("../../cloudflare/doctor/checks/all.ts"),
+  ]);
+  const client = await session.cloudflare();
+  const local = await readSettings(path);
+  const [first] = local.hosts;
+  if (first === undefined) {
+    throw misuse(
+      `${printable(path)} names no app that Cloudflare could reach`,
+      'run latchkey setup, or add [vars.APPS."vault.example.com"]',
+    );
+  }
+  const connectTo = parseConnectTo(options.connectTo);
+  const credential = await readCredential(options);
+  const api = () => session.connect(`https://${local.adminHost ?? first.host}`);
+  const facts = await gatherFacts({
+    client,
+    local,
+    zone: options.zone,
+    api,
+    now: session.now(),
+  });
+  const checks = checkAll(facts, session.now());
+  if (options.outside === false) return checks;
+  const [
+    { observe, observeAdminHost },
+    { observeHandshakes },
+    { checkOutside, checkPages },
+    { checkAuthorities, checkServerCertificates },
+  ] = await Promise.all([
+    import("../../cloudflare/doctor/outside.ts"),
+    import("../../cloudflare/doctor/tls-look.ts"),
+    import("../../cloudflare/doctor/checks/outside.ts"),
+    import("../../cloudflare/doctor/checks/handshake.ts"),
+  ]);
+  const hosts = facts.zones.flatMap((zone) => zone.hosts);
+  const authority =
+    ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
+  const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
+  const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
+  const pages = facts.zones.flatMap(({ adminHost }) => adminHost ?? []);
+  const stranger = { ...outside, credential: undefined };
+  for (const host of pages) checks.push(checkPages(host, await observeAdminHost(host, stranger)));
+  const names = hosts.map(({ host }) => host);
+  const handshakes = await observeHandshakes([...names, ...pages], stranger);
+  checks.push(
+    checkServerCertificates(handshakes),
+    checkAuthorities(handshakes.slice(0, names.length), facts.registry),
+  );
+  const [zone] = facts.zones;
+  if (options.issueProbe !== true || zone === undefined)
+    return [...checks, ...checkOutside(await look(credential))];
+  const [{ withProbe }, { findZone }] = await Promise.all([
+    import("../../cloudflare/doctor/probe.ts"),
+    import("../../cloudflare/client/zone.ts"),
+  ]);
+  const home = await findZone(client, zone.id);
+  // The account's authority is the same for all its zones.
+  return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
+}
+
+async function readCredential({ cert, key }: DoctorOptions) {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw misuse("a certificate needs its key, and a key its certificate", "give both --cert and --key");
+  }
+  const read = async (path: string, what: string) => (await readSmallFile(path, what)).toString("latin1");
+  return { certificate: await read(cert, "a certificate"), key: await read(key, "a private key") };
+}
+
+/** `HOST:PORT`, where https goes, whatever the names resolve to. */
+export function parseConnectTo(text: string | undefined): { hostname: string; port: number } | undefined {
+  if (text === undefined) return undefined;
+  const [, hostname = "", port = ""] = /^\[?([\w.:-]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (hostname !== "" && Number(port) > 0 && Number(port) < 65_536) return { hostname, port: Number(port) };
+  throw misuse(`--connect-to '${printable(text)}' is not HOST:PORT`, "give, for example, 127.0.0.1:8443");
+}
+
+/**
+ * Whether the checks count as a failure. Some are unknown on every healthy zone, so unknown ones count only if `strict`;
+ * but if the gate's own API does not answer, nothing is healthy.
+ */
+export function isFailure(checks: readonly Check[], strict = false): boolean {
+  return checks.some(
+    ({ id, status }) => status === "failed" || (status === "unknown" && (strict || id === "api")),
+  );
+}
+
+const ORDER: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
+const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" } as const;
+
+/** Passed checks come first, the worst last, at the bottom of the terminal, with what to do about them. */
+export function showChecks(output: Output, checks: readonly Check[]): void {
+  const failures = checks.filter(({ status }) => status === "failed").length;
+  const unknown = checks.filter(({ status }) => status === "unknown").length;
+  output.object({ ok: !isFailure(checks), failed: failures, unknown, checks });
+  const sorted = ORDER.flatMap((wanted) => checks.filter(({ status }) => status === wanted));
+  for (const { id, status, reason, remedy } of sorted) {
+    const mark = output.style(STYLES[status], status.padEnd(7));
+    output.lines(`${mark}  ${id}: ${printable(reason)}`);
+    if (remedy !== null) output.lines(`         -> ${printable(remedy)}`);
+  }
+  const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
+  output.lines(
+    "",
+    `${plural(failures, "check")} failed, ${plural(count("warning"), "warning")}, ${unknown} unknown, ${count("ok")} passed`,
+  );
+}
