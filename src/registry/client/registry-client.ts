@@ -195,7 +195,7 @@ export class RegistryClient {
     return this.#directory.ask((directory) => directory.unknownCertificates());
   }
 
-  /** Enrols a waiting certificate, with the facts that were seen of it. */
+  /** Enrols an unknown certificate, with what was seen of it. */
   async approve(
     by: Actor,
     fingerprint: Fingerprint,
@@ -217,7 +217,7 @@ export class RegistryClient {
   }
 
   /**
-   * Once a day: every user's registry notes which certificates end soon. Tells which objects did not
+   * Once a day: every user's registry notes which certificates expire soon. Returns the objects that did not
    * answer; the others have done it.
    */
   async noteExpiring(now: number): Promise<{ object: string; error: unknown }[]> {

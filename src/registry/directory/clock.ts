@@ -1,4 +1,4 @@
-/** Reads and writes the table `clock`: the directory's time, which never repeats and never goes back. */
+// The directory's time, which never repeats and never goes back: the table `clock`.
 export class DirectoryClock {
   readonly #sql: SqlStorage;
 

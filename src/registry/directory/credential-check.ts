@@ -1,6 +1,6 @@
+// What the Worker needs to recognise its own tokens and codes without a look-up: the table `credential_check`.
 import type { SecretDigest } from "../../domain/credential.ts";
 
-/** What the Worker needs to recognise its own tokens and codes without a look-up. */
 export interface CredentialCheck {
   /** 256 random bits, in hex: the key of the check that tokens and codes carry. */
   key: string;
@@ -10,7 +10,6 @@ export interface CredentialCheck {
 
 const KEY_BYTES = 32;
 
-/** Reads and writes the table `credential_check`, which has one row. */
 export class CredentialCheckTable {
   readonly #sql: SqlStorage;
 

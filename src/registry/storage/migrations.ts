@@ -1,3 +1,5 @@
+// How a Durable Object's database is brought up to date.
+
 /** One step of a schema: SQL statements, applied in one transaction and never changed afterwards. */
 export type Migration = string;
 
@@ -7,7 +9,7 @@ export type Migration = string;
  * An object that is up to date is only read.
  *
  * A database newer than the code (a rollback of the Worker) is an error: the object then refuses
- * to start, and the gate refuses with `registry-unavailable`, rather than to misread it.
+ * to start, and the gate refuses with `registry-unavailable`, rather than misread it.
  */
 export function migrate(storage: DurableObjectStorage, migrations: readonly Migration[]): void {
   storage.transactionSync(() => {

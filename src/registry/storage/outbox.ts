@@ -52,14 +52,14 @@ export class Outbox {
     this.#settings = settings;
   }
 
-  /** Whether anybody is to be told. Otherwise `add` writes nothing. */
+  /** Whether anybody is to be notified. Otherwise `add` writes nothing. */
   get isOn(): boolean {
     return this.#settings.targets.length > 0;
   }
 
   /**
-   * Notes an event that is to be told at once. Call it inside the transaction of the change that it tells
-   * of. An event that is here already stays as it is.
+   * Notes an event that is to be sent immediately. Call it inside the transaction of the change that it
+   * reports. An event that is here already stays as it is.
    */
   add(notification: Notification, now: number): void {
     if (!this.isOn) return;
@@ -112,7 +112,7 @@ export class Outbox {
     }
   }
 
-  /** Tells the number of requests. */
+  /** Returns the number of requests. */
   async #deliver(
     { id, event, delivered, tries }: Row,
     targets: KeyedTarget[],
