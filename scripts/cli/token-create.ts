@@ -100,7 +100,7 @@ function expiresOption(text: string | undefined): number | null | undefined {
 /** The audit log shows it, so there is always one. */
 function nameOption(text: string | undefined, scope: TokenScope, now: number): string {
   if (text === undefined) return `${scope} ${new Date(now).toISOString().slice(0, 10)}`;
-  const problem = deviceNameProblem(text)?.replaceAll("device", "token");
+  const problem = deviceNameProblem(text, "token");
   if (problem === undefined) return text;
-  throw misuse(`--name '${printable(text)}' is not a name: ${problem}`, "put a name with blanks in quotes");
+  throw misuse(`--name '${printable(text)}' is not a name: ${problem}`, "put a name with spaces in quotes");
 }

@@ -46,7 +46,7 @@ export async function readLogin(path = LOGIN_FILE): Promise<Login | undefined> {
   throw misuse(`${printable(path)} is not a login that was stored here`, `log in again: ${LATCHKEY} login`);
 }
 
-/** Deletes the stored login; tells whether there was one. */
+/** Deletes the stored login; returns whether there was one. */
 export async function deleteLogin(path = LOGIN_FILE): Promise<boolean> {
   try {
     await rm(path);

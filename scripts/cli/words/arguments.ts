@@ -14,7 +14,7 @@ export function userArgument(text: string): UserId {
 export function deviceNameArgument(text: string): string {
   const problem = deviceNameProblem(text);
   if (problem !== undefined) {
-    throw misuse(`'${printable(text)}' is not a device name: ${problem}`, "put a name with blanks in quotes");
+    throw misuse(`'${printable(text)}' is not a device name: ${problem}`, "put a name with spaces in quotes");
   }
   return text;
 }

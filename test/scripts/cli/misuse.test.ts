@@ -235,13 +235,13 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["devices", "--url", "https://x/app"],
       CONNECTED,
       "'https://x/app' is more than an address",
-      "give scheme and host alone, such as https://latchkey.example.com",
+      "give only scheme and host, such as https://latchkey.example.com",
     ],
     [
       "a token file that is none",
       ["devices", "--token-file", file("key", "-----BEGIN PRIVATE KEY-----\ngeheim\n")],
       CONNECTED,
-      `${join(folder, "key")} does not hold a token: it has blanks, line breaks or characters beyond ASCII`,
+      `${join(folder, "key")} does not hold a token: it has spaces, line breaks or characters beyond ASCII`,
       "put the Worker's ADMIN_TOKEN or your own token there, and nothing else",
     ],
     [
@@ -284,8 +284,8 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "a device name that cannot be",
       ["rename", "alice/x", " x"],
       CONNECTED,
-      "' x' is not a device name: a device's name must not begin or end with a blank",
-      "put a name with blanks in quotes",
+      "' x' is not a device name: a device's name must not begin or end with a space",
+      "put a name with spaces in quotes",
     ],
     [
       "enrolling nothing",
@@ -418,7 +418,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["token", "create", "alice", "--for", "read", "--name", " "],
       CONNECTED,
       "--name ' ' is not a name: a token's name must not be empty",
-      "put a name with blanks in quotes",
+      "put a name with spaces in quotes",
     ],
     [
       "ending no session",
