@@ -25,7 +25,7 @@ export function parseAddress(text: string | undefined): string {
   }
   const path = url.pathname.replace(/\/+$/, "");
   if (!(path === "" || path === "/.latchkey" || path === API_PATH) || url.search !== "" || url.hash !== "") {
-    throw misuse(`'${printable(text)}' is more than an address`, `give scheme and host alone, ${example}`);
+    throw misuse(`'${printable(text)}' is more than an address`, `give only scheme and host, ${example}`);
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw misuse("http:// would send the token unprotected", `use https://${url.host}`);

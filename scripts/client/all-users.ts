@@ -2,7 +2,7 @@ import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import { ProblemFailure } from "./answer.ts";
 import type { Api } from "./api.ts";
 
-/** Users who are asked about at once: few enough to spare the server, enough not to wait long. */
+/** How many users are asked about at the same time: few enough to spare the server, enough not to wait long. */
 const USERS_AT_ONCE = 4;
 
 /** What the API lists by user, of all users that the credentials reach, in their order. */

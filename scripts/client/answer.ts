@@ -25,7 +25,7 @@ const COMMANDS: Partial<Record<ProblemCode, string>> = {
 const OUTDATED = "update this clone: its command line does not match the Worker";
 export const MISMATCH = "update this clone or deploy the Worker: their versions do not match";
 
-/** Where the remedy of the contract is one for programs: what people are told instead. */
+/** Where the contract's remedy is for programs: what people should do instead. */
 const HINTS: Partial<Record<ProblemCode, string>> = {
   "malformed-json": OUTDATED,
   "wrong-content-type": OUTDATED,
@@ -205,7 +205,7 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
   if (status === 503 && type === "text/plain" && text.trim() === "Service Unavailable") {
     return failed(
       `the gate at ${origin} answers 503 Service Unavailable, as it does to strangers`,
-      "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail tells the reason",
+      "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail shows the reason",
     );
   }
   if (status >= 500) {

@@ -48,7 +48,7 @@ export async function readLogin(path = loginFile()): Promise<Login | undefined> 
   throw misuse(`${printable(path)} is not a login that was stored here`, `log in again: ${LATCHKEY} login`);
 }
 
-/** Deletes the stored login; tells whether there was one. */
+/** Deletes the stored login; returns whether there was one. */
 export async function deleteLogin(path = loginFile()): Promise<boolean> {
   try {
     await rm(path);

@@ -29,15 +29,15 @@ export async function givenToken(
   return checkedToken(text, printable(source.path));
 }
 
-/** The token in a text, without what surrounds it. `source` goes into errors; the token is in none. */
+/** The token in this text, without surrounding space. Errors name the `source`, never the token. */
 export function checkedToken(text: string, source: string): string {
   const token = text.trim();
   if (token === "")
     throw misuse(`${source} is empty`, "put the Worker's ADMIN_TOKEN or your own token there");
-  // What a header can carry (RFC 9110, section 5.5) without blanks; no key and no certificate looks so.
+  // What a header can carry (RFC 9110, section 5.5) without spaces; no key or certificate looks like that.
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw misuse(
-      `${source} does not hold a token: it has blanks, line breaks or characters beyond ASCII`,
+      `${source} does not hold a token: it has spaces, line breaks or characters beyond ASCII`,
       "put the Worker's ADMIN_TOKEN or your own token there, and nothing else",
     );
   }

@@ -4,7 +4,7 @@ import { printable } from "../terminal/text.ts";
 import { isLocalhostName } from "./address.ts";
 import type { Connection } from "./connection.ts";
 
-/** No page of the API comes near this; more is somebody else's download. */
+/** No page of the API comes near this size: a longer answer is not the API's. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
@@ -27,7 +27,7 @@ export function createTransport(connection: Connection): Transport {
     connect: {
       timeout: timeoutMs,
       ...(ca === undefined ? {} : { ca }),
-      // Some systems resolve `localhost` alone, and none of the names below it.
+      // Some systems resolve only `localhost`, and no names below it.
       ...(hostname !== "localhost" && isLocalhostName(hostname) ? { lookup: lookUpLoopback } : {}),
     },
     headersTimeout: timeoutMs,

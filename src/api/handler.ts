@@ -17,7 +17,7 @@ import type { Apps } from "./apps.ts";
 import { readBody } from "./input.ts";
 import { registryProblem } from "./problem.ts";
 
-/** What every handler is given besides the request. */
+/** What every handler gets besides the request. */
 export interface Context {
   registry: RegistryClient;
   directory: DirectoryCaller;
@@ -45,11 +45,11 @@ export function must<T>(result: Result<T, RegistryError>): T {
 }
 
 export function body<Schema extends GenericSchema>(request: IRequest, schema: Schema, maxBytes?: number) {
-  // The router hands on the Request itself, to which it has added `params`.
+  // The router passes the Request itself, with `params` added.
   return readBody(request as unknown as Request, schema, maxBytes);
 }
 
-/** A user's id out of the path; one that cannot exist is unknown, or invalid where it is to be made. */
+/** The user's id in the path; an impossible one is unknown, or invalid where the user would be created. */
 export function userParam(
   request: Matched,
   code: "unknown-user" | "invalid-fields" = "unknown-user",
@@ -60,7 +60,7 @@ export function userParam(
   throw new ApiError(code, USER_ID_HINT, { errors: [{ path: "user", message: USER_ID_HINT }] });
 }
 
-/** Whose things a row of `OPERATIONS` or `PAGES` is about, in this request. */
+/** Whose things this request for a row of `OPERATIONS` or `PAGES` is about. */
 export function subjectOf(of: "user" | "everybody" | "own", request: Matched): Subject {
   return of === "user" ? { user: parseUserId(pathParam(request, "user")) ?? null } : of;
 }

@@ -18,7 +18,7 @@ export async function readBody<Schema extends v.GenericSchema>(
     throw new ApiError("wrong-content-type");
   }
   const value = text === "" ? {} : parseJson(text);
-  // valibot takes a list for an object without fields.
+  // valibot accepts a list as an object without fields.
   const parsed = v.safeParse(schema, Array.isArray(value) ? null : value);
   if (parsed.success) return parsed.output;
   throw new ApiError("invalid-fields", undefined, {
@@ -26,7 +26,7 @@ export async function readBody<Schema extends v.GenericSchema>(
   });
 }
 
-/** Reads no further than the limit: a body that lies about its length is cut off as well. */
+/** Reads no further than the limit, even if a body lies about its length. */
 export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<string> {
   if (request.body === null) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });

@@ -11,7 +11,7 @@ import type { Invitations } from "../registry/client/invitations.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import { type Apps, invitationHost } from "./apps.ts";
 
-/** An invitation, and what is told of it once: its code, and the link that carries it. */
+/** An invitation, and what is shown of it only once: its code, and the link that contains it. */
 export interface MadeInvitation {
   invitation: InvitationRecord;
   code: string;
@@ -20,8 +20,8 @@ export interface MadeInvitation {
 
 /**
  * Makes an invitation, for the API and the page. The link has the code in its fragment, which browsers
- * send to nobody. Throws `invalid-fields` for an app that the gate does not know, or if one is needed and
- * none is given.
+ * do not send. Throws `invalid-fields` for an app that the gate does not know, and if the app is missing but
+ * needed.
  */
 export async function makeInvitation(
   {
@@ -39,7 +39,7 @@ export async function makeInvitation(
     throw appProblem(`${JSON.stringify(app)} is not an app behind this gate (${apps.hosts.join(", ")})`);
   }
   const host = invitationHost(apps, app, url.hostname);
-  if (host === undefined) throw appProblem("is needed, since APPS in wrangler.toml names no host");
+  if (host === undefined) throw appProblem("is needed, because APPS in wrangler.toml names no host");
   const { code, digest } = await secrets.newCode();
   const expiresAt = by.at + expiresInSeconds * 1000;
   const made = await invitations.create(

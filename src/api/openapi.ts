@@ -23,7 +23,7 @@ const CONVERSION: ConversionConfig = {
   target: "draft-2020-12",
   typeMode: "input",
   overrideRef: ({ referenceId }) => referenceTo(referenceId),
-  // Code cannot be described: `v.metadata` behind it says what it demands, or else the check's own hint.
+  // Code cannot be described: `v.metadata` after it says what it demands, or else the check's own hint.
   overrideSchema: ({ valibotSchema }) => (valibotSchema.type === "custom" ? {} : undefined),
   overrideAction: ({ valibotAction, jsonSchema }) => {
     if (valibotAction.type !== "check") return undefined;
@@ -34,11 +34,11 @@ const CONVERSION: ConversionConfig = {
 
 const TAGS = {
   users: "Who has devices.",
-  devices: "A user's devices, and what became of them.",
+  devices: "A user's devices and their status.",
   invitations: "Codes with which a user enrols one device.",
   audit: "What was changed, by whom, and what was refused.",
   "unknown-certificates": "Verified certificates that nobody has enrolled.",
-  tokens: "Credentials of users, which reach no further than their scope.",
+  tokens: "Credentials of users, limited to their scope.",
   sessions: "Browsers that are signed in.",
   backup: "What a backup needs besides the lists.",
   restore: "Putting a backup back.",
@@ -46,7 +46,7 @@ const TAGS = {
 };
 
 const NEEDS: Record<Need, string> = {
-  any: "Takes any right credentials.",
+  any: "Takes any valid credentials.",
   read: "Takes a token of the scope `read` or `devices`, or the `ADMIN_TOKEN`.",
   devices: "Takes a token of the scope `devices`, or the `ADMIN_TOKEN`.",
   root: "Takes the `ADMIN_TOKEN`.",
@@ -54,7 +54,7 @@ const NEEDS: Record<Need, string> = {
 
 const ANSWERS: Record<number, string> = { 200: "Done", 201: "Made", 204: "Done; there is no body" };
 
-/** Schemas of the path's parameters; of others, any text may be asked for. */
+/** Schemas of the path's parameters; the others may be any string. */
 const PARAMETERS: Record<string, Json> = {
   user: { $ref: referenceTo("UserId") },
   fingerprint: { $ref: referenceTo("Fingerprint") },

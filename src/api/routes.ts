@@ -14,14 +14,14 @@ import * as users from "./handlers/users.ts";
 import { describeApi } from "./openapi.ts";
 import { registryProblem } from "./problem.ts";
 
-/** Made once per isolate, when somebody asks. */
+/** Made once per isolate, on the first request. */
 let description: Description | undefined;
 const showDescription: Handler = async () => {
   description ??= describeApi();
   return json<Description>(description);
 };
 
-/** By operation: each of these rooms exports its handlers, under the operations' ids, and nothing else. */
+/** Each of these files exports its handlers, named as their operations, and nothing else. */
 const handlers = { showDescription, ...users, ...devices, ...credentials, ...backup };
 // Neither an operation without a handler nor a handler without an operation compiles.
 const HANDLERS: Record<OperationId, Handler> = handlers;
@@ -42,8 +42,8 @@ for (const id of IDS) {
 }
 
 /**
- * Refuses what the sender's credentials do not reach: `forbidden`, or `unknown-user` where another user's
- * things are asked for, so that nobody learns who else there is.
+ * Refuses what the credentials do not permit: `forbidden`, or `unknown-user` where another user's things are
+ * asked for, so that nobody learns who else there is.
  */
 function enforce({ needs, of }: Operation, request: IRequest, { principal }: Context): void {
   const why = denial(principal, needs, subjectOf(of, request));

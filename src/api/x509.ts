@@ -4,12 +4,12 @@ import { parseOpenSslTime } from "../domain/openssl-time.ts";
 import type { CertificateFacts } from "../domain/records.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 
-/** Any block: the parser would also take `X509 CERTIFICATE`, and the first of several. */
+/** Any block: the parser would also accept `X509 CERTIFICATE`, and the first of several. */
 const BLOCK = /-----BEGIN [^-]*-----/g;
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 
 /**
- * Reads one PEM certificate: its fingerprint, computed from the DER, and its facts. The error is a
+ * Reads one PEM certificate: its fingerprint, computed from the DER, and its details. The error is a
  * sentence for people. The parser is the runtime's own (BoringSSL).
  */
 export function readPem(
@@ -17,17 +17,17 @@ export function readPem(
   now: number,
 ): Result<{ fingerprint: Fingerprint; facts: CertificateFacts }, string> {
   if (pem.includes("PRIVATE KEY-----")) {
-    return err("the text holds a private key, which must never leave the device: give the certificate alone");
+    return err("there is a private key in it, which must never leave the device: give only the certificate");
   }
   const blocks = pem.match(BLOCK) ?? [];
   if (blocks.length !== 1 || blocks[0] !== CERTIFICATE) {
-    return err(`give exactly one PEM certificate, the device's own: the text holds ${blocks.length} blocks`);
+    return err(`give exactly one PEM certificate, the device's own: there are ${blocks.length} PEM blocks`);
   }
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(pem);
   } catch {
-    return err("the text is not a PEM certificate");
+    return err("this is not a PEM certificate");
   }
   const fingerprint = parseFingerprint(certificate.fingerprint256);
   const notBefore = parseOpenSslTime(certificate.validFrom);
@@ -48,7 +48,7 @@ export function readPem(
   });
 }
 
-/** The runtime writes a name's parts on lines of their own. */
+/** The runtime writes each part of a name on a line of its own. */
 function distinguishedName(lines: string | undefined): string | null {
   return lines ? lines.split("\n").join(", ") : null;
 }

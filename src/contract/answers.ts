@@ -1,5 +1,5 @@
 //
-// What the API gives. Times are ISO 8601 in UTC.
+// What the API answers. Times are ISO 8601 in UTC.
 import * as v from "valibot";
 import { AUDIT_ACTS } from "../domain/audit-act.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
@@ -15,7 +15,7 @@ const NextSchema = v.nullable(v.string());
 
 export const UserSchema = v.object({ id: v.string(), name: TextOrNull, createdAt: TimeSchema });
 
-/** Facts of a certificate; those that nobody has told yet are `null`. */
+/** The details of a certificate; those that are not known yet are `null`. */
 export const CertificateSchema = v.object({
   fingerprint: v.string(),
   subject: TextOrNull,
@@ -25,11 +25,11 @@ export const CertificateSchema = v.object({
   notBefore: TimeOrNull,
   notAfter: TimeOrNull,
   addedAt: TimeSchema,
-  /** Since when it is refused, while the device has another one; `null` = it is not. */
+  /** Since when it is refused, while the device has another one; `null`: it is not. */
   retiredAt: TimeOrNull,
-  /** When it is retired at the latest; `null` = there is no date. */
+  /** When it is retired at the latest; `null`: no date. */
   retireBy: TimeOrNull,
-  /** The fingerprint of the one that is retired when this one is first seen; `null` = there is none. */
+  /** The fingerprint of the certificate that is retired when this one is first seen; `null`: none. */
   replaces: TextOrNull,
 });
 
@@ -40,21 +40,21 @@ export const DeviceSchema = v.object({
   status: v.picklist(DEVICE_STATUSES),
   /** When the status began. */
   statusSince: TimeSchema,
-  /** Why, in the words of whoever set the status last; `null` = no reason was given. */
+  /** Why, in the words of whoever set the status last; `null`: no reason was given. */
   statusReason: TextOrNull,
   note: TextOrNull,
   enrolledAt: TimeSchema,
   certificates: v.array(CertificateSchema),
-  /** The last time that its certificate was presented, whatever the answer: written every five minutes at most. */
+  /** When its certificate was last presented, whatever the answer: written at most every five minutes. */
   lastSeen: v.nullable(v.object({ at: TimeSchema, app: v.string(), country: TextOrNull, ip: TextOrNull })),
   /**
-   * The wipe answers that were delivered since it was reported lost last, `null` when none was.
+   * The wipe answers delivered since it was last reported lost; `null`: none.
    * `count` is a lower bound; `tokenRefresh`: the one that phones obey was among them.
    */
   wipe: v.nullable(
     v.object({ firstAt: TimeSchema, lastAt: TimeSchema, count: WholeNumber, tokenRefresh: v.boolean() }),
   ),
-  /** Six digits that the device shows as well, while it waits for approval after an invitation. */
+  /** Six digits that the device's own screen shows too, while it is pending after an invitation. */
   comparisonCode: TextOrNull,
 });
 
@@ -70,7 +70,7 @@ export const AuditEntrySchema = v.object({
   /** What was acted on: a device in a user's log, a user, token or fingerprint in the directory's. */
   target: v.nullable(v.object({ id: v.string(), name: TextOrNull })),
   detail: v.record(v.string(), TextOrNull),
-  /** Only there when it is true: the line came from a backup, and was not written by this registry. */
+  /** Present only if true: the line came from a backup, and was not written by this registry. */
   restored: v.optional(v.literal(true)),
 });
 
@@ -85,7 +85,7 @@ export const UnknownCertificateSchema = v.object({
   lastSeen: TimeSchema,
   app: v.string(),
   country: TextOrNull,
-  /** How often it was noted: at most once in ten minutes. */
+  /** How often it was noted, at most once every ten minutes. */
   count: WholeNumber,
 });
 
@@ -96,13 +96,13 @@ const TOKEN_FIELDS = {
   name: v.string(),
   scope: v.picklist(TOKEN_SCOPES),
   createdAt: TimeSchema,
-  /** `null`: it ends only when it is revoked. */
+  /** `null`: it never expires. */
   expiresAt: TimeOrNull,
-  /** Written every five minutes at most. */
+  /** Written at most every five minutes. */
   lastUsedAt: TimeOrNull,
 };
 export const TokenSchema = v.object(TOKEN_FIELDS);
-/** The token itself is told once, when it is made. */
+/** The token itself is shown once, when it is made. */
 export const NewTokenSchema = v.object({ ...TOKEN_FIELDS, token: v.string() });
 
 export const SessionSchema = v.object({
@@ -119,9 +119,9 @@ export const SessionSchema = v.object({
 const INVITATION_FIELDS = {
   id: v.string(),
   user: v.string(),
-  /** The only app on whose host it works; `null` = on each. */
+  /** The only app on whose host it works; `null`: on every one. */
   app: TextOrNull,
-  /** Whether the device waits for approval then. */
+  /** Whether the device is pending until it is approved. */
   approval: v.boolean(),
   createdAt: TimeSchema,
   createdBy: v.string(),
@@ -132,7 +132,7 @@ const INVITATION_FIELDS = {
   device: TextOrNull,
 };
 export const InvitationSchema = v.object(INVITATION_FIELDS);
-/** Code and link are told once, when it is made. */
+/** Code and link are shown once, when it is made. */
 export const NewInvitationSchema = v.object({ ...INVITATION_FIELDS, code: v.string(), link: v.string() });
 
 /** Whose credentials a request came with. */

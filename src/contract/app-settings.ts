@@ -1,10 +1,11 @@
+// The settings of an app in `APPS`: their schema, and what the gate makes of them.
 import * as v from "valibot";
 import type { App } from "../domain/app.ts";
 import { type CustomAnswer, PROFILE_NAMES } from "../domain/app.ts";
 import { isCountry } from "../domain/country.ts";
 import { pathPatternProblem, pathRules } from "../domain/path-rules.ts";
 
-// valibot takes a list for an object without fields.
+// valibot accepts a list as an object without fields.
 export const TableSchema = (of: string) =>
   v.custom<object>(
     (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -24,12 +25,12 @@ const PathSchema = v.pipe(
   }),
 );
 
-/** What a status would do to somebody's data: such a status is never an answer. */
+/** What a status does to people's data: such a status is never an answer. */
 const HARMFUL_STATUSES: Record<number, string> = {
   401: "401 makes Bitwarden's clients delete their vault, and others sign out",
   403: "403 makes Bitwarden's clients delete their vault, and DAVx5 its collections",
   407: "407 makes clients ask for a proxy's password, and send it",
-  410: "410 makes DAVx5 delete its collections, and Home Assistant register anew",
+  410: "410 makes DAVx5 delete its collections, and Home Assistant register again",
 };
 
 function statusProblem(status: number): string | undefined {
@@ -51,7 +52,7 @@ const StatusSchema = v.pipe(
 );
 
 const BodySchema = v.pipe(
-  v.string("must be a text"),
+  v.string("must be a string"),
   v.check(
     (body) => !/invalid_grant/i.test(body),
     "invalid_grant makes Bitwarden's clients delete their vault, and Home Assistant's sign out",
@@ -92,7 +93,7 @@ export const AppSchema = v.pipe(
       body: v.optional(BodySchema),
       contentType: v.optional(
         v.pipe(
-          v.string("must be a text"),
+          v.string("must be a string"),
           v.regex(/^[\w.+-]+\/[\w.+-]+(?:; *[\w-]+=[\w.-]+)*$/, "must be a media type, such as text/plain"),
         ),
       ),

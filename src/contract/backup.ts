@@ -37,7 +37,7 @@ const TimeInput = v.pipe(
   v.check((time) => !Number.isNaN(time), TIME_HINT),
 );
 const TimeInputOrNull = v.nullable(TimeInput);
-const TextInput = v.string("must be a text");
+const TextInput = v.string("must be a string");
 const TextInputOrNull = v.nullable(TextInput);
 const Count = v.pipe(v.number("must be a number"), v.integer("must be whole"), v.minValue(0));
 const IdInput = v.pipe(TextInput, v.uuid("must be an id"));
@@ -149,7 +149,7 @@ export const BackupUnknownCertificate = v.strictObject({
 });
 
 export const BackupAuditEntry = v.strictObject({
-  id: v.pipe(Count, v.minValue(1, "must count from 1")),
+  id: v.pipe(Count, v.minValue(1, "must be at least 1")),
   at: TimeInput,
   actor: TextInput,
   ip: TextInputOrNull,
@@ -167,7 +167,7 @@ export const BackupAuditEntry = v.strictObject({
   restored: v.optional(v.literal(true)),
 });
 
-/** `GET /backup`: what no list tells. */
+/** `GET /backup`: what no list shows. */
 export const BackupAnswer = v.object({
   tokens: v.array(v.object({ ...TokenSchema.entries, digest: v.string() })),
   unknownCertificates: v.array(

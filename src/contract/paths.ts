@@ -1,4 +1,4 @@
-// Latchkey's own addresses, the same on every host: each is written here only.
+// Latchkey's own addresses, the same on every host: written only here.
 
 const BASE = "/.latchkey";
 
@@ -7,11 +7,10 @@ export const API_PATH = `${BASE}/api/v1`;
 /** The page that an invitation's link opens, on the app's host. */
 export const ENROL_PATH = `${BASE}/enrol`;
 
-/** Where a device may ask, on every app's host, who it is. */
+/** Where a device can ask, on every app's host, how the gate sees it. */
 export const WHOAMI_PATH = `${BASE}/whoami`;
 
 /** The other pages, on the `ADMIN_HOST`. */
-
 export const PATHS = {
   home: `${BASE}/`,
   signIn: `${BASE}/sign-in`,

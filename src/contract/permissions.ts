@@ -1,9 +1,10 @@
+// Who may do what: the one table of permissions.
 import type { Grant } from "../domain/credential.ts";
 import type { UserId } from "../domain/user.ts";
 
 /**
- * What an operation needs of whoever asks for it:
- * - `any`: right credentials, whatever they are for;
+ * What an operation needs of its caller:
+ * - `any`: valid credentials, whatever they are for;
  * - `read`: to look at a user's things; `devices`: to change a user's devices;
  * - `root`: the `ADMIN_TOKEN`.
  */
@@ -18,12 +19,12 @@ const SCOPES: Record<Need, readonly Grant["scope"][]> = {
 };
 
 /**
- * Whose things are asked for: one user's (`null`: of nobody who can be), everybody's, or `own`: the operation
- * itself gives each one no more than what is theirs. A user's id may be any word, so it is no part of the words.
+ * Whose things are asked for: one user's (`null`: an impossible user's), everybody's, or `own`: the operation itself
+ * returns only what is the caller's. (A user's id may be any word, so it is a field of its own.)
  */
 export type Subject = { user: UserId | null } | "everybody" | "own";
 
-/** Why credentials do not suffice: they are another user's, or for something else. */
+/** Why credentials do not suffice: another user's (`reach`), or for something else (`scope`). */
 export type Denial = "reach" | "scope";
 
 /**

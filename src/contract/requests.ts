@@ -22,10 +22,10 @@ import {
 const NOTE_MAX_CHARACTERS = 500;
 const USER_NAME_MAX_CHARACTERS = 100;
 
-/** A note may have line breaks and tabs; not what turns text around. */
+/** A note may have line breaks and tabs, but no marks that reverse text. */
 const CONTROL_CHARACTERS_IN_NOTE = /[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/u;
 
-// `v.metadata` is for the description: what a check demands, as far as JSON Schema can say it.
+// `v.metadata` is for the API's description: what a check demands, as far as JSON Schema can express it.
 
 export const FingerprintSchema = v.pipe(
   v.string(FINGERPRINT_HINT),
@@ -44,10 +44,10 @@ export const UserIdSchema = v.pipe(
 /** A name of a device; a token's follows the same rules. */
 function nameSchema(what: "device" | "token") {
   return v.pipe(
-    v.string(`a ${what}'s name is a text`),
+    v.string(`a ${what}'s name must be a string`),
     v.check(
       (text) => deviceNameProblem(text) === undefined,
-      ({ input }) => deviceNameProblem(input)?.replaceAll("device", what) ?? "",
+      ({ input }) => deviceNameProblem(input, what) ?? "",
     ),
     v.metadata({ minLength: 1, maxLength: DEVICE_NAME_MAX_CHARACTERS }),
   );
@@ -62,7 +62,7 @@ function noteSchema(what: "note" | "reason") {
     v.maxLength(NOTE_MAX_CHARACTERS, `a ${what} has at most ${NOTE_MAX_CHARACTERS} characters`),
     v.check(
       (text) => text.isWellFormed() && !CONTROL_CHARACTERS_IN_NOTE.test(text),
-      `a ${what} must not hold control characters`,
+      `a ${what} must not contain control characters`,
     ),
   );
 }
@@ -71,25 +71,25 @@ const NoteSchema = noteSchema("note");
 const ReasonSchema = noteSchema("reason");
 
 const UserNameSchema = v.pipe(
-  v.string("a user's name is a text"),
+  v.string("a user's name must be a string"),
   v.maxLength(USER_NAME_MAX_CHARACTERS, `a user's name has at most ${USER_NAME_MAX_CHARACTERS} characters`),
   v.check(
     (text) => !isDeceptive(text),
-    "a user's name must not be empty, nor hold control characters or invisible ones",
+    "a user's name must not be empty, and must not contain control or invisible characters",
   ),
   v.metadata({ minLength: 1 }),
 );
 
-/** For the shapes of backups; under other names, since they are no schemas of their own in the description. */
+/** For backups: under names that do not make them schemas of their own in the API's description. */
 export { NoteSchema as NoteInput, ReasonSchema as ReasonInput, UserNameSchema as UserNameInput };
 
 /** `PUT /users/{user}` */
 export const PutUserRequest = v.strictObject({ name: v.optional(UserNameSchema) });
 
-/** The fingerprint, or the certificate (PEM) that it is computed from. */
+/** The fingerprint, or the certificate (PEM) to compute it from. */
 const EITHER = {
   fingerprint: v.optional(FingerprintSchema),
-  certificate: v.optional(v.string("a certificate is a PEM text")),
+  certificate: v.optional(v.string("a certificate must be a string in PEM form")),
 };
 const EITHER_HINT = "give either a fingerprint or a certificate";
 
@@ -103,12 +103,12 @@ export const EnrolRequest = v.pipe(
   v.check((body) => hasEither(body), EITHER_HINT),
 );
 
-const RETIREMENT_HINT = "give a time (ISO 8601), or in how many seconds, from 1 on";
+const RETIREMENT_HINT = "give a time (ISO 8601), or a number of seconds from now";
 
 /**
  * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
- * `retireBy`: when the one that it has ends at the latest, as a time or in seconds from now; `null` or
- * nothing = when the next one is first seen, and not before.
+ * `retireBy`: when the current one is retired at the latest, as a time or in seconds from now; `null` or
+ * absent: only when the next one is first seen.
  */
 export const AddCertificateRequest = v.pipe(
   v.strictObject({
@@ -159,13 +159,13 @@ function secondsSchema({ min, max }: { min: number; max: number }) {
 }
 
 const HostnameSchema = v.pipe(
-  v.string("an app is named by its hostname"),
-  v.check(isHostname, "an app is named by its hostname, in lower case and without port"),
+  v.string("an app must be named by its hostname"),
+  v.check(isHostname, "an app must be named by its hostname, in lower case and without a port"),
 );
 
 /**
  * `POST /tokens`: a user's token, or with `user: null` one that reads everything. `expiresInSeconds: null`
- * makes one that ends only when it is revoked.
+ * makes one that never expires.
  */
 export const CreateTokenRequest = v.pipe(
   v.strictObject({
@@ -178,8 +178,8 @@ export const CreateTokenRequest = v.pipe(
 );
 
 /**
- * `POST /users/{user}/invitations`: a code that enrols one device. `app` binds it to one hostname; with `approval`, the
- * device waits until somebody has compared the code on its screen.
+ * `POST /users/{user}/invitations`: a code that enrols one device. `app`: only on this host;
+ * `approval`: the device stays pending until the code on its screen was compared.
  */
 export const CreateInvitationRequest = v.strictObject({
   app: v.optional(v.nullable(HostnameSchema)),
@@ -187,8 +187,8 @@ export const CreateInvitationRequest = v.strictObject({
   expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
 });
 
-const LIMIT_HINT = `limit is a whole number from 1 to ${PAGE_LIMIT_MAX}`;
-const CURSOR_HINT = 'this is not a cursor: give the "next" of the page before';
+const LIMIT_HINT = `limit must be a whole number from 1 to ${PAGE_LIMIT_MAX}`;
+const CURSOR_HINT = 'this is not a cursor: give the "next" of the previous page';
 
 /** As a pattern, so that the description says it, too. */
 const ONE_TO_PAGE_LIMIT_MAX = /^0{0,3}(?:[1-9]\d?|[1-4]\d\d|500)$/;
@@ -204,9 +204,9 @@ export const NumberCursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, CURSOR_HINT
 /** A cursor that is a user's id. */
 export const UserCursor = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,63}$/, CURSOR_HINT));
 
-const SEARCH_HINT = "search is a text of 1 to 100 characters";
+const SEARCH_HINT = "search must be a string of 1 to 100 characters";
 
-// Queries of the lists: how many entries, and from where on.
+// The queries of lists: how many entries, and where to start.
 export const UsersQuery = v.object({ limit: LimitSchema, after: v.optional(UserCursor) });
 export const DevicesQuery = v.object({ limit: LimitSchema, after: v.optional(NumberCursor) });
 export const AuditQuery = v.object({

@@ -43,7 +43,7 @@ export function transition(status: DeviceStatus, act: StatusAct): Transition {
 /** 1 to 64 characters (code points) after trimming, see `deviceNameProblem`. */
 export const DEVICE_NAME_MAX_CHARACTERS = 64;
 
-// Control characters, line and paragraph separators, blanks without width, and the marks that
+// Control characters, line and paragraph separators, zero-width spaces, and the marks that
 // reverse the direction of text: each can make a name look like another one in a list or a terminal.
 // (The joiners U+200C and U+200D stay: emoji and Persian need them.)
 const UNPRINTABLE =
@@ -58,14 +58,14 @@ export function isDeceptive(text: string): boolean {
   return UNPRINTABLE.test(text) || !text.isWellFormed() || !VISIBLE.test(text);
 }
 
-/** What is wrong with a device's name, as a sentence, or `undefined` when nothing is. */
-export function deviceNameProblem(name: string): string | undefined {
-  if (name.trim() === "") return "a device's name must not be empty";
-  if (name !== name.trim()) return "a device's name must not begin or end with a blank";
+/** What is wrong with the name of a device, as a sentence, or `undefined`. A token's name follows the same rules. */
+export function deviceNameProblem(name: string, what: "device" | "token" = "device"): string | undefined {
+  if (name.trim() === "") return `a ${what}'s name must not be empty`;
+  if (name !== name.trim()) return `a ${what}'s name must not begin or end with a space`;
   if ([...name].length > DEVICE_NAME_MAX_CHARACTERS) {
-    return `a device's name has at most ${DEVICE_NAME_MAX_CHARACTERS} characters`;
+    return `a ${what}'s name has at most ${DEVICE_NAME_MAX_CHARACTERS} characters`;
   }
-  if (isDeceptive(name)) return "a device's name must not hold control characters or invisible ones";
+  if (isDeceptive(name)) return `a ${what}'s name must not contain control or invisible characters`;
   return undefined;
 }
 

@@ -100,7 +100,7 @@ function expiresOption(text: string | undefined): number | null | undefined {
 /** There is always one, since the audit log shows it. */
 function nameOption(text: string | undefined, scope: TokenScope, now: number): string {
   if (text === undefined) return `${scope} ${new Date(now).toISOString().slice(0, 10)}`;
-  const problem = deviceNameProblem(text)?.replaceAll("device", "token");
+  const problem = deviceNameProblem(text, "token");
   if (problem === undefined) return text;
   throw misuse(`--name '${printable(text)}' is not a name: ${problem}`, "put a name with spaces in quotes");
 }

@@ -212,7 +212,7 @@ describe.concurrent("a device", () => {
     expect(await latchkey("note", id, "bell\x07")).toEqual(
       failure(
         1,
-        "note: a note must not hold control characters",
+        "note: a note must not contain control characters",
         "correct it and try again; nothing was changed",
       ),
     );

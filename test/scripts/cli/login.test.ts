@@ -158,7 +158,7 @@ describe.concurrent("login", () => {
       "a file that is no token",
       ["--url", "https://127.0.0.1:1"],
       "-----BEGIN PRIVATE KEY-----\nx",
-      "the standard input does not hold a token: it has blanks, line breaks or characters beyond ASCII",
+      "the standard input does not hold a token: it has spaces, line breaks or characters beyond ASCII",
     ],
     ["no address", [], "token", "the address of the gate is missing"],
     [

@@ -228,13 +228,13 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       ["devices", "--url", "https://x/app"],
       CONNECTED,
       "'https://x/app' is more than an address",
-      "give scheme and host alone, such as https://latchkey.example.com",
+      "give only scheme and host, such as https://latchkey.example.com",
     ],
     [
       "a token file that is none",
       ["devices", "--token-file", file("key", "-----BEGIN PRIVATE KEY-----\ngeheim\n")],
       CONNECTED,
-      `${join(folder, "key")} does not hold a token: it has blanks, line breaks or characters beyond ASCII`,
+      `${join(folder, "key")} does not hold a token: it has spaces, line breaks or characters beyond ASCII`,
       "put the Worker's ADMIN_TOKEN or your own token there, and nothing else",
     ],
     [
@@ -277,7 +277,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "a device name that cannot be",
       ["rename", "alice/x", " x"],
       CONNECTED,
-      "' x' is not a device name: a device's name must not begin or end with a blank",
+      "' x' is not a device name: a device's name must not begin or end with a space",
       "put a name with spaces in quotes",
     ],
     [
