@@ -170,6 +170,8 @@ export interface Tunnel {
   deleted_at: string | null;
   /** Of a tunnel that is managed here; a local one has none. */
   ingress: { hostname?: string; path?: string; service: string; originRequest?: Record<string, unknown> }[];
+  /** For every rule that does not say otherwise. */
+  originRequest?: Record<string, unknown>;
 }
 
 export interface CloudflareState {

@@ -30,14 +30,14 @@ export const TUNNEL_ENDPOINTS: readonly Endpoint[] = [
       checkAccount(call);
       const tunnel = call.state.tunnels.find(({ id }) => id === call.params.tunnel);
       if (tunnel === undefined) throw new ApiError(404, 1003, "Tunnel not found");
-      const { id, config_src, ingress } = tunnel;
+      const { id, config_src, ingress, originRequest } = tunnel;
       return {
         result: {
           tunnel_id: id,
           account_id: call.state.account.id,
           version: 1,
           source: config_src,
-          config: config_src === "local" ? null : { ingress },
+          config: config_src === "local" ? null : { ingress, originRequest },
           created_at: CREATED_AT,
         },
       };

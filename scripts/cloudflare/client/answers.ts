@@ -129,6 +129,7 @@ export const RULESET = resultOf(
           action_parameters: optional(
             fields({
               response: optional(fields({ status_code: optional(v.number()) })),
+              status_code: optional(v.number()),
               ruleset: text,
               phases: optional(v.array(v.string())),
             }),
@@ -190,6 +191,8 @@ export const CERTIFICATE_PACK = fields({
 
 export const TUNNEL = fields({ id: v.string(), name: text, config_src: text });
 
+const originRequest = optional(fields({ httpHostHeader: text }));
+
 /** A tunnel's rules, in their order. The last one, which catches everything else, has no hostname. */
 export const TUNNEL_CONFIGURATION = resultOf(
   v.pipe(
@@ -203,10 +206,12 @@ export const TUNNEL_CONFIGURATION = resultOf(
                 hostname: text,
                 path: text,
                 service: v.string(),
-                originRequest: optional(fields({ httpHostHeader: text })),
+                originRequest,
               }),
             ),
           ),
+          // For every rule that does not say otherwise.
+          originRequest,
         }),
       ),
     }),

@@ -25,9 +25,10 @@ function hostMatches(pattern: string, host: string): boolean {
   return pattern.startsWith("*") ? host.endsWith(pattern.slice(1)) : pattern === host;
 }
 
-/** Whether a route with this pattern could get requests of the host. */
+/** Whether a route with this pattern could get requests of the host, or of a name that a wildcard stands for. */
 export function touches(pattern: string, host: string): boolean {
-  return hostMatches(partsOf(pattern).host, host);
+  const { host: hosts } = partsOf(pattern);
+  return hostMatches(hosts, host) || hostMatches(host, hosts);
 }
 
 /** Whether it takes every request of the host: all paths, http and https. */
@@ -56,4 +57,20 @@ export function precedence(pattern: string): "takes-some-first" | "comes-after" 
   const isWhole = path === "/*" && (scheme === undefined || scheme === "*");
   if (!isWildcard) return isWhole ? "comes-after" : "takes-some-first";
   return isWhole ? "comes-after" : "unclear";
+}
+
+/**
+ * How a route that touches a host stands to a Worker's own routes: only `host/*` itself is known to come before a
+ * wildcard. Which of two wildcards comes first is not documented.
+ */
+export function precedenceOver(
+  own: readonly string[],
+  pattern: string,
+  host: string,
+): ReturnType<typeof precedence> {
+  const isWholeHost = (each: string) => each.toLowerCase() === wholeHostPattern(host);
+  if (host.startsWith("*")) return "unclear";
+  if (isWholeHost(pattern)) return "takes-some-first";
+  const found = precedence(pattern);
+  return found === "comes-after" && !own.some(isWholeHost) ? "unclear" : found;
 }

@@ -22,6 +22,9 @@ export async function readAccessApps(client: CloudflareClient, account_id: strin
 /** `access.api.error.not_enabled`: believed, never seen on a real account. */
 const ACCESS_NOT_ENABLED = 9999;
 
+/** The decisions of policies that ask for a sign-in, a service token or a certificate, or let nobody pass. */
+const GUARDING: ReadonlySet<string | undefined> = new Set(["allow", "deny", "non_identity"]);
+
 function accessAppFact(app: v.InferOutput<typeof ACCESS_APP>): AccessAppFact {
   const { id, name = "", domain } = app;
   const destinations = app.destinations ?? [];
@@ -44,5 +47,14 @@ function accessAppFact(app: v.InferOutput<typeof ACCESS_APP>): AccessAppFact {
       (exclude ?? []).length === 0 &&
       (include ?? []).some((rule) => "everyone" in rule),
   );
-  return { id, name, places: places.map((place) => place.toLowerCase()), workers, letsEverybodyPass };
+  const letsSomebodyPass = app.policies?.every(({ decision }) => GUARDING.has(decision)) !== true;
+  return {
+    id,
+    name,
+    // A bookmark has a domain, and nobody is asked for anything there.
+    places: app.type === "bookmark" ? [] : places.map((place) => place.toLowerCase()),
+    workers,
+    letsEverybodyPass,
+    letsSomebodyPass,
+  };
 }

@@ -61,6 +61,8 @@ export interface AccessAppFact {
   workers: readonly string[];
   /** One of its policies lets everybody pass without a sign-in. */
   letsEverybodyPass: boolean;
+  /** One lets anybody at all pass without a sign-in, or is not known not to. */
+  letsSomebodyPass: boolean;
 }
 
 export interface BotFacts {

@@ -62,11 +62,15 @@ function stringIn(token: string | undefined): string | undefined {
 const CLOSING: Record<string, string> = { "(": ")", "{": "}", "[": "]" };
 const JOINING = new Set(["and", "or", "xor"]);
 
+/** `not` and parentheses, one within the other: more would exhaust the stack, and nobody writes them. */
+const MAX_DEPTH = 200;
+
 /** A parser by recursive descent: `not` binds tightest, then `and`, `xor`, `or`. */
 class Reader {
   readonly #tokens: readonly string[];
   readonly #host: string;
   #at = 0;
+  #depth = 0;
 
   constructor(tokens: readonly string[], host: string) {
     this.#tokens = tokens;
@@ -98,6 +102,13 @@ class Reader {
   }
 
   #not(): Match {
+    if (++this.#depth > MAX_DEPTH) throw new Unreadable();
+    const found = this.#negated();
+    this.#depth--;
+    return found;
+  }
+
+  #negated(): Match {
     if (this.#takes("not")) {
       const found = this.#not();
       return found === undefined ? undefined : !found;

@@ -74,6 +74,8 @@ export function leadsTo(records: readonly DnsFact[], name: string, tunnel: strin
 export function serviceKey(service: string): string {
   const url = URL.parse(service);
   if (url === null || url.host === "") return service;
-  const host = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? "localhost" : url.hostname;
+  const host = /^(localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\])$/.test(url.hostname)
+    ? "localhost"
+    : url.hostname;
   return `${url.protocol}//${host}:${url.port || { "http:": "80", "https:": "443" }[url.protocol] || ""}`;
 }

@@ -49,7 +49,9 @@ async function readIngress(
       hostname: hostname?.toLowerCase() || undefined,
       path: path || undefined,
       service,
-      hostHeader: originRequest?.httpHostHeader?.toLowerCase() || undefined,
+      // An empty one leaves the name as it is.
+      hostHeader:
+        (originRequest?.httpHostHeader ?? config?.originRequest?.httpHostHeader)?.toLowerCase() || undefined,
     })),
   );
 }

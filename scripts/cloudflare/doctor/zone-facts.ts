@@ -165,7 +165,7 @@ type Rule = NonNullable<v.InferOutput<typeof RULESET>["rules"]>[number];
 
 function ruleFact(phase: string, rule: Rule): RuleFact {
   const { id = "", action, expression, description = "", enabled, action_parameters } = rule;
-  const { response, ruleset, phases = [] } = action_parameters ?? {};
+  const { response, status_code, ruleset, phases = [] } = action_parameters ?? {};
   return {
     phase,
     id,
@@ -173,7 +173,7 @@ function ruleFact(phase: string, rule: Rule): RuleFact {
     action,
     expression,
     enabled,
-    status: response?.status_code,
+    status: response?.status_code ?? status_code,
     skips: [...(ruleset === "current" ? ["current"] : []), ...phases],
   };
 }

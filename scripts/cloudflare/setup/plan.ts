@@ -7,7 +7,7 @@ import { precedence, touches, wholeHostPattern } from "../client/route-pattern.t
 import { localSettings } from "../client/wrangler-toml.ts";
 import type { Zone } from "../client/zone.ts";
 import { readAccessApps } from "../doctor/access-facts.ts";
-import type { Check, Fact } from "../doctor/check.ts";
+import { type Check, type Fact, knownFact } from "../doctor/check.ts";
 import {
   checkAccessRules,
   checkBots,
@@ -196,10 +196,17 @@ function gatedWhole(facts: ZoneFacts, worker: string): string[] {
 
 /** What answers before the gate, or takes requests from it: people decide on their own rules. */
 function looksFirst(facts: ZoneFacts, worker: string): Plan["byHand"] {
+  // Setup makes these: beside them, a wildcard takes nothing.
+  const ours = gatedNames(facts).map((host) => ({
+    id: host,
+    pattern: wholeHostPattern(host),
+    script: worker,
+    failsOpen: false,
+  }));
   const checks: Check[] = [
     // The record of the admin host has a step of its own.
     checkDns({ ...facts, adminHost: undefined }),
-    checkBypass(facts, worker),
+    checkBypass({ ...facts, routes: knownFact([...valuesOf(facts.routes), ...ours]) }, worker),
     checkRules(facts),
     checkAccessRules(facts),
     checkBots(facts),

@@ -63,11 +63,22 @@ const EXPRESSIONS: [Judgement, string][] = [
   ["unclear", 'http.host eq "a.example.com" and'],
   ["unclear", 'http.host eq "a.example.com")'],
   ["unclear", 'http.host eq "a.example.com'],
+  ["answers-first", `${"(".repeat(199)}http.host eq "vault.example.com"${")".repeat(199)}`],
+  ["harmless", Array(300).fill('(http.host eq "a.example.com")').join(" or ")],
 ];
 
 describe("a rule that blocks", () => {
   it.each(EXPRESSIONS)("is %s on vault.example.com: %s", (expected, expression) => {
     expect(judgeRules([rule(expression)], "vault.example.com")[0]?.judgement).toBe(expected);
+  });
+
+  it.each([
+    ["(", 201],
+    ["(", 20_000],
+    ["not (", 20_000],
+  ])("is unclear, and does not end the doctor, with %s %i times", (open, times) => {
+    const expression = `${open.repeat(times)}http.host eq "vault.example.com"${")".repeat(times)}`;
+    expect(judgeRules([rule(expression)], "vault.example.com")[0]?.judgement).toBe("unclear");
   });
 
   it.each([
@@ -77,5 +88,23 @@ describe("a rule that blocks", () => {
   ])("spares a host only where a skip takes all of its requests: %s", (expression, expected) => {
     const skip = rule(expression, { action: "skip", skips: ["current"] });
     expect(judgeRules([skip, rule("true")], "vault.example.com")[1]?.judgement).toBe(expected);
+  });
+});
+
+describe("a rule that answers with something else", () => {
+  const ours = 'http.host eq "vault.example.com"';
+  it.each<[Judgement, string, number | undefined, string]>([
+    ["answers-first", "redirect", undefined, ours],
+    ["answers-first", "redirect", undefined, "true"],
+    ["unclear", "redirect", undefined, "ssl"],
+    ["harmless", "redirect", undefined, 'http.host eq "a.example.com"'],
+    ["answers-first", "serve_error", 403, ours],
+    ["harmless", "serve_error", 503, ours],
+    ["unclear", "serve_error", undefined, ours],
+    ["harmless", "serve_error", undefined, 'http.host eq "a.example.com"'],
+  ])("is %s: %s with %s on %s", (expected, action, status, expression) => {
+    expect(judgeRules([rule(expression, { action, status })], "vault.example.com")[0]?.judgement).toBe(
+      expected,
+    );
   });
 });

@@ -155,10 +155,25 @@ export function coveringAccess(apps: readonly AccessAppFact[], hosts: readonly s
   });
 }
 
-/** Whether Access asks for a sign-in on every path of a host. */
-export function isBehindAccess(apps: readonly AccessAppFact[], host: string): boolean {
-  return coveringAccess(apps, [host]).some(({ place }) => isWhole(place));
+/**
+ * Whether Access asks everybody for a sign-in on every path of a host. `undefined`: somebody passes without one,
+ * somewhere; whom and what that opens is not judged.
+ */
+export function isBehindAccess(apps: readonly AccessAppFact[], host: string): boolean | undefined {
+  if (!coveringAccess(apps, [host]).some(({ place }) => isWhole(place))) return false;
+  const isOwn = (place: string) => isWhole(place) && hostOf(place) === host;
+  // The host's own application comes before one of a wildcard.
+  const hasOwn = apps.some(({ places }) => places.some(isOwn));
+  const counts = (place: string) =>
+    placeMatches(place, host) ? !hasOwn || isOwn(place) || !isWhole(place) : isUnder(place, host);
+  return apps.some(({ letsSomebodyPass, places }) => letsSomebodyPass && places.some(counts))
+    ? undefined
+    : true;
 }
+
+/** Whether the place is on a name that the host, a wildcard, stands for. */
+const isUnder = (place: string, host: string) =>
+  host.startsWith("*") && hostOf(place).endsWith(host.slice(1));
 
 const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 const pathOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/^[^/]*/, "");

@@ -3,7 +3,7 @@
 import {
   coversHttpsOnly,
   coversWholly,
-  precedence,
+  precedenceOver,
   touches,
   wholeHostPattern,
 } from "../../client/route-pattern.ts";
@@ -42,13 +42,14 @@ export function checkBypass(zone: ZoneFacts, worker: string): Check {
   const id = "route-bypass";
   return checkFact(id, zone.routes, (routes) => {
     const foreign = routes.filter(({ script }) => script !== worker);
-    const on = (wanted: ReturnType<typeof precedence> | "whole") =>
-      foreign.filter(
-        ({ pattern }) =>
-          gatedNames(zone).some((host) => touches(pattern, host)) &&
-          (wanted === "whole" ? isOwnPattern(zone, pattern) : precedence(pattern) === wanted),
+    const own = routes.filter(({ script }) => script === worker).map(({ pattern }) => pattern);
+    const on = (wanted: ReturnType<typeof precedenceOver>) =>
+      foreign.filter(({ pattern }) =>
+        gatedNames(zone).some(
+          (host) => touches(pattern, host) && precedenceOver(own, pattern, host) === wanted,
+        ),
       );
-    const bypassing = [...on("takes-some-first"), ...on("whole")];
+    const bypassing = on("takes-some-first");
     if (bypassing.length > 0) {
       return failedCheck(
         id,
@@ -60,16 +61,11 @@ export function checkBypass(zone: ZoneFacts, worker: string): Check {
     return unclear.length > 0
       ? warned(
           id,
-          `${listed(unclear.map(told))}: it is not documented whether it comes before host/*`,
-          `remove it or lead it to ${worker}, under ${ROUTES_PAGE}`,
+          `${listed(unclear.map(told))}: it is not documented whether it comes before the gate's route`,
+          `remove it or lead it to ${worker}, under ${ROUTES_PAGE}; only the route host/* comes before a wildcard`,
         )
       : passed(id, "no other route takes requests of the hosts");
   });
-}
-
-/** `host/*` itself, and not a wildcard that comes after it. */
-function isOwnPattern(zone: ZoneFacts, pattern: string): boolean {
-  return gatedNames(zone).some((host) => pattern.toLowerCase() === wholeHostPattern(host));
 }
 
 function told({ pattern, script }: RouteFact): string {

@@ -3,7 +3,7 @@
 // The gate guards hostnames, not apps: another hostname that leads through a tunnel to the same app bypasses
 // it.
 
-import { coversWholly, precedence, touches, wholeHostPattern } from "../../client/route-pattern.ts";
+import { coversWholly, precedenceOver, touches } from "../../client/route-pattern.ts";
 import { type Check, checkFact, failedCheck, knownFact, listed, passed, unread, warned } from "../check.ts";
 import type { AccessAppFact, DnsFact, Facts, IngressFact, RouteFact, TunnelFact } from "../facts.ts";
 import { isApp, leadsTo, namesOf, rulesFor, serviceKey, targetOf } from "../tunnel-reach.ts";
@@ -67,7 +67,7 @@ function verdict(id: string, findings: readonly Finding[]): Check {
       return make(id, listed([...new Set(found.map(({ reason }) => reason))]), found[0].remedy);
     }
   }
-  return passed(id, "no other name leads through a tunnel to an app");
+  return passed(id, "no other name that was read leads through a tunnel to an app's address");
 }
 
 function findAll(household: Household): Finding[] {
@@ -78,7 +78,9 @@ function findAll(household: Household): Finding[] {
     if ("status" in found) findings.push(found);
     else ways.push(found);
   }
-  for (const tunnel of household.tunnels) findings.push(...otherNames(tunnel, ways, household));
+  for (const tunnel of household.tunnels) {
+    findings.push(...otherNames(tunnel, ways, household), ...catchAll(tunnel, ways, household));
+  }
   return findings;
 }
 
@@ -122,29 +124,55 @@ function otherName(
   const { hosts, zones, records, accessApps } = household;
   const isSeen = zones.some((zone) => name === zone || name.endsWith(`.${zone}`));
   if (hosts.includes(name) || (isSeen && !leadsTo(records, name, id))) return undefined;
-  if (isGated(name, household) || isBehindAccess(accessApps, name)) return undefined;
+  const guards = [isGated(name, household), isBehindAccess(accessApps, name)];
+  if (guards.includes(true)) return undefined;
+  const isUnsure = guards.includes(undefined);
   if (!ingress.known) {
     const { reason, remedy } = ingress;
-    return { status: "unknown", reason: `${name} is not gated, and ${reason}`, remedy };
+    return {
+      status: "unknown",
+      reason: `${name} ${isUnsure ? "may not be" : "is not"} gated, and ${reason}`,
+      remedy,
+    };
   }
-  const shared = rulesFor(ingress.value, name)
-    .filter(isApp)
-    .flatMap((rule) =>
-      ways.flatMap((way) => {
-        const own = way.rules.find(({ service }) => serviceKey(service) === serviceKey(rule.service));
-        return own === undefined ? [] : [{ rule, way, own }];
-      }),
-    );
+  const rules = rulesFor(ingress.value, name).filter(isApp);
+  const shared = rules.flatMap((rule) =>
+    ways.flatMap((way) => {
+      const own = way.rules.find(leadsAs(rule));
+      return own === undefined ? [] : [{ rule, way, own }];
+    }),
+  );
   const [first] = shared;
-  if (first === undefined) return undefined;
-  const reason = `${name} leads through the tunnel ${called} to ${first.rule.service}, as ${first.way.host} does, and passes no gate`;
-  return isSeen && id === first.way.tunnel && isSameApp(name, shared)
+  const rule = first?.rule ?? rules.find(({ hostHeader = "" }) => hosts.includes(hostHeader));
+  if (rule === undefined) return undefined;
+  const alike = first === undefined ? `with the Host header ${rule.hostHeader}` : `as ${first.way.host} does`;
+  const reason = `${name} leads through the tunnel ${called} to ${rule.service}, ${alike}, and ${isUnsure ? "may pass" : "passes"} no gate`;
+  return isSeen && !isUnsure && id === first?.way.tunnel && isSameApp(name, shared)
     ? { status: "failed", reason: `${reason}: the app is open`, remedy: CLOSE }
     : {
         status: "warning",
         reason: `${reason}: the app may be open there`,
         remedy: `make sure that only other apps answer on this name, or ${CLOSE}`,
       };
+}
+
+/** A catch-all rule answers names of every zone of the account, those too that were not read. */
+function catchAll({ name, ingress }: TunnelFact, ways: readonly Way[], { hosts }: Household): Finding[] {
+  const rules = ingress.known ? rulesFor(ingress.value, "*").filter(isApp) : [];
+  return rules.flatMap((rule) => {
+    const way = ways.find((each) => each.rules.some(leadsAs(rule)));
+    const host = way?.host ?? hosts.find((each) => each === rule.hostHeader);
+    if (host === undefined) return [];
+    return {
+      status: "warning",
+      reason: `the tunnel ${name} leads every name without a rule of its own to ${rule.service}, where the app of ${host} may answer`,
+      remedy: `end the tunnel's rules with http_status:404 under ${TUNNELS_PAGE}, and give each app a rule of its own`,
+    };
+  });
+}
+
+function leadsAs({ service }: IngressFact): (other: IngressFact) => boolean {
+  return (other) => serviceKey(other.service) === serviceKey(service);
 }
 
 const CLOSE = `remove the name under ${TUNNELS_PAGE}, or gate it as well with latchkey setup; where a reverse proxy tells the names apart, lead the tunnel past it, straight to the app`;
@@ -166,15 +194,16 @@ function isSameApp(
   );
 }
 
-/** A route leads every request of the name to the gate, and no other route takes some of them first. */
-function isGated(name: string, { routes, worker }: Household): boolean {
-  return (
-    routes.some(({ pattern, script }) => script === worker && coversWholly(pattern, name)) &&
-    !routes.some(
-      ({ pattern, script }) =>
-        script !== worker &&
-        touches(pattern, name) &&
-        (precedence(pattern) !== "comes-after" || pattern.toLowerCase() === wholeHostPattern(name)),
-    )
-  );
+/**
+ * A route leads every request of the name to the gate, and no other route takes some of them first.
+ * `undefined`: another one may.
+ */
+function isGated(name: string, { routes, worker }: Household): boolean | undefined {
+  const own = routes.filter(({ script }) => script === worker).map(({ pattern }) => pattern);
+  if (!own.some((pattern) => coversWholly(pattern, name))) return false;
+  const others = routes
+    .filter(({ pattern, script }) => script !== worker && touches(pattern, name))
+    .map(({ pattern }) => precedenceOver(own, pattern, name));
+  if (others.includes("takes-some-first")) return false;
+  return others.includes("unclear") ? undefined : true;
 }
