@@ -100,7 +100,7 @@ it("promises no wipe where no app can tell the device to", async () => {
       LATCHKEY_CA: plain.paths.ca,
     });
     expect(lost.stdout).toMatch(
-      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on it\.\nfound again: latchkey restore; gone for good: latchkey revoke\n$/,
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on it\.\nfound again: latchkey reinstate; gone for good: latchkey revoke\n$/,
     );
     expect(lost.stdout).not.toContain("vault");
   } finally {
