@@ -286,7 +286,9 @@ describe.concurrent("a device", () => {
     const ask = (...typed: string[]) =>
       runOnTerminal(["lost", "dora/lost one"], environment, {
         answers: typed.map((each, index) => [
-          index === 0 ? "Lost one\r\n" : `'${typed[index - 1]}' is not Lost one or dora/Lost one`,
+          index === 0
+            ? "Lost one\r\n"
+            : new RegExp(`'${typed[index - 1]}' is not Lost one or dora/Lost one[^]*Type its name`),
           each === "\u0003" ? each : `${each}\r`,
         ]),
       });

@@ -124,8 +124,8 @@ interface Terminal {
   /** How wide it is. */
   columns?: number;
   cwd?: string;
-  /** Questions, in the order in which they are shown, and what is typed then. */
-  answers?: readonly (readonly [question: string, answer: string])[];
+  /** Questions, in the order in which they are shown, and what is typed then. Nobody hears what is typed too early. */
+  answers?: readonly (readonly [question: string | RegExp, answer: string])[];
 }
 
 /** Runs the command line on a terminal, and types each answer when its question is shown. */
@@ -150,7 +150,9 @@ export async function runOnTerminal(
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
     shown += part;
     const [next] = left;
-    if (next === undefined || !shown.includes(next[0])) return;
+    if (next === undefined) return;
+    const [question] = next;
+    if (!(typeof question === "string" ? shown.includes(question) : question.test(shown))) return;
     left.shift();
     child.stdin.write(next[1]);
   });
