@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Check, CheckStatus } from "../cloudflare/doctor/check.ts";
+import type { CheckStatus, Finding } from "../cloudflare/doctor/check.ts";
 import { misuse } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import { readSmallFile } from "../terminal/read-file.ts";
@@ -76,11 +76,10 @@ export async function examine(
   ca: string | undefined,
   options: DoctorOptions,
   path: string,
-): Promise<Check[]> {
-  const [{ localSettings }, { gatherFacts }, { checkAll }] = await Promise.all([
+): Promise<Finding[]> {
+  const [{ localSettings }, { findings, readState }] = await Promise.all([
     import("../cloudflare/client/wrangler-toml.ts"),
     import("../cloudflare/doctor/doctor.ts"),
-    import("../cloudflare/doctor/checks/all.ts"),
   ]);
   const client = await session.cloudflare();
   const local = localSettings(await readWranglerToml(path));
@@ -94,51 +93,24 @@ export async function examine(
   const connectTo = parseConnectTo(options.connectTo);
   const credential = await readCredential(options);
   const api = () => session.api(`https://${local.adminHost ?? first.host}`);
-  const facts = await gatherFacts({
-    client,
-    local,
-    zone: options.zone,
-    api,
-    now: session.now(),
-  });
-  const checks = checkAll(facts, session.now());
-  if (options.outside === false) return checks;
-  const [
-    { observe, observeAdminHost },
-    { observeHandshakes },
-    { checkOutside, checkPages },
-    { checkAuthorities, checkServerCertificates },
-  ] = await Promise.all([
-    import("../cloudflare/doctor/outside.ts"),
-    import("../cloudflare/doctor/tls-look.ts"),
-    import("../cloudflare/doctor/checks/outside.ts"),
-    import("../cloudflare/doctor/checks/handshake.ts"),
-  ]);
-  const hosts = facts.zones.flatMap((zone) => zone.hosts);
+  const state = await readState({ client, local, zone: options.zone, api, now: session.now() });
+  const inside = findings(state);
+  if (options.outside === false) return inside;
+  const { examineOutside } = await import("../cloudflare/doctor/outside/outside.ts");
   const authority =
     ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
-  const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
-  const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
-  const pages = facts.zones.flatMap(({ adminHost }) => adminHost ?? []);
-  const stranger = { ...outside, credential: undefined };
-  for (const host of pages) checks.push(checkPages(host, await observeAdminHost(host, stranger)));
-  const names = hosts.map(({ host }) => host);
-  const handshakes = await observeHandshakes([...names, ...pages], stranger);
-  checks.push(
-    checkServerCertificates(handshakes),
-    checkAuthorities(handshakes.slice(0, names.length), facts.registry),
-  );
-  const [zone] = facts.zones;
-  if (options.issueProbe !== true || zone === undefined)
-    return [...checks, ...checkOutside(await look(credential))];
+  const look = (by: typeof credential) =>
+    examineOutside(state, { connectTo, ca: authority, timeoutMs: TIMEOUT_MS, credential: by });
+  const [zone] = state.zones;
+  if (options.issueProbe !== true || zone === undefined) return [...inside, ...(await look(credential))];
   const [{ withProbe }, { findZone }] = await Promise.all([
-    import("../cloudflare/doctor/probe.ts"),
+    import("../cloudflare/doctor/outside/probe.ts"),
     import("../cloudflare/client/zone.ts"),
   ]);
   const progress = (line: string) => process.stderr.write(`latchkey: ${printable(line)}\n`);
-  const home = await findZone(client, zone.id);
   // One authority signs for all zones of the account.
-  return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
+  const home = await findZone(client, zone.id);
+  return [...inside, ...(await withProbe(client, home, await api(), progress, look))];
 }
 
 async function readCredential({ cert, key }: DoctorOptions) {
@@ -162,7 +134,7 @@ export function parseConnectTo(text: string | undefined): { hostname: string; po
  * Whether the checks are a failure to scripts. Some are unknown on every healthy zone, so they do not count unless
  * they are asked to; but where the gate's own API does not answer, nothing is healthy.
  */
-export function isFailure(checks: readonly Check[], strict = false): boolean {
+export function isFailure(checks: readonly Finding[], strict = false): boolean {
   return checks.some(
     ({ id, status }) => status === "failed" || (status === "unknown" && (strict || id === "api")),
   );
@@ -172,7 +144,7 @@ const ORDER: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
 const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" } as const;
 
 /** The passed ones first: the worst stands last, where a terminal ends, with what to do about it. */
-export function showChecks(output: Output, checks: readonly Check[]): void {
+export function showChecks(output: Output, checks: readonly Finding[]): void {
   const failures = checks.filter(({ status }) => status === "failed").length;
   const unknown = checks.filter(({ status }) => status === "unknown").length;
   output.object({ ok: !isFailure(checks), failed: failures, unknown, checks });

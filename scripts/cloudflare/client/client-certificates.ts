@@ -1,9 +1,9 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type * as v from "valibot";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
-import { CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
+import { ASSOCIATIONS, CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import type { Zone } from "./zone.ts";
+import type { Zone, ZonePlace } from "./zone.ts";
 
 export type ClientCertificateStatus = "active" | "pending_revocation" | "revoked" | "pending_reactivation";
 
@@ -23,8 +23,18 @@ export interface ClientCertificate {
   expiresOn: string | null;
 }
 
-/** Our page; Cloudflare may make it smaller. */
-const PAGE = 50;
+/** The length of a slice; Cloudflare may make it shorter. */
+const SLICE = 50;
+
+/** The hostnames that ask for certificates of Cloudflare's managed authority. */
+export async function readAssociations({ client, zone }: ZonePlace): Promise<string[]> {
+  const { hostnames } = await client.ask(
+    { permission: "certificates-read", what: "list the hosts that ask for a certificate" },
+    (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id: zone.id }),
+    ASSOCIATIONS,
+  );
+  return hostnames;
+}
 
 /**
  * All client certificates of a zone, revoked ones too: their records stay. `permission` is what the command
@@ -38,7 +48,7 @@ export async function listClientCertificates(
   const listed = await client.list(
     { permission, what: "list the zone's client certificates" },
     (sdk, { offset }) =>
-      sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: PAGE, offset }),
+      sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: SLICE, offset }),
     CLIENT_CERTIFICATE,
   );
   // One that was made meanwhile moves the others: the slices overlap then.

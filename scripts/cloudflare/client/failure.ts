@@ -45,6 +45,16 @@ export function isNotFound(error: unknown): error is CloudflareFailure {
   );
 }
 
+/** `null` for what is not there. */
+export async function unlessMissing<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
 /** A good status with a body that is not the API's: a proxy, or a portal that asks for a sign-in. */
 export class ForeignAnswer extends Error {
   override readonly name = "ForeignAnswer";

@@ -1,8 +1,6 @@
 import { DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import { readAccessApps } from "../doctor/access-facts.ts";
-import { type Covering, coveringAccess } from "../doctor/checks/first-answers.ts";
-import type { AccessAppFact } from "../doctor/facts.ts";
+import { type AccessApp, type Covering, coveringAccess, readAccessApps } from "../doctor/checks/access.ts";
 import type { Plan, Step } from "./step.ts";
 
 const POLICY = {
@@ -21,7 +19,7 @@ export function accessSteps(
   account: string,
   hosts: readonly string[],
   gated: readonly string[],
-  apps: readonly AccessAppFact[],
+  apps: readonly AccessApp[],
 ): { steps: Step[]; byHand: Plan["byHand"] } {
   const steps: Step[] = [];
   const byHand: { reason: string; remedy: string }[] = [];
@@ -51,7 +49,7 @@ export function accessSteps(
           ? "add a policy to it that lets everybody bypass it"
           : `make an application for ${host} alone that everybody bypasses`,
       apply: async () => {
-        const now = coveringAccess(await readAccessApps(client, account), hosts);
+        const now = coveringAccess(await readAccessApps({ client, account }), hosts);
         if (!now.some((each) => each.host === host && each.app.id === app.id)) return;
         await bypass(client, account, way, app.id, host);
       },

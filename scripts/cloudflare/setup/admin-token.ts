@@ -4,8 +4,7 @@ import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/requests.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { readIfThere, SECRET_MODE, writeWhole } from "../../terminal/write-file.ts";
-import { storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
-import { readSecretNames } from "../doctor/worker-facts.ts";
+import { readSecretNames, storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 const SECRET = "ADMIN_TOKEN";
@@ -34,7 +33,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
         }
       : { id, found: `${shown} holds the token`, change: null, apply: nothingToDo };
   }
-  if ((await readSecretNames(client, account, worker)).includes(SECRET)) {
+  if ((await readSecretNames(client, { account, worker })).includes(SECRET)) {
     // Cloudflare never tells a secret; a new one would lock out whoever has the old.
     return {
       id,
@@ -57,7 +56,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
 /** After the deploy: a Worker that is not there has no secrets. Until then the API is off. */
 export async function secretStep({ client, account, worker, file }: TokenPlace): Promise<Step> {
   const id = "admin token secret";
-  const isSet = async () => (await readSecretNames(client, account, worker)).includes(SECRET);
+  const isSet = async () => (await readSecretNames(client, { account, worker })).includes(SECRET);
   if (await isSet()) return { id, found: `${SECRET} is set, and kept`, change: null, apply: nothingToDo };
   return {
     id,

@@ -2,7 +2,7 @@ import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/app.ts";
 import { isHostname } from "../../../src/domain/hostname.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
-import type { GatedHost } from "../doctor/facts.ts";
+import type { GatedHost } from "../client/wrangler-toml.ts";
 
 /** What somebody on a terminal is asked, when the command line does not say it. */
 const streams = { input: process.stdin, output: process.stderr };

@@ -1,8 +1,7 @@
 import { failed } from "../../terminal/failure.ts";
 import { DNS_RECORD, DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import type { Fact } from "../doctor/check.ts";
-import { readFact } from "../doctor/read-fact.ts";
+import { type Reading, reading } from "../doctor/check.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
 
 /** A record of the admin host, whatever its type. */
@@ -27,8 +26,8 @@ interface Home {
  * Every record with exactly this name. They are read with the permission to make one, so that a token that
  * lacks it has to be corrected only once, and before anything is changed.
  */
-export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly NameRecord[]>> {
-  return readFact(async () => {
+export function readRecords({ client, zone, host }: Home): Promise<Reading<readonly NameRecord[]>> {
+  return reading(async () => {
     const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
     const found = await client.list(
       need,

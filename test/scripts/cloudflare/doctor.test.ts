@@ -10,9 +10,8 @@ import { type Api, createApi } from "../../../scripts/client/api.ts";
 import { connectionFrom } from "../../../scripts/client/connection.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import { localSettings } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
-import type { Check } from "../../../scripts/cloudflare/doctor/check.ts";
-import { checkAll } from "../../../scripts/cloudflare/doctor/checks/all.ts";
-import { gatherFacts } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
+import { findings, readState } from "../../../scripts/cloudflare/doctor/doctor.ts";
 import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
@@ -107,7 +106,7 @@ async function doctor(...words: string[]) {
   };
   const all = ["doctor", "--config", config, "--connect-to", `127.0.0.1:${edge.port}`, "--ca", edge.paths.ca];
   const { code, stdout, stderr } = await run([...all, "--json", ...words], environment);
-  const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Check[] };
+  const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Finding[] };
   const of = (id: string) => checks.find((check) => check.id === id);
   const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
   return { code, stderr, checks, of, bad };
@@ -142,7 +141,7 @@ describe("latchkey doctor", () => {
     const unknown = await doctor("--cert", cert, "--key", key);
     expect(unknown.of("outside-with-certificate")).toMatchObject({
       status: "unknown",
-      reason: "the certificate is enrolled nowhere",
+      reason: "the certificate is not enrolled",
     });
     await run(["users", "add", "alice"], apiEnvironment());
     await run(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
@@ -291,7 +290,7 @@ describe("latchkey doctor", () => {
     const words = ["doctor", "--config", config, "--no-outside", "--url", "https://127.0.0.1:1", "--json"];
     const { code, stdout } = await run(words, { ...cloudflare.environment, ...apiEnvironment() });
     const { ok, failed, unknown, checks } = JSON.parse(stdout) as Record<string, unknown> & {
-      checks: Check[];
+      checks: Finding[];
     };
     expect(checks.find(({ id }) => id === "api")).toMatchObject({
       status: "unknown",
@@ -312,9 +311,9 @@ describe("latchkey doctor", () => {
 });
 
 /** The same checks, without the start of a process for each. */
-async function checksInProcess(api?: Api): Promise<Check[]> {
+async function checksInProcess(api?: Api): Promise<Finding[]> {
   const now = Date.now();
-  const facts = await gatherFacts({
+  const state = await readState({
     client: createCloudflareClient({
       baseUrl: cloudflare.url,
       token: cloudflare.state.token,
@@ -325,7 +324,7 @@ async function checksInProcess(api?: Api): Promise<Check[]> {
     api: async () => api ?? createApi(await connectionFrom({}, apiEnvironment())),
     now,
   });
-  return checkAll(facts, now);
+  return findings(state);
 }
 
 function apiEnvironment() {

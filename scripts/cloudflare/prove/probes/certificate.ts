@@ -3,7 +3,7 @@ import { issueSelfSignedCertificate } from "../../../certificates/authority.ts";
 import { commonNameIn, createKeyAndRequest } from "../../../certificates/request.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client/client-certificates.ts";
 import { CloudflareFailure } from "../../client/failure.ts";
-import { observeHandshakes } from "../../doctor/tls-look.ts";
+import { observeHandshakes } from "../../doctor/outside/handshakes.ts";
 import { CERTIFICATE_SLICE } from "../answers.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";

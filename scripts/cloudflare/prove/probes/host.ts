@@ -1,6 +1,6 @@
 import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
 import { DONE } from "../../client/answers.ts";
-import { readAssociations } from "../../doctor/zone-facts.ts";
+import { readAssociations } from "../../client/client-certificates.ts";
 import { askOnce } from "../connection.ts";
 import { type Probe, reachOf, type Scene } from "../probe.ts";
 import { associationOf, RECORD_COMMENT, recordOf, setAssociations } from "../things.ts";
@@ -115,9 +115,9 @@ export const association: Probe = {
     const { host } = scene.names;
     scene.undo.push(associationOf(scene, host));
     // Read at the last moment: the call replaces the whole list.
-    const before = await readAssociations(scene.client, scene.zone.id);
+    const before = await readAssociations(scene);
     await setAssociations(scene, [...before, host]);
-    const after = await readAssociations(scene.client, scene.zone.id);
+    const after = await readAssociations(scene);
     const kept = before.every((name) => after.includes(name));
     return {
       outcome: kept && after.includes(host) ? "seen" : "differs",

@@ -1,9 +1,7 @@
 import type Cloudflare from "cloudflare";
 import { DONE } from "../../client/answers.ts";
 import { CloudflareFailure } from "../../client/failure.ts";
-import { wholeHostPattern } from "../../client/route-pattern.ts";
-import type { RouteFact } from "../../doctor/facts.ts";
-import { readRoutes } from "../../doctor/zone-facts.ts";
+import { type Route, readRoutes, wholeHostPattern } from "../../client/routes.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { routesOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";
@@ -111,10 +109,10 @@ async function publishRoutes(scene: Scene, pattern: string): Promise<string> {
   }
 }
 
-async function findRoute({ client, zone }: Scene, pattern: string): Promise<RouteFact | undefined> {
-  return (await readRoutes(client, zone.id)).find((route) => route.pattern === pattern);
+async function findRoute({ client, zone }: Scene, pattern: string): Promise<Route | undefined> {
+  return (await readRoutes({ client, zone })).find((route) => route.pattern === pattern);
 }
 
-function told(route: RouteFact | undefined): string | boolean {
+function told(route: Route | undefined): string | boolean {
   return route === undefined ? "no such route" : (route.failsOpen ?? "not told");
 }

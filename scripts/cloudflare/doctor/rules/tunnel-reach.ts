@@ -1,17 +1,41 @@
-// No I/O. No clock.
-//
 // Which names lead through a tunnel to which service.
-import type { DnsFact, IngressFact, TunnelFact } from "./facts.ts";
+import type { Reading } from "../check.ts";
+
+/** A DNS record. */
+interface Named {
+  name: string;
+  type: string;
+  content: string;
+}
+
+/** An ingress rule of a tunnel: which requests go to which service. */
+export interface IngressRule {
+  /** `undefined`: every name. */
+  hostname: string | undefined;
+  /** A regular expression; `undefined`: every path. */
+  path: string | undefined;
+  /** `http://localhost:8080` */
+  service: string;
+  /** The `Host` header sent to the service, where the rule sets one. */
+  hostHeader: string | undefined;
+}
+
+export interface Tunnel {
+  id: string;
+  name: string;
+  /** From the first to the last: the first that matches counts. */
+  ingress: Reading<readonly IngressRule[]>;
+}
 
 /** Where a name leads: to a tunnel of this id, or to something else. */
 export type Target = { tunnel: string } | { other: string } | undefined;
 
-/** A CNAME may lead to another name of the zone; more steps than this are a circle. */
+/** A CNAME may lead to another name of the zone; more steps than this are a loop. */
 const MAX_STEPS = 8;
 const TUNNEL = /^([0-9a-f-]{36})\.cfargotunnel\.com$/;
 
 /** Follows the records of a name within the zones that were read; `undefined` without a record. */
-export function targetOf(records: readonly DnsFact[], name: string): Target {
+export function targetOf(records: readonly Named[], name: string): Target {
   let wanted = name;
   let other: Target;
   for (let step = 0; step < MAX_STEPS; step++) {
@@ -28,7 +52,7 @@ export function targetOf(records: readonly DnsFact[], name: string): Target {
 }
 
 /** Its own records, else those of the nearest wildcard (RFC 4592). */
-export function recordsOf(records: readonly DnsFact[], host: string): DnsFact[] {
+export function recordsOf<T extends { name: string }>(records: readonly T[], host: string): T[] {
   for (let name = host; name.includes("."); name = `*.${name.replace(/^\*\./, "").replace(/^[^.]*\./, "")}`) {
     const found = records.filter((record) => record.name === name);
     if (found.length > 0) return found;
@@ -42,7 +66,7 @@ export function recordsOf(records: readonly DnsFact[], host: string): DnsFact[] 
  * first without a path is the last that counts. `*.example.com` takes names of any depth, as cloudflared
  * does.
  */
-export function rulesFor(ingress: readonly IngressFact[], name: string): IngressFact[] {
+export function rulesFor(ingress: readonly IngressRule[], name: string): IngressRule[] {
   const matching = ingress.filter(({ hostname }) => takes(hostname, name));
   const end = matching.findIndex(({ path }) => path === undefined);
   return end < 0 ? matching : matching.slice(0, end + 1);
@@ -54,18 +78,18 @@ function takes(hostname: string | undefined, name: string): boolean {
 }
 
 /** Services of cloudflared's own, behind which there is no app. */
-export function isApp({ service }: IngressFact): boolean {
+export function isApp({ service }: IngressRule): boolean {
   return !/^(http_status:|hello_world$|hello-world$)/.test(service);
 }
 
 /** Every name that could lead to the tunnel: those of its rules, and those of the records that point to it. */
-export function namesOf({ id, ingress }: TunnelFact, records: readonly DnsFact[]): string[] {
+export function namesOf({ id, ingress }: Tunnel, records: readonly Named[]): string[] {
   const named = ingress.known ? ingress.value.flatMap(({ hostname }) => hostname ?? []) : [];
   const pointing = records.flatMap(({ name }) => (leadsTo(records, name, id) ? [name] : []));
   return [...new Set([...named.filter((name) => name !== "*"), ...pointing])];
 }
 
-export function leadsTo(records: readonly DnsFact[], name: string, tunnel: string): boolean {
+export function leadsTo(records: readonly Named[], name: string, tunnel: string): boolean {
   const target = targetOf(records, name);
   return target !== undefined && "tunnel" in target && target.tunnel === tunnel;
 }

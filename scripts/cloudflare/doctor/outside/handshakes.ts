@@ -1,10 +1,11 @@
+// Real TLS handshakes with the hosts.
 import { connect as connectTcp } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import { Name } from "../../certificates/x509.ts";
-import { errorCode } from "../../terminal/failure.ts";
-import type { Handshake } from "./checks/handshake.ts";
-import type { OutsideOptions } from "./outside.ts";
+import { Name } from "../../../certificates/x509.ts";
+import { errorCode } from "../../../terminal/failure.ts";
+import type { Handshake } from "./judge-handshakes.ts";
+import type { OutsideOptions } from "./requests.ts";
 import { readServerFlight, type ServerFlight } from "./server-flight.ts";
 
 const HTTPS_PORT = 443;

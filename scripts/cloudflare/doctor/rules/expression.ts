@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // Reads a firewall rule's expression for one host, with three answers: `true` (every request of the host
 // matches), `false` (none does), `undefined` (some may). Only comparisons of `http.host` are understood;
 // every other term is `undefined`, which `and`, `or`, `xor` and `not` carry along. What cannot be parsed is
@@ -110,7 +108,7 @@ class Reader {
     return termMatches(this.#term(), this.#host);
   }
 
-  /** Up to the next `and`, `or`, `xor` or closing parenthesis that is not inside of the term's own brackets. */
+  /** Up to the next `and`, `or`, `xor` or closing parenthesis outside the term's own brackets. */
   #term(): readonly string[] {
     const start = this.#at;
     const open: string[] = [];

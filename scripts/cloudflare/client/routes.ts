@@ -1,7 +1,31 @@
-// No I/O. No clock.
-//
-// Patterns of Workers routes: `[scheme://]host/path`, a `*` at the host's beginning and at the path's end.
-// developers.cloudflare.com/workers/configuration/routing/routes/#matching-behavior
+// Workers routes, and what their patterns cover: `[scheme://]host/path`, with a `*` at the start of the host and at the
+// end of the path. developers.cloudflare.com/workers/configuration/routing/routes/#matching-behavior
+import * as v from "valibot";
+import { ROUTE, resultOf } from "./answers.ts";
+import type { ZonePlace } from "./zone.ts";
+
+export interface Route {
+  id: string;
+  pattern: string;
+  /** `undefined`: no Worker runs on it. */
+  script: string | undefined;
+  /** `undefined`: Cloudflare did not say. */
+  failsOpen: boolean | undefined;
+}
+
+export async function readRoutes({ client, zone }: ZonePlace): Promise<Route[]> {
+  const routes = await client.ask(
+    { permission: "routes-read", what: "list the routes" },
+    (sdk) => sdk.workers.routes.list({ zone_id: zone.id }),
+    resultOf(v.array(ROUTE)),
+  );
+  return routes.map(({ id, pattern, script, request_limit_fail_open: failsOpen }) => ({
+    id,
+    pattern,
+    script: script === "" ? undefined : script,
+    failsOpen: typeof failsOpen === "boolean" ? failsOpen : undefined,
+  }));
+}
 
 interface Parts {
   scheme: string | undefined;
@@ -38,16 +62,16 @@ export function coversWholly(pattern: string, host: string): boolean {
   );
 }
 
-/** Whether it covers the host over https alone: plain http would go round the Worker. */
+/** Whether it covers the host over https only: plain http would bypass the Worker. */
 export function coversHttpsOnly(pattern: string, host: string): boolean {
   const { scheme, host: hosts, path } = partsOf(pattern);
   return hostMatches(hosts, host) && path === "/*" && scheme === "https";
 }
 
 /**
- * How a route that touches a host stands to `host/*`. Cloudflare takes the most specific route; that a
- * host written out is more specific than a wildcard is its documentation's word, how it weighs a
- * wildcard host with a longer path is not: that is `unclear`. `host*` comes before `host/*`, its known issues say
+ * Which comes first, a route that touches a host or `host/*`. Cloudflare takes the most specific route. By its
+ * documentation, a host written out is more specific than a wildcard; how a wildcard host with a longer path compares
+ * is not documented, so that is `unclear`. By its known issues, `host*` comes before `host/*`
  * (developers.cloudflare.com/workers/platform/known-issues/#route-specificity).
  */
 export function precedence(pattern: string): "takes-some-first" | "comes-after" | "unclear" {

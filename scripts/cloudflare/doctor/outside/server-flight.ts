@@ -1,9 +1,6 @@
-// No I/O. No clock.
-//
 // Reads the server's first messages of a TLS 1.2 handshake, up to its ServerHelloDone: whether it asks for a
 // client certificate, and which authorities it names (RFC 5246, sections 6.2.1, 7.2, 7.4 and 7.4.4). They
-// are in clear text; in TLS 1.3 they are encrypted. Node has no API for these names, and node-forge's TLS
-// client stops at TLS 1.1.
+// are in clear text; in TLS 1.3 they are encrypted. Node has no API for these names.
 
 export type ServerFlight =
   /** Not all of it is there yet. */

@@ -1,29 +1,30 @@
+// Real requests to the hosts, as strangers and as a device.
 import { Agent, buildConnector, type Dispatcher, request } from "undici";
-import { ENROL_PATH, WHOAMI_PATH } from "../../../src/contract/paths.ts";
-import { isPublicPath } from "../../../src/domain/path-rules.ts";
-import { answer } from "../../../src/gate/answers.ts";
-import { errorCode } from "../../terminal/failure.ts";
-import type { Expected, Observation, Seen } from "./checks/outside.ts";
-import type { GatedHost } from "./facts.ts";
+import { ENROL_PATH, WHOAMI_PATH } from "../../../../src/contract/paths.ts";
+import { isPublicPath } from "../../../../src/domain/path-rules.ts";
+import { answer } from "../../../../src/gate/answers.ts";
+import { errorCode } from "../../../terminal/failure.ts";
+import type { GatedHost } from "../../client/wrangler-toml.ts";
+import type { Expected, Observation, Seen } from "./judge-requests.ts";
 
 /** How the hosts are reached, and as whom. */
 export interface OutsideOptions {
   /** `127.0.0.1:8443`: where https goes instead of where the names lead, as curl's `--connect-to`. */
   connectTo: { hostname: string; port: number } | undefined;
-  /** PEM: the only authorities that are trusted; without it, the system's own. */
+  /** PEM: the only authorities to trust; without it, the system's own. */
   ca: string | undefined;
   timeoutMs: number;
   /** PEM. */
   credential: { certificate: string; key: string } | undefined;
 }
 
-/** Where somebody who is not signed in gets the sign-in page. */
+/** Where people who are not signed in get the sign-in page. */
 const HOME_PATH = "/.latchkey/";
 
-/** More than any refusal of ours; of an app's answer, the beginning is enough. */
+/** More than any refusal of ours; the beginning of an app's answer is enough. */
 const MAX_BODY_BYTES = 4096;
 
-/** What a client could send to be taken for somebody: the gate must not care. */
+/** What a client could send to claim an identity: the gate must not care. */
 const FORGED_HEADERS = {
   "Cf-Access-Jwt-Assertion": "eyJhbGciOiJub25lIn0.eyJlbWFpbCI6ImFsaWNlQGV4YW1wbGUuY29tIn0.",
   "Cf-Access-Authenticated-User-Email": "alice@example.com",
@@ -33,7 +34,7 @@ const FORGED_HEADERS = {
   "X-Latchkey-Fingerprint": "0".repeat(64),
 };
 
-/** Real requests to each host, one after the other. What could not be asked is part of the observation. */
+/** Asks one host after the other. A request that got no answer is part of the observation. */
 export async function observe(hosts: readonly GatedHost[], options: OutsideOptions): Promise<Observation[]> {
   const stranger = createAgent(options, undefined);
   const device = options.credential === undefined ? undefined : createAgent(options, options.credential);
@@ -77,7 +78,7 @@ async function observeHost(
   return { host, expected, stranger: unadorned, page, forged, http, whoami, visit };
 }
 
-/** Where the app's first page is public: a path that surely is not. */
+/** Asked for where the app's first page is public: this path surely is not. */
 const GATED_PATH = "/latchkey-doctor";
 
 async function expectedAnswer(app: GatedHost["app"], pathname: string): Promise<Expected> {

@@ -1,20 +1,21 @@
-import { parseUserId } from "../../../src/domain/user.ts";
-import { ProblemFailure } from "../../client/answer.ts";
-import type { Api } from "../../client/api.ts";
-import type { CloudflareClient } from "../client/client.ts";
-import { revokeAtCloudflare } from "../client/client-certificates.ts";
-import type { Zone } from "../client/zone.ts";
-import { withSignedCertificate } from "../issue/signed-certificate.ts";
+// A temporary device of the doctor's own.
+import { parseUserId, type UserId } from "../../../../src/domain/user.ts";
+import { ProblemFailure } from "../../../client/answer.ts";
+import type { Api } from "../../../client/api.ts";
+import type { CloudflareClient } from "../../client/client.ts";
+import { revokeAtCloudflare } from "../../client/client-certificates.ts";
+import type { Zone } from "../../client/zone.ts";
+import { withSignedCertificate } from "../../issue/signed-certificate.ts";
 
 /** The user of the doctor's own device, while it is there. */
 const PROBE_USER = "latchkey-doctor";
 const PROBE_DEVICE = "probe";
-/** Whatever goes wrong, it ends soon by itself. */
+/** Whatever goes wrong, it soon expires. */
 const PROBE_DAYS = 1;
 
 /**
- * Issues a certificate, enrols it, lets `look` use it, and takes all of it back, in that order. What an
- * interrupted run left in the registry is taken away first.
+ * Issues a certificate, enrols it, lets `look` use it, and undoes all of it, in that order. What an
+ * interrupted run left in the registry is removed first.
  */
 export async function withProbe<T>(
   client: CloudflareClient,
@@ -39,19 +40,19 @@ export async function withProbe<T>(
       await api.enrol(user, {
         name: PROBE_DEVICE,
         certificate: signed.certificate,
-        note: "the doctor's own, for a moment",
+        note: "the doctor's own, temporary",
       });
       interruption.check();
       return await look(signed);
     } finally {
-      progress("taking the doctor's own certificate back");
+      progress("revoking the doctor's own certificate");
       await removeProbe(api, user);
       await revokeAtCloudflare(client, zone, signed.id);
     }
   });
 }
 
-async function removeProbe(api: Api, user: NonNullable<ReturnType<typeof parseUserId>>): Promise<void> {
+async function removeProbe(api: Api, user: UserId): Promise<void> {
   try {
     for (const device of await api.devices(user)) {
       if (device.status !== "revoked") await api.act(device, "revoke", undefined);

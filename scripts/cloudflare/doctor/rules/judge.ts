@@ -1,9 +1,20 @@
-// No I/O. No clock.
-//
 // What a firewall rule does to a host, as far as its expression can be read without Cloudflare's engine
-// (`rule-expression.ts`). Everything else is `unclear`, which is a warning and never a pass.
-import type { RuleFact } from "./facts.ts";
-import { matchesHost } from "./rule-expression.ts";
+// (`expression.ts`). Everything else is `unclear`, which is a warning and never a pass.
+import { matchesHost } from "./expression.ts";
+
+/** A rule of the WAF, of rate limiting, or of a managed ruleset. */
+export interface FirewallRule {
+  phase: string;
+  id: string;
+  description: string;
+  action: string;
+  expression: string;
+  enabled: boolean;
+  /** The status of its own answer, where the rule sets one. */
+  status: number | undefined;
+  /** What a `skip` skips: `current`, or phases. */
+  skips: readonly string[];
+}
 
 export type Judgement =
   /** It never answers requests of the host, or its answer harms nobody. */
@@ -21,9 +32,9 @@ const HARMFUL = new Set([401, 403, 407, 410]);
 
 /** Judges the rules of one phase for one host, in their order: a `skip` spares the host from those after it. */
 export function judgeRules(
-  rules: readonly RuleFact[],
+  rules: readonly FirewallRule[],
   host: string,
-): { rule: RuleFact; judgement: Judgement }[] {
+): { rule: FirewallRule; judgement: Judgement }[] {
   const spared = new Set<string>();
   return rules.map((rule) => {
     if (!rule.enabled || spared.has(rule.phase)) return { rule, judgement: "harmless" };
@@ -34,7 +45,7 @@ export function judgeRules(
   });
 }
 
-function judge({ action, phase, status, expression }: RuleFact, host: string): Judgement {
+function judge({ action, phase, status, expression }: FirewallRule, host: string): Judgement {
   if (action === "execute") return scopeOf(expression, host) === "never" ? "harmless" : "unclear";
   if (!ANSWERING.has(action)) return "harmless";
   const answer = status ?? (phase === "http_ratelimit" ? RATE_LIMIT_STATUS : BLOCK_STATUS);
@@ -43,7 +54,7 @@ function judge({ action, phase, status, expression }: RuleFact, host: string): J
   return scope === "never" ? "harmless" : scope === "may" ? "answers-first" : "unclear";
 }
 
-/** In no expression: what a rule does to hosts that it does not name. */
+/** A host that no expression names, to see what a rule does to such hosts. */
 const NO_HOST = "host.invalid";
 
 /** `never`: no request of the host matches. `may`: some do, for all that can be read. */
@@ -52,6 +63,6 @@ function scopeOf(expression: string, host: string): "never" | "may" | "unclear" 
   if (matches !== undefined) return matches ? "may" : "never";
   // It singles the host out, and on some condition it answers there.
   if (matchesHost(expression, NO_HOST) !== undefined) return "may";
-  // The rule that this project takes the place of: it answers 403 to anyone without a certificate.
+  // The rule that this project replaces: it answers 403 to anyone without a certificate.
   return /cf\.tls_client_auth/i.test(expression) ? "may" : "unclear";
 }
