@@ -6,7 +6,7 @@ import {
   issueDeviceCertificate,
   issueServerCertificate,
 } from "../certificates/authority.ts";
-import { toPkcs12 } from "../certificates/pkcs12.ts";
+import { toPkcs12 } from "../certificates/pkcs12/write.ts";
 import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
 
 import type { DeviceFiles, StatePaths } from "./state.ts";

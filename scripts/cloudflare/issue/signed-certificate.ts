@@ -1,7 +1,8 @@
 import { createPrivateKey } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import { createKeyAndRequest, type KeyKind } from "../../certificates/request.ts";
+import { createKeyAndRequest } from "../../certificates/request.ts";
+import type { KeyKind } from "../../certificates/x509.ts";
 import { failed } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import {

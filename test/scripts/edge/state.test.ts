@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openPkcs12 } from "../../../scripts/certificates/pkcs12-reader.ts";
+import { openPkcs12 } from "../../../scripts/certificates/pkcs12/read.ts";
 import { lockFolder } from "../../../scripts/edge/lock.ts";
 import {
   claimFolder,

@@ -7,8 +7,24 @@ import {
   randomBytes,
   X509Certificate,
 } from "node:crypto";
-import forge from "node-forge";
-import { bmpString, context, integer, nothing, octets, oid, sequence, set, toDer } from "./der.ts";
+import {
+  type Asn1,
+  bmpString,
+  context,
+  type Digest,
+  derive,
+  integer,
+  nothing,
+  OID,
+  octets,
+  oid,
+  PURPOSE,
+  SHA1,
+  SHA256,
+  sequence,
+  set,
+  toDer,
+} from "./asn1.ts";
 
 /** A certificate and its private key, both PEM. The key: ECDSA or RSA, PKCS#8, not encrypted. */
 interface CertificateWithKey {
@@ -23,41 +39,15 @@ interface CertificateWithKey {
  */
 export type Pkcs12Form = "legacy" | "modern";
 
-const OID = {
-  data: "1.2.840.113549.1.7.1",
-  encryptedData: "1.2.840.113549.1.7.6",
-  shroudedKeyBag: "1.2.840.113549.1.12.10.1.2",
-  certificateBag: "1.2.840.113549.1.12.10.1.3",
-  x509Certificate: "1.2.840.113549.1.9.22.1",
-  friendlyName: "1.2.840.113549.1.9.20",
-  localKeyId: "1.2.840.113549.1.9.21",
-  sha1And3Des: "1.2.840.113549.1.12.1.3",
-  pbes2: "1.2.840.113549.1.5.13",
-  pbkdf2: "1.2.840.113549.1.5.12",
-  hmacWithSha256: "1.2.840.113549.2.9",
-  aes256Cbc: "2.16.840.1.101.3.4.1.42",
-} as const;
+const MAC: Readonly<Record<Pkcs12Form, Digest>> = { legacy: SHA1, modern: SHA256 };
 
-const MAC = {
-  legacy: { oid: "1.3.14.3.2.26", digest: "sha1", bytes: 20, create: () => forge.md.sha1.create() },
-  modern: {
-    oid: "2.16.840.1.101.3.4.2.1",
-    digest: "sha256",
-    bytes: 32,
-    create: () => forge.md.sha256.create(),
-  },
-} as const;
-
-/** What OpenSSL takes. The strength lies in the password, which is generated: old phones count slowly. */
+/** OpenSSL's number. The strength lies in the password, which is generated; more rounds would be slow on old phones. */
 const ITERATIONS = 2048;
 const SALT_BYTES = 16;
 
-/** What a key is for, when it is made of a password (RFC 7292, appendix B.3). */
-const PURPOSE = { key: 1, iv: 2, mac: 3 } as const;
-
 /**
- * A certificate with its key as a PKCS#12 file (RFC 7292). The certificate's bytes are taken as they
- * are, since its fingerprint is made of them. (node-forge's own writer knows no ECDSA.)
+ * A certificate with its key as a PKCS#12 file (RFC 7292). The bytes of the certificate stay as they are, since its
+ * fingerprint is made of them. (node-forge's own writer does not support ECDSA.)
  */
 export function toPkcs12(
   { certificate, key }: CertificateWithKey,
@@ -102,20 +92,21 @@ export function toPkcs12(
   return toDer(sequence(integer(3), dataOf(safe), macOf(safe, password, form)));
 }
 
-function dataOf(content: Buffer): forge.asn1.Asn1 {
+function dataOf(content: Buffer): Asn1 {
   return sequence(oid(OID.data), context(0, octets(content)));
 }
 
 interface Encrypted {
-  algorithm: forge.asn1.Asn1;
+  algorithm: Asn1;
   content: Buffer;
 }
 
 /** pbeWithSHAAnd3-KeyTripleDES-CBC (RFC 7292, appendix C). */
 function encryptLegacy(content: Buffer, password: string): Encrypted {
   const salt = randomBytes(SALT_BYTES);
-  const key = derive(password, salt, PURPOSE.key, 24, "legacy");
-  const iv = derive(password, salt, PURPOSE.iv, 8, "legacy");
+  const parameters = { salt, iterations: ITERATIONS };
+  const key = derive(password, parameters, PURPOSE.key, SHA1, 24);
+  const iv = derive(password, parameters, PURPOSE.iv, SHA1, 8);
   const cipher = createCipheriv("des-ede3-cbc", key, iv);
   return {
     algorithm: sequence(oid(OID.sha1And3Des), sequence(octets(salt), integer(ITERATIONS))),
@@ -144,27 +135,14 @@ function encryptModern(content: Buffer, password: string): Encrypted {
 }
 
 /** MacData (RFC 7292, section 4). */
-function macOf(content: Buffer, password: string, form: Pkcs12Form): forge.asn1.Asn1 {
-  const { oid: algorithm, digest, bytes } = MAC[form];
+function macOf(content: Buffer, password: string, form: Pkcs12Form): Asn1 {
+  const digest = MAC[form];
   const salt = randomBytes(SALT_BYTES);
-  const key = derive(password, salt, PURPOSE.mac, bytes, form);
-  const mac = createHmac(digest, key).update(content).digest();
+  const key = derive(password, { salt, iterations: ITERATIONS }, PURPOSE.mac, digest);
+  const mac = createHmac(digest.name, key).update(content).digest();
   return sequence(
-    sequence(sequence(oid(algorithm), nothing()), octets(mac)),
+    sequence(sequence(oid(digest.oid), nothing()), octets(mac)),
     octets(salt),
     integer(ITERATIONS),
   );
-}
-
-/** PKCS#12's own way from a password to a key (RFC 7292, appendix B). */
-function derive(password: string, salt: Buffer, purpose: number, bytes: number, form: Pkcs12Form): Buffer {
-  const key = forge.pkcs12.generateKey(
-    password,
-    forge.util.createBuffer(salt.toString("binary")),
-    purpose as 1,
-    ITERATIONS,
-    bytes,
-    MAC[form].create(),
-  );
-  return Buffer.from(key.getBytes(), "binary");
 }
