@@ -24,7 +24,8 @@ export const addBackup: AddCommand = (program, open) => {
     .addHelpText(
       "after",
       `
-Without --out the file goes to a folder of your own, outside any repository, and its path is printed:
+Without --out the file goes to a folder of your own, outside any repository, and
+its path is printed:
 ${backupFolder().replace(homedir(), "~")}
 
 Left out are invitations, sessions, notifications that are on their way, and the

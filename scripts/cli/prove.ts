@@ -159,11 +159,13 @@ async function checkHost(client: CloudflareClient, zone: Zone, host: string | un
       `Cloudflare's certificate covers names like prove.${zone.name} only: give one of them`,
     );
   }
-  const { isFree } = await import("../cloudflare/prove/leftovers.ts");
-  if (await isFree(client, zone, host)) return;
+  const { usesOf } = await import("../cloudflare/prove/leftovers.ts");
+  const uses = await usesOf(client, zone, host);
+  if (uses.length === 0) return;
   throw failed(
-    `${host} has a DNS record or a route already`,
+    `${host} is in use already`,
     "name a host that nothing uses, or leave --host out; what an earlier run left goes with --clean and without --host",
+    uses,
   );
 }
 

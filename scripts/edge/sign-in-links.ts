@@ -59,7 +59,8 @@ export class SignInLinks {
   }
 
   isFor({ headers, url = "" }: IncomingMessage): boolean {
-    return headers.host === `${this.#options.host}:${this.#options.port}` && url.split("?")[0] === PATH;
+    // Browsers leave the port out where it is https's own.
+    return headers.host === new URL(this.#origin).host && url.split("?")[0] === PATH;
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

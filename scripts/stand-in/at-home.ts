@@ -21,6 +21,11 @@ const TOKEN_PREFIX = "stand-in-";
 /** How long a revocation stays pending, in milliseconds: long enough to be seen. Cloudflare takes about a minute. */
 const SETTLE_MS = 3_000;
 
+/** What GraphQL answers on the day's use: at home, nobody counts. */
+const NOTHING_USED = {
+  viewer: { accounts: [{ workersInvocationsAdaptive: [], durableObjectsInvocationsAdaptiveGroups: [] }] },
+};
+
 export interface HomeCloudflare extends Issuer {
   /** `http://127.0.0.1:PORT/client/v4` */
   url: string;
@@ -39,7 +44,7 @@ export async function startHomeCloudflare(authority: Credential, paths: StatePat
   const token = await loadToken(paths.cloudflareToken, TOKEN_PREFIX);
   await chmod(paths.cloudflareToken, SECRET_MODE);
   const kept = await readKept(paths.cloudflare);
-  const state = { ...createState(ZONES), ...kept?.state, token };
+  const state = { ...createState(ZONES), ...kept?.state, analytics: NOTHING_USED, token };
   settleCertificates(state);
 
   let revoked = revokedIn(state);
@@ -66,7 +71,7 @@ export async function startHomeCloudflare(authority: Credential, paths: StatePat
     }, SETTLE_MS).unref();
   };
 
-  const start = (port: number) => startCloudflare({ authority, state, port, onChange });
+  const start = (port: number) => startCloudflare({ authority, state, port, keepRequests: 0, onChange });
   standIn = await start(kept?.port ?? 0).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EADDRINUSE") throw error;
     return start(0);

@@ -80,15 +80,19 @@ export interface StandInOptions {
   state?: CloudflareState;
   /** On 127.0.0.1; without one, any free port. */
   port?: number;
-  /** Called after each call that may have changed something, and awaited before it is answered. */
+  /** How many calls `requests` keeps, with their bodies; without a word, the last 10,000. */
+  keepRequests?: number;
+  /** Called after each call that has changed something, or may have, and awaited before it is answered. */
   onChange?(): Promise<void>;
 }
 
 /** `requests` keeps the last of them, or it would grow for as long as this runs. */
 const REQUESTS_KEPT = 10_000;
+/** The largest body that is read, in bytes: far above a Worker's upload. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 export async function startCloudflare(options: StandInOptions = {}): Promise<StandIn> {
-  const { zones = ["example.com"] } = options;
+  const { zones = ["example.com"], keepRequests = REQUESTS_KEPT } = options;
   const authority = options.authority ?? (await createAuthority("Stand-in managed CA", new Date()));
   const state = options.state ?? createState(zones);
   const faults = new Faults();
@@ -103,17 +107,17 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
 
   async function answerAndKeep(record: RecordedRequest): Promise<Done> {
     const done = await answerTo(endpoints, state, record);
-    if (record.method !== "GET") await options.onChange?.();
+    if (record.method !== "GET" && done.status < 400) await options.onChange?.();
     return done;
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "GET", url = "/", headers } = request;
-    const body = await text(request);
+    const body = await bodyOf(request, headers.authorization === `Bearer ${state.token}`);
     const path = url.startsWith(BASE_PATH) ? url.slice(BASE_PATH.length) : url;
     const record: RecordedRequest = { method, path, headers, body, status: 0 };
     requests.push(record);
-    if (requests.length > REQUESTS_KEPT) requests.shift();
+    if (requests.length > keepRequests) requests.shift();
     const fault = faults.take(`${method} ${path}`);
     if (fault?.kind === "slow") {
       const done = await answerAndKeep(record);
@@ -158,6 +162,14 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
         server.closeAllConnections();
       }),
   };
+}
+
+/** Of a caller without the token, and of what is too large, nothing is read: anybody on this machine can send it. */
+async function bodyOf(request: IncomingMessage, mayCall: boolean): Promise<string> {
+  const length = Number(request.headers["content-length"] ?? 0);
+  if (mayCall && length <= MAX_BODY_BYTES) return text(request);
+  request.resume();
+  return "";
 }
 
 interface Done {

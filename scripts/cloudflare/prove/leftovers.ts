@@ -1,6 +1,6 @@
 import type { CloudflareClient } from "../client/client.ts";
 import { readAssociations } from "../client/client-certificates.ts";
-import { readRoutes, wholeHostPattern } from "../client/routes.ts";
+import { readRoutes, touches } from "../client/routes.ts";
 import type { Zone } from "../client/zone.ts";
 import { OWNED_RECORD } from "./answers.ts";
 import {
@@ -42,21 +42,28 @@ export async function findLeftovers(client: CloudflareClient, zone: Zone): Promi
   ];
 }
 
-/** Whether nothing of the owner's has this host's name. */
-export async function isFree(client: CloudflareClient, zone: Zone, host: string): Promise<boolean> {
-  const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
-  const [records, routes] = await Promise.all([
+/**
+ * What of the owner's already has this host, or takes its requests, in words; empty when nothing does. A wildcard
+ * counts: a more specific record and route would take a live app's requests from it.
+ */
+export async function usesOf(client: CloudflareClient, zone: Zone, host: string): Promise<string[]> {
+  const need = { permission: "dns-edit", what: "list the DNS records" } as const;
+  const [records, routes, associations] = await Promise.all([
     client.list(
       need,
-      (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, name: { exact: host }, page }),
+      (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100, page }),
       OWNED_RECORD,
     ),
     readRoutes({ client, zone }),
+    readAssociations({ client, zone }),
   ]);
-  return (
-    records.every(({ name }) => name.toLowerCase() !== host) &&
-    routes.every(({ pattern }) => pattern !== wholeHostPattern(host) && hostOf(pattern) !== host)
-  );
+  const covers = (name: string) =>
+    name.toLowerCase() === host || (name.startsWith("*.") && host.endsWith(name.slice(1).toLowerCase()));
+  return [
+    ...records.filter(({ name }) => covers(name)).map(({ name }) => `the DNS record ${name}`),
+    ...routes.filter(({ pattern }) => touches(pattern, host)).map(({ pattern }) => `the route ${pattern}`),
+    ...(associations.includes(host) ? ["its place among the hosts that ask for a certificate"] : []),
+  ];
 }
 
 function hostOf(pattern: string): string {

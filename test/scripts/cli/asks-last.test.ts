@@ -61,7 +61,7 @@ describe("what is wrong is said before anybody is asked:", () => {
       "reinstate: one that is revoked",
       () => ["reinstate", "alice/gone"],
       1,
-      /the device is revoked, and cannot be restored\nhint: revoked is final/,
+      /the device is revoked, and cannot be reinstated\nhint: revoked is final/,
     ],
     [
       "retire: no such certificate",

@@ -143,7 +143,7 @@ describe.concurrent("invitations", () => {
       });
       const device = await gate.newDevice("late");
       await expect(redeem(gate.edge, device, made.code, "late", "lutz")).rejects.toThrow(
-        "This code cannot be used",
+        "This code can’t be used",
       );
     }
     expect((await object<{ invitations: Invitation[] }>("invitations", "lutz")).invitations).toEqual([]);

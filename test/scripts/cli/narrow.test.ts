@@ -81,7 +81,7 @@ describe.runIf(hasTerminal)("a household's table", () => {
       "lost",
       "bartholomew/ipad",
       "--yes",
-      "--note",
+      "--reason",
       "left in the tram on the way home, line 7 or 9, not in the office of lost things",
     );
     await latchkey("suspend", "bartholomew/living-room-tablet");

@@ -275,7 +275,7 @@ describe("whatever happens, a run", () => {
     expect(dry.stdout).toContain("An earlier run left this");
     expect(writes()).toHaveLength(before);
     const asked = await runHere(words("--host", "mine.example.com", "--yes"), ground.cloudflare.environment);
-    expect(asked.stderr).toContain("latchkey: mine.example.com has a DNS record or a route already\n");
+    expect(asked.stderr).toContain("latchkey: mine.example.com is in use already\n");
     const { code, stdout } = await runHere(
       words("--clean", "--yes", "--json"),
       ground.cloudflare.environment,
@@ -296,20 +296,30 @@ describe("whatever happens, a run", () => {
 
 describe("before anything is done, prove refuses", () => {
   it.each([
-    [[], "prove asks before it acts, and nobody is there to answer"],
+    [[], "nobody is there to answer: Try it in example.com?"],
     [["--yes", "--host", "Not A Host"], "'Not A Host' is not a hostname"],
     [["--yes", "--connect-to", "nowhere"], "--connect-to 'nowhere' is not HOST:PORT"],
     [["--yes", "--host", "a.b.example.com"], "a.b.example.com is not directly below example.com"],
     [["--yes", "--host", "example.com"], "example.com is not directly below example.com"],
-    [["--yes", "--host", "vault.example.com"], "vault.example.com has a DNS record or a route already"],
+    [["--yes", "--host", "vault.example.com"], "vault.example.com is in use already"],
     [["--yes", "--exhaust-quota", "yes"], "--exhaust-quota 'yes' is not the zone's name"],
+    [["--yes", "--host", "asks.example.com"], "asks.example.com is in use already"],
+    [["--yes", "--host", "routed.example.com"], "routed.example.com is in use already"],
+    [["--yes", "--host", "wild.example.com"], "wild.example.com is in use already"],
     [
       ["--yes", "--zone", "other.example"],
       "there is no zone other.example among those that the API token sees",
     ],
   ])("%j", async (more, cause) => {
+    const host = String(more.at(-1));
+    if (host.startsWith("asks.")) zone.associations.push(host);
+    if (host.startsWith("routed."))
+      zone.routes.push({ id: "r2", pattern: "*.example.com/*", script: "other" });
+    if (host.startsWith("wild.")) zone.dnsRecords.push({ ...OWN_RECORD, id: "d2", name: "*.example.com" });
+    const before = structuredClone([zone.associations, zone.routes, zone.dnsRecords]);
     const { stdout, stderr } = await runHere(words("--json", ...more), ground.cloudflare.environment);
-    expect(stderr.split("\n")[0]).toBe(`latchkey: ${cause}`);
+    expect([zone.associations, zone.routes, zone.dnsRecords]).toEqual(before);
+    expect(stderr.split("\n").find((line) => line.startsWith("latchkey: "))).toBe(`latchkey: ${cause}`);
     expect(stdout).toBe("");
     expect(writes()).toEqual([]);
   });

@@ -29,7 +29,7 @@ describe("wrangler.toml, edited", () => {
       '  { pattern = "photos.example.com/*", zone_name = "example.com" },',
       "]",
       '[vars.APPS."vault.example.com"]',
-      'profile = "bitwarden"',
+      // Its profile is a line that the file had already, of another app.
       '[vars.APPS."photos.example.com"]',
       'profile = "sync"',
     ]);

@@ -113,9 +113,12 @@ export const association: Probe = {
   needs: ["certificate"],
   async run(scene) {
     const { host } = scene.names;
-    scene.undo.push(associationOf(scene, host));
     // Read at the last moment: the call replaces the whole list.
     const before = await readAssociations(scene);
+    // Only what this run has done is undone.
+    if (before.includes(host))
+      return { outcome: "failed", reason: "the host asks for a certificate already" };
+    scene.undo.push(associationOf(scene, host));
     await setAssociations(scene, [...before, host]);
     const after = await readAssociations(scene);
     const kept = before.every((name) => after.includes(name));
