@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { TLSSocket } from "node:tls";
-import type { TlsClientAuth } from "./tls-client-auth.ts";
+import type { TlsClientAuth } from "./tls/client-auth.ts";
 
 /** Where the edge says that it is: of no meaning to the gate. */
 const COLO = "LCL";

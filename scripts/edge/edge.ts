@@ -1,20 +1,20 @@
-import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { Credential } from "../certificates/authority.ts";
-import { BlockList } from "./blocked.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
-import { Handshakes } from "./handshake.ts";
-import { lockFolder } from "./lock.ts";
 import { parseOrigin } from "./origin.ts";
 import { EdgeProxy } from "./proxy.ts";
-import { readRevoked } from "./revoked.ts";
 import { SignInLinks } from "./sign-in-links.ts";
-import { claimFolder, openState, type StatePaths, stateFailure, statePaths } from "./state.ts";
-import { listen } from "./tls-server.ts";
+import { BlockList } from "./state/blocked.ts";
+import { lockFolder } from "./state/lock.ts";
+import { type StatePaths, statePaths } from "./state/paths.ts";
+import { readRevoked } from "./state/revoked.ts";
+import { claimFolder, openState, stateFailure } from "./state/state.ts";
+import { WorkerLog } from "./state/worker-log.ts";
+import { Handshakes } from "./tls/client-auth.ts";
+import { listen } from "./tls/server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
 import { readWorkerConfig, type Vars } from "./worker-config.ts";
-import { WorkerLog } from "./worker-log.ts";
 
 export interface EdgeOptions {
   /** 0 takes any free port. */
@@ -158,7 +158,7 @@ async function start(
   const blockList = new BlockList(paths.blocked, config.vars.BLOCKED, onError);
   const proxy = new EdgeProxy({
     worker,
-    handshakes: new Handshakes([new X509Certificate(state.authority.certificate)]),
+    handshakes: new Handshakes(),
     place,
     revoked: async () => {
       const written = await readRevoked(paths.revoked);

@@ -8,7 +8,7 @@ import { PUBLIC_MODE, readIfThere, writeWhole } from "../terminal/write-file.ts"
 import type { Edge } from "./edge.ts";
 import { callApi } from "./local-api.ts";
 import { logEntry } from "./log-text.ts";
-import type { DemoDevice } from "./state.ts";
+import type { DemoDevice } from "./state/paths.ts";
 
 const USER = "/users/alice";
 const ENROLLED: readonly DemoDevice[] = ["alice-phone", "alice-laptop"];

@@ -3,10 +3,10 @@ import type { Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { cfProperties, type Place, rewriteHeaders } from "./cloudflare.ts";
-import type { Handshakes } from "./handshake.ts";
 import { RuntimeAgent } from "./runtime-agent.ts";
-import { withRevocation } from "./tls-client-auth.ts";
-import { MAX_HEADER_BYTES } from "./tls-server.ts";
+import type { Handshakes } from "./tls/client-auth.ts";
+import { withRevocation } from "./tls/client-auth.ts";
+import { MAX_HEADER_BYTES } from "./tls/server.ts";
 import type { RunningWorker } from "./worker.ts";
 import { BLOCKED_HEADER, SECRET_HEADER } from "./workerd/door.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startEdge } from "../../../scripts/edge/edge.ts";
 import { logText } from "../../../scripts/edge/log-text.ts";
-import { WorkerLog } from "../../../scripts/edge/worker-log.ts";
+import { WorkerLog } from "../../../scripts/edge/state/worker-log.ts";
 import { send, temporaryFolder } from "./client.ts";
 
 let folder: string;

@@ -1,4 +1,4 @@
-import { readIfThere } from "../terminal/write-file.ts";
+import { readIfThere } from "../../terminal/write-file.ts";
 
 export const REVOKED_TEMPLATE = `# Serial numbers of certificates that the edge reports as revoked (certRevoked: "1"), as Cloudflare
 # does for a client certificate that was revoked there. One a line, in hex; read on every request.

@@ -1,6 +1,6 @@
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import { printable } from "../terminal/text.ts";
-import { SECRET_MODE } from "../terminal/write-file.ts";
+import { printable } from "../../terminal/text.ts";
+import { SECRET_MODE } from "../../terminal/write-file.ts";
 
 /** In the state folder. `latchkey watch --edge` follows it. */
 export const WORKER_LOG = "worker.log";

@@ -1,8 +1,8 @@
 import { constants } from "node:crypto";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import type { Credential } from "../certificates/authority.ts";
-import { failed } from "../terminal/failure.ts";
+import type { Credential } from "../../certificates/authority.ts";
+import { failed } from "../../terminal/failure.ts";
 
 export interface TlsServer {
   https: Server;

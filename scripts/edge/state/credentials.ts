@@ -1,3 +1,4 @@
+// The certificates and keys in the state folder: loaded, or made when they are missing or about to expire.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { access } from "node:fs/promises";
 import {
@@ -5,11 +6,11 @@ import {
   createAuthority,
   issueDeviceCertificate,
   issueServerCertificate,
-} from "../certificates/authority.ts";
-import { toPkcs12 } from "../certificates/pkcs12/write.ts";
-import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "../terminal/write-file.ts";
+} from "../../certificates/authority.ts";
+import { toPkcs12 } from "../../certificates/pkcs12/write.ts";
+import { PUBLIC_MODE, readIfThere, SECRET_MODE, writeWhole } from "../../terminal/write-file.ts";
 
-import type { DeviceFiles, StatePaths } from "./state.ts";
+import type { DemoDeviceFiles, StatePaths } from "./paths.ts";
 
 const AUTHORITY_NAME = "Latchkey development CA";
 
@@ -48,7 +49,7 @@ export async function loadServer(
  * one has a new fingerprint, and the registry would not know it.
  */
 export async function loadDevice(
-  files: DeviceFiles,
+  files: DemoDeviceFiles,
   authority: Credential,
   name: string,
   password: string,
@@ -89,7 +90,12 @@ async function writeCredential(
   await writeWhole(certificatePath, certificate, PUBLIC_MODE);
 }
 
-function writePkcs12(files: DeviceFiles, device: Credential, password: string, name: string): Promise<void> {
+function writePkcs12(
+  files: DemoDeviceFiles,
+  device: Credential,
+  password: string,
+  name: string,
+): Promise<void> {
   return writeWhole(files.p12, toPkcs12(device, password, name, "legacy"), SECRET_MODE);
 }
 

@@ -1,5 +1,5 @@
-import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint.ts";
-import { readIfThere } from "../terminal/write-file.ts";
+import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
+import { readIfThere } from "../../terminal/write-file.ts";
 
 export const BLOCKED_TEMPLATE = `# Fingerprints (SHA-256) of certificates that are refused everywhere, whatever the registry says: the
 # Worker's variable BLOCKED. One per line; read on every request. To write it:

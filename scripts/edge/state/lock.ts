@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { failed } from "../terminal/failure.ts";
+import { failed } from "../../terminal/failure.ts";
 
 /** SQLite's code for a database that somebody else has locked: `SQLITE_BUSY`. */
 const BUSY = 5;
