@@ -20,8 +20,8 @@ export interface PasswordSource {
 }
 
 /**
- * Reads the device's certificate from PEM, DER or PKCS#12. Of several, it is the one whose private key
- * is in the file, else the one that signed none of the others, else the only one that is no authority.
+ * Reads the device's certificate from PEM, DER or PKCS#12. Of several, it takes the one whose private
+ * key is in the file, else the one that signed none of the others, else the only one that is not an authority.
  */
 export async function readCertificateFile(
   path: string,
@@ -85,7 +85,7 @@ async function fromPkcs12(
     case "unsupported":
       throw failed(
         `${shown} cannot be opened: ${contents.what}`,
-        "export the certificate alone: openssl pkcs12 -in FILE -nokeys -clcerts -out device.pem",
+        "export only the certificate: openssl pkcs12 -in FILE -nokeys -clcerts -out device.pem",
       );
     case "damaged":
       throw misuse(`${shown} is a damaged PKCS#12 file`, "export it again");

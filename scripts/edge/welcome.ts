@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The text that `npm start` ends with.
 import { join } from "node:path";
 import { isLocalhostName } from "../client/address.ts";
 import { shellWord } from "../terminal/text.ts";
@@ -7,7 +7,7 @@ import { type DemoDeviceFiles, P12_PASSWORD } from "./state/paths.ts";
 
 interface Welcome {
   edge: Edge;
-  /** What is behind the gate, as it is told. */
+  /** What is behind the gate, in words. */
   app: string;
   /** The stand-in for Cloudflare's API. */
   cloudflareUrl: string;

@@ -125,7 +125,7 @@ async function readKept(path: string): Promise<Kept | undefined> {
   } catch {
     throw failed(
       `${path} is not the state of the stand-in for Cloudflare's API`,
-      "delete it: the stand-in then begins anew, and forgets the certificates that it signed",
+      "delete it: the stand-in then starts again, and forgets the certificates that it signed",
     );
   }
 }

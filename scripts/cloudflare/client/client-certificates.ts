@@ -12,9 +12,9 @@ export interface ClientCertificate {
   id: string;
   /** PEM as it came; empty where Cloudflare sent none. */
   pem: string;
-  /** Made here of the certificate; of Cloudflare's word only where it sent no certificate. */
+  /** Computed here from the certificate; Cloudflare's only if it sent no certificate. */
   fingerprint: Fingerprint | undefined;
-  /** Cloudflare's word. */
+  /** As Cloudflare states it. */
   statedFingerprint: Fingerprint | undefined;
   status: ClientCertificateStatus;
   /** Hex, upper case, as the registry has it; null where it cannot be read. */
@@ -37,8 +37,8 @@ export async function readAssociations({ client, zone }: ZonePlace): Promise<str
 }
 
 /**
- * All client certificates of a zone, revoked ones too: their records stay. `permission` is what the command
- * needs in the end, so that a token that lacks it is mended once.
+ * All client certificates of a zone, including revoked ones: their records stay. `permission` is what the command
+ * needs in the end, so that a token that lacks it has to be corrected only once.
  */
 export async function listClientCertificates(
   client: CloudflareClient,
@@ -51,7 +51,7 @@ export async function listClientCertificates(
       sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: SLICE, offset }),
     CLIENT_CERTIFICATE,
   );
-  // One that was made meanwhile moves the others: the slices overlap then.
+  // A certificate that is made meanwhile moves the others: the slices then overlap.
   return [...new Map(listed.map((each) => [each.id, toCertificate(each)])).values()];
 }
 
@@ -73,8 +73,8 @@ export async function signAtCloudflare(
 }
 
 /**
- * Revokes a certificate at Cloudflare, which takes it a while: the status tells. One that is revoked or
- * about to be is left as it is.
+ * Revokes a certificate at Cloudflare, which takes a while: the status shows it. A certificate that is revoked
+ * or about to be stays as it is.
  */
 export async function revokeAtCloudflare(
   client: CloudflareClient,
@@ -90,7 +90,7 @@ export async function revokeAtCloudflare(
     );
     return answered.status as ClientCertificateStatus;
   } catch (error) {
-    // Whatever a second revocation is answered: what counts is how the certificate stands.
+    // Whatever the answer to a second revocation: the certificate's status counts.
     const { status } = await getClientCertificate(client, zone, id).catch(() => ({
       status: "active" as const,
     }));
@@ -127,7 +127,7 @@ function toCertificate(answered: v.InferOutput<typeof CLIENT_CERTIFICATE>): Clie
     pem,
     fingerprint: certificate === undefined ? stated : fingerprintOf(certificate),
     statedFingerprint: stated,
-    // A word that is not known counts as it is: never as revoked.
+    // An unknown status stays as it is, and never counts as revoked.
     status: answered.status as ClientCertificateStatus,
     serial: certificate?.serialNumber.toUpperCase() ?? null,
     issuedOn,

@@ -76,8 +76,8 @@ function dangersOf(file: Table, vars: Table): string[] {
     [tableOf(file.cache).enabled !== false, "[cache] enabled is not false"],
     [flags.includes("global_fetch_strictly_public"), "global_fetch_strictly_public is set"],
     [routes.some((route) => tableOf(route).custom_domain === true), "a route is a custom domain"],
-    [file.env !== undefined, "it has environments, in which all this may be otherwise"],
-    ["ADMIN_TOKEN" in vars, "ADMIN_TOKEN stands in it, for everybody to read"],
+    [file.env !== undefined, "it has environments, which may override all this"],
+    ["ADMIN_TOKEN" in vars, "it contains ADMIN_TOKEN, for everyone to read"],
   ];
   return dangers.filter(([holds]) => holds).map(([, text]) => text);
 }

@@ -1,4 +1,4 @@
-// All checks of the doctor, and how they are run: read everything at once, then judge. Nothing is changed anywhere.
+// All checks of the doctor, and how they are run: read everything, then judge. Nothing is changed anywhere.
 import type { Api } from "../../client/api.ts";
 import { failed } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";

@@ -18,14 +18,14 @@ import type { Undoing } from "./undo.ts";
 /** The names of a run's things begin like this: how left-overs are found. */
 export const PREFIX = "latchkey-prove-";
 
-/** The record's comment: how it is told from the owner's. */
+/** The record's comment: it distinguishes the record from the owner's. */
 export const RECORD_COMMENT = "latchkey prove, may be deleted";
 
 /** What a run calls its things. */
 export interface Names {
   host: string;
   worker: string;
-  /** The certificate's common name: not ASCII alone, to see whether it is kept. */
+  /** The certificate's common name: not only ASCII, to see whether it is kept. */
   commonName: string;
   /** What the Worker wants to hear before it answers. */
   key: string;
@@ -117,7 +117,7 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
   };
 }
 
-/** The records that a run of `prove` made: told by their comment. */
+/** The records that a run of `prove` made, by their comment. */
 export async function listOurRecords({ client, zone }: Home): Promise<{ id: string; name: string }[]> {
   const need = { permission: "dns-edit", what: "list the DNS records" } as const;
   const records = await client.list(

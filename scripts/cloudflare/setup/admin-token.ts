@@ -28,13 +28,13 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
       ? {
           id,
           found: `${shown} holds the token, and others may read it`,
-          change: "make it readable by you alone",
+          change: "make it readable only by you",
           apply: () => chmod(file, SECRET_MODE),
         }
       : { id, found: `${shown} holds the token`, change: null, apply: nothingToDo };
   }
   if ((await readSecretNames(client, { account, worker })).includes(SECRET)) {
-    // Cloudflare never tells a secret; a new one would lock out whoever has the old.
+    // Cloudflare never shows a secret; a new one would lock out anyone who has the old one.
     return {
       id,
       found: `${SECRET} is set, and ${shown} is not there: name the file that holds it with --token-file`,
@@ -45,7 +45,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
   return {
     id,
     found: `there is no ${shown}`,
-    change: "write a new token there, readable by you alone",
+    change: "write a new token there, readable only by you",
     apply: async () => {
       if ((await readIfThere(file)) !== undefined) return;
       await writeWhole(file, `${randomBytes(TOKEN_BYTES).toString("hex")}\n`, SECRET_MODE);

@@ -81,7 +81,7 @@ export function recordStep(
       byHand: [],
     };
   }
-  const told = records
+  const shown = records
     .map(({ type, content, proxied }) => `${type} ${content}${proxied ? ", proxied" : ", not proxied"}`)
     .join("; ");
   const leading = records.filter(({ type }) => LEADING.has(type));
@@ -91,7 +91,7 @@ export function recordStep(
       ? []
       : [
           {
-            reason: `the record of ${host} does not lead to Cloudflare: ${told}`,
+            reason: `the record of ${host} does not lead to Cloudflare: ${shown}`,
             remedy:
               "make it a proxied AAAA record with 100:: under DNS > Records, or name another host with --admin-host",
           },
@@ -99,7 +99,7 @@ export function recordStep(
     ...(isTaken(records) && !isRouted
       ? [
           {
-            reason: `${host} has a record of something else: ${told}. What answers there now is cut off by the pages`,
+            reason: `${host} has a record for something else: ${shown}. What answers there now is cut off by the pages`,
             remedy: "name another host with --admin-host, unless that is what you want",
           },
         ]
@@ -107,7 +107,7 @@ export function recordStep(
   ];
   return {
     steps: [
-      { id, found: `${host} already has a record, which stays: ${told}`, change: null, apply: nothingToDo },
+      { id, found: `${host} already has a record, which stays: ${shown}`, change: null, apply: nothingToDo },
     ],
     byHand: lookAt,
   };

@@ -25,7 +25,7 @@ export interface Wanted {
   apps: ReadonlyMap<string, ProfileName>;
   /** The admin host; `null`: none; `undefined`: whatever `wrangler.toml` says is kept. */
   adminHost: string | null | undefined;
-  /** The zone of a host; `undefined`: the host is left alone. */
+  /** The zone of a host; `undefined`: the host is left as it is. */
   zoneOf(host: string): Zone | undefined;
   /** The path of `wrangler.toml`. */
   config: string;
@@ -51,7 +51,7 @@ export interface Tools {
  * 4. The route, made to fail closed in the same call, and looked at afterwards. Wrangler could only make
  *    one that has to be corrected, so the file gets its routes after this.
  * 5. The Access bypass comes last: until the route is there, Access is what guards the app. Where another
- *    route would take requests round the gate, there is none.
+ *    route would let requests bypass the gate, there is none.
  */
 export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const { client, deployer } = tools;

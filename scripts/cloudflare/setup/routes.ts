@@ -24,7 +24,7 @@ export function associationStep(
   }
   return {
     id,
-    found: `nobody is asked for a certificate on ${missing.join(", ")}`,
+    found: `no client is asked for a certificate on ${missing.join(", ")}`,
     change: `add them to the ${known.length} hosts of ${zone.name} that ask for one`,
     apply: async () => {
       // Read again at the last moment: the call replaces the whole list, and knows no precondition.
@@ -93,17 +93,17 @@ async function ensureRoute(
       DONE,
     );
   } else await correct(client, before.id, wanted);
-  // Should it have been ignored when the route was made, it is set now; then it is looked at again.
+  // If it was ignored when the route was made, it is set now, and read again.
   let after = find(await readRoutes({ client, zone: { id: zoneId } }), pattern);
   if (after !== undefined && !isRight(after, worker)) {
     await correct(client, after.id, wanted);
     after = find(await readRoutes({ client, zone: { id: zoneId } }), pattern);
   }
-  // Where Cloudflare does not say it (the field is in no published schema), its word to have set it must do: the
+  // If Cloudflare does not report it (the field is in no published schema), that it accepted the value must do: the
   // doctor, which comes last, calls it unknown.
   if (after?.script === worker && after.failsOpen !== true) return;
   throw failed(
-    `the route ${pattern} does not fail closed, though Cloudflare was told so`,
+    `the route ${pattern} does not fail closed, although Cloudflare was asked to set it`,
     "set it under Workers Routes in the zone's dashboard: Request limit failure mode: Fail closed",
   );
 }
@@ -116,7 +116,7 @@ function correct(client: CloudflareClient, id: string, wanted: Cloudflare.Worker
   );
 }
 
-/** A route to somebody else's Worker is not ours to take. */
+/** A route to another Worker is not ours to take. */
 export function checkOwner({ pattern, script }: Route, worker: string): void {
   if (script === undefined || script === worker) return;
   throw failed(

@@ -17,7 +17,7 @@ const AUTHORITY_NAME = "Latchkey development CA";
 /** A certificate that ends sooner is renewed on the next start. */
 const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** The authority out of the state folder, or a new one: then everything it has signed is made anew. */
+/** The authority out of the state folder, or a new one: then everything it has signed is made again. */
 export async function loadAuthority(paths: StatePaths, now: Date): Promise<Credential> {
   const found = await readCredential(paths.ca, paths.caKey);
   if (found !== undefined && lasts(found.parsed, now)) return found.credential;

@@ -5,12 +5,12 @@ import { failed } from "../../terminal/failure.ts";
 const BUSY = 5;
 
 /**
- * Takes a state folder for this process: two edges on one registry would each believe to be the only
- * one. Returns what gives the folder back.
+ * Takes a state folder for this process: two edges on one registry would each believe that they are
+ * alone. Returns what gives the folder back.
  *
  * The lock is SQLite's own, on an empty database: the system takes it back when the process ends,
- * however it ends, so that no lock is ever stale and of several who come at once one gets it. The file
- * stays, since taking it away would let two hold a lock of the same name.
+ * however it ends, so that no lock is ever stale, and one of several that start together gets it. The file
+ * stays, since removing it would let two processes hold a lock of the same name.
  */
 export async function lockFolder(path: string): Promise<() => void> {
   const database = new DatabaseSync(path);

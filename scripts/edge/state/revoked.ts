@@ -1,7 +1,7 @@
 import { readIfThere } from "../../terminal/write-file.ts";
 
 export const REVOKED_TEMPLATE = `# Serial numbers of certificates that the edge reports as revoked (certRevoked: "1"), as Cloudflare
-# does for a client certificate that was revoked there. One a line, in hex; read on every request.
+# does for a client certificate that was revoked there. One per line, in hex; read on every request.
 # The serial of a file:  openssl x509 -in devices/alice-laptop.pem -noout -serial
 `;
 
@@ -14,7 +14,7 @@ export function normaliseSerial(text: string): string {
     .replace(/^0+(?=.)/, "");
 }
 
-/** The serials of a `revoked.txt`. Throws on a line that is none, rather than let a revoked device in. */
+/** The serials of a `revoked.txt`. Throws on any other line, rather than let a revoked device in. */
 export function parseRevoked(text: string): ReadonlySet<string> {
   const serials = new Set<string>();
   for (const [index, line] of text.split("\n").entries()) {
@@ -29,7 +29,7 @@ export function parseRevoked(text: string): ReadonlySet<string> {
   return serials;
 }
 
-/** Reads the file anew each time: it is small, and what was written a moment ago counts. */
+/** Reads the file each time: it is small, and what was written a moment ago counts. */
 export async function readRevoked(path: string): Promise<ReadonlySet<string>> {
   return parseRevoked((await readIfThere(path)) ?? "");
 }

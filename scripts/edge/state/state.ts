@@ -30,7 +30,7 @@ const TOKEN = /^[\x21-\x7e]{32,}$/;
 
 /**
  * Makes the state folder, or opens the one that is there: what is whole is kept, what is missing,
- * half made, expired or of another authority is made anew. `hosts` are the names that the server's
+ * half made, expired or from another authority is made again. `hosts` are the names that the server's
  * certificate is for. The caller holds the folder's lock.
  */
 export async function openState(paths: StatePaths, hosts: readonly string[], now: Date): Promise<EdgeState> {

@@ -5,13 +5,12 @@ import { SECRET_MODE } from "../../terminal/write-file.ts";
 /** In the state folder. `latchkey watch --edge` follows it. */
 export const WORKER_LOG = "worker.log";
 
-/** A larger log is begun anew: it is for following, not for keeping. */
+/** A larger log starts again: it is for following, not for keeping. */
 const MAX_BYTES = 5_000_000;
 
 /**
- * The Worker's lines in a file, one a line as the Worker wrote them. Begun anew at each start: as
- * another file, so that who follows the old one does not take the one for the other. Written at
- * once, since lines are few and short and shall be there after a crash.
+ * The Worker's lines in a file, one per line as the Worker wrote them. Each start makes a new file, so that a reader
+ * of the old one notices the change. Lines are written immediately: they are few and short, and should survive a crash.
  */
 export class WorkerLog {
   readonly #path: string;
@@ -24,7 +23,7 @@ export class WorkerLog {
     this.#path = path;
     this.#onError = onError;
     this.#maxBytes = maxBytes;
-    this.#beginAnew();
+    this.#startAgain();
   }
 
   write(message: string): void {
@@ -34,7 +33,7 @@ export class WorkerLog {
       `${message.startsWith("{") ? message.replaceAll("\n", " ") : printable(message)}\n`,
     );
     try {
-      if (this.#bytes > 0 && this.#bytes + line.length > this.#maxBytes) this.#beginAnew();
+      if (this.#bytes > 0 && this.#bytes + line.length > this.#maxBytes) this.#startAgain();
       if (this.#file !== undefined) writeSync(this.#file, line);
       this.#bytes += line.length;
     } catch (error) {
@@ -47,7 +46,7 @@ export class WorkerLog {
     this.#file = undefined;
   }
 
-  #beginAnew(): void {
+  #startAgain(): void {
     this.close();
     try {
       rmSync(this.#path, { force: true });

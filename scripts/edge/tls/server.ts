@@ -40,7 +40,7 @@ export async function listen(
     // The gate refuses, not the handshake.
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
-    // It could change the certificate, which is looked at once a connection.
+    // It could change the certificate, which is read once per connection.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ALPNProtocols: ["http/1.1"],
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -71,7 +71,7 @@ function portError(error: NodeJS.ErrnoException, port: number): Error {
   }
 }
 
-/** `server.close()` alone waits for clients to go. */
+/** `server.close()` by itself waits for clients to go. */
 function closerOf(server: Server): () => Promise<void> {
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {

@@ -244,7 +244,7 @@ describe("latchkey doctor", () => {
     expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
   });
 
-  it("calls a tunnel unknown whose rules are told in another form", async () => {
+  it("calls a tunnel unknown whose rules come in another form", async () => {
     const [tunnel] = cloudflare.state.tunnels;
     if (tunnel !== undefined) tunnel.ingress = null as unknown as typeof tunnel.ingress;
     const checks = await checksInProcess();

@@ -18,7 +18,7 @@ const fail = (error: unknown) => {
   throw error;
 };
 
-it("has the Worker's lines as it wrote them, for the owner alone, and begins anew with the edge", async () => {
+it("has the Worker's lines as it wrote them, for the owner only, and starts again with the edge", async () => {
   const written: string[] = [];
   const onWorkerLog = ({ message }: { message: string }) => written.push(message);
   const edge = await startEdge({ port: 0, stateDir: folder, onWorkerLog });

@@ -9,7 +9,8 @@ import { scriptPath, uploadWorker } from "../upload.ts";
 export const failureMode: Probe = {
   id: "failure-mode",
   title: "make the route, without and with its failure mode",
-  question: "Is request_limit_fail_open told, what is it by default, and is it taken when a route is made?",
+  question:
+    "Is request_limit_fail_open reported, what is it by default, and is it accepted when a route is made?",
   needs: ["worker"],
   async run(scene) {
     const { host, worker } = scene.names;
@@ -25,8 +26,8 @@ export const failureMode: Probe = {
     return {
       outcome: made?.failsOpen === false ? "seen" : "differs",
       measurements: {
-        failsOpenByDefault: told(byDefault),
-        failsOpenWhenMadeWithFalse: told(made),
+        failsOpenByDefault: failureModeOf(byDefault),
+        failsOpenWhenMadeWithFalse: failureModeOf(made),
       },
     };
   },
@@ -48,9 +49,9 @@ export const deployKeepsFailureMode: Probe = {
     return {
       outcome: keeps ? "seen" : "differs",
       measurements: {
-        failsOpenAfterUpload: told(afterUpload),
+        failsOpenAfterUpload: failureModeOf(afterUpload),
         publishingRoutes: publishing,
-        failsOpenAfterPublishing: told(afterRoutes),
+        failsOpenAfterPublishing: failureModeOf(afterRoutes),
         sameRoute: afterRoutes?.id === afterUpload?.id,
       },
     };
@@ -113,6 +114,6 @@ async function findRoute({ client, zone }: Scene, pattern: string): Promise<Rout
   return (await readRoutes({ client, zone })).find((route) => route.pattern === pattern);
 }
 
-function told(route: Route | undefined): string | boolean {
-  return route === undefined ? "no such route" : (route.failsOpen ?? "not told");
+function failureModeOf(route: Route | undefined): string | boolean {
+  return route === undefined ? "no such route" : (route.failsOpen ?? "not reported");
 }
