@@ -29,7 +29,7 @@ function stopWithNpm(): void {
 /** Ends the process with 0 once everything has stopped. A second signal does not wait. */
 function stopOnSignal(edge: Edge): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    // Miniflare's own listeners end the process at once, with the server and the lock left behind.
+    // Miniflare's own listeners end the process immediately, with the server and the lock left behind.
     process.removeAllListeners(signal);
     process.once(signal, () => {
       edge.stop().then(
@@ -71,7 +71,7 @@ async function main(words: readonly string[]): Promise<void> {
   });
   stopOnSignal(edge);
   stopWithNpm();
-  // It goes on running: who wants to see how a misconfigured gate refuses can.
+  // It goes on running, to show how a misconfigured gate refuses.
   const problem =
     (await whyItRefuses(edge)) ?? (await enrolDemoDevices(edge).catch((error: unknown) => error));
   if (problem !== undefined) {

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Charts of the bench, as SVG.
 
 interface Bar {
   label: string;

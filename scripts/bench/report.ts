@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The report of the bench, as Markdown.
 import type { GrowthRow } from "./growth.ts";
 import type { RevocationRow } from "./revocation.ts";
 import type { SpeedResult } from "./speed.ts";

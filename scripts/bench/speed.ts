@@ -26,7 +26,7 @@ export interface SpeedRow {
   spread: number;
   p50Ms: number;
   p99Ms: number;
-  /** Processor time of workerd, in microseconds a request; `null` where the system does not tell. */
+  /** Processor time of workerd, in microseconds per request; `null` where the system does not report it. */
   cpuUs: number | null;
   /** Of the requests per second, to the row that it is compared with. */
   ratio: number;
@@ -112,7 +112,7 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     for (const contender of contenders) await load(contender, 1);
     for (let round = 1; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}`);
-      // Another order each round: what the machine does meanwhile hits everybody alike.
+      // Another order each round: what else the machine does affects all alike.
       for (let index = 0; index < contenders.length; index++) {
         const contender = contenders[(index + round) % contenders.length];
         if (contender !== undefined) results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));

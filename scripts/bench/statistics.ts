@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Averages and quantiles of measurements.
 
 /** The value in the middle; `NaN` for none. */
 export function median(values: readonly number[]): number {

@@ -85,15 +85,15 @@ export class Workerd {
     });
   }
 
-  /** Resident memory in MiB, or `undefined` where the system does not tell. */
+  /** Resident memory in MiB, or `undefined` where the system does not report it. */
   memoryMib(): number | undefined {
     const match = /VmRSS:\s+(\d+) kB/.exec(this.#proc("status"));
     return match === null ? undefined : Number(match[1]) / 1024;
   }
 
-  /** Processor time used so far in seconds, or `undefined` where the system does not tell. */
+  /** Processor time used so far in seconds, or `undefined` where the system does not report it. */
   cpuSeconds(): number | undefined {
-    // Fields 14 and 15, in hundredths of a second; the second field may hold blanks.
+    // Fields 14 and 15, in hundredths of a second; the second field may contain spaces.
     const fields = this.#proc("stat")
       .replace(/^.*\) /, "")
       .split(" ");

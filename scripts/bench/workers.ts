@@ -29,7 +29,7 @@ export default {
 };
 `;
 
-/** The same, with a line in the log for each refusal: else nobody would know why it was refused. */
+/** The same, with a line in the log for each refusal: otherwise the reason would be unknown. */
 export const TWENTY_LINES_AND_A_LOG = TWENTY_LINES.replaceAll(
   'return new Response("Not Found", { status: 404 });',
   `{

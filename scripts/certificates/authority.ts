@@ -1,9 +1,8 @@
-import { generateKeyPair, randomBytes } from "node:crypto";
+// A certificate authority of this machine's own, and what it signs: certificates for servers and devices.
+import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
-import { promisify } from "node:util";
-import forge from "node-forge";
-
-const { pki } = forge;
+import { subjectOf } from "./request.ts";
+import * as x509 from "./x509.ts";
 
 /** A certificate and its private key, both PEM (the key as PKCS#8, not encrypted). */
 export interface Credential {
@@ -29,22 +28,21 @@ const SERVER_DAYS = 397;
 /** What Cloudflare's dashboard proposes for client certificates. */
 const DEVICE_DAYS = 10 * 365;
 
-/** RSA with 2048 bits: what every phone, browser and keychain imports. */
-const RSA_BITS = 2048;
+/** RSA with 2048 bits is what every phone, browser and keychain imports. */
+const KEY_KIND: x509.KeyKind = "rsa-2048";
 
+const ORGANIZATION = "Latchkey development";
 /** Positive in DER (no leading bit) and never with leading zeros: one spelling everywhere. */
 const SERIAL_BYTES = 16;
 
-const newKeyPair = promisify(generateKeyPair);
-
-/** A certificate authority that signs itself, for servers and devices of this machine alone. */
+/** A certificate authority that signs itself, for servers and devices of this machine only. */
 export async function createAuthority(commonName: string, now: Date): Promise<Credential> {
   return issue({
     commonName,
     validity: validFrom(now, AUTHORITY_DAYS),
     extensions: [
-      { name: "basicConstraints", critical: true, cA: true, pathLenConstraint: 0 },
-      { name: "keyUsage", critical: true, keyCertSign: true, cRLSign: true },
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
     ],
   });
 }
@@ -55,12 +53,15 @@ export async function issueServerCertificate(
   hosts: readonly string[],
   now: Date,
 ): Promise<Credential> {
-  const altNames = hosts.map((host) => (isIP(host) ? { type: 7, ip: host } : { type: 2, value: host }));
+  const names = hosts.map((host) => ({ type: isIP(host) ? "ip" : "dns", value: host }) as const);
   return issue({
     commonName: hosts[0] ?? "localhost",
     validity: validFrom(now, SERVER_DAYS),
     authority,
-    extensions: [...leafExtensions("serverAuth"), { name: "subjectAltName", altNames }],
+    extensions: [
+      ...leafExtensions(x509.ExtendedKeyUsage.serverAuth),
+      new x509.SubjectAlternativeNameExtension(names),
+    ],
   });
 }
 
@@ -70,7 +71,12 @@ export async function issueDeviceCertificate(
   commonName: string,
   validity: Validity = validFrom(new Date(), DEVICE_DAYS),
 ): Promise<Credential> {
-  return issue({ commonName, validity, authority, extensions: leafExtensions("clientAuth") });
+  return issue({
+    commonName,
+    validity,
+    authority,
+    extensions: leafExtensions(x509.ExtendedKeyUsage.clientAuth),
+  });
 }
 
 /** A device's certificate that no authority has signed. */
@@ -78,7 +84,7 @@ export async function issueSelfSignedCertificate(
   commonName: string,
   validity: Validity = validFrom(new Date(), DEVICE_DAYS),
 ): Promise<Credential> {
-  return issue({ commonName, validity, extensions: leafExtensions("clientAuth") });
+  return issue({ commonName, validity, extensions: leafExtensions(x509.ExtendedKeyUsage.clientAuth) });
 }
 
 function validFrom(now: Date, days: number): Validity {
@@ -88,58 +94,86 @@ function validFrom(now: Date, days: number): Validity {
   };
 }
 
-function leafExtensions(purpose: "serverAuth" | "clientAuth"): object[] {
+function leafExtensions(purpose: x509.ExtendedKeyUsage): x509.Extension[] {
   return [
-    { name: "basicConstraints", critical: true, cA: false },
-    { name: "keyUsage", critical: true, digitalSignature: true, keyEncipherment: true },
-    { name: "extKeyUsage", [purpose]: true },
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(
+      x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
+      true,
+    ),
+    new x509.ExtendedKeyUsageExtension([purpose]),
   ];
 }
 
 interface Order {
   commonName: string;
   validity: Validity;
-  extensions: object[];
-  /** Who signs; without one, the certificate signs itself. */
+  extensions: readonly x509.Extension[];
+  /** The authority that signs; without one, the certificate signs itself. */
   authority?: Credential;
 }
 
 async function issue({ commonName, validity, extensions, authority }: Order): Promise<Credential> {
-  const { publicKey, privateKey } = await newKeyPair("rsa", {
-    modulusLength: RSA_BITS,
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  const { keys, pem } = await x509.newKeys(KEY_KIND);
+  const subject = subjectOf(ORGANIZATION, commonName);
+  const certificate = await sign(
+    authority === undefined ? { name: subject, ...keys } : await signerOf(authority),
+    { subject, publicKey: keys.publicKey, validity, extensions },
+  );
+  return { certificate: x509.withNewline(certificate.toString("pem")), key: pem };
+}
+
+export interface Signer {
+  name: x509.Name;
+  publicKey: x509.PublicKey | CryptoKey;
+  privateKey: CryptoKey;
+}
+
+export async function signerOf({ certificate, key }: Credential): Promise<Signer> {
+  const { subjectName: name, publicKey } = new x509.X509Certificate(certificate);
+  const der = x509.PemConverter.decodeFirst(key);
+  const privateKey = await crypto.subtle.importKey("pkcs8", der, x509.ALGORITHMS[KEY_KIND], false, ["sign"]);
+  return { name, publicKey, privateKey };
+}
+
+/** Signs a certificate for a key, with a serial number of its own and both key identifiers. */
+export async function sign(
+  signer: Signer,
+  {
+    subject,
+    publicKey,
+    validity,
+    extensions,
+  }: {
+    subject: x509.Name;
+    publicKey: x509.PublicKey | CryptoKey;
+    validity: Validity;
+    extensions: readonly x509.Extension[];
+  },
+): Promise<x509.X509Certificate> {
+  return x509.X509CertificateGenerator.create({
+    subject,
+    issuer: signer.name,
+    publicKey,
+    signingKey: signer.privateKey,
+    signingAlgorithm: x509.ALGORITHMS[KEY_KIND],
+    serialNumber: newSerial(),
+    notBefore: wholeSeconds(validity.notBefore),
+    notAfter: wholeSeconds(validity.notAfter),
+    extensions: [
+      ...extensions,
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
+    ],
   });
-  const certificate = pki.createCertificate();
-  certificate.publicKey = pki.publicKeyFromPem(publicKey);
-  certificate.serialNumber = newSerial();
-  certificate.validity.notBefore = validity.notBefore;
-  certificate.validity.notAfter = validity.notAfter;
-  const subject = [
-    { name: "organizationName", value: "Latchkey development" },
-    { name: "commonName", value: commonName },
-  ];
-  certificate.setSubject(subject);
-  const signer = authority === undefined ? undefined : pki.certificateFromPem(authority.certificate);
-  certificate.setIssuer(signer?.subject.attributes ?? subject);
-  certificate.setExtensions([
-    ...extensions,
-    { name: "subjectKeyIdentifier" },
-    {
-      name: "authorityKeyIdentifier",
-      keyIdentifier: (signer ?? certificate).generateSubjectKeyIdentifier().getBytes(),
-    },
-  ]);
-  certificate.sign(pki.privateKeyFromPem(authority?.key ?? privateKey), forge.md.sha256.create());
-  return { certificate: unixLines(pki.certificateToPem(certificate)), key: privateKey };
+}
+
+function wholeSeconds(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }
 
 function newSerial(): string {
   const bytes = randomBytes(SERIAL_BYTES);
   bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);
   return bytes.toString("hex");
-}
-
-function unixLines(text: string): string {
-  return text.replaceAll("\r\n", "\n");
 }

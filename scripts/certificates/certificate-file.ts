@@ -4,7 +4,7 @@ import { type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint
 import { readSmallFile } from "../files.ts";
 import { failed, misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import type { Pkcs12Certificate } from "./pkcs12-reader.ts";
+import type { Pkcs12Certificate } from "./pkcs12/read.ts";
 
 /** A device's certificate out of a file; nothing else of the file leaves this module. */
 export interface CertificateFromFile
@@ -20,8 +20,8 @@ export interface PasswordSource {
 }
 
 /**
- * Reads the device's certificate from PEM, DER or PKCS#12. Of several, it is the one whose private key
- * is in the file, else the one that signed none of the others, else the only one that is no authority.
+ * Reads the device's certificate from PEM, DER or PKCS#12. Of several, it takes the one whose private
+ * key is in the file, else the one that signed none of the others, else the only one that is not an authority.
  */
 export async function readCertificateFile(
   path: string,
@@ -34,7 +34,7 @@ export async function readCertificateFile(
   if (text.includes("-----BEGIN ")) return choose(shown, fromPem(shown, text));
   const certificate = parseDer(bytes);
   if (certificate === undefined) {
-    const pkcs12 = await import("./pkcs12-reader.ts");
+    const pkcs12 = await import("./pkcs12/read.ts");
     if (pkcs12.looksLikePkcs12(bytes)) return choose(shown, await fromPkcs12(pkcs12, shown, bytes, password));
     throw misuse(
       `${shown} is not a certificate in PEM, DER or PKCS#12 form`,
@@ -64,7 +64,7 @@ function fromPem(shown: string, text: string): X509Certificate[] {
 }
 
 async function fromPkcs12(
-  { openPkcs12 }: typeof import("./pkcs12-reader.ts"),
+  { openPkcs12 }: typeof import("./pkcs12/read.ts"),
   shown: string,
   bytes: Buffer,
   password: PasswordSource,
@@ -85,7 +85,7 @@ async function fromPkcs12(
     case "unsupported":
       throw failed(
         `${shown} cannot be opened: ${contents.what}`,
-        "export the certificate alone: openssl pkcs12 -in FILE -nokeys -clcerts -out device.pem",
+        "export only the certificate: openssl pkcs12 -in FILE -nokeys -clcerts -out device.pem",
       );
     case "damaged":
       throw misuse(`${shown} is a damaged PKCS#12 file`, "export it again");

@@ -1,11 +1,12 @@
-import { randomUUID } from "node:crypto";
+// The files in which a device gets its certificate, and the password that protects them.
+import { randomInt, randomUUID } from "node:crypto";
 import { access, constants, lstat, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { FOLDER_MODE, SECRET_MODE, writeNew } from "../files.ts";
 import { errorCode, failed, misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
 import { toMobileConfig } from "./mobileconfig.ts";
-import { toPkcs12 } from "./pkcs12.ts";
+import { toPkcs12 } from "./pkcs12/write.ts";
 
 /** The files of one device's certificate. All of them are secrets, or lie beside one: mode 0600. */
 export interface DeviceFiles {
@@ -147,4 +148,16 @@ function folderFailure(error: unknown, { folder }: DeviceFiles): unknown {
     `the files cannot be written (${code}${path === undefined ? "" : `: ${printable(path)}`})`,
     "check the folder's owner, its modes and the room on the disk, or name another with --out",
   );
+}
+
+/** Lower-case letters and digits that look different in every font: 31 of them. */
+const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
+const GROUPS = 4;
+const GROUP_CHARACTERS = 4;
+
+/** A password to type on a phone, `k7mf-2wxa-p9dn-ehq4`: 79 bits, too many to try, even with PKCS#12's old key derivation. */
+export function newImportPassword(): string {
+  const group = () =>
+    Array.from({ length: GROUP_CHARACTERS }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
+  return Array.from({ length: GROUPS }, group).join("-");
 }

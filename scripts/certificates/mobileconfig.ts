@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Apple's configuration profile around a device's certificate.
 
 export interface MobileConfig {
   /** `alice pixel-9` */
@@ -35,7 +35,7 @@ export function toMobileConfig({ name, fingerprint, pkcs12, pkcs12FileName, uuid
 	<key>PayloadDisplayName</key>
 	<string>${escapeXml(`Latchkey: ${name}`)}</string>
 	<key>PayloadDescription</key>
-	<string>The certificate by which this device is let in.</string>
+	<string>The certificate that lets this device in.</string>
 	<key>PayloadContent</key>
 	<array>
 		<dict>

@@ -1,7 +1,13 @@
-import { Name, Pkcs10CertificateRequestGenerator, X509Certificate } from "./x509.ts";
-
-/** ECDSA with P-256 is the default; RSA with 2048 bits is for devices that know nothing else. */
-export type KeyKind = "ecdsa-p256" | "rsa-2048";
+// Requests for certificates, and the names in them.
+import {
+  ALGORITHMS,
+  type KeyKind,
+  Name,
+  newKeys,
+  Pkcs10CertificateRequestGenerator,
+  withNewline,
+  X509Certificate,
+} from "./x509.ts";
 
 export interface KeyAndRequest {
   /** PEM, PKCS#8, not encrypted. It stays on this machine. */
@@ -10,15 +16,7 @@ export interface KeyAndRequest {
   csr: string;
 }
 
-const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-const RSA = {
-  name: "RSASSA-PKCS1-v1_5",
-  modulusLength: 2048,
-  publicExponent: new Uint8Array([1, 0, 1]),
-  hash: "SHA-256",
-} as const;
-
-/** What every subject of ours says: how a certificate of ours is told from others. */
+/** In every subject of ours: it marks a certificate as ours. */
 const ORGANIZATION = "Latchkey";
 /** RFC 5280, appendix A: ub-common-name. */
 const COMMON_NAME_MAX_CHARACTERS = 64;
@@ -28,12 +26,12 @@ export function commonNameOf(user: string, device: string): string {
   return [...`${user} ${device}`].slice(0, COMMON_NAME_MAX_CHARACTERS).join("").trimEnd();
 }
 
-/** Whether `commonNameOf` cuts it: the name then stands for other devices as well. */
+/** Whether `commonNameOf` cuts it: the name may then be that of other devices, too. */
 export function isCommonNameCut(user: string, device: string): boolean {
   return [...`${user} ${device}`].length > COMMON_NAME_MAX_CHARACTERS;
 }
 
-/** The common name in a certificate (PEM) whose subject is of our making; `undefined` for every other. */
+/** The common name in a certificate (PEM) with a subject of ours; `undefined` for every other. */
 export function commonNameIn(pem: string): string | undefined {
   let subject: Name;
   try {
@@ -46,19 +44,16 @@ export function commonNameIn(pem: string): string | undefined {
 
 /** Makes a key, and a request for a certificate with the subject `O=Latchkey, CN=...`. */
 export async function createKeyAndRequest(commonName: string, kind: KeyKind): Promise<KeyAndRequest> {
-  const algorithm = kind === "ecdsa-p256" ? ECDSA : RSA;
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const { keys, pem } = await newKeys(kind);
   const request = await Pkcs10CertificateRequestGenerator.create({
-    // Plain texts would be unescaped first, and a device's name may hold quotes and backslashes.
-    name: new Name([{ O: [{ utf8String: ORGANIZATION }] }, { CN: [{ utf8String: commonName }] }]),
+    name: subjectOf(ORGANIZATION, commonName),
     keys,
-    signingAlgorithm: algorithm,
+    signingAlgorithm: ALGORITHMS[kind],
   });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
-  return { key: toPem("PRIVATE KEY", pkcs8), csr: `${request.toString("pem").trim()}\n` };
+  return { key: pem, csr: withNewline(request.toString("pem")) };
 }
 
-function toPem(label: string, der: Buffer): string {
-  const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+/** `O=..., CN=...`. Plain strings would be unescaped first, and a device's name may hold quotes and backslashes. */
+export function subjectOf(organization: string, commonName: string): Name {
+  return new Name([{ O: [{ utf8String: organization }] }, { CN: [{ utf8String: commonName }] }]);
 }

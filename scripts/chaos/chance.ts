@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Random choices, the same for the same seed.
 
 /** Random choices that a seed repeats. */
 export class Chance {

@@ -132,7 +132,7 @@ async function races(
     rows.push([raceName(race), String(rounds), String(violations.length)]);
     all.push(...violations);
   }
-  console.log(table(["at once", "rounds", "violations"], rows, COLUMNS).join("\n"));
+  console.log(table(["at the same time", "rounds", "violations"], rows, COLUMNS).join("\n"));
   return all;
 }
 

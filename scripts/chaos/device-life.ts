@@ -186,7 +186,7 @@ export class DeviceLife {
     );
   }
 
-  /** Either at once, or by the first visit with the next certificate. */
+  /** Either immediately, or by the first visit with the next certificate. */
   async #retire(state: DeviceState): Promise<void> {
     const { gate, chance, tally } = this.#scene;
     const [old, next] = this.#living(state);

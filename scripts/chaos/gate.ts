@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
 import { type Credential, issueDeviceCertificate } from "../certificates/authority.ts";
-import { type StatePaths, statePaths } from "../edge/state.ts";
+import { type StatePaths, statePaths } from "../edge/state/paths.ts";
 
 /** A call that has no answer after this long counts as lost, in milliseconds. */
 const PATIENCE_MS = 30_000;

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// What the gate was asked to change, and what it must therefore hold.
 
 /**
  * What happened to one thing, such as a device, as far as its writer knows. Its states are compared as

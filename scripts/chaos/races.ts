@@ -6,7 +6,7 @@ import type { Device, DeviceList } from "../../src/contract/answers.ts";
 import type { Chance } from "./chance.ts";
 import { type Gate, Lost } from "./gate.ts";
 
-/** How many of each are sent at once. */
+/** How many of each are sent at the same time. */
 export interface Race {
   deletions: number;
   additions: number;

@@ -49,7 +49,7 @@ export class TokenHolder {
     await this.#use(this.#token, true);
     // Not more often: wrong tokens are throttled.
     await this.#use(this.#revoked, false);
-    // A token whose secret nobody received is left alone.
+    // A token whose secret nobody received is left as it is.
     if (this.#token === undefined) this.#begin();
   }
 

@@ -175,17 +175,13 @@ async function readUse(session: Session, origin: string, now: number): Promise<U
   if (!session.environment.CLOUDFLARE_API_TOKEN) {
     return { unknown: "set CLOUDFLARE_API_TOKEN, or see Workers & Pages in the dashboard" };
   }
-  const [{ zoneOfHost }, { readUsage }, { WORKER_REQUESTS_A_DAY }] = await Promise.all([
+  const [{ zoneOfHost }, { FREE_REQUESTS_PER_DAY, readUsage }] = await Promise.all([
     import("../cloudflare/client/zone.ts"),
-    import("../cloudflare/doctor/worker-facts.ts"),
-    import("../cloudflare/doctor/checks/registry.ts"),
+    import("../cloudflare/doctor/checks/usage.ts"),
   ]);
   const client = await session.cloudflare();
   const { account } = await zoneOfHost(client, new URL(origin).hostname);
-  const usage = await readUsage(client, account.id, now);
-  return usage === undefined
-    ? { unknown: "Cloudflare's analytics answered in an unexpected form" }
-    : { ...usage, limit: WORKER_REQUESTS_A_DAY };
+  return { ...(await readUsage({ client, account: account.id, now })), limit: FREE_REQUESTS_PER_DAY };
 }
 
 interface Status {

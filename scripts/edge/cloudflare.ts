@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { TLSSocket } from "node:tls";
-import type { TlsClientAuth } from "./tls-client-auth.ts";
+import type { TlsClientAuth } from "./tls/client-auth.ts";
 
 /** Where the edge says that it is: of no meaning to the gate. */
 const COLO = "LCL";
@@ -40,7 +40,7 @@ export function rewriteHeaders(headers: IncomingHttpHeaders, clientIp: string, {
   for (const name of Object.keys(headers)) {
     if (name.startsWith("mf-") || CLOUDFLARE_HEADERS.has(name)) delete headers[name];
   }
-  // Node has told the client to continue: the body is on its way.
+  // Node has already answered 100 Continue: the body is on its way.
   delete headers.expect;
   const forwardedFor = headers["x-forwarded-for"];
   headers["x-forwarded-for"] = forwardedFor === undefined ? clientIp : `${forwardedFor}, ${clientIp}`;

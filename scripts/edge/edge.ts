@@ -1,20 +1,20 @@
-import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { Credential } from "../certificates/authority.ts";
-import { BlockList } from "./blocked.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
-import { Handshakes } from "./handshake.ts";
-import { lockFolder } from "./lock.ts";
 import { parseOrigin } from "./origin.ts";
 import { EdgeProxy } from "./proxy.ts";
-import { readRevoked } from "./revoked.ts";
 import { SignInLinks } from "./sign-in-links.ts";
-import { claimFolder, openState, type StatePaths, stateFailure, statePaths } from "./state.ts";
-import { listen } from "./tls-server.ts";
+import { BlockList } from "./state/blocked.ts";
+import { lockFolder } from "./state/lock.ts";
+import { type StatePaths, statePaths } from "./state/paths.ts";
+import { readRevoked } from "./state/revoked.ts";
+import { claimFolder, openState, stateFailure } from "./state/state.ts";
+import { WorkerLog } from "./state/worker-log.ts";
+import { Handshakes } from "./tls/client-auth.ts";
+import { listen } from "./tls/server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
 import { readWorkerConfig, type Vars } from "./worker-config.ts";
-import { WorkerLog } from "./worker-log.ts";
 
 export interface EdgeOptions {
   /** 0 takes any free port. */
@@ -36,7 +36,7 @@ export interface EdgeOptions {
   onError?(error: unknown): void;
 }
 
-/** Who signs certificates that the edge verifies, and revokes them. */
+/** Signs and revokes certificates that the edge verifies. */
 export interface Issuer {
   /** As `normaliseSerial` writes them. */
   revokedSerials(): ReadonlySet<string>;
@@ -58,11 +58,11 @@ export interface Edge {
   bitwardenHost: string | undefined;
   /**
    * A new link that signs one browser in as the administrator, once, within `lifeMs`. `undefined` without an admin
-   * host: there are no pages then. Anybody who sees it first can use it: it is for the owner's own terminal.
+   * host: there are no pages then. Anyone who sees it first can use it: it is for the owner's own terminal.
    */
   signInLink(lifeMs: number): string | undefined;
   paths: StatePaths;
-  /** The runtime's own address: it answers nobody but the edge. */
+  /** The runtime's own address: it answers only the edge. */
   workerUrl: URL;
   /** Requests that the demo app is answering now; `undefined` with an app of the owner's. */
   openAtDemoApp: (() => number) | undefined;
@@ -75,7 +75,7 @@ export interface Edge {
 /** Always in the server's certificate, besides the hosts that the variables name. */
 const OWN_HOSTS = ["localhost", "*.localhost", "127.0.0.1"];
 
-/** Starts a local edge. Throws a `Failure` for what the owner can mend: a busy port, an odd folder. */
+/** Starts a local edge. Throws a `Failure` for what the owner can fix: a busy port, an odd folder. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const undo: (() => unknown)[] = [];
   const stop = onceAsync(async () => {
@@ -109,10 +109,10 @@ async function start(
     throw stateFailure(paths, error);
   });
 
-  // Before the slow part, so that a busy port is told at once.
+  // Before the slow part, so that a busy port is reported immediately.
   const server = await listen(state.authority, state.server, options.port);
   undo.push(server.close);
-  // Who comes before the Worker has started waits for it.
+  // Requests that come before the Worker has started wait for it.
   const started = Promise.withResolvers<EdgeProxy>();
   // One odd request must not end the edge.
   const failed = (socket: Duplex) => (error: unknown) => {
@@ -158,7 +158,7 @@ async function start(
   const blockList = new BlockList(paths.blocked, config.vars.BLOCKED, onError);
   const proxy = new EdgeProxy({
     worker,
-    handshakes: new Handshakes([new X509Certificate(state.authority.certificate)]),
+    handshakes: new Handshakes(),
     place,
     revoked: async () => {
       const written = await readRevoked(paths.revoked);

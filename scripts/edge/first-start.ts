@@ -8,7 +8,7 @@ import { type Failure, failed } from "../terminal/failure.ts";
 import type { Edge } from "./edge.ts";
 import { callApi } from "./local-api.ts";
 import { logEntry } from "./log-text.ts";
-import type { DemoDevice } from "./state.ts";
+import type { DemoDevice } from "./state/paths.ts";
 
 const USER = "/users/alice";
 const ENROLLED: readonly DemoDevice[] = ["alice-phone", "alice-laptop"];
@@ -45,17 +45,17 @@ const LOG_PATIENCE_MS = 2_000;
 /** Why nothing that the welcome text proposes could work; `undefined` when the gate answers as it should. */
 export async function whyItRefuses(edge: Edge): Promise<Failure | undefined> {
   const problems: string[] = [];
-  const told = Promise.withResolvers<void>();
+  const logged = Promise.withResolvers<void>();
   const stopListening = edge.onWorkerLog((line) => {
     const entry = logEntry(line);
     if (entry?.event === "misconfigured") problems.push(`${entry.variable} ${entry.message}`);
     // The last line about it.
-    if (entry?.reason === "misconfigured") told.resolve();
+    if (entry?.reason === "misconfigured") logged.resolve();
   });
   try {
     const { status } = await callApi(edge, "GET", "/me");
     if (status === 200) return undefined;
-    await Promise.race([told.promise, delay(LOG_PATIENCE_MS)]);
+    await Promise.race([logged.promise, delay(LOG_PATIENCE_MS)]);
     const [first, ...others] = problems;
     if (first === undefined) {
       return failed(`the gate does not work: GET /me answered ${status}`, "see the Worker's lines above");

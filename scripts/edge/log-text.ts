@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The Worker's log lines, for people.
 import { clientName } from "../../src/domain/client-name.ts";
 import { printable } from "../terminal/text.ts";
 import type { WorkerLogLine } from "./worker.ts";

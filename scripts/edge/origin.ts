@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The address of the app behind the gate.
 import { misuse } from "../terminal/failure.ts";
 
 /** Where the tunnel ends: the app behind the gate. */
@@ -18,7 +18,7 @@ export function parseOrigin(text: string): Origin {
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "" || url.username !== "") {
     throw misuse(
       `'${text}' is more than an app's address`,
-      `give scheme and host alone, such as ${url.protocol}//${url.host}`,
+      `give only scheme and host, such as ${url.protocol}//${url.host}`,
     );
   }
   const secure = url.protocol === "https:";

@@ -3,14 +3,14 @@ import type { Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { cfProperties, type Place, rewriteHeaders } from "./cloudflare.ts";
-import type { Handshakes } from "./handshake.ts";
 import { RuntimeAgent } from "./runtime-agent.ts";
-import { withRevocation } from "./tls-client-auth.ts";
-import { MAX_HEADER_BYTES } from "./tls-server.ts";
+import type { Handshakes } from "./tls/client-auth.ts";
+import { withRevocation } from "./tls/client-auth.ts";
+import { MAX_HEADER_BYTES } from "./tls/server.ts";
 import type { RunningWorker } from "./worker.ts";
 import { BLOCKED_HEADER, SECRET_HEADER } from "./workerd/door.ts";
 
-/** How the runtime is told `request.cf`. */
+/** Carries `request.cf` to the runtime. */
 const CF_HEADER = "mf-cf-blob";
 
 /** How long a client may go on sending a body that was answered before it was read. As nginx's `lingering_time`. */
@@ -41,7 +41,7 @@ export class EdgeProxy {
   readonly #agent = new RuntimeAgent();
   /** How many answers each connection still waits for: more than one where requests are sent ahead. */
   readonly #awaited = new WeakMap<Socket, number>();
-  /** Clients who were told that their connection ends with this answer. */
+  /** Clients whose connection was announced to end with this answer. */
   readonly #closing = new WeakSet<Socket>();
 
   constructor(options: ProxyOptions) {
@@ -67,7 +67,7 @@ export class EdgeProxy {
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const client = socket as Socket;
-    // Sent ahead, behind a request that is not answered yet: no client does, and Node's server has let go of both.
+    // Sent ahead, behind a request that is not answered yet: no client does so, and Node's server has released both.
     if ((this.#awaited.get(client) ?? 0) > 0) {
       client.destroy();
       return;
@@ -130,7 +130,7 @@ export class EdgeProxy {
       // An answer that has begun ends or breaks off by itself; nobody waits for one that was abandoned.
       if (!response.headersSent && !response.destroyed) this.#fail(request, response, error);
     });
-    // A client that goes away ends the request at the app, too. Closing alone is not enough: the
+    // A client that goes away ends the request at the app, too. Closing is not enough: the
     // runtime would notice at its next write, which may be a minute away.
     response.once("close", () => {
       // Done with the runtime: the connection may carry another client's request by now.

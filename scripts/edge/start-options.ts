@@ -183,7 +183,7 @@ function takenByNpm(
   const [only, ...others] = taken;
   const written = taken.map(({ long, value }) => {
     if (value !== "true") return `${long} ${shellWord(value)}`;
-    // Of several, nobody knows which word belonged to which.
+    // Of several, it is unknown which word belonged to which.
     const [word] = words;
     return only !== undefined && others.length === 0 && word !== undefined
       ? `${long} ${shellWord(word)}`

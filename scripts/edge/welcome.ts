@@ -1,13 +1,13 @@
-// No I/O. No clock.
+// The text that `npm start` ends with.
 import { join } from "node:path";
 import { isLocalhostName } from "../client/address.ts";
 import { shellWord } from "../terminal/text.ts";
 import type { Edge } from "./edge.ts";
-import { type DeviceFiles, P12_PASSWORD } from "./state.ts";
+import { type DemoDeviceFiles, P12_PASSWORD } from "./state/paths.ts";
 
 interface Welcome {
   edge: Edge;
-  /** What is behind the gate, as it is told. */
+  /** What is behind the gate, in words. */
   app: string;
   /** The stand-in for Cloudflare's API. */
   cloudflareUrl: string;
@@ -30,7 +30,7 @@ export function welcome({ edge, app, cloudflareUrl, signInLink, linkMinutes, clo
   const { "alice-phone": phone, "alice-laptop": laptop, stranger } = devices;
   const { apiHost, appHost, bitwardenHost, port } = edge;
   const url = edge.url(appHost);
-  const curl = (host: string, device?: DeviceFiles) =>
+  const curl = (host: string, device?: DemoDeviceFiles) =>
     [
       `curl --cacert ${path(ca)}`,
       ...(isLocalhostName(host) ? [] : [`--resolve ${host}:${port}:127.0.0.1`]),

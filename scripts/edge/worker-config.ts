@@ -31,8 +31,8 @@ export interface WorkerConfig {
 const ROOT = join(import.meta.dirname, "..", "..");
 
 /**
- * The pages' host on this machine. That of a zone leads to Cloudflare: who opens it with the edge's port would reach
- * the deployed gate, and not this one.
+ * The pages' host on this machine. A zone's host leads to Cloudflare: opened with the edge's port, it would reach
+ * the deployed gate instead of this one.
  */
 const LOCAL_ADMIN_HOST = "latchkey.localhost";
 

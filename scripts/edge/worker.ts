@@ -26,7 +26,7 @@ export interface WorkerOptions {
   log(line: WorkerLogLine): void;
 }
 
-/** The Worker in workerd, on a port of this machine that answers only to whom knows the secret. */
+/** The Worker in workerd, on a port of this machine that answers only those who know the secret. */
 export interface RunningWorker {
   url: URL;
   secret: string;
@@ -61,7 +61,7 @@ export async function startWorker({
     convertV4MiniflareOptions({
       host: LOOPBACK,
       port: 0,
-      // Everything about the client comes with each request. Without this, Miniflare downloads some.
+      // Everything about the client comes with each request. Without this, Miniflare would download some of it.
       cf: false,
       telemetry: { enabled: false },
       log: new Log(LogLevel.NONE),
@@ -121,7 +121,7 @@ function externalServer({ address, hostname, secure }: Origin) {
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** Variables are what JSON can say. */
+/** Variables are what JSON can express. */
 function jsonVars(vars: Vars): Record<string, Json> {
   return JSON.parse(JSON.stringify(vars)) as Record<string, Json>;
 }

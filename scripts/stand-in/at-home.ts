@@ -4,8 +4,9 @@ import { X509Certificate } from "node:crypto";
 import { chmod } from "node:fs/promises";
 import type { Credential } from "../certificates/authority.ts";
 import type { Issuer } from "../edge/edge.ts";
-import { normaliseSerial } from "../edge/revoked.ts";
-import { loadToken, type StatePaths } from "../edge/state.ts";
+import type { StatePaths } from "../edge/state/paths.ts";
+import { normaliseSerial } from "../edge/state/revoked.ts";
+import { loadToken } from "../edge/state/state.ts";
 import { readIfThere, SECRET_MODE, writeWhole } from "../files.ts";
 import { failed } from "../terminal/failure.ts";
 import { settleCertificates } from "./client-certificates.ts";
@@ -124,7 +125,7 @@ async function readKept(path: string): Promise<Kept | undefined> {
   } catch {
     throw failed(
       `${path} is not the state of the stand-in for Cloudflare's API`,
-      "delete it: the stand-in then begins anew, and forgets the certificates that it signed",
+      "delete it: the stand-in then starts again, and forgets the certificates that it signed",
     );
   }
 }

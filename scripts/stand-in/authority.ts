@@ -1,7 +1,6 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Credential } from "../certificates/authority.ts";
+import { type Credential, sign, signerOf } from "../certificates/authority.ts";
 import {
-  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -9,16 +8,11 @@ import {
   KeyUsagesExtension,
   Pkcs10CertificateRequest,
   SubjectKeyIdentifierExtension,
-  X509Certificate as X509,
-  X509CertificateGenerator,
 } from "../certificates/x509.ts";
 import { ApiError } from "./call.ts";
 import { type ClientCertificate, newId } from "./state.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** What the authority of the stand-in signs with: the key of `createAuthority`. */
-const ALGORITHM = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-
 /**
  * Signs a request for a client certificate, as the managed CA does: the subject and the key are the
  * request's, the rest is the authority's. Refuses a request whose signature is not by its own key.
@@ -33,34 +27,17 @@ export async function signRequest(
   if (!(await request.verify().catch(() => false))) {
     throw new ApiError(400, 1406, "The CSR's signature is not valid");
   }
-  const issuer = new X509(authority.certificate);
-  const signingKey = await crypto.subtle.importKey(
-    "pkcs8",
-    Buffer.from(authority.key.replace(/-----[^-]+-----|\s/g, ""), "base64"),
-    ALGORITHM,
-    false,
-    ["sign"],
-  );
-  const serialNumber = `4${newId()}${newId()}`.slice(0, 40);
   // X.509 knows whole seconds.
   const notBefore = new Date(Math.floor(now.getTime() / 1000) * 1000 - 60_000);
   const notAfter = new Date(notBefore.getTime() + validityDays * DAY_MS);
-  const ski = await SubjectKeyIdentifierExtension.create(request.publicKey);
-  const signed = await X509CertificateGenerator.create({
+  const signed = await sign(await signerOf(authority), {
     subject: request.subjectName,
-    issuer: issuer.subjectName,
     publicKey: request.publicKey,
-    signingKey,
-    signingAlgorithm: ALGORITHM,
-    serialNumber,
-    notBefore,
-    notAfter,
+    validity: { notBefore, notAfter },
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
-      ski,
-      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
   const der = Buffer.from(signed.rawData);
@@ -81,7 +58,7 @@ export async function signRequest(
     fingerprint_sha256: createHash("sha256").update(der).digest("hex"),
     serial_number: BigInt(`0x${signed.serialNumber}`).toString(),
     signature: "SHA256WithRSA",
-    ski: ski.keyId,
+    ski: signed.getExtension(SubjectKeyIdentifierExtension)?.keyId ?? "",
     status: "active",
     validity_days: validityDays,
   };

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// One call of the stand-in's API, and its answer.
 import type { CloudflareState, Permission, Zone } from "./state.ts";
 
 /** One call of the API, as a handler sees it. */

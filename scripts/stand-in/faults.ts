@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Faults that a test orders from the stand-in.
 
 /** What may go wrong with one call. `when` says whether the change was made before it did. */
 export type Fault =
@@ -41,7 +41,7 @@ export class Faults {
     this.#plans.push({ fault, match: undefined, skip: n - 1, times });
   }
 
-  /** The next calls of this kind fail: one, unless told. */
+  /** The next calls of this kind fail: one by default. */
   on(match: CallMatch, fault: Fault, times = 1): void {
     this.#plans.push({ fault, match, skip: 0, times });
   }
@@ -50,7 +50,7 @@ export class Faults {
     this.#plans = [];
   }
 
-  /** For the server alone: the fault of this call, if it has one. Counts the call. */
+  /** For the server only: the fault of this call, if it has one. Counts the call. */
   take(call: string): Fault | undefined {
     let found: Fault | undefined;
     for (const plan of this.#plans) {

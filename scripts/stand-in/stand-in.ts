@@ -2,7 +2,7 @@
 //
 // It answers the calls that Latchkey makes, and really signs the requests for certificates. Requests and answers
 // are checked against Cloudflare's own specification, whose few errors are listed with the reason
-// (test/scripts/cloudflare/conformity.test.ts). As somebody else's public log of a live zone shows it
+// (test/scripts/cloudflare/conformity.test.ts). As the public log of a live zone shows it
 // (github.com/pedropaulovc/agent-sessions-backup, infra/cf/mtls.md, September 2026): a certificate is made with
 // 201, has a UUID, keeps `O` and `CN`, and its fingerprint is 64 lower-case digits; the list holds active ones
 // only, unless asked for others; a revocation is pending first; a zone that never asked for certificates answers
@@ -17,7 +17,7 @@
 // - the number form of `serial_number`;
 // - that a zone whose hosts were all taken out again answers `null`, too;
 // - how long a revocation stays pending (here: until `settle()`), and that it frees its slot immediately;
-// - that `request_limit_fail_open`, which is in no published schema, is always told;
+// - that `request_limit_fail_open`, which is in no published schema, is always reported;
 // - the exact profile of a signed certificate (key usage, serial, backdating);
 // - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
 // - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed

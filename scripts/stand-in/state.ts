@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // What the stand-in for Cloudflare holds: one account, its zones, its Workers, its Access applications.
 // Tests read and write it as they like; the calls do, too.
 
@@ -103,7 +101,7 @@ export interface AccessApp {
   id: string;
   name: string;
   type: string;
-  /** One made with `destinations` alone has none here. */
+  /** An application made with only `destinations` has none here. */
   domain?: string;
   /** Deprecated, and out of support since 2025-11-21: only applications from before have it. */
   self_hosted_domains?: string[];

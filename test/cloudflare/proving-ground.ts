@@ -6,10 +6,14 @@ import type { TLSSocket } from "node:tls";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { createAuthority, issueServerCertificate } from "../../scripts/certificates/authority.ts";
 import { cfProperties } from "../../scripts/edge/cloudflare.ts";
-import { Handshakes } from "../../scripts/edge/handshake.ts";
 import { EdgeProxy } from "../../scripts/edge/proxy.ts";
-import { normaliseSerial } from "../../scripts/edge/revoked.ts";
-import { type TlsClientAuth, tlsClientAuth, withRevocation } from "../../scripts/edge/tls-client-auth.ts";
+import { normaliseSerial } from "../../scripts/edge/state/revoked.ts";
+import {
+  Handshakes,
+  type TlsClientAuth,
+  tlsClientAuth,
+  withRevocation,
+} from "../../scripts/edge/tls/client-auth.ts";
 import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.ts";
 
 // What `latchkey prove` meets in a test: the stand-in for Cloudflare's API, and an edge that does what the API was
@@ -174,7 +178,7 @@ class AskedHandshakes extends Handshakes {
   readonly #cloudflare: StandIn;
 
   constructor(cloudflare: StandIn) {
-    super([new X509Certificate(cloudflare.authority.certificate)]);
+    super();
     this.#cloudflare = cloudflare;
   }
 
@@ -184,7 +188,7 @@ class AskedHandshakes extends Handshakes {
     const asks =
       typeof servername !== "string" ||
       this.#cloudflare.state.zones.some(({ associations }) => associations.includes(servername));
-    return asks ? super.of(socket) : tlsClientAuth(undefined, "FAILED", []);
+    return asks ? super.of(socket) : tlsClientAuth(undefined, "FAILED");
   }
 }
 

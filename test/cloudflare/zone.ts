@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createKeyAndRequest } from "../../scripts/certificates/request.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../scripts/edge/edge.ts";
 import { callApi } from "../../scripts/edge/local-api.ts";
-import { statePaths } from "../../scripts/edge/state.ts";
+import { statePaths } from "../../scripts/edge/state/paths.ts";
 import { signRequest } from "../../scripts/stand-in/authority.ts";
 import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.ts";
 import type { ClientCertificate } from "../../scripts/stand-in/state.ts";

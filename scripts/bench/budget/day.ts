@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // A day of traffic, made of what households do. Times are milliseconds since the epoch.
 import { seeded } from "./random.ts";
 

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Reproducible random numbers.
 
 /** Numbers from 0 to 1 (mulberry32): the same row for the same seed, so that runs can be compared. */
 export function seeded(seed: number): () => number {

@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // A day of strangers: requests of people without credentials, or with some that have ended.
 
 /** What strangers send, and its share of their requests in thousandths: the worst mix we know of. */

@@ -1,4 +1,4 @@
-// Runs in workerd: a day of a household, told by a virtual clock to the real standing caches, the real
+// Runs in workerd: a day of a household, played by a virtual clock to the real standing caches, the real
 // registry client and the real Durable Objects.
 
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
@@ -31,7 +31,7 @@ export default {
 };
 
 async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise<DayResult> {
-  // Users of this day alone: several days run in one Worker.
+  // Users of this day only: several days run in one Worker.
   const user = (device: number) => `${scenario.name}-u${device % scenario.users}` as UserId;
   const own = (device: number) => fingerprint(scenario.seed * 10_000_000 + device);
   await enrolAll(new RegistryClient(env), scenario, user, own);
@@ -45,7 +45,7 @@ async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise
   );
   let allowed = 0;
   for (const event of scenario.events) {
-    // Without a certificate, `screen` refuses: nobody is asked.
+    // Without a certificate, `screen` refuses: no registry is asked.
     if (event.who === "scanner") continue;
     const of = event.who === "stranger" ? fingerprint(STRANGER + scenario.seed) : own(event.device);
     if (await isAllowed(caches[event.isolate], new DayAsker(counted, of, event))) allowed += 1;

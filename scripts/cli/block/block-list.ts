@@ -7,7 +7,7 @@ import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { isOutOfOrder, ProblemFailure } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
-import { BLOCKED_TEMPLATE, blockedEntry } from "../../edge/blocked.ts";
+import { BLOCKED_TEMPLATE, blockedEntry } from "../../edge/state/blocked.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "../../files.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";

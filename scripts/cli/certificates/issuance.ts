@@ -66,10 +66,9 @@ export async function issueCertificate(
   const days = parseDays(options.days);
   const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
   // The libraries below take most of a second to load: misuse is reported first.
-  const { claimFiles, deleteFiles, deviceFiles, writeFiles } = await import(
+  const { claimFiles, deleteFiles, deviceFiles, newImportPassword, writeFiles } = await import(
     "../../certificates/device-files.ts"
   );
-  const { newImportPassword } = await import("../../certificates/import-password.ts");
   const { commonNameOf } = await import("../../certificates/request.ts");
   const { withSignedCertificate } = await import("../../cloudflare/issue/signed-certificate.ts");
   const { findZone, zoneOfHost } = await import("../../cloudflare/client/zone.ts");

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout } from "node:timers/promises";
-import { WORKER_LOG } from "../../edge/worker-log.ts";
+import { WORKER_LOG } from "../../edge/state/worker-log.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { LogReader } from "./log-reader.ts";

@@ -1,6 +1,6 @@
 // Checking the zone, the Worker, the registry, and the way in from outside.
 import type { Command } from "commander";
-import type { Check, CheckStatus } from "../../cloudflare/doctor/check.ts";
+import type { CheckStatus, Finding } from "../../cloudflare/doctor/check.ts";
 import { readSmallFile } from "../../files.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
@@ -77,11 +77,8 @@ export async function examine(
   ca: string | undefined,
   options: DoctorOptions,
   path: string,
-): Promise<Check[]> {
-  const [{ gatherFacts }, { checkAll }] = await Promise.all([
-    import("../../cloudflare/doctor/doctor.ts"),
-    import("../../cloudflare/doctor/checks/all.ts"),
-  ]);
+): Promise<Finding[]> {
+  const [{ findings, readState }] = await Promise.all([import("../../cloudflare/doctor/doctor.ts")]);
   const client = await session.cloudflare();
   const local = await readSettings(path);
   const [first] = local.hosts;
@@ -94,50 +91,23 @@ export async function examine(
   const connectTo = parseConnectTo(options.connectTo);
   const credential = await readCredential(options);
   const api = () => session.connect(`https://${local.adminHost ?? first.host}`);
-  const facts = await gatherFacts({
-    client,
-    local,
-    zone: options.zone,
-    api,
-    now: session.now(),
-  });
-  const checks = checkAll(facts, session.now());
-  if (options.outside === false) return checks;
-  const [
-    { observe, observeAdminHost },
-    { observeHandshakes },
-    { checkOutside, checkPages },
-    { checkAuthorities, checkServerCertificates },
-  ] = await Promise.all([
-    import("../../cloudflare/doctor/outside.ts"),
-    import("../../cloudflare/doctor/tls-look.ts"),
-    import("../../cloudflare/doctor/checks/outside.ts"),
-    import("../../cloudflare/doctor/checks/handshake.ts"),
-  ]);
-  const hosts = facts.zones.flatMap((zone) => zone.hosts);
+  const state = await readState({ client, local, zone: options.zone, api, now: session.now() });
+  const inside = findings(state);
+  if (options.outside === false) return inside;
+  const { examineOutside } = await import("../../cloudflare/doctor/outside/outside.ts");
   const authority =
     ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
-  const outside = { connectTo, ca: authority, timeoutMs: TIMEOUT_MS };
-  const look = (by: typeof credential) => observe(hosts, { ...outside, credential: by });
-  const pages = facts.zones.flatMap(({ adminHost }) => adminHost ?? []);
-  const stranger = { ...outside, credential: undefined };
-  for (const host of pages) checks.push(checkPages(host, await observeAdminHost(host, stranger)));
-  const names = hosts.map(({ host }) => host);
-  const handshakes = await observeHandshakes([...names, ...pages], stranger);
-  checks.push(
-    checkServerCertificates(handshakes),
-    checkAuthorities(handshakes.slice(0, names.length), facts.registry),
-  );
-  const [zone] = facts.zones;
-  if (options.issueProbe !== true || zone === undefined)
-    return [...checks, ...checkOutside(await look(credential))];
+  const look = (by: typeof credential) =>
+    examineOutside(state, { connectTo, ca: authority, timeoutMs: TIMEOUT_MS, credential: by });
+  const [zone] = state.zones;
+  if (options.issueProbe !== true || zone === undefined) return [...inside, ...(await look(credential))];
   const [{ withProbe }, { findZone }] = await Promise.all([
-    import("../../cloudflare/doctor/probe.ts"),
+    import("../../cloudflare/doctor/outside/probe.ts"),
     import("../../cloudflare/client/zone.ts"),
   ]);
+  // One authority signs for all zones of the account.
   const home = await findZone(client, zone.id);
-  // The account's authority is the same for all its zones.
-  return [...checks, ...checkOutside(await withProbe(client, home, await api(), progress, look))];
+  return [...inside, ...(await withProbe(client, home, await api(), progress, look))];
 }
 
 async function readCredential({ cert, key }: DoctorOptions) {
@@ -161,7 +131,7 @@ export function parseConnectTo(text: string | undefined): { hostname: string; po
  * Whether the checks count as a failure. Some are unknown on every healthy zone, so unknown ones count only if `strict`;
  * but if the gate's own API does not answer, nothing is healthy.
  */
-export function isFailure(checks: readonly Check[], strict = false): boolean {
+export function isFailure(checks: readonly Finding[], strict = false): boolean {
   return checks.some(
     ({ id, status }) => status === "failed" || (status === "unknown" && (strict || id === "api")),
   );
@@ -171,7 +141,7 @@ const ORDER: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
 const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" } as const;
 
 /** Passed checks come first, the worst last, at the bottom of the terminal, with what to do about them. */
-export function showChecks(output: Output, checks: readonly Check[]): void {
+export function showChecks(output: Output, checks: readonly Finding[]): void {
   const failures = checks.filter(({ status }) => status === "failed").length;
   const unknown = checks.filter(({ status }) => status === "unknown").length;
   output.object({ ok: !isFailure(checks), failed: failures, unknown, checks });

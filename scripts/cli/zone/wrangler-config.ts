@@ -1,7 +1,7 @@
 // The wrangler.toml that the commands about the zone read.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LocalSettings } from "../../cloudflare/doctor/facts.ts";
+import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import { errorCode, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 

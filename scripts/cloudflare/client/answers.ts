@@ -1,8 +1,6 @@
-// No I/O. No clock.
-//
-// What Cloudflare's answers must hold to be understood. Anything else may be in them; what is needed and
-// missing, null or of another type is a failure that names the call. `null` counts as an empty list only where
-// that harms nobody or was seen.
+// What Cloudflare's answers must contain to be understood. Anything else may be in them. A needed field that is
+// missing, null or of another type is a failure that names the call. `null` counts as an empty list only where that is
+// harmless or was seen.
 import * as v from "valibot";
 import { notUnderstood } from "./failure.ts";
 
@@ -34,7 +32,7 @@ function kindOf(value: unknown): string {
   return typeof value === "object" ? "an object" : `an unexpected ${typeof value}`;
 }
 
-/** An object with at least these fields. `v.object` alone takes a list for one. */
+/** An object with at least these fields. `v.object` by itself accepts a list. */
 export function fields<const Entries extends v.ObjectEntries>(entries: Entries) {
   return v.pipe(
     v.custom<object>((value) => typeof value === "object" && value !== null && !Array.isArray(value)),
@@ -85,14 +83,14 @@ export const ZONE = fields({
   account: fields({ id: v.string(), name: text }),
 });
 
-/** `null`: a zone that never asked for certificates, as somebody else's log of a real zone shows. */
+/** `null`: a zone that never asked for certificates, as the public log of a real zone shows. */
 export const ASSOCIATIONS = resultOf(fields({ hostnames: v.nullable(v.array(v.string()), []) }));
 
 export const ROUTE = fields({
   id: v.string(),
   pattern: v.string(),
   script: text,
-  // In no published schema: what is not a boolean counts as not told.
+  // In no published schema: a value that is not a boolean counts as not reported.
   request_limit_fail_open: optional(v.unknown()),
 });
 
@@ -105,7 +103,7 @@ export const CLIENT_CERTIFICATE = fields({
   expires_on: text,
 });
 
-/** What a rule can do, by Cloudflare's specification: of another word, nobody knows what it answers. */
+/** What a rule can do, by Cloudflare's specification: what any other action answers is unknown. */
 const ACTIONS = [
   ...["block", "bypass", "challenge", "compress_response", "ddos_dynamic", "execute"],
   ...["force_connection_close", "js_challenge", "log", "log_custom_field", "managed_challenge"],
@@ -114,7 +112,7 @@ const ACTIONS = [
   "transform_response_html",
 ];
 
-/** A ruleset that nobody has written a rule for has no list of them. */
+/** A ruleset without any rule has no list of them. */
 export const RULESET = resultOf(
   fields({
     id: v.string(),
@@ -222,7 +220,7 @@ export const TUNNEL_CONFIGURATION = resultOf(
 export const WORKER_SETTINGS = resultOf(
   fields({
     compatibility_flags: v.array(v.string()),
-    // Without a word about it, the cache is off.
+    // Without this field, the cache is off.
     cache_options: optional(fields({ enabled: v.boolean() })),
   }),
 );

@@ -1,9 +1,9 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type * as v from "valibot";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
-import { CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
+import { ASSOCIATIONS, CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import type { Zone } from "./zone.ts";
+import type { Zone, ZonePlace } from "./zone.ts";
 
 export type ClientCertificateStatus = "active" | "pending_revocation" | "revoked" | "pending_reactivation";
 
@@ -12,9 +12,9 @@ export interface ClientCertificate {
   id: string;
   /** PEM as it came; empty where Cloudflare sent none. */
   pem: string;
-  /** Made here of the certificate; of Cloudflare's word only where it sent no certificate. */
+  /** Computed here from the certificate; Cloudflare's only if it sent no certificate. */
   fingerprint: Fingerprint | undefined;
-  /** Cloudflare's word. */
+  /** As Cloudflare states it. */
   statedFingerprint: Fingerprint | undefined;
   status: ClientCertificateStatus;
   /** Hex, upper case, as the registry has it; null where it cannot be read. */
@@ -23,12 +23,22 @@ export interface ClientCertificate {
   expiresOn: string | null;
 }
 
-/** Our page; Cloudflare may make it smaller. */
-const PAGE = 50;
+/** The length of a slice; Cloudflare may make it shorter. */
+const SLICE = 50;
+
+/** The hostnames that ask for certificates of Cloudflare's managed authority. */
+export async function readAssociations({ client, zone }: ZonePlace): Promise<string[]> {
+  const { hostnames } = await client.ask(
+    { permission: "certificates-read", what: "list the hosts that ask for a certificate" },
+    (sdk) => sdk.certificateAuthorities.hostnameAssociations.get({ zone_id: zone.id }),
+    ASSOCIATIONS,
+  );
+  return hostnames;
+}
 
 /**
- * All client certificates of a zone, revoked ones too: their records stay. `permission` is what the command
- * needs in the end, so that a token that lacks it is mended once.
+ * All client certificates of a zone, including revoked ones: their records stay. `permission` is what the command
+ * needs in the end, so that a token that lacks it has to be corrected only once.
  */
 export async function listClientCertificates(
   client: CloudflareClient,
@@ -38,10 +48,10 @@ export async function listClientCertificates(
   const listed = await client.list(
     { permission, what: "list the zone's client certificates" },
     (sdk, { offset }) =>
-      sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: PAGE, offset }),
+      sdk.clientCertificates.list({ zone_id: zone.id, status: "all", limit: SLICE, offset }),
     CLIENT_CERTIFICATE,
   );
-  // One that was made meanwhile moves the others: the slices overlap then.
+  // A certificate that is made meanwhile moves the others: the slices then overlap.
   return [...new Map(listed.map((each) => [each.id, toCertificate(each)])).values()];
 }
 
@@ -63,8 +73,8 @@ export async function signAtCloudflare(
 }
 
 /**
- * Revokes a certificate at Cloudflare, which takes it a while: the status tells. One that is revoked or
- * about to be is left as it is.
+ * Revokes a certificate at Cloudflare, which takes a while: the status shows it. A certificate that is revoked
+ * or about to be stays as it is.
  */
 export async function revokeAtCloudflare(
   client: CloudflareClient,
@@ -80,7 +90,7 @@ export async function revokeAtCloudflare(
     );
     return answered.status as ClientCertificateStatus;
   } catch (error) {
-    // Whatever a second revocation is answered: what counts is how the certificate stands.
+    // Whatever the answer to a second revocation: the certificate's status counts.
     const { status } = await getClientCertificate(client, zone, id).catch(() => ({
       status: "active" as const,
     }));
@@ -117,7 +127,7 @@ function toCertificate(answered: v.InferOutput<typeof CLIENT_CERTIFICATE>): Clie
     pem,
     fingerprint: certificate === undefined ? stated : fingerprintOf(certificate),
     statedFingerprint: stated,
-    // A word that is not known counts as it is: never as revoked.
+    // An unknown status stays as it is, and never counts as revoked.
     status: answered.status as ClientCertificateStatus,
     serial: certificate?.serialNumber.toUpperCase() ?? null,
     issuedOn,

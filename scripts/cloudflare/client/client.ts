@@ -16,7 +16,7 @@ import type { PermissionName } from "./permissions.ts";
 const ATTEMPTS = 4;
 /** Before the second call; doubled for each one after. */
 const FIRST_PAUSE_MS = 500;
-/** Longer than this, people would rather be told than kept waiting. */
+/** A longer pause is reported instead of waited for. */
 const LONGEST_PAUSE_SECONDS = 30;
 
 /** What `what` names is refused for want of this permission. */

@@ -32,10 +32,10 @@ export function cloudflareConnectionFrom(
       `make an API token at ${TOKENS_PAGE}, see docs/cloudflare.md`,
     );
   }
-  // What a header can carry (RFC 9110, section 5.5) without blanks.
+  // What a header can carry (RFC 9110, section 5.5) without spaces.
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw misuse(
-      "CLOUDFLARE_API_TOKEN does not hold a token: it has blanks or characters beyond ASCII",
+      "CLOUDFLARE_API_TOKEN does not hold a token: it has spaces or characters beyond ASCII",
       `copy the token again, or make a new one at ${TOKENS_PAGE}`,
     );
   }

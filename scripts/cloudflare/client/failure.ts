@@ -3,7 +3,7 @@ import { errorCode, Failure } from "../../terminal/failure.ts";
 import { asMessage, printable } from "../../terminal/text.ts";
 import { PERMISSIONS, type PermissionName, TOKENS_PAGE } from "./permissions.ts";
 
-/** What is known of the change that a failed call was to make. */
+/** What is known about the change that a failed call was to make. */
 export type Outcome = "not-done" | "unknown";
 
 /** Why a call of Cloudflare's API failed. */
@@ -38,11 +38,21 @@ export function isRefusal(error: unknown, ...codes: readonly number[]): error is
   );
 }
 
-/** There is no such thing: status 404, whatever the code. */
+/** Status 404, whatever the code. */
 export function isNotFound(error: unknown): error is CloudflareFailure {
   return (
     error instanceof CloudflareFailure && error.problem.kind === "refused" && error.problem.status === 404
   );
+}
+
+/** `null` for what is not there. */
+export async function unlessMissing<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
 }
 
 /** A good status with a body that is not the API's: a proxy, or a portal that asks for a sign-in. */
@@ -52,7 +62,7 @@ export class ForeignAnswer extends Error {
 
 /** Codes for a token that is unknown, malformed or missing, whichever service says so. */
 const TOKEN_CODES: ReadonlySet<number> = new Set([1000, 6003, 6111, 9106, 10001]);
-/** Codes for a token that is good, and not for this. */
+/** Codes for a valid token without this permission. */
 const PERMISSION_CODES: ReadonlySet<number> = new Set([9109, 10000]);
 
 /**
@@ -134,7 +144,7 @@ function unavailable(cause: string, what: string): CloudflareFailure {
     { kind: "unavailable" },
     "unknown",
     `${cause}: could not ${what}, or it is not known`,
-    "try again in a minute; https://www.cloudflarestatus.com tells of outages",
+    "try again in a minute; https://www.cloudflarestatus.com reports outages",
   );
 }
 

@@ -11,7 +11,7 @@ export interface Interruption {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** From now on the first signal waits for `check`; a second one ends the process at once, as always. */
+/** From now on the first signal waits for `check`; a second one ends the process immediately, as always. */
 export function watchForInterruption(): Interruption {
   const controller = new AbortController();
   const end = () => {
@@ -19,7 +19,7 @@ export function watchForInterruption(): Interruption {
   };
   const stop = () => {
     end();
-    process.stderr.write("interrupted: undoing what was done; once more ends at once\n");
+    process.stderr.write("interrupted: undoing what was done; interrupt again to end immediately\n");
     controller.abort();
   };
   for (const signal of SIGNALS) process.on(signal, stop);

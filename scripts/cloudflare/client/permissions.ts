@@ -1,5 +1,4 @@
-// No I/O. No clock.
-
+// The permissions of an API token, and what each is for.
 /** The page where a token and its permissions are made and changed. */
 export const TOKENS_PAGE = "https://dash.cloudflare.com/profile/api-tokens";
 

@@ -1,6 +1,6 @@
-import { DONE } from "./answers.ts";
+import { DONE, SECRET_NAMES } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import { isNotFound } from "./failure.ts";
+import { isNotFound, unlessMissing } from "./failure.ts";
 
 /** Which Worker's secrets. */
 export interface WorkerPlace {
@@ -9,9 +9,24 @@ export interface WorkerPlace {
   worker: string;
 }
 
+/** The names of the Worker's secrets; none when there is no such Worker. */
+export async function readSecretNames(
+  client: CloudflareClient,
+  { account, worker }: Pick<WorkerPlace, "account" | "worker">,
+): Promise<string[]> {
+  const found = await unlessMissing(() =>
+    client.ask(
+      { permission: "scripts-read", what: "list the names of the Worker's secrets" },
+      (sdk) => sdk.workers.scripts.secrets.list(worker, { account_id: account }),
+      SECRET_NAMES,
+    ),
+  );
+  return (found ?? []).map(({ name }) => name);
+}
+
 const NEED = { permission: "scripts", what: "store the Worker's secret" } as const;
 
-/** Sets a secret of the deployed Worker, whether it was set or not. Cloudflare makes it a deployment of its own. */
+/** Sets a secret of the deployed Worker, or replaces it. Cloudflare makes this a deployment of its own. */
 export async function storeSecret(
   { client, account, worker }: WorkerPlace,
   name: string,
@@ -25,7 +40,7 @@ export async function storeSecret(
   );
 }
 
-/** Takes a secret away; one that is not there is no error. */
+/** Removes a secret; it is no error if there is none. */
 export async function removeSecret({ client, account, worker }: WorkerPlace, name: string): Promise<void> {
   try {
     await client.ask(

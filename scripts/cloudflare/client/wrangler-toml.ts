@@ -1,11 +1,29 @@
-// No I/O. No clock.
+// `wrangler.toml`, as far as the doctor and setup need it.
 import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
 import * as v from "valibot";
 import { AppSchema, toApp } from "../../../src/contract/app-settings.ts";
+import type { App } from "../../../src/domain/app.ts";
 import { isHostname } from "../../../src/domain/hostname.ts";
 import { isLocalhostName } from "../../client/address.ts";
 import { misuse } from "../../terminal/failure.ts";
-import type { GatedHost, LocalSettings } from "../doctor/facts.ts";
+
+/** An app of `wrangler.toml`. */
+export interface GatedHost {
+  host: string;
+  app: App;
+}
+
+/** `wrangler.toml`, as far as it can open the gate at the next deploy. */
+export interface LocalSettings {
+  worker: string;
+  hosts: readonly GatedHost[];
+  /** The admin host, if Cloudflare can reach it. */
+  adminHost: string | undefined;
+  /** The admin host, if it exists on this machine only: it serves the local edge. */
+  localAdminHost: string | undefined;
+  /** The settings that would open the gate, one phrase each; empty when all is well. */
+  dangers: readonly string[];
+}
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -22,10 +40,7 @@ export function parseWranglerToml(text: string): Table {
   }
 }
 
-/**
- * What the doctor and setup need of `wrangler.toml`. The hosts are those that Cloudflare can reach: the
- * local edge's own are told apart or left out, and so is `*`, which names none.
- */
+/** The hosts are those that Cloudflare can reach: those of the local edge are left out, and so is `*`, which names none. */
 export function localSettings(text: string): LocalSettings {
   const file = parseWranglerToml(text);
   const vars = tableOf(file.vars);
@@ -61,8 +76,8 @@ function dangersOf(file: Table, vars: Table): string[] {
     [tableOf(file.cache).enabled !== false, "[cache] enabled is not false"],
     [flags.includes("global_fetch_strictly_public"), "global_fetch_strictly_public is set"],
     [routes.some((route) => tableOf(route).custom_domain === true), "a route is a custom domain"],
-    [file.env !== undefined, "it has environments, in which all this may be otherwise"],
-    ["ADMIN_TOKEN" in vars, "ADMIN_TOKEN stands in it, for everybody to read"],
+    [file.env !== undefined, "it has environments, which may override all this"],
+    ["ADMIN_TOKEN" in vars, "it contains ADMIN_TOKEN, for everyone to read"],
   ];
   return dangers.filter(([holds]) => holds).map(([, text]) => text);
 }

@@ -12,6 +12,12 @@ export interface Zone {
   account: { id: string; name: string };
 }
 
+/** Where what belongs to one zone is read. */
+export interface ZonePlace {
+  client: CloudflareClient;
+  zone: Pick<Zone, "id">;
+}
+
 /** Every zone that the token may read. An empty list is what a token without the permission gets. */
 export async function listZones(client: CloudflareClient): Promise<Zone[]> {
   const zones = await client.list(

@@ -1,74 +1,142 @@
-import { ofAllUsers } from "../../client/all-users.ts";
-import { ProblemFailure } from "../../client/answer.ts";
+// All checks of the doctor, and how they are run: read everything, then judge. Nothing is changed anywhere.
 import type { Api } from "../../client/api.ts";
-import { deviceLabel, living } from "../../client/device.ts";
-import { Failure, failed } from "../../terminal/failure.ts";
+import { failed } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
+import type { GatedHost, LocalSettings } from "../client/wrangler-toml.ts";
 import { findZone, listZones, longestSuffix, type Zone } from "../client/zone.ts";
-import { readAccessApps } from "./access-facts.ts";
-import { type Fact, knownFact, unknownFact } from "./check.ts";
-import { checkDns } from "./checks/hosts.ts";
-import { checkRoutes } from "./checks/routes.ts";
-import { type Facts, gatedNames, type LocalSettings, type ZoneFacts } from "./facts.ts";
-import { readFact } from "./read-fact.ts";
-import { readTunnels } from "./tunnels.ts";
-import { gatherWorker, readUsage } from "./worker-facts.ts";
-import { gatherZone } from "./zone-facts.ts";
+import {
+  type AccountCheck,
+  type DoctorState,
+  type Finding,
+  gatedNames,
+  readAll,
+  type ZoneCheck,
+  type ZoneState,
+} from "./check.ts";
+import { access } from "./checks/access.ts";
+import { blocked } from "./checks/blocked.ts";
+import { dns } from "./checks/dns.ts";
+import { edgeCertificate } from "./checks/edge-certificate.ts";
+import { accessRules, waf } from "./checks/firewall.ts";
+import { adminHost, mtls, zones } from "./checks/hosts.ts";
+import { api, ending, registry } from "./checks/registry.ts";
+import { revokedHere, revokedThere } from "./checks/revoked.ts";
+import { bypass, failsClosed, route } from "./checks/routes.ts";
+import { tunnelHostnames } from "./checks/tunnels.ts";
+import { usage } from "./checks/usage.ts";
+import {
+  customDomain,
+  globalFetch,
+  secret,
+  workersCache,
+  workersDev,
+  wranglerToml,
+} from "./checks/worker.ts";
+import { bots, browserCheck, grpc, securityLevel } from "./checks/zone-settings.ts";
 
-export interface FactSources {
+/** In the order in which the findings are worth reading. */
+export const ZONE_CHECKS: readonly ZoneCheck[] = [
+  dns,
+  edgeCertificate,
+  mtls,
+  route,
+  bypass,
+  failsClosed,
+  waf,
+  accessRules,
+  bots,
+  securityLevel,
+  browserCheck,
+  grpc,
+];
+
+/** Those before the zones, and those after. */
+const FIRST_CHECKS: readonly AccountCheck[] = [wranglerToml, zones];
+const ACCOUNT_CHECKS: readonly AccountCheck[] = [
+  adminHost,
+  customDomain,
+  access,
+  tunnelHostnames,
+  workersDev,
+  workersCache,
+  globalFetch,
+  secret,
+  api,
+  registry,
+  ending,
+  revokedThere,
+  revokedHere,
+  blocked,
+  usage,
+];
+
+export interface DoctorOptions {
   client: CloudflareClient;
   local: LocalSettings;
-  /** `--zone`: the hosts of this one alone. */
+  /** `--zone`: look at the hosts of this zone only. */
   zone: string | undefined;
-  /** The gate's own API; fails with a `Failure` where the owner has not said where and with which token. */
+  /** The gate's own API; fails with a `Failure` where the owner has not given its address or a token. */
   api(): Promise<Api>;
   /** Milliseconds since 1970. */
   now: number;
 }
 
-/** Reads everything; what cannot be read is a fact without a value. Changes nothing anywhere. */
-export async function gatherFacts({ client, local, zone, api, now }: FactSources): Promise<Facts> {
+/** Reads everything that the checks judge. What cannot be read makes its checks unknown. */
+export async function readState({ client, local, zone, api, now }: DoctorOptions): Promise<DoctorState> {
+  const { worker } = local;
   const all = zone === undefined ? await listZones(client) : [await findZone(client, zone)];
   const homes = local.hosts.map((gated) => ({ gated, home: longestSuffix(all, gated.host) }));
-  const { adminHost } = local;
-  const adminHome = adminHost === undefined ? undefined : longestSuffix(all, adminHost);
-  const zones = all.filter((each) => each === adminHome || homes.some(({ home }) => home === each));
-  const account = onlyAccount(zones.length > 0 ? zones : all);
-  const [zoneFacts, worker, accessApps, tunnels, usage] = await Promise.all([
-    Promise.all(
-      zones.map((each) =>
-        gatherZone(
-          client,
-          each,
-          homes.filter(({ home }) => home === each).map(({ gated }) => gated),
-          each === adminHome ? adminHost : undefined,
-        ),
+  const adminHome = local.adminHost === undefined ? undefined : longestSuffix(all, local.adminHost);
+  const found = all.filter((each) => each === adminHome || homes.some(({ home }) => home === each));
+  const account = onlyAccount(found.length > 0 ? found : all);
+  const states = Promise.all(
+    found.map((each) =>
+      readZone(client, each, {
+        hosts: homes.filter(({ home }) => home === each).map(({ gated }) => gated),
+        adminHost: each === adminHome ? local.adminHost : undefined,
+        worker,
+      }),
+    ),
+  );
+  let asked: Promise<Api> | undefined;
+  const gate = () => {
+    asked ??= states.then((zones) => findGate(api, zones));
+    return asked;
+  };
+  const [zones, readings] = await Promise.all([
+    states,
+    readAll([...FIRST_CHECKS, ...ACCOUNT_CHECKS], { client, account, worker, zones: found, gate, now }),
+  ]);
+  // With --zone, hosts of other zones are not asked about.
+  const homeless = zone === undefined ? homes.flatMap(({ gated, home }) => (home ? [] : [gated.host])) : [];
+  return { ...readings, local, zones, homeless, now };
+}
+
+/** Reads what the checks of one zone judge. */
+export async function readZone(
+  client: CloudflareClient,
+  zone: Pick<Zone, "id" | "name">,
+  settings: { hosts: readonly GatedHost[]; adminHost: string | undefined; worker: string },
+): Promise<ZoneState> {
+  return { ...(await readAll(ZONE_CHECKS, { client, zone })), id: zone.id, name: zone.name, ...settings };
+}
+
+export function findings(state: DoctorState): Finding[] {
+  const { zones } = state;
+  return [
+    ...FIRST_CHECKS.map((check) => check.find(state)),
+    ...zones.flatMap((zone) =>
+      ZONE_CHECKS.map((check) => check.find(zone)).map((finding) =>
+        zones.length < 2 ? finding : { ...finding, reason: `${zone.name}: ${finding.reason}` },
       ),
     ),
-    gatherWorker(client, account, local.worker),
-    readFact(() => readAccessApps(client, account)),
-    readFact(() => readTunnels(client, account)),
-    readFact(() => readUsage(client, account, now)),
-  ]);
-  const gate = await findGate(api, zoneFacts, local.worker);
-  const [registry, blocked] = await Promise.all([readRegistry(gate), readBlocked(gate)]);
-  return {
-    local,
-    zones: zoneFacts,
-    // With --zone, hosts of other zones are not asked about.
-    homeless: zone === undefined ? homes.flatMap(({ gated, home }) => (home ? [] : [gated.host])) : [],
-    worker,
-    accessApps,
-    tunnels,
-    usage,
-    registry,
-    blocked,
-  };
+    ...ACCOUNT_CHECKS.map((check) => check.find(state)),
+  ];
 }
 
 /** Routes lead to Workers of the zone's own account. */
 function onlyAccount(zones: readonly Zone[]): string {
-  const [first, ...others] = new Map(zones.map(({ account }) => [account.id, account])).values();
+  const [first, ...others] = new Set(zones.map(({ account }) => account.id));
   if (first === undefined) {
     throw failed(
       "the API token sees no zone",
@@ -78,80 +146,24 @@ function onlyAccount(zones: readonly Zone[]): string {
   if (others.length > 0) {
     throw failed("the apps are in zones of several accounts", "look at one zone at a time with --zone");
   }
-  return first.id;
+  return first;
 }
 
-/**
- * The gate's own API. If the host does not lead to the gate, the API is not asked: whatever answers there
- * would get the token.
- */
-async function findGate(
-  api: FactSources["api"],
-  zones: readonly ZoneFacts[],
-  worker: string,
-): Promise<Fact<Api>> {
-  return orUnknown(async () => {
-    const gate = await api();
-    const { hostname } = new URL(gate.origin);
-    return isUngated(zones, hostname, worker)
-      ? unknownFact(
-          `the API was not asked: ${hostname} does not lead to the gate, and the app there would get the token`,
-          "fix the host's route and DNS record first, then run the doctor again",
-        )
-      : knownFact(gate);
-  });
+/** If the host does not lead to the gate, the API is not asked: whatever answers there would get the token. */
+async function findGate(api: () => Promise<Api>, zones: readonly ZoneState[]): Promise<Api> {
+  const gate = await api();
+  const { hostname } = new URL(gate.origin);
+  if (!isUngated(zones, hostname)) return gate;
+  throw failed(
+    `the API was not asked: ${hostname} does not lead to the gate, and the app there would get the token`,
+    "fix the host's route and DNS record first, then run the doctor again",
+  );
 }
 
-/** Every device of every user. */
-async function readRegistry(gate: Fact<Api>): Promise<Facts["registry"]> {
-  if (!gate.known) return gate;
-  const api = gate.value;
-  return orUnknown(async () => {
-    const devices = await ofAllUsers(api, api.devices);
-    return knownFact(
-      devices.map((device) => {
-        const certificates = living(device);
-        const retired = device.certificates.filter((each) => !certificates.includes(each));
-        return {
-          label: deviceLabel(device),
-          status: device.status,
-          certificates,
-          retired: retired.map(({ fingerprint }) => fingerprint),
-        };
-      }),
-    );
-  });
-}
-
-async function readBlocked(gate: Fact<Api>): Promise<Facts["blocked"]> {
-  if (!gate.known) return gate;
-  const api = gate.value;
-  return orUnknown(async () => {
-    try {
-      return knownFact(await api.blocked());
-    } catch (error) {
-      if (error instanceof ProblemFailure && error.code === "not-found") return knownFact(null);
-      throw error;
-    }
-  });
-}
-
-async function orUnknown<T>(read: () => Promise<Fact<T>>): Promise<Fact<T>> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof Failure) return unknownFact(error.message, error.hint);
-    throw error;
-  }
-}
-
-function isUngated(zones: readonly ZoneFacts[], hostname: string, worker: string): boolean {
+function isUngated(zones: readonly ZoneState[], hostname: string): boolean {
   return zones.some((zone) => {
     const hosts = zone.hosts.filter(({ host }) => host === hostname);
     const own = { ...zone, hosts, adminHost: zone.adminHost === hostname ? hostname : undefined };
-    return (
-      gatedNames(own).length > 0 &&
-      [checkRoutes(own, worker), checkDns(own)].some(({ status }) => status === "failed")
-    );
+    return gatedNames(own).length > 0 && [route, dns].some((check) => check.find(own).status === "failed");
   });
 }

@@ -18,7 +18,7 @@ export interface NamedCertificate extends Pick<ClientCertificate, "fingerprint" 
 
 export interface Named {
   found: NamedCertificate[];
-  /** What Cloudflare did not tell, one line per zone: the device may have more certificates there. */
+  /** What Cloudflare did not answer, one line per zone: the device may have more certificates there. */
   unread: string[];
 }
 

@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import { createKeyAndRequest, type KeyKind } from "../../certificates/request.ts";
+import { createKeyAndRequest } from "../../certificates/request.ts";
+import type { KeyKind } from "../../certificates/x509.ts";
 import { failed } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import {
@@ -122,7 +123,7 @@ async function lookFor(
   }
 }
 
-/** What was signed must be what was asked for: this key, and the fingerprint that Cloudflare tells. */
+/** What was signed must be what was asked for: this key, and the fingerprint that Cloudflare states. */
 function check(answered: ClientCertificate, key: string): SignedCertificate {
   const { id, pem, fingerprint, statedFingerprint } = answered;
   const certificate = parseCertificate(pem);
@@ -134,7 +135,7 @@ function check(answered: ClientCertificate, key: string): SignedCertificate {
   }
   if (statedFingerprint !== undefined && statedFingerprint !== fingerprint) {
     throw failed(
-      "the certificate's fingerprint is not the one that Cloudflare tells",
+      "the certificate's fingerprint is not the one that Cloudflare states",
       "report this: the gate would refuse the certificate",
       [`made here  ${fingerprint}`, `Cloudflare  ${statedFingerprint}`],
     );
@@ -166,6 +167,6 @@ async function undo(client: CloudflareClient, zone: Zone, answered: ClientCertif
 function quotaFailure(zone: Zone) {
   return failed(
     `the zone ${zone.name} has as many client certificates as Cloudflare allows (code ${QUOTA}, about 100)`,
-    "revoke at Cloudflare those that no device needs: latchkey revoke DEVICE --at-cloudflare frees the slot at once",
+    "revoke at Cloudflare those that no device needs: latchkey revoke DEVICE --at-cloudflare frees the slot immediately",
   );
 }

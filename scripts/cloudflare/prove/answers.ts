@@ -1,10 +1,8 @@
-// No I/O. No clock.
-//
 // What Cloudflare's answers must hold for the calls that only `prove` makes.
 import * as v from "valibot";
 import { fields, resultOf } from "../client/answers.ts";
 
-/** A record, with what its owner is told by. */
+/** A record, with the comment that shows whose it is. */
 export const OWNED_RECORD = fields({
   id: v.string(),
   name: v.string(),
@@ -15,7 +13,7 @@ export const WORKER = fields({ id: v.string() });
 
 export const CERTIFICATE_STATUS = resultOf(fields({ status: v.string() }));
 
-/** A slice of the list of client certificates, and whether the whole list's length is told. */
+/** A slice of the list of client certificates, and the length of the whole list, if it is reported. */
 export const CERTIFICATE_SLICE = fields({
   success: v.literal(true),
   result: v.array(fields({ id: v.string() })),

@@ -1,6 +1,4 @@
-// No I/O. No clock.
-//
-// What a value looks like, without what it says: for a report that names nobody.
+// What a value looks like, without what it says: for a report without names.
 import { fieldOf, type Sight } from "./sight.ts";
 
 const VERDICT = /^(?:[01]|NONE|SUCCESS|FAILED(?::[a-zA-Z' ]{1,80})?)$/;
@@ -58,7 +56,7 @@ function caseOf(hex: string): string {
         : "digits-only";
 }
 
-/** Every field's form. Names that Cloudflare's documentation does not know are counted, not told. */
+/** Every field's form. Names that Cloudflare's documentation does not know are counted, not shown. */
 export function formsOf({ tlsClientAuth }: Sight): Record<string, string> {
   const forms: Record<string, string> = {};
   let others = 0;

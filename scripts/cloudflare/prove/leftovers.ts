@@ -1,7 +1,7 @@
 import type { CloudflareClient } from "../client/client.ts";
-import { touches } from "../client/route-pattern.ts";
+import { readAssociations } from "../client/client-certificates.ts";
+import { readRoutes, touches } from "../client/routes.ts";
 import type { Zone } from "../client/zone.ts";
-import { readAssociations, readRoutes } from "../doctor/zone-facts.ts";
 import { OWNED_RECORD } from "./answers.ts";
 import {
   associationOf,
@@ -21,8 +21,8 @@ export async function findLeftovers(client: CloudflareClient, zone: Zone): Promi
   const home = { client, zone };
   const [workers, routes, associations, records, certificates] = await Promise.all([
     listOurWorkers(home),
-    readRoutes(client, zone.id),
-    readAssociations(client, zone.id),
+    readRoutes({ client, zone }),
+    readAssociations({ client, zone }),
     listOurRecords(home),
     listOurCertificates(home),
   ]);
@@ -54,8 +54,8 @@ export async function usesOf(client: CloudflareClient, zone: Zone, host: string)
       (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100, page }),
       OWNED_RECORD,
     ),
-    readRoutes(client, zone.id),
-    readAssociations(client, zone.id),
+    readRoutes({ client, zone }),
+    readAssociations({ client, zone }),
   ]);
   const covers = (name: string) =>
     name.toLowerCase() === host || (name.startsWith("*.") && host.endsWith(name.slice(1).toLowerCase()));

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The report of a run: what is in it, and what must not be.
 import type { Finding, Measurement, Measurements, Probe } from "./probe.ts";
 
 /** What is sent to us. */
@@ -10,7 +10,7 @@ export interface Report {
   versions: { latchkey: string; node: string; openssl: string; system: string };
   /** `other`: a stand-in's, so that its report is not taken for Cloudflare's. */
   api: "cloudflare" | "other";
-  /** How many data centres answered. Which ones would tell where somebody lives. */
+  /** How many data centres answered. Which ones would show where someone lives. */
   dataCentres: number;
   /** Whether the run went to its end, and whether nothing of it remains. */
   complete: boolean;

@@ -67,7 +67,7 @@ export async function prove(
   return { probes, dataCentres: scene.colos.size, secrets: scene.secrets, interrupted, remaining };
 }
 
-/** `why`: for the terminal alone, since it may hold names. */
+/** `why`: for the terminal only, since it may hold names. */
 async function tryProbe(
   probe: Probe,
   scene: Scene,

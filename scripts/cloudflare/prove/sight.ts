@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// What the probe's Worker says it saw of a request.
 import * as v from "valibot";
 
 const SIGHT = v.object({

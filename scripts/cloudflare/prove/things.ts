@@ -3,25 +3,29 @@ import * as v from "valibot";
 import { commonNameIn } from "../../certificates/request.ts";
 import { DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import { isOver, listClientCertificates, revokeAtCloudflare } from "../client/client-certificates.ts";
+import {
+  isOver,
+  listClientCertificates,
+  readAssociations,
+  revokeAtCloudflare,
+} from "../client/client-certificates.ts";
 import { isNotFound } from "../client/failure.ts";
-import { wholeHostPattern } from "../client/route-pattern.ts";
+import { readRoutes, wholeHostPattern } from "../client/routes.ts";
 import type { Zone } from "../client/zone.ts";
-import { readAssociations, readRoutes } from "../doctor/zone-facts.ts";
 import { OWNED_RECORD, WORKER } from "./answers.ts";
 import type { Undoing } from "./undo.ts";
 
 /** The names of a run's things begin like this: how left-overs are found. */
 export const PREFIX = "latchkey-prove-";
 
-/** The record's comment: how it is told from the owner's. */
+/** The record's comment: it distinguishes the record from the owner's. */
 export const RECORD_COMMENT = "latchkey prove, may be deleted";
 
 /** What a run calls its things. */
 export interface Names {
   host: string;
   worker: string;
-  /** The certificate's common name: not ASCII alone, to see whether it is kept. */
+  /** The certificate's common name: not only ASCII, to see whether it is kept. */
   commonName: string;
   /** What the Worker wants to hear before it answers. */
   key: string;
@@ -66,7 +70,7 @@ export function routesOf({ client, zone }: Home, worker: string, host: string): 
     byHand: `Delete it under Workers Routes in the dashboard of ${zone.name}`,
     async remove() {
       const need = { permission: "routes", what: `delete the routes to ${worker}` } as const;
-      for (const route of await readRoutes(client, zone.id)) {
+      for (const route of await readRoutes({ client, zone })) {
         if (route.script !== worker) continue;
         await ignoringAbsence(() =>
           client.ask(need, (sdk) => sdk.workers.routes.delete(route.id, { zone_id: zone.id }), DONE),
@@ -81,7 +85,7 @@ export function associationOf({ client, zone }: Home, host: string): Undoing {
     what: `${host} among the hosts that ask for a certificate`,
     byHand: `Remove it under SSL/TLS > Client Certificates > Hosts in the dashboard of ${zone.name}`,
     async remove() {
-      const now = await readAssociations(client, zone.id);
+      const now = await readAssociations({ client, zone });
       const hostnames = now.filter((name) => name !== host);
       if (hostnames.length === now.length) return;
       await setAssociations({ client, zone }, hostnames);
@@ -113,7 +117,7 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
   };
 }
 
-/** The records that a run of `prove` made: told by their comment. */
+/** The records that a run of `prove` made, by their comment. */
 export async function listOurRecords({ client, zone }: Home): Promise<{ id: string; name: string }[]> {
   const need = { permission: "dns-edit", what: "list the DNS records" } as const;
   const records = await client.list(

@@ -8,7 +8,7 @@ export function secondsSince(start: number): number {
 }
 
 /**
- * Tries until there is something, at most for so many seconds, with a pause of a second in between. Rejects when the
+ * Tries until there is something, for at most this many seconds, with a pause of a second in between. Rejects when the
  * signal is aborted.
  */
 export async function waitFor<T>(

@@ -1,19 +1,17 @@
 import { DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import { readAccessApps } from "../doctor/access-facts.ts";
-import { type Covering, coveringAccess } from "../doctor/checks/first-answers.ts";
-import type { AccessAppFact } from "../doctor/facts.ts";
+import { type AccessApp, type Covering, coveringAccess, readAccessApps } from "../doctor/checks/access.ts";
 import type { Plan, Step } from "./step.ts";
 
 const POLICY = {
-  name: "Latchkey: everybody, the gate decides",
+  name: "Latchkey: everyone, the gate decides",
   decision: "bypass",
   include: [{ everyone: {} }],
 } as const;
 
 /**
- * Where an Access application covers a host: lets everybody bypass it there, and there alone. What would
- * open anything else is left to the owner, and so are hosts that are not `gated` whole: there, Access may be
+ * Where an Access application covers a host: lets everyone bypass it there, and only there. What would
+ * open anything else is left to the owner, and so are hosts that are not `gated` as a whole: there, Access may be
  * all that guards the app.
  */
 export function accessSteps(
@@ -21,7 +19,7 @@ export function accessSteps(
   account: string,
   hosts: readonly string[],
   gated: readonly string[],
-  apps: readonly AccessAppFact[],
+  apps: readonly AccessApp[],
 ): { steps: Step[]; byHand: Plan["byHand"] } {
   const steps: Step[] = [];
   const byHand: { reason: string; remedy: string }[] = [];
@@ -29,7 +27,7 @@ export function accessSteps(
     const { app, host, place } = covering;
     if (!gated.includes(host)) {
       byHand.push({
-        reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and stays: another route takes requests round the gate`,
+        reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and stays: another route lets requests bypass the gate`,
         remedy: "see to that route first, then run latchkey setup again",
       });
       continue;
@@ -39,7 +37,7 @@ export function accessSteps(
       byHand.push({
         reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and covers more than that`,
         remedy:
-          "take the host out of it, or let everybody bypass it, under Zero Trust > Access > Applications",
+          "remove the host from it, or let everyone bypass it, under Zero Trust > Access > Applications",
       });
       continue;
     }
@@ -48,10 +46,10 @@ export function accessSteps(
       found: `the Access application '${app.name}' (${place}) answers on ${host} before the gate`,
       change:
         way === "policy"
-          ? "add a policy to it that lets everybody bypass it"
-          : `make an application for ${host} alone that everybody bypasses`,
+          ? "add a policy to it that lets everyone bypass it"
+          : `make an application for ${host} only that everyone bypasses`,
       apply: async () => {
-        const now = coveringAccess(await readAccessApps(client, account), hosts);
+        const now = coveringAccess(await readAccessApps({ client, account }), hosts);
         if (!now.some((each) => each.host === host && each.app.id === app.id)) return;
         await bypass(client, account, way, app.id, host);
       },
@@ -79,7 +77,7 @@ async function bypass(
   app: string,
   host: string,
 ): Promise<void> {
-  const need = { permission: "access", what: `let everybody bypass Access on ${host}` } as const;
+  const need = { permission: "access", what: `let everyone bypass Access on ${host}` } as const;
   const path = `/accounts/${account_id}/access/apps`;
   if (way === "policy") {
     // Bypass policies are looked at before all others, whatever their place

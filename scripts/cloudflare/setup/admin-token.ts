@@ -4,8 +4,7 @@ import { MIN_ADMIN_TOKEN_CHARACTERS } from "../../../src/contract/limits.ts";
 import { readIfThere, SECRET_MODE, writeWhole } from "../../files.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
-import { storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
-import { readSecretNames } from "../doctor/worker-facts.ts";
+import { readSecretNames, storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 const SECRET = "ADMIN_TOKEN";
@@ -29,13 +28,13 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
       ? {
           id,
           found: `${shown} holds the token, and others may read it`,
-          change: "make it readable by you alone",
+          change: "make it readable only by you",
           apply: () => chmod(file, SECRET_MODE),
         }
       : { id, found: `${shown} holds the token`, change: null, apply: nothingToDo };
   }
-  if ((await readSecretNames(client, account, worker)).includes(SECRET)) {
-    // Cloudflare never tells a secret; a new one would lock out whoever has the old.
+  if ((await readSecretNames(client, { account, worker })).includes(SECRET)) {
+    // Cloudflare never shows a secret; a new one would lock out anyone who has the old one.
     return {
       id,
       found: `${SECRET} is set, and ${shown} is not there: name the file that holds it with --token-file`,
@@ -46,7 +45,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
   return {
     id,
     found: `there is no ${shown}`,
-    change: "write a new token there, readable by you alone",
+    change: "write a new token there, readable only by you",
     apply: async () => {
       if ((await readIfThere(file)) !== undefined) return;
       await writeWhole(file, `${randomBytes(TOKEN_BYTES).toString("hex")}\n`, SECRET_MODE);
@@ -57,7 +56,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
 /** After the deploy: a Worker that is not there has no secrets. Until then the API is off. */
 export async function secretStep({ client, account, worker, file }: TokenPlace): Promise<Step> {
   const id = "admin token secret";
-  const isSet = async () => (await readSecretNames(client, account, worker)).includes(SECRET);
+  const isSet = async () => (await readSecretNames(client, { account, worker })).includes(SECRET);
   if (await isSet()) return { id, found: `${SECRET} is set, and kept`, change: null, apply: nothingToDo };
   return {
     id,

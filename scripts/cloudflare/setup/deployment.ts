@@ -46,7 +46,7 @@ async function run(words: readonly string[], environment: Record<string, string>
   if (code !== 0) {
     throw failed(
       `wrangler ${words[0]} failed`,
-      "see its own words above; what was done before stays, and latchkey setup goes on from there",
+      "see its output above; what was done before stays, and latchkey setup goes on from there",
     );
   }
 }
@@ -74,14 +74,14 @@ export async function deployStep({
   const tag = await tagOf(text);
   const deployed = await deployedTag(client, account, worker);
   if (deployed === tag) {
-    return { id, found: `the Worker ${worker} runs as it is here`, change: null, apply: nothingToDo };
+    return { id, found: `the Worker ${worker} runs what is here`, change: null, apply: nothingToDo };
   }
   return {
     id,
     found:
       deployed === undefined
         ? `there is no Worker ${worker}`
-        : `the Worker ${worker} runs, and not known to be as it is here`,
+        : `the Worker ${worker} runs, but may differ from what is here`,
     change: "npx wrangler deploy",
     apply: () => deployer.deploy(config, account, tag),
   };

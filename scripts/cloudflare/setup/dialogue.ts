@@ -2,9 +2,10 @@ import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/app.ts";
 import { isHostname } from "../../../src/domain/hostname.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
-import type { GatedHost } from "../doctor/facts.ts";
+import type { GatedHost } from "../client/wrangler-toml.ts";
 
-/** What somebody on a terminal is asked, when the command line does not say it. */
+// The questions that setup asks on a terminal about what the command line did not say.
+
 const streams = { input: process.stdin, output: process.stderr };
 
 const PROFILES: Record<Exclude<ProfileName, "custom">, string> = {
@@ -28,7 +29,7 @@ export async function askForApps(
 ): Promise<Map<string, ProfileName>> {
   const { isCancel, select, text } = await import("@clack/prompts");
   const written = await text({
-    message: "The apps' hostnames, separated by blanks",
+    message: "The apps' hostnames, separated by spaces",
     placeholder: `vault.${zone} photos.${zone}`,
     initialValue: known.map(({ host }) => host).join(" "),
     validate: (value) => hostsProblem(value ?? "", zone),
@@ -68,7 +69,7 @@ function hostsIn(text: string): string[] {
 
 function hostsProblem(text: string, zone: string): string | undefined {
   const hosts = hostsIn(text);
-  if (hosts.length === 0) return "Name one at least";
+  if (hosts.length === 0) return "Name at least one";
   const odd = hosts.find((host) => !isHostname(host) || !(host === zone || host.endsWith(`.${zone}`)));
   return odd === undefined ? undefined : `${printable(odd)} is not a hostname in ${zone}`;
 }
@@ -111,7 +112,8 @@ export function parseAdminHost(word: string): string {
 export async function askForDevice(): Promise<string | undefined> {
   const { isCancel, text } = await import("@clack/prompts");
   const answer = await text({
-    message: "Nobody is enrolled yet. Issue a first device? Its USER/NAME, or nothing for not now",
+    message:
+      "No device is enrolled yet. Issue a certificate for a first one? Give USER/NAME, or nothing to skip this",
     placeholder: "alice/pixel-9",
     ...streams,
   });

@@ -1,8 +1,7 @@
 import { failed } from "../../terminal/failure.ts";
 import { DNS_RECORD, DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import type { Fact } from "../doctor/check.ts";
-import { readFact } from "../doctor/read-fact.ts";
+import { type Reading, reading } from "../doctor/check.ts";
 import { nothingToDo, type Plan, type Step } from "./step.ts";
 
 /** A record of the admin host, whatever its type. */
@@ -27,8 +26,8 @@ interface Home {
  * Every record with exactly this name. They are read with the permission to make one, so that a token that
  * lacks it has to be corrected only once, and before anything is changed.
  */
-export function readRecords({ client, zone, host }: Home): Promise<Fact<readonly NameRecord[]>> {
-  return readFact(async () => {
+export function readRecords({ client, zone, host }: Home): Promise<Reading<readonly NameRecord[]>> {
+  return reading(async () => {
     const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
     const found = await client.list(
       need,
@@ -82,7 +81,7 @@ export function recordStep(
       byHand: [],
     };
   }
-  const told = records
+  const shown = records
     .map(({ type, content, proxied }) => `${type} ${content}${proxied ? ", proxied" : ", not proxied"}`)
     .join("; ");
   const leading = records.filter(({ type }) => LEADING.has(type));
@@ -92,7 +91,7 @@ export function recordStep(
       ? []
       : [
           {
-            reason: `the record of ${host} does not lead to Cloudflare: ${told}`,
+            reason: `the record of ${host} does not lead to Cloudflare: ${shown}`,
             remedy:
               "make it a proxied AAAA record with 100:: under DNS > Records, or name another host with --admin-host",
           },
@@ -100,7 +99,7 @@ export function recordStep(
     ...(isTaken(records) && !isRouted
       ? [
           {
-            reason: `${host} has a record of something else: ${told}. What answers there now is cut off by the pages`,
+            reason: `${host} has a record for something else: ${shown}. What answers there now is cut off by the pages`,
             remedy: "name another host with --admin-host, unless that is what you want",
           },
         ]
@@ -108,7 +107,7 @@ export function recordStep(
   ];
   return {
     steps: [
-      { id, found: `${host} already has a record, which stays: ${told}`, change: null, apply: nothingToDo },
+      { id, found: `${host} already has a record, which stays: ${shown}`, change: null, apply: nothingToDo },
     ],
     byHand: lookAt,
   };

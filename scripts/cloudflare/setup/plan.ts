@@ -3,23 +3,14 @@ import type { ProfileName } from "../../../src/domain/app.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import { precedence, touches, wholeHostPattern } from "../client/route-pattern.ts";
-import { localSettings } from "../client/wrangler-toml.ts";
+import { readAssociations } from "../client/client-certificates.ts";
+import { precedence, readRoutes, touches, wholeHostPattern } from "../client/routes.ts";
+import { type GatedHost, localSettings } from "../client/wrangler-toml.ts";
 import type { Zone } from "../client/zone.ts";
-import { readAccessApps } from "../doctor/access-facts.ts";
-import { type Check, type Fact, knownFact } from "../doctor/check.ts";
-import {
-  checkAccessRules,
-  checkBots,
-  checkBrowserCheck,
-  checkRules,
-  checkSecurityLevel,
-} from "../doctor/checks/first-answers.ts";
-import { checkDns } from "../doctor/checks/hosts.ts";
-import { checkBypass } from "../doctor/checks/routes.ts";
-import { type GatedHost, gatedNames, type ZoneFacts } from "../doctor/facts.ts";
-import { readFact } from "../doctor/read-fact.ts";
-import { gatherZone } from "../doctor/zone-facts.ts";
+import { gatedNames, type Reading, reading, type ZoneState } from "../doctor/check.ts";
+import { readAccessApps } from "../doctor/checks/access.ts";
+import { dns as dnsCheck } from "../doctor/checks/dns.ts";
+import { readZone, ZONE_CHECKS } from "../doctor/doctor.ts";
 import { accessSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
@@ -34,7 +25,7 @@ export interface Wanted {
   apps: ReadonlyMap<string, ProfileName>;
   /** The admin host; `null`: none; `undefined`: whatever `wrangler.toml` says is kept. */
   adminHost: string | null | undefined;
-  /** The zone of a host; `undefined`: the host is left alone. */
+  /** The zone of a host; `undefined`: the host is left as it is. */
   zoneOf(host: string): Zone | undefined;
   /** The path of `wrangler.toml`. */
   config: string;
@@ -60,7 +51,7 @@ export interface Tools {
  * 4. The route, made to fail closed in the same call, and looked at afterwards. Wrangler could only make
  *    one that has to be corrected, so the file gets its routes after this.
  * 5. The Access bypass comes last: until the route is there, Access is what guards the app. Where another
- *    route would take requests round the gate, there is none.
+ *    route would let requests bypass the gate, there is none.
  */
 export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const { client, deployer } = tools;
@@ -77,13 +68,13 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   requireOwnHost(adminHost, hosts);
   const zones = groupByZone(hosts, adminHost, zoneOf);
   const account = zones[0]?.zone.account.id ?? "";
-  const facts = await Promise.all(
+  const states = await Promise.all(
     zones.map(async (each) => ({
       zone: each.zone,
-      facts: await gatherZone(client, each.zone, each.hosts, each.adminHost),
+      state: await readZone(client, each.zone, { hosts: each.hosts, adminHost: each.adminHost, worker }),
     })),
   );
-  const accessApps = await readFact(() => readAccessApps(client, account));
+  const accessApps = await reading(() => readAccessApps({ client, account }));
   const homes = zones.flatMap(({ zone, adminHost: host }) =>
     host === undefined ? [] : [{ client, zone, host }],
   );
@@ -91,13 +82,13 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   // A host that already has its route has been set up: without the DNS permission, its record is not looked
   // at.
   const isRouted = (host: string) =>
-    facts.some((each) =>
-      valuesOf(each.facts.routes).some(
+    states.some(({ state }) =>
+      valuesOf(state.of(readRoutes)).some(
         ({ pattern, script }) => script === worker && pattern.toLowerCase() === wholeHostPattern(host),
       ),
     );
   requireKnown([
-    ...facts.flatMap((each) => [each.facts.associations, each.facts.routes]),
+    ...states.flatMap(({ state }) => [state.of(readAssociations), state.of(readRoutes)]),
     accessApps,
     ...records.filter((_, index) => !isRouted(homes[index]?.host ?? "")),
   ]);
@@ -106,9 +97,9 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     const found = records[index];
     return found?.known === true ? [recordStep(home, found.value, isRouted(home.host))] : [];
   });
-  const names = facts.flatMap((each) => gatedNames(each.facts));
+  const names = states.flatMap(({ state }) => gatedNames(state));
   const place = { client, account, worker, file: tokenFile };
-  const gated = facts.flatMap((each) => gatedWhole(each.facts, worker));
+  const gated = states.flatMap(({ state }) => gatedWhole(state));
   const access = accessSteps(client, account, names, gated, valuesOf(accessApps));
   const routes = routesFor(zones);
   const steps: Step[] = [
@@ -117,19 +108,19 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     await tokenFileStep(place),
     await deployStep({ client, account, worker, config, text: withHosts, deployer }),
     await secretStep(place),
-    ...facts.map(({ zone, facts }) =>
+    ...states.map(({ zone, state }) =>
       associationStep(
         client,
         zone,
-        facts.hosts.map(({ host }) => host),
-        valuesOf(facts.associations),
+        state.hosts.map(({ host }) => host),
+        valuesOf(state.of(readAssociations)),
       ),
     ),
-    ...facts.flatMap(({ zone, facts }) => routeSteps(client, zone, facts, worker)),
+    ...states.flatMap(({ zone, state }) => routeSteps(client, zone, state)),
     routesStep({ config, before: withHosts, edit: (text) => withRoutes(text, routes) }),
     ...access.steps,
   ];
-  const looks = facts.flatMap((each) => looksFirst(each.facts, worker));
+  const looks = states.flatMap(({ state }) => looksFirst(state));
   const moves =
     localSettings(before).adminHost === adminHost || adminHost === undefined ? [] : [moved(adminHost)];
   return { steps, byHand: [...moves, ...dns.flatMap((each) => each.byHand), ...access.byHand, ...looks] };
@@ -171,49 +162,37 @@ function requireOwnHost(adminHost: string | undefined, hosts: readonly { host: s
   );
 }
 
-function routeSteps(client: CloudflareClient, zone: Zone, facts: ZoneFacts, worker: string): Step[] {
-  const known = valuesOf(facts.routes);
-  return gatedNames(facts).map((host) => {
+function routeSteps(client: CloudflareClient, zone: Zone, state: ZoneState): Step[] {
+  const { worker } = state;
+  const known = valuesOf(state.of(readRoutes));
+  return gatedNames(state).map((host) => {
     const own = known.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
     if (own !== undefined) checkOwner(own, worker);
     return routeStep(client, zone.id, host, worker, known);
   });
 }
 
-/** The hosts of which no other route takes requests, or might, once `host/*` leads to the Worker. */
-function gatedWhole(facts: ZoneFacts, worker: string): string[] {
-  const foreign = valuesOf(facts.routes).filter(({ script }) => script !== worker);
-  return gatedNames(facts).flatMap((host) => {
-    const isPassedRound = foreign.some(
+/** The hosts of which no other route can take requests once `host/*` leads to the Worker. */
+function gatedWhole(state: ZoneState): string[] {
+  const foreign = valuesOf(state.of(readRoutes)).filter(({ script }) => script !== state.worker);
+  return gatedNames(state).flatMap((host) => {
+    const isBypassed = foreign.some(
       ({ pattern }) =>
         touches(pattern, host) &&
         pattern.toLowerCase() !== wholeHostPattern(host) &&
         precedence(pattern) !== "comes-after",
     );
-    return isPassedRound ? [] : [host];
+    return isBypassed ? [] : [host];
   });
 }
 
 /** What answers before the gate, or takes requests from it: people decide on their own rules. */
-function looksFirst(facts: ZoneFacts, worker: string): Plan["byHand"] {
-  // Setup makes these: beside them, a wildcard takes nothing.
-  const ours = gatedNames(facts).map((host) => ({
-    id: host,
-    pattern: wholeHostPattern(host),
-    script: worker,
-    failsOpen: false,
-  }));
-  const checks: Check[] = [
+function looksFirst(state: ZoneState): Plan["byHand"] {
+  return ZONE_CHECKS.filter(({ setupShows }) => setupShows).flatMap((check) => {
     // The record of the admin host has a step of its own.
-    checkDns({ ...facts, adminHost: undefined }),
-    checkBypass({ ...facts, routes: knownFact([...valuesOf(facts.routes), ...ours]) }, worker),
-    checkRules(facts),
-    checkAccessRules(facts),
-    checkBots(facts),
-    checkSecurityLevel(facts),
-    checkBrowserCheck(facts),
-  ];
-  return checks.flatMap(({ reason, remedy }) => (remedy === null ? [] : [{ reason, remedy }]));
+    const { reason, remedy } = check.find(check === dnsCheck ? { ...state, adminHost: undefined } : state);
+    return remedy === null ? [] : [{ reason, remedy }];
+  });
 }
 
 function groupByZone(
@@ -239,21 +218,21 @@ function groupByZone(
   return found;
 }
 
-/** Every missing permission is named, not the first alone. */
-function requireKnown(facts: readonly Fact<unknown>[]): void {
+/** Every missing permission is named, not only the first. */
+function requireKnown(readings: readonly Reading<unknown>[]): void {
   const missing = [
-    ...new Map(facts.flatMap((fact) => (fact.known ? [] : [[fact.reason, fact] as const]))).values(),
+    ...new Map(readings.flatMap((each) => (each.known ? [] : [[each.reason, each] as const]))).values(),
   ];
   const [first] = missing;
   if (first === undefined) return;
   if (missing.length === 1) throw failed(first.reason, first.remedy);
   throw failed(
-    "setup cannot see all that it has to know",
+    "setup cannot read everything it needs",
     first.remedy,
     missing.map(({ reason }) => reason),
   );
 }
 
-function valuesOf<T>(fact: Fact<readonly T[]>): readonly T[] {
-  return fact.known ? fact.value : [];
+function valuesOf<T>(found: Reading<readonly T[]>): readonly T[] {
+  return found.known ? found.value : [];
 }

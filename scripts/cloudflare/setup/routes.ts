@@ -2,9 +2,8 @@ import type Cloudflare from "cloudflare";
 import { failed } from "../../terminal/failure.ts";
 import { DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import { wholeHostPattern } from "../client/route-pattern.ts";
-import type { RouteFact } from "../doctor/facts.ts";
-import { readAssociations, readRoutes } from "../doctor/zone-facts.ts";
+import { readAssociations } from "../client/client-certificates.ts";
+import { type Route, readRoutes, wholeHostPattern } from "../client/routes.ts";
 import { nothingToDo, type Step } from "./step.ts";
 
 /** The hosts that ask for a certificate: the list is read, added to and written, so that others stay. */
@@ -25,11 +24,11 @@ export function associationStep(
   }
   return {
     id,
-    found: `nobody is asked for a certificate on ${missing.join(", ")}`,
+    found: `no client is asked for a certificate on ${missing.join(", ")}`,
     change: `add them to the ${known.length} hosts of ${zone.name} that ask for one`,
     apply: async () => {
       // Read again at the last moment: the call replaces the whole list, and knows no precondition.
-      const now = await readAssociations(client, zone.id);
+      const now = await readAssociations({ client, zone });
       const hostnames = [...now, ...missingOf(now)];
       if (hostnames.length === now.length) return;
       await client.ask(
@@ -47,7 +46,7 @@ export function routeStep(
   zoneId: string,
   host: string,
   worker: string,
-  known: readonly RouteFact[],
+  known: readonly Route[],
 ): Step {
   const pattern = wholeHostPattern(host);
   const id = `route ${host}`;
@@ -82,7 +81,7 @@ async function ensureRoute(
   pattern: string,
   worker: string,
 ): Promise<void> {
-  const before = find(await readRoutes(client, zoneId), pattern);
+  const before = find(await readRoutes({ client, zone: { id: zoneId } }), pattern);
   if (isRight(before, worker)) return;
   if (before !== undefined) checkOwner(before, worker);
   // The API takes `request_limit_fail_open`, its description does not say so.
@@ -94,17 +93,17 @@ async function ensureRoute(
       DONE,
     );
   } else await correct(client, before.id, wanted);
-  // Should it have been ignored when the route was made, it is set now; then it is looked at again.
-  let after = find(await readRoutes(client, zoneId), pattern);
+  // If it was ignored when the route was made, it is set now, and read again.
+  let after = find(await readRoutes({ client, zone: { id: zoneId } }), pattern);
   if (after !== undefined && !isRight(after, worker)) {
     await correct(client, after.id, wanted);
-    after = find(await readRoutes(client, zoneId), pattern);
+    after = find(await readRoutes({ client, zone: { id: zoneId } }), pattern);
   }
-  // Where Cloudflare does not say it (the field is in no published schema), its word to have set it must do: the
+  // If Cloudflare does not report it (the field is in no published schema), that it accepted the value must do: the
   // doctor, which comes last, calls it unknown.
   if (after?.script === worker && after.failsOpen !== true) return;
   throw failed(
-    `the route ${pattern} does not fail closed, though Cloudflare was told so`,
+    `the route ${pattern} does not fail closed, although Cloudflare was asked to set it`,
     "set it under Workers Routes in the zone's dashboard: Request limit failure mode: Fail closed",
   );
 }
@@ -117,8 +116,8 @@ function correct(client: CloudflareClient, id: string, wanted: Cloudflare.Worker
   );
 }
 
-/** A route to somebody else's Worker is not ours to take. */
-export function checkOwner({ pattern, script }: RouteFact, worker: string): void {
+/** A route to another Worker is not ours to take. */
+export function checkOwner({ pattern, script }: Route, worker: string): void {
   if (script === undefined || script === worker) return;
   throw failed(
     `the route ${pattern} leads to another Worker, ${script}`,
@@ -126,10 +125,10 @@ export function checkOwner({ pattern, script }: RouteFact, worker: string): void
   );
 }
 
-function find(routes: readonly RouteFact[], pattern: string): RouteFact | undefined {
+function find(routes: readonly Route[], pattern: string): Route | undefined {
   return routes.find((route) => route.pattern.toLowerCase() === pattern);
 }
 
-function isRight(route: RouteFact | undefined, worker: string): boolean {
+function isRight(route: Route | undefined, worker: string): boolean {
   return route?.script === worker && route.failsOpen === false;
 }

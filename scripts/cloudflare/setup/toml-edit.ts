@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // Edits of `wrangler.toml` that leave every other byte as it is. The parser says where things stand; what
 // is inserted is read again and compared, so that an edit never says anything else than was meant.
 import { isDeepStrictEqual } from "node:util";

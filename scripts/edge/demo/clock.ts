@@ -5,7 +5,7 @@ const DEFAULT_INTERVAL_MS = 1_000;
 const MIN_INTERVAL_MS = 10;
 const MAX_INTERVAL_MS = 60_000;
 
-/** `GET /events?interval=MS`: the time as server-sent events, the first at once, until the client goes. */
+/** `GET /events?interval=MS`: the time as server-sent events, the first immediately, until the client goes. */
 export async function clock(_request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
   const asked = Number(url.searchParams.get("interval") ?? DEFAULT_INTERVAL_MS);
   const interval = Math.min(Math.max(asked || DEFAULT_INTERVAL_MS, MIN_INTERVAL_MS), MAX_INTERVAL_MS);

@@ -76,7 +76,7 @@ function parseSize(text: string | null): number | undefined {
   return size <= MAX_SIZE_BYTES ? size : undefined;
 }
 
-/** One range, `end` exclusive. Several at once, or what is no range, get the whole, as the RFC allows. */
+/** One range, `end` exclusive. Several ranges, or an invalid one, get the whole, as the RFC allows. */
 export function parseRange(
   header: string | undefined,
   size: number,

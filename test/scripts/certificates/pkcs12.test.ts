@@ -6,9 +6,10 @@ import { join } from "node:path";
 import forge from "node-forge";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthority } from "../../../scripts/certificates/authority.ts";
-import { type Pkcs12Form, toPkcs12 } from "../../../scripts/certificates/pkcs12.ts";
-import { openPkcs12 } from "../../../scripts/certificates/pkcs12-reader.ts";
-import { createKeyAndRequest, type KeyKind } from "../../../scripts/certificates/request.ts";
+import { openPkcs12 } from "../../../scripts/certificates/pkcs12/read.ts";
+import { type Pkcs12Form, toPkcs12 } from "../../../scripts/certificates/pkcs12/write.ts";
+import { createKeyAndRequest } from "../../../scripts/certificates/request.ts";
+import type { KeyKind } from "../../../scripts/certificates/x509.ts";
 import { signRequest } from "../../../scripts/stand-in/authority.ts";
 
 const PASSWORD = "k7mf-2wxa-p9dn-ehq4";

@@ -1,7 +1,7 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { createAuthority } from "../../../scripts/certificates/authority.ts";
-import { newImportPassword } from "../../../scripts/certificates/import-password.ts";
+import { newImportPassword } from "../../../scripts/certificates/device-files.ts";
 import { toMobileConfig } from "../../../scripts/certificates/mobileconfig.ts";
 import { commonNameOf, createKeyAndRequest } from "../../../scripts/certificates/request.ts";
 import { Pkcs10CertificateRequest } from "../../../scripts/certificates/x509.ts";

@@ -54,7 +54,7 @@ describe("a file that is no device's certificate is refused:", () => {
     ["a wrong password", "modern.p12", "falsch", "does not open with this password"],
     ["a wrong password for an old file", "legacy.p12", "falsch", "does not open with this password"],
     ["an empty password", "modern.p12", "", "does not open with this password"],
-    ["a cipher that is not known here", "unsupported.p12", "geheim", "is encrypted by a method"],
+    ["a cipher that is not known here", "unsupported.p12", "geheim", "is encrypted by an unknown method"],
     ["a PKCS#12 cut short", "cut-short.p12", "geheim", "is a damaged PKCS#12 file"],
     ["a text", "make.sh", undefined, "is not a certificate in PEM, DER or PKCS#12 form"],
     ["a folder", ".", undefined, "is a folder, not a certificate"],

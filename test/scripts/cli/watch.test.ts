@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
-import { WorkerLog } from "../../../scripts/edge/worker-log.ts";
+import { WorkerLog } from "../../../scripts/edge/state/worker-log.ts";
 import { send } from "../edge/client.ts";
 import { failure, run, startCommand } from "./run.ts";
 

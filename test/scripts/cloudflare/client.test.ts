@@ -158,7 +158,7 @@ describe("the connection", () => {
     [{ CLOUDFLARE_API_TOKEN: " " }, "CLOUDFLARE_API_TOKEN is not set"],
     [
       { CLOUDFLARE_API_TOKEN: "a b" },
-      "CLOUDFLARE_API_TOKEN does not hold a token: it has blanks or characters beyond ASCII",
+      "CLOUDFLARE_API_TOKEN does not hold a token: it has spaces or characters beyond ASCII",
     ],
     [
       { CLOUDFLARE_API_TOKEN: "abc", LATCHKEY_CLOUDFLARE_API: "http://api.example.com/" },

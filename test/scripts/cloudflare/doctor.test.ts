@@ -10,14 +10,12 @@ import { type Api, createApi } from "../../../scripts/client/api.ts";
 import { connectionFrom } from "../../../scripts/client/connection.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import { localSettings } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
-import type { Check } from "../../../scripts/cloudflare/doctor/check.ts";
-import { checkAll } from "../../../scripts/cloudflare/doctor/checks/all.ts";
-import { gatherFacts } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
+import { findings, readState } from "../../../scripts/cloudflare/doctor/doctor.ts";
 import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import {
-  type AccessApp,
   ALL_PERMISSIONS,
   type CertificatePack,
   certificatePack,
@@ -25,7 +23,7 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import { runOnceAsProcess } from "../cli/run-here.ts";
+import { run } from "../cli/run.ts";
 
 // The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
 // what it meets outside. Where the edge and the stand-in share their authority, a probe passes.
@@ -107,8 +105,8 @@ async function doctor(...words: string[]) {
     LATCHKEY_CA: edge.paths.ca,
   };
   const all = ["doctor", "--config", config, "--connect-to", `127.0.0.1:${edge.port}`, "--ca", edge.paths.ca];
-  const { code, stdout, stderr } = await runOnceAsProcess([...all, "--json", ...words], environment);
-  const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Check[] };
+  const { code, stdout, stderr } = await run([...all, "--json", ...words], environment);
+  const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Finding[] };
   const of = (id: string) => checks.find((check) => check.id === id);
   const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
   return { code, stderr, checks, of, bad };
@@ -131,9 +129,7 @@ describe("latchkey doctor", () => {
     expect(probed.of("outside-forged-headers")?.status).toBe("ok");
     const [certificate] = cloudflare.state.zones[0]?.certificates ?? [];
     expect(certificate?.status).toBe("pending_revocation");
-    expect((await runOnceAsProcess(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain(
-      "latchkey-doctor",
-    );
+    expect((await run(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain("latchkey-doctor");
   });
 
   it("takes the certificate of an active device, and passes with all in order", async () => {
@@ -145,10 +141,10 @@ describe("latchkey doctor", () => {
     const unknown = await doctor("--cert", cert, "--key", key);
     expect(unknown.of("outside-with-certificate")).toMatchObject({
       status: "unknown",
-      reason: "the certificate is enrolled nowhere",
+      reason: "the certificate is not enrolled",
     });
-    await runOnceAsProcess(["users", "add", "alice"], apiEnvironment());
-    await runOnceAsProcess(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
+    await run(["users", "add", "alice"], apiEnvironment());
+    await run(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
     // That the certificate was unknown is remembered for two seconds.
     await expect
       .poll(() => doctor("--cert", cert, "--key", key), { timeout: 20_000 })
@@ -159,7 +155,7 @@ describe("latchkey doctor", () => {
     // The edge names its authority; a client that obeys sends no certificate of another one.
     const foreign = await issueSelfSignedCertificate("alice nas");
     writeFileSync(cert, foreign.certificate);
-    await runOnceAsProcess(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
+    await run(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
     const { of } = await doctor();
     expect(of("outside-certificate")?.status).toBe("ok");
     expect(of("outside-authorities")).toMatchObject({ status: "warning" });
@@ -169,7 +165,7 @@ describe("latchkey doctor", () => {
   it("prints for people the problems last, each with its remedy", async () => {
     const zone = cloudflare.state.zones[0];
     for (const route of zone?.routes ?? []) route.request_limit_fail_open = true;
-    const { stdout, code } = await runOnceAsProcess(["doctor", "--config", config, "--no-outside"], {
+    const { stdout, code } = await run(["doctor", "--config", config, "--no-outside"], {
       ...cloudflare.environment,
       ...apiEnvironment(),
     });
@@ -248,77 +244,7 @@ describe("latchkey doctor", () => {
     expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
   });
 
-  it("reads the Host header that a tunnel sends where its rules do not say", async () => {
-    const [tunnel] = cloudflare.state.tunnels;
-    const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
-    cloudflare.state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
-    tunnel?.ingress.unshift({ hostname: "direct.example.com", service: "https://caddy:443" });
-    const bad = async () => (await checksInProcess()).filter(({ status }) => status !== "ok");
-    expect(await bad()).toEqual([]);
-    if (tunnel !== undefined) tunnel.originRequest = { httpHostHeader: HOST };
-    expect(await bad()).toMatchObject([{ id: "tunnel-hostnames", status: "warning" }]);
-    Object.assign(tunnel?.ingress[0] ?? {}, { originRequest: { httpHostHeader: "" } });
-    expect(await bad()).toEqual([]);
-  });
-
-  const EVERYONE = { everyone: {} };
-  it.each<[status: string, decision: string, include: object[], exclude: object[], type?: string]>([
-    ["ok", "allow", [EVERYONE], []],
-    ["failed", "allow", [EVERYONE], [], "bookmark"],
-    ["failed", "bypass", [EVERYONE], []],
-    ["warning", "bypass", [EVERYONE], [{ geo: { country_code: "KP" } }]],
-    ["warning", "bypass", [{ ip: { ip: "0.0.0.0/0" } }, { ip: { ip: "::/0" } }], []],
-    ["warning", "of tomorrow", [EVERYONE], []],
-  ])(
-    "says %s of another name with an Access policy: %s %j except %j",
-    async (status, decision, include, exclude, type = "self_hosted") => {
-      const { state } = cloudflare;
-      const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
-      state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
-      state.tunnels[0]?.ingress.unshift({ hostname: "direct.example.com", service: "http://localhost:8080" });
-      const policy = { id: "p", name: "p", decision, include, exclude, require: [], precedence: 1 };
-      state.accessApps = [
-        {
-          id: "a",
-          name: "Old",
-          type,
-          domain: "direct.example.com",
-          policies: [policy],
-        } as AccessApp,
-      ];
-      const check = (await checksInProcess()).find(({ id }) => id === "tunnel-hostnames");
-      state.accessApps = [];
-      expect(check?.status).toBe(status);
-    },
-  );
-
-  it("reads the status with which a rule serves an error", async () => {
-    const serve = (status_code?: number) => ({
-      ...{ id: "x", action: "serve_error", expression: "true", enabled: true },
-      action_parameters: { content: "no", content_type: "text/plain", status_code },
-    });
-    const zone = cloudflare.state.zones[0];
-    const statuses = [];
-    for (const status of [503, 403, undefined]) {
-      zone?.rulesets.set("http_request_firewall_custom", [serve(status)]);
-      statuses.push((await checksInProcess()).find(({ id }) => id === "waf")?.status);
-    }
-    expect(statuses).toEqual(["ok", "failed", "warning"]);
-  });
-
-  it("calls a setting unknown that says a word that is not known here", async () => {
-    for (const name of ["security_level", "browser_check", "grpc"]) {
-      cloudflare.state.zones[0]?.settings.set(name, "of tomorrow");
-    }
-    const bad = (await checksInProcess()).filter(({ status }) => status !== "ok");
-    expect(bad.map(({ id, status }) => `${id} ${status}`)).toEqual([
-      "security-level unknown",
-      "browser-check unknown",
-      "grpc unknown",
-    ]);
-  });
-
-  it("calls a tunnel unknown whose rules are told in another form", async () => {
+  it("calls a tunnel unknown whose rules come in another form", async () => {
     const [tunnel] = cloudflare.state.tunnels;
     if (tunnel !== undefined) tunnel.ingress = null as unknown as typeof tunnel.ingress;
     const checks = await checksInProcess();
@@ -362,12 +288,9 @@ describe("latchkey doctor", () => {
 
   it("is a failure to scripts where the gate does not answer", async () => {
     const words = ["doctor", "--config", config, "--no-outside", "--url", "https://127.0.0.1:1", "--json"];
-    const { code, stdout } = await runOnceAsProcess(words, {
-      ...cloudflare.environment,
-      ...apiEnvironment(),
-    });
+    const { code, stdout } = await run(words, { ...cloudflare.environment, ...apiEnvironment() });
     const { ok, failed, unknown, checks } = JSON.parse(stdout) as Record<string, unknown> & {
-      checks: Check[];
+      checks: Finding[];
     };
     expect(checks.find(({ id }) => id === "api")).toMatchObject({
       status: "unknown",
@@ -388,9 +311,9 @@ describe("latchkey doctor", () => {
 });
 
 /** The same checks, without the start of a process for each. */
-async function checksInProcess(api?: Api): Promise<Check[]> {
+async function checksInProcess(api?: Api): Promise<Finding[]> {
   const now = Date.now();
-  const facts = await gatherFacts({
+  const state = await readState({
     client: createCloudflareClient({
       baseUrl: cloudflare.url,
       token: cloudflare.state.token,
@@ -401,7 +324,7 @@ async function checksInProcess(api?: Api): Promise<Check[]> {
     api: async () => api ?? createApi(await connectionFrom({}, apiEnvironment())),
     now,
   });
-  return checkAll(facts, now);
+  return findings(state);
 }
 
 function apiEnvironment() {

@@ -8,15 +8,15 @@ import {
   createAuthority,
   issueServerCertificate,
 } from "../../../scripts/certificates/authority.ts";
-import { type CheckStatus, knownFact, unknownFact } from "../../../scripts/cloudflare/doctor/check.ts";
+import { type CheckStatus, known, unreadable } from "../../../scripts/cloudflare/doctor/check.ts";
+import { observeHandshakes } from "../../../scripts/cloudflare/doctor/outside/handshakes.ts";
 import {
-  checkAuthorities,
-  checkServerCertificates,
   type Handshake,
-} from "../../../scripts/cloudflare/doctor/checks/handshake.ts";
-import { readServerFlight } from "../../../scripts/cloudflare/doctor/server-flight.ts";
-import { observeHandshakes } from "../../../scripts/cloudflare/doctor/tls-look.ts";
-import { device } from "./facts.ts";
+  judgeAuthorities,
+  judgeServerCertificates,
+} from "../../../scripts/cloudflare/doctor/outside/judge-handshakes.ts";
+import { readServerFlight } from "../../../scripts/cloudflare/doctor/outside/server-flight.ts";
+import { device } from "./states.ts";
 
 // Against real TLS servers on loopback: Node's, of which each asks for certificates in its own way.
 
@@ -219,9 +219,9 @@ describe("the check of the edge's certificate, from outside", () => {
     ["unknown", "this machine does not know its authority", shaken({ trust: "SELF_SIGNED_CERT_IN_CHAIN" })],
     ["unknown", "nobody answers", SILENCE],
   ])("%s: %s", (status, _, seen) => {
-    expect(checkServerCertificates([seen])).toMatchObject({ id: "outside-certificate", status });
+    expect(judgeServerCertificates([seen])).toMatchObject({ id: "outside-certificate", status });
     // One bad host among good ones is enough.
-    expect(checkServerCertificates([shaken(), seen]).status).toBe(status);
+    expect(judgeServerCertificates([shaken(), seen]).status).toBe(status);
   });
 });
 
@@ -256,19 +256,19 @@ describe("the check of the authorities that the edge names", () => {
     ["unknown", "the handshake is refused", refused(40), [ours]],
     ["unknown", "nobody answers", SILENCE, [ours]],
   ])("%s: %s", (status, _, seen, devices) => {
-    const check = checkAuthorities([seen], knownFact(devices));
+    const check = judgeAuthorities([seen], known(devices));
     expect(check).toMatchObject({ id: "outside-authorities", status });
     expect(check.remedy === null).toBe(status === "ok");
   });
 
   it("names the devices that would stay silent", () => {
-    expect(checkAuthorities([shaken()], knownFact([ours, stepCa])).reason).toContain("bob/nas");
-    expect(checkAuthorities([shaken()], knownFact([ours, stepCa])).reason).not.toContain("alice");
+    expect(judgeAuthorities([shaken()], known([ours, stepCa])).reason).toContain("bob/nas");
+    expect(judgeAuthorities([shaken()], known([ours, stepCa])).reason).not.toContain("alice");
   });
 
   it("is unknown without the registry, unless no name matters", () => {
-    const gone = unknownFact("the API does not answer", "start it");
-    expect(checkAuthorities([shaken()], gone).status).toBe("unknown");
-    expect(checkAuthorities([shaken({ authorities: [] })], gone).status).toBe("ok");
+    const gone = unreadable("the API does not answer", "start it");
+    expect(judgeAuthorities([shaken()], gone).status).toBe("unknown");
+    expect(judgeAuthorities([shaken({ authorities: [] })], gone).status).toBe("ok");
   });
 });

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { openPkcs12 } from "../../../scripts/certificates/pkcs12-reader.ts";
+import { openPkcs12 } from "../../../scripts/certificates/pkcs12/read.ts";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { failure, startCommand } from "../cli/run.ts";

@@ -8,8 +8,7 @@ import type { Api } from "../../../scripts/client/api.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import { CloudflareFailure } from "../../../scripts/cloudflare/client/failure.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/client/zone.ts";
-import { checkAll } from "../../../scripts/cloudflare/doctor/checks/all.ts";
-import { gatherFacts } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import { findings, readState } from "../../../scripts/cloudflare/doctor/doctor.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut } from "../../../scripts/cloudflare/setup/run.ts";
 import type { StandIn } from "../../../scripts/stand-in/stand-in.ts";
@@ -17,7 +16,7 @@ import { emptyZone, newId, type Zone } from "../../../scripts/stand-in/state.ts"
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { runHere } from "../cli/run-here.ts";
-import { gated } from "./facts.ts";
+import { gated } from "./states.ts";
 
 const HOST = "vault.example.com";
 const TUNNEL_ID = "c1744f8b-faa1-48a4-9e5c-02ac921467fa";
@@ -141,7 +140,7 @@ const registry = {
 } as unknown as Api;
 
 async function doctor(): Promise<Map<string, { status: string; reason: string }>> {
-  const facts = await gatherFacts({
+  const state = await readState({
     client: client(),
     local: {
       worker: "latchkey",
@@ -154,7 +153,7 @@ async function doctor(): Promise<Map<string, { status: string; reason: string }>
     api: async () => registry,
     now: Date.now(),
   });
-  return new Map(checkAll(facts, Date.now()).map((check) => [check.id, check]));
+  return new Map(findings(state).map((check) => [check.id, check]));
 }
 
 interface Question {
@@ -449,7 +448,7 @@ describe("the doctor", () => {
     zone.associations = [];
     expect((await doctor()).get("mtls")).toMatchObject({
       status: "failed",
-      reason: `nobody is asked for a certificate on ${HOST}: every device is refused`,
+      reason: `no client is asked for a certificate on ${HOST}: every device is refused`,
     });
   });
 
@@ -458,7 +457,7 @@ describe("the doctor", () => {
     const found = await doctor();
     expect(found.get("route-fails-closed")).toMatchObject({
       status: "unknown",
-      reason: `Cloudflare does not tell how ${HOST}/* fails`,
+      reason: `Cloudflare does not say how ${HOST}/* fails`,
     });
     expect(found.get("route")?.status).toBe("ok");
   });

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { CheckStatus } from "../../../scripts/cloudflare/doctor/check.ts";
 import {
-  checkOutside,
-  checkPages,
+  judgePages,
+  judgeRequests,
   type Observation,
   type Seen,
-} from "../../../scripts/cloudflare/doctor/checks/outside.ts";
-import { observeAdminHost } from "../../../scripts/cloudflare/doctor/outside.ts";
+} from "../../../scripts/cloudflare/doctor/outside/judge-requests.ts";
+import { observeAdminHost } from "../../../scripts/cloudflare/doctor/outside/requests.ts";
 import { startEdge } from "../../../scripts/edge/edge.ts";
 
 const answer = (status: number, body = "", location: string | null = null): Seen => ({
@@ -61,11 +61,11 @@ const TABLE: [id: string, status: CheckStatus, what: string, seen: Partial<Obser
 ];
 
 const statusOf = (id: string, ...seen: Observation[]) =>
-  checkOutside(seen).find((check) => check.id === id)?.status;
+  judgeRequests(seen).find((check) => check.id === id)?.status;
 
 describe("the doctor's look from outside", () => {
   it("passes where the gate does what it should", () => {
-    expect(checkOutside([GOOD, GOOD]).map(({ status }) => status)).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(judgeRequests([GOOD, GOOD]).map(({ status }) => status)).toEqual(["ok", "ok", "ok", "ok"]);
   });
 
   it.each(TABLE)("%s: %s when %s", (id, status, _, seen) => {
@@ -83,7 +83,7 @@ describe("the admin host, from outside", () => {
     ["failed", "no Worker runs there", answer(522)],
     ["unknown", "nobody answers", silence],
   ])("%s: %s", (status, _, seen) => {
-    expect(checkPages("latchkey.example.com", seen).status).toBe(status);
+    expect(judgePages("latchkey.example.com", seen).status).toBe(status);
   });
 
   it("is asked over TLS, without a certificate", async () => {
@@ -101,7 +101,7 @@ describe("the admin host, from outside", () => {
         timeoutMs: 10_000,
         credential: undefined,
       });
-      expect(checkPages(host, seen)).toMatchObject({ id: "outside-pages", status: "ok" });
+      expect(judgePages(host, seen)).toMatchObject({ id: "outside-pages", status: "ok" });
     } finally {
       await edge.stop();
       rmSync(folder, { recursive: true });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Judgement, judgeRules } from "../../../scripts/cloudflare/doctor/rule-judge.ts";
-import { rule } from "./facts.ts";
+import { type Judgement, judgeRules } from "../../../scripts/cloudflare/doctor/rules/judge.ts";
+import { rule } from "./states.ts";
 
 // biome-ignore format: a table is read by its columns.
 const EXPRESSIONS: [Judgement, string][] = [

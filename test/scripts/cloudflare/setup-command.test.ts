@@ -110,7 +110,7 @@ describe("latchkey setup", () => {
     });
     const { stdout, code } = await setup("--yes", "--no-admin-host");
     expect(stdout).toContain("everything is set up already");
-    expect(stdout).toMatch(/ok {7}route-fails-closed: over the day's limit, everybody is refused\n/);
+    expect(stdout).toMatch(/ok {7}route-fails-closed: over the day's limit, everyone is refused\n/);
     // There is no DNS record, and nobody answers for the registry.
     expect(stdout).toContain("failed   dns: ");
     expect(code).toBe(1);

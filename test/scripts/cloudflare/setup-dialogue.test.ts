@@ -14,7 +14,7 @@ const HOST = "vault.example.com";
 const ADMIN_HOST = "latchkey.example.com";
 const HOSTS_QUESTION = "The apps' hostnames";
 const PROFILE_QUESTION = `What runs on ${HOST}?`;
-const DEVICE_QUESTION = "Nobody is enrolled yet. Issue a first device?";
+const DEVICE_QUESTION = "No device is enrolled yet. Issue a certificate for a first one?";
 
 let local: LocalZone;
 let folder: string;

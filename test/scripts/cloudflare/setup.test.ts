@@ -310,7 +310,7 @@ describe("setup", () => {
     expect(steps.filter(({ id }) => id.startsWith("access"))).toEqual([]);
   });
 
-  it("lets everybody bypass an Access application of the hosts' own", async () => {
+  it("lets everyone bypass an Access application of the hosts' own", async () => {
     cloudflare.state.accessApps.push({ ...wildcardAccess(), domain: "vault.example.com" });
     await setUp();
     expect(
@@ -319,7 +319,7 @@ describe("setup", () => {
   });
 
   it.each(["vault.example.com/api/*", "vault.example.com*", "*.example.com/api/*"])(
-    "leaves Access in front of a host of which the route %s takes requests round the gate",
+    "leaves Access in front of a host of which the route %s lets requests bypass the gate",
     async (pattern) => {
       zone.routes.push({ id: "x", pattern, request_limit_fail_open: true });
       cloudflare.state.accessApps.push(wildcardAccess(), {
@@ -337,7 +337,7 @@ describe("setup", () => {
       expect(decided).toContainEqual(["*.example.com", "allow"]);
       const { byHand } = await plan();
       expect(byHand.map(({ reason }) => reason)).toContainEqual(
-        expect.stringContaining("and stays: another route takes requests round the gate"),
+        expect.stringContaining("and stays: another route lets requests bypass the gate"),
       );
     },
   );
@@ -390,10 +390,10 @@ describe("setup", () => {
       enumerable: true,
     });
     zone.routes.push(route);
-    await expect(setUp()).rejects.toThrow("does not fail closed, though Cloudflare was told so");
+    await expect(setUp()).rejects.toThrow("does not fail closed, although Cloudflare was asked to set it");
   });
 
-  it("names all missing permissions at once, before anything is changed", async () => {
+  it("names all missing permissions together, before anything is changed", async () => {
     const missing: Permission[] = [
       "SSL and Certificates Write",
       "Workers Routes Write",
@@ -541,7 +541,7 @@ describe("the admin host", () => {
       "a proxied one",
       { type: "CNAME", content: "elsewhere.example.net", proxied: true },
       [
-        `${ADMIN_HOST} has a record of something else: CNAME elsewhere.example.net, proxied. What answers there now is cut off by the pages`,
+        `${ADMIN_HOST} has a record for something else: CNAME elsewhere.example.net, proxied. What answers there now is cut off by the pages`,
       ],
     ],
     [
@@ -549,7 +549,7 @@ describe("the admin host", () => {
       { type: "A", content: "192.0.2.1", proxied: false },
       [
         `the record of ${ADMIN_HOST} does not lead to Cloudflare: A 192.0.2.1, not proxied`,
-        `${ADMIN_HOST} has a record of something else: A 192.0.2.1, not proxied. What answers there now is cut off by the pages`,
+        `${ADMIN_HOST} has a record for something else: A 192.0.2.1, not proxied. What answers there now is cut off by the pages`,
       ],
     ],
     [

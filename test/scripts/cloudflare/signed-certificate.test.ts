@@ -112,10 +112,10 @@ describe("a signed certificate", () => {
     expect(failure.list[0]).toMatch(/^undone: /);
   });
 
-  it("with another fingerprint than Cloudflare tells is revoked", async () => {
+  it("with another fingerprint than Cloudflare states is revoked", async () => {
     tamper(() => ({ fingerprint_sha256: "0".repeat(64) }));
     const failure = await failureOf(withSignedCertificate(client, order(), async () => "never"));
-    expect(failure.message).toBe("the certificate's fingerprint is not the one that Cloudflare tells");
+    expect(failure.message).toBe("the certificate's fingerprint is not the one that Cloudflare states");
     expect(statuses()).toEqual(["pending_revocation"]);
   });
 

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { BLOCKED_TEMPLATE, BlockList, parseBlocked } from "../../../scripts/edge/blocked.ts";
+import { BLOCKED_TEMPLATE, BlockList, parseBlocked } from "../../../scripts/edge/state/blocked.ts";
 import { temporaryFolder } from "./client.ts";
 
 const A = "a".repeat(64);

@@ -8,7 +8,7 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Credential } from "../../../scripts/certificates/authority.ts";
 import type { Edge } from "../../../scripts/edge/edge.ts";
-import type { DemoDevice } from "../../../scripts/edge/state.ts";
+import type { DemoDevice } from "../../../scripts/edge/state/paths.ts";
 
 export interface Received {
   status: number;

@@ -83,7 +83,7 @@ it("answers an upload with its size and SHA-256", async () => {
   });
 });
 
-it("tells the time in server-sent events, the first at once, until the client goes", async () => {
+it("sends the time in server-sent events, the first immediately, until the client goes", async () => {
   const controller = new AbortController();
   const response = await get("/events?interval=10", { signal: controller.signal });
   expect(response.headers.get("content-type")).toBe("text/event-stream");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { normaliseSerial, parseRevoked, REVOKED_TEMPLATE } from "../../../scripts/edge/revoked.ts";
+import { normaliseSerial, parseRevoked, REVOKED_TEMPLATE } from "../../../scripts/edge/state/revoked.ts";
 
 it.each([
   ["0a1b", "A1B"],

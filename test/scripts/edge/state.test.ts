@@ -5,15 +5,10 @@ import { existsSync } from "node:fs";
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openPkcs12 } from "../../../scripts/certificates/pkcs12-reader.ts";
-import { lockFolder } from "../../../scripts/edge/lock.ts";
-import {
-  claimFolder,
-  openState,
-  P12_PASSWORD,
-  type StatePaths,
-  statePaths,
-} from "../../../scripts/edge/state.ts";
+import { openPkcs12 } from "../../../scripts/certificates/pkcs12/read.ts";
+import { lockFolder } from "../../../scripts/edge/state/lock.ts";
+import { P12_PASSWORD, type StatePaths, statePaths } from "../../../scripts/edge/state/paths.ts";
+import { claimFolder, openState } from "../../../scripts/edge/state/state.ts";
 import { temporaryFolder } from "./client.ts";
 
 const HOSTS = ["localhost", "app.localhost", "127.0.0.1"];
@@ -258,7 +253,7 @@ describe("the lock", () => {
 
   it("of another process holds while it lives, and is gone when it is killed", async () => {
     await claimFolder(paths);
-    const module = JSON.stringify(new URL("../../../scripts/edge/lock.ts", import.meta.url).href);
+    const module = JSON.stringify(new URL("../../../scripts/edge/state/lock.ts", import.meta.url).href);
     const program = `const { lockFolder } = await import(${module});
       await lockFolder(${JSON.stringify(paths.lock)});
       console.log("held");

@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { afterEach, expect, it } from "vitest";
 import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
-import { listen, type TlsServer } from "../../../scripts/edge/tls-server.ts";
+import { listen, type TlsServer } from "../../../scripts/edge/tls/server.ts";
 
 const authority = await issueSelfSignedCertificate("localhost");
 let server: TlsServer;

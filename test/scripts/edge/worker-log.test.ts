@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startEdge } from "../../../scripts/edge/edge.ts";
 import { logText } from "../../../scripts/edge/log-text.ts";
-import { WorkerLog } from "../../../scripts/edge/worker-log.ts";
+import { WorkerLog } from "../../../scripts/edge/state/worker-log.ts";
 import { send, temporaryFolder } from "./client.ts";
 
 let folder: string;
@@ -18,7 +18,7 @@ const fail = (error: unknown) => {
   throw error;
 };
 
-it("has the Worker's lines as it wrote them, for the owner alone, and begins anew with the edge", async () => {
+it("has the Worker's lines as it wrote them, for the owner only, and starts again with the edge", async () => {
   const written: string[] = [];
   const onWorkerLog = ({ message }: { message: string }) => written.push(message);
   const edge = await startEdge({ port: 0, stateDir: folder, onWorkerLog });

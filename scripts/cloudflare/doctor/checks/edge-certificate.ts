@@ -1,8 +1,31 @@
-// No I/O. No clock.
-import { type Check, checkFact, failedCheck, listed, passed, warned } from "../check.ts";
-import { type EdgeCertificateFact, gatedNames, type ZoneFacts } from "../facts.ts";
+import { CERTIFICATE_PACK } from "../../client/answers.ts";
+import { failedCheck, gatedNames, listed, passed, warned, type ZoneSource, zoneCheck } from "../check.ts";
 
-/** States in which Cloudflare does not show the certificate, and will not by itself. */
+/** A certificate that Cloudflare shows to clients, or will. */
+interface EdgeCertificate {
+  /** Cloudflare's word: `active`, `pending_validation`, ... */
+  status: string;
+  /** `universal`, `advanced`, ... */
+  type: string;
+  /** Lower case; a wildcard is `*.example.com`. */
+  names: readonly string[];
+}
+
+/** The certificate packs of a zone, in any state: Universal SSL's, and those that were ordered or uploaded. */
+export async function readEdgeCertificates({ client, zone }: ZoneSource): Promise<EdgeCertificate[]> {
+  const packs = await client.list(
+    { permission: "certificates-read", what: "list the zone's edge certificates" },
+    (sdk, { page }) => sdk.ssl.certificatePacks.list({ zone_id: zone.id, status: "all", per_page: 50, page }),
+    CERTIFICATE_PACK,
+  );
+  return packs.map(({ status, type, hosts }) => ({
+    status,
+    type,
+    names: hosts.map((name) => name.toLowerCase()),
+  }));
+}
+
+/** States in which Cloudflare does not show the certificate, and will not without help. */
 const DEAD = new Set([
   "deleted",
   "expired",
@@ -14,18 +37,19 @@ const DEAD = new Set([
 ]);
 
 /** Without a certificate for its name, no client can connect to a host at all. */
-export function checkEdgeCertificate(zone: ZoneFacts): Check {
-  const id = "edge-certificate";
-  return checkFact(id, zone.edgeCertificates, (certificates) => {
+export const edgeCertificate = zoneCheck({
+  id: "edge-certificate",
+  permission: "certificates-read",
+  read: readEdgeCertificates,
+  judge(certificates, zone) {
     const found = gatedNames(zone).map((host) => ({
       host,
-      ...standing(certificates.filter(({ names }) => names.some((name) => covers(name, host)))),
+      ...best(certificates.filter(({ names }) => names.some((name) => covers(name, host)))),
     }));
     const without = found.filter(({ state }) => state === "none").map(({ host }) => host);
     if (without.length > 0) {
       const deep = without.find((host) => isDeep(zone.name, host));
       return failedCheck(
-        id,
         `no certificate covers ${listed(without)}: no client can connect${
           deep === undefined ? "" : ` (Universal SSL covers one level: *.${zone.name})`
         }`,
@@ -37,15 +61,14 @@ export function checkEdgeCertificate(zone: ZoneFacts): Check {
     const waiting = found.filter(({ state }) => state === "not-active");
     return waiting.length > 0
       ? warned(
-          id,
           `the certificate is not active yet: ${listed(waiting.map(({ host, status }) => `${host} (${status})`))}`,
           "see SSL/TLS > Edge Certificates, and run the doctor again",
         )
-      : passed(id, `an active certificate covers ${listed(found.map(({ host }) => host))}`);
-  });
-}
+      : passed(`an active certificate covers ${listed(found.map(({ host }) => host))}`);
+  },
+});
 
-function standing(covering: readonly EdgeCertificateFact[]): {
+function best(covering: readonly EdgeCertificate[]): {
   state: "active" | "not-active" | "none";
   status: string;
 } {

@@ -1,81 +1,164 @@
-// No I/O. No clock.
-import { type Check, checkFact, failedCheck, listed, passed } from "../check.ts";
-import type { LocalSettings, WorkerFacts } from "../facts.ts";
+// The Worker: what is deployed under which addresses, and what `wrangler.toml` would deploy.
+import { CUSTOM_DOMAINS, WORKER_ADDRESSES, WORKER_SETTINGS } from "../../client/answers.ts";
+import { unlessMissing } from "../../client/failure.ts";
+import { readSecretNames } from "../../client/worker-secret.ts";
+import {
+  type AccountSource,
+  accountCheck,
+  failedCheck,
+  gatedNames,
+  listed,
+  nothing,
+  passed,
+  type Verdict,
+} from "../check.ts";
 
-const DEPLOY = "run npx wrangler deploy (after it, the route's failure mode must be looked at again)";
-const missing = (id: string, worker: string): Check =>
-  failedCheck(id, `the Worker ${worker} is not deployed`, "run latchkey setup, or npx wrangler deploy");
+const DEPLOY = "run npx wrangler deploy (then check the route's failure mode again)";
+const missing = (worker: string): Verdict =>
+  failedCheck(`the Worker ${worker} is not deployed`, "run latchkey setup, or npx wrangler deploy");
 
-/** What the file says: the next deploy would make it true. */
-export function checkFile({ dangers }: LocalSettings): Check {
-  const id = "wrangler-toml";
-  return dangers.length === 0
-    ? passed(id, "wrangler.toml opens nothing")
-    : failedCheck(
-        id,
-        `wrangler.toml opens the gate at the next deploy: ${listed(dangers)}`,
-        "put it back as it was: see docs/configuration.md, settings that must stay as they are",
-      );
+/** The next deploy would make true what the file says. */
+export const wranglerToml = accountCheck({
+  id: "wrangler-toml",
+  permission: null,
+  read: nothing,
+  judge: (_, { local: { dangers } }) =>
+    dangers.length === 0
+      ? passed("wrangler.toml opens nothing")
+      : failedCheck(
+          `wrangler.toml opens the gate at the next deploy: ${listed(dangers)}`,
+          "put it back as it was: see docs/configuration.md, settings that must stay as they are",
+        ),
+});
+
+/** `null`: no such Worker was deployed. */
+export function readWorkerAddresses({
+  client,
+  account,
+  worker,
+}: AccountSource): Promise<{ workersDev: boolean; previews: boolean } | null> {
+  return unlessMissing(async () => {
+    const { enabled, previews_enabled } = await client.ask(
+      { permission: "scripts-read", what: "read the Worker's addresses" },
+      (sdk) => sdk.workers.scripts.subdomain.get(worker, { account_id: account }),
+      WORKER_ADDRESSES,
+    );
+    return { workersDev: enabled, previews: previews_enabled };
+  });
 }
 
-/** On workers.dev and on previews, Cloudflare asks nobody for a certificate. */
-export function checkAddresses(worker: WorkerFacts, name: string): Check {
-  const id = "workers-dev";
-  return checkFact(id, worker.addresses, (addresses) => {
-    if (addresses === null) return missing(id, name);
+/** On workers.dev and on previews, Cloudflare asks no client for a certificate. */
+export const workersDev = accountCheck({
+  id: "workers-dev",
+  permission: "scripts-read",
+  read: readWorkerAddresses,
+  judge(addresses, { local }) {
+    if (addresses === null) return missing(local.worker);
     const on = [
       ...(addresses.workersDev ? ["workers.dev"] : []),
       ...(addresses.previews ? ["its preview URLs"] : []),
     ];
     return on.length === 0
-      ? passed(id, "the Worker has no address on workers.dev")
+      ? passed("the Worker has no address on workers.dev")
       : failedCheck(
-          id,
-          `the Worker answers on ${listed(on)}, where nobody is asked for a certificate`,
+          `the Worker answers on ${listed(on)}, where no client is asked for a certificate`,
           `workers_dev = false and preview_urls = false in wrangler.toml, then ${DEPLOY}`,
         );
+  },
+});
+
+/** `null`: no such Worker was deployed. */
+export function readWorkerSettings({
+  client,
+  account,
+  worker,
+}: AccountSource): Promise<{ compatibilityFlags: readonly string[]; cache: boolean } | null> {
+  return unlessMissing(async () => {
+    const { compatibility_flags: compatibilityFlags, cache_options: cache } = await client.ask(
+      { permission: "scripts-read", what: "read the Worker's settings" },
+      (sdk) => sdk.workers.scripts.scriptAndVersionSettings.get(worker, { account_id: account }),
+      WORKER_SETTINGS,
+    );
+    return { compatibilityFlags, cache: cache?.enabled === true };
   });
 }
 
 /** The Workers Cache answers before the gate runs. */
-export function checkCache(worker: WorkerFacts, name: string): Check {
-  const id = "workers-cache";
-  return checkFact(id, worker.settings, (settings) => {
-    if (settings === null) return missing(id, name);
+export const workersCache = accountCheck({
+  id: "workers-cache",
+  permission: "scripts-read",
+  read: readWorkerSettings,
+  judge(settings, { local }) {
+    if (settings === null) return missing(local.worker);
     return settings.cache
       ? failedCheck(
-          id,
           "the Workers Cache is on: it answers before the gate runs",
           `[cache] enabled = false in wrangler.toml, then ${DEPLOY}`,
         )
-      : passed(id, "the Workers Cache is off");
-  });
-}
+      : passed("the Workers Cache is off");
+  },
+});
 
 /** With the flag, `fetch(request)` calls the Worker again instead of the app. */
-export function checkFlags(worker: WorkerFacts, name: string): Check {
-  const id = "global-fetch";
-  return checkFact(id, worker.settings, (settings) => {
-    if (settings === null) return missing(id, name);
+export const globalFetch = accountCheck({
+  id: "global-fetch",
+  permission: "scripts-read",
+  read: readWorkerSettings,
+  judge(settings, { local }) {
+    if (settings === null) return missing(local.worker);
     return settings.compatibilityFlags.includes("global_fetch_strictly_public")
       ? failedCheck(
-          id,
           "global_fetch_strictly_public is set: what passes the gate comes back to it",
-          `take it out of compatibility_flags in wrangler.toml, then ${DEPLOY}`,
+          `remove it from compatibility_flags in wrangler.toml, then ${DEPLOY}`,
         )
-      : passed(id, "what passes the gate goes to the app");
-  });
-}
+      : passed("what passes the gate goes to the app");
+  },
+});
 
-export function checkSecret(worker: WorkerFacts, name: string): Check {
-  const id = "secret";
-  return checkFact(id, worker.secrets, (secrets) =>
-    secrets.includes("ADMIN_TOKEN")
-      ? passed(id, "ADMIN_TOKEN is set")
+export const readSecrets = ({ client, account, worker }: AccountSource) =>
+  readSecretNames(client, { account, worker });
+
+export const secret = accountCheck({
+  id: "secret",
+  permission: "scripts-read",
+  read: readSecrets,
+  judge: (names, { local }) =>
+    names.includes("ADMIN_TOKEN")
+      ? passed("ADMIN_TOKEN is set")
       : failedCheck(
-          id,
-          `the Worker ${name} has no secret ADMIN_TOKEN: the API is off`,
+          `the Worker ${local.worker} has no secret ADMIN_TOKEN: the API is off`,
           "run latchkey setup, or npx wrangler secret put ADMIN_TOKEN",
         ),
+});
+
+/** Hostnames that are Custom Domains, with their Workers. */
+export async function readCustomDomains({
+  client,
+  account,
+}: AccountSource): Promise<{ hostname: string; service: string }[]> {
+  const found = await client.ask(
+    { permission: "scripts-read", what: "list the Workers' Custom Domains" },
+    (sdk) => sdk.workers.domains.list({ account_id: account }),
+    CUSTOM_DOMAINS,
   );
+  return found.map(({ hostname, service = "" }) => ({ hostname: hostname.toLowerCase(), service }));
 }
+
+/** A Custom Domain makes a Worker the origin: whichever it is, the app is not behind the gate there. */
+export const customDomain = accountCheck({
+  id: "custom-domain",
+  permission: "scripts-read",
+  read: readCustomDomains,
+  judge(domains, { zones }) {
+    const own = new Set(zones.flatMap(gatedNames));
+    const taken = domains.filter(({ hostname }) => own.has(hostname));
+    return taken.length === 0
+      ? passed("no host is a Worker's Custom Domain")
+      : failedCheck(
+          listed(
+            taken.map(({ hostname, service }) => `${hostname} is a Custom Domain of the Worker ${service}`),
+          ),
+          "remove it under Workers > the Worker > Settings > Domains & Routes: the gate needs a route",
+        );
+  },
+});

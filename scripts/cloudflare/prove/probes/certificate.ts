@@ -3,7 +3,7 @@ import { issueSelfSignedCertificate } from "../../../certificates/authority.ts";
 import { commonNameIn, createKeyAndRequest } from "../../../certificates/request.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client/client-certificates.ts";
 import { CloudflareFailure } from "../../client/failure.ts";
-import { observeHandshakes } from "../../doctor/tls-look.ts";
+import { observeHandshakes } from "../../doctor/outside/handshakes.ts";
 import { CERTIFICATE_SLICE } from "../answers.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";
@@ -92,7 +92,7 @@ function algorithmOf(certificate: X509Certificate): string {
 export const listPaging: Probe = {
   id: "list-paging",
   title: "page the list of client certificates",
-  question: "Does the list take limit and offset, and tell its total_count?",
+  question: "Does the list take limit and offset, and report its total_count?",
   needs: ["certificate"],
   async run({ client, zone }) {
     const page = (offset: number) =>
@@ -152,7 +152,7 @@ export const clientAuth: Probe = {
 export const withoutCertificate: Probe = {
   id: "without-certificate",
   title: "show no certificate",
-  question: "What does tlsClientAuth hold for somebody without a certificate?",
+  question: "What does tlsClientAuth hold for a client without a certificate?",
   needs: ["client-auth"],
   async run(scene) {
     const answer = await askOnce(reachOf(scene));

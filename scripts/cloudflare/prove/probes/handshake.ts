@@ -98,7 +98,7 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
         measurements: {
           isResumed: resumed.isResumed,
           resumed: describe(resumed.answer),
-          // The ticket alone, by a client that has no certificate any more.
+          // Only the ticket, from a client that no longer has a certificate.
           isResumedWithoutCertificate: bare.isResumed,
           resumedWithoutCertificate: describe(bare.answer),
           // A session that began without a certificate, with one in hand.

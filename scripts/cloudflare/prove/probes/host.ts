@@ -1,6 +1,6 @@
 import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
 import { DONE } from "../../client/answers.ts";
-import { readAssociations } from "../../doctor/zone-facts.ts";
+import { readAssociations } from "../../client/client-certificates.ts";
 import { askOnce } from "../connection.ts";
 import { type Probe, reachOf, type Scene } from "../probe.ts";
 import { associationOf, RECORD_COMMENT, recordOf, setAssociations } from "../things.ts";
@@ -114,13 +114,13 @@ export const association: Probe = {
   async run(scene) {
     const { host } = scene.names;
     // Read at the last moment: the call replaces the whole list.
-    const before = await readAssociations(scene.client, scene.zone.id);
-    // Undone is only what this run has done.
+    const before = await readAssociations(scene);
+    // Only what this run has done is undone.
     if (before.includes(host))
       return { outcome: "failed", reason: "the host asks for a certificate already" };
     scene.undo.push(associationOf(scene, host));
     await setAssociations(scene, [...before, host]);
-    const after = await readAssociations(scene.client, scene.zone.id);
+    const after = await readAssociations(scene);
     const kept = before.every((name) => after.includes(name));
     return {
       outcome: kept && after.includes(host) ? "seen" : "differs",

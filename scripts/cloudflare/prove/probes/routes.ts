@@ -1,9 +1,7 @@
 import type Cloudflare from "cloudflare";
 import { DONE } from "../../client/answers.ts";
 import { CloudflareFailure } from "../../client/failure.ts";
-import { wholeHostPattern } from "../../client/route-pattern.ts";
-import type { RouteFact } from "../../doctor/facts.ts";
-import { readRoutes } from "../../doctor/zone-facts.ts";
+import { type Route, readRoutes, wholeHostPattern } from "../../client/routes.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { routesOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";
@@ -11,7 +9,8 @@ import { scriptPath, uploadWorker } from "../upload.ts";
 export const failureMode: Probe = {
   id: "failure-mode",
   title: "make the route, without and with its failure mode",
-  question: "Is request_limit_fail_open told, what is it by default, and is it taken when a route is made?",
+  question:
+    "Is request_limit_fail_open reported, what is it by default, and is it accepted when a route is made?",
   needs: ["worker"],
   async run(scene) {
     const { host, worker } = scene.names;
@@ -27,8 +26,8 @@ export const failureMode: Probe = {
     return {
       outcome: made?.failsOpen === false ? "seen" : "differs",
       measurements: {
-        failsOpenByDefault: told(byDefault),
-        failsOpenWhenMadeWithFalse: told(made),
+        failsOpenByDefault: failureModeOf(byDefault),
+        failsOpenWhenMadeWithFalse: failureModeOf(made),
       },
     };
   },
@@ -50,9 +49,9 @@ export const deployKeepsFailureMode: Probe = {
     return {
       outcome: keeps ? "seen" : "differs",
       measurements: {
-        failsOpenAfterUpload: told(afterUpload),
+        failsOpenAfterUpload: failureModeOf(afterUpload),
         publishingRoutes: publishing,
-        failsOpenAfterPublishing: told(afterRoutes),
+        failsOpenAfterPublishing: failureModeOf(afterRoutes),
         sameRoute: afterRoutes?.id === afterUpload?.id,
       },
     };
@@ -111,10 +110,10 @@ async function publishRoutes(scene: Scene, pattern: string): Promise<string> {
   }
 }
 
-async function findRoute({ client, zone }: Scene, pattern: string): Promise<RouteFact | undefined> {
-  return (await readRoutes(client, zone.id)).find((route) => route.pattern === pattern);
+async function findRoute({ client, zone }: Scene, pattern: string): Promise<Route | undefined> {
+  return (await readRoutes({ client, zone })).find((route) => route.pattern === pattern);
 }
 
-function told(route: RouteFact | undefined): string | boolean {
-  return route === undefined ? "no such route" : (route.failsOpen ?? "not told");
+function failureModeOf(route: Route | undefined): string | boolean {
+  return route === undefined ? "no such route" : (route.failsOpen ?? "not reported");
 }

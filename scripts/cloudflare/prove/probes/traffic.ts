@@ -6,7 +6,7 @@ import { isVerified } from "../sight.ts";
 import { secondsSince } from "../waiting.ts";
 import { describe } from "./handshake.ts";
 
-/** What a client could send to be taken for somebody, or to mislead, and what apps need. */
+/** What a client could send to claim an identity or to mislead, and what apps need. */
 const SENT = {
   "cf-access-jwt-assertion": "prove",
   "cf-client-cert-verified": "prove",

@@ -8,7 +8,7 @@ import { scriptPath, uploadWorker } from "../upload.ts";
 export const worker: Probe = {
   id: "worker",
   title: "deploy a throw-away Worker",
-  question: "Do a Worker's versions tell the tag that it was deployed with, and which one a secret made?",
+  question: "Do a Worker's versions show the tag that it was deployed with, and which one a secret made?",
   needs: [],
   async run(scene) {
     scene.undo.push(workerOf(scene, scene.names.worker));

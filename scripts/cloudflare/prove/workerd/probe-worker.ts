@@ -12,7 +12,7 @@ interface LargeReader {
 }
 
 interface Env {
-  /** A secret of one run: everybody else gets a 404. */
+  /** A secret of one run: everyone else gets a 404. */
   KEY: string;
 }
 
@@ -31,7 +31,7 @@ export default {
       httpProtocol,
       colo,
       bytes,
-      // Their names alone: the values hold addresses.
+      // Only their names: the values hold addresses.
       headers: [...request.headers.keys()],
     });
   },

@@ -1,0 +1,127 @@
+// Access applications: one that covers a host answers with a sign-in page before the gate runs.
+import type * as v from "valibot";
+import { ACCESS_APP } from "../../client/answers.ts";
+import { isRefusal } from "../../client/failure.ts";
+import { type AccountSource, accountCheck, failedCheck, gatedNames, listed, passed } from "../check.ts";
+
+export interface AccessApp {
+  id: string;
+  name: string;
+  /** Where it applies: `host/path`; `*` may stand for anything. */
+  places: readonly string[];
+  /** Workers that it covers: their names, or `*` for all. */
+  workers: readonly string[];
+  /** One of its policies lets everyone pass without a sign-in. */
+  letsEveryonePass: boolean;
+}
+
+/** `access.api.error.not_enabled`: assumed, never seen on a real account. */
+const ACCESS_NOT_ENABLED = 9999;
+
+/** Access applications of the account; one that never opened Zero Trust has none. */
+export async function readAccessApps({
+  client,
+  account,
+}: Pick<AccountSource, "client" | "account">): Promise<AccessApp[]> {
+  try {
+    const apps = await client.list(
+      { permission: "access-read", what: "list the Access applications" },
+      (sdk, { page }) => sdk.zeroTrust.access.applications.list({ account_id: account, per_page: 100, page }),
+      ACCESS_APP,
+    );
+    return apps.map(toApp);
+  } catch (error) {
+    if (isRefusal(error, ACCESS_NOT_ENABLED)) return [];
+    throw error;
+  }
+}
+
+function toApp(app: v.InferOutput<typeof ACCESS_APP>): AccessApp {
+  const { id, name = "", domain } = app;
+  const destinations = app.destinations ?? [];
+  // Anything else, such as a private network, is a place too, but on no host.
+  const uris = destinations.flatMap(({ type = "public", uri }) => {
+    if (type === "public") return uri ?? [];
+    return type === "all_workers" || type === "worker" ? [] : [`(${type})`];
+  });
+  const places = [
+    ...new Set([...(domain === undefined ? [] : [domain]), ...(app.self_hosted_domains ?? []), ...uris]),
+  ];
+  const workers = destinations.flatMap(({ type, worker_name, name: named }) => {
+    if (type === "all_workers") return ["*"];
+    return type === "worker" ? [worker_name ?? named ?? "*"] : [];
+  });
+  const letsEveryonePass = (app.policies ?? []).some(
+    ({ decision, include, require, exclude }) =>
+      decision === "bypass" &&
+      (require ?? []).length === 0 &&
+      (exclude ?? []).length === 0 &&
+      (include ?? []).some((rule) => "everyone" in rule),
+  );
+  return { id, name, places: places.map((place) => place.toLowerCase()), workers, letsEveryonePass };
+}
+
+export const access = accountCheck({
+  id: "access",
+  permission: "access-read",
+  read: readAccessApps,
+  judge(apps, { zones, local }) {
+    const covering = coveringAccess(apps, zones.flatMap(gatedNames));
+    const byWorker = apps.filter(
+      ({ workers, letsEveryonePass }) =>
+        !letsEveryonePass && workers.some((name) => name === "*" || name === local.worker),
+    );
+    if (covering.length === 0 && byWorker.length === 0) {
+      return passed("no Access application asks for a sign-in on the hosts");
+    }
+    return failedCheck(
+      listed([
+        ...covering.map(({ app, place }) => `the Access application '${app.name}' (${place}) answers first`),
+        ...byWorker.map(({ name }) => `the Access application '${name}' protects the Worker itself`),
+      ]),
+      "let everyone bypass it on these hosts under Zero Trust > Access > Applications, or run latchkey setup",
+    );
+  },
+});
+
+/** Our own sign-in pages: `/.latchkey/` never leads to an app. */
+const OWN_PATH = "/.latchkey/";
+
+export interface Covering {
+  app: AccessApp;
+  host: string;
+  place: string;
+}
+
+/** Access applications that would answer on a host. Of several, the one with the most specific place decides. */
+export function coveringAccess(apps: readonly AccessApp[], hosts: readonly string[]): Covering[] {
+  return hosts.flatMap((host) => {
+    const places = apps.flatMap((app) =>
+      app.places
+        .filter((place) => placeMatches(place, host) && !pathOf(place).startsWith(OWN_PATH))
+        .map((place) => ({ app, host, place })),
+    );
+    const whole = places.filter(({ place }) => isWhole(place));
+    const exact = whole.filter(({ place }) => hostOf(place) === host);
+    const deciding = exact.length > 0 ? exact : whole;
+    const parts = places.filter(({ place }) => !isWhole(place));
+    return [...deciding, ...parts].filter(({ app }) => !app.letsEveryonePass);
+  });
+}
+
+/** Whether Access asks for a sign-in on every path of a host. */
+export function isBehindAccess(apps: readonly AccessApp[], host: string): boolean {
+  return coveringAccess(apps, [host]).some(({ place }) => isWhole(place));
+}
+
+const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+const pathOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/^[^/]*/, "");
+const isWhole = (place: string) => ["", "/", "/*", "*"].includes(pathOf(place));
+
+function placeMatches(place: string, host: string): boolean {
+  const pattern = hostOf(place)
+    .split("*")
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+    .join("[^.]*");
+  return new RegExp(`^${pattern}$`).test(host);
+}

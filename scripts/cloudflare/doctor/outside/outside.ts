@@ -1,0 +1,25 @@
+// The checks from outside: handshakes and requests, as clients make them.
+
+import type { DoctorState, Finding } from "../check.ts";
+import { readRegistry } from "../gate.ts";
+import { observeHandshakes } from "./handshakes.ts";
+import { judgeAuthorities, judgeServerCertificates } from "./judge-handshakes.ts";
+import { judgePages, judgeRequests } from "./judge-requests.ts";
+import { type OutsideOptions, observe, observeAdminHost } from "./requests.ts";
+
+export async function examineOutside(state: DoctorState, options: OutsideOptions): Promise<Finding[]> {
+  const hosts = state.zones.flatMap((zone) => zone.hosts);
+  const adminHosts = state.zones.flatMap(({ adminHost }) => adminHost ?? []);
+  const stranger = { ...options, credential: undefined };
+  const pages: Finding[] = [];
+  for (const host of adminHosts) pages.push(judgePages(host, await observeAdminHost(host, stranger)));
+  const names = hosts.map(({ host }) => host);
+  const handshakes = await observeHandshakes([...names, ...adminHosts], stranger);
+  return [
+    ...pages,
+    judgeServerCertificates(handshakes),
+    // The admin host asks for no certificate.
+    judgeAuthorities(handshakes.slice(0, names.length), state.of(readRegistry)),
+    ...judgeRequests(await observe(hosts, options)),
+  ];
+}
