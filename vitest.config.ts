@@ -1,14 +1,14 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
-/** What `npm run test:quick` leaves out: real clients and browsers, and whatever starts the edge or wrangler. */
+/** What `npm run test:quick` leaves out: real clients and browsers, and whatever starts the edge or wrangler, or takes as long. */
 const SLOW = [
   "test/e2e/*.test.ts",
   "test/scripts/bench/deployed-worker.test.ts",
   "test/scripts/cli/{asks-last,backup,commands,completion,invitations,listing}.test.ts",
   "test/scripts/cli/{login,lost,narrow,rotate,tokens,watch}.test.ts",
   "test/scripts/cloudflare/{conformity,doctor,issue,odd-answers,out-of-order,prove}.test.ts",
-  "test/scripts/cloudflare/{revoke,rotate,setup-command,setup-dialogue,status}.test.ts",
+  "test/scripts/cloudflare/{revoke,rotate,setup,setup-command,setup-dialogue,status}.test.ts",
   "test/scripts/edge/{at-home,edge,proxy,start,worker-log}.test.ts",
 ];
 
