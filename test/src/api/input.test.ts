@@ -255,7 +255,7 @@ describe("the query of a list", () => {
     for (const limit of ["0", "501", "-1", "1.5", "1e2", "", "x", "%20", "9999999999", "0x10"]) {
       const problem = await expectProblem(await api("GET", `${path}?limit=${limit}`), "invalid-query");
       expect(problem.errors, limit).toEqual([
-        { path: "limit", message: "limit is a whole number from 1 to 500" },
+        { path: "limit", message: "limit must be a whole number from 1 to 500" },
       ]);
     }
   });

@@ -50,12 +50,12 @@ describe("readPem", () => {
   });
 
   it.each([
-    ["nothing", "", /exactly one PEM certificate.*holds 0/],
+    ["nothing", "", /exactly one PEM certificate.*are 0/],
     ["text that is no PEM", "hello", /exactly one/],
     ["a fingerprint", DEVICE_FINGERPRINT, /exactly one/],
     ["base64 without the PEM's lines", DEVICE_PEM.replaceAll(/-----.*-----/g, ""), /exactly one/],
-    ["two certificates", DEVICE_PEM + ODD_PEM, /holds 2/],
-    ["the same certificate twice", DEVICE_PEM + DEVICE_PEM, /holds 2/],
+    ["two certificates", DEVICE_PEM + ODD_PEM, /are 2 PEM blocks/],
+    ["the same certificate twice", DEVICE_PEM + DEVICE_PEM, /are 2 PEM blocks/],
     ["a certificate and its private key", `${DEVICE_PEM}-----BEGIN PRIVATE KEY-----\nMIIB`, /private key/],
     [
       "a private key alone",

@@ -131,7 +131,7 @@ describe("the profile custom", () => {
     [401, "401 makes Bitwarden's clients delete their vault, and others sign out"],
     [403, "403 makes Bitwarden's clients delete their vault, and DAVx5 its collections"],
     [407, "407 makes clients ask for a proxy's password, and send it"],
-    [410, "410 makes DAVx5 delete its collections, and Home Assistant register anew"],
+    [410, "410 makes DAVx5 delete its collections, and Home Assistant register again"],
   ])("says what a status of %i would do to somebody's data", (status, message) => {
     expect(problems(custom({ status }))).toEqual([{ variable: `${VARIABLE}.status`, message }]);
   });
@@ -163,9 +163,9 @@ describe("the profile custom", () => {
     ["retryAfter", 0.5, /whole number/],
     ["retryAfter", "300", /number of seconds/],
     ["retryAfter", null, /number of seconds/],
-    ["body", 1, /text/],
-    ["body", null, /text/],
-    ["body", { error: "x" }, /text/],
+    ["body", 1, /must be a string/],
+    ["body", null, /must be a string/],
+    ["body", { error: "x" }, /must be a string/],
     ["body", '{"error":"invalid_grant"}', /^invalid_grant makes Bitwarden's clients delete their vault/],
     ["body", "INVALID_GRANT", /^invalid_grant makes/],
     ["contentType", "", /media type/],
@@ -176,7 +176,7 @@ describe("the profile custom", () => {
     ["contentType", "text/plain, text/html", /media type/],
     ["contentType", "text/plain;", /media type/],
     ["contentType", "tëxt/plain", /media type/],
-    ["contentType", null, /text/],
+    ["contentType", null, /must be a string/],
   ])("takes no %s of %j", (setting, value, message) => {
     const found = problems(custom({ [setting]: value }));
     expect(found.length).toBeGreaterThan(0);
