@@ -299,7 +299,7 @@ describe("the stored token is sent only to its own address:", () => {
   beforeAll(async () => {
     server = createServer((request, response) => {
       requests.push(request);
-      const body = { actor: "admin", scope: "root", user: null };
+      const body = { actor: "admin", scope: "root", user: null, apps: [] };
       if (request.headers.host?.startsWith("moves.")) {
         response.writeHead(307, { location: `${elsewhere}/.latchkey/api/v1/me` }).end();
       } else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));

@@ -246,3 +246,10 @@ describe("client certificates", () => {
     held.certificates = [];
   });
 });
+
+it("the stand-in reads no body of a caller without its token", async () => {
+  const body = "x".repeat(100_000);
+  const answer = await fetch(`${standIn.url}/zones`, { method: "POST", body });
+  expect(answer.status).toBe(400);
+  expect(standIn.requests.at(-1)).toMatchObject({ method: "POST", body: "", status: 400 });
+});
