@@ -7,7 +7,14 @@ import { readAssociations } from "../client/client-certificates.ts";
 import { precedence, readRoutes, touches, wholeHostPattern } from "../client/routes.ts";
 import { type GatedHost, localSettings } from "../client/wrangler-toml.ts";
 import type { Zone } from "../client/zone.ts";
-import { gatedNames, type Reading, reading, type ZoneState } from "../doctor/check.ts";
+import {
+  gatedNames,
+  known,
+  type Reading,
+  reading,
+  type ZoneSource,
+  type ZoneState,
+} from "../doctor/check.ts";
 import { readAccessApps } from "../doctor/checks/access.ts";
 import { dns as dnsCheck } from "../doctor/checks/dns.ts";
 import { readZone, ZONE_CHECKS } from "../doctor/doctor.ts";
@@ -164,11 +171,11 @@ function requireOwnHost(adminHost: string | undefined, hosts: readonly { host: s
 
 function routeSteps(client: CloudflareClient, zone: Zone, state: ZoneState): Step[] {
   const { worker } = state;
-  const known = valuesOf(state.of(readRoutes));
+  const routes = valuesOf(state.of(readRoutes));
   return gatedNames(state).map((host) => {
-    const own = known.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
+    const own = routes.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
     if (own !== undefined) checkOwner(own, worker);
-    return routeStep(client, zone.id, host, worker, known);
+    return routeStep(client, zone.id, host, worker, routes);
   });
 }
 
@@ -188,9 +195,24 @@ function gatedWhole(state: ZoneState): string[] {
 
 /** What answers before the gate, or takes requests from it: people decide on their own rules. */
 function looksFirst(state: ZoneState): Plan["byHand"] {
+  // Setup makes these: beside them, a wildcard takes nothing.
+  const ours = gatedNames(state).map((host) => ({
+    id: host,
+    pattern: wholeHostPattern(host),
+    script: state.worker,
+    failsOpen: false,
+  }));
+  const routes = known([...valuesOf(state.of(readRoutes)), ...ours]);
+  const planned: ZoneState = {
+    ...state,
+    of: <T>(read: (source: ZoneSource) => Promise<T>) =>
+      Object.is(read, readRoutes) ? (routes as Reading<T>) : state.of(read),
+  };
   return ZONE_CHECKS.filter(({ setupShows }) => setupShows).flatMap((check) => {
     // The record of the admin host has a step of its own.
-    const { reason, remedy } = check.find(check === dnsCheck ? { ...state, adminHost: undefined } : state);
+    const { reason, remedy } = check.find(
+      check === dnsCheck ? { ...planned, adminHost: undefined } : planned,
+    );
     return remedy === null ? [] : [{ reason, remedy }];
   });
 }

@@ -39,8 +39,13 @@ const routes = (...more: Route[]): Partial<Zone> => ({ routes: known([...BOTH, .
 const PAGES_HOST = "latchkey.example.com";
 const pages: Partial<Zone> = { adminHost: PAGES_HOST };
 const onlyVault = { hosts: [gated("vault.example.com")] };
-const access = (app: Partial<AccessApp>): Partial<Account> => ({
-  accessApps: known([{ id: "a", name: "House", places: [], workers: [], letsEveryonePass: false, ...app }]),
+const access = (...apps: Partial<AccessApp>[]): Partial<Account> => ({
+  accessApps: known(
+    apps.map((app) => ({
+      ...{ id: "a", name: "House", places: [], workers: [], letsEveryonePass: false },
+      ...{ letsSomeonePass: app.letsEveryonePass ?? false, ...app },
+    })),
+  ),
 });
 const registry = (...devices: ReturnType<typeof device>[]): Partial<Account> => ({
   registry: known(devices),
@@ -125,6 +130,8 @@ const TABLE: Row[] = [
   ["route-bypass", "ok", "another host with a star", routes({ ...route("blog.example.com*"), script: undefined })],
   ["route-bypass", "warning", "a wildcard with a path", routes({ ...route("*.example.com/api/*"), script: undefined })],
   ["route-bypass", "ok", "a path with the same Worker", routes(route("vault.example.com/api/*"))],
+  ["route-bypass", "warning", "a wildcard beside the gate's own", { ...onlyVault, routes: known([route("*.example.com/*"), { ...route("*vault.example.com/*"), script: undefined }]) }],
+  ["route-bypass", "warning", "a wildcard beside a star after the host", { ...onlyVault, routes: known([route("vault.example.com*"), { ...route("*.example.com/*"), script: undefined }]) }],
   ["route-bypass", "ok", "a wildcard behind it", routes({ ...route("*.example.com/*"), script: undefined })],
 
   ["route-fails-closed", "failed", "it fails open", { routes: known([route("vault.example.com/*"), route("photos.example.com/*", "latchkey", true)]) }],
@@ -177,6 +184,15 @@ const TABLE: Row[] = [
   ["tunnel-hostnames", "failed", "the app's own Host header", {}, home(ingress("x.example.com", VAULT_SERVICE, { hostHeader: "vault.example.com" }))],
   ["tunnel-hostnames", "failed", "a gated name of which a path is not", routes(route("x.example.com/*"), route("x.example.com/api/*", "blog")), home(ingress("x.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "failed", "a wildcard route that another one comes before", routes(route("*.example.com/*"), { ...route("x.example.com/*"), script: undefined }), home(ingress("x.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "warning", "a wildcard route beside the gate's own", routes(route("*.example.com/*"), { ...route("*direct.example.com/*"), script: undefined }), home(ingress("direct.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "warning", "a gated wildcard, of which one name has another route", routes(route("*.example.com/*"), { ...route("x.example.com/*"), script: undefined }), home(ingress("*.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "the same machine by its unspecified address", {}, home(ingress("direct.example.com", "http://0.0.0.0:8080"))],
+  ["tunnel-hostnames", "failed", "the same by IPv6", {}, home(ingress("direct.example.com", "http://[::]:8080"))],
+  ["tunnel-hostnames", "warning", "another service, asked with an app's Host header", {}, home(ingress("direct.example.com", "https://caddy:443", { hostHeader: "vault.example.com" }))],
+  ["tunnel-hostnames", "ok", "the same, with a gate", routes(route("direct.example.com/*")), home(ingress("direct.example.com", "https://caddy:443", { hostHeader: "vault.example.com" }))],
+  ["tunnel-hostnames", "warning", "a catch-all rule for an app's service", records(), home(ingress(undefined, VAULT_SERVICE))],
+  ["tunnel-hostnames", "warning", "a catch-all rule with an app's Host header", records(), home(ingress(undefined, "https://caddy:443", { hostHeader: "vault.example.com" }))],
+  ["tunnel-hostnames", "ok", "a catch-all rule for another service", records(), home(ingress(undefined, "http://localhost:4000"))],
   ["tunnel-hostnames", "warning", "a reverse proxy in front of several apps", records(record("blog.example.com")), { tunnels: known([{ id: TUNNEL, name: "home", ingress: known([ingress("*.example.com", "http://caddy:80")]) }]) }],
   ["tunnel-hostnames", "warning", "another Host header", {}, home(ingress("x.example.com", VAULT_SERVICE, { hostHeader: "blog.local" }))],
   ["tunnel-hostnames", "warning", "the same service in another tunnel", records(record("x.example.com", `${OTHER_TUNNEL}.cfargotunnel.com`)), other(ingress("x.example.com", VAULT_SERVICE))],
@@ -184,9 +200,15 @@ const TABLE: Row[] = [
   ["tunnel-hostnames", "ok", "the same name has a gate", routes(route("direct.example.com/*")), home(ingress("direct.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "a route that gates all names", routes(route("*.example.com/*")), home(ingress("*.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "a name that leads elsewhere", records(record("direct.example.com", "192.0.2.7", { type: "A" })), home(ingress("direct.example.com", VAULT_SERVICE))],
-  ["tunnel-hostnames", "ok", "a name without a record", records(), home(ingress("direct.example.com", VAULT_SERVICE), ingress(undefined, VAULT_SERVICE))],
-  ["tunnel-hostnames", "ok", "an earlier rule takes the name", records(record("blog.example.com")), home(ingress("blog.example.com", "http://localhost:4000"), ingress(undefined, VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "a name without a record", records(), home(ingress("direct.example.com", VAULT_SERVICE), ingress("*.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "ok", "an earlier rule takes the name", records(record("blog.example.com")), home(ingress("blog.example.com", "http://localhost:4000"), ingress("*.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "a name behind Access", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"] }) }],
+  ["tunnel-hostnames", "ok", "a name behind Access, whose wildcard someone passes", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"] }, { places: ["*.example.com"], letsSomeonePass: true }) }],
+  ["tunnel-hostnames", "failed", "a name that everyone passes", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"], letsEveryonePass: true }) }],
+  ["tunnel-hostnames", "warning", "a name that someone passes", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"], letsSomeonePass: true }) }],
+  ["tunnel-hostnames", "warning", "a name behind Access, but for a path", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"] }, { places: ["direct.example.com/api/*"], letsEveryonePass: true }) }],
+  ["tunnel-hostnames", "warning", "the same with a sign-in path's name", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com"] }, { places: ["direct.example.com/.latchkey/x"], letsEveryonePass: true }) }],
+  ["tunnel-hostnames", "warning", "a wildcard behind Access, but for a name", {}, { ...home(ingress("*.example.com", VAULT_SERVICE)), ...access({ places: ["*.example.com"] }, { places: ["x.example.com"], letsEveryonePass: true }) }],
   ["tunnel-hostnames", "failed", "a name of which Access guards a path", {}, { ...home(ingress("direct.example.com", VAULT_SERVICE)), ...access({ places: ["direct.example.com/admin"] }) }],
   ["tunnel-hostnames", "unknown", "an app without a tunnel", { dns: known([record("vault.example.com", "192.0.2.7", { type: "A" }), record("photos.example.com")]) }],
   ["tunnel-hostnames", "unknown", "an app without a record", { dns: known([record("vault.example.com")]) }],
@@ -236,6 +258,24 @@ describe("the doctor's checks", () => {
 
   it.each(TABLE)("%s: %s with %s", (id, status, _, zone, more) => {
     expect(statusOf(id, goodState(zone, more))).toBe(status);
+  });
+
+  it("do not pass where the gate's own route is one of three wildcards", () => {
+    const other = (pattern: string) => ({ ...route(pattern), script: undefined });
+    const wildcards = known([
+      route("*.example.com/*"),
+      other("*vault.example.com/*"),
+      other("*direct.example.com/*"),
+    ]);
+    const state = goodState(
+      { ...onlyVault, routes: wildcards },
+      home(ingress("direct.example.com", VAULT_SERVICE)),
+    );
+    expect(["route", "route-bypass", "tunnel-hostnames"].map((id) => statusOf(id, state))).toEqual([
+      "ok",
+      "warning",
+      "warning",
+    ]);
   });
 
   it("are each in the table with what makes them fail", () => {

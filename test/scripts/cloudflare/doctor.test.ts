@@ -16,6 +16,7 @@ import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import {
+  type AccessApp,
   ALL_PERMISSIONS,
   type CertificatePack,
   certificatePack,
@@ -242,6 +243,76 @@ describe("latchkey doctor", () => {
     expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
     state.tunnels = [];
     expect(await tunnelHostnames()).toMatchObject({ status: "unknown" });
+  });
+
+  it("reads the Host header that a tunnel sends where its rules do not say", async () => {
+    const [tunnel] = cloudflare.state.tunnels;
+    const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
+    cloudflare.state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
+    tunnel?.ingress.unshift({ hostname: "direct.example.com", service: "https://caddy:443" });
+    const bad = async () => (await checksInProcess()).filter(({ status }) => status !== "ok");
+    expect(await bad()).toEqual([]);
+    if (tunnel !== undefined) tunnel.originRequest = { httpHostHeader: HOST };
+    expect(await bad()).toMatchObject([{ id: "tunnel-hostnames", status: "warning" }]);
+    Object.assign(tunnel?.ingress[0] ?? {}, { originRequest: { httpHostHeader: "" } });
+    expect(await bad()).toEqual([]);
+  });
+
+  const EVERYONE = { everyone: {} };
+  it.each<[status: string, decision: string, include: object[], exclude: object[], type?: string]>([
+    ["ok", "allow", [EVERYONE], []],
+    ["failed", "allow", [EVERYONE], [], "bookmark"],
+    ["failed", "bypass", [EVERYONE], []],
+    ["warning", "bypass", [EVERYONE], [{ geo: { country_code: "KP" } }]],
+    ["warning", "bypass", [{ ip: { ip: "0.0.0.0/0" } }, { ip: { ip: "::/0" } }], []],
+    ["warning", "of tomorrow", [EVERYONE], []],
+  ])(
+    "says %s of another name with an Access policy: %s %j except %j",
+    async (status, decision, include, exclude, type = "self_hosted") => {
+      const { state } = cloudflare;
+      const cname = { type: "CNAME", content: `${TUNNEL}.cfargotunnel.com`, proxied: true };
+      state.zones[0]?.dnsRecords.push({ id: "d2", name: "direct.example.com", ...cname });
+      state.tunnels[0]?.ingress.unshift({ hostname: "direct.example.com", service: "http://localhost:8080" });
+      const policy = { id: "p", name: "p", decision, include, exclude, require: [], precedence: 1 };
+      state.accessApps = [
+        {
+          id: "a",
+          name: "Old",
+          type,
+          domain: "direct.example.com",
+          policies: [policy],
+        } as AccessApp,
+      ];
+      const check = (await checksInProcess()).find(({ id }) => id === "tunnel-hostnames");
+      state.accessApps = [];
+      expect(check?.status).toBe(status);
+    },
+  );
+
+  it("reads the status with which a rule serves an error", async () => {
+    const serve = (status_code?: number) => ({
+      ...{ id: "x", action: "serve_error", expression: "true", enabled: true },
+      action_parameters: { content: "no", content_type: "text/plain", status_code },
+    });
+    const zone = cloudflare.state.zones[0];
+    const statuses = [];
+    for (const status of [503, 403, undefined]) {
+      zone?.rulesets.set("http_request_firewall_custom", [serve(status)]);
+      statuses.push((await checksInProcess()).find(({ id }) => id === "waf")?.status);
+    }
+    expect(statuses).toEqual(["ok", "failed", "warning"]);
+  });
+
+  it("calls a setting unknown that says a word that is not known here", async () => {
+    for (const name of ["security_level", "browser_check", "grpc"]) {
+      cloudflare.state.zones[0]?.settings.set(name, "of tomorrow");
+    }
+    const bad = (await checksInProcess()).filter(({ status }) => status !== "ok");
+    expect(bad.map(({ id, status }) => `${id} ${status}`)).toEqual([
+      "security-level unknown",
+      "browser-check unknown",
+      "grpc unknown",
+    ]);
   });
 
   it("calls a tunnel unknown whose rules come in another form", async () => {

@@ -13,10 +13,15 @@ export interface AccessApp {
   workers: readonly string[];
   /** One of its policies lets everyone pass without a sign-in. */
   letsEveryonePass: boolean;
+  /** One lets anyone at all pass without a sign-in, or is not known not to. */
+  letsSomeonePass: boolean;
 }
 
 /** `access.api.error.not_enabled`: assumed, never seen on a real account. */
 const ACCESS_NOT_ENABLED = 9999;
+
+/** The decisions of policies that ask for a sign-in, a service token or a certificate, or let nobody pass. */
+const GUARDING: ReadonlySet<string | undefined> = new Set(["allow", "deny", "non_identity"]);
 
 /** Access applications of the account; one that never opened Zero Trust has none. */
 export async function readAccessApps({
@@ -58,7 +63,15 @@ function toApp(app: v.InferOutput<typeof ACCESS_APP>): AccessApp {
       (exclude ?? []).length === 0 &&
       (include ?? []).some((rule) => "everyone" in rule),
   );
-  return { id, name, places: places.map((place) => place.toLowerCase()), workers, letsEveryonePass };
+  return {
+    id,
+    name,
+    // A bookmark has a domain, and nobody is asked for anything there.
+    places: app.type === "bookmark" ? [] : places.map((place) => place.toLowerCase()),
+    workers,
+    letsEveryonePass,
+    letsSomeonePass: app.policies?.every(({ decision }) => GUARDING.has(decision)) !== true,
+  };
 }
 
 export const access = accountCheck({
@@ -109,10 +122,25 @@ export function coveringAccess(apps: readonly AccessApp[], hosts: readonly strin
   });
 }
 
-/** Whether Access asks for a sign-in on every path of a host. */
-export function isBehindAccess(apps: readonly AccessApp[], host: string): boolean {
-  return coveringAccess(apps, [host]).some(({ place }) => isWhole(place));
+/**
+ * Whether Access asks everyone for a sign-in on every path of a host. `undefined`: someone passes without one,
+ * somewhere; whom and what that opens is not judged.
+ */
+export function isBehindAccess(apps: readonly AccessApp[], host: string): boolean | undefined {
+  if (!coveringAccess(apps, [host]).some(({ place }) => isWhole(place))) return false;
+  const isOwn = (place: string) => isWhole(place) && hostOf(place) === host;
+  // The host's own application comes before one of a wildcard.
+  const hasOwn = apps.some(({ places }) => places.some(isOwn));
+  const counts = (place: string) =>
+    placeMatches(place, host) ? !hasOwn || isOwn(place) || !isWhole(place) : isUnder(place, host);
+  return apps.some(({ letsSomeonePass, places }) => letsSomeonePass && places.some(counts))
+    ? undefined
+    : true;
 }
+
+/** Whether the place is on a name that the host, a wildcard, stands for. */
+const isUnder = (place: string, host: string) =>
+  host.startsWith("*") && hostOf(place).endsWith(host.slice(1));
 
 const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 const pathOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/^[^/]*/, "");

@@ -38,7 +38,7 @@ function toRule(
   rule: NonNullable<v.InferOutput<typeof RULESET>["rules"]>[number],
 ): FirewallRule {
   const { id = "", action, expression, description = "", enabled, action_parameters } = rule;
-  const { response, ruleset, phases = [] } = action_parameters ?? {};
+  const { response, status_code, ruleset, phases = [] } = action_parameters ?? {};
   return {
     phase,
     id,
@@ -46,7 +46,7 @@ function toRule(
     action,
     expression,
     enabled,
-    status: response?.status_code,
+    status: response?.status_code ?? status_code,
     skips: [...(ruleset === "current" ? ["current"] : []), ...phases],
   };
 }

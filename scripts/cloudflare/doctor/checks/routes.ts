@@ -1,22 +1,13 @@
 import {
   coversHttpsOnly,
   coversWholly,
-  precedence,
+  precedenceOver,
   type Route,
   readRoutes,
   touches,
   wholeHostPattern,
 } from "../../client/routes.ts";
-import {
-  failedCheck,
-  gatedNames,
-  listed,
-  passed,
-  unread,
-  warned,
-  type ZoneState,
-  zoneCheck,
-} from "../check.ts";
+import { failedCheck, gatedNames, listed, passed, unread, warned, zoneCheck } from "../check.ts";
 
 const ROUTES_PAGE = "Workers Routes in the zone's dashboard";
 
@@ -54,13 +45,14 @@ export const bypass = zoneCheck({
   judge(routes, zone) {
     const { worker } = zone;
     const foreign = routes.filter(({ script }) => script !== worker);
-    const on = (wanted: ReturnType<typeof precedence> | "whole") =>
-      foreign.filter(
-        ({ pattern }) =>
-          gatedNames(zone).some((host) => touches(pattern, host)) &&
-          (wanted === "whole" ? isOwnPattern(zone, pattern) : precedence(pattern) === wanted),
+    const own = routes.filter(({ script }) => script === worker).map(({ pattern }) => pattern);
+    const on = (wanted: ReturnType<typeof precedenceOver>) =>
+      foreign.filter(({ pattern }) =>
+        gatedNames(zone).some(
+          (host) => touches(pattern, host) && precedenceOver(own, pattern, host) === wanted,
+        ),
       );
-    const bypassing = [...on("takes-some-first"), ...on("whole")];
+    const bypassing = on("takes-some-first");
     if (bypassing.length > 0) {
       return failedCheck(
         listed(bypassing.map(describe)),
@@ -70,17 +62,12 @@ export const bypass = zoneCheck({
     const unclear = on("unclear");
     return unclear.length > 0
       ? warned(
-          `${listed(unclear.map(describe))}: whether it comes before host/* is not documented`,
-          `remove it or lead it to ${worker}, under ${ROUTES_PAGE}`,
+          `${listed(unclear.map(describe))}: whether it comes before the gate's route is not documented`,
+          `remove it or lead it to ${worker}, under ${ROUTES_PAGE}; only the route host/* comes before a wildcard`,
         )
       : passed("no other route takes requests of the hosts");
   },
 });
-
-/** `host/*` itself, and not a wildcard that comes after it. */
-function isOwnPattern(zone: ZoneState, pattern: string): boolean {
-  return gatedNames(zone).some((host) => pattern.toLowerCase() === wholeHostPattern(host));
-}
 
 function describe({ pattern, script }: Route): string {
   return script === undefined ? `${pattern} runs no Worker` : `${pattern} runs the Worker ${script}`;

@@ -1,13 +1,6 @@
 // The gate guards hostnames, not apps: another hostname that leads through a tunnel to the same app bypasses it.
 import { TUNNEL, TUNNEL_CONFIGURATION } from "../../client/answers.ts";
-import {
-  coversWholly,
-  precedence,
-  type Route,
-  readRoutes,
-  touches,
-  wholeHostPattern,
-} from "../../client/routes.ts";
+import { coversWholly, precedenceOver, type Route, readRoutes, touches } from "../../client/routes.ts";
 import {
   type AccountSource,
   accountCheck,
@@ -84,7 +77,9 @@ async function readIngress(
       hostname: hostname?.toLowerCase() || undefined,
       path: path || undefined,
       service,
-      hostHeader: originRequest?.httpHostHeader?.toLowerCase() || undefined,
+      // An empty one leaves the name as it is.
+      hostHeader:
+        (originRequest?.httpHostHeader ?? config?.originRequest?.httpHostHeader)?.toLowerCase() || undefined,
     })),
   );
 }
@@ -133,7 +128,9 @@ export const tunnelHostnames = accountCheck({
       // If they could not be read, nothing counts as guarded by Access.
       accessApps: accessApps.known ? accessApps.value : [],
     });
-    return verdicts.length > 0 ? worst(verdicts) : passed("no other name leads through a tunnel to an app");
+    return verdicts.length > 0
+      ? worst(verdicts)
+      : passed("no other name that was read leads through a tunnel to an app's address");
   },
 });
 
@@ -145,9 +142,10 @@ function judgeAll(household: Household): Verdict[] {
     if ("status" in found) verdicts.push(found);
     else ways.push(found);
   }
-  const others = household.tunnels.flatMap((tunnel) =>
-    namesOf(tunnel, household.records).flatMap((name) => otherName(name, tunnel, ways, household) ?? []),
-  );
+  const others = household.tunnels.flatMap((tunnel) => [
+    ...namesOf(tunnel, household.records).flatMap((name) => otherName(name, tunnel, ways, household) ?? []),
+    ...catchAll(tunnel, ways, household),
+  ]);
   return [...verdicts, ...others];
 }
 
@@ -186,28 +184,49 @@ function otherName(
   const { hosts, zones, records, accessApps } = household;
   const isSeen = zones.some((zone) => name === zone || name.endsWith(`.${zone}`));
   if (hosts.includes(name) || (isSeen && !leadsTo(records, name, id))) return undefined;
-  if (isGated(name, household) || isBehindAccess(accessApps, name)) return undefined;
+  const guards = [isGated(name, household), isBehindAccess(accessApps, name)];
+  if (guards.includes(true)) return undefined;
+  const isUnsure = guards.includes(undefined);
   if (!ingress.known) {
     const { reason, remedy } = ingress;
-    return unread(`${name} is not gated, and ${reason}`, remedy);
+    return unread(`${name} ${isUnsure ? "may not be" : "is not"} gated, and ${reason}`, remedy);
   }
-  const shared = rulesFor(ingress.value, name)
-    .filter(isApp)
-    .flatMap((rule) =>
-      ways.flatMap((way) => {
-        const own = way.rules.find(({ service }) => serviceKey(service) === serviceKey(rule.service));
-        return own === undefined ? [] : [{ rule, way, own }];
-      }),
-    );
+  const rules = rulesFor(ingress.value, name).filter(isApp);
+  const shared = rules.flatMap((rule) =>
+    ways.flatMap((way) => {
+      const own = way.rules.find(leadsAs(rule));
+      return own === undefined ? [] : [{ rule, way, own }];
+    }),
+  );
   const [first] = shared;
-  if (first === undefined) return undefined;
-  const reason = `${name} leads through the tunnel ${called} to ${first.rule.service}, as ${first.way.host} does, and passes no gate`;
-  return isSeen && id === first.way.tunnel && isSameApp(name, shared)
+  const rule = first?.rule ?? rules.find(({ hostHeader = "" }) => hosts.includes(hostHeader));
+  if (rule === undefined) return undefined;
+  const alike = first === undefined ? `with the Host header ${rule.hostHeader}` : `as ${first.way.host} does`;
+  const reason = `${name} leads through the tunnel ${called} to ${rule.service}, ${alike}, and ${isUnsure ? "may pass" : "passes"} no gate`;
+  return isSeen && !isUnsure && id === first?.way.tunnel && isSameApp(name, shared)
     ? failedCheck(`${reason}: the app is open`, CLOSE)
     : warned(
         `${reason}: the app may be open there`,
         `make sure that only other apps answer on this name, or ${CLOSE}`,
       );
+}
+
+/** A catch-all rule answers names of every zone of the account, even of those that were not read. */
+function catchAll({ name, ingress }: Tunnel, ways: readonly Way[], { hosts }: Household): Verdict[] {
+  const rules = ingress.known ? rulesFor(ingress.value, "*").filter(isApp) : [];
+  return rules.flatMap((rule) => {
+    const way = ways.find((each) => each.rules.some(leadsAs(rule)));
+    const host = way?.host ?? hosts.find((each) => each === rule.hostHeader);
+    if (host === undefined) return [];
+    return warned(
+      `the tunnel ${name} leads every name without a rule of its own to ${rule.service}, where the app of ${host} may answer`,
+      `end the tunnel's rules with http_status:404 under ${TUNNELS_PAGE}, and give each app a rule of its own`,
+    );
+  });
+}
+
+function leadsAs({ service }: IngressRule): (other: IngressRule) => boolean {
+  return (other) => serviceKey(other.service) === serviceKey(service);
 }
 
 const CLOSE = `remove the name under ${TUNNELS_PAGE}, or gate it as well with latchkey setup; if a reverse proxy distinguishes the names, lead the tunnel past it, straight to the app`;
@@ -229,15 +248,16 @@ function isSameApp(
   );
 }
 
-/** A route leads every request of the name to the gate, and no other route takes some of them first. */
-function isGated(name: string, { routes, worker }: Household): boolean {
-  return (
-    routes.some(({ pattern, script }) => script === worker && coversWholly(pattern, name)) &&
-    !routes.some(
-      ({ pattern, script }) =>
-        script !== worker &&
-        touches(pattern, name) &&
-        (precedence(pattern) !== "comes-after" || pattern.toLowerCase() === wholeHostPattern(name)),
-    )
-  );
+/**
+ * A route leads every request of the name to the gate, and no other route takes some of them first.
+ * `undefined`: another one may.
+ */
+function isGated(name: string, { routes, worker }: Household): boolean | undefined {
+  const own = routes.filter(({ script }) => script === worker).map(({ pattern }) => pattern);
+  if (!own.some((pattern) => coversWholly(pattern, name))) return false;
+  const others = routes
+    .filter(({ pattern, script }) => script !== worker && touches(pattern, name))
+    .map(({ pattern }) => precedenceOver(own, pattern, name));
+  if (others.includes("takes-some-first")) return false;
+  return others.includes("unclear") ? undefined : true;
 }

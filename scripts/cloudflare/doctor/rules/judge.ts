@@ -19,11 +19,16 @@ export interface FirewallRule {
 export type Judgement =
   /** It never answers requests of the host, or its answer harms nobody. */
   | "harmless"
-  /** It may answer requests of the host with 401, 403 or a challenge. */
+  /** It may answer requests of the host with 401, 403, a redirect or a challenge. */
   | "answers-first"
   | "unclear";
 
-const ANSWERING = new Set(["block", "challenge", "js_challenge", "managed_challenge"]);
+const ANSWERING = new Set([
+  ...["block", "challenge", "js_challenge", "managed_challenge"],
+  ...["redirect", "serve_error"],
+]);
+/** Actions that answer with a status, which may be harmless. */
+const WITH_STATUS = new Set(["block", "serve_error"]);
 /** What a rule that blocks answers when it does not say. developers.cloudflare.com/waf/ */
 const BLOCK_STATUS = 403;
 const RATE_LIMIT_STATUS = 429;
@@ -46,10 +51,13 @@ export function judgeRules(
 }
 
 function judge({ action, phase, status, expression }: FirewallRule, host: string): Judgement {
-  if (action === "execute") return scopeOf(expression, host) === "never" ? "harmless" : "unclear";
+  // What these answer cannot be seen.
+  if (action === "execute" || (action === "serve_error" && status === undefined)) {
+    return scopeOf(expression, host) === "never" ? "harmless" : "unclear";
+  }
   if (!ANSWERING.has(action)) return "harmless";
   const answer = status ?? (phase === "http_ratelimit" ? RATE_LIMIT_STATUS : BLOCK_STATUS);
-  if (action === "block" && !HARMFUL.has(answer)) return "harmless";
+  if (WITH_STATUS.has(action) && !HARMFUL.has(answer)) return "harmless";
   const scope = scopeOf(expression, host);
   return scope === "never" ? "harmless" : scope === "may" ? "answers-first" : "unclear";
 }
