@@ -9,32 +9,38 @@ import { API_PATH } from "../../../src/contract/paths.ts";
 let server: Server;
 let api: Api;
 const asked: string[] = [];
+const AT = "2026-11-24T00:00:00.000Z";
+const user = (id: string) => ({ id, name: null, createdAt: AT });
+const TOKEN = {
+  ...{ id: "t", user: null, name: "all", scope: "read" },
+  ...{ createdAt: AT, expiresAt: null, lastUsedAt: null },
+};
 const body: Record<string, unknown> = {
-  "/users?limit=500": { users: [{ id: "a", name: null }], next: "a" },
-  "/users?limit=500&after=a": { users: [{ id: "b", name: null }], next: "b c" },
-  "/users?limit=500&after=b+c": { users: [{ id: "c", name: null }], next: null },
+  "/users?limit=500": { users: [user("a")], next: "a" },
+  "/users?limit=500&after=a": { users: [user("b")], next: "b c" },
+  "/users?limit=500&after=b+c": { users: [user("c")], next: null },
   "/audit?limit=500": { entries: entries(500, 1000), next: "501" },
   "/audit?limit=100&before=501": { entries: entries(100, 500), next: "401" },
   "/audit?limit=50&search=x": { entries: [], next: "4001" },
   "/audit?limit=50&before=4001&search=x": { entries: entries(2, 3500), next: "3001" },
   "/audit?limit=48&before=3001&search=x": { entries: [], next: null },
   "/audit?limit=7": { entries: [], next: "3" },
+  "/tokens": { tokens: [{ ...TOKEN, colour: "blue" }], total: 1 },
+  "/sessions": { sessions: [{ id: "x", token: null, createdAt: AT, expiresAt: "soon" }] },
+  "/blocked": { blocked: ["A".repeat(64), "none"] },
   "/unknown-certificates": {
     unknownCertificates: ["a".repeat(63), `${"a".repeat(62)}b`, "c".repeat(63)].map((digits) => ({
       fingerprint: `${digits}0`,
-      subject: "CN=Cloudflare",
-      lastSeen: "2026-11-24T00:00:00Z",
+      ...{ subject: "CN=Cloudflare", issuer: null, serial: null, notAfter: null },
+      ...{ firstSeen: AT, lastSeen: AT, app: "vault.example.com", country: null, count: 1 },
     })),
   },
 };
 
 function entries(count: number, newest: number) {
   return Array.from({ length: count }, (_, index) => ({
-    id: newest - index,
-    at: "",
-    actor: "",
-    act: "",
-    outcome: "done",
+    ...{ id: newest - index, at: AT, actor: "admin", ip: null, country: null },
+    ...{ act: "an-act-of-a-newer-gate", outcome: "done", target: null, detail: {} },
   }));
 }
 
@@ -69,6 +75,23 @@ it("a search goes on where the gate found nothing in the lines that it looked at
     "without a search, that is no gate's answer",
   ).rejects.toThrow();
 });
+
+it("fields that only a newer Worker has are ignored", async () => {
+  expect(await api.tokens()).toEqual([TOKEN]);
+});
+
+it.each([
+  ["GET /sessions", "sessions.0.expiresAt", () => api.sessions()],
+  ["GET /blocked", "blocked.1", () => api.blocked()],
+])(
+  "an answer of another form is a failure that names the call and the field: %s, %s",
+  async (call, field, ask) => {
+    await expect(ask()).rejects.toMatchObject({
+      message: `${api.origin} answered ${call} with JSON that is not the API's: see ${field}`,
+      hint: "update this clone or deploy the Worker: their versions do not match",
+    });
+  },
+);
 
 it("the first digits stand for an unknown fingerprint only when no other begins with them", async () => {
   expect(await findUnknownCertificate(api, "CC:CC:CC:CC")).toBe(`${"c".repeat(63)}0`);
