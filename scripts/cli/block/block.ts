@@ -69,7 +69,7 @@ Examples:
       const reading = listBefore(brake.list, options.replace === true);
       reading.catch(() => undefined);
       const targets = await targetsNamed(session, references, options, brake.atCloudflare);
-      if (options.force !== true) for (const target of targets) requireWipe(target);
+      if (options.force !== true) for (const target of targets) await requireWipe(session, target);
 
       const wanted = targets.flatMap(({ fingerprints }) => fingerprints);
       const before = await reading;

@@ -21,7 +21,8 @@ let environment: Record<string, string>;
 let worker: Script;
 
 beforeAll(async () => {
-  zone = await startLocalZone({ APPS: { "app.localhost": {}, localhost: {} }, REVOCATION_DELAY_SECONDS: 0 });
+  const APPS = { "app.localhost": {}, "vault.localhost": { profile: "bitwarden" }, localhost: {} };
+  zone = await startLocalZone({ APPS, REVOCATION_DELAY_SECONDS: 0 });
   relay = await startRelay(zone.edge, zone.edge.apiHost);
   // A host of the stand-in's zone, as the gate's is.
   environment = { ...zone.environment, LATCHKEY_URL: relay.url.replace("127.0.0.1", "localhost") };
@@ -253,6 +254,16 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(stderr).toContain("  the certificates of the zone localhost are not known: the API token may not");
     expect(code).toBe(3);
     expect(atCloudflare.status).toBe("pending_revocation");
+  });
+
+  it("refuses to write to a device that is revoked already, asks before it goes on to Cloudflare", async () => {
+    const { atCloudflare } = await zone.issue("asked");
+    expect((await here("revoke", "alice/asked")).code).toBe(0);
+    relay.fail("/revoke", "registry-unavailable", 9);
+    const { code, stderr } = await runHere(["revoke", "alice/asked", "--at-cloudflare"], environment);
+    expect(stderr).toContain("Revoke alice/asked for good, here and at Cloudflare? (revoked, ");
+    expect(code).toBe(2);
+    expect(atCloudflare.status).toBe("active");
   });
 
   it("still guards the certificate of a lost device that has not received the wipe", async () => {
