@@ -20,10 +20,10 @@ interface RestoreOptions {
 export const addRestore: AddCommand = (program, open) => {
   program
     .command("restore")
-    .summary("bring the registry back to the state of a backup")
+    .summary("restore the registry from a backup")
     .description(
       [
-        "Bring the registry back to the state of a backup: shows what would change, asks, and does it. Anything added",
+        "Restore the registry from a backup: shows what would change, asks, and does it. Anything added",
         "since then stays. A device that was revoked or otherwise shut out since then stays so unless it is named.",
       ].join(" "),
     )

@@ -1,5 +1,13 @@
 // Backups: the command line, the local edge with real TLS, and the real Worker: out of one registry, into another.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checksumOf } from "../../../scripts/backup/canonical.ts";
@@ -138,6 +146,19 @@ describe("backup", () => {
     expect([code, dirname(path)]).toEqual([0, join(home, "latchkey", "backups")]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+    expect(readdirSync(repository)).toEqual([]);
+    chmodSync(dirname(path), 0o770);
+    expect(await run(["backup"], environment)).toEqual(
+      failure(
+        1,
+        `other users may write to ${dirname(path)}`,
+        `keep it to yourself: chmod 700 ${dirname(path)}; or give another place with --out FILE`,
+      ),
+    );
+    const relative = await run(["backup"], { ...environment, HOME: home, XDG_DATA_HOME: "data" }, "", {
+      cwd: repository,
+    });
+    expect(relative.stdout).toContain(`wrote ${join(home, ".local/share/latchkey/backups")}/`);
     expect(readdirSync(repository)).toEqual([]);
     const taken = { ...environment, XDG_DATA_HOME: path };
     expect(await run(["backup"], taken, "", { cwd: repository })).toMatchObject({

@@ -23,15 +23,42 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
   it.concurrent.each<[string, string[], Record<string, string>, string, string]>([
     ["no command", [], {}, "no command given", "see latchkey --help"],
     ["an unknown command", ["devcies"], {}, "unknown command 'devcies'", "did you mean devices"],
-    ...["lst", "lots", "revok", "forgt", "blok"].map(
-      (word): [string, string[], Record<string, string>, string, string] => [
-        `${word}, which is close to something nobody should run by mistake`,
-        [word],
-        {},
-        `unknown command '${word}'`,
-        "see latchkey --help",
-      ],
-    ),
+    ["a word too short to be close to anything", ["lst"], {}, "unknown command 'lst'", "see latchkey --help"],
+    ["a short word with another letter", ["nope"], {}, "unknown command 'nope'", "see latchkey --help"],
+    ...[
+      ["lots", "lost: report a device lost, and have Bitwarden on it delete its vault"],
+      ["revok", "revoke: refuse a device for good"],
+      ["forgt", "forget: delete the record of a revoked device"],
+      ["aprove", "approve: let in a device that is waiting for approval"],
+      ["restor", "restore: restore the registry from a backup"],
+    ].map(([word = "", what]): [string, string[], Record<string, string>, string, string] => [
+      `${word}, which is close to something nobody should run by mistake`,
+      [word],
+      {},
+      `unknown command '${word}'`,
+      `see latchkey --help (${what})`,
+    ]),
+    [
+      "an unknown subcommand, close to another name of one",
+      ["users", "delet"],
+      {},
+      "unknown command 'users delet'",
+      "see latchkey users --help (delete: remove a user who has no devices left)",
+    ],
+    [
+      "an unknown command with a subcommand",
+      ["user", "list"],
+      {},
+      "unknown command 'user'",
+      "did you mean users list",
+    ],
+    [
+      "an unknown command with a subcommand that takes something away",
+      ["user", "remove", "alice"],
+      {},
+      "unknown command 'user'",
+      "did you mean users",
+    ],
     [
       "a word far from all commands",
       ["statistics"],

@@ -10,6 +10,7 @@ import { signRequest } from "../../../scripts/stand-in/authority.ts";
 import type { Script } from "../../../scripts/stand-in/state.ts";
 import { type Relay, type RelayFault, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
+import { failure } from "../cli/run.ts";
 import { runHere } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
@@ -439,6 +440,20 @@ describe("block", () => {
     expect(stderr).toContain("Account > Workers Scripts > Edit");
     zone.cloudflare.faults.on("/secrets", { kind: "server-error", status: 503, retryAfterSeconds: 0 }, 2);
     expect((await here("block", "alice/unpermitted")).code).toBe(0);
+  });
+
+  it("names the option for the local edge, whose list is not at Cloudflare", async () => {
+    await zone.issue("at-home");
+    const cause = `${environment.LATCHKEY_URL} is a local edge, whose list is in its state folder and not at Cloudflare`;
+    const hint = "name the edge's state folder, such as latchkey block DEVICE --edge .latchkey";
+    const { LATCHKEY_CLOUDFLARE_API: _, CLOUDFLARE_API_TOKEN: __, ...plain } = environment;
+    expect(await runHere(["block", "alice/at-home", "--yes"], plain)).toEqual(failure(2, cause, hint));
+    // Beside the stand-in of npm start, which has no Worker.
+    zone.cloudflare.state.scripts.delete("latchkey");
+    const { code, stderr } = await here("block", "alice/at-home");
+    zone.cloudflare.state.scripts.set("latchkey", worker);
+    expect(stderr).toContain(`latchkey: ${cause}\nhint: ${hint}\n`);
+    expect(code).toBe(2);
   });
 
   it("refuses what names nothing, and part of a fingerprint", async () => {
