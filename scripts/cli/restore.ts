@@ -55,7 +55,7 @@ Examples:
       const about = [
         `backup of ${excerpt(backup.source)}, made ${timeWithHint(backup.createdAt, now())}: ${plural(backup.users.length, "user")}, ${plural(countDevices(backup), "device")}`,
         ...differenceLines(difference),
-        `${plural(sameDevices(difference), "device")} as in the backup already`,
+        `${plural(sameDevices(difference), "device already matches", "devices already match")} the backup`,
       ];
       const nothing = isEmpty(difference);
       if (nothing || options.dryRun === true) {

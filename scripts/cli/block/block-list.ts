@@ -192,6 +192,6 @@ export async function edgeBlockList(stateDir: string): Promise<BlockList> {
       const added = fingerprints.filter((fingerprint) => !entries.includes(fingerprint));
       await writeWhole(path, `${[...kept, ...added].join("\n")}\n`, PUBLIC_MODE);
     },
-    settle: async () => `${printable(path)} has it; a running local edge reads it by itself`,
+    settle: async () => `written to ${printable(path)}; a running local edge picks it up`,
   };
 }

@@ -92,9 +92,7 @@ Examples:
       }
       await session.confirm(questionFor(labels, wanted, options.replace === true));
       await brake.list.write(after);
-      output.lines(
-        `${labels}: blocked (${plural(after.length, "certificate")} of ${BLOCKED_MAX} on the list)`,
-      );
+      output.lines(`${labels}: blocked (${after.length} of at most ${BLOCKED_MAX} certificates)`);
       let confirmed = false;
       try {
         output.lines(await brake.list.settle(after));

@@ -81,7 +81,10 @@ export function requireShownPlan({ json, yes }: GlobalOptions, dryRun: boolean |
 
 function requireSomebody({ interactive }: Prompt, question: string): void {
   if (interactive) return;
-  throw misuse(`nobody is there to answer: ${question}`, "add --yes to go ahead without being asked");
+  throw misuse(
+    `this needs a confirmation, and there is no terminal: ${question}`,
+    "add --yes to go ahead without being asked",
+  );
 }
 
 /** The HTTP client takes longer to load than everything else together, so only commands that need it load it. */

@@ -19,7 +19,7 @@ export function addReasonOption(command: Command, description: string): Command 
   command.option("--reason <text>", description).addOption(new Option("--note [text]").hideHelp());
   return command.on("option:note", () => {
     throw misuse(
-      "--note is not for this command: the reason is given with --reason",
+      "this command takes --reason, not --note",
       `write --reason TEXT; to change the device's own note: ${LATCHKEY} note`,
     );
   });
@@ -222,11 +222,11 @@ Example:
             ...(wipes
               ? [
                   `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`,
-                  `if it turns up: ${LATCHKEY} reinstate; if it is gone for good, once the wipe was delivered: ${LATCHKEY} revoke`,
+                  `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke, but only after the wipe was delivered`,
                 ]
               : [
                   NOTHING_DELETED,
-                  `if it turns up: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke`,
+                  `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke`,
                 ]),
           ],
         });

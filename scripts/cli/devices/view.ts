@@ -102,7 +102,7 @@ function wipe(
     const { firstAt, lastAt, count, tokenRefresh } = receipt;
     const token = tokenRefresh
       ? "token refresh included"
-      : "but not to a token refresh yet: phones obey only that one";
+      : "but not yet on a token refresh, which is the only one phones act on";
     const again = count > 1 ? `; at least ${count} times, last ${timeWithHint(lastAt, now)}` : "";
     return `delivered ${timeWithHint(firstAt, now)}, ${token}${again}`;
   }

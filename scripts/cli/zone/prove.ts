@@ -1,4 +1,4 @@
-// Trying on the owner's zone what Latchkey believes about Cloudflare, and writing a report.
+// Trying on the owner's zone what Latchkey assumes about Cloudflare, and writing a report.
 import { existsSync } from "node:fs";
 import packageJson from "../../../package.json" with { type: "json" };
 import { isHostname } from "../../../src/domain/hostname.ts";
@@ -33,7 +33,7 @@ interface ProveOptions {
 export const addProve: AddCommand = (program, open) => {
   program
     .command("prove")
-    .summary("try out on your zone what Latchkey assumes of Cloudflare; write a report")
+    .summary("try out on your zone what Latchkey assumes about Cloudflare; write a report")
     .description(
       [
         "Make a throw-away host with a Worker of its own, test on it what Latchkey assumes about Cloudflare, remove",

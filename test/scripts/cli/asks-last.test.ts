@@ -168,7 +168,8 @@ describe("what would work needs a yes:", () => {
     ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out everybody's browsers\?$/],
   ])("%s", async (_, words, question) => {
     const { code, stderr } = await latchkey(...words());
-    const [, asked = ""] = /^latchkey: nobody is there to answer: (.*)$/m.exec(stderr) ?? [];
+    const [, asked = ""] =
+      /^latchkey: this needs a confirmation, and there is no terminal: (.*)$/m.exec(stderr) ?? [];
     expect(asked).toMatch(question);
     expect(stderr).toContain("\nhint: add --yes to go ahead without being asked\n");
     expect(code).toBe(2);

@@ -194,7 +194,7 @@ describe("restore into an empty registry", () => {
     expect(stdout).toMatch(
       /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 unknown certificate\n/,
     );
-    expect(stdout).toMatch(/\n0 devices as in the backup already\nnothing was changed: --dry-run\n$/);
+    expect(stdout).toMatch(/\n0 devices already match the backup\nnothing was changed: --dry-run\n$/);
     expect((await lists(fresh)).users).toEqual([]);
   });
 
@@ -202,7 +202,7 @@ describe("restore into an empty registry", () => {
     const { code, stderr } = await on(fresh, "restore", backup);
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^latchkey: nobody is there to answer: Restore this into https:.+\?\nhint: add --yes /,
+      /^latchkey: this needs a confirmation, and there is no terminal: Restore this into https:.+\?\nhint: add --yes /,
     );
     expect((await lists(fresh)).users).toEqual([]);
   });
@@ -251,7 +251,7 @@ describe("restore into an empty registry", () => {
     const { code, stdout } = await on(fresh, "restore", backup, "--yes");
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/\n3 devices as in the backup already\nthere is nothing to restore\n$/),
+      expect.stringMatching(/\n3 devices already match the backup\nthere is nothing to restore\n$/),
     ]);
     expect((await lists(fresh)).users).toEqual(before);
   });

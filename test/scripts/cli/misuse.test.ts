@@ -160,7 +160,7 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
         `a note where ${act} takes a reason`,
         [act, "alice/x", "--note", "stolen"],
         CONNECTED,
-        "--note is not for this command: the reason is given with --reason",
+        "this command takes --reason, not --note",
         "write --reason TEXT; to change the device's own note: latchkey note",
       ],
     ),

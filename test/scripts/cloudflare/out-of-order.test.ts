@@ -76,7 +76,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const first = await here("revoke", `alice/${name}`, "--at-cloudflare", "--timeout", "2");
     expect(first.code).toBe(3);
     expect(first.stdout).toMatch(
-      /^certificate \w{8} is to be revoked at Cloudflare: pending, its slot is free\n$/,
+      /^certificate \w{8}: revocation at Cloudflare is pending; its slot is already free\n$/,
     );
     expect(first.stderr).toContain(`alice/${name} is revoked at Cloudflare, but not in the registry: `);
     expect(first.stderr).toContain("hint: once the registry answers, run the same command again\n");
@@ -103,7 +103,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     );
     expect(code).toBe(3);
     expect(stderr).toContain(`${first.atCloudflare.fingerprint_sha256}  alice ${name}, issued `);
-    expect(stdout).toContain("is to be revoked at Cloudflare");
+    expect(stdout).toContain("revocation at Cloudflare is pending");
     expect(first.atCloudflare.status).toBe("pending_revocation");
     expect(second.atCloudflare.status).toBe("active");
   });
@@ -211,10 +211,12 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const { atCloudflare } = await zone.issue("twice");
     relay.fail("/.latchkey/api/v1/users", "registry-unavailable", 99);
     const revoke = () => here("revoke", "alice/twice", "--at-cloudflare");
-    expect((await revoke()).stdout).toContain("to be revoked at Cloudflare: pending, its slot is free");
+    expect((await revoke()).stdout).toContain(
+      "revocation at Cloudflare is pending; its slot is already free",
+    );
     expect(await revoke()).toMatchObject({
       code: 3,
-      stdout: expect.stringContaining("to be revoked at Cloudflare: pending, as it was"),
+      stdout: expect.stringContaining("revocation at Cloudflare is still pending"),
     });
     expect((await here("block", "alice/twice")).code).toBe(0);
     expect(blocked()).toEqual([atCloudflare.fingerprint_sha256]);
@@ -240,7 +242,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(code).toBe(1);
     expect([newer.status, old.atCloudflare.status]).toEqual(["active", "pending_revocation"]);
     expect(stderr).toContain(
-      `certificate ${old.atCloudflare.fingerprint_sha256.slice(0, 8)} is to be revoked at Cloudflare`,
+      `certificate ${old.atCloudflare.fingerprint_sha256.slice(0, 8)}: revocation at Cloudflare is pending`,
     );
     expect(stderr).toContain(`certificate ${newer.fingerprint_sha256.slice(0, 8)} may pass still: `);
     expect(stuck.atCloudflare.status).toBe("active");
@@ -335,7 +337,7 @@ describe("block", () => {
     const fingerprint = atCloudflare.fingerprint_sha256;
     const first = await here("block", "alice/braked");
     expect(first.stdout.split("\n")).toEqual([
-      "alice/braked: blocked (1 certificate of 75 on the list)",
+      "alice/braked: blocked (1 of at most 75 certificates)",
       `the gate at ${environment.LATCHKEY_URL} uses it; other Cloudflare locations follow within seconds`,
       "revoke it in the registry as soon as it answers, then: latchkey unblock alice/braked",
       "",

@@ -177,7 +177,7 @@ describe("latchkey setup", () => {
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr:
-        "latchkey: nobody is there to answer: Go ahead?\nhint: add --yes to go ahead without being asked\n",
+        "latchkey: this needs a confirmation, and there is no terminal: Go ahead?\nhint: add --yes to go ahead without being asked\n",
     });
     // The plan, for whoever reads it before they add --yes.
     expect(stdout).toContain(HOST);
