@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { lstat, mkdir } from "node:fs/promises";
+import { lstat, mkdir, stat } from "node:fs/promises";
 import * as v from "valibot";
 import {
   BackupAuditEntry,
@@ -10,7 +10,7 @@ import {
 } from "../../src/contract/backup.ts";
 import { FOLDER_MODE, readAtMost, SECRET_MODE, writeNew } from "../files.ts";
 import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
-import { excerpt, plural, printable } from "../terminal/text.ts";
+import { excerpt, plural, printable, shellWord } from "../terminal/text.ts";
 import { checksumOf } from "./canonical.ts";
 
 export const FORMAT = "latchkey-backup";
@@ -18,6 +18,9 @@ export const VERSION = 1;
 
 /** Far above any registry that a backup is made of; a larger file is a wrong file. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** The bits of a folder's mode by which its group, and everybody, may make and replace files in it. */
+const WRITABLE_BY_OTHERS = 0o022;
 
 /** Of all that is wrong with a file, so much is told. */
 const PROBLEMS_SHOWN = 5;
@@ -82,14 +85,20 @@ export async function writeBackup(path: string, content: BackupJson): Promise<vo
   }
 }
 
-/** Makes a folder that is for its owner alone, unless it is there. */
+/** Makes a folder that is for its owner alone. If it is there, it must be one that nobody else may write to. */
 export async function ownFolder(path: string): Promise<string> {
+  let mode: number;
   try {
     await mkdir(path, { recursive: true, mode: FOLDER_MODE });
-    return path;
+    ({ mode } = await stat(path));
   } catch (error) {
     throw writeFailure(error, path);
   }
+  if (process.platform === "win32" || (mode & WRITABLE_BY_OTHERS) === 0) return path;
+  throw failed(
+    `other users may write to ${printable(path)}`,
+    `keep it to yourself: chmod 700 ${shellWord(path)}; or give another place with --out FILE`,
+  );
 }
 
 /** Before the registry is read: a place that cannot be written to is told at once. */

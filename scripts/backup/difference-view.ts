@@ -48,7 +48,7 @@ const TOKEN_REASONS = {
   "name-taken": "another token has its name",
 };
 
-/** How many devices are as in the backup already. */
+/** How many devices already match the backup. */
 export function sameDevices({ devices }: Difference): number {
   return devices.reduce(
     (sum, user) => sum + user.devices.filter(({ outcome }) => outcome === "same").length,

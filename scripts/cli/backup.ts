@@ -1,6 +1,6 @@
 // Writing a backup.
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import envPaths from "env-paths";
 import { escapedJson } from "../../src/domain/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
@@ -66,7 +66,9 @@ Examples:
 
 /** In the user's own data folder, out of git's reach; on Linux `XDG_DATA_HOME` moves it. */
 function backupFolder(): string {
-  return join(envPaths("latchkey", { suffix: "" }).data, "backups");
+  const { data } = envPaths("latchkey", { suffix: "" });
+  // A relative path there is to be ignored (specifications.freedesktop.org/basedir), and env-paths takes it.
+  return join(isAbsolute(data) ? data : join(homedir(), ".local", "share", "latchkey"), "backups");
 }
 
 /** `latchkey-backup-20261124T020103Z.json`: sorting by name sorts by time. */

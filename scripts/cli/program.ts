@@ -4,7 +4,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { DEFAULT_TIMEOUT_SECONDS } from "../client/connection.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse, report } from "../terminal/failure.ts";
-import { calledCommand, misuseFromCommander, subcommandNamed, unknownCommand } from "../terminal/misuse.ts";
+import { misuseFromCommander, subcommandNamed, unknownCommand } from "../terminal/misuse.ts";
 import { addAudit } from "./audit.ts";
 import { addBackup } from "./backup.ts";
 import { addBlock } from "./block/block.ts";
@@ -177,8 +177,6 @@ export async function runProgram(words: readonly string[]): Promise<number | und
     return undefined;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return undefined;
-    return report(
-      error instanceof CommanderError ? misuseFromCommander(error, calledCommand(program, words)) : error,
-    );
+    return report(error instanceof CommanderError ? misuseFromCommander(error, program, words) : error);
   }
 }

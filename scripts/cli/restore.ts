@@ -20,10 +20,10 @@ interface RestoreOptions {
 export const addRestore: AddCommand = (program, open) => {
   program
     .command("restore")
-    .summary("bring the registry back to the state of a backup")
+    .summary("restore the registry from a backup")
     .description(
       [
-        "Bring the registry back to the state of a backup: shows what would change, asks, and does it. Anything added",
+        "Restore the registry from a backup: shows what would change, asks, and does it. Anything added",
         "since then stays. A device that was revoked or otherwise shut out since then stays so unless it is named.",
       ].join(" "),
     )
@@ -55,7 +55,7 @@ Examples:
       const about = [
         `backup of ${excerpt(backup.source)}, made ${timeWithHint(backup.createdAt, now())}: ${plural(backup.users.length, "user")}, ${plural(countDevices(backup), "device")}`,
         ...differenceLines(difference),
-        `${plural(sameDevices(difference), "device")} as in the backup already`,
+        `${plural(sameDevices(difference), "device already matches", "devices already match")} the backup`,
       ];
       const nothing = isEmpty(difference);
       if (nothing || options.dryRun === true) {

@@ -1,5 +1,6 @@
 // The gate on one screen.
 import type { Device, Me } from "../../src/contract/answers.ts";
+import { canWipe } from "../../src/domain/app.ts";
 import { DEVICE_STATUSES } from "../../src/domain/device.ts";
 import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
 import { ofAllUsers } from "../client/all-users.ts";
@@ -13,6 +14,7 @@ import { plural, printable, short } from "../terminal/text.ts";
 import { shortTime } from "../terminal/time.ts";
 import type { AddCommand, Session } from "./command/session.ts";
 import { powers } from "./credentials/login.ts";
+import { NOTHING_TO_WIPE } from "./devices/view.ts";
 
 /** How many names a line shows; the lists show the others. */
 const NAMES_SHOWN = 3;
@@ -196,7 +198,7 @@ function show(output: Output, { gate, me, registry, blocked, usage }: Status, no
   output.facts([
     ["gate", `${gate.url} answers`],
     ["you", `${printable(me.actor)}, may ${powers(me)}`],
-    ...(isUnknown(registry) ? [noRegistry(registry, output)] : registryFacts(registry, output, now)),
+    ...(isUnknown(registry) ? [noRegistry(registry, output)] : registryFacts(registry, me, output, now)),
     ["blocked", isUnknown(blocked) ? null : blockedText(blocked, output)],
     ["today", isUnknown(usage) ? `not known: ${usage.unknown}` : useText(usage, output)],
   ]);
@@ -210,6 +212,7 @@ function noRegistry({ unknown }: Unknown, output: Output): Line {
 
 function registryFacts(
   { devices, waiting, expiring, wipeNotDelivered }: Summary,
+  { apps }: Partial<Me>,
   output: Output,
   now: number,
 ): Line[] {
@@ -224,6 +227,10 @@ function registryFacts(
       : []),
   ];
   const urgent = (text: string) => output.style("yellow", text);
+  const wipes = apps === undefined || canWipe({ profiles: apps });
+  const lost = wipes
+    ? urgent(`wipe not delivered: ${some(wipeNotDelivered)}`)
+    : `${some(wipeNotDelivered)}; ${NOTHING_TO_WIPE}`;
   return [
     ["devices", counts.join(", ") || `none yet: ${LATCHKEY} issue or enrol lets one in`],
     ["waiting", waits.length === 0 ? "nothing" : urgent(waits.join("; "))],
@@ -231,7 +238,7 @@ function registryFacts(
       "expiring",
       expiring.length === 0 ? "nothing soon" : urgent(some(expiring.map((each) => expiryOf(each, now)))),
     ],
-    ["lost", wipeNotDelivered.length === 0 ? null : urgent(`wipe not delivered: ${some(wipeNotDelivered)}`)],
+    ["lost", wipeNotDelivered.length === 0 ? null : lost],
   ];
 }
 

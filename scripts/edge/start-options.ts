@@ -42,8 +42,12 @@ function createProgram(): Command {
     )
     .addOption(withDefault("--state <folder>", "the state folder", DEFAULT_STATE))
     .option("--origin <url>", "the app behind the gate, instead of the demo app")
-    .option("--var <name=value>", "a variable instead of wrangler.toml's; JSON is read; repeatable", addVar)
-    .addOption(withDefault("--country <code>", "where all clients seem to be", DEFAULT_COUNTRY))
+    .option(
+      "--var <name=value>",
+      "override a variable of wrangler.toml; the value may be JSON; repeatable",
+      addVar,
+    )
+    .addOption(withDefault("--country <code>", "the country all clients appear to be in", DEFAULT_COUNTRY))
     .addOption(
       withDefault(
         "--latency <ms>",

@@ -56,14 +56,15 @@ among your certificates, ${show(ca)} among the authorities; then open
 Later, sign in with what is in ${show(adminToken)}.`,
         ]),
 
-    `Enrol the stranger, revoke the phone, invite a device:
+    `Invite a device: only a certificate that is not enrolled yet, such as the
+stranger's, can accept. Then enrol the stranger instead, and revoke the phone:
   export LATCHKEY_URL=${edge.url(apiHost)}
   export LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
   npx --no -- latchkey devices alice
+  npx --no -- latchkey invite alice --app ${appHost}
   npx --no -- latchkey enrol alice tablet \\
     --certificate ${path(stranger.pem)}
-  npx --no -- latchkey revoke alice/alice-phone
-  npx --no -- latchkey invite alice --app ${appHost}`,
+  npx --no -- latchkey revoke alice/alice-phone`,
 
     `Issue, renew and revoke certificates. What signs them here is a local stand-in
 for Cloudflare's API, not Cloudflare:
@@ -74,7 +75,7 @@ for Cloudflare's API, not Cloudflare:
   npx --no -- latchkey revoke alice/pixel-9 --at-cloudflare
   npx --no -- latchkey setup --app pw.example.com=bitwarden --dry-run`,
 
-    `See who is refused and why, by program; what a device is taken for:
+    `See who is refused and why, by program; which device the gate sees:
   npx --no -- latchkey watch --edge ${path(folder)}
   ${curl(appHost, laptop)} ${url}/.latchkey/whoami`,
 
@@ -86,8 +87,9 @@ for Cloudflare's API, not Cloudflare:
   ${curl(bitwardenHost, laptop)} -i ${edge.url(bitwardenHost)}/`,
         ]),
 
-    `All files: ${show(folder)} (delete it to begin again). Serial numbers in
-${show(revoked)} read as revoked at Cloudflare. Ctrl-C stops everything.`,
+    `All files: ${show(folder)} (delete it to begin again).
+Certificates whose serial number is in ${show(revoked)}
+are treated as revoked. Ctrl-C stops everything.`,
   ];
   return `${sections.join("\n\n")}\n`;
 }

@@ -5,11 +5,13 @@ import { type Failure, misuse } from "./failure.ts";
 import { asMessage, nearest, printable, shellWord } from "./text.ts";
 
 /**
- * Commands that take something away or let something back in: never suggested for a mistyped word, so that nobody runs
- * them by copying a hint.
+ * Commands that take something away, or let in what was refused: for a mistyped word a hint says only what they are
+ * for, so that nobody runs them by copying it.
  */
 const NEVER_GUESSED: ReadonlySet<string> = new Set(
-  "lost revoke suspend reinstate retire forget block unblock dismiss restore remove end withdraw".split(" "),
+  "approve lost revoke suspend reinstate retire forget block unblock dismiss restore remove end withdraw".split(
+    " ",
+  ),
 );
 
 /** What people used to other programs type, and the commands they may mean. */
@@ -32,33 +34,57 @@ export function subcommandNamed(command: Command, word: string): Command | undef
 }
 
 /** The command that these words call, as far as they name one. */
-export function calledCommand(program: Command, words: readonly string[]): Command {
+function calledCommand(program: Command, words: readonly string[]): Command {
   return words.reduce((command, word) => subcommandNamed(command, word) ?? command, program);
 }
 
 /** A word that should have been one of the command's subcommands. */
 export function unknownCommand(command: Command, word: string): Failure {
   const path = pathOf(command);
-  const candidates = command
-    .createHelp()
-    .visibleCommands(command)
-    .map((each) => each.name())
-    .filter((name) => !NEVER_GUESSED.has(name));
-  const [near] = nearest(word, candidates);
   const known = path === "" ? OTHER_WORDS.get(word) : undefined;
   return misuse(
     `unknown command '${printable(`${path} ${word}`.trim())}'`,
-    known ?? (near === undefined ? seeHelp(command) : `did you mean ${`${path} ${near}`.trim()}`),
+    known ?? guess(command, word) ?? seeHelp(command),
   );
 }
 
-/** A parser error in our form. `command` is the one that was called. */
-export function misuseFromCommander(error: CommanderError, command: Command): Failure {
+/** A word this short with another letter is another word: note and nope. */
+const SHORT_WORD = 4;
+
+function isAnotherWord(written: string, name: string): boolean {
+  const letters = (word: string) => [...word].sort().join("");
+  return written.length <= SHORT_WORD && name.length === written.length && letters(name) !== letters(written);
+}
+
+function guess(command: Command, word: string): string | undefined {
+  const names = command
+    .createHelp()
+    .visibleCommands(command)
+    .flatMap((each) => [each.name(), ...each.aliases()])
+    .filter((name) => !isAnotherWord(word, name));
+  const [near = ""] = nearest(word, names);
+  const meant = subcommandNamed(command, near);
+  if (meant === undefined) return undefined;
+  if (NEVER_GUESSED.has(meant.name())) return `${seeHelp(command)} (${near}: ${meant.summary()})`;
+  const [written, next = ""] = command.args;
+  const below = written === word ? subcommandNamed(meant, next) : undefined;
+  const more = below === undefined || NEVER_GUESSED.has(below.name()) ? "" : next;
+  return `did you mean ${[pathOf(command), near, more].filter((part) => part !== "").join(" ")}`;
+}
+
+/** A parser error in our form. */
+export function misuseFromCommander(
+  error: CommanderError,
+  program: Command,
+  words: readonly string[] = [],
+): Failure {
   const cause = error.message.replace(/^error: /, "");
   const quoted = /'(.*)'/s.exec(cause)?.[1] ?? "";
+  const command = calledCommand(program, words);
   switch (error.code) {
     case "commander.unknownCommand":
-      return unknownCommand(command, quoted);
+      // What follows the unknown word may be the name of a command, too.
+      return unknownCommand(calledCommand(program, words.slice(0, words.indexOf(quoted))), quoted);
     case "commander.unknownOption":
       return unknownOption(command, quoted);
     case "commander.excessArguments": {

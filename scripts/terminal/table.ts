@@ -74,26 +74,40 @@ export function table(
 const full = (cell: Cell) => (typeof cell === "string" ? cell : cell.full);
 const short = (cell: Cell) => (typeof cell === "string" ? cell : cell.short);
 
-/** Short texts in as few columns as possible, beginning where they save the most. Empty columns are removed. */
+/**
+ * Short texts in as few columns as possible, beginning where they save the most. Empty columns are removed. There may be
+ * thousands of rows, so every text is measured once.
+ */
 function shortened(cells: readonly (readonly Cell[])[], columns: number): string[][] {
-  let shown = cells.map((row) => row.map(full));
-  if (totalWidth(shown) <= columns) return shown;
-  const longest = columnWidths(shown);
-  const briefest = columnWidths(cells.map((row) => row.map(short)));
-  const savings = longest.map((width, column) => {
-    const isEmpty = cells.slice(1).every((row) => short(row[column] ?? "") === "");
-    return { column, saved: width - (isEmpty ? 0 : (briefest[column] ?? 0)) };
-  });
+  const long = cells.map((row) => row.map(full));
+  const longest = columnWidths(long);
+  if (sumOf(longest) <= columns) return long;
+  const brief = cells.map((row) => row.map(short));
+  const briefest = widthsUnlessEmpty(brief, columnWidths(brief));
+  // What each column takes; an empty one nothing, not even a gap.
+  const chosen = widthsUnlessEmpty(long, longest);
+  const savings = longest.map((width, column) => ({ column, saved: width - (briefest[column] ?? 0) }));
+  const isBrief = new Set<number>();
   for (const { column } of savings.filter(({ saved }) => saved > 0).sort((a, b) => b.saved - a.saved)) {
-    shown = shown.map((row, index) => row.with(column, short(cells[index]?.[column] ?? "")));
-    if (totalWidth(withoutEmpty(shown)) <= columns) break;
+    isBrief.add(column);
+    chosen[column] = briefest[column];
+    if (sumOf(chosen) <= columns) break;
   }
-  return withoutEmpty(shown);
+  return long.map((row, index) =>
+    row
+      .map((text, column) => (isBrief.has(column) ? (brief[index]?.[column] ?? "") : text))
+      .filter((_, column) => chosen[column] !== undefined),
+  );
 }
 
-function withoutEmpty(rows: readonly (readonly string[])[]): string[][] {
-  const isEmpty = (column: number) => rows.slice(1).every((row) => row[column] === "");
-  return rows.map((row) => row.filter((_, column) => !isEmpty(column)));
+/** `undefined` for a column without a text below its head. */
+function widthsUnlessEmpty(
+  rows: readonly (readonly string[])[],
+  widths: readonly number[],
+): (number | undefined)[] {
+  return widths.map((width, column) =>
+    rows.some((row, index) => index > 0 && row[column] !== "") ? width : undefined,
+  );
 }
 
 /** What moved below a row: indented, on as many lines as it needs. */
@@ -115,9 +129,8 @@ function belowLines(row: readonly Cell[] | undefined, below: number, columns: nu
 /** Widths that fit, no column narrower than its longest word; `undefined` if none do. The widest column gives first. */
 function narrowed(rows: readonly (readonly string[])[], columns: number): number[] | undefined {
   const widths = columnWidths(rows);
-  const least = columnWidths(rows, (text) => Math.max(...text.split(" ").map(stringWidth)));
-  const sum = () => widths.reduce((total, width) => total + width, GAP.length * (widths.length - 1));
-  while (sum() > columns) {
+  const least = columnWidths(rows, (text) => largest(text.split(" ").map((word) => stringWidth(word))));
+  while (sumOf(widths) > columns) {
     const [widest] = widths
       .map((width, column) => ({ column, width }))
       .filter(({ column, width }) => width > (least[column] ?? 0))
@@ -132,12 +145,22 @@ function columnWidths(
   rows: readonly (readonly string[])[],
   measure = (text: string) => stringWidth(text),
 ): number[] {
-  return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => measure(row[column] ?? ""))));
+  return (rows[0] ?? []).map((_, column) => largest(rows.map((row) => measure(row[column] ?? ""))));
+}
+
+/** Unlike `Math.max`, of any number of values. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
 }
 
 function totalWidth(rows: readonly (readonly string[])[]): number {
-  const widths = columnWidths(rows);
-  return widths.reduce((sum, width) => sum + width, GAP.length * Math.max(0, widths.length - 1));
+  return sumOf(columnWidths(rows));
+}
+
+/** Of columns and the gaps between them; a width that is `undefined` is no column. */
+function sumOf(widths: readonly (number | undefined)[]): number {
+  const shown = widths.flatMap((width) => width ?? []);
+  return shown.reduce((sum, width) => sum + width, GAP.length * Math.max(0, shown.length - 1));
 }
 
 /** `label  value` lines for one thing, without those that have no value. Long values take several lines. */
@@ -153,14 +176,22 @@ function trimmed(lines: readonly string[]): string[] {
   return lines.map((line) => line.trimEnd());
 }
 
-/** With `widths`, longer cells continue on the next line. */
-function grid(rows: readonly (readonly string[])[], widths?: number[]): string[] {
-  if (rows.length === 0) return [];
+/** The rows as lines; cells that are longer than their column continue on the next line. */
+function grid(rows: readonly (readonly string[])[], widths = columnWidths(rows)): string[] {
+  return rows.flatMap((row) => {
+    const room = row.map((text, column) => (widths[column] ?? 0) - stringWidth(text));
+    if (room.some((left) => left < 0)) return wrapped(row, widths);
+    return [row.map((text, column) => text + " ".repeat(room[column] ?? 0)).join(GAP)];
+  });
+}
+
+function wrapped(row: readonly string[], widths: number[]): string[] {
   const cells = new Table({
     chars: NO_BORDERS,
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-    ...(widths === undefined ? {} : { colWidths: widths, wordWrap: true }),
+    colWidths: widths,
+    wordWrap: true,
   });
-  cells.push(...rows.map((row) => [...row]));
+  cells.push([...row]);
   return cells.toString().split("\n");
 }

@@ -118,7 +118,7 @@ export function newsOf(device: Device, context: PageContext): Html | undefined {
   const time = (ms: number) => clockOnly(ms, context.timeZone);
   if (status === "active" || status === "pending") {
     const said =
-      status === "active" ? "It is let in everywhere within seconds." : "It is waiting for approval.";
+      status === "active" ? "Allowed everywhere within seconds of that time." : "It is waiting for approval.";
     return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
   }
   const forgottenAt = since + context.revocationDelayMs;

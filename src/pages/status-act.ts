@@ -138,6 +138,6 @@ function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }:
           : html`<p>Look at the device first. It should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p><p>If it shows another code, it is another device: revoke this one.</p>`
       }`;
     case "forget":
-      return html`<p>The record of ${name} will be removed. Its certificate can then be enrolled again. The activity log keeps that it was here.</p>`;
+      return html`<p>The record of ${name} will be removed. Its certificate can then be enrolled again. It stays in the activity log.</p>`;
   }
 }

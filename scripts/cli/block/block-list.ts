@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { isLoopback } from "../../client/address.ts";
 import { isOutOfOrder, ProblemFailure } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { BLOCKED_TEMPLATE, blockedEntry } from "../../edge/state/blocked.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "../../files.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { failed, misuse } from "../../terminal/failure.ts";
+import { type Failure, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
 import type { Session } from "../command/session.ts";
@@ -68,8 +69,26 @@ export async function openBrake(session: Session, options: BlockListOptions): Pr
   const api = await session.connect(host === undefined ? undefined : `https://${host}`);
   const place: Place = { zone, hostname: new URL(api.origin).hostname };
   // The client is made when it is first needed: reading the list needs no Cloudflare token.
-  const atCloudflare = { client: () => session.cloudflare(), place };
+  const atCloudflare = {
+    async client() {
+      // Tests and demos have a stand-in for Cloudflare, beside a local edge.
+      if (isLocal(api) && !session.environment.LATCHKEY_CLOUDFLARE_API) throw localEdge(api);
+      return session.cloudflare();
+    },
+    place,
+  };
   return { list: deployedBlockList(api, atCloudflare, worker), atCloudflare };
+}
+
+function isLocal(api: Api): boolean {
+  return isLoopback(new URL(api.origin).hostname);
+}
+
+function localEdge(api: Api): Failure {
+  return misuse(
+    `${api.origin} is a local edge, whose list is in its state folder and not at Cloudflare`,
+    `name the edge's state folder, such as ${LATCHKEY} block DEVICE --edge .latchkey`,
+  );
 }
 
 /** The list of the Worker that is deployed: read from the gate, since a secret cannot be read back. */
@@ -97,10 +116,15 @@ function deployedBlockList(
       const { account } = await (zone === undefined
         ? zoneOfHost(connected, hostname)
         : findZone(connected, zone));
+      const { isNotFound } = await import("../../cloudflare/client/failure.ts");
       const { removeSecret, storeSecret } = await import("../../cloudflare/client/worker-secret.ts");
       const at = { client: connected, account: account.id, worker };
-      if (fingerprints.length === 0) await removeSecret(at, SECRET);
-      else await storeSecret(at, SECRET, fingerprints.join(","));
+      if (fingerprints.length === 0) return removeSecret(at, SECRET);
+      try {
+        await storeSecret(at, SECRET, fingerprints.join(","));
+      } catch (error) {
+        throw isNotFound(error) && isLocal(api) ? localEdge(api) : error;
+      }
     },
     async settle(fingerprints) {
       progress(`stored as the Worker's secret ${SECRET}; waiting until the gate uses it`);
@@ -168,6 +192,6 @@ export async function edgeBlockList(stateDir: string): Promise<BlockList> {
       const added = fingerprints.filter((fingerprint) => !entries.includes(fingerprint));
       await writeWhole(path, `${[...kept, ...added].join("\n")}\n`, PUBLIC_MODE);
     },
-    settle: async () => `${printable(path)} has it; a running local edge reads it by itself`,
+    settle: async () => `written to ${printable(path)}; a running local edge picks it up`,
   };
 }

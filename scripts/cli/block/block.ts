@@ -69,7 +69,7 @@ Examples:
       const reading = listBefore(brake.list, options.replace === true);
       reading.catch(() => undefined);
       const targets = await targetsNamed(session, references, options, brake.atCloudflare);
-      if (options.force !== true) for (const target of targets) requireWipe(target);
+      if (options.force !== true) for (const target of targets) await requireWipe(session, target);
 
       const wanted = targets.flatMap(({ fingerprints }) => fingerprints);
       const before = await reading;
@@ -92,9 +92,7 @@ Examples:
       }
       await session.confirm(questionFor(labels, wanted, options.replace === true));
       await brake.list.write(after);
-      output.lines(
-        `${labels}: blocked (${plural(after.length, "certificate")} of ${BLOCKED_MAX} on the list)`,
-      );
+      output.lines(`${labels}: blocked (${after.length} of at most ${BLOCKED_MAX} certificates)`);
       let confirmed = false;
       try {
         output.lines(await brake.list.settle(after));

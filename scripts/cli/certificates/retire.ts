@@ -1,5 +1,5 @@
-import { deviceLabel, living } from "../../client/device.ts";
 // Ending one of a device's two certificates.
+import { deviceLabel, living } from "../../client/device.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
@@ -46,7 +46,8 @@ Examples:
           "add it, or leave both out",
         );
       }
-      const { output, connect, cloudflare, confirm } = open();
+      const session = open();
+      const { output, connect, cloudflare, confirm } = session;
       const digits = fingerprintPrefix(text);
       const api = await connect();
       // A missing token is reported before anything is done.
@@ -54,7 +55,7 @@ Examples:
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
       // A lost device may connect with either certificate, and needs it to receive the wipe.
-      if (atCloudflare && !force) requireWipe({ device, label });
+      if (atCloudflare && !force) await requireWipe(session, { device, label });
       const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
         fingerprint.startsWith(digits),
       );
@@ -66,17 +67,18 @@ Examples:
         );
       }
       const fingerprint = fingerprintArgument(found.fingerprint);
+      const what = `the certificate ${short(fingerprint)} of ${label}`;
       if (living(device).some((each) => each.fingerprint === fingerprint)) {
-        await confirm(`Retire the certificate ${short(fingerprint)} of ${label}?`);
+        await confirm(`Retire ${what}${atCloudflare ? ", and revoke it at Cloudflare for good" : ""}?`);
+      } else if (atCloudflare) {
+        await confirm(`Revoke ${what}, which is retired already, at Cloudflare for good?`);
       }
       try {
         await api.retireCertificate(device, fingerprint);
       } catch (error) {
         throw withWaysOut(error, [`block ${fingerprint}`]);
       }
-      output.lines(
-        `the certificate ${short(fingerprint)} of ${label} is retired: it is refused ${EVERYWHERE}`,
-      );
+      output.lines(`${what} is retired: it is refused ${EVERYWHERE}`);
       // Read only for programs, and last: nothing else waits for it.
       const changed = () => api.device(userArgument(device.user), device.id);
       if (client === undefined) {

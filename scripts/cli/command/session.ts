@@ -70,9 +70,21 @@ export function openSession(options: GlobalOptions): Session {
   };
 }
 
+/** A plan is agreed to by whoever sees it, and with `--json` it isn't shown. */
+export function requireShownPlan({ json, yes }: GlobalOptions, dryRun: boolean | undefined): void {
+  if (json !== true || yes === true || dryRun === true) return;
+  throw misuse(
+    "with --json the plan is not shown, so there is nothing to agree to",
+    "see it with --dry-run, then add --yes",
+  );
+}
+
 function requireSomebody({ interactive }: Prompt, question: string): void {
   if (interactive) return;
-  throw misuse(`nobody is there to answer: ${question}`, "add --yes to go ahead without being asked");
+  throw misuse(
+    `this needs a confirmation, and there is no terminal: ${question}`,
+    "add --yes to go ahead without being asked",
+  );
 }
 
 /** The HTTP client takes longer to load than everything else together, so only commands that need it load it. */

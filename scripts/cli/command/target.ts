@@ -1,5 +1,7 @@
 // The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
+import type { Me } from "../../../src/contract/answers.ts";
+import { canWipe } from "../../../src/domain/app.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
@@ -171,9 +173,24 @@ async function targetByName(
   }
 }
 
+/** Whether any app here can answer with a wipe. A gate that does not answer, or is older than profiles: maybe. */
+export async function canWipeAnything({ connect }: Pick<Session, "connect">): Promise<boolean> {
+  try {
+    const { apps }: Partial<Me> = await (await connect()).me();
+    return apps === undefined || canWipe({ profiles: apps });
+  } catch (error) {
+    if (error instanceof Failure) return true;
+    throw error;
+  }
+}
+
 /** A lost device is wiped only while its certificate is verified by Cloudflare and refused by nothing else. */
-export function requireWipe({ device, label }: Pick<Target, "device" | "label">): void {
+export async function requireWipe(
+  session: Pick<Session, "connect">,
+  { device, label }: Pick<Target, "device" | "label">,
+): Promise<void> {
   if (device?.status !== "lost" || device.wipe !== null) return;
+  if (!(await canWipeAnything(session))) return;
   throw failed(
     `${label} is lost and has not received the wipe yet: once its certificate is refused, it never can`,
     `wait until ${LATCHKEY} show ${shellWord(label)} says that the wipe was delivered, or add --force`,

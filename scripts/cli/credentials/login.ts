@@ -121,8 +121,8 @@ export const addMe: AddCommand = (program, open) => {
   program
     .command("me")
     .alias("whoami")
-    .summary("show who the gate takes you for")
-    .description("Show who the gate takes you for: whose token this is, and what it may do.")
+    .summary("show who you are signed in as")
+    .description("Show who you are signed in as: whose token this is, and what it may do.")
     .action(async () => {
       const { output, connect } = open();
       const api = await connect();

@@ -7,6 +7,7 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
 import { devicesOf, findDevice, referenceTo } from "../command/device-reference.ts";
 import { type AddCommand, addListVerb } from "../command/session.ts";
+import { canWipeAnything } from "../command/target.ts";
 import { DEVICE_HEAD, deviceRow, showDevice } from "./view.ts";
 
 /** What `--expiring` takes, in seconds: up to ten years. */
@@ -78,10 +79,12 @@ export const addShow: AddCommand = (program, open) => {
     )
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .action(async (reference: string) => {
-      const { output, now, connect } = open();
+      const session = open();
+      const { output, now, connect } = session;
       const device = await findDevice(await connect(), reference);
       output.object(device);
-      showDevice(device, output, now());
+      const isWaiting = !output.json && device.status === "lost" && device.wipe === null;
+      showDevice(device, output, now(), !isWaiting || (await canWipeAnything(session)));
     });
 };
 

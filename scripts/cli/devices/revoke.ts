@@ -80,8 +80,8 @@ Examples:
             ...common,
             question: (label) => `Revoke ${label} for good?`,
             done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
-            check: (device, label) => {
-              if (!force) requireWipe({ device, label });
+            check: async (device, label) => {
+              if (!force) await requireWipe(session, { device, label });
             },
           });
         } catch (error) {
@@ -97,14 +97,18 @@ Examples:
       const client = await session.cloudflare();
       const place = async () => ({ zone, hostname: new URL((await session.connect()).origin).hostname });
       let found: Device | undefined;
+      let isAsked = false;
       try {
         await changeStatus(session, {
           ...common,
-          question: (label) => `Revoke ${label} for good, here and at Cloudflare?`,
+          question: (label) => {
+            isAsked = true;
+            return `Revoke ${label} for good, here and at Cloudflare?`;
+          },
           done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
-          check: (device, label) => {
+          check: async (device, label) => {
             found = device;
-            if (!force) requireWipe({ device, label });
+            if (!force) await requireWipe(session, { device, label });
           },
           afterwards: async (changed) => {
             const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
@@ -123,7 +127,7 @@ Examples:
       } catch (error) {
         if (!isOutOfOrder(error)) throw error;
         const at = { client: async () => client, place: await place() };
-        await revokeOnlyThere(session, { error, at, found, reference, options });
+        await revokeOnlyThere(session, { error, at, found, isAsked, reference, options });
       }
     });
 };
@@ -132,19 +136,21 @@ interface RegistryOut {
   /** What the registry answered, or that it did not answer. */
   error: Failure;
   at: AtCloudflare;
-  /** The device, if it could be read and only the revocation failed: consent was given then. */
+  /** The device, if it could be read and only the revocation failed. */
   found: Device | undefined;
+  /** Consent was given before the registry failed. */
+  isAsked: boolean;
   reference: string;
   options: RevokeOptions;
 }
 
 /** Without an answer from the registry: does what can be done without it, and says what is left. Always throws. */
 async function revokeOnlyThere(session: Session, out: RegistryOut): Promise<never> {
-  const { error, at, found, reference, options } = out;
+  const { error, at, found, isAsked, reference, options } = out;
   progress(`${error.message}: carrying on at Cloudflare`);
   const target = await targetOf(session, out);
-  if (options.force !== true) requireWipe(target);
-  if (found === undefined) {
+  if (options.force !== true) await requireWipe(session, target);
+  if (!isAsked) {
     for (const line of target.found) progress(`  ${line}`);
     const what = `${target.label} (${plural(target.fingerprints.length, "certificate")})`;
     await session.confirm(`Revoke ${what} at Cloudflare for good, without the registry?`);

@@ -1,17 +1,15 @@
 // The commands that change a device's status: approve, suspend, reinstate, lost; `revoke` has a file of its own.
 import { type Command, Option } from "commander";
-import type { Device, Me } from "../../../src/contract/answers.ts";
-import { canWipe } from "../../../src/domain/app.ts";
+import type { Device } from "../../../src/contract/answers.ts";
 import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/domain/device.ts";
 import { withHint } from "../../client/answer.ts";
-import type { Api } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { groupedCode, printable, shellWord } from "../../terminal/text.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { AddCommand, Session } from "../command/session.ts";
-import { withWaysOut } from "../command/target.ts";
+import { canWipeAnything, withWaysOut } from "../command/target.ts";
 
 /** The delay is the Worker's `REVOCATION_DELAY_SECONDS`, which the API does not reveal. */
 export const EVERYWHERE = "everywhere within the revocation delay (10 s unless configured)";
@@ -21,7 +19,7 @@ export function addReasonOption(command: Command, description: string): Command 
   command.option("--reason <text>", description).addOption(new Option("--note [text]").hideHelp());
   return command.on("option:note", () => {
     throw misuse(
-      "--note is not for this command: the reason is given with --reason",
+      "this command takes --reason, not --note",
       `write --reason TEXT; to change the device's own note: ${LATCHKEY} note`,
     );
   });
@@ -34,11 +32,11 @@ interface StatusCommand {
   /** The question to ask first, if the act needs consent. */
   question?: (label: string, device: Device) => string;
   /** What the act does, shown before the question. The answer is then the device's name, typed. */
-  warning?: (api: Api) => Promise<readonly string[]>;
+  warning?: () => Promise<readonly string[]>;
   /** What to say when it is done; `before` is the status the device had. */
   done: (label: string, before: DeviceStatus, device: Device) => string[];
   /** Refuses the act for a device as it is, before anybody is asked and anything is done. */
-  check?: (device: Device, label: string) => void;
+  check?: (device: Device, label: string) => Promise<void>;
   /** What follows the registry's own act. With `--json` its object is printed instead of the device. */
   afterwards?: (changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>;
 }
@@ -49,15 +47,16 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   const api = await session.connect();
   const device = await findDevice(api, command.device);
   const label = deviceLabel(device);
-  check?.(device, label);
+  await check?.(device, label);
   const { to } = STATUS_ACTS[act];
-  // What changes nothing needs no consent; the server still has the last word.
-  if (question !== undefined && transition(device.status, act).kind === "changed") {
+  const { kind } = transition(device.status, act);
+  // What changes nothing needs no consent, unless something follows it; the server still has the last word.
+  if (question !== undefined && (kind === "changed" || (kind === "unchanged" && afterwards !== undefined))) {
     const asked = `${question(label, device)} ${identity(device)}`;
     if (warning === undefined) await session.confirm(asked);
     else {
       const names = [device.name, `${device.user}/${device.name}`];
-      await session.confirmByName(await warning(api), `${asked} Type its name, ${device.name}`, names);
+      await session.confirmByName(await warning(), `${asked} Type its name, ${device.name}`, names);
     }
   }
   let changed: Device;
@@ -183,12 +182,6 @@ const WIPES = [
 ];
 const NOTHING_DELETED = "No app here has the profile bitwarden: nothing will be deleted on the device.";
 
-/** Whether any app here can answer with a wipe. A Worker deployed before there were profiles does not say: maybe. */
-async function canWipeAnything(api: Api): Promise<boolean> {
-  const { apps }: Partial<Me> = await api.me();
-  return apps === undefined || canWipe({ profiles: apps });
-}
-
 export const addLost: AddCommand = (program, open) => {
   const command = program
     .command("lost")
@@ -212,14 +205,15 @@ Example:
   latchkey lost alice/pixel-9 --reason "left in the tram"`,
     )
     .action(async (device: string, { reason }: { reason?: string }) => {
+      const session = open();
       let wipes = true;
       try {
-        await changeStatus(open(), {
+        await changeStatus(session, {
           act: "lost",
           device,
           reason,
-          warning: async (api) => {
-            wipes = await canWipeAnything(api);
+          warning: async () => {
+            wipes = await canWipeAnything(session);
             return [...(wipes ? WIPES : [NOTHING_DELETED]), "Other devices aren't affected."];
           },
           question: (label) => `Report ${label} lost?`,
@@ -228,11 +222,11 @@ Example:
             ...(wipes
               ? [
                   `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`,
-                  `if it turns up: ${LATCHKEY} reinstate; if it is gone for good, once the wipe was delivered: ${LATCHKEY} revoke`,
+                  `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke, but only after the wipe was delivered`,
                 ]
               : [
                   NOTHING_DELETED,
-                  `if it turns up: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke`,
+                  `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke`,
                 ]),
           ],
         });

@@ -31,7 +31,7 @@ function statusDetail({ status, wipe, comparisonCode }: Device): string {
 }
 
 /** Everything about one device. */
-export function showDevice(device: Device, output: Output, now: number): void {
+export function showDevice(device: Device, output: Output, now: number, wipes: boolean): void {
   const { lastSeen: seen } = device;
   output.facts([
     ["device", deviceLabel(device)],
@@ -40,7 +40,7 @@ export function showDevice(device: Device, output: Output, now: number): void {
     ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
     ["reason", reason(device)],
     ["code", comparison(device)],
-    ["wipe", wipe(device, now)],
+    ["wipe", wipe(device, now, wipes)],
     ["enrolled", timeWithHint(device.enrolledAt, now)],
     ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
     ["at app", seen === null ? null : printable(seen.app)],
@@ -88,17 +88,25 @@ function comparison({ status, comparisonCode }: Device): string | null {
   return `${groupedCode(comparisonCode)}: approve it if the device shows the same code`;
 }
 
+/** What `show` and `status` say about a lost device where `canWipeAnything` is false. */
+export const NOTHING_TO_WIPE = "no app here has the profile bitwarden: nothing will be deleted";
+
 /** Whether a lost device has received the answer that makes Bitwarden delete its vault. */
-function wipe({ status, wipe: receipt, lastSeen, statusSince }: Device, now: number): string | null {
+function wipe(
+  { status, wipe: receipt, lastSeen, statusSince }: Device,
+  now: number,
+  wipes: boolean,
+): string | null {
   if (status !== "lost") return null;
   if (receipt !== null) {
     const { firstAt, lastAt, count, tokenRefresh } = receipt;
     const token = tokenRefresh
       ? "token refresh included"
-      : "but not to a token refresh yet: phones obey only that one";
+      : "but not yet on a token refresh, which is the only one phones act on";
     const again = count > 1 ? `; at least ${count} times, last ${timeWithHint(lastAt, now)}` : "";
     return `delivered ${timeWithHint(firstAt, now)}, ${token}${again}`;
   }
+  if (!wipes) return NOTHING_TO_WIPE;
   const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
   return isSeen
     ? "not delivered: seen since it was reported lost, but not on an app with the profile bitwarden"

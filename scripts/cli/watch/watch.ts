@@ -7,6 +7,7 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
+import { localTime } from "../../terminal/time.ts";
 import { appOption } from "../command/arguments.ts";
 import type { AddCommand, Session } from "../command/session.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./log-source.ts";
@@ -58,6 +59,7 @@ Examples:
       const groups = new RefusalGroups(minutes * 60_000);
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+      const startedAt = now();
       progress(`following ${source.name}, Ctrl-C ends it`);
       try {
         for await (const entry of source.entries(stop.signal)) {
@@ -70,7 +72,11 @@ Examples:
       } catch (error) {
         if (!stop.signal.aborted) throw error;
       }
-      showTable(output, groups.list(now()), minutes);
+      const isWholeWindow = now() - startedAt >= minutes * 60_000;
+      const time = isWholeWindow
+        ? `in the last ${plural(minutes, "minute")}`
+        : `since ${localTime(new Date(startedAt).toISOString(), true).slice("2026-11-24 ".length)}`;
+      showTable(output, groups.list(now()), minutes, time);
     });
 };
 
@@ -102,7 +108,8 @@ function report(
   output.lines(printable(`${app}  ${client}: ${words(reason)}, ${count} in ${minutes} min (${pathPrefix})`));
 }
 
-function showTable(output: Output, groups: readonly RefusalGroup[], minutes: number): void {
+/** `time`: when they were refused, in words. */
+function showTable(output: Output, groups: readonly RefusalGroup[], minutes: number, time: string): void {
   output.object({
     minutes,
     refusals: groups.map(({ firstAt, lastAt, ...group }) => ({
@@ -112,7 +119,7 @@ function showTable(output: Output, groups: readonly RefusalGroup[], minutes: num
     })),
   });
   const total = groups.reduce((sum, { count }) => sum + count, 0);
-  output.lines("", `${plural(total, "refusal")} in the last ${plural(minutes, "minute")}`);
+  output.lines("", `${plural(total, "refusal")} ${time}`);
   const rows = groups
     .slice(0, TABLE_ROWS)
     .map(({ count, app, client, reason, pathPrefix }) =>

@@ -1,4 +1,4 @@
-// Trying on the owner's zone what Latchkey believes about Cloudflare, and writing a report.
+// Trying on the owner's zone what Latchkey assumes about Cloudflare, and writing a report.
 import { existsSync } from "node:fs";
 import packageJson from "../../../package.json" with { type: "json" };
 import { isHostname } from "../../../src/domain/hostname.ts";
@@ -13,7 +13,7 @@ import { PUBLIC_MODE, readSmallFile, writeNew } from "../../files.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import { type AddCommand, type GlobalOptions, requireShownPlan, type Session } from "../command/session.ts";
 import { parseConnectTo } from "./doctor.ts";
 
 /** How long to wait for one answer on the throw-away host. */
@@ -33,7 +33,7 @@ interface ProveOptions {
 export const addProve: AddCommand = (program, open) => {
   program
     .command("prove")
-    .summary("try out on your zone what Latchkey assumes of Cloudflare; write a report")
+    .summary("try out on your zone what Latchkey assumes about Cloudflare; write a report")
     .description(
       [
         "Make a throw-away host with a Worker of its own, test on it what Latchkey assumes about Cloudflare, remove",
@@ -70,7 +70,11 @@ Examples:
   latchkey prove --zone example.com
   latchkey prove --zone example.com --no-uploads --out report.json`,
     )
-    .action((options: ProveOptions) => run(open(), options, program.opts<{ ca?: string }>().ca));
+    .action((options: ProveOptions) => {
+      const globals = program.opts<GlobalOptions>();
+      requireShownPlan(globals, options.dryRun);
+      return run(open(), options, globals.ca);
+    });
 };
 
 async function run(session: Session, options: ProveOptions, ca: string | undefined): Promise<void> {

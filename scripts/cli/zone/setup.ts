@@ -1,7 +1,7 @@
 // Putting the gate in front of the apps of a zone, step by step.
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ProfileName } from "../../../src/domain/app.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import type { Api } from "../../client/api.ts";
@@ -13,7 +13,13 @@ import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import { issue } from "../certificates/issue.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
-import { type AddCommand, type GlobalOptions, openSession, type Session } from "../command/session.ts";
+import {
+  type AddCommand,
+  type GlobalOptions,
+  openSession,
+  requireShownPlan,
+  type Session,
+} from "../command/session.ts";
 import { examine, isFailure, showChecks } from "./doctor.ts";
 import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
 
@@ -61,12 +67,14 @@ Examples:
     )
     .action(async (options: SetupOptions) => {
       const globals = program.opts<GlobalOptions>();
+      requireShownPlan(globals, options.dryRun);
       const session = open();
       const { environment } = session;
       const tokenFile =
         globals.tokenFile ?? (environment.LATCHKEY_TOKEN_FILE || join(homedir(), ".latchkey-token"));
       const device = options.device === undefined ? undefined : parseDevice(options.device);
       await checkHosts(options);
+      if (!environment.LATCHKEY_CLOUDFLARE_API) refuseEdgeToken(tokenFile);
       const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
       // The token may exist only now, too late for this session. It takes precedence over LATCHKEY_TOKEN.
@@ -83,8 +91,27 @@ Examples:
 /** Mistakes on the command line are reported before anything is read or asked. */
 async function checkHosts({ app, adminHost }: SetupOptions): Promise<void> {
   const { parseAdminHost, parseApp } = await import("../../cloudflare/setup/dialogue.ts");
-  app?.forEach(parseApp);
+  const profiles = new Map<string, ProfileName>();
+  for (const [host, profile] of (app ?? []).map(parseApp)) {
+    const other = profiles.get(host);
+    if (other !== undefined && other !== profile) {
+      throw misuse(
+        `--app names ${host} twice, with the profiles ${other} and ${profile}`,
+        "leave one of the two out",
+      );
+    }
+    profiles.set(host, profile);
+  }
   if (typeof adminHost === "string") parseAdminHost(adminHost);
+}
+
+/** A shell that has tried out the local edge still names its token, which its documentation shows to everybody. */
+function refuseEdgeToken(tokenFile: string): void {
+  if (!existsSync(join(dirname(tokenFile), "ca.key"))) return;
+  throw misuse(
+    `${printable(tokenFile)} is the token of a local edge`,
+    "unset LATCHKEY_TOKEN_FILE, or name another file with --token-file",
+  );
 }
 
 function collect(word: string, words: string[] = []): string[] {

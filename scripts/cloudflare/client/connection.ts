@@ -14,7 +14,7 @@ export interface CloudflareConnection {
 /** For whoever has forgotten the variable: which API is asked; `undefined` for Cloudflare's own. */
 export function standInNotice({ baseUrl }: CloudflareConnection): string | undefined {
   if (baseUrl === CLOUDFLARE_API) return undefined;
-  return `LATCHKEY_CLOUDFLARE_API is set: ${printable(baseUrl)} is asked instead of Cloudflare`;
+  return `LATCHKEY_CLOUDFLARE_API is set: using ${printable(baseUrl)} instead of Cloudflare`;
 }
 
 /**

@@ -96,11 +96,11 @@ async function revokeOne(
       "try again in a minute, or revoke it under SSL/TLS > Client Certificates in the dashboard",
     );
   }
-  const words =
+  const line =
     status === "revoked"
-      ? `revoked at Cloudflare${before === "revoked" ? " already" : ""}`
-      : `to be revoked at Cloudflare: pending${before === status ? ", as it was" : ", its slot is free"}`;
-  return { id, zone: zone.name, fingerprint, status, line: `certificate ${short(fingerprint)} is ${words}` };
+      ? `certificate ${short(fingerprint)} is revoked at Cloudflare${before === "revoked" ? " already" : ""}`
+      : `certificate ${short(fingerprint)}: revocation at Cloudflare is ${before === status ? "still pending" : "pending"}; its slot is already free`;
+  return { id, zone: zone.name, fingerprint, status, line };
 }
 
 /** The zone that was named, or that the gate's host is in, and then the others that the token sees. */

@@ -1,5 +1,6 @@
 import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/app.ts";
 import { isHostname } from "../../../src/domain/hostname.ts";
+import { isLocalhostName } from "../../client/address.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { GatedHost } from "../client/wrangler-toml.ts";
@@ -130,6 +131,9 @@ export function parseApp(word: string): [string, ProfileName] {
       `--app '${printable(word)}' names no host`,
       "give HOST=PROFILE, such as vault.example.com=bitwarden",
     );
+  }
+  if (isLocalhostName(host)) {
+    throw misuse(`${host} is a local name`, "give a host of your zone, such as vault.example.com=bitwarden");
   }
   if (known === undefined) {
     throw misuse(`'${printable(profile)}' is not a profile`, `give one of ${PROFILE_NAMES.join(", ")}`);

@@ -219,16 +219,17 @@ export class UserRegistry extends DurableObject {
       }
       const status = step.kind === "changed" ? step.to : device.status;
       const isChanged = status !== device.status;
-      const { reason } = by;
-      if (!isChanged && (reason === undefined || reason === device.statusReason)) return ok(undefined);
+      // An empty reason removes one that was given before.
+      const reason = by.reason || null;
+      if (!isChanged && (by.reason === undefined || reason === device.statusReason)) return ok(undefined);
       const statusSince = isChanged ? by.at : device.statusSince;
-      this.#devices.change({ ...device, status, statusSince, statusReason: reason ?? null });
+      this.#devices.change({ ...device, status, statusSince, statusReason: reason });
       if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
         const lost = { user: this.#user, device, by: by.actor, since: by.at };
         this.#outbox.add(deviceLost(lost), Date.now());
       }
-      return ok({ before: device.status, status, ...(reason === undefined ? {} : { reason }) });
+      return ok({ before: device.status, status, ...(reason === null ? {} : { reason }) });
     });
   }
 

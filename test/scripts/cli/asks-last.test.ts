@@ -14,7 +14,9 @@ let edgeFolder: string;
 const digits: Record<string, string> = {};
 
 /** Nobody is there to answer, and `--yes` was not given. */
-const latchkey = (...words: string[]): Promise<Run> => runHere(words, gate.environment);
+const latchkey = (...words: string[]): Promise<Run> => runHere(words, { ...gate.environment, ...CLOUDFLARE });
+/** Nothing answers there: whoever gets as far has not asked. */
+const CLOUDFLARE = { CLOUDFLARE_API_TOKEN: "x".repeat(40), LATCHKEY_CLOUDFLARE_API: "http://127.0.0.1:1" };
 
 async function must(...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await latchkey(...words);
@@ -34,11 +36,14 @@ beforeAll(async () => {
   gate = await startGate();
   edgeFolder = join(gate.tokenFile, "..");
   await must("users", "add", "alice");
-  for (const name of ["tablet", "phone", "gone"]) await enrol(name);
+  for (const name of ["tablet", "phone", "renewed", "gone"]) await enrol(name);
   await must("revoke", "alice/gone", "--yes");
-  const second = await gate.newDevice("phone");
-  writeFileSync(join(folder, "second.pem"), second.certificate);
-  await must("rotate", "alice/phone", "--certificate", join(folder, "second.pem"));
+  for (const name of ["phone", "renewed"]) {
+    const second = await gate.newDevice(name);
+    writeFileSync(join(folder, "second.pem"), second.certificate);
+    await must("rotate", `alice/${name}`, "--certificate", join(folder, "second.pem"));
+  }
+  await must("retire", "alice/renewed", digits.renewed ?? "", "--yes");
   await must("token", "create", "alice", "--for", "read", "--name", "laptop");
   await must("backup", "--out", join(folder, "backup.json"));
   // Something for the backup to bring back.
@@ -138,6 +143,21 @@ describe("what would work needs a yes:", () => {
       () => ["retire", "alice/phone", digits.phone ?? ""],
       /^Retire the certificate [0-9a-f]{8} of alice\/phone\?$/,
     ],
+    [
+      "revoke --at-cloudflare, of a device that is revoked already",
+      () => ["revoke", "alice/gone", "--at-cloudflare"],
+      /^Revoke alice\/gone for good, here and at Cloudflare\? \(revoked, id [0-9a-f-]{36}\)$/,
+    ],
+    [
+      "retire --at-cloudflare",
+      () => ["retire", "alice/phone", digits.phone ?? "", "--at-cloudflare"],
+      /^Retire the certificate [0-9a-f]{8} of alice\/phone, and revoke it at Cloudflare for good\?$/,
+    ],
+    [
+      "retire --at-cloudflare, of a certificate that is retired already",
+      () => ["retire", "alice/renewed", digits.renewed ?? "", "--at-cloudflare"],
+      /^Revoke the certificate [0-9a-f]{8} of alice\/renewed, which is retired already, at Cloudflare for good\?$/,
+    ],
     ["token revoke", () => ["token", "revoke", "laptop"], /^Revoke the token alice\/laptop for good\?/],
     ["restore", () => ["restore", join(folder, "backup.json")], /^Restore this into https:/],
     [
@@ -148,7 +168,8 @@ describe("what would work needs a yes:", () => {
     ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out everybody's browsers\?$/],
   ])("%s", async (_, words, question) => {
     const { code, stderr } = await latchkey(...words());
-    const [, asked = ""] = /^latchkey: nobody is there to answer: (.*)$/m.exec(stderr) ?? [];
+    const [, asked = ""] =
+      /^latchkey: this needs a confirmation, and there is no terminal: (.*)$/m.exec(stderr) ?? [];
     expect(asked).toMatch(question);
     expect(stderr).toContain("\nhint: add --yes to go ahead without being asked\n");
     expect(code).toBe(2);
@@ -161,6 +182,7 @@ describe("what would work needs a yes:", () => {
     expect(devices.map(({ name, status }) => `${name} ${status}`).sort()).toEqual([
       "gone revoked",
       "phone active",
+      "renewed active",
       "tablet active",
     ]);
     expect(await must("blocked", "--edge", edgeFolder)).toBe("nothing is blocked\n");

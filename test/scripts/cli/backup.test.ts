@@ -1,5 +1,13 @@
 // Backups: the command line, the local edge with real TLS, and the real Worker: out of one registry, into another.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checksumOf } from "../../../scripts/backup/canonical.ts";
@@ -139,6 +147,19 @@ describe("backup", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
     expect(readdirSync(repository)).toEqual([]);
+    chmodSync(dirname(path), 0o770);
+    expect(await run(["backup"], environment)).toEqual(
+      failure(
+        1,
+        `other users may write to ${dirname(path)}`,
+        `keep it to yourself: chmod 700 ${dirname(path)}; or give another place with --out FILE`,
+      ),
+    );
+    const relative = await run(["backup"], { ...environment, HOME: home, XDG_DATA_HOME: "data" }, "", {
+      cwd: repository,
+    });
+    expect(relative.stdout).toContain(`wrote ${join(home, ".local/share/latchkey/backups")}/`);
+    expect(readdirSync(repository)).toEqual([]);
     const taken = { ...environment, XDG_DATA_HOME: path };
     expect(await run(["backup"], taken, "", { cwd: repository })).toMatchObject({
       code: 1,
@@ -173,7 +194,7 @@ describe("restore into an empty registry", () => {
     expect(stdout).toMatch(
       /^backup of https:\/\/latchkey\.localhost:\d+, made .+: 2 users, 3 devices\n\+ user alice\n\+ user bob\n\+ alice\/phone, active\n\+ alice\/old, revoked\n\+ bob\/my tablet, active\n\+ token \*\/monitor: .+\n\+ 1 unknown certificate\n/,
     );
-    expect(stdout).toMatch(/\n0 devices as in the backup already\nnothing was changed: --dry-run\n$/);
+    expect(stdout).toMatch(/\n0 devices already match the backup\nnothing was changed: --dry-run\n$/);
     expect((await lists(fresh)).users).toEqual([]);
   });
 
@@ -181,7 +202,7 @@ describe("restore into an empty registry", () => {
     const { code, stderr } = await on(fresh, "restore", backup);
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^latchkey: nobody is there to answer: Restore this into https:.+\?\nhint: add --yes /,
+      /^latchkey: this needs a confirmation, and there is no terminal: Restore this into https:.+\?\nhint: add --yes /,
     );
     expect((await lists(fresh)).users).toEqual([]);
   });
@@ -230,7 +251,7 @@ describe("restore into an empty registry", () => {
     const { code, stdout } = await on(fresh, "restore", backup, "--yes");
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/\n3 devices as in the backup already\nthere is nothing to restore\n$/),
+      expect.stringMatching(/\n3 devices already match the backup\nthere is nothing to restore\n$/),
     ]);
     expect((await lists(fresh)).users).toEqual(before);
   });

@@ -210,7 +210,7 @@ describe.concurrent("a device that was invited with approval", () => {
     const { code, stderr } = await latchkey("approve", "pablo/tablet");
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^latchkey: nobody is there to answer: Does pablo\/tablet show the code \d{3} \d{3}\?/,
+      /^latchkey: this needs a confirmation, and there is no terminal: Does pablo\/tablet show the code \d{3} \d{3}\?/,
     );
     expect(await object("show", "pablo/tablet")).toMatchObject({ status: "pending" });
   });

@@ -65,7 +65,9 @@ it("is shown as not seen, as seen elsewhere, and with the receipt of its wipe", 
   // The gate reports to the registry after it has answered.
   await expect
     .poll(() => wipeLine(), { timeout: 10_000 })
-    .toMatch(new RegExp(`^delivered ${TIME}, but not to a token refresh yet: phones obey only that one$`));
+    .toMatch(
+      new RegExp(`^delivered ${TIME}, but not yet on a token refresh, which is the only one phones act on$`),
+    );
 
   const refresh = { method: "POST", body: "grant_type=refresh_token", as: phone, host: VAULT };
   expect((await send(edge, "/identity/connect/token", refresh)).text).toBe('{"error":"invalid_grant"}');
@@ -90,15 +92,22 @@ it("promises no wipe if no app can answer with one", async () => {
   const plain = await startEdge({ port: 0, stateDir, vars: { APPS: { [WEB]: {}, localhost: {} } } });
   try {
     await enrolDemoDevices(plain);
-    const lost = await runHere(["lost", "alice/alice-phone", "--yes"], {
-      LATCHKEY_URL: plain.url(plain.apiHost),
-      LATCHKEY_TOKEN_FILE: plain.paths.adminToken,
-      LATCHKEY_CA: plain.paths.ca,
-    });
+    const here = (...words: string[]) =>
+      runHere(words, {
+        LATCHKEY_URL: plain.url(plain.apiHost),
+        LATCHKEY_TOKEN_FILE: plain.paths.adminToken,
+        LATCHKEY_CA: plain.paths.ca,
+      });
+    const lost = await here("lost", "alice/alice-phone", "--yes");
     expect(lost.stdout).toMatch(
-      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on the device\.\nif it turns up: latchkey reinstate; if it is gone for good: latchkey revoke\n$/,
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on the device\.\nif you find it: latchkey reinstate; if it is gone for good: latchkey revoke\n$/,
     );
     expect(lost.stdout).not.toContain("vault");
+    const nothing = "no app here has the profile bitwarden: nothing will be deleted";
+    expect((await here("show", "alice/alice-phone")).stdout).toMatch(new RegExp(`^wipe +${nothing}$`, "m"));
+    expect((await here("status")).stdout).toMatch(new RegExp(`^lost +alice/alice-phone; ${nothing}$`, "m"));
+    // There is no wipe to wait for.
+    expect(await here("revoke", "alice/alice-phone", "--yes")).toMatchObject({ code: 0, stderr: "" });
   } finally {
     await plain.stop();
     await remove();

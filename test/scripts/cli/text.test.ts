@@ -136,6 +136,11 @@ describe("a table", () => {
     ]);
   });
 
+  it("has any number of rows", () => {
+    const rows = Array.from({ length: 130_000 }, () => ["alice"]);
+    expect(table(["USER"], rows, 80)).toHaveLength(130_001);
+  });
+
   it("becomes a block a row where the terminal is too narrow: nothing is cut off", () => {
     expect(table(head, rows, 15)).toEqual([
       "DEVICE  alice/pixel-9",

@@ -132,7 +132,7 @@ describe.concurrent("tokens", () => {
       expect(await latchkey("token", "revoke", reference)).toEqual(
         failure(
           2,
-          `nobody is there to answer: Revoke the token tilo/${name} for good? (devices, id ${token.id})`,
+          `this needs a confirmation, and there is no terminal: Revoke the token tilo/${name} for good? (devices, id ${token.id})`,
           "add --yes to go ahead without being asked",
         ),
       );
@@ -303,7 +303,7 @@ describe("sessions", () => {
     expect(await latchkey("sessions", "end", "--all")).toEqual(
       failure(
         2,
-        "nobody is there to answer: Sign out everybody's browsers?",
+        "this needs a confirmation, and there is no terminal: Sign out everybody's browsers?",
         "add --yes to go ahead without being asked",
       ),
     );

@@ -10,6 +10,7 @@ import { signRequest } from "../../../scripts/stand-in/authority.ts";
 import type { Script } from "../../../scripts/stand-in/state.ts";
 import { type Relay, type RelayFault, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
+import { failure } from "../cli/run.ts";
 import { runHere } from "../cli/run-here.ts";
 import { send } from "../edge/client.ts";
 
@@ -21,7 +22,8 @@ let environment: Record<string, string>;
 let worker: Script;
 
 beforeAll(async () => {
-  zone = await startLocalZone({ APPS: { "app.localhost": {}, localhost: {} }, REVOCATION_DELAY_SECONDS: 0 });
+  const APPS = { "app.localhost": {}, "vault.localhost": { profile: "bitwarden" }, localhost: {} };
+  zone = await startLocalZone({ APPS, REVOCATION_DELAY_SECONDS: 0 });
   relay = await startRelay(zone.edge, zone.edge.apiHost);
   // A host of the stand-in's zone, as the gate's is.
   environment = { ...zone.environment, LATCHKEY_URL: relay.url.replace("127.0.0.1", "localhost") };
@@ -74,7 +76,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const first = await here("revoke", `alice/${name}`, "--at-cloudflare", "--timeout", "2");
     expect(first.code).toBe(3);
     expect(first.stdout).toMatch(
-      /^certificate \w{8} is to be revoked at Cloudflare: pending, its slot is free\n$/,
+      /^certificate \w{8}: revocation at Cloudflare is pending; its slot is already free\n$/,
     );
     expect(first.stderr).toContain(`alice/${name} is revoked at Cloudflare, but not in the registry: `);
     expect(first.stderr).toContain("hint: once the registry answers, run the same command again\n");
@@ -101,7 +103,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     );
     expect(code).toBe(3);
     expect(stderr).toContain(`${first.atCloudflare.fingerprint_sha256}  alice ${name}, issued `);
-    expect(stdout).toContain("is to be revoked at Cloudflare");
+    expect(stdout).toContain("revocation at Cloudflare is pending");
     expect(first.atCloudflare.status).toBe("pending_revocation");
     expect(second.atCloudflare.status).toBe("active");
   });
@@ -209,10 +211,12 @@ describe("revoke --at-cloudflare, while the registry", () => {
     const { atCloudflare } = await zone.issue("twice");
     relay.fail("/.latchkey/api/v1/users", "registry-unavailable", 99);
     const revoke = () => here("revoke", "alice/twice", "--at-cloudflare");
-    expect((await revoke()).stdout).toContain("to be revoked at Cloudflare: pending, its slot is free");
+    expect((await revoke()).stdout).toContain(
+      "revocation at Cloudflare is pending; its slot is already free",
+    );
     expect(await revoke()).toMatchObject({
       code: 3,
-      stdout: expect.stringContaining("to be revoked at Cloudflare: pending, as it was"),
+      stdout: expect.stringContaining("revocation at Cloudflare is still pending"),
     });
     expect((await here("block", "alice/twice")).code).toBe(0);
     expect(blocked()).toEqual([atCloudflare.fingerprint_sha256]);
@@ -238,7 +242,7 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(code).toBe(1);
     expect([newer.status, old.atCloudflare.status]).toEqual(["active", "pending_revocation"]);
     expect(stderr).toContain(
-      `certificate ${old.atCloudflare.fingerprint_sha256.slice(0, 8)} is to be revoked at Cloudflare`,
+      `certificate ${old.atCloudflare.fingerprint_sha256.slice(0, 8)}: revocation at Cloudflare is pending`,
     );
     expect(stderr).toContain(`certificate ${newer.fingerprint_sha256.slice(0, 8)} may pass still: `);
     expect(stuck.atCloudflare.status).toBe("active");
@@ -253,6 +257,16 @@ describe("revoke --at-cloudflare, while the registry", () => {
     expect(stderr).toContain("  the certificates of the zone localhost are not known: the API token may not");
     expect(code).toBe(3);
     expect(atCloudflare.status).toBe("pending_revocation");
+  });
+
+  it("refuses to write to a device that is revoked already, asks before it goes on to Cloudflare", async () => {
+    const { atCloudflare } = await zone.issue("asked");
+    expect((await here("revoke", "alice/asked")).code).toBe(0);
+    relay.fail("/revoke", "registry-unavailable", 9);
+    const { code, stderr } = await runHere(["revoke", "alice/asked", "--at-cloudflare"], environment);
+    expect(stderr).toContain("Revoke alice/asked for good, here and at Cloudflare? (revoked, ");
+    expect(code).toBe(2);
+    expect(atCloudflare.status).toBe("active");
   });
 
   it("still guards the certificate of a lost device that has not received the wipe", async () => {
@@ -323,7 +337,7 @@ describe("block", () => {
     const fingerprint = atCloudflare.fingerprint_sha256;
     const first = await here("block", "alice/braked");
     expect(first.stdout.split("\n")).toEqual([
-      "alice/braked: blocked (1 certificate of 75 on the list)",
+      "alice/braked: blocked (1 of at most 75 certificates)",
       `the gate at ${environment.LATCHKEY_URL} uses it; other Cloudflare locations follow within seconds`,
       "revoke it in the registry as soon as it answers, then: latchkey unblock alice/braked",
       "",
@@ -428,6 +442,20 @@ describe("block", () => {
     expect(stderr).toContain("Account > Workers Scripts > Edit");
     zone.cloudflare.faults.on("/secrets", { kind: "server-error", status: 503, retryAfterSeconds: 0 }, 2);
     expect((await here("block", "alice/unpermitted")).code).toBe(0);
+  });
+
+  it("names the option for the local edge, whose list is not at Cloudflare", async () => {
+    await zone.issue("at-home");
+    const cause = `${environment.LATCHKEY_URL} is a local edge, whose list is in its state folder and not at Cloudflare`;
+    const hint = "name the edge's state folder, such as latchkey block DEVICE --edge .latchkey";
+    const { LATCHKEY_CLOUDFLARE_API: _, CLOUDFLARE_API_TOKEN: __, ...plain } = environment;
+    expect(await runHere(["block", "alice/at-home", "--yes"], plain)).toEqual(failure(2, cause, hint));
+    // Beside the stand-in of npm start, which has no Worker.
+    zone.cloudflare.state.scripts.delete("latchkey");
+    const { code, stderr } = await here("block", "alice/at-home");
+    zone.cloudflare.state.scripts.set("latchkey", worker);
+    expect(stderr).toContain(`latchkey: ${cause}\nhint: ${hint}\n`);
+    expect(code).toBe(2);
   });
 
   it("refuses what names nothing, and part of a fingerprint", async () => {

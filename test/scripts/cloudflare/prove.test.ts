@@ -296,7 +296,8 @@ describe("whatever happens, a run", () => {
 
 describe("before anything is done, prove refuses", () => {
   it.each([
-    [[], "nobody is there to answer: Try it in example.com?"],
+    [[], "with --json the plan is not shown, so there is nothing to agree to"],
+    [["--clean"], "with --json the plan is not shown, so there is nothing to agree to"],
     [["--yes", "--host", "Not A Host"], "'Not A Host' is not a hostname"],
     [["--yes", "--connect-to", "nowhere"], "--connect-to 'nowhere' is not HOST:PORT"],
     [["--yes", "--host", "a.b.example.com"], "a.b.example.com is not directly below example.com"],
@@ -321,6 +322,13 @@ describe("before anything is done, prove refuses", () => {
     expect([zone.associations, zone.routes, zone.dnsRecords]).toEqual(before);
     expect(stderr.split("\n").find((line) => line.startsWith("latchkey: "))).toBe(`latchkey: ${cause}`);
     expect(stdout).toBe("");
+    expect(writes()).toEqual([]);
+  });
+
+  it("without a yes, where nobody is there", async () => {
+    const { code, stderr } = await runHere(words(), ground.cloudflare.environment);
+    expect(stderr).toContain("Try it in example.com?\n");
+    expect(code).toBe(2);
     expect(writes()).toEqual([]);
   });
 

@@ -35,14 +35,14 @@ describe("revoke --at-cloudflare", () => {
     const first = await revoke("phone");
     expect(first.stdout.split("\n")).toEqual([
       "alice/phone is revoked: it is refused everywhere within the revocation delay (10 s unless configured)",
-      `certificate ${short} is to be revoked at Cloudflare: pending, its slot is free`,
+      `certificate ${short}: revocation at Cloudflare is pending; its slot is already free`,
       "",
     ]);
     expect(first).toMatchObject({ code: 0, stderr: "" });
     expect((await send(zone.edge, "/", { as })).status).toBe(404);
 
     expect((await revoke("phone")).stdout).toBe(
-      `alice/phone was revoked already\ncertificate ${short} is to be revoked at Cloudflare: pending, as it was\n`,
+      `alice/phone was revoked already\ncertificate ${short}: revocation at Cloudflare is still pending; its slot is already free\n`,
     );
     zone.cloudflare.settle();
     expect((await revoke("phone")).stdout).toBe(

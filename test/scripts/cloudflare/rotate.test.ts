@@ -65,7 +65,7 @@ describe("rotate without a file", () => {
     expect(old.atCloudflare.status).toBe("active");
     const retire = ["retire", "alice/phone", oldDigits.slice(0, 8), "--at-cloudflare", "--yes"];
     expect((await latchkey(...retire)).stdout).toContain(
-      `certificate ${oldDigits.slice(0, 8)} is to be revoked at Cloudflare: pending, its slot is free\n`,
+      `certificate ${oldDigits.slice(0, 8)}: revocation at Cloudflare is pending; its slot is already free\n`,
     );
     expect(old.atCloudflare.status).toBe("pending_revocation");
     expect(named("phone")).toHaveLength(1);

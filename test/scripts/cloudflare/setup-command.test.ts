@@ -20,7 +20,8 @@ import {
   withRoutes,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
-import { runOnceAsProcess } from "../cli/run-here.ts";
+import { failure } from "../cli/run.ts";
+import { runHere, runOnceAsProcess } from "../cli/run-here.ts";
 
 // `latchkey setup` as a process, with the real wrangler where no account is needed.
 
@@ -122,6 +123,11 @@ describe("latchkey setup", () => {
     [["--app", "vault"], "no zone of the API token holds the host vault"],
     [["--app", "Vault.example.com=firefox"], "'firefox' is not a profile"],
     [["--app", "a/b=web"], "--app 'a/b=web' names no host"],
+    [["--app", "vault.localhost=bitwarden"], "vault.localhost is a local name"],
+    [
+      ["--app", `${HOST}=web`, "--app", `${HOST}=bitwarden`],
+      `--app names ${HOST} twice, with the profiles web and bitwarden`,
+    ],
     [
       ["--app", "vault.example.net=web", "--zone", "example.com"],
       "vault.example.net is not in the zone example.com",
@@ -171,7 +177,7 @@ describe("latchkey setup", () => {
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr:
-        "latchkey: nobody is there to answer: Go ahead?\nhint: add --yes to go ahead without being asked\n",
+        "latchkey: this needs a confirmation, and there is no terminal: Go ahead?\nhint: add --yes to go ahead without being asked\n",
     });
     // The plan, for whoever reads it before they add --yes.
     expect(stdout).toContain(HOST);
@@ -186,6 +192,34 @@ describe("latchkey setup", () => {
     expect(stderr).toContain("hint: for your own zone, unset LATCHKEY_CLOUDFLARE_API");
     expect(code).toBe(2);
     expect(changes()).toEqual([]);
+  });
+
+  it("takes no token of a local edge for the real gate", async () => {
+    const edge = mkdtempSync(join(folder, "edge-"));
+    for (const name of ["admin-token", "ca.key"]) writeFileSync(join(edge, name), "x".repeat(40));
+    const tokenFile = join(edge, "admin-token");
+    expect(
+      await runHere(["setup", "--config", config, "--app", `${HOST}=web`, "--yes"], {
+        CLOUDFLARE_API_TOKEN: "x".repeat(40),
+        LATCHKEY_TOKEN_FILE: tokenFile,
+      }),
+    ).toEqual(
+      failure(
+        2,
+        `${tokenFile} is the token of a local edge`,
+        "unset LATCHKEY_TOKEN_FILE, or name another file with --token-file",
+      ),
+    );
+  });
+
+  it("asks nobody to agree to a plan that --json does not show", async () => {
+    expect(await setup("--app", `${HOST}=web`, "--json")).toEqual(
+      failure(
+        2,
+        "with --json the plan is not shown, so there is nothing to agree to",
+        "see it with --dry-run, then add --yes",
+      ),
+    );
   });
 
   it("needs Cloudflare's token", async () => {

@@ -79,7 +79,7 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       [PROFILE_QUESTION, "\r"],
       [DEVICE_QUESTION, "olga/phone\r"],
     ]);
-    expect(shown).toContain(`${local.environment.LATCHKEY_CLOUDFLARE_API} is asked instead of Cloudflare`);
+    expect(shown).toContain(`using ${local.environment.LATCHKEY_CLOUDFLARE_API} instead of Cloudflare`);
     expect(shown).toContain("everything is set up already");
     expect(shown).toContain("enrolled olga/phone");
     expect(shown).toContain("1 of 1 enrolled devices may pass");

@@ -15,7 +15,8 @@ let relay: Relay;
 let environment: Record<string, string>;
 
 beforeAll(async () => {
-  zone = await startLocalZone({ APPS: { "app.localhost": {} }, REVOCATION_DELAY_SECONDS: 0 });
+  const APPS = { "app.localhost": {}, "vault.localhost": { profile: "bitwarden" } };
+  zone = await startLocalZone({ APPS, REVOCATION_DELAY_SECONDS: 0 });
   relay = await startRelay(zone.edge, zone.edge.apiHost);
   environment = { ...zone.environment, LATCHKEY_URL: relay.url.replace("127.0.0.1", "localhost") };
 });

@@ -234,6 +234,17 @@ describe("changeStatus", () => {
     expect(await audit()).toHaveLength(4);
   });
 
+  it("takes an empty reason for none, and lets it remove one", async () => {
+    const { id } = await enrol();
+    await alice().changeStatus(by({ reason: "" }), id, "suspend");
+    expect((await alice().get(id))?.statusReason).toBeNull();
+    expect((await audit()).at(-1)).toMatchObject({ act: "suspend", detail: { status: "suspended" } });
+    expect((await audit()).at(-1)?.detail).not.toHaveProperty("reason");
+    await alice().changeStatus(by({ reason: "in repair" }), id, "suspend");
+    await alice().changeStatus(by({ reason: "" }), id, "suspend");
+    expect((await alice().get(id))?.statusReason).toBeNull();
+  });
+
   it("a note from a Worker of an earlier deploy does not replace the device's", async () => {
     const { id } = await enrol({ note: "black" });
     const earlier = alice() as unknown as {
