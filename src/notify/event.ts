@@ -85,7 +85,7 @@ export function deviceLost(of: { user: UserId; device: Device; by: string; since
     type: "device-lost",
     at: iso(of.since),
     title: `${device.name} (${user}) is reported lost`,
-    message: `Reported by ${by}. It is refused from now on. On apps with the profile bitwarden, Bitwarden on it is told to delete its vault.`,
+    message: `Reported by ${by}. It is refused from now on. On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.`,
     data: { user, device: pick(device), by },
   };
 }

@@ -123,7 +123,7 @@ function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }:
     case "lost":
       return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>${
         canWipe(apps)
-          ? html`<p>When Bitwarden on it next connects, it is told to <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
+          ? html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
 <p>If you find it, let it back in. Anything already deleted comes back after signing in again.</p>`
           : html`<p>${NOTHING_DELETED}</p><p>If you find it, let it back in.</p>`
       }`;
@@ -138,6 +138,6 @@ function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }:
           : html`<p>Look at the device first. It should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p><p>If it shows another code, it is another device: revoke this one.</p>`
       }`;
     case "forget":
-      return html`<p>The record of ${name} will be removed. Its certificate can then be enrolled again. It stays in the activity log.</p>`;
+      return html`<p>The record of ${name} will be removed. Its certificate can then be enrolled again. Its history stays in the activity log.</p>`;
   }
 }

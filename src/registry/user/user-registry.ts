@@ -226,8 +226,7 @@ export class UserRegistry extends DurableObject {
       this.#devices.change({ ...device, status, statusSince, statusReason: reason });
       if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
-        const lost = { user: this.#user, device, by: by.actor, since: by.at };
-        this.#outbox.add(deviceLost(lost), Date.now());
+        this.#outbox.add(deviceLost({ user: this.#user, device, by: by.actor, since: by.at }), Date.now());
       }
       return ok({ before: device.status, status, ...(reason === null ? {} : { reason }) });
     });

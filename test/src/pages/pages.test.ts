@@ -73,7 +73,7 @@ describe("a lost device", () => {
   it("promises the wipe where an app can, and warns against revoking it first", async () => {
     const { page } = await signedIn();
     const asked = words(await page(devicePath(phone, "lost")));
-    expect(asked).toContain("it is told to delete its vault from the device.");
+    expect(asked).toContain("it will delete its vault from the device.");
     expect(asked).toContain("Don’t revoke the device first: a revoked device never receives the wipe.");
     await act("lost", { confirm: "Phone" });
     expect(words(await page(devicePath(phone)))).toContain("Wipe not delivered yet: not seen since");
