@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
-import { parseOpenSslTime } from "../domain/openssl-time.ts";
 import type { CertificateFacts } from "../domain/records.ts";
+import { parseOpenSslTime } from "../domain/request/openssl-time.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 
 /** Any block: the parser would also accept `X509 CERTIFICATE`, and the first of several. */

@@ -1,10 +1,11 @@
 // What happens to an app's request, from top to bottom.
-import { type App, DEFAULT_PROFILE } from "../domain/app.ts";
-import { ABSENT, type Certificate, type VerifiedCertificate } from "../domain/certificate.ts";
+
 import type { Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { ControlReason, Reason } from "../domain/reason.ts";
 import { factsOf } from "../domain/records.ts";
+import { type App, DEFAULT_PROFILE } from "../domain/request/app.ts";
+import { ABSENT, type Certificate, type VerifiedCertificate } from "../domain/request/certificate.ts";
 import type { UserId } from "../domain/user.ts";
 import { errorLine, type FoldedLog } from "../log.ts";
 import { lookUp, tellWipe } from "../registry/client/lookup.ts";

@@ -3,10 +3,10 @@ import { PATHS } from "../contract/paths.ts";
 import { type Line, type Log, readLines, type Wanted, wantedOf } from "./audit-lines.ts";
 import { sentence } from "./audit-sentence.ts";
 import type { PageContext } from "./context.ts";
-import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout, person } from "./html/layout.ts";
 import { clockOnly, date } from "./html/times.ts";
+import { possessive } from "./html/words.ts";
 
 export async function activity(context: PageContext): Promise<Html> {
   const wanted = await wantedOf(context);

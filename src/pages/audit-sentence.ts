@@ -3,9 +3,9 @@
 import type { AuditEntry } from "../contract/answers.ts";
 import { devicePath } from "../contract/paths.ts";
 import type { Line } from "./audit-lines.ts";
-import { possessive } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
+import { possessive } from "./html/words.ts";
 
 export function sentence(line: Line): Html {
   return line.outcome === "refused" ? refused(line) : html`${done(line)}${reason(line)}.`;

@@ -11,18 +11,16 @@ import {
   actLinks,
   actsOf,
   BACK_TO_DEVICES,
-  capital,
   deviceLines,
-  grouped,
   mayChange,
   newsOf,
-  possessive,
   statusBadge,
 } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { at, onDate } from "./html/times.ts";
+import { capital, grouped, possessive } from "./html/words.ts";
 
 export async function device(context: PageContext): Promise<Html> {
   const found = must(await context.registry.device(userParam(context), deviceParam(context)));

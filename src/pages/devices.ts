@@ -6,17 +6,10 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { EXPIRES_SOON_MS } from "../domain/relative-time.ts";
 import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import {
-  actLinks,
-  actsOf,
-  BACK_TO_DEVICES,
-  deviceLines,
-  mayChange,
-  possessive,
-  statusBadge,
-} from "./device-view.ts";
+import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, mayChange, statusBadge } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
+import { possessive } from "./html/words.ts";
 
 export async function devices(context: PageContext): Promise<Html> {
   const { registry, principal } = context;

@@ -5,22 +5,15 @@ import type { Device } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { StatusActRequest } from "../contract/requests.ts";
-import { canWipe } from "../domain/app.ts";
 import { isDeviceName } from "../domain/device.ts";
+import { canWipe } from "../domain/request/app.ts";
 import type { PageContext } from "./context.ts";
-import {
-  ACT_LABELS,
-  actsOf,
-  capital,
-  type DeviceAct,
-  grouped,
-  NOTHING_DELETED,
-  possessive,
-} from "./device-view.ts";
+import { ACT_LABELS, actsOf, type DeviceAct, NOTHING_DELETED } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { duration } from "./html/times.ts";
+import { capital, grouped, possessive } from "./html/words.ts";
 
 /** The first tap: says what will happen, and asks. */
 export async function confirmAct(context: PageContext): Promise<Html> {

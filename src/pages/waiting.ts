@@ -4,14 +4,15 @@ import { representDevice, representUnknownCertificate } from "../api/represent.t
 import type { Device, UnknownCertificate } from "../contract/answers.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { ApproveRequest } from "../contract/requests.ts";
-import { commonName } from "../domain/certificate.ts";
 import type { UserRecord } from "../domain/records.ts";
+import { commonName } from "../domain/request/certificate.ts";
 import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import { actLinks, actsOf, grouped, possessive } from "./device-view.ts";
+import { actLinks, actsOf } from "./device-view.ts";
 import { field, parseFields, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { ago, at, onDate } from "./html/times.ts";
+import { grouped, possessive } from "./html/words.ts";
 
 export async function waiting(context: PageContext): Promise<Html> {
   const { registry, principal } = context;

@@ -29,7 +29,7 @@ const ENCODED_MAX = 2_000;
  * Whether a path, as it came in, can be compared at all. One that ends with a slash can; one with
  * an empty segment or one of dots and spaces anywhere else cannot. What is encoded must be UTF-8 (RFC
  * 3629: no overlong forms) and its own compatibility form (NFKC), since some servers compose it: a
- * full-width `．．／` becomes `../`.
+ * full-width `．．／` becomes `../../`.
  */
 export function isPlainPath(path: string): boolean {
   if (path === "/") return true;

@@ -1,5 +1,5 @@
 // What a request says of its client certificate.
-import { type Fingerprint, parseFingerprint, shortFingerprint } from "./fingerprint.ts";
+import { type Fingerprint, parseFingerprint, shortFingerprint } from "../fingerprint.ts";
 import { parseOpenSslTime } from "./openssl-time.ts";
 
 /** The facts of a certificate that Cloudflare verified. Times are milliseconds since the epoch. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readCertificate } from "../../../src/domain/certificate.ts";
-import { fingerprint, tlsClientAuth } from "../fixtures.ts";
+import { readCertificate } from "../../../../src/domain/request/certificate.ts";
+import { fingerprint, tlsClientAuth } from "../../fixtures.ts";
 
 const DIGITS = "0123456789abcdef".repeat(4);
 const COLONS = DIGITS.replace(/..(?=.)/g, "$&:");
