@@ -42,7 +42,7 @@ const TextInputOrNull = v.nullable(TextInput);
 const Count = v.pipe(v.number("must be a number"), v.integer("must be whole"), v.minValue(0));
 const IdInput = v.pipe(TextInput, v.uuid("must be an id"));
 
-const FACTS = {
+const DETAILS = {
   subject: TextInputOrNull,
   issuer: TextInputOrNull,
   serial: TextInputOrNull,
@@ -52,7 +52,7 @@ const FACTS = {
 
 const BackupCertificate = v.strictObject({
   fingerprint: FingerprintSchema,
-  ...FACTS,
+  ...DETAILS,
   addedAt: TimeInput,
   retiredAt: TimeInputOrNull,
   retireBy: TimeInputOrNull,
@@ -140,7 +140,7 @@ export const BackupTokens = once(
 
 export const BackupUnknownCertificate = v.strictObject({
   fingerprint: FingerprintSchema,
-  ...FACTS,
+  ...DETAILS,
   firstSeen: TimeInput,
   lastSeen: TimeInput,
   app: TextInput,

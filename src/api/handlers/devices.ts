@@ -15,7 +15,7 @@ import {
 } from "../../contract/requests.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../domain/fingerprint.ts";
-import { type CertificateFacts, type DeviceRecord, NO_FACTS } from "../../domain/records.ts";
+import { type CertificateDetails, type DeviceRecord, NO_DETAILS } from "../../domain/records.ts";
 import {
   body,
   deviceParam,
@@ -146,13 +146,13 @@ function enrolled(
   });
 }
 
-/** The fingerprint only, or with the facts of the certificate that it was computed from. */
+/** The fingerprint only, or with the details of the certificate that it was computed from. */
 function certificateOf(
   fingerprint: Fingerprint | undefined,
   pem: string | undefined,
   now: number,
-): { fingerprint: Fingerprint; facts: CertificateFacts } {
-  if (fingerprint !== undefined) return { fingerprint, facts: NO_FACTS };
+): { fingerprint: Fingerprint; details: CertificateDetails } {
+  if (fingerprint !== undefined) return { fingerprint, details: NO_DETAILS };
   const certificate = readPem(pem ?? "", now);
   if (certificate.ok) return certificate.value;
   throw new ApiError("invalid-certificate", certificate.error, {

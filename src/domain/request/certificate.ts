@@ -2,7 +2,7 @@
 import { type Fingerprint, parseFingerprint, shortFingerprint } from "../fingerprint.ts";
 import { parseOpenSslTime } from "./openssl-time.ts";
 
-/** The facts of a certificate that Cloudflare verified. Times are milliseconds since the epoch. */
+/** The details of a certificate that Cloudflare verified. Times are milliseconds since the epoch. */
 export interface VerifiedCertificate {
   kind: "verified";
   fingerprint: Fingerprint;

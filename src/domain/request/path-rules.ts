@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Which paths of an app need no certificate.
 
 /**
  * Paths that an app lets through without a certificate. A pattern is an exact path, or one that
@@ -14,7 +14,7 @@ export const NO_PATHS: PathRules = { exact: new Set(), below: [] };
 
 /**
  * A path that every server reads the same way: segments of unreserved characters (RFC 3986), a few
- * harmless sub-delimiters, and percent-encoded blanks and non-ASCII letters. What an app may
+ * harmless sub-delimiters, and percent-encoded spaces and non-ASCII letters. What an app may
  * decode, cut or collapse (`%2e`, `%2f`, `%25`, `\`, `;`, `//`) is ambiguous.
  */
 const PLAIN_PATH = /^(?:\/(?:[A-Za-z0-9\-._~!$'()+,=:@&]|%20|%[89A-Fa-f][0-9A-Fa-f])*)+$/;

@@ -4,7 +4,7 @@ import { ENROL_PATH } from "../../contract/paths.ts";
 import { ShortMemory } from "../../domain/bounded-map.ts";
 import { deviceNameProblem, type Standing } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { factsOf } from "../../domain/records.ts";
+import { detailsOf } from "../../domain/records.ts";
 import { isWithinDates } from "../../domain/request/certificate.ts";
 import type { UserId } from "../../domain/user.ts";
 import { RegistryUnavailable } from "../../registry/client/call.ts";
@@ -67,8 +67,8 @@ export class Enrolment {
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code still works.`);
-    const facts = factsOf(certificate);
-    const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
+    const details = detailsOf(certificate);
+    const enrolment = { name: entered.name, note: null, fingerprint, details, status: "active" as const };
     const by = visit.by("invitation", now);
     const presented = { code: entered.code, app: hostname, enrolment, by };
     // Before anybody is asked about the certificate: a code that is made up or no longer valid costs the registry nothing.

@@ -5,8 +5,8 @@ import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import {
   type DeviceRecord,
+  detailsOf,
   type Enrolment,
-  factsOf,
   type InvitationUse,
   type NextCertificate,
   type RegistryError,
@@ -207,7 +207,7 @@ export class RegistryClient {
     return this.enrol(by, user, {
       ...device,
       fingerprint,
-      facts: factsOf(known),
+      details: detailsOf(known),
       status: "active",
     });
   }

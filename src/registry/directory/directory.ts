@@ -85,8 +85,8 @@ export class Directory extends DurableObject {
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
       if (!this.#unknownCertificates.note(fingerprint, sighting)) return;
-      const { at: firstSeen, app, country, facts } = sighting;
-      const { subject } = facts;
+      const { at: firstSeen, app, country, details } = sighting;
+      const { subject } = details;
       this.#outbox.add(certificateWaiting({ fingerprint, subject, app, country, firstSeen }), Date.now());
     });
     return null;

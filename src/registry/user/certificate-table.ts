@@ -1,6 +1,6 @@
 // All SQL on the table `certificates`. Decides nothing: a record says what is stored.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { CertificateFacts, CertificateRecord } from "../../domain/records.ts";
+import type { CertificateDetails, CertificateRecord } from "../../domain/records.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
 
 type CertificateRow = {
@@ -102,13 +102,13 @@ export class CertificateTable {
   }
 
   /** Fills in what the enrolment left open. */
-  complete(fingerprint: Fingerprint, facts: CertificateFacts): void {
+  complete(fingerprint: Fingerprint, details: CertificateDetails): void {
     this.#sql.exec(
       `UPDATE certificates SET
          subject = COALESCE(subject, ?), issuer = COALESCE(issuer, ?), serial = COALESCE(serial, ?),
          not_before = COALESCE(not_before, ?), not_after = ?
        WHERE fingerprint = ?`,
-      ...[facts.subject, facts.issuer, facts.serial, facts.notBefore, facts.notAfter, fingerprint],
+      ...[details.subject, details.issuer, details.serial, details.notBefore, details.notAfter, fingerprint],
     );
   }
 

@@ -80,9 +80,9 @@ export class Certificates {
     if (certificateOf(device, next.fingerprint) !== undefined) return ok({ device, created: false });
 
     this.settle(by, device);
-    const { fingerprint, facts, retireBy } = next;
+    const { fingerprint, details, retireBy } = next;
     const replaced = livingCertificates(device, by.at)[0]?.fingerprint ?? null;
-    const added = { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null };
+    const added = { ...details, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null };
     this.#table.insert(id, { ...added, replaces: replaced });
     if (replaced !== null) this.#table.change(replaced, { retire_by: retireBy });
     writeAudit(this.#sql, by, {

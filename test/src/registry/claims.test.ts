@@ -13,10 +13,10 @@ import {
   BOB,
   by,
   cost,
+  DETAILS,
   directory,
   directoryStub,
   enrolment,
-  FACTS,
   fingerprint,
   intercepted,
   interrupted,
@@ -136,7 +136,7 @@ describe.each(WAYS)("a claim that was left by %s", (_, leave) => {
     expect(await seen()).toMatchObject({ found: false, user: undefined });
     expect(await waiting()).toEqual([F]);
     expect(await directory().unknownCertificate(F)).toMatchObject({
-      ...{ firstSeen: Date.now(), count: 1, subject: FACTS.subject },
+      ...{ firstSeen: Date.now(), count: 1, subject: DETAILS.subject },
     });
     const approved = await worker.approve(by(), F, BOB, { name: "Phone", note: null });
     expect(approved).toMatchObject({ ok: true, value: { created: true } });

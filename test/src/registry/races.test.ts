@@ -153,7 +153,7 @@ const ACTS = {
   renew: (old) => (bindings) =>
     new RegistryClient(bindings).addCertificate(somebody(), ALICE, old.id, {
       fingerprint: TWO,
-      facts: old.certificates[0] ?? expect.fail(),
+      details: old.certificates[0] ?? expect.fail(),
       retireBy: null,
     }),
   forget: (old) => async (bindings) => {

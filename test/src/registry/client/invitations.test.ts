@@ -12,11 +12,11 @@ import {
   ALICE,
   BOB,
   by,
+  DETAILS,
   directory,
   directoryStub,
   dump,
   enrolment,
-  FACTS,
   fingerprint,
   intercepted,
   interrupted,
@@ -79,7 +79,7 @@ function redeem(
   } = {},
 ) {
   const redeemer = new Invitations(bindings, new RegistryClient(bindings));
-  const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), facts: FACTS, ...change });
+  const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), details: DETAILS, ...change });
   return redeemer.redeem(by({ ...VISITOR, at }), digest(code), app, wanted, agreed);
 }
 
@@ -193,7 +193,7 @@ describe("an invitation", () => {
 });
 
 describe("a code", () => {
-  it("enrols one device of its user, with the certificate's facts, and is used up", async () => {
+  it("enrols one device of its user, with the certificate's details, and is used up", async () => {
     await invite("A");
     const enrolled = await redeem("A", 1, { name: "Pixel 9" });
     expect(enrolled).toMatchObject({
@@ -205,7 +205,7 @@ describe("a code", () => {
           name: "Pixel 9",
           status: "active",
           comparisonCode: null,
-          certificates: [{ fingerprint: fingerprint(1), ...FACTS }],
+          certificates: [{ fingerprint: fingerprint(1), ...DETAILS }],
         },
       },
     });
@@ -533,7 +533,7 @@ describe("who looks at the page", () => {
 describe("looking at what a code would do", () => {
   const dumps = async () => [await dump(directoryStub()), await dump(registryStub(ALICE))];
   const offer = (code: string, { app = APP, at = now }: { app?: string; at?: number } = {}) =>
-    invitations.offer(by({ ...VISITOR, at }), digest(code), app, enrolment({ facts: FACTS }));
+    invitations.offer(by({ ...VISITOR, at }), digest(code), app, enrolment({ details: DETAILS }));
 
   it("says whose device it makes, as often as one likes, and writes nothing", async () => {
     await registryOfAll.putUser(by(), ALICE, "Alice Example");

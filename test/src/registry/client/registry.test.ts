@@ -12,10 +12,10 @@ import {
   ALICE,
   BOB,
   by,
+  DETAILS,
   directory,
   directoryStub,
   enrolment,
-  FACTS,
   type Fingerprint,
   fingerprint,
   intercepted,
@@ -590,11 +590,11 @@ describe("approve", () => {
   const approve = (user: UserId, through: RegistryBindings = env) =>
     new RegistryClient(through).approve(by(), F, user, { name: "Pixel 9", note: null });
 
-  it("enrols a waiting certificate with the facts that were seen", async () => {
+  it("enrols a waiting certificate with the details that were seen", async () => {
     await standing();
     expect(await approve(ALICE)).toMatchObject({
       ok: true,
-      value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...FACTS }] } },
+      value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...DETAILS }] } },
     });
     expect(await worker.unknownCertificates()).toEqual([]);
     expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
