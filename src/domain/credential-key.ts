@@ -1,0 +1,35 @@
+// What a device shows to be let in, and the one name by which all of Latchkey finds it.
+import type { Fingerprint } from "./fingerprint.ts";
+
+/**
+ * What a device shows: a client certificate; a token in a header; or the secret in the URL of a feed, for programs that
+ * know nothing but a URL.
+ */
+export const DEVICE_KINDS = ["certificate", "token", "feed"] as const;
+export type DeviceKind = (typeof DEVICE_KINDS)[number];
+
+/** The kinds whose secret Latchkey makes and shows once. */
+export type SecretKind = Exclude<DeviceKind, "certificate">;
+
+declare const credentialKeyBrand: unique symbol;
+
+/**
+ * A credential's key: `cert:`, `tok:` or `feed:`, and then its fingerprint, the SHA-256 of the certificate's DER or of the
+ * secret's text. The prefix keeps the kinds apart: a key of one kind never stands for another.
+ */
+export type CredentialKey = string & { readonly [credentialKeyBrand]: "CredentialKey" };
+
+const PREFIXES = { certificate: "cert:", token: "tok:", feed: "feed:" } as const satisfies Record<DeviceKind, string>;
+
+export function keyOf(kind: DeviceKind, fingerprint: Fingerprint): CredentialKey {
+  return (PREFIXES[kind] + fingerprint) as CredentialKey;
+}
+
+/** The fingerprint in a key: 64 hex digits. */
+export function fingerprintOf(key: CredentialKey): Fingerprint {
+  return key.slice(key.indexOf(":") + 1) as Fingerprint;
+}
+
+export function isCertificateKey(key: CredentialKey): boolean {
+  return key.startsWith(PREFIXES.certificate);
+}
