@@ -1,8 +1,9 @@
 // The log of one isolate, which no stranger can flood.
 
+import { fingerprintOf } from "./domain/credential-key.ts";
 import { shortFingerprint } from "./domain/fingerprint.ts";
-import type { Certificate } from "./domain/request/certificate.ts";
 import { clientName, withoutSecrets } from "./domain/request/client-name.ts";
+import type { Shown } from "./domain/request/shown.ts";
 import type { Visit } from "./visit.ts";
 
 /** Writes one line to the log. */
@@ -66,7 +67,7 @@ export class FoldedLog {
   #fullLines = 0;
   #begunAt = Number.NEGATIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
-  /** Refusals of verified certificates, counted separately: nobody without one can hide them in a flood. */
+  /** Refusals of verified certificates and our own tokens, counted separately: nobody without one can hide them in a flood. */
   readonly #ofDevices: FoldedLog | undefined;
 
   /** `now`: milliseconds since the epoch. `isPart`: it counts one part of a log, without parts of its own. */
@@ -80,14 +81,14 @@ export class FoldedLog {
   refusal(
     visit: Visit,
     reason: string,
-    certificate?: Certificate,
+    shown?: Shown,
     event: Refusal["event"] = "refused",
   ): void {
     this.#rollOver();
-    const part = (certificate?.kind === "verified" ? this.#ofDevices : undefined) ?? this;
+    const part = (shown !== undefined && "key" in shown ? this.#ofDevices : undefined) ?? this;
     const agent = textOf(visit.request.headers.get("user-agent"));
     const counter = part.#counterOfRefusal({ event, reason, hostname: visit.hostname, agent });
-    if (part.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, certificate), event });
+    if (part.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, shown), event });
   }
 
   #counterOfRefusal(refusal: Refusal): Counter {
@@ -192,7 +193,7 @@ export class FoldedLog {
 export function refusalLine(
   visit: Visit,
   reason: string,
-  certificate?: Certificate,
+  shown?: Shown,
 ): Record<string, unknown> {
   const { request, pathname, hostname, country } = visit;
   return {
@@ -204,7 +205,7 @@ export function refusalLine(
     country,
     ray: request.headers.get("cf-ray"),
     client: textOf(request.headers.get("user-agent")),
-    fingerprint: certificate === undefined ? null : shortOf(certificate),
+    fingerprint: shown === undefined ? null : shortOf(shown),
   };
 }
 
@@ -212,15 +213,9 @@ function textOf(header: string | null): string | null {
   return header?.slice(0, TEXT_MAX) ?? null;
 }
 
-function shortOf(certificate: Certificate): string | null {
-  switch (certificate.kind) {
-    case "absent":
-      return null;
-    case "verified":
-      return shortFingerprint(certificate.fingerprint);
-    default:
-      return certificate.short;
-  }
+function shortOf(shown: Shown): string | null {
+  if ("key" in shown) return shortFingerprint(fingerprintOf(shown.key));
+  return shown.kind === "absent" ? null : shown.short;
 }
 
 /** An error's message, and its cause's. */

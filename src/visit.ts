@@ -1,5 +1,6 @@
 // A request, and what is known of it before anything is decided.
 import { type Certificate, readCertificate, type VerifiedCertificate } from "./domain/request/certificate.ts";
+import type { Known, Shown, ShownSecret } from "./domain/request/shown.ts";
 
 /** Stands for a URL that cannot be parsed, whose host is no app's. */
 const NO_URL = "https://invalid/";
@@ -20,6 +21,8 @@ export class Visit {
   /** `request.cf`, which is unknown input. */
   readonly cf: Record<string, unknown>;
   readonly ctx: Background;
+  /** The gate's, once it has recognised one: only where no certificate was presented. */
+  secret: ShownSecret | undefined;
   #url: URL | undefined;
   #certificate: Certificate | undefined;
 
@@ -60,6 +63,11 @@ export class Visit {
     return this.#certificate;
   }
 
+  /** What the request is judged by. */
+  get shown(): Shown {
+    return this.secret ?? this.certificate;
+  }
+
   /** The country as Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (unknown), or `null`. */
   get country(): string | null {
     const { country } = this.cf;
@@ -91,4 +99,11 @@ export type VerifiedVisit = Visit & { readonly certificate: VerifiedCertificate 
 /** Whether Cloudflare verified the certificate. Whether it is within its dates is for the decision to say. */
 export function isVerified(visit: Visit): visit is VerifiedVisit {
   return visit.certificate.kind === "verified";
+}
+
+export type KnownVisit = Visit & { readonly shown: Known };
+
+/** Whether the registry may be asked about what it shows. */
+export function isKnown(visit: Visit): visit is KnownVisit {
+  return "key" in visit.shown;
 }

@@ -25,6 +25,15 @@ const PathSchema = v.pipe(
   }),
 );
 
+const ORIGIN_HINT = "must be an origin, such as https://notes.example.com: no path, no final slash, no *";
+const OriginSchema = v.pipe(
+  v.string(ORIGIN_HINT),
+  v.check((text) => {
+    const url = URL.parse(text);
+    return url !== null && /^(?:https?|app|capacitor):$/.test(url.protocol) && /^[a-z]+:\/\/[^/?#@*]+$/.test(text);
+  }, ORIGIN_HINT),
+);
+
 /** What a status does to people's data: such a status is never an answer. */
 const HARMFUL_STATUSES: Record<number, string> = {
   401: "401 makes Bitwarden's clients delete their vault, and others sign out",
@@ -81,6 +90,11 @@ export const AppSchema = v.pipe(
       profile: v.optional(v.picklist(PROFILE_NAMES, `must be one of ${PROFILE_NAMES.join(", ")}`), "web"),
       public: v.optional(v.array(PathSchema, 'must be a list of paths, such as ["/share/*"]'), []),
       preflight: v.optional(v.boolean("must be true or false"), false),
+      basic: v.optional(v.boolean("must be true or false"), false),
+      origins: v.optional(
+        v.array(OriginSchema, 'must be a list of origins, such as ["https://notes.example.com"]'),
+        [],
+      ),
       status: v.optional(StatusSchema),
       retryAfter: v.optional(
         v.pipe(
@@ -112,7 +126,7 @@ export const AppSchema = v.pipe(
 
 /** The settings of an app, as the gate reads them. */
 export function toApp(settings: v.InferOutput<typeof AppSchema>): App {
-  const { countries, profile, preflight, status, retryAfter, body, contentType } = settings;
+  const { countries, profile, preflight, basic, status, retryAfter, body, contentType } = settings;
   return {
     countries: countries === undefined ? null : new Set(countries),
     profile:
@@ -129,5 +143,7 @@ export function toApp(settings: v.InferOutput<typeof AppSchema>): App {
         : { name: profile },
     publicPaths: pathRules(settings.public),
     preflight,
+    basic,
+    origins: new Set(settings.origins),
   };
 }

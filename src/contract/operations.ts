@@ -133,12 +133,12 @@ export const OPERATIONS = {
     summary: "Give a device its next certificate; the old one is retired when the next one is first seen",
     body: request.AddCertificateRequest,
     answers: DEVICE_MADE,
-    problems: [...TAKEN, "forbidden-transition", "too-many-certificates", "invalid-certificate"],
+    problems: [...TAKEN, "forbidden-transition", "too-many-credentials", "invalid-certificate"],
   }),
   retireCertificate: row("DELETE /users/:user/devices/:device/certificates/:fingerprint", "root user", {
     summary: "Retire a certificate of a device that has another one",
     answers: DONE,
-    problems: ["unknown-certificate", "last-certificate"],
+    problems: ["unknown-credential", "last-credential"],
   }),
 
   listInvitations: row("GET /users/:user/invitations", "read user", {

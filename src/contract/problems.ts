@@ -28,7 +28,7 @@ export const PROBLEMS = {
   "not-found": row(404, "There is nothing here", "see which paths there are", "GET /openapi.json"),
   "unknown-user": row(404, "There is no such user", "list the users", "GET /users"),
   "unknown-device": row(404, "This user has no such device", "list the devices", "GET /users/{user}/devices"),
-  "unknown-certificate": row(
+  "unknown-credential": row(
     404,
     "This device has no such certificate",
     "see the device's certificates",
@@ -72,12 +72,12 @@ export const PROBLEMS = {
     "see the device's status",
     DEVICE,
   ),
-  "too-many-certificates": row(
+  "too-many-credentials": row(
     409,
     "The device has two certificates already",
     "wait until the older one is retired, or retire one of the two",
   ),
-  "last-certificate": row(
+  "last-credential": row(
     409,
     "The device has no other certificate",
     "revoke the device, or first add its next certificate",

@@ -30,6 +30,8 @@ export function fingerprintOf(key: CredentialKey): Fingerprint {
   return key.slice(key.indexOf(":") + 1) as Fingerprint;
 }
 
-export function isCertificateKey(key: CredentialKey): boolean {
-  return key.startsWith(PREFIXES.certificate);
+export function kindOf(key: CredentialKey): DeviceKind {
+  const kind = DEVICE_KINDS.find((each) => key.startsWith(PREFIXES[each]));
+  if (kind === undefined) throw new TypeError("this is not a credential's key");
+  return kind;
 }

@@ -1,14 +1,14 @@
 // A device: its status and what changes it, its name, and what the gate learns of it.
+import type { StandingRecord } from "./records.ts";
 import type { UserId } from "./user.ts";
 
 /** What a device may be. Only `active` passes the gate. */
 export const DEVICE_STATUSES = ["pending", "active", "suspended", "lost", "revoked"] as const;
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
 
-/** A certificate's standing: what the registry says of it now. */
+/** A credential's standing: what the registry says of it now. */
 export type Standing =
-  /** `since`: when the status began, in milliseconds since the epoch. */
-  | { kind: "device"; user: UserId; status: DeviceStatus; name: string; since: number }
+  | ({ kind: "device"; user: UserId } & StandingRecord)
   | { kind: "unknown" }
   /** The registry could not be asked. */
   | { kind: "unavailable" };

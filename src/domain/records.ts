@@ -2,8 +2,10 @@
 // During a deploy a new Worker may call an old object, and an old Worker a new one: add fields, and
 // never change the meaning of one.
 import type { SecretDigest } from "./credential.ts";
+import type { CredentialKey, DeviceKind } from "./credential-key.ts";
 import type { DeviceStatus, StatusAct } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Limits } from "./limits.ts";
 import type { UserId } from "./user.ts";
 
 /** What a certificate says of itself; `null` where it is not known yet. */
@@ -16,7 +18,7 @@ export interface CertificateDetails {
   notAfter: number | null;
 }
 
-/** How a certificate of a device ends before the device does: see retirement.ts. */
+/** How a credential of a device ends before the device does: see retirement.ts. */
 export interface Retirement {
   /** When it was retired; `null` = not yet, as far as it was written down. */
   retiredAt: number | null;
@@ -24,23 +26,26 @@ export interface Retirement {
   retireBy: number | null;
 }
 
-/** A certificate as it is stored: whether it counts as retired, only `retiredSince` says. */
-export interface CertificateRecord extends CertificateDetails, Retirement {
-  fingerprint: Fingerprint;
+/**
+ * A credential as it is stored: whether it counts as retired, only `retiredSince` says. Of a token or a feed's secret,
+ * `notBefore` and `notAfter` say from when to when it is valid, and there are no other details.
+ */
+export interface CredentialRecord extends CertificateDetails, Retirement {
+  key: CredentialKey;
   addedAt: number;
-  /** The certificate that ends when this one is first seen; `null` = none, or it has ended. */
-  replaces: Fingerprint | null;
+  /** The credential that ends when this one is first seen; `null` = none, or it has ended. */
+  replaces: CredentialKey | null;
 }
 
-/** The certificate that a device is to have next. */
-export interface NextCertificate {
-  fingerprint: Fingerprint;
+/** The credential that a device is to have next. */
+export interface NextCredential {
+  key: CredentialKey;
   details: CertificateDetails;
   /** When the one that it has now ends at the latest; `null` = when the next one is seen, and not before. */
   retireBy: number | null;
 }
 
-/** A device's certificate, as it came to the gate. */
+/** A device's credential, as it came to the gate; without details unless it is a certificate. */
 export interface Sighting {
   at: number;
   app: string;
@@ -49,12 +54,16 @@ export interface Sighting {
   details: CertificateDetails;
 }
 
-/** What the gate learns about an enrolled certificate's device. */
+/** What the gate learns about the device that has a credential. */
 export interface StandingRecord {
   status: DeviceStatus;
   name: string;
   /** When the status began. */
   since: number;
+  /** Absent from a registry that is older than the Worker, and knows no limits. */
+  limits?: Limits;
+  /** When the credential itself ends, if it is no certificate, whose dates the gate sees for itself. */
+  validUntil?: number | null;
 }
 
 /** Wipe answers that one isolate has delivered since its last report. */
@@ -77,7 +86,7 @@ export interface WipeReceipt {
   tokenRefresh: boolean;
 }
 
-export interface DeviceRecord {
+export interface DeviceRecord extends Limits {
   id: string;
   user: UserId;
   name: string;
@@ -88,7 +97,7 @@ export interface DeviceRecord {
   statusReason: string | null;
   note: string | null;
   enrolledAt: number;
-  certificates: CertificateRecord[];
+  credentials: CredentialRecord[];
   lastSeen: { at: number; app: string; country: string | null; ip: string | null } | null;
   /** Since it was reported lost last; `null` = none was delivered. */
   wipe: WipeReceipt | null;
@@ -99,11 +108,15 @@ export interface DeviceRecord {
 export interface Enrolment {
   name: string;
   note: string | null;
-  fingerprint: Fingerprint;
+  key: CredentialKey;
+  limits: Limits;
   details: CertificateDetails;
   /** `pending` waits for somebody's approval. */
   status: "active" | "pending";
 }
+
+/** What whoever invites can limit a device to, that enrols with its own certificate. */
+export type GuestLimits = Pick<Limits, "apps" | "countries" | "expiresAt">;
 
 /** A code that enrols one device of one user; the code itself is stored nowhere. */
 export interface InvitationRecord {
@@ -113,6 +126,8 @@ export interface InvitationRecord {
   app: string | null;
   /** Whether the device then waits for approval. */
   approval: boolean;
+  /** What the device is limited to: a guest's is. */
+  limits: GuestLimits;
   createdAt: number;
   createdBy: string;
   expiresAt: number;
@@ -146,7 +161,7 @@ export interface UnknownCertificateRecord extends CertificateDetails {
 export type RegistryError =
   | { code: "unknown-user" }
   | { code: "unknown-device" }
-  | { code: "unknown-certificate" }
+  | { code: "unknown-credential" }
   | { code: "certificate-not-listed" }
   | { code: "unknown-token" }
   | { code: "unknown-session" }
@@ -161,9 +176,13 @@ export type RegistryError =
   | { code: "fingerprint-taken" }
   | { code: "fingerprint-revoked" }
   | { code: "forbidden-transition"; status: DeviceStatus; act: StatusAct | "add-certificate" }
-  | { code: "too-many-certificates" }
-  | { code: "last-certificate" }
-  | { code: "not-revoked"; status: DeviceStatus };
+  | { code: "too-many-credentials" }
+  | { code: "last-credential" }
+  | { code: "not-revoked"; status: DeviceStatus }
+  /** The device shows another kind of credential. */
+  | { code: "wrong-kind"; kind: DeviceKind }
+  /** A token or a feed that would reach every app. */
+  | { code: "scope-required" };
 
 /** Those of an enrolment by fingerprint only. */
 export const NO_DETAILS: CertificateDetails = {

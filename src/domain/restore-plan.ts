@@ -1,7 +1,7 @@
 // The words of a restore: what becomes of each device and token of a backup, and why. A registry plans it; its API and
 // the command line show it.
 import type { DeviceStatus } from "./device.ts";
-import type { Fingerprint } from "./fingerprint.ts";
+import type { CredentialKey } from "./credential-key.ts";
 
 /**
  * `added`: it is not in the registry, and will be; `changed`: it is, and becomes as in the backup; `same`;
@@ -22,15 +22,15 @@ export const RESTORE_REASONS = [
   /** It was lost then and is not now: it is not told to delete its data. */
   "found-since",
   "name-taken",
-  /** Another device, of this or another user, has one of its certificates. */
+  /** Another device, of this or another user, has one of its credentials. */
   "fingerprint-taken",
-  "too-many-certificates",
-  /** Every certificate that it would have is retired. */
-  "no-certificate",
+  "too-many-credentials",
+  /** Every credential that it would have is retired. */
+  "no-credential",
 ] as const;
 export type RestoreReason = (typeof RESTORE_REASONS)[number];
 
-export const RESTORE_CHANGES = ["name", "note", "status", "certificates"] as const;
+export const RESTORE_CHANGES = ["name", "note", "status", "credentials"] as const;
 export type RestoreChange = (typeof RESTORE_CHANGES)[number];
 
 /** What becomes of one device of the backup. */
@@ -44,8 +44,8 @@ export interface PlannedDevice {
   before: DeviceStatus | null;
   /** Afterwards. */
   status: DeviceStatus | null;
-  /** Certificates that the registry gets. */
-  fingerprints: Fingerprint[];
+  /** Credentials that the registry gets. */
+  keys: CredentialKey[];
 }
 
 /** `kept-out`: the token has ended, or cannot be as it was; a restore does not bring it back. */

@@ -1,9 +1,12 @@
 // The decision: whether a request may pass, and if not, why.
 
 import type { DeviceStatus, Standing } from "../domain/device.ts";
+import { beyondLimits, type LimitedRequest, NO_LIMITS } from "../domain/limits.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
+import type { StandingRecord } from "../domain/records.ts";
 import type { AppRules } from "../domain/request/app.ts";
-import { type Certificate, isWithinDates } from "../domain/request/certificate.ts";
+import { isWithinDates } from "../domain/request/certificate.ts";
+import type { Shown } from "../domain/request/shown.ts";
 
 export type Allow = { kind: "allow" };
 export type Refusal = { kind: "refuse"; reason: Reason };
@@ -11,15 +14,16 @@ export type Decision = Allow | Refusal;
 
 /** Everything a decision depends on. */
 export interface DecisionInput {
-  /** A verified certificate that the configuration blocks, whatever the registry says of it. */
+  /** A credential that the configuration blocks, whatever the registry says of it. */
   isBlocked: boolean;
   /** `undefined`: no app has this hostname. */
   app: AppRules | undefined;
-  /** The app lets this path, or this CORS preflight, through without a certificate. */
+  /** The app lets this path, or this CORS preflight, through without a credential. */
   isOpen: boolean;
-  certificate: Certificate;
-  /** As Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (unknown), or `null`. */
-  country: string | null;
+  /** What the request shows: a certificate, or none and a token. */
+  shown: Shown;
+  /** As far as a device's limits ask about it. Its country is as Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (unknown), or `null`. */
+  request: LimitedRequest;
   /** `undefined`: the registry was not asked. */
   standing: Standing | undefined;
   /** Milliseconds since the epoch. */
@@ -38,21 +42,23 @@ export function refuse(reason: Reason): Refusal {
 
 /**
  * Lets a request through or refuses it. In this order, the first that applies:
- * 1. the configuration blocks the certificate: `blocked`, on every host and path;
+ * 1. the configuration blocks the credential: `blocked`, on every host and path;
  * 2. no app has this hostname: `unknown-app`;
- * 3. the app lets the path through without a certificate, and the country is right: allow;
+ * 3. the app lets the path through without a credential, and the country is right: allow;
  * 4. the device is lost: `device-lost`, wherever it is, since it may have to be told;
  * 5. the app names countries and the request is not from one of them: `country`;
  * 6. the certificate is absent, unverified, revoked at Cloudflare or malformed;
  * 7. it is not yet, or no longer, within its dates by our own clock: `expired-certificate`;
  * 8. the registry was not asked or could not be: `registry-unavailable`;
  * 9. the registry does not know it, or knows it as anything but `active`;
- * 10. else allow.
+ * 10. the token has ended: `expired-credential`;
+ * 11. the request is beyond the device's own limits: `device-expired`, `wrong-app`, `country`;
+ * 12. else allow.
  */
 export function decide(input: DecisionInput): Decision {
   const early = screen(input);
   if (early !== undefined) return early;
-  const decision = judge(input.standing);
+  const decision = judge(input);
   if (isOutside(input) && decision !== REFUSALS["device-lost"]) return refuse("country");
   return decision;
 }
@@ -63,23 +69,23 @@ export function decide(input: DecisionInput): Decision {
  * nothing decided here could be a lost device.)
  */
 export function screen(input: Omit<DecisionInput, "standing">): Decision | undefined {
-  const { app, certificate, now } = input;
+  const { app, shown, now } = input;
   if (input.isBlocked) return refuse("blocked");
   if (app === undefined) return refuse("unknown-app");
   const outside = isOutside(input);
   if (input.isOpen && !outside) return ALLOW;
-  const reason = certificateRefusal(certificate, now);
+  const reason = refusalOf(shown, now);
   if (reason === undefined) return undefined;
   return refuse(outside ? "country" : reason);
 }
 
-function isOutside({ app, country }: Pick<DecisionInput, "app" | "country">): boolean {
+function isOutside({ app, request: { country } }: Pick<DecisionInput, "app" | "request">): boolean {
   const countries = app?.countries ?? null;
   return countries !== null && (country === null || !countries.has(country));
 }
 
-function certificateRefusal(certificate: Certificate, now: number): Reason | undefined {
-  switch (certificate.kind) {
+function refusalOf(shown: Shown, now: number): Reason | undefined {
+  switch (shown.kind) {
     case "absent":
       return "no-certificate";
     case "unverified":
@@ -87,16 +93,20 @@ function certificateRefusal(certificate: Certificate, now: number): Reason | und
     case "revoked":
       return "revoked-certificate";
     case "verified":
-      return isWithinDates(certificate, now) ? undefined : "expired-certificate";
+      return isWithinDates(shown, now) ? undefined : "expired-certificate";
+    // It is one of ours: only the registry knows more.
+    case "token":
+    case "feed":
+      return undefined;
     default:
       return "malformed-certificate";
   }
 }
 
-function judge(standing: Standing | undefined): Decision {
+function judge({ standing, request, now }: DecisionInput): Decision {
   switch (standing?.kind) {
     case "device":
-      return judgeStatus(standing.status);
+      return standing.status === "active" ? judgeLimits(standing, request, now) : judgeStatus(standing.status);
     case "unknown":
       return refuse("unknown-device");
     default:
@@ -104,10 +114,19 @@ function judge(standing: Standing | undefined): Decision {
   }
 }
 
-function judgeStatus(status: DeviceStatus): Decision {
+function judgeLimits(
+  { limits = NO_LIMITS, validUntil = null }: Pick<StandingRecord, "limits" | "validUntil">,
+  request: LimitedRequest,
+  now: number,
+): Decision {
+  // Written so that a time that is no number refuses.
+  if (validUntil !== null && !(now < validUntil)) return refuse("expired-credential");
+  const reason = beyondLimits(limits, request, now);
+  return reason === undefined ? ALLOW : refuse(reason);
+}
+
+function judgeStatus(status: Exclude<DeviceStatus, "active">): Decision {
   switch (status) {
-    case "active":
-      return ALLOW;
     case "pending":
       return refuse("device-pending");
     case "suspended":

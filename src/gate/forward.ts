@@ -3,6 +3,7 @@ import type { App } from "../domain/request/app.ts";
 import { hasPaths, isPublicPath } from "../domain/request/path-rules.ts";
 import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../domain/request/session-cookie.ts";
 import type { Visit } from "../visit.ts";
+import { hasFeedParameter, TOKEN_HEADER, tokenHeaders, withoutFeedSecret } from "./shown-secrets.ts";
 
 /**
  * Headers that mean something between Latchkey, devices and apps: what a client sends under such a name never reaches
@@ -15,7 +16,7 @@ import type { Visit } from "../visit.ts";
 export const OWN_HEADERS = [
   ...["x-latchkey-user", "x-latchkey_user", "x_latchkey-user", "x_latchkey_user"],
   ...["x-latchkey-device", "x-latchkey_device", "x_latchkey-device", "x_latchkey_device"],
-  "x-latchkey-token",
+  TOKEN_HEADER,
 ];
 
 function hasOwn(headers: Headers): boolean {
@@ -40,9 +41,12 @@ function isRewriting(name: string): boolean {
   return REWRITING_HEADERS.has(name.replaceAll("_", "-"));
 }
 
-/** Whether the app lets this request through without a certificate, if the country is right. */
+/** Whether the app lets this request through without a credential, if the country is right. */
 export function isOpenTo(app: App, visit: Visit): boolean {
-  if (app.preflight && isPreflight(visit.request)) return true;
+  if (isPreflight(visit.request)) {
+    if (asksForOurHeader(app, visit.request)) return false;
+    if (app.preflight) return true;
+  }
   return hasPaths(app.publicPaths) && isPublicPath(app.publicPaths, visit.address, visit.url.pathname);
 }
 
@@ -55,6 +59,34 @@ function isPreflight(request: Request): boolean {
     headers.has("origin") &&
     headers.has("access-control-request-method")
   );
+}
+
+/**
+ * Whether a page of one of the app's `origins` asks if it may send a device's token. A preflight shows none itself, and
+ * the app knows nothing of our header, so the gate answers.
+ */
+function asksForOurHeader({ origins }: App, { headers }: Request): boolean {
+  if (origins.size === 0 || !origins.has(headers.get("origin") ?? "")) return false;
+  const asked = headers.get("access-control-request-headers") ?? "";
+  return asked.split(",").some((name) => name.trim().toLowerCase() === TOKEN_HEADER);
+}
+
+/** The answer to a preflight that asks for our own header; `undefined`: it is none. Source: Fetch standard, 4.9. */
+export function preflightAnswer(app: App, { request }: Visit): Response | undefined {
+  if (!isPreflight(request) || !asksForOurHeader(app, request)) return undefined;
+  const { headers } = request;
+  return new Response(null, {
+    status: 204,
+    headers: {
+      "Access-Control-Allow-Origin": headers.get("origin") ?? "",
+      "Access-Control-Allow-Credentials": "true",
+      "Access-Control-Allow-Methods": headers.get("access-control-request-method") ?? "",
+      "Access-Control-Allow-Headers": headers.get("access-control-request-headers") ?? "",
+      "Access-Control-Max-Age": "600",
+      "Cache-Control": "no-store",
+      Vary: "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+    },
+  });
 }
 
 /** With `Content-Length: 0`, which some clients and proxies add, the runtime makes an empty body of it. */
@@ -71,25 +103,30 @@ function hasNoBody({ body, headers }: Request): boolean {
  * of their own.
  */
 export function forward(
-  received: Request,
+  visit: Visit,
+  app: App,
   isOpen: boolean,
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
-  const request = outgoing(received, isOpen);
-  return fetch(request).then(incoming, onFailure);
+  return fetch(outgoing(visit, app, isOpen)).then(incoming, onFailure);
 }
 
-function outgoing(request: Request, isOpen: boolean): Request {
+function outgoing({ request: received, address }: Visit, app: App, isOpen: boolean): Request {
+  // Only a feed's request is made anew with another URL: an app must not see its secret.
+  const request = hasFeedParameter(address) ? new Request(withoutFeedSecret(address), received) : received;
   const { headers } = request;
-  if (hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) return stripped(request, isOpen);
+  const secrets = tokenHeaders(headers, app);
+  if (secrets.length > 0 || hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) {
+    return stripped(request, isOpen, secrets);
+  }
   // A browser that is signed in on this host sends its cookie to every path. The app must not get it.
   const cookie = headers.get("cookie");
-  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen) : request;
+  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen, []) : request;
 }
 
-function stripped(request: Request, isOpen: boolean): Request {
+function stripped(request: Request, isOpen: boolean, secrets: readonly string[]): Request {
   const headers = new Headers(request.headers);
-  for (const name of OWN_HEADERS) headers.delete(name);
+  for (const name of [...OWN_HEADERS, ...secrets]) headers.delete(name);
   if (isOpen) for (const name of request.headers.keys()) if (isRewriting(name)) headers.delete(name);
   const cookie = headers.get("cookie");
   if (cookie !== null) {

@@ -1,20 +1,22 @@
 // What happens to an app's request, from top to bottom.
 
 import type { Standing } from "../domain/device.ts";
+import { type CredentialKey, fingerprintOf } from "../domain/credential-key.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { ControlReason, Reason } from "../domain/reason.ts";
-import { detailsOf } from "../domain/records.ts";
+import { detailsOf, NO_DETAILS } from "../domain/records.ts";
 import { type App, DEFAULT_PROFILE } from "../domain/request/app.ts";
-import { ABSENT, type Certificate, type VerifiedCertificate } from "../domain/request/certificate.ts";
+import type { Known, ShownSecret } from "../domain/request/shown.ts";
 import type { UserId } from "../domain/user.ts";
 import { errorLine, type FoldedLog } from "../log.ts";
 import { lookUp, tellWipe } from "../registry/client/lookup.ts";
 import type { RegistryBindings } from "../registry/client/objects.ts";
-import { isVerified, type VerifiedVisit, type Visit } from "../visit.ts";
+import { isKnown, type KnownVisit, type Visit } from "../visit.ts";
 import { answer, isTokenCall, isWipe } from "./answers.ts";
 import { type Decision, type DecisionInput, decide, refuse, screen } from "./decision.ts";
-import { forward, isOpenTo } from "./forward.ts";
+import { forward, isOpenTo, preflightAnswer } from "./forward.ts";
 import { WipeReceipts } from "./receipts.ts";
+import { type ReadSecret, ShownSecrets } from "./shown-secrets.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 
 /** What the configuration says of the gate. */
@@ -23,6 +25,7 @@ export interface GateSettings {
   bindings: RegistryBindings;
   revocationDelayMs: number;
   blocked: ReadonlySet<Fingerprint>;
+  readSecret: ReadSecret;
 }
 
 /** Effects that tests replace. */
@@ -35,34 +38,36 @@ export interface GateEffects {
 interface Judged {
   decision: Decision;
   app: App | undefined;
-  certificate: Certificate;
   standing: Standing | undefined;
 }
 
+
 const UNDECIDED: Decision = refuse("internal-error");
+const NO_CERTIFICATE: Decision = refuse("no-certificate");
 
 /** One gate lives as long as its isolate. */
 export class Gate {
   readonly #appOf: (hostname: string) => App | undefined;
   readonly #bindings: RegistryBindings;
   readonly #blocked: ReadonlySet<Fingerprint>;
-  readonly #standings: StandingCache<VerifiedVisit>;
+  readonly #standings: StandingCache<KnownVisit>;
+  readonly #secrets: ShownSecrets;
   readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
-  constructor({ appOf, bindings, revocationDelayMs, blocked }: GateSettings, effects: GateEffects) {
+  constructor({ appOf, bindings, revocationDelayMs, blocked, readSecret }: GateSettings, effects: GateEffects) {
     this.#appOf = appOf;
     this.#bindings = bindings;
     this.#blocked = blocked;
+    this.#secrets = new ShownSecrets(readSecret);
     this.#standings = new StandingCache(revocationDelayMs, (...question) => this.#ask(...question));
     this.#effects = effects;
   }
 
-  /** Whether the configuration blocks the certificate, which `handle` then refuses: on control paths, too. */
+  /** Whether the configuration blocks what the visit shows, which `handle` then refuses: on control paths, too. */
   blocks(visit: Visit): boolean {
     if (this.#blocked.size === 0) return false;
-    const { certificate } = visit;
-    return certificate.kind === "verified" && this.#blocked.has(certificate.fingerprint);
+    return isKnown(visit) && this.#blocked.has(fingerprintOf(visit.shown.key));
   }
 
   /** Forwards the request when the decision is to allow it, and refuses it in every other case. */
@@ -74,33 +79,33 @@ export class Gate {
   }
 
   /**
-   * Lets `show` answer a device with a verified certificate that asks who it is (`GET /.latchkey/whoami`); all others
-   * are refused as on any other path.
+   * Lets `show` answer a device that asks who it is (`GET /.latchkey/whoami`), with a verified certificate or a token of
+   * ours; all others are refused as on any other path.
    */
   async whoami(
     visit: Visit,
-    show: (certificate: VerifiedCertificate, standing: Standing) => Response | Promise<Response>,
+    show: (shown: Known, standing: Standing) => Response | Promise<Response>,
   ): Promise<Response> {
     const judged = await this.#judge(visit, false);
     const { decision, standing } = judged;
-    if (standing !== undefined && standing.kind !== "unavailable" && isVerified(visit)) {
-      return show(visit.certificate, standing);
+    if (standing !== undefined && standing.kind !== "unavailable" && isKnown(visit)) {
+      return show(visit.shown, standing);
     }
     return this.#refuse(visit, decision.kind === "refuse" ? decision.reason : "internal-error", judged);
   }
 
   /**
-   * What the registry says of a visitor's certificate, whatever the country. It comes from the gate's own memory, so a
-   * page that asks costs nothing extra. Also `unavailable` for a certificate that is refused without asking the
+   * What the registry says of a visitor's credential, whatever the country. It comes from the gate's own memory, so a
+   * page that asks costs nothing extra. Also `unavailable` for one that is refused without asking the
    * registry. Never throws.
    */
   async standingOf(visit: Visit): Promise<Standing> {
     return (await this.#judge(visit, false)).standing ?? { kind: "unavailable" };
   }
 
-  /** Asks the registry again about this certificate, which has just been enrolled. */
-  forget(fingerprint: Fingerprint): void {
-    this.#standings.forget(fingerprint);
+  /** Asks the registry again about this credential, which has just been enrolled. */
+  forget(key: CredentialKey): void {
+    this.#standings.forget(key);
   }
 
   /** Refuses a path of Latchkey's own as if nothing were there: just as a request without a certificate. */
@@ -113,11 +118,13 @@ export class Gate {
   }
 
   #carryOut(visit: Visit, judged: Judged): Response | Promise<Response> {
-    const { decision } = judged;
+    const { decision, app } = judged;
     if (decision.kind !== "allow") return this.#refuse(visit, decision.reason, judged);
+    // `decide` allows nothing without an app; this is for the compiler.
+    if (app === undefined) return this.#refuse(visit, "internal-error", judged);
     // Only what is open is allowed without a standing.
     const isOpen = judged.standing === undefined;
-    return forward(visit.request, isOpen, (error) => {
+    return forward(visit, app, isOpen, (error) => {
       this.#effects.log.line({ ...errorLine("app-unreachable", error), app: visit.hostname });
       return answer("internal-error", DEFAULT_PROFILE, visit);
     });
@@ -126,36 +133,63 @@ export class Gate {
   /** Without a promise when the isolate remembers enough, as it nearly always does. Never throws. */
   #judge(visit: Visit, asOpen: boolean): Judged | Promise<Judged> {
     // Where a judgement begins: as long as nothing else is decided, it refuses.
-    const judged: Judged = { decision: UNDECIDED, app: undefined, certificate: ABSENT, standing: undefined };
+    const judged: Judged = { decision: UNDECIDED, app: undefined, standing: undefined };
     try {
-      const { certificate } = visit;
-      judged.certificate = certificate;
       const app = this.#appOf(visit.hostname);
       judged.app = app;
-      const now = this.#effects.now();
       const input: DecisionInput = {
         isBlocked: this.blocks(visit),
         app,
         isOpen: asOpen && app !== undefined && isOpenTo(app, visit),
-        certificate,
-        country: visit.country,
+        shown: visit.shown,
+        request: visit,
         standing: undefined,
-        now,
+        now: this.#effects.now(),
       };
       const early = screen(input);
-      if (early !== undefined) {
-        judged.decision = early;
-        return judged;
-      }
-      if (!isVerified(visit)) return judged;
-      const standing = this.#standings.standing(visit, now);
-      if (!(standing instanceof Promise)) return conclude(judged, input, standing);
-      return standing
-        .then((late) => conclude(judged, input, late))
-        .catch((error: unknown) => this.#failed(judged, error));
+      if (early === undefined) return this.#judgeKnown(visit, judged, input);
+      judged.decision = early;
+      if (app === undefined || early !== NO_CERTIFICATE) return judged;
+      // No certificate was presented, so a token may speak for the device.
+      const secret = this.#secrets.of(visit, app);
+      if (!(secret instanceof Promise)) return this.#judgeSecret(visit, judged, input, secret);
+      return secret
+        .then((late) => this.#judgeSecret(visit, judged, input, late))
+        .catch((error: unknown) => this.#unavailable(judged, error));
     } catch (error) {
       return this.#failed(judged, error);
     }
+  }
+
+  /** Judges a request without a certificate by the secret that it shows, if it does. */
+  #judgeSecret(
+    visit: Visit,
+    judged: Judged,
+    input: DecisionInput,
+    secret: ShownSecret | undefined,
+  ): Judged | Promise<Judged> {
+    if (secret === undefined) return judged;
+    visit.secret = secret;
+    input.shown = secret;
+    input.isBlocked = this.blocks(visit);
+    judged.decision = screen(input) ?? UNDECIDED;
+    return judged.decision === UNDECIDED ? this.#judgeKnown(visit, judged, input) : judged;
+  }
+
+  /** Judges a request by what the registry says of what it shows. */
+  #judgeKnown(visit: Visit, judged: Judged, input: DecisionInput): Judged | Promise<Judged> {
+    if (!isKnown(visit)) return judged;
+    const standing = this.#standings.standing(visit, input.now);
+    if (!(standing instanceof Promise)) return conclude(judged, input, standing);
+    return standing
+      .then((late) => conclude(judged, input, late))
+      .catch((error: unknown) => this.#failed(judged, error));
+  }
+
+  /** The directory did not say how to recognise a token. */
+  #unavailable(judged: Judged, error: unknown): Judged {
+    this.#effects.log.line(errorLine("registry-error", error));
+    return { ...judged, decision: refuse("registry-unavailable") };
   }
 
   #failed(judged: Judged, error: unknown): Judged {
@@ -163,35 +197,37 @@ export class Gate {
     return { ...judged, decision: refuse("internal-error") };
   }
 
-  #refuse(visit: Visit, reason: Reason, { app, certificate, standing }: Judged): Response {
+  #refuse(visit: Visit, reason: Reason, { app, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
-    this.#effects.log.refusal(visit, reason, certificate);
+    const preflight = reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
+    if (preflight !== undefined) return preflight;
+    this.#effects.log.refusal(visit, reason, visit.shown);
     if (isWipe(reason, profile)) this.#noteWipe(visit, standing);
     return answer(reason, profile, visit);
   }
 
   /** After the answer: reports that it was delivered, for the owner to see. */
   #noteWipe(visit: Visit, standing: Standing | undefined): void {
-    if (!isVerified(visit) || standing?.kind !== "device") return;
-    const { fingerprint } = visit.certificate;
+    if (!isKnown(visit) || standing?.kind !== "device") return;
+    const { key } = visit.shown;
     const at = this.#effects.now();
-    const loss = `${fingerprint}@${standing.since}`;
+    const loss = `${key}@${standing.since}`;
     const receipt = this.#receipts.note(loss, isTokenCall(visit), at);
     if (receipt === undefined) return;
     const delivery = { ...receipt, ...placeOf(visit, at) };
     visit.ctx.waitUntil(
-      tellWipe(this.#bindings, standing.user, fingerprint, delivery).catch((error: unknown) => {
+      tellWipe(this.#bindings, standing.user, key, delivery).catch((error: unknown) => {
         this.#receipts.takeBack(loss, receipt);
         this.#effects.log.line(errorLine("registry-error", error));
       }),
     );
   }
 
-  async #ask(visit: VerifiedVisit, now: number, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
-    const { certificate } = visit;
+  async #ask(visit: KnownVisit, now: number, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
+    const { shown } = visit;
     try {
-      const sighting = { ...placeOf(visit, now), details: detailsOf(certificate) };
-      const found = await lookUp(this.#bindings, certificate.fingerprint, rememberedUser, sighting);
+      const details = shown.kind === "verified" ? detailsOf(shown) : NO_DETAILS;
+      const found = await lookUp(this.#bindings, shown.key, rememberedUser, { ...placeOf(visit, now), details });
       return {
         user: found.user,
         standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },

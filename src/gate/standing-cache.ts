@@ -1,14 +1,14 @@
 // What one isolate remembers of the registry's answers, and when it asks again.
 import { BoundedMap } from "../domain/bounded-map.ts";
+import type { CredentialKey } from "../domain/credential-key.ts";
 import type { Standing } from "../domain/device.ts";
-import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Background } from "../visit.ts";
 import { isTokenCall, type Refused } from "./answers.ts";
 
-/** A request whose certificate is verified: what the cache needs of a `Visit`. */
+/** A request that shows something to ask the registry about. */
 export interface Asker extends Refused {
-  certificate: { fingerprint: Fingerprint };
+  shown: { key: CredentialKey };
   ctx: Background;
 }
 
@@ -42,7 +42,7 @@ export const REVOKED_MEMORY_MS = 30_000;
 export const LOST_QUESTIONS_MAX = 20;
 export const LOST_QUESTION_EVERY_MS = 15_000;
 
-/** Fingerprints that one isolate remembers: about 5 MB at most, of the isolate's 128. */
+/** Credentials that one isolate remembers: about 5 MB at most, of the isolate's 128. */
 export const MAX_REMEMBERED = 10_000;
 
 /**
@@ -62,7 +62,7 @@ interface Question {
 }
 
 interface Memory {
-  /** Whose certificate it is. Kept for as long as the entry, since that user's registry is the judge. */
+  /** Whose credential it is. Kept for as long as the entry, since that user's registry is the judge. */
   user: UserId | undefined;
   standing: Standing | undefined;
   /** When the question that `standing` answers was asked: it was true then or later. */
@@ -88,7 +88,7 @@ export class StandingCache<A extends Asker> {
   readonly #delayMs: number;
   readonly #askRegistry: AskRegistry<A>;
   /** In the order of the last question: the first is the one to forget. */
-  readonly #memories: BoundedMap<Fingerprint, Memory>;
+  readonly #memories: BoundedMap<CredentialKey, Memory>;
   #place = 0;
 
   constructor(delayMs: number, askRegistry: AskRegistry<A>, maxEntries = MAX_REMEMBERED) {
@@ -102,12 +102,12 @@ export class StandingCache<A extends Asker> {
   }
 
   /**
-   * The standing of a verified certificate: from memory while young (without a promise: nearly every request),
+   * The standing of a credential: from memory while young (without a promise: nearly every request),
    * refreshed behind the answer past half the delay, asked for past the delay. Never rejects: a registry that fails
    * is the standing `unavailable`, which is not remembered.
    */
   standing(asker: A, now: number): Standing | Promise<Standing> {
-    const memory = this.#memories.get(asker.certificate.fingerprint);
+    const memory = this.#memories.get(asker.shown.key);
     const standing = memory?.standing;
     if (memory === undefined || standing === undefined) return this.#ask(asker, now);
     const age = now - memory.askedAt;
@@ -119,8 +119,8 @@ export class StandingCache<A extends Asker> {
   }
 
   /** The next request asks again. An answer under way serves only those who already wait for it. */
-  forget(fingerprint: Fingerprint): void {
-    this.#memories.delete(fingerprint);
+  forget(key: CredentialKey): void {
+    this.#memories.delete(key);
   }
 
   #lifeOf(standing: Standing): number {
@@ -157,8 +157,8 @@ export class StandingCache<A extends Asker> {
    * many questions about this lost device.
    */
   #question(asker: A, now: number, place = -1): Question | undefined {
-    const { fingerprint } = asker.certificate;
-    const memory = this.#memories.get(fingerprint) ?? this.#newMemory(fingerprint);
+    const { key } = asker.shown;
+    const memory = this.#memories.get(key) ?? this.#newMemory(key);
     const open = memory.question;
     const shareMs = Math.min(this.#delayMs, SHARE_MAX_MS);
     const isShared = open !== undefined && open.place > place;
@@ -170,7 +170,7 @@ export class StandingCache<A extends Asker> {
       place: this.#place++,
       answer: this.#askRegistry(asker, now, memory.user).then(
         (answer) => {
-          this.#remember(fingerprint, memory, question, answer);
+          this.#remember(key, memory, question, answer);
           return answer.standing;
         },
         (): Standing => {
@@ -186,9 +186,9 @@ export class StandingCache<A extends Asker> {
     return question;
   }
 
-  #remember(fingerprint: Fingerprint, memory: Memory, question: Question, answer: StandingAnswer): void {
+  #remember(key: CredentialKey, memory: Memory, question: Question, answer: StandingAnswer): void {
     // Forgotten meanwhile, and perhaps remembered again: this answer is only for those who wait for it.
-    if (this.#memories.get(fingerprint) !== memory) return;
+    if (this.#memories.get(key) !== memory) return;
     if (memory.question === question) memory.question = undefined;
     // A slow answer must not overwrite that of a later question.
     if (memory.standing !== undefined && question.askedAt < memory.askedAt) return;
@@ -196,11 +196,11 @@ export class StandingCache<A extends Asker> {
     memory.user = answer.user;
     memory.askedAt = question.askedAt;
     // To the end of the queue.
-    this.#memories.delete(fingerprint);
-    this.#memories.set(fingerprint, memory);
+    this.#memories.delete(key);
+    this.#memories.set(key, memory);
   }
 
-  #newMemory(fingerprint: Fingerprint): Memory {
+  #newMemory(key: CredentialKey): Memory {
     const memory: Memory = {
       user: undefined,
       standing: undefined,
@@ -209,7 +209,7 @@ export class StandingCache<A extends Asker> {
       refreshNotBefore: 0,
       lost: undefined,
     };
-    this.#memories.set(fingerprint, memory);
+    this.#memories.set(key, memory);
     return memory;
   }
 }

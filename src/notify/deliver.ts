@@ -67,6 +67,8 @@ async function signature(secret: Uint8Array<ArrayBuffer>, signed: string): Promi
 /** How ntfy shows an event. Priorities: 3 is the default, 4 makes more noise (docs.ntfy.sh/publish). */
 const NTFY_LOOKS: Record<Notification["type"], { tags: string[]; priority: number }> = {
   "certificate-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
+  "token-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
+  "device-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
   "certificate-waiting": { tags: ["key"], priority: 3 },
   "device-lost": { tags: ["rotating_light"], priority: 4 },
   "wipe-delivered": { tags: ["wastebasket"], priority: 4 },

@@ -1,4 +1,5 @@
 // What people are notified of.
+import { type CredentialKey, fingerprintOf, kindOf } from "../domain/credential-key.ts";
 import { type Fingerprint, shortFingerprint } from "../domain/fingerprint.ts";
 import { relativeTime } from "../domain/relative-time.ts";
 import type { UserId } from "../domain/user.ts";
@@ -11,12 +12,16 @@ interface Device {
 /** Nothing that is not in the audit log or the lists. Times are ISO 8601, fingerprints 64 hex digits. */
 export type NotifyEvent =
   | {
-      type: "certificate-expiring";
+      type: "certificate-expiring" | "token-expiring";
       data: { user: UserId; device: Device; fingerprint: Fingerprint; notAfter: string; threshold: number };
     }
   | {
       type: "certificate-waiting";
       data: { fingerprint: Fingerprint; subject: string | null; app: string; country: string | null };
+    }
+  | {
+      type: "device-expiring";
+      data: { user: UserId; device: Device; expiresAt: string; threshold: number };
     }
   | { type: "device-lost"; data: { user: UserId; device: Device; by: string } }
   | {
@@ -42,19 +47,38 @@ export const EXPIRY_THRESHOLDS_DAYS = [1, 7, 30] as const;
 const SUBJECT_MAX_CHARACTERS = 100;
 
 /** `threshold`: the number of days of `EXPIRY_THRESHOLDS_DAYS` that it has reached. */
-export function certificateExpiring(
-  of: { user: UserId; device: Device; fingerprint: Fingerprint; notAfter: number; threshold: number },
+export function credentialExpiring(
+  of: { user: UserId; device: Device; key: CredentialKey; notAfter: number; threshold: number },
   now: number,
 ): Notification {
-  const { user, device, fingerprint, threshold } = of;
+  const { user, device, threshold } = of;
+  const fingerprint = fingerprintOf(of.key);
+  const what = kindOf(of.key) === "certificate" ? "certificate" : "token";
   const notAfter = iso(of.notAfter);
   return {
-    id: `certificate-expiring:${fingerprint}:${threshold}`,
-    type: "certificate-expiring",
+    id: `${what}-expiring:${fingerprint}:${threshold}`,
+    type: `${what}-expiring`,
     at: iso(now),
-    title: `The certificate of ${device.name} (${user}) expires ${relativeTime(notAfter, now)}`,
-    message: `Certificate ${shortFingerprint(fingerprint)} is valid until ${notAfter}. After that, the device is refused: give it a new certificate before then.`,
+    title: `The ${what} of ${device.name} (${user}) expires ${relativeTime(notAfter, now)}`,
+    message: `The ${what} ${shortFingerprint(fingerprint)} is valid until ${notAfter}. After that, the device is refused: give it a new ${what} before then.`,
     data: { user, device: pick(device), fingerprint, notAfter, threshold },
+  };
+}
+
+/** The device's own end is near, whatever its credentials say. */
+export function deviceExpiring(
+  of: { user: UserId; device: Device; expiresAt: number; threshold: number },
+  now: number,
+): Notification {
+  const { user, device, threshold } = of;
+  const expiresAt = iso(of.expiresAt);
+  return {
+    id: `device-expiring:${device.id}:${of.expiresAt}:${threshold}`,
+    type: "device-expiring",
+    at: iso(now),
+    title: `${device.name} (${user}) is let in only until ${expiresAt}`,
+    message: `It expires ${relativeTime(expiresAt, now)} and is refused from then on. To change that: latchkey limit ${user}/${device.name} --until TIME.`,
+    data: { user, device: pick(device), expiresAt, threshold },
   };
 }
 

@@ -99,7 +99,7 @@ export const addCertificate: Handler = async (request, { registry, by }) => {
 
 export const retireCertificate: Handler = async (request, { registry, by }) => {
   const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
-  if (fingerprint === undefined) throw registryProblem({ code: "unknown-certificate" });
+  if (fingerprint === undefined) throw registryProblem({ code: "unknown-credential" });
   must(await registry.retireCertificate(by, userParam(request), deviceParam(request), fingerprint));
   return noContent();
 };

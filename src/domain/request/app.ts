@@ -29,10 +29,14 @@ export interface AppRules {
 export interface App extends AppRules {
   /** How its clients take refusals. */
   profile: Profile;
-  /** Paths that need no certificate. */
+  /** Paths that need no credential. */
   publicPaths: PathRules;
   /** Whether CORS preflights pass: they never carry a certificate (Fetch standard). */
   preflight: boolean;
+  /** Whether a device's token may come as the password of HTTP Basic: only where the app has no use for it. */
+  basic: boolean;
+  /** Origins whose pages may send a device's token: the gate answers their preflights itself. */
+  origins: ReadonlySet<string>;
 }
 
 /** Whether a lost device can be told to delete its vault: that is what the profile `bitwarden` does, and no other. */

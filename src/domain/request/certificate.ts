@@ -1,10 +1,12 @@
 // What a request says of its client certificate.
+import { type CredentialKey, keyOf } from "../credential-key.ts";
 import { type Fingerprint, parseFingerprint, shortFingerprint } from "../fingerprint.ts";
 import { parseOpenSslTime } from "./openssl-time.ts";
 
 /** The details of a certificate that Cloudflare verified. Times are milliseconds since the epoch. */
 export interface VerifiedCertificate {
   kind: "verified";
+  key: CredentialKey;
   fingerprint: Fingerprint;
   notBefore: number;
   notAfter: number;
@@ -58,6 +60,7 @@ export function readCertificate(tlsClientAuth: unknown): Certificate {
   }
   return {
     kind: "verified",
+    key: keyOf("certificate", fingerprint),
     fingerprint,
     notBefore,
     notAfter,

@@ -1,5 +1,5 @@
 // The Worker's side of backups and restores. Each restore can be repeated.
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { RegistryError } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
@@ -45,25 +45,25 @@ export class Backups {
   }
 
   /**
-   * Restores devices of a user: asks the registry which fingerprints are needed, claims them, and writes, in the
+   * Restores devices of a user: asks the registry which keys are needed, claims them, and writes, in the
    * order of an enrolment. The claim begins a new generation of the user, which opens the registry of one who was
    * deleted. If interrupted at any point, it can be repeated, and what it leaves behind lets nobody in.
    */
   restoreUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Result<Restored, RegistryError>> {
-    const lookedInto = new Set<Fingerprint>();
+    const lookedInto = new Set<CredentialKey>();
     return this.#registry.ofUser(user, (registry) =>
       onceMore(async () => {
-        const wanted = fingerprintsOf(await registry.ask((user) => user.planRestore(request, by.at)));
+        const wanted = keysOf(await registry.ask((user) => user.planRestore(request, by.at)));
         const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
         if (!claims.ok) return err(claims.error);
         const { claimedAt, generation, taken } = claims.value;
         const granted = new Set(wanted);
-        for (const fingerprint of taken) granted.delete(fingerprint);
-        for (const fingerprint of taken) {
-          if (lookedInto.has(fingerprint) || lookedInto.size === LOOKED_INTO) continue;
-          lookedInto.add(fingerprint);
-          const claim = await this.#registry.claim(by, fingerprint, user);
-          if (claim.ok) granted.add(fingerprint);
+        for (const key of taken) granted.delete(key);
+        for (const key of taken) {
+          if (lookedInto.has(key) || lookedInto.size === LOOKED_INTO) continue;
+          lookedInto.add(key);
+          const claim = await this.#registry.claim(by, key, user);
+          if (claim.ok) granted.add(key);
         }
         return registry.ask((user) => user.restore(by, request, [...granted], claimedAt, generation));
       }),
@@ -76,26 +76,26 @@ export class Backups {
    */
   async planUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Restored> {
     const known = await this.#directory.ask((directory) => directory.user(user));
-    const plan = async (granted?: Fingerprint[]) =>
+    const plan = async (granted?: CredentialKey[]) =>
       known === null
         ? planForNewUser(request, by.at, granted)
         : userRegistryOf(this.#bindings, user).ask((user) => user.planRestore(request, by.at, granted));
     const all = await plan();
-    const wanted = fingerprintsOf(all);
+    const wanted = keysOf(all);
     const taken = await this.#directory.ask((directory) => directory.claimedByOthers(wanted, user));
     if (taken.length === 0) return all;
-    const held = new Set<Fingerprint>();
-    for (const [index, [fingerprint, owner]] of taken.entries()) {
+    const held = new Set<CredentialKey>();
+    for (const [index, [key, owner]] of taken.entries()) {
       // An abandoned claim gives way (see `claim` of the directory).
       const isHeld =
         index >= LOOKED_INTO ||
-        (await userRegistryOf(this.#bindings, owner).ask((user) => user.holds(fingerprint)));
-      if (isHeld) held.add(fingerprint);
+        (await userRegistryOf(this.#bindings, owner).ask((user) => user.holds(key)));
+      if (isHeld) held.add(key);
     }
-    return plan(wanted.filter((fingerprint) => !held.has(fingerprint)));
+    return plan(wanted.filter((key) => !held.has(key)));
   }
 }
 
-function fingerprintsOf({ devices }: Restored): Fingerprint[] {
-  return devices.flatMap(({ fingerprints }) => fingerprints);
+function keysOf({ devices }: Restored): CredentialKey[] {
+  return devices.flatMap(({ keys }) => keys);
 }

@@ -1,6 +1,6 @@
 // The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is still good.
 import type { SecretDigest } from "../../domain/credential.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
@@ -66,8 +66,8 @@ export class Invitations {
   }
 
   /** This user's device with this certificate, to be shown to the device itself. Asking leaves no trace. */
-  deviceOf(user: UserId, fingerprint: Fingerprint, now: number): Promise<DeviceRecord | null> {
-    return userRegistryOf(this.#bindings, user).ask((user) => user.deviceOf(fingerprint, now));
+  deviceOf(user: UserId, key: CredentialKey, now: number): Promise<DeviceRecord | null> {
+    return userRegistryOf(this.#bindings, user).ask((user) => user.deviceOf(key, now));
   }
 
   /**

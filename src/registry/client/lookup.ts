@@ -1,59 +1,59 @@
-// The gate's questions: what the registry knows of a fingerprint, and what it is to note.
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+// The gate's questions: what the registry knows of a key, and what it is to note.
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { Sighting, StandingRecord, WipeDelivery } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 
-/** What the registry knows of a fingerprint; `user` is worth remembering for the next lookup. */
+/** What the registry knows of a key; `user` is worth remembering for the next lookup. */
 export type Lookup =
   | { found: true; user: UserId; device: StandingRecord }
   | { found: false; user: UserId | undefined };
 
 /**
- * Asks for a fingerprint's standing: the remembered user's registry first, and when it does not
- * know the fingerprint (a stale mapping), the directory and the user that it names. One Durable
+ * Asks for a key's standing: the remembered user's registry first, and when it does not
+ * know the key (a stale mapping), the directory and the user that it names. One Durable
  * Object call for a device whose user is remembered, two the first time. When that user's registry does not
- * know the fingerprint either, the directory is asked again, so that a claim that
- * was abandoned gives way: the certificate is unknown then.
+ * know the key either, the directory is asked again, so that a claim that
+ * was abandoned gives way: the credential is unknown then.
  * Throws `RegistryUnavailable`.
  */
 export async function lookUp(
   bindings: RegistryBindings,
-  fingerprint: Fingerprint,
+  key: CredentialKey,
   rememberedUser: UserId | undefined,
   sighting: Sighting,
 ): Promise<Lookup> {
   if (rememberedUser !== undefined) {
-    const lookup = await askUser(bindings, fingerprint, rememberedUser, sighting);
+    const lookup = await askUser(bindings, key, rememberedUser, sighting);
     if (lookup.found) return lookup;
   }
-  const user = await resolve(bindings, fingerprint, sighting, rememberedUser);
+  const user = await resolve(bindings, key, sighting, rememberedUser);
   if (user === undefined || user === rememberedUser) return { found: false, user };
-  const lookup = await askUser(bindings, fingerprint, user, sighting);
+  const lookup = await askUser(bindings, key, user, sighting);
   if (lookup.found) return lookup;
-  return { found: false, user: await resolve(bindings, fingerprint, sighting, user) };
+  return { found: false, user: await resolve(bindings, key, sighting, user) };
 }
 
-/** Who claims the fingerprint; not `notHeldBy`, if that user's claim was abandoned. */
+/** Who claims the key; not `notHeldBy`, if that user's claim was abandoned. */
 async function resolve(
   bindings: RegistryBindings,
-  fingerprint: Fingerprint,
+  key: CredentialKey,
   sighting: Sighting,
   notHeldBy: UserId | undefined,
 ): Promise<UserId | undefined> {
   const user = await directoryOf(bindings).ask((directory) =>
-    directory.resolve(fingerprint, sighting, notHeldBy),
+    directory.resolve(key, sighting, notHeldBy),
   );
   return user ?? undefined;
 }
 
 async function askUser(
   bindings: RegistryBindings,
-  fingerprint: Fingerprint,
+  key: CredentialKey,
   user: UserId,
   sighting: Sighting,
 ): Promise<Lookup> {
-  const standing = await userRegistryOf(bindings, user).ask((user) => user.standing(fingerprint, sighting));
+  const standing = await userRegistryOf(bindings, user).ask((user) => user.standing(key, sighting));
   return standing === null ? { found: false, user } : { found: true, user, device: standing };
 }
 
@@ -64,8 +64,8 @@ async function askUser(
 export async function tellWipe(
   bindings: RegistryBindings,
   user: UserId,
-  fingerprint: Fingerprint,
+  key: CredentialKey,
   delivery: WipeDelivery,
 ): Promise<void> {
-  await userRegistryOf(bindings, user).askOnce((user) => user.noteWipe(fingerprint, delivery));
+  await userRegistryOf(bindings, user).askOnce((user) => user.noteWipe(key, delivery));
 }

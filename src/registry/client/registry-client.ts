@@ -8,9 +8,9 @@ import {
   detailsOf,
   type Enrolment,
   type InvitationUse,
-  type NextCertificate,
+  type NextCredential,
   type RegistryError,
-  type UnknownCertificateRecord,
+  type UnknownCredentialRecord,
   type UserRecord,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
@@ -18,7 +18,7 @@ import type { UserId } from "../../domain/user.ts";
 import type { ClaimError } from "../directory/users.ts";
 import type { Actor, AuditRecord } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import type { Added } from "../user/certificates.ts";
+import type { Added } from "../user/credentials.ts";
 import type { Enrolled } from "../user/enrolments.ts";
 import { RegistryUnavailable } from "./call.ts";
 import { directoryOf, type RegistryBindings, type UserRegistryCaller, userRegistryOf } from "./objects.ts";
@@ -105,36 +105,36 @@ export class RegistryClient {
   ): Promise<Result<Enrolled, RegistryError>> {
     return this.ofUser(user, async (registry) => {
       const check = await registry.ask((user) => user.checkEnrolment(by, enrolment, use));
-      return this.#granted(check, by, enrolment.fingerprint, user, ({ claimedAt, generation }) =>
+      return this.#granted(check, by, enrolment.key, user, ({ claimedAt, generation }) =>
         registry.ask((user) => user.enrol(by, enrolment, claimedAt, generation, use)),
       );
     });
   }
 
   /** Adds a certificate to a device, in the order in which `enrol` writes, and for the same reasons. */
-  addCertificate(
+  addCredential(
     by: Actor,
     user: UserId,
     id: string,
-    next: NextCertificate,
+    next: NextCredential,
   ): Promise<Result<Added, RegistryError>> {
     return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((user) => user.checkCertificate(by, id, next));
-      return this.#granted(check, by, next.fingerprint, user, ({ claimedAt, generation }) =>
-        registry.ask((user) => user.addCertificate(by, id, next, claimedAt, generation)),
+      const check = await registry.ask((user) => user.checkCredential(by, id, next));
+      return this.#granted(check, by, next.key, user, ({ claimedAt, generation }) =>
+        registry.ask((user) => user.addCredential(by, id, next, claimedAt, generation)),
       );
     });
   }
 
   /** The claim stays: a retired certificate is this device's until it is forgotten. */
-  retireCertificate(
+  retireCredential(
     by: Actor,
     user: UserId,
     id: string,
-    fingerprint: Fingerprint,
+    key: CredentialKey,
   ): Promise<Result<DeviceRecord, RegistryError>> {
     return this.ofUser(user, (registry) =>
-      registry.ask((user) => user.retireCertificate(by, id, fingerprint)),
+      registry.ask((user) => user.retireCredential(by, id, key)),
     );
   }
 
@@ -191,7 +191,7 @@ export class RegistryClient {
     return this.#directory.ask((directory) => directory.user(user));
   }
 
-  unknownCertificates(): Promise<UnknownCertificateRecord[]> {
+  unknownCertificates(): Promise<UnknownCredentialRecord[]> {
     return this.#directory.ask((directory) => directory.unknownCertificates());
   }
 

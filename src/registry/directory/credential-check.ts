@@ -1,11 +1,12 @@
 // What the Worker needs to recognise its own tokens and codes without a look-up: the table `credential_check`.
 import type { SecretDigest } from "../../domain/credential.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 
 export interface CredentialCheck {
   /** 256 random bits, in hex: the key of the check that tokens and codes carry. */
   key: string;
-  /** Digests of tokens that are looked up although they carry no check under this key. */
-  exempt: SecretDigest[];
+  /** Digests of API tokens, and keys of devices' tokens, that are looked up although they carry no check under this key. */
+  exempt: (SecretDigest | CredentialKey)[];
 }
 
 const KEY_BYTES = 32;
@@ -22,7 +23,7 @@ export class CredentialCheckTable {
     const row = this.#sql
       .exec<{ key: string | null; exempt: string }>("SELECT key, exempt FROM credential_check WHERE id = 1")
       .one();
-    const exempt = JSON.parse(row.exempt) as SecretDigest[];
+    const exempt = JSON.parse(row.exempt) as CredentialCheck["exempt"];
     if (row.key !== null) return { key: row.key, exempt };
     const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES)).toHex();
     this.#sql.exec("UPDATE credential_check SET key = ? WHERE id = 1", key);
@@ -30,11 +31,12 @@ export class CredentialCheckTable {
   }
 
   /** Has these tokens looked up from now on; those that are gone by now leave the list. */
-  exempt(added: readonly SecretDigest[]): void {
+  exempt(added: readonly (SecretDigest | CredentialKey)[]): void {
     this.#sql.exec(
       `UPDATE credential_check SET exempt =
-         (SELECT json_group_array(digest) FROM tokens
-          WHERE digest IN (SELECT value FROM json_each(exempt) UNION SELECT value FROM json_each(?)))
+         (SELECT json_group_array(value)
+          FROM (SELECT value FROM json_each(exempt) UNION SELECT value FROM json_each(?))
+          WHERE value IN (SELECT digest FROM tokens) OR value IN (SELECT key FROM claims))
        WHERE id = 1`,
       JSON.stringify(added),
     );

@@ -1,8 +1,9 @@
-// The one index of all users: who there is, and whose fingerprint is whose. It never judges: a user's registry does.
+// The one index of all users: who there is, and whose credential is whose. It never judges: a user's registry does.
 // The methods are the doors by which the Worker comes in: those that only open a transaction are described where they
 // lead.
 import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
+import { type CredentialKey, fingerprintOf, keyOf, kindOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
@@ -35,7 +36,7 @@ import {
 } from "./restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./schema.ts";
 import type { NewSession, SessionKey } from "./session-table.ts";
-import { UnknownCertificateTable } from "./unknown-certificate-table.ts";
+import { UnknownCertificateTable } from "./unknown-credential-table.ts";
 import { type ClaimError, isAbandoned, type PutUser, Users } from "./users.ts";
 
 /** A Durable Object named `directory`. */
@@ -73,17 +74,20 @@ export class Directory extends DurableObject {
   }
 
   /**
-   * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
+   * The gate's question: whom to ask about this credential. When nobody claims it, a verified
    * certificate is noted as waiting to be enrolled, and a notification is sent if it is new. `notHeldBy`:
    * since the sighting, the caller has asked this user's registry, which does not have it; a claim of that
    * user's that was old enough by then counts as abandoned and is dropped.
    */
-  resolve(fingerprint: Fingerprint, sighting: Sighting, notHeldBy?: UserId): UserId | null {
-    const claim = this.#users.claimOf(fingerprint);
+  resolve(key: CredentialKey, sighting: Sighting, notHeldBy?: UserId): UserId | null {
+    const claim = this.#users.claimOf(key);
     if (claim !== undefined && !(claim.user === notHeldBy && isAbandoned(claim, sighting.at)))
       return claim.user;
     this.#transaction(() => {
-      if (claim !== undefined) this.#drop(fingerprint);
+      if (claim !== undefined) this.#drop(key);
+      // A token that nobody has is an old one: there is nothing to enrol.
+      if (kindOf(key) !== "certificate") return;
+      const fingerprint = fingerprintOf(key);
       if (!this.#unknownCertificates.note(fingerprint, sighting)) return;
       const { at: firstSeen, app, country, details } = sighting;
       const { subject } = details;
@@ -110,9 +114,9 @@ export class Directory extends DurableObject {
     return readAudit(this.#sql, limit, before, search);
   }
 
-  /** Whose fingerprint this is: unlike `resolve`, it notes nothing. */
-  owner(fingerprint: Fingerprint): UserId | null {
-    return this.#users.claimOf(fingerprint)?.user ?? null;
+  /** Whose credential this is: unlike `resolve`, it notes nothing. */
+  owner(key: CredentialKey): UserId | null {
+    return this.#users.claimOf(key)?.user ?? null;
   }
 
   credentialCheck(): CredentialCheck {
@@ -220,23 +224,31 @@ export class Directory extends DurableObject {
 
   claim(
     by: Actor,
-    fingerprint: Fingerprint,
+    key: CredentialKey,
     user: UserId,
     found?: { owner: UserId; isHeld: boolean },
   ): Result<Claim, ClaimError> {
-    return this.#transaction(() => this.#users.claim(by, fingerprint, user, found));
+    return this.#transaction(() => this.#users.claim(by, key, user, found));
   }
 
   claimAll(
-    fingerprints: readonly Fingerprint[],
+    keys: readonly CredentialKey[],
     user: UserId,
-  ): Result<Claim & { taken: Fingerprint[] }, RegistryError> {
-    return this.#transaction(() => this.#users.claimAll(fingerprints, user));
+  ): Result<Claim & { taken: CredentialKey[] }, RegistryError> {
+    return this.#transaction(() => {
+      const claims = this.#users.claimAll(keys, user);
+      if (!claims.ok) return claims;
+      // The check in a backup's tokens was probably made with another registry's key: see `DirectoryRestores`.
+      const taken = new Set(claims.value.taken);
+      const secrets = keys.filter((key) => kindOf(key) !== "certificate" && !taken.has(key));
+      if (secrets.length > 0) this.#check.exempt(secrets);
+      return claims;
+    });
   }
 
   /** What `claimAll` would not grant, and who has it: it only reads. */
-  claimedByOthers(fingerprints: readonly Fingerprint[], user: UserId): [Fingerprint, UserId][] {
-    return [...this.#users.claimedByOthers(fingerprints, user)];
+  claimedByOthers(keys: readonly CredentialKey[], user: UserId): [CredentialKey, UserId][] {
+    return [...this.#users.claimedByOthers(keys, user)];
   }
 
   backup(): DirectoryBackup {
@@ -256,14 +268,14 @@ export class Directory extends DurableObject {
   }
 
   /**
-   * Gives up a user's claims, after the device with these certificates was forgotten; not those made
+   * Gives up a user's claims, after the device with these credentials was forgotten; not those made
    * after `claimedUntil`, which belong to an enrolment that came since.
    */
-  release(fingerprints: Fingerprint[], user: UserId, claimedUntil: number): void {
+  release(keys: CredentialKey[], user: UserId, claimedUntil: number): void {
     this.#transaction(() => {
-      for (const fingerprint of fingerprints) {
-        const claim = this.#users.claimOf(fingerprint);
-        if (claim?.user === user && claim.claimedAt <= claimedUntil) this.#drop(fingerprint);
+      for (const key of keys) {
+        const claim = this.#users.claimOf(key);
+        if (claim?.user === user && claim.claimedAt <= claimedUntil) this.#drop(key);
       }
     });
   }
@@ -280,7 +292,7 @@ export class Directory extends DurableObject {
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
       const known = this.#unknownCertificates.get(fingerprint);
-      if (known === undefined || this.#users.claimOf(fingerprint) !== undefined) {
+      if (known === undefined || this.#users.claimOf(keyOf("certificate", fingerprint)) !== undefined) {
         return err({ code: "certificate-not-listed" });
       }
       this.#unknownCertificates.remove(fingerprint);
@@ -294,9 +306,9 @@ export class Directory extends DurableObject {
   }
 
   /** Gives a claim up. The certificate is unknown from now on, whatever was noted before it was claimed. */
-  #drop(fingerprint: Fingerprint): void {
-    this.#users.drop(fingerprint);
-    this.#unknownCertificates.remove(fingerprint);
+  #drop(key: CredentialKey): void {
+    this.#users.drop(key);
+    if (kindOf(key) === "certificate") this.#unknownCertificates.remove(fingerprintOf(key));
   }
 
   #transaction<T>(work: () => T): T {

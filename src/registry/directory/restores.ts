@@ -1,4 +1,5 @@
 // Backups and restores of what only the directory knows: users, tokens and unknown certificates.
+import { keyOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import type { PlannedToken } from "../../domain/restore-plan.ts";
@@ -79,7 +80,7 @@ export class DirectoryRestores {
         now,
       }),
       unknownCertificates: this.#unknownCertificates
-        .missing(unknownCertificates, (fingerprint) => this.#users.claimOf(fingerprint) !== undefined)
+        .missing(unknownCertificates, (fingerprint) => this.#users.claimOf(keyOf("certificate", fingerprint)) !== undefined)
         .map(({ fingerprint }) => fingerprint),
     };
   }

@@ -102,4 +102,15 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    ${ENDED_SCHEMA}
    ${OUTBOX_SCHEMA}
    ${AUDIT_SCHEMA}`,
+
+  `-- Claims go by the credential's key (credential-key.ts), of which a certificate's fingerprint is one kind.
+   CREATE TABLE claims_by_key (
+     key TEXT PRIMARY KEY,
+     user TEXT NOT NULL,
+     claimed_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   INSERT INTO claims_by_key SELECT 'cert:' || fingerprint, user, claimed_at FROM claims;
+   DROP TABLE claims;
+   ALTER TABLE claims_by_key RENAME TO claims;
+   CREATE INDEX claims_user ON claims (user);`,
 ];

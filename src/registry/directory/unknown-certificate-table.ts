@@ -52,7 +52,7 @@ export class UnknownCertificateTable {
   /** All that nobody claims, last seen first. */
   list(): UnknownCertificateRecord[] {
     return this.#read(
-      `WHERE fingerprint NOT IN (SELECT fingerprint FROM claims) ORDER BY last_seen DESC, fingerprint`,
+      `WHERE 'cert:' || fingerprint NOT IN (SELECT key FROM claims) ORDER BY last_seen DESC, fingerprint`,
     );
   }
 

@@ -1,5 +1,5 @@
-// Who there is, and whose fingerprint is whose: their rules, and all SQL on the tables `users` and `claims`.
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+// Who there is, and whose key is whose: their rules, and all SQL on the tables `users` and `claims`.
+import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
 import { type ListPage, pageOf } from "../../domain/list-page.ts";
 import type { RegistryError, UserRecord } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
@@ -14,7 +14,7 @@ export interface StoredUser extends UserRecord {
   generation: number;
 }
 
-/** Whose fingerprint it is, and since when. */
+/** Whose key it is, and since when. */
 export interface StoredClaim {
   user: UserId;
   claimedAt: number;
@@ -22,7 +22,7 @@ export interface StoredClaim {
 
 type UserRow = { id: string; name: string | null; created_at: number; generation: number };
 
-/** Why a fingerprint was not granted; `owner` is for the Worker, never for a client. */
+/** Why a key was not granted; `owner` is for the Worker, never for a client. */
 export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken"; owner: UserId };
 
 /** A user who was put, and the generation that begins with it. */
@@ -82,24 +82,24 @@ export class Users {
     this.#sql.exec("DELETE FROM users WHERE id = ?", id);
   }
 
-  claimOf(fingerprint: Fingerprint): StoredClaim | undefined {
-    const query = "SELECT user, claimed_at FROM claims WHERE fingerprint = ?";
-    const row = one<{ user: string; claimed_at: number }>(this.#sql, query, fingerprint);
+  claimOf(key: CredentialKey): StoredClaim | undefined {
+    const query = "SELECT user, claimed_at FROM claims WHERE key = ?";
+    const row = one<{ user: string; claimed_at: number }>(this.#sql, query, key);
     return row === undefined ? undefined : { user: row.user as UserId, claimedAt: row.claimed_at };
   }
 
-  /** Those of these fingerprints that somebody else has. */
-  claimedByOthers(fingerprints: readonly Fingerprint[], user: UserId): Map<Fingerprint, UserId> {
+  /** Those of these keys that somebody else has. */
+  claimedByOthers(keys: readonly CredentialKey[], user: UserId): Map<CredentialKey, UserId> {
     return new Map(
-      fingerprints.flatMap((fingerprint) => {
-        const owner = this.claimOf(fingerprint)?.user ?? user;
-        return owner === user ? [] : [[fingerprint, owner] as const];
+      keys.flatMap((key) => {
+        const owner = this.claimOf(key)?.user ?? user;
+        return owner === user ? [] : [[key, owner] as const];
       }),
     );
   }
 
   /**
-   * Grants a fingerprint to a user: the first one gets it, and gets it again on asking again. The
+   * Grants a key to a user: the first one gets it, and gets it again on asking again. The
    * caller then enrols within `CLAIM_VALID_MS`.
    * When another user has it, the caller looks into that user's registry and asks again with what
    * it found: a claim that was older than `CLAIM_ABANDONED_MS` before it looked, and that no device stands
@@ -107,13 +107,13 @@ export class Users {
    */
   claim(
     by: Actor,
-    fingerprint: Fingerprint,
+    key: CredentialKey,
     user: UserId,
     found?: { owner: UserId; isHeld: boolean },
   ): Result<Claim, ClaimError> {
     const generation = this.get(user)?.generation;
     if (generation === undefined) return err({ code: "unknown-user" });
-    const held = this.claimOf(fingerprint);
+    const held = this.claimOf(key);
     if (held !== undefined && held.user !== user) {
       const owner = held.user;
       const passes = isAbandoned(held, by.at) && found?.owner === owner && !found.isHeld;
@@ -121,41 +121,41 @@ export class Users {
         writeAudit(this.#sql, by, {
           act: "enrol",
           outcome: "refused",
-          target: { id: fingerprint, name: null },
+          target: { id: fingerprintOf(key), name: null },
           detail: { reason: "fingerprint-taken", user, owner },
         });
       }
       if (!passes) return err({ code: "fingerprint-taken", owner });
     }
     const claimedAt = this.#clock.tick();
-    this.#grant(fingerprint, user, claimedAt);
+    this.#grant(key, user, claimedAt);
     return ok({ claimedAt, generation });
   }
 
   /**
-   * Grants a restore all of these fingerprints that nobody else has: as `claim` does, in one go. The others are
+   * Grants a restore all of these keys that nobody else has: as `claim` does, in one go. The others are
    * `taken`, and may be asked for one by one. Begins a new generation of the user, as `putUser` does.
    */
   claimAll(
-    fingerprints: readonly Fingerprint[],
+    keys: readonly CredentialKey[],
     user: UserId,
-  ): Result<Claim & { taken: Fingerprint[] }, RegistryError> {
+  ): Result<Claim & { taken: CredentialKey[] }, RegistryError> {
     if (this.get(user) === undefined) return err({ code: "unknown-user" });
     const claimedAt = this.#clock.tick();
     update(this.#sql, "users", { id: user }, { generation: claimedAt });
-    const taken = this.claimedByOthers(fingerprints, user);
-    for (const fingerprint of fingerprints) {
-      if (!taken.has(fingerprint)) this.#grant(fingerprint, user, claimedAt);
+    const taken = this.claimedByOthers(keys, user);
+    for (const key of keys) {
+      if (!taken.has(key)) this.#grant(key, user, claimedAt);
     }
     return ok({ claimedAt, generation: claimedAt, taken: [...taken.keys()] });
   }
 
-  drop(fingerprint: Fingerprint): void {
-    this.#sql.exec("DELETE FROM claims WHERE fingerprint = ?", fingerprint);
+  drop(key: CredentialKey): void {
+    this.#sql.exec("DELETE FROM claims WHERE key = ?", key);
   }
 
-  #grant(fingerprint: Fingerprint, user: UserId, claimedAt: number): void {
-    insert(this.#sql, "claims", { fingerprint, user, claimed_at: claimedAt }, "REPLACE");
+  #grant(key: CredentialKey, user: UserId, claimedAt: number): void {
+    insert(this.#sql, "claims", { key, user, claimed_at: claimedAt }, "REPLACE");
   }
 }
 

@@ -1,5 +1,7 @@
 // What has ended, so that no backup brings it back unasked: the table `ended`, in both objects.
 import type { AuditAct } from "../../domain/audit-act.ts";
+import { type CredentialKey, DEVICE_KINDS, keyOf } from "../../domain/credential-key.ts";
+import type { Fingerprint } from "../../domain/fingerprint.ts";
 import { all, insert } from "./sql.ts";
 
 /** Kept for as long as the object lives. */
@@ -13,8 +15,23 @@ export const ENDED_SCHEMA = `
     PRIMARY KEY (what, id)
   ) WITHOUT ROWID;`;
 
-/** A forgotten device, a retired certificate of a forgotten device, a revoked token, a deleted user. */
-export type EndedKind = "device" | "certificate" | "token" | "user";
+/** The same table, in which a credential goes by its key: for a registry that has certificates in it. */
+export const ENDED_BY_KEY = `
+  ALTER TABLE ended RENAME TO ended_by_fingerprint;
+  CREATE TABLE ended (
+    what TEXT NOT NULL CHECK (what IN ('device', 'credential', 'token', 'user')),
+    -- The device's, token's or user's id; for a credential its device's id, a space, and its key.
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (what, id)
+  ) WITHOUT ROWID;
+  INSERT INTO ended
+    SELECT replace(what, 'certificate', 'credential'), iif(what = 'certificate', replace(id, ' ', ' cert:'), id), at
+    FROM ended_by_fingerprint;
+  DROP TABLE ended_by_fingerprint;`;
+
+/** A forgotten device, a retired credential of a forgotten device, a revoked API token, a deleted user. */
+export type EndedKind = "device" | "credential" | "token" | "user";
 
 /** Call it in the transaction of the change that ends the thing. */
 export function noteEnd(sql: SqlStorage, what: EndedKind, id: string, at: number): void {
@@ -27,9 +44,9 @@ export function endedAt(sql: SqlStorage, what: EndedKind): ReadonlyMap<string, n
   return new Map(rows.map(({ id, at }) => [id, at]));
 }
 
-/** How a certificate of a device is named here. */
-export function certificateId(device: string, fingerprint: string): string {
-  return `${device} ${fingerprint}`;
+/** How a credential of a device is named here. */
+export function credentialId(device: string, key: CredentialKey): string {
+  return `${device} ${key}`;
 }
 
 /** A line of an audit log, as far as it says what ended. */
@@ -45,8 +62,10 @@ interface Line {
 export function noteEndOf(sql: SqlStorage, { at, act, outcome, target, detail }: Line): void {
   if (outcome !== "done" || target === null) return;
   if (act === "forget") noteEnd(sql, "device", target.id, at);
-  if (act === "retire-certificate") {
-    noteEnd(sql, "certificate", certificateId(target.id, detail.fingerprint ?? ""), at);
+  if (act === "retire-credential") {
+    const kind = DEVICE_KINDS.find((each) => each === detail.kind) ?? "certificate";
+    const key = keyOf(kind, (detail.fingerprint ?? "") as Fingerprint);
+    noteEnd(sql, "credential", credentialId(target.id, key), at);
   }
   if (act === "revoke-token") noteEnd(sql, "token", target.id, at);
   if (act === "delete-user") noteEnd(sql, "user", target.id, at);

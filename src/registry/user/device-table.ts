@@ -1,10 +1,11 @@
 import { type DeviceStatus, deviceNameKey } from "../../domain/device.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { CredentialKey, DeviceKind } from "../../domain/credential-key.ts";
+import type { Limits } from "../../domain/limits.ts";
 import { type ListPage, pageOf } from "../../domain/list-page.ts";
-import type { CertificateRecord, DeviceRecord, WipeReceipt } from "../../domain/records.ts";
+import type { CredentialRecord, DeviceRecord, WipeReceipt } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
-import type { CertificateTable } from "./certificate-table.ts";
+import type { CredentialTable } from "./credential-table.ts";
 
 type DeviceRow = {
   seq: number;
@@ -24,18 +25,23 @@ type DeviceRow = {
   wipe_count: number;
   wipe_token_refresh: number;
   comparison_code: string | null;
+  kind: string;
+  apps: string | null;
+  countries: string | null;
+  paths: string | null;
+  expires_at: number | null;
 };
 
-/** Reads and writes the table `devices` of one user, with the certificates of each. Decides nothing. */
+/** Reads and writes the table `devices` of one user, with the credentials of each. Decides nothing. */
 export class DeviceTable {
   readonly #sql: SqlStorage;
   readonly #user: UserId;
-  readonly #certificates: CertificateTable;
+  readonly #credentials: CredentialTable;
 
-  constructor(sql: SqlStorage, user: UserId, certificates: CertificateTable) {
+  constructor(sql: SqlStorage, user: UserId, credentials: CredentialTable) {
     this.#sql = sql;
     this.#user = user;
-    this.#certificates = certificates;
+    this.#credentials = credentials;
   }
 
   byId(id: string): DeviceRecord | undefined {
@@ -49,8 +55,8 @@ export class DeviceTable {
     return device;
   }
 
-  byFingerprint(fingerprint: Fingerprint): DeviceRecord | undefined {
-    const seq = this.#certificates.holder(fingerprint);
+  byKey(key: CredentialKey): DeviceRecord | undefined {
+    const seq = this.#credentials.holder(key);
     return seq === undefined ? undefined : this.#read("WHERE seq = ?", seq)[0];
   }
 
@@ -82,16 +88,18 @@ export class DeviceTable {
     insert(this.#sql, "devices", {
       ...{ id, name, name_key: deviceNameKey(name), note },
       ...{ status, status_since: statusSince, status_reason: statusReason },
-      ...{ enrolled_at: enrolledAt, comparison_code: comparisonCode },
+      ...{ enrolled_at: enrolledAt, comparison_code: comparisonCode, kind: device.kind },
+      ...limitColumns(device),
       ...{ last_seen_at: lastSeen?.at ?? null, last_seen_app: lastSeen?.app ?? null },
       ...{ last_seen_country: lastSeen?.country ?? null, last_seen_ip: lastSeen?.ip ?? null },
     });
     if (wipe !== null) this.setReceipt(id, wipe);
-    for (const certificate of device.certificates) this.#certificates.insert(id, certificate);
+    for (const credential of device.credentials) this.#credentials.insert(id, credential);
   }
 
   /** What may be changed of a device. In one statement: a name counts as taken only among devices not revoked. */
-  change({ id, name, note, status, statusSince, statusReason }: DeviceRecord): void {
+  change(device: DeviceRecord): void {
+    const { id, name, note, status, statusSince, statusReason } = device;
     update(
       this.#sql,
       "devices",
@@ -99,6 +107,7 @@ export class DeviceTable {
       {
         ...{ name, name_key: deviceNameKey(name), note },
         ...{ status, status_since: statusSince, status_reason: statusReason },
+        ...limitColumns(device),
       },
     );
   }
@@ -116,7 +125,7 @@ export class DeviceTable {
   }
 
   remove(id: string): void {
-    this.#certificates.removeOf(id);
+    this.#credentials.removeOf(id);
     this.#sql.exec("DELETE FROM devices WHERE id = ?", id);
   }
 
@@ -128,16 +137,16 @@ export class DeviceTable {
     return all<DeviceRow>(this.#sql, `SELECT * FROM devices ${where}`, ...values);
   }
 
-  /** One query for the certificates of all the rows, which are neighbours by `seq` or a single one. */
+  /** One query for the credentials of all the rows, which are neighbours by `seq` or a single one. */
   #withCertificates(rows: DeviceRow[]): DeviceRecord[] {
     const first = rows[0];
     const last = rows.at(-1);
     if (first === undefined || last === undefined) return [];
-    const certificates = this.#certificates.ofDevices(first.seq, last.seq);
-    return rows.map((row) => this.#toRecord(row, certificates.get(row.seq) ?? []));
+    const credentials = this.#credentials.ofDevices(first.seq, last.seq);
+    return rows.map((row) => this.#toRecord(row, credentials.get(row.seq) ?? []));
   }
 
-  #toRecord(row: DeviceRow, certificates: CertificateRecord[]): DeviceRecord {
+  #toRecord(row: DeviceRow, credentials: CredentialRecord[]): DeviceRecord {
     return {
       id: row.id,
       user: this.#user,
@@ -148,7 +157,7 @@ export class DeviceTable {
       statusReason: row.status_reason,
       note: row.note,
       enrolledAt: row.enrolled_at,
-      certificates,
+      credentials,
       lastSeen:
         row.last_seen_at === null || row.last_seen_app === null
           ? null
@@ -160,8 +169,36 @@ export class DeviceTable {
             },
       wipe: toReceipt(row),
       comparisonCode: row.status === "pending" ? row.comparison_code : null,
+      ...toLimits(row),
     };
   }
+}
+
+/** The columns of what a device is limited to, in any table that has them. */
+export type LimitColumns = Pick<DeviceRow, "kind" | "apps" | "countries" | "paths" | "expires_at">;
+
+export function toLimits({ kind, apps, countries, paths, expires_at }: LimitColumns): Limits {
+  return {
+    kind: kind as DeviceKind,
+    apps: fromList(apps),
+    countries: fromList(countries),
+    paths: fromList(paths),
+    expiresAt: expires_at,
+  };
+}
+
+/** All of them but the kind, which never changes. */
+function limitColumns({ apps, countries, paths, expiresAt }: Limits) {
+  return { apps: toList(apps), countries: toList(countries), paths: toList(paths), expires_at: expiresAt };
+}
+
+/** A list as a column has it: JSON. */
+export function toList(list: readonly string[] | null): string | null {
+  return list === null ? null : JSON.stringify(list);
+}
+
+export function fromList(column: string | null): string[] | null {
+  return column === null ? null : (JSON.parse(column) as string[]);
 }
 
 function toReceipt(row: DeviceRow): WipeReceipt | null {

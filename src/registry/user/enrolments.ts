@@ -1,4 +1,4 @@
-// How a certificate becomes a device of one user: on a claim of the directory, by invitation or without one.
+// How a credential becomes a device of one user: on a claim of the directory, by invitation or without one.
 import type {
   DeviceRecord,
   Enrolment,
@@ -6,15 +6,17 @@ import type {
   InvitationUse,
   RegistryError,
 } from "../../domain/records.ts";
+import { fingerprintOf } from "../../domain/credential-key.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
-import { certificateOf, retiredSince } from "../../domain/retirement.ts";
+import { credentialOf, retiredSince } from "../../domain/retirement.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
+import { shownCredential, shownLimits } from "./audit-detail.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { Invitations } from "./invitations.ts";
 import type { RegistryState } from "./registry-state.ts";
 
-/** What was enrolled; `created` is false when the certificate was there before. */
+/** What was enrolled; `created` is false when the credential was there before. */
 export interface Enrolled {
   device: DeviceRecord;
   created: boolean;
@@ -50,8 +52,8 @@ export class Enrolments {
   }
 
   /**
-   * Enrols a certificate on the claim that the directory granted to this user; with an invitation, that
-   * is used up, and says whether the device waits for approval. Enrolling a certificate that is here
+   * Enrols a credential on the claim that the directory granted to this user; with an invitation, that
+   * is used up, and says whether the device waits for approval. Enrolling a credential that is here
    * already changes nothing, and uses nothing up.
    */
   enrol(
@@ -66,18 +68,20 @@ export class Enrolments {
     if (error !== undefined) {
       return refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
     }
-    const known = this.#devices.byFingerprint(enrolment.fingerprint);
+    const known = this.#devices.byKey(enrolment.key);
     if (known !== undefined) return ok({ device: known, created: false });
 
     const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
     const status = invitation?.approval ? "pending" : enrolment.status;
     const id = crypto.randomUUID();
-    const { fingerprint, details, name, note } = enrolment;
+    const { key, details, name, note } = enrolment;
+    const limits = { ...enrolment.limits, ...invitation?.limits };
     this.#devices.insert({
       ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
-      certificates: [
-        { ...details, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null },
+      credentials: [
+        { ...details, key, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null },
       ],
+      ...limits,
       lastSeen: null,
       wipe: null,
       comparisonCode: status === "pending" ? newComparisonCode() : null,
@@ -88,7 +92,8 @@ export class Enrolments {
       outcome: "done",
       target: { id, name },
       detail: {
-        ...{ fingerprint, status, note },
+        ...{ ...shownCredential(key), status, note },
+        ...shownLimits(limits),
         ...(invitation === undefined ? {} : { invitation: invitation.id }),
       },
     });
@@ -97,19 +102,21 @@ export class Enrolments {
 
   #error(
     by: Actor,
-    { fingerprint, name }: Enrolment,
+    { key, name, limits }: Enrolment,
     use: InvitationUse | undefined,
   ): RegistryError | undefined {
-    const known = this.#devices.byFingerprint(fingerprint);
+    const known = this.#devices.byKey(key);
     if (use !== undefined) {
       const invitation = this.#invitations.byDigest(use.digest);
       if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
     }
     if (known !== undefined) {
-      const certificate = certificateOf(known, fingerprint);
-      const isRetired = certificate !== undefined && retiredSince(certificate, by.at) !== null;
+      const credential = credentialOf(known, key);
+      const isRetired = credential !== undefined && retiredSince(credential, by.at) !== null;
       return known.status === "revoked" || isRetired ? { code: "fingerprint-revoked" } : undefined;
     }
+    const { kind, apps } = limits;
+    if (kind !== "certificate" && (apps ?? []).length === 0) return { code: "scope-required" };
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }
 }
@@ -126,12 +133,12 @@ function isValid(
   return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
 }
 
-/** Six random digits, which depend on nothing in the certificate: nobody can make one that matches. */
+/** Six random digits, which depend on nothing in the credential: nobody can make one that matches. */
 function newComparisonCode(): string {
   const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
   return String(number % 1_000_000).padStart(6, "0");
 }
 
-function enrolmentTarget({ fingerprint, name }: Enrolment): { id: string; name: string } {
-  return { id: fingerprint, name };
+function enrolmentTarget({ key, name }: Enrolment): { id: string; name: string } {
+  return { id: fingerprintOf(key), name };
 }

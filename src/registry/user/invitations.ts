@@ -6,13 +6,14 @@ import type { UserId } from "../../domain/user.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { StaleClaim } from "../storage/generation.ts";
 import { all, insert, update } from "../storage/sql.ts";
+import { fromList, toList } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 
 /** Used and expired invitations stay on the list for 30 days, in milliseconds. */
 export const INVITATIONS_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 /** What somebody who invites decides. */
-export type NewInvitation = Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt">;
+export type NewInvitation = Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt" | "limits">;
 
 type InvitationRow = {
   id: string;
@@ -23,6 +24,9 @@ type InvitationRow = {
   expires_at: number;
   used_at: number | null;
   used_by: string | null;
+  device_apps: string | null;
+  device_countries: string | null;
+  device_expires_at: number | null;
 };
 
 /** Each method that changes something is to be called in a transaction. */
@@ -47,7 +51,7 @@ export class Invitations {
     digest: SecretDigest,
     generation: number,
   ): Result<InvitationRecord, RegistryError | StaleClaim> {
-    const { id, app, approval, expiresAt } = invitation;
+    const { id, app, approval, expiresAt, limits } = invitation;
     const refusal = this.#state.refuseGeneration(by, generation);
     if (refusal?.code === "stale-claim") return err(refusal);
     if (refusal !== undefined) return refuseAudited(this.#sql, by, "invite", { id, name: null }, refusal);
@@ -57,15 +61,22 @@ export class Invitations {
     insert(this.#sql, "invitations", {
       ...{ id, digest, app, approval: approval ? 1 : 0 },
       ...{ created_at: by.at, created_by: by.actor, expires_at: expiresAt },
+      ...{ device_apps: toList(limits.apps), device_countries: toList(limits.countries) },
+      device_expires_at: limits.expiresAt,
     });
     writeAudit(this.#sql, by, {
       act: "invite",
       outcome: "done",
       target: { id, name: null },
-      detail: { app, approval: approval ? "yes" : "no", expiresAt: new Date(expiresAt).toISOString() },
+      detail: {
+        ...{ app, approval: approval ? "yes" : "no", expiresAt: new Date(expiresAt).toISOString() },
+        ...(limits.apps === null ? {} : { deviceApps: limits.apps.join(" ") }),
+        ...(limits.countries === null ? {} : { deviceCountries: limits.countries.join(" ") }),
+        ...(limits.expiresAt === null ? {} : { deviceExpiresAt: new Date(limits.expiresAt).toISOString() }),
+      },
     });
     const made = { createdAt: by.at, createdBy: by.actor, usedAt: null, usedBy: null };
-    return ok({ ...{ id, app, approval, expiresAt }, user: this.#user, ...made });
+    return ok({ ...{ id, app, approval, expiresAt, limits }, user: this.#user, ...made });
   }
 
   /** Takes an invitation back that nobody has used. */
@@ -105,6 +116,11 @@ export class Invitations {
       user: this.#user,
       app: row.app,
       approval: row.approval === 1,
+      limits: {
+        apps: fromList(row.device_apps),
+        countries: fromList(row.device_countries),
+        expiresAt: row.device_expires_at,
+      },
       createdAt: row.created_at,
       createdBy: row.created_by,
       expiresAt: row.expires_at,

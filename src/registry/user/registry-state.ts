@@ -39,7 +39,7 @@ export class RegistryState {
     this.#sql.exec("UPDATE registry_state SET released_at = MAX(released_at, ?)", directoryTime(until));
   }
 
-  /** Why a certificate may not be added on this claim; `undefined` = it may. */
+  /** Why a credential may not be added on this claim; `undefined` = it may. */
   refuseClaim(by: Actor, { claimedAt, generation }: Claim): RegistryError | StaleClaim | undefined {
     const refusal = this.refuseGeneration(by, generation);
     if (refusal !== undefined) return refusal;

@@ -1,6 +1,6 @@
 // What a restore of a backup does to one user's devices: planned here, for a dry run as for the restore itself.
 import { deviceNameKey } from "../../domain/device.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { DeviceRecord } from "../../domain/records.ts";
 import type {
   PlannedDevice,
@@ -8,18 +8,18 @@ import type {
   RestoreOutcome,
   RestoreReason,
 } from "../../domain/restore-plan.ts";
-import { CERTIFICATES_MAX, livingCertificates, retiredSince } from "../../domain/retirement.ts";
+import { CREDENTIALS_MAX, livingCredentials, retiredSince } from "../../domain/retirement.ts";
 
 /** What the plan depends on, besides the backup. */
 export interface RestoreInput {
   /** The user's devices now, in the order of their enrolment. */
   present: readonly DeviceRecord[];
-  /** What has ended: ids of devices that were forgotten, and `ID FINGERPRINT` of certificates that were retired. */
+  /** What has ended: ids of devices that were forgotten, and `ID FINGERPRINT` of credentials that were retired. */
   ended: ReadonlySet<string>;
   /** Ids of devices that may be let in again. */
   resurrect: ReadonlySet<string>;
-  /** Whether this user may have a fingerprint that none of the user's devices has. */
-  mayHave: (fingerprint: Fingerprint) => boolean;
+  /** Whether this user may have a key that none of the user's devices has. */
+  mayHave: (key: CredentialKey) => boolean;
   /** Milliseconds since the epoch. */
   now: number;
 }
@@ -53,7 +53,7 @@ function planDevice(wanted: DeviceRecord, devices: DeviceRecord[], input: Restor
   const others = devices.filter((device) => device.id !== id);
   const before = present?.status ?? null;
   const stays = (outcome: RestoreOutcome, reason: RestoreReason | null): Step => ({
-    planned: { id, name, outcome, reason, changes: [], before, status: before, fingerprints: [] },
+    planned: { id, name, outcome, reason, changes: [], before, status: before, keys: [] },
     after: undefined,
   });
 
@@ -69,7 +69,7 @@ function planDevice(wanted: DeviceRecord, devices: DeviceRecord[], input: Restor
     ...{ id, name, changes, before, reason: null },
     outcome: present === undefined ? "added" : "changed",
     status: after.status,
-    fingerprints: newFingerprints(after, present),
+    keys: newKeys(after, present),
   };
   return { planned, after };
 }
@@ -93,27 +93,27 @@ function keptBecause(
   return wanted.status === "lost" ? "found-since" : undefined;
 }
 
-/** A device that is not there comes as in the backup, without the certificates that were retired since. */
+/** A device that is not there comes as in the backup, without the credentials that were retired since. */
 function missing(wanted: DeviceRecord, { ended, now }: RestoreInput): DeviceRecord {
-  const certificates = wanted.certificates.map((certificate) =>
-    certificate.retiredAt === null && ended.has(`${wanted.id} ${certificate.fingerprint}`)
-      ? { ...certificate, retiredAt: now }
-      : certificate,
+  const credentials = wanted.credentials.map((credential) =>
+    credential.retiredAt === null && ended.has(`${wanted.id} ${credential.key}`)
+      ? { ...credential, retiredAt: now }
+      : credential,
   );
-  return { ...wanted, certificates };
+  return { ...wanted, credentials };
 }
 
 /** A device that is there becomes as in the backup, and keeps what it has got since. */
 function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreInput): DeviceRecord {
   // A device that was approved since the backup does not have to wait again.
   const isApproved = wanted.status === "pending" && present.status === "active";
-  const certificates = present.certificates.map((certificate) => {
-    const then = wanted.certificates.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
-    const retiredAt = retiredSince(certificate, now) ?? (then === undefined ? null : retiredSince(then, now));
-    return { ...certificate, retiredAt };
+  const credentials = present.credentials.map((credential) => {
+    const then = wanted.credentials.find(({ key }) => key === credential.key);
+    const retiredAt = retiredSince(credential, now) ?? (then === undefined ? null : retiredSince(then, now));
+    return { ...credential, retiredAt };
   });
-  const lacking = wanted.certificates.filter(
-    ({ fingerprint }) => !present.certificates.some((each) => each.fingerprint === fingerprint),
+  const lacking = wanted.credentials.filter(
+    ({ key }) => !present.credentials.some((each) => each.key === key),
   );
   return {
     ...present,
@@ -122,7 +122,7 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreInp
     status: isApproved ? present.status : wanted.status,
     statusReason:
       wanted.status === present.status || isApproved ? present.statusReason : (wanted.statusReason ?? null),
-    certificates: [...certificates, ...lacking],
+    credentials: [...credentials, ...lacking],
   };
 }
 
@@ -135,36 +135,36 @@ function conflictOf(
   const key = deviceNameKey(after.name);
   const hasNamesake = others.some(({ name, status }) => status !== "revoked" && deviceNameKey(name) === key);
   if (after.status !== "revoked" && hasNamesake) return "name-taken";
-  const living = livingCertificates(after, now);
-  if (living.length === 0) return "no-certificate";
-  if (living.length > CERTIFICATES_MAX) return "too-many-certificates";
-  // Last: no fingerprint is asked for, and so none is granted, for a device that is in conflict otherwise.
-  const isTaken = newFingerprints(after, present).some(
-    (fingerprint) =>
-      !mayHave(fingerprint) ||
-      others.some(({ certificates }) => certificates.some((each) => each.fingerprint === fingerprint)),
+  const living = livingCredentials(after, now);
+  if (living.length === 0) return "no-credential";
+  if (living.length > CREDENTIALS_MAX) return "too-many-credentials";
+  // Last: no key is asked for, and so none is granted, for a device that is in conflict otherwise.
+  const isTaken = newKeys(after, present).some(
+    (key) =>
+      !mayHave(key) ||
+      others.some(({ credentials }) => credentials.some((each) => each.key === key)),
   );
   return isTaken ? "fingerprint-taken" : undefined;
 }
 
 function changesBetween(present: DeviceRecord, after: DeviceRecord, now: number): RestoreChange[] {
   // A date that passed meanwhile is no change of the restore's.
-  const isRetired = after.certificates.some(
-    ({ fingerprint, retiredAt }) =>
+  const isRetired = after.credentials.some(
+    ({ key, retiredAt }) =>
       retiredAt !== null &&
-      present.certificates.some(
-        (each) => each.fingerprint === fingerprint && retiredSince(each, now) === null,
+      present.credentials.some(
+        (each) => each.key === key && retiredSince(each, now) === null,
       ),
   );
   return [
     ...(present.name === after.name ? [] : (["name"] as const)),
     ...(present.note === after.note ? [] : (["note"] as const)),
     ...(present.status === after.status ? [] : (["status"] as const)),
-    ...(isRetired || newFingerprints(after, present).length > 0 ? (["certificates"] as const) : []),
+    ...(isRetired || newKeys(after, present).length > 0 ? (["credentials"] as const) : []),
   ];
 }
 
-function newFingerprints(after: DeviceRecord, present: DeviceRecord | undefined): Fingerprint[] {
-  const had = new Set((present?.certificates ?? []).map(({ fingerprint }) => fingerprint));
-  return after.certificates.map(({ fingerprint }) => fingerprint).filter((each) => !had.has(each));
+function newKeys(after: DeviceRecord, present: DeviceRecord | undefined): CredentialKey[] {
+  const had = new Set((present?.credentials ?? []).map(({ key }) => key));
+  return after.credentials.map(({ key }) => key).filter((each) => !had.has(each));
 }

@@ -1,5 +1,5 @@
 // Restores of a backup's devices into one user's registry.
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
 import type { DeviceRecord, RegistryError } from "../../domain/records.ts";
 import type { PlannedDevice } from "../../domain/restore-plan.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
@@ -7,7 +7,7 @@ import { retiredSince } from "../../domain/retirement.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { endedAt } from "../storage/ended.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import type { CertificateTable } from "./certificate-table.ts";
+import type { CredentialTable } from "./credential-table.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 import { leftAlone, planRestore, type Step } from "./restore-plan.ts";
@@ -30,34 +30,34 @@ export interface Restored {
 export class Restores {
   readonly #sql: SqlStorage;
   readonly #devices: DeviceTable;
-  readonly #certificates: CertificateTable;
+  readonly #credentials: CredentialTable;
   readonly #state: RegistryState;
 
-  constructor(sql: SqlStorage, devices: DeviceTable, certificates: CertificateTable, state: RegistryState) {
+  constructor(sql: SqlStorage, devices: DeviceTable, credentials: CredentialTable, state: RegistryState) {
     this.#sql = sql;
     this.#devices = devices;
-    this.#certificates = certificates;
+    this.#credentials = credentials;
     this.#state = state;
   }
 
   /**
-   * What `restore` would do if the directory granted these fingerprints to the user; without a list, all of them.
+   * What `restore` would do if the directory granted these keys to the user; without a list, all of them.
    * Writes nothing.
    */
-  plan(request: RestoreRequest, now: number, granted?: readonly Fingerprint[]): Restored {
+  plan(request: RestoreRequest, now: number, granted?: readonly CredentialKey[]): Restored {
     const present = this.#devices.all();
     return restored(request, present, this.#steps(request, present, now, granted));
   }
 
   /**
-   * Brings the user's devices to what the backup says of them (see restore-plan.ts), with the fingerprints that the
+   * Brings the user's devices to what the backup says of them (see restore-plan.ts), with the keys that the
    * directory granted on this claim, or later. Each change is audited; repeating changes nothing. Call it in a
    * transaction.
    */
   restore(
     by: Actor,
     request: RestoreRequest,
-    granted: readonly Fingerprint[],
+    granted: readonly CredentialKey[],
     claim: Claim,
   ): Result<Restored, RegistryError | StaleClaim> {
     const refusal = this.#state.refuseClaim(by, claim);
@@ -78,14 +78,14 @@ export class Restores {
     { devices, resurrect }: RestoreRequest,
     present: DeviceRecord[],
     now: number,
-    granted: readonly Fingerprint[] | undefined,
+    granted: readonly CredentialKey[] | undefined,
   ): Step[] {
     const grants = new Set(granted);
     return planRestore(devices, {
       present,
-      ended: new Set([...endedAt(this.#sql, "device").keys(), ...endedAt(this.#sql, "certificate").keys()]),
+      ended: new Set([...endedAt(this.#sql, "device").keys(), ...endedAt(this.#sql, "credential").keys()]),
       resurrect: new Set(resurrect),
-      mayHave: (fingerprint) => granted === undefined || grants.has(fingerprint),
+      mayHave: (key) => granted === undefined || grants.has(key),
       now,
     });
   }
@@ -93,11 +93,11 @@ export class Restores {
   #change(before: DeviceRecord, after: DeviceRecord, at: number): void {
     const isChanged = before.status !== after.status;
     this.#devices.change({ ...after, statusSince: isChanged ? at : before.statusSince });
-    for (const certificate of after.certificates) {
-      const had = before.certificates.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
-      if (had === undefined) this.#certificates.insert(after.id, certificate);
-      else if (retiredSince(had, at) !== certificate.retiredAt) {
-        this.#certificates.end(certificate.fingerprint, certificate.retiredAt);
+    for (const credential of after.credentials) {
+      const had = before.credentials.find(({ key }) => key === credential.key);
+      if (had === undefined) this.#credentials.insert(after.id, credential);
+      else if (retiredSince(had, at) !== credential.retiredAt) {
+        this.#credentials.end(credential.key, credential.retiredAt);
       }
     }
   }
@@ -105,7 +105,7 @@ export class Restores {
   #audit(
     by: Actor,
     { resurrect, madeAt }: RestoreRequest,
-    { id, outcome, changes, fingerprints }: PlannedDevice,
+    { id, outcome, changes, keys }: PlannedDevice,
     before: DeviceRecord | undefined,
     after: DeviceRecord,
   ): void {
@@ -121,7 +121,7 @@ export class Restores {
         ...(before === undefined || before.note === after.note ? {} : { noteBefore: before.note }),
         ...(before === undefined ? {} : { before: before.status }),
         status: after.status,
-        ...(fingerprints.length === 0 ? {} : { fingerprints: fingerprints.join(" ") }),
+        ...(keys.length === 0 ? {} : { fingerprints: keys.map(fingerprintOf).join(" ") }),
         ...(resurrect.includes(id) ? { resurrect: "yes" } : {}),
       },
     });
@@ -132,10 +132,10 @@ export class Restores {
 export function planForNewUser(
   { devices, resurrect }: RestoreRequest,
   now: number,
-  granted?: readonly Fingerprint[],
+  granted?: readonly CredentialKey[],
 ): Restored {
   const grants = new Set(granted);
-  const mayHave = (fingerprint: Fingerprint) => granted === undefined || grants.has(fingerprint);
+  const mayHave = (key: CredentialKey) => granted === undefined || grants.has(key);
   const nothing = { present: [], ended: new Set<string>() };
   const steps = planRestore(devices, { ...nothing, resurrect: new Set(resurrect), mayHave, now });
   return { devices: steps.map(({ planned }) => planned), left: [] };

@@ -1,6 +1,6 @@
 // The tables of a user's registry. Times are milliseconds since the epoch.
 import { AUDIT_SCHEMA } from "../storage/audit-log.ts";
-import { ENDED_SCHEMA } from "../storage/ended.ts";
+import { ENDED_BY_KEY, ENDED_SCHEMA } from "../storage/ended.ts";
 import type { Migration } from "../storage/migrations.ts";
 import { OUTBOX_SCHEMA } from "../storage/outbox.ts";
 
@@ -87,4 +87,49 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ${ENDED_SCHEMA}
    ${OUTBOX_SCHEMA}
    ${AUDIT_SCHEMA}`,
+
+  `-- A device shows a certificate, a token or a feed's secret, and may be limited.
+   ALTER TABLE devices ADD COLUMN kind TEXT NOT NULL DEFAULT 'certificate';
+   -- JSON lists, NULL for no limit: hostnames, countries' codes, and for a feed the patterns of its paths.
+   ALTER TABLE devices ADD COLUMN apps TEXT;
+   ALTER TABLE devices ADD COLUMN countries TEXT;
+   ALTER TABLE devices ADD COLUMN paths TEXT;
+   ALTER TABLE devices ADD COLUMN expires_at INTEGER;
+   -- The lowest number of days before its end of which somebody was notified.
+   ALTER TABLE devices ADD COLUMN expiry_told INTEGER;
+   -- A JSON list of the countries where it was seen, NULL before it was seen with this column.
+   ALTER TABLE devices ADD COLUMN countries_seen TEXT;
+   -- When somebody was last notified that it is refused.
+   ALTER TABLE devices ADD COLUMN refusal_told_at INTEGER;
+
+   -- As certificates was, by key (credential-key.ts). Of a token, not_after is its end.
+   CREATE TABLE credentials (
+     key TEXT PRIMARY KEY,
+     device INTEGER NOT NULL REFERENCES devices (seq),
+     subject TEXT,
+     issuer TEXT,
+     serial TEXT,
+     not_before INTEGER,
+     not_after INTEGER,
+     added_at INTEGER NOT NULL,
+     retired_at INTEGER,
+     retire_by INTEGER,
+     -- The key of the credential that ends when this one is first seen, NULL afterwards.
+     replaces TEXT,
+     expiry_told INTEGER
+   ) WITHOUT ROWID;
+   INSERT INTO credentials
+     SELECT 'cert:' || fingerprint, device, subject, issuer, serial, not_before, not_after, added_at, retired_at,
+       retire_by, 'cert:' || replaces, expiry_told
+     FROM certificates;
+   DROP TABLE certificates;
+   CREATE INDEX credentials_device ON credentials (device);
+
+   -- What the device is limited to that an invitation enrols.
+   ALTER TABLE invitations ADD COLUMN device_apps TEXT;
+   ALTER TABLE invitations ADD COLUMN device_countries TEXT;
+   ALTER TABLE invitations ADD COLUMN device_expires_at INTEGER;
+   ${ENDED_BY_KEY}
+   UPDATE audit SET act = 'add-credential' WHERE act = 'add-certificate';
+   UPDATE audit SET act = 'retire-credential' WHERE act = 'retire-certificate';`,
 ];

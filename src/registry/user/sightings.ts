@@ -1,12 +1,13 @@
 // What the gate's question writes down: when and where a device was seen, and what that changes about its
-// certificates.
+// credentials.
 import type { DeviceStatus } from "../../domain/device.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { Sighting, StandingRecord } from "../../domain/records.ts";
 import { retiredSince } from "../../domain/retirement.ts";
 import { update } from "../storage/sql.ts";
-import type { CertificateTable, SightedRow } from "./certificate-table.ts";
-import type { Certificates } from "./certificates.ts";
+import type { CredentialTable, SightedRow } from "./credential-table.ts";
+import type { Credentials } from "./credentials.ts";
+import { toLimits } from "./device-table.ts";
 
 /**
  * How often a device's last-seen time is written, in milliseconds. The free plan counts rows
@@ -23,74 +24,76 @@ export const LAST_APP_EVERY_MS = 60_000;
 
 export class Sightings {
   readonly #sql: SqlStorage;
-  readonly #table: CertificateTable;
-  readonly #certificates: Certificates;
+  readonly #table: CredentialTable;
+  readonly #credentials: Credentials;
   readonly #transaction: (work: () => void) => void;
 
   constructor(
     sql: SqlStorage,
-    table: CertificateTable,
-    certificates: Certificates,
+    table: CredentialTable,
+    credentials: Credentials,
     transaction: (work: () => void) => void,
   ) {
     this.#sql = sql;
     this.#table = table;
-    this.#certificates = certificates;
+    this.#credentials = credentials;
     this.#transaction = transaction;
   }
 
   /**
-   * The standing of the device with this certificate, if there is one. A retired certificate is `revoked`, whatever
+   * The standing of the device with this credential, if there is one. A retired credential is `revoked`, whatever
    * else the device has. Notes when and where the device was seen, at most once in `LAST_SEEN_EVERY_MS`, or
    * immediately when the country changes, or the app (`LAST_APP_EVERY_MS`), and fills in what the enrolment left
-   * open. The first sighting of a certificate that replaces another one ends that one.
+   * open. The first sighting of a credential that replaces another one ends that one.
    */
-  standing(fingerprint: Fingerprint, sighting: Sighting): StandingRecord | undefined {
-    const row = this.#table.sighted(fingerprint);
+  standing(key: CredentialKey, sighting: Sighting): StandingRecord | undefined {
+    const row = this.#table.sighted(key);
     if (row === undefined) return undefined;
     const { retired_at, retire_by } = row;
     const retiredAt = retiredSince({ retiredAt: retired_at, retireBy: retire_by }, sighting.at);
-    // A lost device is lost with each of its certificates: whichever an app on it presents, it is to be wiped.
+    // A lost device is lost with each of its credentials: whichever an app on it presents, it is to be wiped.
     const isRetired = retiredAt !== null && row.status !== "lost";
     try {
-      if (!isRetired) this.#note(row, fingerprint, sighting);
-      this.#follow(row, fingerprint, sighting, retiredAt !== null);
+      if (!isRetired) this.#note(row, key, sighting);
+      this.#follow(row, key, sighting, retiredAt !== null);
     } catch (error) {
       // For example over the day's limit of rows written: reading still works, and the device is known.
       console.log(JSON.stringify({ event: "sighting-not-noted", message: String(error) }));
     }
-    if (isRetired && row.status !== "revoked") return { status: "revoked", name: row.name, since: retiredAt };
-    return { status: row.status as DeviceStatus, name: row.name, since: row.status_since };
+    const limits = toLimits(row);
+    const known = { name: row.name, limits, validUntil: limits.kind === "certificate" ? null : row.not_after };
+    if (isRetired && row.status !== "revoked") return { ...known, status: "revoked", since: retiredAt };
+    return { ...known, status: row.status as DeviceStatus, since: row.status_since };
   }
 
-  #note(row: SightedRow, fingerprint: Fingerprint, sighting: Sighting): void {
+  #note(row: SightedRow, key: CredentialKey, sighting: Sighting): void {
     if (isDue(row, sighting)) {
       const { at, app, country, ip } = sighting;
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };
       update(this.#sql, "devices", { seq: row.seq }, seen);
     }
-    if (row.not_after === null) this.#table.complete(fingerprint, sighting.details);
+    if (row.not_after === null && sighting.details.notAfter !== null) this.#table.complete(key, sighting.details);
   }
 
   /**
-   * Writes down, once each, that this certificate ended by its date, or that it passes for the first time and so
+   * Writes down, once each, that this credential ended by its date, or that it passes for the first time and so
    * ends the one that it replaces. The gate is the actor, since nobody asks for it then. A device that is shut out
    * proves neither that it works.
    */
   #follow(
     row: SightedRow,
-    fingerprint: Fingerprint,
+    key: CredentialKey,
     { at, country, ip }: Sighting,
     isRetired: boolean,
   ): void {
     const by = { actor: "gate", ip, country, at };
-    const replaced = row.status === "active" ? (row.replaces as Fingerprint | null) : null;
+    const replaced = row.status === "active" ? (row.replaces as CredentialKey | null) : null;
     if (isRetired) {
       if (row.retired_at !== null) return;
-      const ended = { fingerprint, retireBy: row.retire_by };
-      this.#transaction(() => this.#certificates.endByDate(row, ended, by));
+      const ended = { key, retireBy: row.retire_by };
+      this.#transaction(() => this.#credentials.endByDate(row, ended, by));
     } else if (replaced !== null) {
-      this.#transaction(() => this.#certificates.succeed(row, fingerprint, replaced, by));
+      this.#transaction(() => this.#credentials.succeed(row, key, replaced, by));
     }
   }
 }

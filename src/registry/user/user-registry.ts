@@ -3,21 +3,21 @@ import { DurableObject } from "cloudflare:workers";
 import type { AuditAct } from "../../domain/audit-act.ts";
 import type { SecretDigest } from "../../domain/credential.ts";
 import { type StatusAct, transition } from "../../domain/device.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import type {
   DeviceRecord,
   Enrolment,
   InvitationRecord,
   InvitationUse,
-  NextCertificate,
+  NextCredential,
   RegistryError,
   Sighting,
   StandingRecord,
   WipeDelivery,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
-import { certificateOf, retiredSince } from "../../domain/retirement.ts";
+import { credentialOf, retiredSince } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
 import { deviceLost, wipeDelivered } from "../../notify/event.ts";
 import { notifySettings } from "../../notify/settings.ts";
@@ -30,13 +30,14 @@ import {
   restoreAudit,
   writeAudit,
 } from "../storage/audit-log.ts";
-import { certificateId, noteEnd } from "../storage/ended.ts";
+import { credentialId, noteEnd } from "../storage/ended.ts";
 import type { StaleClaim } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
-import { CertificateTable } from "./certificate-table.ts";
-import { type Added, Certificates } from "./certificates.ts";
+import { CredentialTable } from "./credential-table.ts";
+import { type Added, Credentials } from "./credentials.ts";
 import { DeviceTable } from "./device-table.ts";
+import { type DeviceEdit, differences, edited } from "./edit.ts";
 import { type Enrolled, Enrolments } from "./enrolments.ts";
 import { Invitations, type NewInvitation } from "./invitations.ts";
 import { RegistryState } from "./registry-state.ts";
@@ -53,7 +54,7 @@ export class UserRegistry extends DurableObject {
   readonly #user: UserId;
   readonly #devices: DeviceTable;
   readonly #state: RegistryState;
-  readonly #certificates: Certificates;
+  readonly #credentials: Credentials;
   readonly #sightings: Sightings;
   readonly #invitations: Invitations;
   readonly #enrolments: Enrolments;
@@ -66,14 +67,14 @@ export class UserRegistry extends DurableObject {
     const sql = ctx.storage.sql;
     this.#sql = sql;
     this.#user = (ctx.id.name ?? "") as UserId;
-    const certificates = new CertificateTable(sql);
-    this.#devices = new DeviceTable(sql, this.#user, certificates);
+    const credentials = new CredentialTable(sql);
+    this.#devices = new DeviceTable(sql, this.#user, credentials);
     this.#state = new RegistryState(sql);
-    this.#certificates = new Certificates(sql, certificates, this.#devices, this.#state);
-    this.#sightings = new Sightings(sql, certificates, this.#certificates, (work) => this.#transaction(work));
+    this.#credentials = new Credentials(sql, credentials, this.#devices, this.#state);
+    this.#sightings = new Sightings(sql, credentials, this.#credentials, (work) => this.#transaction(work));
     this.#invitations = new Invitations(sql, this.#user, this.#state);
     this.#enrolments = new Enrolments(sql, this.#devices, this.#invitations, this.#state);
-    this.#restores = new Restores(sql, this.#devices, certificates, this.#state);
+    this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
   }
 
@@ -81,9 +82,9 @@ export class UserRegistry extends DurableObject {
     return this.#outbox.deliverDue(Date.now);
   }
 
-  /** The gate's question. `null`: this user has no such certificate; that costs no row. */
-  standing(fingerprint: Fingerprint, sighting: Sighting): StandingRecord | null {
-    return this.#sightings.standing(fingerprint, sighting) ?? null;
+  /** The gate's question. `null`: this user has no such credential; that costs no row. */
+  standing(key: CredentialKey, sighting: Sighting): StandingRecord | null {
+    return this.#sightings.standing(key, sighting) ?? null;
   }
 
   list(limit: number, after: number): ListPage<DeviceRecord> {
@@ -94,15 +95,15 @@ export class UserRegistry extends DurableObject {
     return this.#devices.byId(id) ?? null;
   }
 
-  holds(fingerprint: Fingerprint): boolean {
-    return this.#devices.byFingerprint(fingerprint) !== undefined;
+  holds(key: CredentialKey): boolean {
+    return this.#devices.byKey(key) !== undefined;
   }
 
   audit(limit: number, before: number | null, search?: string): ListPage<AuditRecord> {
     return readAudit(this.#sql, limit, before, search);
   }
 
-  /** Asked before the directory grants the fingerprint: an enrolment that cannot succeed leaves no claim behind. */
+  /** Asked before the directory grants the key: an enrolment that cannot succeed leaves no claim behind. */
   checkEnrolment(by: Actor, enrolment: Enrolment, use?: InvitationUse): Result<null, RegistryError> {
     return this.#transaction(() => this.#enrolments.check(by, enrolment, use));
   }
@@ -117,23 +118,23 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#enrolments.enrol(by, enrolment, { claimedAt, generation }, use));
   }
 
-  /** Asked before the directory grants the fingerprint, as with `checkEnrolment`. */
-  checkCertificate(by: Actor, id: string, next: NextCertificate): Result<null, RegistryError> {
-    return this.#transaction(() => this.#certificates.check(by, id, next));
+  /** Asked before the directory grants the key, as with `checkEnrolment`. */
+  checkCredential(by: Actor, id: string, next: NextCredential): Result<null, RegistryError> {
+    return this.#transaction(() => this.#credentials.check(by, id, next));
   }
 
-  addCertificate(
+  addCredential(
     by: Actor,
     id: string,
-    next: NextCertificate,
+    next: NextCredential,
     claimedAt: number,
     generation: number,
   ): Result<Added, RegistryError | StaleClaim> {
-    return this.#transaction(() => this.#certificates.add(by, id, next, { claimedAt, generation }));
+    return this.#transaction(() => this.#credentials.add(by, id, next, { claimedAt, generation }));
   }
 
-  retireCertificate(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
-    return this.#transaction(() => this.#certificates.retire(by, id, fingerprint));
+  retireCredential(by: Actor, id: string, key: CredentialKey): Result<DeviceRecord, RegistryError> {
+    return this.#transaction(() => this.#credentials.retire(by, id, key));
   }
 
   invitations(): InvitationRecord[] {
@@ -158,25 +159,25 @@ export class UserRegistry extends DurableObject {
   }
 
   /**
-   * The device with this certificate, to be shown to the device itself: revoked, if the certificate is retired.
+   * The device with this credential, to be shown to the device itself: revoked, if the credential is retired.
    * `null`: it is not here.
    */
-  deviceOf(fingerprint: Fingerprint, now: number): DeviceRecord | null {
-    const device = this.#devices.byFingerprint(fingerprint);
+  deviceOf(key: CredentialKey, now: number): DeviceRecord | null {
+    const device = this.#devices.byKey(key);
     if (device === undefined) return null;
-    const certificate = certificateOf(device, fingerprint);
-    const isRetired = certificate !== undefined && retiredSince(certificate, now) !== null;
+    const credential = credentialOf(device, key);
+    const isRetired = credential !== undefined && retiredSince(credential, now) !== null;
     return isRetired && device.status !== "lost" ? { ...device, status: "revoked" } : device;
   }
 
-  planRestore(request: RestoreRequest, now: number, granted?: Fingerprint[]): Restored {
+  planRestore(request: RestoreRequest, now: number, granted?: CredentialKey[]): Restored {
     return this.#restores.plan(request, now, granted);
   }
 
   restore(
     by: Actor,
     request: RestoreRequest,
-    granted: Fingerprint[],
+    granted: CredentialKey[],
     claimedAt: number,
     generation: number,
   ): Result<Restored, RegistryError | StaleClaim> {
@@ -187,23 +188,21 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => restoreAudit(this.#sql, entries));
   }
 
-  /** Renames a device or changes its note; what is `undefined` stays. */
+  /** Changes a device's name, note or limits; what is `undefined` stays. */
   edit(
     by: Actor,
     id: string,
-    change: { name: string | undefined; note: string | null | undefined },
+    change: DeviceEdit,
   ): Result<DeviceRecord, RegistryError> {
     return this.#changeDevice(by, "edit", id, (device) => {
-      const name = change.name ?? device.name;
-      const note = change.note === undefined ? device.note : change.note;
-      const namesake = device.status === "revoked" ? undefined : this.#devices.byName(name);
-      if (namesake !== undefined && namesake.id !== id) return err({ code: "name-taken", name });
-      if (name === device.name && note === device.note) return ok(undefined);
-      this.#devices.change({ ...device, name, note });
-      return ok({
-        ...(name === device.name ? {} : { nameBefore: device.name, name }),
-        ...(note === device.note ? {} : { noteBefore: device.note, note }),
-      });
+      const after = edited(device, change);
+      const namesake = device.status === "revoked" ? undefined : this.#devices.byName(after.name);
+      if (namesake !== undefined && namesake.id !== id) return err({ code: "name-taken", name: after.name });
+      if (after.kind !== "certificate" && (after.apps ?? []).length === 0) return err({ code: "scope-required" });
+      const detail = differences(device, after);
+      if (Object.keys(detail).length === 0) return ok(undefined);
+      this.#devices.change(after);
+      return ok(detail);
     });
   }
 
@@ -236,9 +235,9 @@ export class UserRegistry extends DurableObject {
    * Adds to a lost device's receipt. The first delivery, and the first that included the token call, are audited and
    * sent as a notification. The actor is `gate`, since nobody asked for them.
    */
-  noteWipe(fingerprint: Fingerprint, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
+  noteWipe(key: CredentialKey, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
     this.#transaction(() => {
-      const device = this.#devices.byFingerprint(fingerprint);
+      const device = this.#devices.byKey(key);
       if (device?.status !== "lost") return;
       const before = device.wipe;
       this.#devices.setReceipt(device.id, {
@@ -266,7 +265,7 @@ export class UserRegistry extends DurableObject {
 
   /** Once a day. Repeating it changes nothing. */
   noteExpiring(now: number): void {
-    this.#transaction(() => this.#certificates.noteExpiring(this.#user, this.#outbox, now));
+    this.#transaction(() => this.#credentials.noteExpiring(this.#user, this.#outbox, now));
     this.#outbox.resume();
   }
 
@@ -282,16 +281,16 @@ export class UserRegistry extends DurableObject {
       if (device.status !== "revoked") {
         return refuseAudited(this.#sql, by, "forget", target, { code: "not-revoked", status: device.status });
       }
-      this.#certificates.settle(by, device);
+      this.#credentials.settle(by, device);
       this.#devices.remove(id);
       noteEnd(this.#sql, "device", id, by.at);
-      for (const certificate of device.certificates) {
-        const retiredAt = retiredSince(certificate, by.at);
+      for (const credential of device.credentials) {
+        const retiredAt = retiredSince(credential, by.at);
         if (retiredAt === null) continue;
-        noteEnd(this.#sql, "certificate", certificateId(id, certificate.fingerprint), retiredAt);
+        noteEnd(this.#sql, "credential", credentialId(id, credential.key), retiredAt);
       }
       this.#state.release(asOf);
-      const fingerprints = device.certificates.map(({ fingerprint }) => fingerprint).join(" ");
+      const fingerprints = device.credentials.map(({ key }) => fingerprintOf(key)).join(" ");
       writeAudit(this.#sql, by, { act: "forget", outcome: "done", target, detail: { fingerprints } });
       return ok(device);
     });

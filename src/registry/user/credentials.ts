@@ -1,60 +1,61 @@
-// A certificate's life: how a device gets its next one, and how the old one ends.
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+// A credential's life: how a device gets its next one, and how the old one ends.
+import { type CredentialKey, fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type {
-  CertificateRecord,
+  CredentialRecord,
   DeviceRecord,
-  NextCertificate,
+  NextCredential,
   RegistryError,
 } from "../../domain/records.ts";
 import { DAY_MS } from "../../domain/relative-time.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import {
-  CERTIFICATES_MAX,
-  certificateOf,
-  livingCertificates,
+  CREDENTIALS_MAX,
+  credentialOf,
+  livingCredentials,
   retiredSince,
 } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
-import { certificateExpiring, EXPIRY_THRESHOLDS_DAYS } from "../../notify/event.ts";
+import { credentialExpiring, EXPIRY_THRESHOLDS_DAYS } from "../../notify/event.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Outbox } from "../storage/outbox.ts";
-import type { CertificateTable } from "./certificate-table.ts";
+import { shownCredential } from "./audit-detail.ts";
+import type { CredentialTable } from "./credential-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 
-const ADD = "add-certificate";
-const RETIRE = "retire-certificate";
+const ADD = "add-credential";
+const RETIRE = "retire-credential";
 
-/** A device with its new certificate; `created` is false when it had that one before. */
+/** A device with its new credential; `created` is false when it had that one before. */
 export interface Added {
   device: DeviceRecord;
   created: boolean;
 }
 
-/** Which device a certificate belongs to, for the audit log. */
+/** Which device a credential belongs to, for the audit log. */
 export interface Holder {
   id: string;
   name: string;
 }
 
-/** Why a certificate was retired: somebody asked for it, its date passed, or its successor came to the gate. */
+/** Why a credential was retired: somebody asked for it, its date passed, or its successor came to the gate. */
 export type RetirementReason = "asked" | "date" | "successor-seen";
 
-/** The devices, as far as these rules ask for them (see `DeviceTable`, which reads certificates here). */
+/** The devices, as far as these rules ask for them (see `DeviceTable`, which reads credentials here). */
 interface Devices {
   byId(id: string): DeviceRecord | undefined;
   mustGet(id: string): DeviceRecord;
-  byFingerprint(fingerprint: Fingerprint): DeviceRecord | undefined;
+  byKey(key: CredentialKey): DeviceRecord | undefined;
 }
 
-/** Rules of the certificates of one user's devices. Each method is to be called in a transaction. */
-export class Certificates {
+/** Rules of the credentials of one user's devices. Each method is to be called in a transaction. */
+export class Credentials {
   readonly #sql: SqlStorage;
-  readonly #table: CertificateTable;
+  readonly #table: CredentialTable;
   readonly #devices: Devices;
   readonly #state: RegistryState;
 
-  constructor(sql: SqlStorage, table: CertificateTable, devices: Devices, state: RegistryState) {
+  constructor(sql: SqlStorage, table: CredentialTable, devices: Devices, state: RegistryState) {
     this.#sql = sql;
     this.#table = table;
     this.#devices = devices;
@@ -62,27 +63,27 @@ export class Certificates {
   }
 
   /** Whether `add` would succeed. A refusal is audited. */
-  check(by: Actor, id: string, next: NextCertificate): Result<null, RegistryError> {
+  check(by: Actor, id: string, next: NextCredential): Result<null, RegistryError> {
     const checked = this.#checked(by, id, next);
     return checked.ok ? ok(null) : checked;
   }
 
   /**
-   * Adds a certificate on the claim that the directory granted to this user. The device's other certificate passes
+   * Adds a credential on the claim that the directory granted to this user. The device's other credential passes
    * until the new one does, or until `retireBy`. Adding one that the device already has changes nothing.
    */
-  add(by: Actor, id: string, next: NextCertificate, claim: Claim): Result<Added, RegistryError | StaleClaim> {
+  add(by: Actor, id: string, next: NextCredential, claim: Claim): Result<Added, RegistryError | StaleClaim> {
     const refusal = this.#state.refuseClaim(by, claim);
     if (refusal !== undefined) return err(refusal);
     const checked = this.#checked(by, id, next);
     if (!checked.ok) return checked;
     const device = checked.value;
-    if (certificateOf(device, next.fingerprint) !== undefined) return ok({ device, created: false });
+    if (credentialOf(device, next.key) !== undefined) return ok({ device, created: false });
 
     this.settle(by, device);
-    const { fingerprint, details, retireBy } = next;
-    const replaced = livingCertificates(device, by.at)[0]?.fingerprint ?? null;
-    const added = { ...details, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null };
+    const { key, details, retireBy } = next;
+    const replaced = livingCredentials(device, by.at)[0]?.key ?? null;
+    const added = { ...details, key, addedAt: by.at, retiredAt: null, retireBy: null };
     this.#table.insert(id, { ...added, replaces: replaced });
     if (replaced !== null) this.#table.change(replaced, { retire_by: retireBy });
     writeAudit(this.#sql, by, {
@@ -90,8 +91,8 @@ export class Certificates {
       outcome: "done",
       target: { id, name: device.name },
       detail: {
-        fingerprint,
-        replaces: replaced,
+        ...shownCredential(key),
+        replaces: replaced === null ? null : fingerprintOf(replaced),
         retireBy: retireBy === null ? null : new Date(retireBy).toISOString(),
       },
     });
@@ -99,43 +100,43 @@ export class Certificates {
   }
 
   /**
-   * Retires a certificate of a device immediately; repeating is no error. The certificate that is left has no date
+   * Retires a credential of a device immediately; repeating is no error. The credential that is left has no date
    * of its own from then on: retiring the new one calls the renewal off.
    */
-  retire(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
+  retire(by: Actor, id: string, key: CredentialKey): Result<DeviceRecord, RegistryError> {
     const device = this.#devices.byId(id);
     if (device === undefined) return err({ code: "unknown-device" });
-    const certificate = certificateOf(device, fingerprint);
-    if (certificate === undefined) return err({ code: "unknown-certificate" });
+    const credential = credentialOf(device, key);
+    if (credential === undefined) return err({ code: "unknown-credential" });
     this.settle(by, device);
-    if (retiredSince(certificate, by.at) !== null) return ok(this.#devices.mustGet(id));
-    if (livingCertificates(device, by.at).length === 1) {
-      return refuseAudited(this.#sql, by, RETIRE, device, { code: "last-certificate" });
+    if (retiredSince(credential, by.at) !== null) return ok(this.#devices.mustGet(id));
+    if (livingCredentials(device, by.at).length === 1) {
+      return refuseAudited(this.#sql, by, RETIRE, device, { code: "last-credential" });
     }
-    this.#retire(device, fingerprint, by.at, by, "asked");
+    this.#retire(device, key, by.at, by, "asked");
     this.#table.keepAlone(id);
     return ok(this.#devices.mustGet(id));
   }
 
-  /** Writes down which certificates of a device ended by their date. */
-  settle(by: Actor, { id, name, certificates }: DeviceRecord): void {
-    for (const certificate of certificates) {
-      if (certificate.retiredAt === null) this.endByDate({ id, name }, certificate, by);
+  /** Writes down which credentials of a device ended by their date. */
+  settle(by: Actor, { id, name, credentials }: DeviceRecord): void {
+    for (const credential of credentials) {
+      if (credential.retiredAt === null) this.endByDate({ id, name }, credential, by);
     }
   }
 
-  /** Writes down that a certificate ended by its date, if it has. Nobody asked for it: the gate did it. */
+  /** Writes down that a credential ended by its date, if it has. Nobody asked for it: the gate did it. */
   endByDate(
     holder: Holder,
-    { fingerprint, retireBy }: Pick<CertificateRecord, "fingerprint" | "retireBy">,
+    { key, retireBy }: Pick<CredentialRecord, "key" | "retireBy">,
     by: Actor,
   ): void {
     const retiredAt = retiredSince({ retiredAt: null, retireBy }, by.at);
-    if (retiredAt !== null) this.#retire(holder, fingerprint, retiredAt, { ...by, actor: "gate" }, "date");
+    if (retiredAt !== null) this.#retire(holder, key, retiredAt, { ...by, actor: "gate" }, "date");
   }
 
   /** After `successor` was seen for the first time, it ends the one that it replaces, unless that ended before. */
-  succeed(holder: Holder, successor: Fingerprint, replaced: Fingerprint, by: Actor): void {
+  succeed(holder: Holder, successor: CredentialKey, replaced: CredentialKey, by: Actor): void {
     this.#table.change(successor, { replaces: null });
     const old = this.#table.get(replaced);
     if (old === undefined || old.retiredAt !== null) return;
@@ -145,9 +146,9 @@ export class Certificates {
   }
 
   /**
-   * Notes an event for each certificate that has come closer to its expiry than anybody was notified of: within 30,
-   * 7 or 1 days. Only of devices that pass, or may pass again, and not of certificates that are refused already,
-   * because they were retired or have expired. It reads every certificate, so once a day is often enough. Writes
+   * Notes an event for each credential that has come closer to its expiry than anybody was notified of: within 30,
+   * 7 or 1 days. Only of devices that pass, or may pass again, and not of credentials that are refused already,
+   * because they were retired or have expired. It reads every credential, so once a day is often enough. Writes
    * nothing while nobody is to be notified.
    */
   noteExpiring(user: UserId, outbox: Outbox, now: number): void {
@@ -157,10 +158,10 @@ export class Certificates {
       const { id, name, not_after: notAfter, expiry_told: told } = row;
       const threshold = EXPIRY_THRESHOLDS_DAYS.find((days) => notAfter - now <= days * DAY_MS);
       if (threshold === undefined || (told !== null && told <= threshold)) continue;
-      const fingerprint = row.fingerprint as Fingerprint;
-      this.#table.change(fingerprint, { expiry_told: threshold });
+      const key = row.key as CredentialKey;
+      this.#table.change(key, { expiry_told: threshold });
       outbox.add(
-        certificateExpiring({ user, device: { id, name }, fingerprint, notAfter, threshold }, now),
+        credentialExpiring({ user, device: { id, name }, key, notAfter, threshold }, now),
         now,
       );
     }
@@ -168,47 +169,48 @@ export class Certificates {
 
   #retire(
     { id, name }: Holder,
-    fingerprint: Fingerprint,
+    key: CredentialKey,
     retiredAt: number,
     by: Actor,
     reason: RetirementReason,
-    successor?: Fingerprint,
+    successor?: CredentialKey,
   ): void {
-    this.#table.end(fingerprint, retiredAt);
+    this.#table.end(key, retiredAt);
     writeAudit(this.#sql, by, {
       act: RETIRE,
       outcome: "done",
       target: { id, name },
       detail: {
-        fingerprint,
+        ...shownCredential(key),
         reason,
-        ...(successor === undefined ? {} : { successor }),
+        ...(successor === undefined ? {} : { successor: fingerprintOf(successor) }),
         ...(reason === "date" ? { retiredAt: new Date(retiredAt).toISOString() } : {}),
       },
     });
   }
 
-  #checked(by: Actor, id: string, next: NextCertificate): Result<DeviceRecord, RegistryError> {
+  #checked(by: Actor, id: string, next: NextCredential): Result<DeviceRecord, RegistryError> {
     const device = this.#devices.byId(id);
     if (device === undefined) return err({ code: "unknown-device" });
     const error = this.#error(by, device, next);
     return error === undefined ? ok(device) : refuseAudited(this.#sql, by, ADD, device, error);
   }
 
-  #error(by: Actor, device: DeviceRecord, { fingerprint }: NextCertificate): RegistryError | undefined {
-    const own = certificateOf(device, fingerprint);
-    // As with a revoked device: a certificate that was retired does not come back.
+  #error(by: Actor, device: DeviceRecord, { key }: NextCredential): RegistryError | undefined {
+    const own = credentialOf(device, key);
+    // As with a revoked device: a credential that was retired does not come back.
     if (own !== undefined && retiredSince(own, by.at) !== null) return { code: "fingerprint-revoked" };
     const { status } = device;
+    if (kindOf(key) !== device.kind) return { code: "wrong-kind", kind: device.kind };
     if (status !== "active" && status !== "suspended")
       return { code: "forbidden-transition", status, act: ADD };
     if (own !== undefined) return undefined;
-    const other = this.#devices.byFingerprint(fingerprint);
+    const other = this.#devices.byKey(key);
     if (other !== undefined) {
       return { code: other.status === "revoked" ? "fingerprint-revoked" : "fingerprint-taken" };
     }
-    return livingCertificates(device, by.at).length >= CERTIFICATES_MAX
-      ? { code: "too-many-certificates" }
+    return livingCredentials(device, by.at).length >= CREDENTIALS_MAX
+      ? { code: "too-many-credentials" }
       : undefined;
   }
 }

@@ -1,0 +1,18 @@
+// What a request shows to be let in.
+import type { CredentialKey, SecretKind } from "../credential-key.ts";
+import type { Certificate } from "./certificate.ts";
+
+/** A token or a feed's secret that Latchkey made: whose it is, and whether it still counts, the registry knows. */
+export interface ShownSecret {
+  kind: SecretKind;
+  key: CredentialKey;
+}
+
+/**
+ * What a request is judged by. A certificate that was presented always decides: a token never lifts a refusal of a
+ * certificate.
+ */
+export type Shown = Certificate | ShownSecret;
+
+/** What the registry may be asked about: a verified certificate, or a secret of ours. */
+export type Known = Extract<Shown, { key: CredentialKey }>;
