@@ -1,6 +1,7 @@
 // A configured Worker: Latchkey's own paths, and the gate for everything else.
 import { problemResponse, toApiError } from "./api/problem.ts";
 import { route as routeApi } from "./api/routes.ts";
+import { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
 import type { ControlReason } from "./domain/reason.ts";
 import { Gate } from "./gate/gate.ts";
@@ -8,6 +9,7 @@ import { errorLine } from "./log.ts";
 import { whoami } from "./pages/on-device/whoami.ts";
 import { Pages } from "./pages/pages.ts";
 import { mayBeControlPath, type Route, routeOf, START } from "./pages/routes.ts";
+import { directoryOf } from "./registry/client/objects.ts";
 import { RegistryClient } from "./registry/client/registry-client.ts";
 import { type Effects, type Services, servicesOf } from "./services.ts";
 import type { Visit } from "./visit.ts";
@@ -24,9 +26,22 @@ export class Latchkey {
   constructor(config: Config, effects: Effects) {
     this.#config = config;
     this.#effects = effects;
-    this.#gate = new Gate({ ...config, appOf: (hostname) => appOf(config, hostname) }, effects);
+    const directory = directoryOf(config.bindings);
+    const secrets = new KeyedSecrets(
+      () => directory.ask((directory) => directory.credentialCheck()),
+      effects.now,
+      effects.waitUntil,
+    );
+    this.#gate = new Gate(
+      {
+        ...config,
+        appOf: (hostname) => appOf(config, hostname),
+        readSecret: (kind, text) => secrets.readDeviceSecret(kind, text),
+      },
+      effects,
+    );
     this.#registry = new RegistryClient(config.bindings);
-    const services = servicesOf(config, this.#gate, this.#registry, effects);
+    const services = servicesOf(config, this.#gate, this.#registry, secrets, effects);
     this.#control = services && { services, pages: new Pages(services) };
   }
 

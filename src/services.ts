@@ -4,10 +4,10 @@ import type { Context } from "./api/handler.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { DeadSecrets } from "./auth/dead-secrets.ts";
 import { InvitationCodes } from "./auth/invitation-codes.ts";
-import { KeyedSecrets } from "./auth/keyed-secrets.ts";
+import type { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
 import type { Standing } from "./domain/device.ts";
-import type { Fingerprint } from "./domain/fingerprint.ts";
+import type { CredentialKey } from "./domain/credential-key.ts";
 import type { Gate } from "./gate/gate.ts";
 import type { FoldedLog, Log } from "./log.ts";
 import { Backups } from "./registry/client/backups.ts";
@@ -22,12 +22,12 @@ export interface Services extends Omit<Context, "principal" | "by" | "url"> {
   codes: InvitationCodes;
   revocationDelayMs: number;
   /**
-   * What the gate knows of a visitor's certificate, which may cost a question to the registry: `unavailable` if the
-   * certificate is not verified and within its dates.
+   * What the gate knows of a visitor's credential, which may cost a question to the registry: `unavailable` if it shows
+   * none that the registry could know.
    */
   standingOf(visit: Visit): Promise<Standing>;
-  /** Makes the gate forget what it knows of a certificate that has just been enrolled. */
-  forget(fingerprint: Fingerprint): void;
+  /** Makes the gate forget what it knows of a credential that has just been enrolled. */
+  forget(key: CredentialKey): void;
   log: Log;
 }
 
@@ -44,16 +44,12 @@ export function servicesOf(
   config: Config,
   gate: Gate,
   registry: RegistryClient,
+  secrets: KeyedSecrets,
   { now, log, waitUntil }: Effects,
 ): Services | undefined {
   const { adminToken, bindings, blocked, revocationDelayMs } = config;
   if (adminToken === null) return undefined;
   const directory = directoryOf(bindings);
-  const secrets = new KeyedSecrets(
-    () => directory.ask((directory) => directory.credentialCheck()),
-    now,
-    waitUntil,
-  );
   const dead = new DeadSecrets(now, waitUntil);
   const invitations = new Invitations(bindings, registry);
   return {
@@ -63,7 +59,7 @@ export function servicesOf(
     codes: new InvitationCodes(secrets, dead, invitations),
     apps: appsOf(config),
     standingOf: (visit) => gate.standingOf(visit),
-    forget: (fingerprint) => gate.forget(fingerprint),
+    forget: (key) => gate.forget(key),
     log: (line) => log.line(line),
   };
 }
@@ -75,5 +71,6 @@ function appsOf(config: Config): Apps {
     hosts: [...apps.keys()],
     profiles: defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }],
     isApp: (hostname) => appOf(config, hostname) !== undefined,
+    profileOf: (hostname) => appOf(config, hostname)?.profile.name,
   };
 }

@@ -5,6 +5,8 @@ export interface Apps {
   /** Every entry of `APPS`, `*` among them, with its profile. */
   profiles: readonly { host: string; profile: string }[];
   isApp(hostname: string): boolean;
+  /** `undefined`: it is no app. */
+  profileOf(hostname: string): string | undefined;
 }
 
 /**

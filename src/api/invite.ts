@@ -10,6 +10,7 @@ import type { UserId } from "../domain/user.ts";
 import type { Invitations } from "../registry/client/invitations.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import { type Apps, invitationHost } from "./apps.ts";
+import { allLimits } from "./limits.ts";
 
 /** An invitation, and what is shown of it only once: its code, and the link that contains it. */
 export interface MadeInvitation {
@@ -35,6 +36,7 @@ export async function makeInvitation(
   wanted: v.InferOutput<typeof CreateInvitationRequest>,
 ): Promise<Result<MadeInvitation, RegistryError>> {
   const { app = null, approval = false, expiresInSeconds = INVITATION_SECONDS.default } = wanted;
+  const limits = allLimits(wanted.limits ?? {}, apps, by.at);
   if (app !== null && !apps.isApp(app)) {
     throw appProblem(`${JSON.stringify(app)} is not an app behind this gate (${apps.hosts.join(", ")})`);
   }
@@ -45,7 +47,7 @@ export async function makeInvitation(
   const made = await invitations.create(
     by,
     user,
-    { id: crypto.randomUUID(), app, approval, expiresAt },
+    { id: crypto.randomUUID(), app, approval, expiresAt, limits },
     digest,
   );
   if (!made.ok) return made;

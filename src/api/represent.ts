@@ -1,7 +1,7 @@
 import type * as v from "valibot";
 import type {
   AuditEntry,
-  Certificate,
+  Credential,
   Device,
   Invitation,
   Session,
@@ -9,18 +9,21 @@ import type {
   UnknownCertificate,
   User,
 } from "../contract/answers.ts";
-import type { BackupAnswer } from "../contract/backup.ts";
+import type { BackupAnswer, RestoredUser } from "../contract/backup.ts";
 import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
 import type {
-  CertificateRecord,
+  CredentialRecord,
   DeviceRecord,
+  GuestLimits,
   InvitationRecord,
   UnknownCertificateRecord,
   UserRecord,
 } from "../domain/records.ts";
+import { fingerprintOf } from "../domain/credential-key.ts";
 import { retiredSince } from "../domain/retirement.ts";
 import type { DirectoryBackup } from "../registry/directory/restores.ts";
 import type { AuditRecord } from "../registry/storage/audit-log.ts";
+import type { Restored } from "../registry/user/restores.ts";
 
 // From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
 
@@ -38,7 +41,7 @@ export function representDevice(device: DeviceRecord, { at }: { at: number }): D
     statusSince,
     note,
     enrolledAt,
-    certificates,
+    credentials,
     lastSeen,
     wipe,
     comparisonCode,
@@ -51,26 +54,41 @@ export function representDevice(device: DeviceRecord, { at }: { at: number }): D
     statusReason,
     note,
     enrolledAt: iso(enrolledAt),
-    certificates: certificates.map((certificate) => representCertificate(certificate, at)),
+    kind: device.kind,
+    ...representLimits(device),
+    paths: plain(device.paths),
+    credentials: credentials.map((credential) => representCredential(credential, at)),
     lastSeen: lastSeen === null ? null : { ...lastSeen, at: iso(lastSeen.at) },
     wipe: wipe === null ? null : { ...wipe, firstAt: iso(wipe.firstAt), lastAt: iso(wipe.lastAt) },
     comparisonCode,
   };
 }
 
-function representCertificate(certificate: CertificateRecord, now: number): Certificate {
-  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
-  // During a deploy, an object may still be an older one that knows nothing of these.
-  const { retiredAt = null, retireBy = null, replaces = null } = certificate;
+function representLimits({ apps, countries, expiresAt }: GuestLimits) {
+  return { apps: plain(apps), countries: plain(countries), expiresAt: isoOrNull(expiresAt) };
+}
+
+function plain(list: readonly string[] | null): string[] | null {
+  return list === null ? null : [...list];
+}
+
+function representCredential(credential: CredentialRecord, now: number): Credential {
+  const { key, subject, issuer, serial, notBefore, notAfter, addedAt, retiredAt, retireBy, replaces } =
+    credential;
   return {
-    ...{ fingerprint, subject, issuer, serial },
+    ...{ fingerprint: fingerprintOf(key), subject, issuer, serial },
     notBefore: isoOrNull(notBefore),
     notAfter: isoOrNull(notAfter),
     addedAt: iso(addedAt),
     retiredAt: isoOrNull(retiredSince({ retiredAt, retireBy }, now)),
     retireBy: isoOrNull(retireBy),
-    replaces,
+    replaces: replaces === null ? null : fingerprintOf(replaces),
   };
+}
+
+/** What is planned for a restore, or was done. */
+export function representRestored({ devices, left }: Restored): v.InferOutput<typeof RestoredUser> {
+  return { devices: devices.map(({ keys, ...device }) => ({ ...device, fingerprints: keys.map(fingerprintOf) })), left };
 }
 
 export function representUnknownCertificate(certificate: UnknownCertificateRecord): UnknownCertificate {
@@ -117,9 +135,10 @@ export function representSession(session: SessionRecord): Session {
 }
 
 export function representInvitation(invitation: InvitationRecord, now: number): Invitation {
-  const { usedBy, usedAt, createdAt, expiresAt, ...rest } = invitation;
+  const { usedBy, usedAt, createdAt, expiresAt, limits, ...rest } = invitation;
   return {
     ...rest,
+    limits: representLimits(limits),
     createdAt: iso(createdAt),
     expiresAt: iso(expiresAt),
     status: usedAt !== null ? "used" : expiresAt <= now ? "expired" : "open",

@@ -9,6 +9,7 @@ import { denial } from "../contract/permissions.ts";
 import { type Context, type Handler, json, subjectOf } from "./handler.ts";
 import * as backup from "./handlers/backup.ts";
 import * as credentials from "./handlers/credentials.ts";
+import * as deviceTokens from "./handlers/device-tokens.ts";
 import * as devices from "./handlers/devices.ts";
 import * as users from "./handlers/users.ts";
 import { describeApi } from "./openapi.ts";
@@ -22,7 +23,7 @@ const showDescription: Handler = async () => {
 };
 
 /** Each of these files exports its handlers, named as their operations, and nothing else. */
-const handlers = { showDescription, ...users, ...devices, ...credentials, ...backup };
+const handlers = { showDescription, ...users, ...devices, ...deviceTokens, ...credentials, ...backup };
 // Neither an operation without a handler nor a handler without an operation compiles.
 const HANDLERS: Record<OperationId, Handler> = handlers;
 const IDS = Object.keys(handlers) as (keyof typeof handlers)[];

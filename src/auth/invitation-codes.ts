@@ -72,5 +72,5 @@ export class InvitationCodes {
  * again.
  */
 function keyOf(digest: SecretDigest, { app, enrolment }: PresentedCode): string {
-  return `${digest} ${app} ${enrolment.fingerprint}`;
+  return `${digest} ${app} ${enrolment.key}`;
 }

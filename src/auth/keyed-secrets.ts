@@ -1,3 +1,5 @@
+import { type CredentialKey, keyOf, type SecretKind } from "../domain/credential-key.ts";
+import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { SecretDigest } from "../domain/credential.ts";
 import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { CredentialCheck } from "../registry/directory/credential-check.ts";
@@ -19,6 +21,12 @@ const TOKEN_FORM = /^(lkt_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/;
  */
 const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 
+/** Of one form, each with a prefix and a check of its own, so that a feed's secret never passes for a header's. */
+const DEVICE_SECRETS = {
+  token: { prefix: "lkd_", form: /^(lkd_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "device-token" },
+  feed: { prefix: "lkf_", form: /^(lkf_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "feed" },
+} as const satisfies Record<SecretKind, { prefix: string; form: RegExp; label: string }>;
+
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
 const CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /** 20 random characters of 5 bits, and 6 that check them: of wrong codes, one in 2^30 is looked up. */
@@ -38,7 +46,7 @@ const PAUSE_MS = 1_000;
 
 interface Known {
   key: CryptoKey;
-  exempt: ReadonlySet<SecretDigest>;
+  exempt: ReadonlySet<SecretDigest | CredentialKey>;
   askedAt: number;
 }
 
@@ -81,6 +89,24 @@ export class KeyedSecrets {
       exempt.has(digest) ||
       (body !== undefined && check !== undefined && same(check, tokenCheck(await sign(key, "token", body))));
     return (await this.#passes(isOurs)) ? digest : undefined;
+  }
+
+  /** Makes a device's token, or the secret of a feed's URL. It is shown once. */
+  async newDeviceSecret(kind: SecretKind): Promise<{ text: string; key: CredentialKey }> {
+    const body = `${DEVICE_SECRETS[kind].prefix}${randomText(TOKEN_BYTES)}`;
+    const text = body + tokenCheck(await sign((await this.#current(0)).key, DEVICE_SECRETS[kind].label, body));
+    return { text, key: await keyOfSecret(kind, text) };
+  }
+
+  /** The key of a device's secret that may be looked up; `undefined`: it is not one of ours, or of another kind. */
+  async readDeviceSecret(kind: SecretKind, text: string): Promise<CredentialKey | undefined> {
+    const { form, label } = DEVICE_SECRETS[kind];
+    const [, body, check] = form.exec(text) ?? [];
+    if (body === undefined || check === undefined) return undefined;
+    const key = await keyOfSecret(kind, text);
+    const isOurs = async (known: Known) =>
+      known.exempt.has(key) || same(check, tokenCheck(await sign(known.key, label, body)));
+    return (await this.#passes(isOurs)) ? key : undefined;
   }
 
   /** Makes an invitation's code: letters and digits that can be read out and typed in. */
@@ -136,8 +162,9 @@ export class KeyedSecrets {
       const raw = Uint8Array.fromHex(hex);
       const algorithm = { name: "HMAC", hash: "SHA-256" };
       const key = await crypto.subtle.importKey("raw", raw, algorithm, false, ["sign"]);
-      this.#known = { key, exempt: new Set(exempt), askedAt };
-      return this.#known;
+      const known: Known = { key, exempt: new Set(exempt), askedAt };
+      this.#known = known;
+      return known;
     } catch (error) {
       this.#failedAt = this.#now();
       throw error;
@@ -145,10 +172,14 @@ export class KeyedSecrets {
   }
 }
 
-/** The kind keeps the checks of tokens and codes apart: neither passes for the other. */
-async function sign(key: CryptoKey, kind: "token" | "code", body: string): Promise<Uint8Array> {
+/** The kind keeps their checks apart: none passes for another. */
+async function sign(key: CryptoKey, kind: "token" | "code" | "device-token" | "feed", body: string): Promise<Uint8Array> {
   const signed = new TextEncoder().encode(`latchkey ${kind} ${body}`);
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
+}
+
+async function keyOfSecret(kind: SecretKind, text: string): Promise<CredentialKey> {
+  return keyOf(kind, (await digestOf(text)) as string as Fingerprint);
 }
 
 function tokenCheck(mac: Uint8Array): string {

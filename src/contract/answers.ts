@@ -2,6 +2,7 @@
 // What the API answers. Times are ISO 8601 in UTC.
 import * as v from "valibot";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
+import { DEVICE_KINDS } from "../domain/credential-key.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
 import { FingerprintSchema } from "./requests.ts";
 
@@ -14,8 +15,12 @@ const NextSchema = v.nullable(v.string());
 
 export const UserSchema = v.object({ id: v.string(), name: TextOrNull, createdAt: TimeSchema });
 
-/** The details of a certificate; those that are not known yet are `null`. */
-export const CertificateSchema = v.object({
+/**
+ * A device's certificate; details that are not known yet are `null`. Of a token or a feed's secret there are only the
+ * dates.
+ */
+export const CredentialSchema = v.object({
+  /** SHA-256, in hex: of a certificate's DER, or of a secret's text. */
   fingerprint: v.string(),
   subject: TextOrNull,
   issuer: TextOrNull,
@@ -28,14 +33,28 @@ export const CertificateSchema = v.object({
   retiredAt: TimeOrNull,
   /** When it is retired at the latest; `null`: no date. */
   retireBy: TimeOrNull,
-  /** The fingerprint of the certificate that is retired when this one is first seen; `null`: none. */
+  /** The fingerprint of the credential that is retired when this one is first seen; `null`: none. */
   replaces: TextOrNull,
 });
+
+const StringsOrNull = v.nullable(v.array(v.string()));
+
+/** What a device is limited to. */
+const LIMITS = {
+  /** Hostnames; `null`: every app. */
+  apps: StringsOrNull,
+  /** ISO 3166-1 alpha-2 codes; `null`: from anywhere. */
+  countries: StringsOrNull,
+  /** From then on it is refused; `null`: it has no end. */
+  expiresAt: TimeOrNull,
+};
 
 export const DeviceSchema = v.object({
   id: v.string(),
   user: v.string(),
   name: v.string(),
+  /** What it shows to be let in. */
+  kind: v.picklist(DEVICE_KINDS),
   status: v.picklist(DEVICE_STATUSES),
   /** When the status began. */
   statusSince: TimeSchema,
@@ -43,8 +62,11 @@ export const DeviceSchema = v.object({
   statusReason: TextOrNull,
   note: TextOrNull,
   enrolledAt: TimeSchema,
-  certificates: v.array(CertificateSchema),
-  /** When its certificate was last presented, whatever the answer: written at most every five minutes. */
+  ...LIMITS,
+  /** Patterns of the paths that a feed may read; `null`: it is none. */
+  paths: StringsOrNull,
+  credentials: v.array(CredentialSchema),
+  /** When it last showed a credential, whatever the answer: written at most every five minutes. */
   lastSeen: v.nullable(v.object({ at: TimeSchema, app: v.string(), country: TextOrNull, ip: TextOrNull })),
   /**
    * The wipe answers delivered since it was last reported lost; `null`: none.
@@ -123,6 +145,8 @@ const INVITATION_FIELDS = {
   app: TextOrNull,
   /** Whether the device is pending until it is approved. */
   approval: v.boolean(),
+  /** What the device that it enrols is limited to. */
+  limits: v.object(LIMITS),
   createdAt: TimeSchema,
   createdBy: v.string(),
   expiresAt: TimeSchema,
@@ -132,6 +156,9 @@ const INVITATION_FIELDS = {
   device: TextOrNull,
 };
 export const InvitationSchema = v.object(INVITATION_FIELDS);
+/** A device that shows a token or a feed's secret, which is told once. */
+export const NewDeviceTokenSchema = v.object({ device: DeviceSchema, token: v.string() });
+
 /** Code and link are shown once, when it is made. */
 export const NewInvitationSchema = v.object({ ...INVITATION_FIELDS, code: v.string(), link: v.string() });
 
@@ -161,13 +188,14 @@ export const SessionListSchema = v.object({ sessions: v.array(SessionSchema) });
 export const InvitationListSchema = v.object({ invitations: v.array(InvitationSchema) });
 
 export type User = v.InferOutput<typeof UserSchema>;
-export type Certificate = v.InferOutput<typeof CertificateSchema>;
+export type Credential = v.InferOutput<typeof CredentialSchema>;
 export type Device = v.InferOutput<typeof DeviceSchema>;
 export type AuditEntry = v.InferOutput<typeof AuditEntrySchema>;
 export type UnknownCertificate = v.InferOutput<typeof UnknownCertificateSchema>;
 export type Token = v.InferOutput<typeof TokenSchema>;
 export type NewToken = v.InferOutput<typeof NewTokenSchema>;
 export type Session = v.InferOutput<typeof SessionSchema>;
+export type NewDeviceToken = v.InferOutput<typeof NewDeviceTokenSchema>;
 export type Invitation = v.InferOutput<typeof InvitationSchema>;
 export type NewInvitation = v.InferOutput<typeof NewInvitationSchema>;
 export type Me = v.InferOutput<typeof MeSchema>;

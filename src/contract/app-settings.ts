@@ -12,12 +12,12 @@ export const TableSchema = (of: string) =>
     `must be a table of ${of}`,
   );
 
-const CountrySchema = v.pipe(
+export const CountrySchema = v.pipe(
   v.string("must be a country's code, such as CH"),
   v.check(isCountry, ({ input }) => `${JSON.stringify(input)} is not an ISO 3166-1 alpha-2 code, such as CH`),
 );
 
-const PathSchema = v.pipe(
+export const PathSchema = v.pipe(
   v.string("must be a path, such as /share/*"),
   v.rawCheck(({ dataset, addIssue }) => {
     const problem = dataset.typed ? pathPatternProblem(dataset.value) : undefined;

@@ -2,9 +2,10 @@
 // other requests, since a file may have been changed. Times are ISO 8601 in UTC on the outside, and milliseconds
 // since the epoch once read.
 import * as v from "valibot";
-import { AUDIT_ACTS } from "../domain/audit-act.ts";
+import { AUDIT_ACTS, type AuditAct } from "../domain/audit-act.ts";
 import type { SecretDigest } from "../domain/credential.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
+import { DEVICE_KINDS, keyOf } from "../domain/credential-key.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
 import {
   RESTORE_CHANGES,
@@ -13,12 +14,15 @@ import {
   TOKEN_OUTCOMES,
   TOKEN_REASONS,
 } from "../domain/restore-plan.ts";
-import { CERTIFICATES_MAX } from "../domain/retirement.ts";
+import { CREDENTIALS_MAX } from "../domain/retirement.ts";
 import { TokenSchema, UnknownCertificateSchema } from "./answers.ts";
 import {
+  AppsInput,
+  CountriesInput,
   DeviceNameSchema,
   FingerprintSchema,
   NoteInput,
+  PathsInput,
   ReasonInput,
   UserIdSchema,
   UserNameInput,
@@ -50,7 +54,7 @@ const DETAILS = {
   notAfter: TimeInputOrNull,
 };
 
-const BackupCertificate = v.strictObject({
+const BackupCredential = v.strictObject({
   fingerprint: FingerprintSchema,
   ...DETAILS,
   addedAt: TimeInput,
@@ -59,37 +63,66 @@ const BackupCertificate = v.strictObject({
   replaces: v.nullable(FingerprintSchema),
 });
 
+const BackupCredentials = v.pipe(
+  v.array(BackupCredential, "must be a list"),
+  v.minLength(1, "a device has a credential"),
+  v.check(
+    (list) => new Set(list.map(({ fingerprint }) => fingerprint)).size === list.length,
+    "each credential is there once",
+  ),
+  v.check(
+    (list) => list.filter(({ retiredAt }) => retiredAt === null).length <= CREDENTIALS_MAX,
+    `at most ${CREDENTIALS_MAX} credentials are not retired`,
+  ),
+);
+
 /** A device, as the lists of the API have it. */
-export const BackupDevice = v.strictObject({
-  id: IdInput,
-  user: UserIdSchema,
-  name: DeviceNameSchema,
-  status: v.picklist(DEVICE_STATUSES, `must be one of ${DEVICE_STATUSES.join(", ")}`),
-  statusSince: TimeInput,
-  /** Not in backups of before there was one. */
-  statusReason: v.optional(v.nullable(ReasonInput), null),
-  note: v.nullable(NoteInput),
-  enrolledAt: TimeInput,
-  certificates: v.pipe(
-    v.array(BackupCertificate, "must be a list"),
-    v.minLength(1, "a device has a certificate"),
-    v.check(
-      (list) => new Set(list.map(({ fingerprint }) => fingerprint)).size === list.length,
-      "each certificate is there once",
+export const BackupDevice = v.pipe(
+  v.strictObject({
+    id: IdInput,
+    user: UserIdSchema,
+    name: DeviceNameSchema,
+    status: v.picklist(DEVICE_STATUSES, `must be one of ${DEVICE_STATUSES.join(", ")}`),
+    statusSince: TimeInput,
+    /** Not in backups of before there was one. */
+    statusReason: v.optional(v.nullable(ReasonInput), null),
+    note: v.nullable(NoteInput),
+    enrolledAt: TimeInput,
+    // Backups of before there were other kinds have `certificates`, and no limits.
+    kind: v.optional(v.picklist(DEVICE_KINDS, `must be one of ${DEVICE_KINDS.join(", ")}`), "certificate"),
+    apps: v.optional(v.nullable(AppsInput), null),
+    countries: v.optional(v.nullable(CountriesInput), null),
+    expiresAt: v.optional(TimeInputOrNull, null),
+    paths: v.optional(v.nullable(PathsInput), null),
+    credentials: v.optional(BackupCredentials),
+    certificates: v.optional(BackupCredentials),
+    lastSeen: v.nullable(
+      v.strictObject({ at: TimeInput, app: TextInput, country: TextInputOrNull, ip: TextInputOrNull }),
     ),
-    v.check(
-      (list) => list.filter(({ retiredAt }) => retiredAt === null).length <= CERTIFICATES_MAX,
-      `at most ${CERTIFICATES_MAX} certificates are not retired`,
+    wipe: v.nullable(
+      v.strictObject({ firstAt: TimeInput, lastAt: TimeInput, count: Count, tokenRefresh: v.boolean() }),
     ),
+    comparisonCode: v.nullable(v.pipe(TextInput, v.regex(/^\d{6}$/, "must be six digits"))),
+  }),
+  v.check(
+    ({ credentials, certificates }) => (credentials === undefined) !== (certificates === undefined),
+    "a device has credentials",
   ),
-  lastSeen: v.nullable(
-    v.strictObject({ at: TimeInput, app: TextInput, country: TextInputOrNull, ip: TextInputOrNull }),
+  v.check(({ kind, apps }) => kind === "certificate" || apps !== null, "a token or a feed names its apps"),
+  v.check(({ kind, paths }) => (kind === "feed") === (paths !== null), "a feed names its paths, and nothing else does"),
+  v.check(
+    ({ kind, credentials = [] }) => kind === "certificate" || credentials.every(({ notAfter }) => notAfter !== null),
+    "a token or a feed's secret has an end",
   ),
-  wipe: v.nullable(
-    v.strictObject({ firstAt: TimeInput, lastAt: TimeInput, count: Count, tokenRefresh: v.boolean() }),
-  ),
-  comparisonCode: v.nullable(v.pipe(TextInput, v.regex(/^\d{6}$/, "must be six digits"))),
-});
+  v.transform(({ certificates = [], credentials = certificates, ...device }) => ({
+    ...device,
+    credentials: credentials.map(({ fingerprint, replaces, ...credential }) => ({
+      ...credential,
+      key: keyOf(device.kind, fingerprint),
+      replaces: replaces === null ? null : keyOf(device.kind, replaces),
+    })),
+  })),
+);
 
 export const BackupUser = v.strictObject({
   id: UserIdSchema,
@@ -148,13 +181,22 @@ export const BackupUnknownCertificate = v.strictObject({
   count: Count,
 });
 
+/** What acts were called in backups of before there were other kinds of credentials. */
+const FORMER_ACTS: Readonly<Record<string, AuditAct>> = {
+  "add-certificate": "add-credential",
+  "retire-certificate": "retire-credential",
+};
+
 export const BackupAuditEntry = v.strictObject({
   id: v.pipe(Count, v.minValue(1, "must be at least 1")),
   at: TimeInput,
   actor: TextInput,
   ip: TextInputOrNull,
   country: TextInputOrNull,
-  act: v.picklist(AUDIT_ACTS, "must be an act of an audit log"),
+  act: v.pipe(
+    v.picklist([...AUDIT_ACTS, ...Object.keys(FORMER_ACTS)], "must be an act of an audit log"),
+    v.transform((act) => FORMER_ACTS[act] ?? (act as AuditAct)),
+  ),
   outcome: v.picklist(["done", "refused"], "must be done or refused"),
   target: v.nullable(v.strictObject({ id: TextInput, name: TextInputOrNull })),
   detail: v.pipe(

@@ -19,5 +19,11 @@ export const RETIREMENT_MAX_SECONDS = 3650 * DAY_SECONDS;
 /** How long an invitation is valid, in seconds. */
 export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
 
-/** How long a token is valid, in seconds; a request for one that never expires says `null`. */
+/** How long a device's token is valid, in seconds: it has an end, since it proves nothing but that somebody knows it. */
+export const DEVICE_TOKEN_SECONDS = { default: 365 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;
+
+/** The furthest end of a device, in seconds from now: ten years. */
+export const DEVICE_MAX_SECONDS = 3650 * DAY_SECONDS;
+
+/** How long an API token is valid, in seconds; a request for one that never expires says `null`. */
 export const TOKEN_SECONDS = { default: 90 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;

@@ -106,6 +106,26 @@ export const OPERATIONS = {
     problems: ["not-revoked"],
   }),
 
+  // Whoever is limited must not be able to lift it.
+  limitDevice: row("PATCH /users/:user/devices/:device/limits", "root user", {
+    summary: "Limit a device to apps, countries and a time, or lift a limit",
+    body: request.LimitDeviceRequest,
+    answers: DEVICE,
+    problems: ["scope-required"],
+  }),
+  createDeviceToken: row("POST /users/:user/device-tokens", "root user", {
+    summary: "Make a device that shows a token or a feed's secret; it is shown only once",
+    body: request.CreateDeviceTokenRequest,
+    answers: { 201: answer.NewDeviceTokenSchema },
+    problems: ["name-taken"],
+  }),
+  rotateDeviceToken: row("POST /users/:user/devices/:device/tokens", "root user", {
+    summary: "Give a device its next token; the old one is retired when the next one is first seen",
+    body: request.RotateDeviceTokenRequest,
+    answers: { 201: answer.NewDeviceTokenSchema },
+    problems: ["forbidden-transition", "too-many-credentials", "wrong-kind"],
+  }),
+
   // Whoever waits for approval must not be able to give it.
   approveDevice: row("POST /users/:user/devices/:device/approve", "root user", {
     summary: "Let a pending device in",
@@ -133,10 +153,10 @@ export const OPERATIONS = {
     summary: "Give a device its next certificate; the old one is retired when the next one is first seen",
     body: request.AddCertificateRequest,
     answers: DEVICE_MADE,
-    problems: [...TAKEN, "forbidden-transition", "too-many-credentials", "invalid-certificate"],
+    problems: [...TAKEN, "forbidden-transition", "too-many-credentials", "wrong-kind", "invalid-certificate"],
   }),
-  retireCertificate: row("DELETE /users/:user/devices/:device/certificates/:fingerprint", "root user", {
-    summary: "Retire a certificate of a device that has another one",
+  retireCredential: row("DELETE /users/:user/devices/:device/credentials/:fingerprint", "root user", {
+    summary: "Retire a certificate or token of a device that has another one",
     answers: DONE,
     problems: ["unknown-credential", "last-credential"],
   }),

@@ -30,8 +30,8 @@ export const PROBLEMS = {
   "unknown-device": row(404, "This user has no such device", "list the devices", "GET /users/{user}/devices"),
   "unknown-credential": row(
     404,
-    "This device has no such certificate",
-    "see the device's certificates",
+    "This device has no such certificate or token",
+    "see the device's credentials",
     DEVICE,
   ),
   "certificate-not-listed": row(
@@ -58,7 +58,7 @@ export const PROBLEMS = {
   "name-taken": row(409, "The name is taken", "choose another name"),
   "fingerprint-taken": row(
     409,
-    "This certificate is already enrolled as another device",
+    "This certificate or token is already enrolled as another device",
     "revoke and forget that device, or issue a new certificate",
   ),
   "fingerprint-revoked": row(
@@ -74,13 +74,24 @@ export const PROBLEMS = {
   ),
   "too-many-credentials": row(
     409,
-    "The device has two certificates already",
+    "The device has two certificates or tokens already",
     "wait until the older one is retired, or retire one of the two",
   ),
   "last-credential": row(
     409,
-    "The device has no other certificate",
-    "revoke the device, or first add its next certificate",
+    "The device has no other certificate or token",
+    "revoke the device, or first add its next one",
+  ),
+  "wrong-kind": row(
+    409,
+    "The device shows another kind of credential",
+    "see the device's kind: a certificate, a token or a feed",
+    DEVICE,
+  ),
+  "scope-required": row(
+    409,
+    "A token or a feed reaches only the apps that are named for it",
+    "name at least one app",
   ),
   "not-revoked": row(409, "Only a revoked device can be forgotten", "revoke the device first"),
   "body-too-large": row(413, "The body is too large", "shorten it"),

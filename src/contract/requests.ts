@@ -8,10 +8,13 @@ import {
   type Fingerprint,
   parseFingerprint,
 } from "../domain/fingerprint.ts";
+import { CountrySchema, PathSchema } from "./app-settings.ts";
 import { isHostname } from "../domain/request/hostname.ts";
 import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../domain/user.ts";
 
 import {
+  DEVICE_MAX_SECONDS,
+  DEVICE_TOKEN_SECONDS,
   INVITATION_SECONDS,
   PAGE_LIMIT_DEFAULT,
   PAGE_LIMIT_MAX,
@@ -97,13 +100,60 @@ function hasEither(body: v.InferOutput<v.StrictObjectSchema<typeof EITHER, undef
   return (body.fingerprint === undefined) !== (body.certificate === undefined);
 }
 
+function secondsSchema({ min, max }: { min: number; max: number }) {
+  const hint = `must be a whole number of seconds from ${min} to ${max}`;
+  return v.pipe(v.number(hint), v.integer(hint), v.minValue(min, hint), v.maxValue(max, hint));
+}
+
+/** A time to come, ISO 8601, or a number of seconds from now. */
+function futureSchema(maxSeconds: number) {
+  return v.union(
+    [
+      v.pipe(v.string(), v.isoTimestamp()),
+      v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxSeconds)),
+    ],
+    "give a time (ISO 8601), or a number of seconds from now",
+  );
+}
+
+const HostnameSchema = v.pipe(
+  v.string("an app must be named by its hostname"),
+  v.check(isHostname, "an app must be named by its hostname, in lower case and without a port"),
+);
+
+/** Entries of any list of a device's limits: far more than a household has. */
+const LIST_MAX = 50;
+
+function listSchema<Entry extends v.GenericSchema<string, string>>(entry: Entry, what: string) {
+  return v.pipe(
+    v.array(entry, `must be a list of ${what}`),
+    v.minLength(1, `name at least one of the ${what}`),
+    v.maxLength(LIST_MAX, `at most ${LIST_MAX} ${what}`),
+    v.check((list) => new Set(list).size === list.length, `the ${what} must differ`),
+  );
+}
+
+const AppsSchema = listSchema(HostnameSchema, "apps");
+const PathsSchema = listSchema(PathSchema, "paths");
+
+/** What a device is limited to; `null` takes a limit away. */
+const LIMITS = {
+  apps: v.optional(v.nullable(AppsSchema)),
+  countries: v.optional(v.nullable(listSchema(CountrySchema, "countries"))),
+  expiresAt: v.optional(v.nullable(futureSchema(DEVICE_MAX_SECONDS))),
+};
+
+/** For backups. */
+export { AppsSchema as AppsInput, PathsSchema as PathsInput };
+export const CountriesInput = listSchema(CountrySchema, "countries");
+
 /** `POST /users/{user}/devices` */
 export const EnrolRequest = v.pipe(
-  v.strictObject({ name: DeviceNameSchema, ...EITHER, note: v.optional(NoteSchema) }),
+  v.strictObject({ name: DeviceNameSchema, ...EITHER, note: v.optional(NoteSchema), ...LIMITS }),
   v.check((body) => hasEither(body), EITHER_HINT),
 );
 
-const RETIREMENT_HINT = "give a time (ISO 8601), or a number of seconds from now";
+const RetireBySchema = v.optional(v.nullable(futureSchema(RETIREMENT_MAX_SECONDS)));
 
 /**
  * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
@@ -113,17 +163,7 @@ const RETIREMENT_HINT = "give a time (ISO 8601), or a number of seconds from now
 export const AddCertificateRequest = v.pipe(
   v.strictObject({
     ...EITHER,
-    retireBy: v.optional(
-      v.nullable(
-        v.union(
-          [
-            v.pipe(v.string(), v.isoTimestamp()),
-            v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(RETIREMENT_MAX_SECONDS)),
-          ],
-          RETIREMENT_HINT,
-        ),
-      ),
-    ),
+    retireBy: RetireBySchema,
   }),
   v.check((body) => hasEither(body), EITHER_HINT),
 );
@@ -133,6 +173,39 @@ export const EditDeviceRequest = v.pipe(
   v.strictObject({ name: v.optional(DeviceNameSchema), note: v.optional(v.nullable(NoteSchema)) }),
   v.check((body) => body.name !== undefined || body.note !== undefined, "give a name, a note, or both"),
 );
+
+/** `PATCH /users/{user}/devices/{device}/limits`: what is left out stays; `paths` are a feed's. */
+export const LimitDeviceRequest = v.pipe(
+  v.strictObject({ ...LIMITS, paths: v.optional(PathsSchema) }),
+  v.check((body) => Object.values(body).some((value) => value !== undefined), "give at least one limit"),
+);
+
+/**
+ * `POST /users/{user}/device-tokens`: a device that shows a token in a header, or the secret in a feed's URL. It reaches
+ * only the apps that are named, since whoever knows its secret is let in.
+ */
+export const CreateDeviceTokenRequest = v.pipe(
+  v.strictObject({
+    name: DeviceNameSchema,
+    kind: v.picklist(["token", "feed"], "must be token or feed"),
+    apps: AppsSchema,
+    countries: LIMITS.countries,
+    expiresAt: LIMITS.expiresAt,
+    paths: v.optional(PathsSchema),
+    note: v.optional(NoteSchema),
+    validSeconds: v.optional(secondsSchema(DEVICE_TOKEN_SECONDS)),
+  }),
+  v.forward(
+    v.check(({ kind, paths }) => (kind === "feed") === (paths !== undefined), "a feed names its paths, and a token none"),
+    ["paths"],
+  ),
+);
+
+/** `POST /users/{user}/devices/{device}/tokens`: the device's next token, as with `AddCertificateRequest`. */
+export const RotateDeviceTokenRequest = v.strictObject({
+  validSeconds: v.optional(secondsSchema(DEVICE_TOKEN_SECONDS)),
+  retireBy: RetireBySchema,
+});
 
 /** `POST /users/{user}/devices/{device}/{act}`: the reason goes to the audit log; the device's note stays. */
 export const StatusActRequest = v.strictObject({ reason: v.optional(ReasonSchema) });
@@ -153,16 +226,6 @@ export const ApproveRequest = v.strictObject({
   note: v.optional(NoteSchema),
 });
 
-function secondsSchema({ min, max }: { min: number; max: number }) {
-  const hint = `must be a whole number of seconds from ${min} to ${max}`;
-  return v.pipe(v.number(hint), v.integer(hint), v.minValue(min, hint), v.maxValue(max, hint));
-}
-
-const HostnameSchema = v.pipe(
-  v.string("an app must be named by its hostname"),
-  v.check(isHostname, "an app must be named by its hostname, in lower case and without a port"),
-);
-
 /**
  * `POST /tokens`: a user's token, or with `user: null` one that reads everything. `expiresInSeconds: null`
  * makes one that never expires.
@@ -179,12 +242,14 @@ export const CreateTokenRequest = v.pipe(
 
 /**
  * `POST /users/{user}/invitations`: a code that enrols one device. `app`: only on this host;
- * `approval`: the device stays pending until the code on its screen was compared.
+ * `approval`: the device stays pending until the code on its screen was compared; `limits`: what the device is limited
+ * to, as a guest's is.
  */
 export const CreateInvitationRequest = v.strictObject({
   app: v.optional(v.nullable(HostnameSchema)),
   approval: v.optional(v.boolean("must be true or false")),
   expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
+  limits: v.optional(v.strictObject(LIMITS)),
 });
 
 const LIMIT_HINT = `limit must be a whole number from 1 to ${PAGE_LIMIT_MAX}`;

@@ -11,7 +11,7 @@ import {
   RestoreUserRequest,
 } from "../../contract/backup.ts";
 import { body, type Handler, json, must, userParam } from "../handler.ts";
-import { representBackup } from "../represent.ts";
+import { representBackup, representRestored } from "../represent.ts";
 
 // What a backup takes besides the lists of the API, and how it is restored: users, tokens and unknown certificates
 // first, then one user after the other.
@@ -40,7 +40,7 @@ export const restoreUser: Handler = async (request, { backups, by }) => {
   const restored = dryRun
     ? await backups.planUser(by, user, wanted)
     : must(await backups.restoreUser(by, user, wanted));
-  return json<v.InferOutput<typeof RestoredUser>>(restored);
+  return json<v.InferOutput<typeof RestoredUser>>(representRestored(restored));
 };
 
 export const restoreAudit: Handler = async (request, { directory }) => {

@@ -2,7 +2,6 @@
 
 import type { BlockedList, Device, DeviceList, UnknownCertificateList } from "../../contract/answers.ts";
 import { ApiError } from "../../contract/api-error.ts";
-import { RETIREMENT_MAX_SECONDS } from "../../contract/limits.ts";
 import { API_PATH } from "../../contract/paths.ts";
 import {
   AddCertificateRequest,
@@ -10,11 +9,14 @@ import {
   DevicesQuery,
   EditDeviceRequest,
   EnrolRequest,
+  LimitDeviceRequest,
   LostRequest,
   StatusActRequest,
 } from "../../contract/requests.ts";
+import { type CredentialKey, keyOf } from "../../domain/credential-key.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../domain/fingerprint.ts";
+import { NO_LIMITS } from "../../domain/limits.ts";
 import { type CertificateDetails, type DeviceRecord, NO_DETAILS } from "../../domain/records.ts";
 import {
   body,
@@ -28,6 +30,7 @@ import {
   userParam,
 } from "../handler.ts";
 import { readQuery } from "../input.ts";
+import { futureTime, givenLimits, invalid } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { readPem } from "../x509.ts";
@@ -38,10 +41,11 @@ export const listDevices: Handler = async (request, { registry, by, url }) => {
   return json<DeviceList>({ devices: items.map((device) => representDevice(device, by)), next });
 };
 
-export const enrolDevice: Handler = async (request, { registry, by }) => {
+export const enrolDevice: Handler = async (request, { registry, apps, by }) => {
   const user = userParam(request);
-  const { name, note, fingerprint, certificate } = await body(request, EnrolRequest);
+  const { name, note, fingerprint, certificate, ...given } = await body(request, EnrolRequest);
   const enrolment = {
+    limits: { ...NO_LIMITS, ...givenLimits(given, apps, by.at) },
     ...certificateOf(fingerprint, certificate, by.at),
     name,
     note: note ?? null,
@@ -58,6 +62,16 @@ export const showDevice: Handler = async (request, { registry, by }) => {
 export const editDevice: Handler = async (request, { registry, by }) => {
   const { name, note } = await body(request, EditDeviceRequest);
   const device = must(await registry.edit(by, userParam(request), deviceParam(request), { name, note }));
+  return json<Device>(representDevice(device, by));
+};
+
+export const limitDevice: Handler = async (request, { registry, apps, by }) => {
+  const { paths, ...given } = await body(request, LimitDeviceRequest);
+  const [user, id] = [userParam(request), deviceParam(request)];
+  if (paths !== undefined && must(await registry.device(user, id)).kind !== "feed") {
+    throw invalid("paths", "only a feed has paths");
+  }
+  const device = must(await registry.edit(by, user, id, { ...givenLimits(given, apps, by.at), paths }));
   return json<Device>(representDevice(device, by));
 };
 
@@ -92,15 +106,17 @@ export const addCertificate: Handler = async (request, { registry, by }) => {
   const { fingerprint, certificate, retireBy } = await body(request, AddCertificateRequest);
   const next = {
     ...certificateOf(fingerprint, certificate, by.at),
-    retireBy: timeOf(retireBy ?? null, by.at),
+    retireBy: futureTime(retireBy ?? null, by.at, "retireBy"),
   };
-  return enrolled(must(await registry.addCertificate(by, user, id, next)), by);
+  return enrolled(must(await registry.addCredential(by, user, id, next)), by);
 };
 
-export const retireCertificate: Handler = async (request, { registry, by }) => {
+export const retireCredential: Handler = async (request, { registry, by }) => {
   const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
+  const [user, id] = [userParam(request), deviceParam(request)];
+  const { kind } = must(await registry.device(user, id));
   if (fingerprint === undefined) throw registryProblem({ code: "unknown-credential" });
-  must(await registry.retireCertificate(by, userParam(request), deviceParam(request), fingerprint));
+  must(await registry.retireCredential(by, user, id, keyOf(kind, fingerprint)));
   return noContent();
 };
 
@@ -151,21 +167,13 @@ function certificateOf(
   fingerprint: Fingerprint | undefined,
   pem: string | undefined,
   now: number,
-): { fingerprint: Fingerprint; details: CertificateDetails } {
-  if (fingerprint !== undefined) return { fingerprint, details: NO_DETAILS };
+): { key: CredentialKey; details: CertificateDetails } {
+  if (fingerprint !== undefined) return { key: keyOf("certificate", fingerprint), details: NO_DETAILS };
   const certificate = readPem(pem ?? "", now);
-  if (certificate.ok) return certificate.value;
+  if (certificate.ok) {
+    return { key: keyOf("certificate", certificate.value.fingerprint), details: certificate.value.details };
+  }
   throw new ApiError("invalid-certificate", certificate.error, {
     errors: [{ path: "certificate", message: certificate.error }],
   });
-}
-
-/** A time in the future, in milliseconds since the epoch. */
-function timeOf(retireBy: string | number | null, now: number): number | null {
-  if (retireBy === null) return null;
-  if (typeof retireBy === "number") return now + retireBy * 1000;
-  const time = Date.parse(retireBy);
-  if (time > now && time <= now + RETIREMENT_MAX_SECONDS * 1000) return time;
-  const message = "the time must be in the future and within ten years: to end a certificate now, retire it";
-  throw new ApiError("invalid-fields", message, { errors: [{ path: "retireBy", message }] });
 }

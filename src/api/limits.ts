@@ -1,0 +1,44 @@
+// What a device is limited to, as a request gives it.
+import { ApiError } from "../contract/api-error.ts";
+import type { GuestLimits } from "../domain/records.ts";
+import type { Apps } from "./apps.ts";
+
+interface GivenLimits {
+  apps?: string[] | null | undefined;
+  countries?: string[] | null | undefined;
+  expiresAt?: string | number | null | undefined;
+}
+
+/** Only the limits that are given. Throws `invalid-fields` for an app that the gate does not know, or a time that has passed. */
+export function givenLimits(given: GivenLimits, apps: Apps, now: number): Partial<GuestLimits> {
+  const unknown = (given.apps ?? []).find((host) => !apps.isApp(host));
+  if (unknown !== undefined) {
+    throw invalid("apps", `${JSON.stringify(unknown)} is not an app behind this gate (${apps.hosts.join(", ")})`);
+  }
+  return {
+    ...(given.apps === undefined ? {} : { apps: given.apps }),
+    ...(given.countries === undefined ? {} : { countries: given.countries }),
+    ...(given.expiresAt === undefined ? {} : { expiresAt: futureTime(given.expiresAt, now, "expiresAt") }),
+  };
+}
+
+/** All of them: what is not given is no limit. */
+export function allLimits(given: GivenLimits, apps: Apps, now: number): GuestLimits {
+  return { apps: null, countries: null, expiresAt: null, ...givenLimits(given, apps, now) };
+}
+
+/** Ten years: nothing that is limited lasts longer. */
+const FUTURE_MAX_MS = 3650 * 24 * 3600_000;
+
+/** A time in the future, in milliseconds since the epoch: given as one (ISO 8601), or in seconds from now. */
+export function futureTime(given: string | number | null, now: number, path: string): number | null {
+  if (given === null) return null;
+  if (typeof given === "number") return now + given * 1000;
+  const time = Date.parse(given);
+  if (time > now && time <= now + FUTURE_MAX_MS) return time;
+  throw invalid(path, "the time must be in the future and within ten years");
+}
+
+export function invalid(path: string, message: string): ApiError {
+  return new ApiError("invalid-fields", message, { errors: [{ path, message }] });
+}
