@@ -12,8 +12,8 @@ import { layout } from "./html/layout.ts";
 import { possessive } from "./html/words.ts";
 
 export async function devices(context: PageContext): Promise<Html> {
-  const { registry, principal } = context;
-  const { users, isWhole } = await visibleUsers(registry, principal);
+  const { principal } = context;
+  const { users, isWhole } = await visibleUsers(context);
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
   if (!isWhole) return layout(frame, userLinks(users));
@@ -30,8 +30,9 @@ export async function devices(context: PageContext): Promise<Html> {
 }
 
 export async function devicesOfUser(context: PageContext): Promise<Html> {
-  const { registry, principal, url } = context;
-  const user = await registry.user(userParam(context));
+  const { directory, principal, url } = context;
+  const id = userParam(context);
+  const user = await directory.ask((directory) => directory.user(id));
   if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
   const page = await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);

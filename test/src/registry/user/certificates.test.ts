@@ -58,8 +58,8 @@ const next = (change: Partial<NextCertificate> = {}): NextCertificate => ({
 });
 const add = (change: Partial<NextCertificate> = {}, through: RegistryBindings = env, at = Date.now()) =>
   new RegistryClient(through).addCertificate(by({ at }), ALICE, id, next(change));
-const retire = (of: Fingerprint) => worker.retireCertificate(by(), ALICE, id, of);
-const act = (what: StatusAct) => worker.changeStatus(by(), ALICE, id, what);
+const retire = (of: Fingerprint) => registry(ALICE).retireCertificate(by(), id, of);
+const act = (what: StatusAct) => registry(ALICE).changeStatus(by(), id, what);
 const refused = (code: string) => ({ ok: false, error: { code } });
 
 async function device(): Promise<DeviceRecord> {
@@ -253,7 +253,7 @@ describe("a next certificate is refused", () => {
 
   it("that a revoked device has", async () => {
     const tablet = await enrol(ALICE, NEW, "Tablet");
-    await worker.changeStatus(by(), ALICE, tablet, "revoke");
+    await registry(ALICE).changeStatus(by(), tablet, "revoke");
     expect(await add()).toEqual(refused("fingerprint-revoked"));
   });
 
@@ -396,7 +396,7 @@ describe("retire", () => {
     await enrol(ALICE, THIRD, "Tablet");
     expect(await retire(THIRD)).toEqual(refused("unknown-certificate"));
     expect(await retire(NEW)).toEqual(refused("unknown-certificate"));
-    expect(await worker.retireCertificate(by(), BOB, id, OLD)).toEqual(refused("unknown-device"));
+    expect(await registry(BOB).retireCertificate(by(), id, OLD)).toEqual(refused("unknown-device"));
   });
 });
 
@@ -439,7 +439,7 @@ describe("a device with a retired certificate", () => {
     const last = { fingerprint: fingerprint(4), details: NO_DETAILS, retireBy: until };
     expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
     const later = by({ at: until + 1000 });
-    await worker.changeStatus(later, ALICE, other, "revoke");
+    await registry(ALICE).changeStatus(later, other, "revoke");
     expect(await worker.forget(later, ALICE, other)).toMatchObject({ ok: true });
     expect((await audit()).at(-1)).toMatchObject({
       act: "retire-certificate",
