@@ -78,12 +78,7 @@ export class FoldedLog {
   }
 
   /** A request that was refused: by the gate, or (`control-refused`) on a path of Latchkey's own. */
-  refusal(
-    visit: Visit,
-    reason: string,
-    shown?: Shown,
-    event: Refusal["event"] = "refused",
-  ): void {
+  refusal(visit: Visit, reason: string, shown?: Shown, event: Refusal["event"] = "refused"): void {
     this.#rollOver();
     const part = (shown !== undefined && "key" in shown ? this.#ofDevices : undefined) ?? this;
     const agent = textOf(visit.request.headers.get("user-agent"));
@@ -190,11 +185,7 @@ export class FoldedLog {
  * The line for a refusal. No query (Bitwarden puts tokens there), no cookie, no token, no full fingerprint, no part of a
  * path that looks random. `client` is what the program calls itself.
  */
-export function refusalLine(
-  visit: Visit,
-  reason: string,
-  shown?: Shown,
-): Record<string, unknown> {
+export function refusalLine(visit: Visit, reason: string, shown?: Shown): Record<string, unknown> {
   const { request, pathname, hostname, country } = visit;
   return {
     event: "refused",

@@ -55,7 +55,7 @@ const BackupContent = v.strictObject({
       "a device is listed twice",
     ),
     v.check(
-      (users) => isUnique(users.flatMap(({ devices }) => devices.flatMap(fingerprintsOf))),
+      (users) => isUnique(users.flatMap(({ devices }) => devices.flatMap(keysOf))),
       "a certificate is listed twice",
     ),
   ),
@@ -187,8 +187,8 @@ function computedChecksum(content: object, shown: string): string {
   }
 }
 
-function fingerprintsOf({ certificates }: v.InferOutput<typeof BackupDevice>): string[] {
-  return certificates.map(({ fingerprint }) => fingerprint);
+function keysOf({ credentials }: v.InferOutput<typeof BackupDevice>): string[] {
+  return credentials.map(({ key }) => key);
 }
 
 function isUnique(texts: readonly string[]): boolean {

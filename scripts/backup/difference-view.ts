@@ -10,8 +10,8 @@ const REASONS: Record<RestoreReason, string> = {
   "found-since": "it was lost then, and is not told to delete its vault again",
   "name-taken": "another device has its name",
   "fingerprint-taken": "another device has its certificate",
-  "too-many-certificates": "it would have more than two certificates",
-  "no-certificate": "each of its certificates would be retired",
+  "too-many-credentials": "it would have more than two certificates",
+  "no-credential": "each of its certificates would be retired",
 };
 
 /** Those that `--resurrect` lets in again. */

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Certificate } from "../../src/contract/answers.ts";
+import type { Credential } from "../../src/contract/answers.ts";
 import { type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint.ts";
 import { readSmallFile } from "../files.ts";
 import { failed, misuse } from "../terminal/failure.ts";
@@ -8,7 +8,7 @@ import type { Pkcs12Certificate } from "./pkcs12/read.ts";
 
 /** A device's certificate out of a file; nothing else of the file leaves this module. */
 export interface CertificateFromFile
-  extends Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> {
+  extends Omit<Credential, "addedAt" | "retiredAt" | "retireBy" | "replaces"> {
   fingerprint: Fingerprint;
   pem: string;
 }

@@ -181,7 +181,7 @@ export class DeviceLife {
     const { gate } = this.#scene;
     const { fingerprint } = await this.#take();
     const next = { ...state, living: [...state.living, fingerprint].sort() };
-    await this.#change(next, "add-certificate", () =>
+    await this.#change(next, "add-credential", () =>
       gate.api("POST", `${this.#path}/certificates`, { fingerprint }),
     );
   }
@@ -193,12 +193,12 @@ export class DeviceLife {
     if (next === undefined || old === undefined) throw new Error("there is nothing to retire");
     const left = { ...state, living: state.living.filter((fingerprint) => fingerprint !== old.fingerprint) };
     if (chance.happens(0.5)) {
-      await this.#change(left, "retire-certificate", () =>
+      await this.#change(left, "retire-credential", () =>
         gate.api("DELETE", `${this.#path}/certificates/${old.fingerprint}`),
       );
     } else {
       tally.visits += 1;
-      await this.#change(left, "retire-certificate", () => gate.visit(next.credential));
+      await this.#change(left, "retire-credential", () => gate.visit(next.credential));
     }
   }
 
@@ -252,7 +252,7 @@ export class DeviceLife {
   }
 }
 
-function stateOf({ status, name, note, certificates }: Device): DeviceState {
-  const living = certificates.filter(({ retiredAt }) => retiredAt === null);
+function stateOf({ status, name, note, credentials }: Device): DeviceState {
+  const living = credentials.filter(({ retiredAt }) => retiredAt === null);
   return { status, name, note, living: living.map(({ fingerprint }) => fingerprint).sort() };
 }

@@ -64,8 +64,7 @@ export class Person {
     }
     const owners = new Map<string, string>();
     for (const device of devices) {
-      for (const { fingerprint } of device.certificates)
-        owners.set(fingerprint, `${this.#id}/${device.name}`);
+      for (const { fingerprint } of device.credentials) owners.set(fingerprint, `${this.#id}/${device.name}`);
     }
     return owners;
   }

@@ -95,7 +95,7 @@ async function judge(
   await sure(gate, "PUT", `/users/${user}`, {});
   const { devices } = await sure<DeviceList>(gate, "GET", `/users/${user}/devices`);
   for (const device of devices.filter(({ status }) => status === "active")) {
-    const fingerprint = device.certificates[0]?.fingerprint;
+    const fingerprint = device.credentials[0]?.fingerprint;
     const taken = await gate.api("POST", `/users/${other}/devices`, { name: device.name, fingerprint });
     if (taken.status === 201) {
       violations.push(`${raceName(race)}: ${fingerprint} is active for ${user} and for ${other}`);

@@ -161,7 +161,7 @@ interface Blocked {
 function withDevice(fingerprint: string, found: Found | Unknown): Blocked {
   const device = isUnknown(found)
     ? undefined
-    : found.devices.find((each) => each.certificates.some((own) => own.fingerprint === fingerprint));
+    : found.devices.find((each) => each.credentials.some((own) => own.fingerprint === fingerprint));
   return { fingerprint, device: device === undefined ? null : deviceLabel(device) };
 }
 

@@ -10,14 +10,14 @@ import type { Answer } from "./transport.ts";
 const COMMANDS: Partial<Record<ProblemCode, string>> = {
   "unknown-user": `${LATCHKEY} users`,
   "unknown-device": `${LATCHKEY} devices`,
-  "unknown-certificate": `${LATCHKEY} show DEVICE`,
+  "unknown-credential": `${LATCHKEY} show DEVICE`,
   "certificate-not-listed": `${LATCHKEY} unknown`,
   "unknown-token": `${LATCHKEY} token`,
   "unknown-session": `${LATCHKEY} sessions`,
   "unknown-invitation": `${LATCHKEY} invitations`,
   "forbidden-transition": `${LATCHKEY} show DEVICE`,
-  "too-many-certificates": `${LATCHKEY} retire DEVICE FINGERPRINT`,
-  "last-certificate": `${LATCHKEY} rotate DEVICE`,
+  "too-many-credentials": `${LATCHKEY} retire DEVICE FINGERPRINT`,
+  "last-credential": `${LATCHKEY} rotate DEVICE`,
   "not-revoked": `${LATCHKEY} revoke DEVICE`,
   "internal-error": "npx wrangler tail",
 };

@@ -7,6 +7,7 @@ import type {
   Device,
   Invitation,
   Me,
+  NewDeviceToken,
   NewInvitation,
   NewToken,
   Session,
@@ -57,8 +58,11 @@ export interface Api {
   /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
   act(device: Device, act: StatusAct, reason: string | undefined): Promise<Device>;
   forget(device: Device): Promise<void>;
+  limit(device: Device, request: Sent<"limitDevice">): Promise<Device>;
+  createDeviceToken(user: UserId, request: Sent<"createDeviceToken">): Promise<NewDeviceToken>;
+  rotateDeviceToken(device: Device, request: Sent<"rotateDeviceToken">): Promise<NewDeviceToken>;
   addCertificate(device: Device, request: Sent<"addCertificate">): Promise<Made<Device>>;
-  retireCertificate(device: Device, fingerprint: string): Promise<void>;
+  retireCredential(device: Device, fingerprint: string): Promise<void>;
   /** The certificates that the Worker's secret `BLOCKED` names: answered without the registry. */
   blocked(): Promise<Fingerprint[]>;
   unknownCertificates(): Promise<UnknownCertificate[]>;
@@ -175,12 +179,15 @@ export function createApi(connection: Connection): Api {
         ? call("reportDeviceLost", of(device), { ...request, confirm: device.name })
         : call(STATUS_OPERATIONS[act], of(device), request);
     },
+    limit: (device, request) => call("limitDevice", of(device), request),
+    createDeviceToken: (user, request) => call("createDeviceToken", { user }, request),
+    rotateDeviceToken: (device, request) => call("rotateDeviceToken", of(device), request),
     async forget(device) {
       await call("forgetDevice", of(device));
     },
     addCertificate: (device, request) => made("addCertificate", of(device), request),
-    async retireCertificate(device, fingerprint) {
-      await call("retireCertificate", { ...of(device), fingerprint });
+    async retireCredential(device, fingerprint) {
+      await call("retireCredential", { ...of(device), fingerprint });
     },
     blocked: async () => (await call("listBlocked", {})).blocked,
     unknownCertificates: async () => (await call("listUnknownCertificates", {})).unknownCertificates,

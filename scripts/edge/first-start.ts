@@ -31,8 +31,7 @@ export async function enrolDemoDevices(edge: Edge): Promise<void> {
     const fingerprint = parseFingerprint(new X509Certificate(certificate).fingerprint256);
     // Enrolled by the start that was interrupted, whatever the owner has done with it since.
     const isKnown = devices.some(
-      (device) =>
-        device.name === name || device.certificates.some((each) => each.fingerprint === fingerprint),
+      (device) => device.name === name || device.credentials.some((each) => each.fingerprint === fingerprint),
     );
     if (!isKnown) await ask(edge, "POST", `${USER}/devices`, { name, certificate });
   }

@@ -1,7 +1,7 @@
 // What a device is limited to, as a request gives it.
 import { ApiError } from "../contract/api-error.ts";
 import type { GuestLimits } from "../domain/records.ts";
-import type { Apps } from "./apps.ts";
+import type { Apps } from "./handler.ts";
 
 interface GivenLimits {
   apps?: string[] | null | undefined;
@@ -13,7 +13,10 @@ interface GivenLimits {
 export function givenLimits(given: GivenLimits, apps: Apps, now: number): Partial<GuestLimits> {
   const unknown = (given.apps ?? []).find((host) => !apps.isApp(host));
   if (unknown !== undefined) {
-    throw invalid("apps", `${JSON.stringify(unknown)} is not an app behind this gate (${apps.hosts.join(", ")})`);
+    throw invalid(
+      "apps",
+      `${JSON.stringify(unknown)} is not an app behind this gate (${apps.hosts.join(", ")})`,
+    );
   }
   return {
     ...(given.apps === undefined ? {} : { apps: given.apps }),

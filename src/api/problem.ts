@@ -12,7 +12,7 @@ const DONE: Record<Extract<RegistryError, { code: "forbidden-transition" }>["act
   reinstate: "reinstated",
   lost: "reported lost",
   revoke: "revoked",
-  "add-certificate": "given another certificate",
+  "add-credential": "given another certificate",
 };
 
 /** Every error as `application/problem+json` (RFC 9457), with the stable `code` of the contract. */

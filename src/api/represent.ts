@@ -11,6 +11,7 @@ import type {
 } from "../contract/answers.ts";
 import type { BackupAnswer, RestoredUser } from "../contract/backup.ts";
 import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
+import { fingerprintOf } from "../domain/credential-key.ts";
 import type {
   CredentialRecord,
   DeviceRecord,
@@ -19,7 +20,6 @@ import type {
   UnknownCertificateRecord,
   UserRecord,
 } from "../domain/records.ts";
-import { fingerprintOf } from "../domain/credential-key.ts";
 import { retiredSince } from "../domain/retirement.ts";
 import type { DirectoryBackup } from "../registry/directory/restores.ts";
 import type { AuditRecord } from "../registry/storage/audit-log.ts";
@@ -88,7 +88,10 @@ function representCredential(credential: CredentialRecord, now: number): Credent
 
 /** What is planned for a restore, or was done. */
 export function representRestored({ devices, left }: Restored): v.InferOutput<typeof RestoredUser> {
-  return { devices: devices.map(({ keys, ...device }) => ({ ...device, fingerprints: keys.map(fingerprintOf) })), left };
+  return {
+    devices: devices.map(({ keys, ...device }) => ({ ...device, fingerprints: keys.map(fingerprintOf) })),
+    left,
+  };
 }
 
 export function representUnknownCertificate(certificate: UnknownCertificateRecord): UnknownCertificate {

@@ -1,6 +1,6 @@
+import type { SecretDigest } from "../domain/credential.ts";
 import { type CredentialKey, keyOf, type SecretKind } from "../domain/credential-key.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
-import type { SecretDigest } from "../domain/credential.ts";
 import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { CredentialCheck } from "../registry/directory/credential-check.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
@@ -94,7 +94,8 @@ export class KeyedSecrets {
   /** Makes a device's token, or the secret of a feed's URL. It is shown once. */
   async newDeviceSecret(kind: SecretKind): Promise<{ text: string; key: CredentialKey }> {
     const body = `${DEVICE_SECRETS[kind].prefix}${randomText(TOKEN_BYTES)}`;
-    const text = body + tokenCheck(await sign((await this.#current(0)).key, DEVICE_SECRETS[kind].label, body));
+    const text =
+      body + tokenCheck(await sign((await this.#current(0)).key, DEVICE_SECRETS[kind].label, body));
     return { text, key: await keyOfSecret(kind, text) };
   }
 
@@ -173,7 +174,11 @@ export class KeyedSecrets {
 }
 
 /** The kind keeps their checks apart: none passes for another. */
-async function sign(key: CryptoKey, kind: "token" | "code" | "device-token" | "feed", body: string): Promise<Uint8Array> {
+async function sign(
+  key: CryptoKey,
+  kind: "token" | "code" | "device-token" | "feed",
+  body: string,
+): Promise<Uint8Array> {
   const signed = new TextEncoder().encode(`latchkey ${kind} ${body}`);
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
 }

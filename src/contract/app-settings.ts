@@ -30,7 +30,9 @@ const OriginSchema = v.pipe(
   v.string(ORIGIN_HINT),
   v.check((text) => {
     const url = URL.parse(text);
-    return url !== null && /^(?:https?|app|capacitor):$/.test(url.protocol) && /^[a-z]+:\/\/[^/?#@*]+$/.test(text);
+    return (
+      url !== null && /^(?:https?|app|capacitor):$/.test(url.protocol) && /^[a-z]+:\/\/[^/?#@*]+$/.test(text)
+    );
   }, ORIGIN_HINT),
 );
 

@@ -109,9 +109,13 @@ export const BackupDevice = v.pipe(
     "a device has credentials",
   ),
   v.check(({ kind, apps }) => kind === "certificate" || apps !== null, "a token or a feed names its apps"),
-  v.check(({ kind, paths }) => (kind === "feed") === (paths !== null), "a feed names its paths, and nothing else does"),
   v.check(
-    ({ kind, credentials = [] }) => kind === "certificate" || credentials.every(({ notAfter }) => notAfter !== null),
+    ({ kind, paths }) => (kind === "feed") === (paths !== null),
+    "a feed names its paths, and nothing else does",
+  ),
+  v.check(
+    ({ kind, credentials = [] }) =>
+      kind === "certificate" || credentials.every(({ notAfter }) => notAfter !== null),
     "a token or a feed's secret has an end",
   ),
   v.transform(({ certificates = [], credentials = certificates, ...device }) => ({

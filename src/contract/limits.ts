@@ -20,7 +20,11 @@ export const RETIREMENT_MAX_SECONDS = 3650 * DAY_SECONDS;
 export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
 
 /** How long a device's token is valid, in seconds: it has an end, since it proves nothing but that somebody knows it. */
-export const DEVICE_TOKEN_SECONDS = { default: 365 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;
+export const DEVICE_TOKEN_SECONDS = {
+  default: 365 * DAY_SECONDS,
+  min: 300,
+  max: 3650 * DAY_SECONDS,
+} as const;
 
 /** The furthest end of a device, in seconds from now: ten years. */
 export const DEVICE_MAX_SECONDS = 3650 * DAY_SECONDS;

@@ -8,9 +8,9 @@ import {
   type Fingerprint,
   parseFingerprint,
 } from "../domain/fingerprint.ts";
-import { CountrySchema, PathSchema } from "./app-settings.ts";
 import { isHostname } from "../domain/request/hostname.ts";
 import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../domain/user.ts";
+import { CountrySchema, PathSchema } from "./app-settings.ts";
 
 import {
   DEVICE_MAX_SECONDS,
@@ -196,7 +196,10 @@ export const CreateDeviceTokenRequest = v.pipe(
     validSeconds: v.optional(secondsSchema(DEVICE_TOKEN_SECONDS)),
   }),
   v.forward(
-    v.check(({ kind, paths }) => (kind === "feed") === (paths !== undefined), "a feed names its paths, and a token none"),
+    v.check(
+      ({ kind, paths }) => (kind === "feed") === (paths !== undefined),
+      "a feed names its paths, and a token none",
+    ),
     ["paths"],
   ),
 );

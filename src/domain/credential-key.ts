@@ -19,7 +19,10 @@ declare const credentialKeyBrand: unique symbol;
  */
 export type CredentialKey = string & { readonly [credentialKeyBrand]: "CredentialKey" };
 
-const PREFIXES = { certificate: "cert:", token: "tok:", feed: "feed:" } as const satisfies Record<DeviceKind, string>;
+const PREFIXES = { certificate: "cert:", token: "tok:", feed: "feed:" } as const satisfies Record<
+  DeviceKind,
+  string
+>;
 
 export function keyOf(kind: DeviceKind, fingerprint: Fingerprint): CredentialKey {
   return (PREFIXES[kind] + fingerprint) as CredentialKey;

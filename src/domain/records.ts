@@ -175,7 +175,7 @@ export type RegistryError =
   /** Enrolled, or being enrolled, by another user: nobody is named. */
   | { code: "fingerprint-taken" }
   | { code: "fingerprint-revoked" }
-  | { code: "forbidden-transition"; status: DeviceStatus; act: StatusAct | "add-certificate" }
+  | { code: "forbidden-transition"; status: DeviceStatus; act: StatusAct | "add-credential" }
   | { code: "too-many-credentials" }
   | { code: "last-credential" }
   | { code: "not-revoked"; status: DeviceStatus }

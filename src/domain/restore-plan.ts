@@ -1,7 +1,8 @@
 // The words of a restore: what becomes of each device and token of a backup, and why. A registry plans it; its API and
 // the command line show it.
-import type { DeviceStatus } from "./device.ts";
+
 import type { CredentialKey } from "./credential-key.ts";
+import type { DeviceStatus } from "./device.ts";
 
 /**
  * `added`: it is not in the registry, and will be; `changed`: it is, and becomes as in the backup; `same`;

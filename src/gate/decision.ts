@@ -1,10 +1,11 @@
 // The decision: whether a request may pass, and if not, why.
 
 import type { DeviceStatus, Standing } from "../domain/device.ts";
-import { beyondLimits, type LimitedRequest, NO_LIMITS } from "../domain/limits.ts";
+import { NO_LIMITS } from "../domain/limits.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
 import type { StandingRecord } from "../domain/records.ts";
 import type { AppRules } from "../domain/request/app.ts";
+import { beyondLimits, type LimitedRequest } from "../domain/request/beyond-limits.ts";
 import { isWithinDates } from "../domain/request/certificate.ts";
 import type { Shown } from "../domain/request/shown.ts";
 
@@ -106,7 +107,9 @@ function refusalOf(shown: Shown, now: number): Reason | undefined {
 function judge({ standing, request, now }: DecisionInput): Decision {
   switch (standing?.kind) {
     case "device":
-      return standing.status === "active" ? judgeLimits(standing, request, now) : judgeStatus(standing.status);
+      return standing.status === "active"
+        ? judgeLimits(standing, request, now)
+        : judgeStatus(standing.status);
     case "unknown":
       return refuse("unknown-device");
     default:

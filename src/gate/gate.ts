@@ -1,7 +1,7 @@
 // What happens to an app's request, from top to bottom.
 
-import type { Standing } from "../domain/device.ts";
 import { type CredentialKey, fingerprintOf } from "../domain/credential-key.ts";
+import type { Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { ControlReason, Reason } from "../domain/reason.ts";
 import { detailsOf, NO_DETAILS } from "../domain/records.ts";
@@ -41,7 +41,6 @@ interface Judged {
   standing: Standing | undefined;
 }
 
-
 const UNDECIDED: Decision = refuse("internal-error");
 const NO_CERTIFICATE: Decision = refuse("no-certificate");
 
@@ -55,7 +54,10 @@ export class Gate {
   readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
-  constructor({ appOf, bindings, revocationDelayMs, blocked, readSecret }: GateSettings, effects: GateEffects) {
+  constructor(
+    { appOf, bindings, revocationDelayMs, blocked, readSecret }: GateSettings,
+    effects: GateEffects,
+  ) {
     this.#appOf = appOf;
     this.#bindings = bindings;
     this.#blocked = blocked;
@@ -199,7 +201,8 @@ export class Gate {
 
   #refuse(visit: Visit, reason: Reason, { app, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
-    const preflight = reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
+    const preflight =
+      reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
     if (preflight !== undefined) return preflight;
     this.#effects.log.refusal(visit, reason, visit.shown);
     if (isWipe(reason, profile)) this.#noteWipe(visit, standing);
@@ -227,7 +230,10 @@ export class Gate {
     const { shown } = visit;
     try {
       const details = shown.kind === "verified" ? detailsOf(shown) : NO_DETAILS;
-      const found = await lookUp(this.#bindings, shown.key, rememberedUser, { ...placeOf(visit, now), details });
+      const found = await lookUp(this.#bindings, shown.key, rememberedUser, {
+        ...placeOf(visit, now),
+        details,
+      });
       return {
         user: found.user,
         standing: found.found ? { kind: "device", user: found.user, ...found.device } : { kind: "unknown" },

@@ -102,14 +102,14 @@ export function withoutFeedSecret(address: string): string {
 
 /** As the URL parser reads names and values, percent-encoded or not. */
 function isFeedSecret(pair: string): boolean {
-  const secret = new URLSearchParams(pair).get(FEED_PARAMETER);
-  return secret !== null && secret.startsWith(FEED_PREFIX);
+  return new URLSearchParams(pair).get(FEED_PARAMETER)?.startsWith(FEED_PREFIX) ?? false;
 }
 
 /** Which headers of a request hold a token, besides `TOKEN_HEADER`: they are for Latchkey only. */
 export function tokenHeaders(headers: Headers, app: App): string[] {
   const names: string[] = [];
-  if (headers.get(PAIR_SECRET_HEADER)?.startsWith(TOKEN_PREFIX)) names.push(PAIR_ID_HEADER, PAIR_SECRET_HEADER);
+  if (headers.get(PAIR_SECRET_HEADER)?.startsWith(TOKEN_PREFIX))
+    names.push(PAIR_ID_HEADER, PAIR_SECRET_HEADER);
   if (app.basic && basicToken(headers) !== undefined) names.push("authorization");
   return names;
 }

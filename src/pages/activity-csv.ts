@@ -1,5 +1,5 @@
 // The audit log as a file for spreadsheets, written while it is read.
-import { registryProblem } from "../api/problem.ts";
+import { must } from "../api/handler.ts";
 import { type Line, type Lines, type Log, logsOf, readLines, type Wanted, wantedOf } from "./audit-lines.ts";
 import type { PageContext } from "./context.ts";
 
@@ -15,9 +15,7 @@ const COLUMNS = "time,log,line,actor,act,outcome,target,target id,ip,country,det
 export async function activityCsv(context: PageContext): Promise<Response> {
   const wanted = await wantedOf(context);
   const { log } = wanted;
-  if (log.kind === "user" && (await context.registry.user(log.user)) === null) {
-    throw registryProblem({ code: "unknown-user" });
-  }
+  if (log.kind === "user") must(await context.registry.ofUser(log.user));
   return new Response(streamOf(csv(context, wanted)), {
     headers: {
       "Content-Type": "text/csv; charset=utf-8",

@@ -30,9 +30,9 @@ function done(line: Line): Html {
         : html`${possessive(log)} ${detail.nameBefore} was renamed ${device(line, false)}`;
     case "forget":
       return html`${device(line, true, false)} was forgotten`;
-    case "add-certificate":
+    case "add-credential":
       return html`${what} was given its next certificate, ${short(detail.fingerprint)}`;
-    case "retire-certificate":
+    case "retire-credential":
       return html`Certificate ${short(detail.fingerprint)} of ${what} was retired`;
     case "wipe-delivered":
       return html`${what} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;

@@ -50,6 +50,7 @@ export function deviceLines(device: Device, context: PageContext): Html[] {
   const { now, timeZone } = context;
   return [
     lastSeenLine(device, now, timeZone),
+    ...limitLines(device, now, timeZone),
     ...expiryLines(device, now, timeZone),
     ...(device.status === "lost" ? [wipeLine(device, context)] : []),
   ];
@@ -71,23 +72,52 @@ function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone
 /** Why reporting a device lost deletes nothing here. */
 export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 
-function lastSeenLine({ lastSeen, status }: Device, now: number, timeZone: string): Html {
+function lastSeenLine({ lastSeen, status, kind }: Device, now: number, timeZone: string): Html {
   if (lastSeen === null) {
-    return html`<p>Never seen${status === "active" ? ": is its certificate installed?" : ""}</p>`;
+    return html`<p>Never seen${status === "active" ? `: is its ${CREDENTIAL_WORDS[kind]} installed?` : ""}</p>`;
   }
   const { at, app, country } = lastSeen;
   return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
 }
 
-function expiryLines({ certificates, status }: Device, now: number, timeZone: string): Html[] {
-  const living = certificates.filter(({ retiredAt }) => retiredAt === null);
+/** What each kind of device shows, as people say it. */
+export const CREDENTIAL_WORDS: Record<Device["kind"], string> = {
+  certificate: "certificate",
+  token: "token",
+  feed: "feed URL",
+};
+
+/** How far the device reaches, if it is limited. */
+function limitLines(
+  { kind, apps, countries, paths, expiresAt }: Device,
+  now: number,
+  timeZone: string,
+): Html[] {
+  const shows = kind === "certificate" ? [] : [`Shows a ${CREDENTIAL_WORDS[kind]}`];
+  const where = [
+    ...shows,
+    ...(apps === null ? [] : [`only ${apps.join(", ")}`]),
+    ...(paths === null ? [] : [`only ${paths.join(", ")}`]),
+    ...(countries === null ? [] : [`only from ${countries.join(", ")}`]),
+  ];
+  const lines = where.length === 0 ? [] : [html`<p>${capital(where.join("; "))}</p>`];
+  if (expiresAt === null) return lines;
+  const [left, time] = [Date.parse(expiresAt) - now, onDate(expiresAt, now, timeZone)];
+  if (left <= 0) return [...lines, html`<p class="expired">Let in until ${time}: it is refused now</p>`];
+  return [...lines, html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>Let in until ${time}</p>`];
+}
+
+function expiryLines({ credentials, status, kind }: Device, now: number, timeZone: string): Html[] {
+  const living = credentials.filter(({ retiredAt }) => retiredAt === null);
+  const word = CREDENTIAL_WORDS[kind];
   return living.flatMap(({ fingerprint, notAfter, replaces, retiredAt }) => {
     if (notAfter === null || retiredAt !== null || status === "revoked") return [];
     const left = Date.parse(notAfter) - now;
     const time = onDate(notAfter, now, timeZone);
     const isOld = living.some((other) => other.replaces === fingerprint);
-    const which = isOld ? "Old certificate" : replaces === null ? "Certificate" : "New certificate";
-    if (left <= 0) return [html`<p class="expired">${which} expired ${time}: Cloudflare refuses it</p>`];
+    const which = isOld ? `Old ${word}` : replaces === null ? capital(word) : `New ${word}`;
+    const refusedBy = kind === "certificate" ? "Cloudflare refuses it" : "it is refused";
+    if (left <= 0) return [html`<p class="expired">${which} expired ${time}: ${refusedBy}</p>`];
     return [html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>${which} expires ${time}</p>`];
   });
 }

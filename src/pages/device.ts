@@ -1,7 +1,7 @@
 // One device: everything about it, and what can be changed.
-import { deviceParam, must, userParam } from "../api/handler.ts";
+import { deviceOf, deviceParam, must, registryOfUser, userParam } from "../api/handler.ts";
 import { representDevice } from "../api/represent.ts";
-import type { Certificate, Device } from "../contract/answers.ts";
+import type { Credential, Device } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { PROBLEMS } from "../contract/problems.ts";
@@ -11,6 +11,7 @@ import {
   actLinks,
   actsOf,
   BACK_TO_DEVICES,
+  CREDENTIAL_WORDS,
   deviceLines,
   mayChange,
   newsOf,
@@ -23,7 +24,7 @@ import { at, onDate } from "./html/times.ts";
 import { capital, grouped, possessive } from "./html/words.ts";
 
 export async function device(context: PageContext): Promise<Html> {
-  const found = must(await context.registry.device(userParam(context), deviceParam(context)));
+  const found = await deviceOf(context, context);
   const message = context.url.searchParams.has("saved")
     ? html`<p class="message" role="status">Saved.</p>`
     : undefined;
@@ -32,17 +33,18 @@ export async function device(context: PageContext): Promise<Html> {
 
 /** Changes name and note, or shows the page again with what was typed and what is wrong. */
 export async function editDevice(context: PageContext): Promise<Response> {
-  const { registry, by, form } = context;
+  const { by, form } = context;
   const [user, id] = [userParam(context), deviceParam(context)];
   const typed = { name: field(form, "name"), note: field(form, "note") };
   try {
     const fields = { ...typed, note: typed.note === "" ? null : typed.note };
     const { name, note } = parseFields(fields, EditDeviceRequest);
-    must(await registry.edit(by, user, id, { name, note }));
+    const { ask } = await registryOfUser(context, context);
+    must(await ask((user) => user.edit(by, id, { name, note })));
   } catch (error) {
     const isTyped = error instanceof ApiError && ["name-taken", "invalid-fields"].includes(error.code);
     if (!isTyped) throw error;
-    const found = representDevice(must(await registry.device(user, id)), by);
+    const found = representDevice(await deviceOf(context, context), by);
     const wrong = error.code === "name-taken" ? `Another device is named ${typed.name}` : error.message;
     const message = html`<p class="message" role="alert">${capital(wrong)}. Nothing was changed.</p>`;
     return show(devicePage(found, context, message, typed), PROBLEMS[error.code].status);
@@ -77,8 +79,8 @@ ${isMine || found.note === null ? "" : html`<dt>Note</dt><dd class="note">${foun
 </dl>
 <p><a href="${PATHS.activity}?log=user:${encodeURIComponent(found.user)}&search=${encodeURIComponent(found.id)}">History of this device</a></p>
 ${isMine ? editForm(found, typed) : ""}
-<h2>${found.certificates.length === 1 ? "Certificate" : "Certificates"}</h2>
-${found.certificates.map((certificate) => certificateView(certificate, found, context))}`,
+<h2>${capital(CREDENTIAL_WORDS[found.kind])}${found.credentials.length === 1 ? "" : "s"}</h2>
+${found.credentials.map((credential) => credentialView(credential, found, context))}`,
   );
 }
 
@@ -91,40 +93,44 @@ function editForm(found: Device, typed: { name: string; note: string }): Html {
 </form>`;
 }
 
-/** Everything about one of a device's certificates, and which one replaces another. */
-function certificateView(certificate: Certificate, device: Device, context: PageContext): Html {
+/** Everything about one of a device's credentials, and which one replaces another. */
+function credentialView(credential: Credential, device: Device, context: PageContext): Html {
   const { now, timeZone } = context;
-  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
+  const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = credential;
   const day = (iso: string) => onDate(iso, now, timeZone);
-  return html`<section class="card"><h3>${heading(certificate, device)}</h3>
-${renewal(certificate, device, context)}
+  return html`<section class="card"><h3>${heading(credential, device)}</h3>
+${renewal(credential, device, context)}
 <dl>
 <dt>Expires</dt><dd>${notAfter === null ? "Not known yet" : day(notAfter)}</dd>
 <dt>Valid from</dt><dd>${notBefore === null ? "Not known yet" : day(notBefore)}</dd>
-<dt>Subject</dt><dd>${subject ?? "Not known yet"}</dd>
+${
+  device.kind !== "certificate"
+    ? ""
+    : html`<dt>Subject</dt><dd>${subject ?? "Not known yet"}</dd>
 <dt>Issuer</dt><dd>${issuer ?? "Not known yet"}</dd>
 <dt>Serial number</dt><dd>${serial === null ? "Not known yet" : html`<code class="long">${serial}</code>`}</dd>
-<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd>
+`
+}<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd>
 <dt>Added</dt><dd>${at(addedAt, now, timeZone)}</dd>
 </dl></section>`;
 }
 
-function heading({ fingerprint, retiredAt, replaces }: Certificate, { certificates }: Device): string {
+function heading({ fingerprint, retiredAt, replaces }: Credential, { credentials }: Device): string {
   const name = fingerprint.slice(0, 8);
   if (retiredAt !== null) return `${name}, retired`;
   if (replaces !== null) return `${name}, new`;
-  return certificates.some((other) => other.replaces === fingerprint) ? `${name}, old` : name;
+  return credentials.some((other) => other.replaces === fingerprint) ? `${name}, old` : name;
 }
 
-/** When a certificate is retired: once another one is first seen, or on a certain day. */
+/** When a credential is retired: once another one is first seen, or on a certain day. */
 function renewal(
-  { fingerprint, retiredAt, retireBy, replaces }: Certificate,
-  { certificates }: Device,
+  { fingerprint, retiredAt, retireBy, replaces }: Credential,
+  { credentials }: Device,
   { now, timeZone }: PageContext,
 ): Html {
   if (retiredAt !== null) return html`<p>Refused since ${at(retiredAt, now, timeZone)}.</p>`;
   if (replaces !== null) return html`<p>Replaces ${replaces.slice(0, 8)} as soon as it is first seen.</p>`;
-  const successor = certificates.find((other) => other.replaces === fingerprint);
+  const successor = credentials.find((other) => other.replaces === fingerprint);
   const ends = [
     ...(successor === undefined ? [] : [html`when ${successor.fingerprint.slice(0, 8)} is first seen`]),
     ...(retireBy === null ? [] : [html`on ${onDate(retireBy, now, timeZone)}`]),

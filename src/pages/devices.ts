@@ -12,8 +12,8 @@ import { layout } from "./html/layout.ts";
 import { possessive } from "./html/words.ts";
 
 export async function devices(context: PageContext): Promise<Html> {
-  const { registry, principal } = context;
-  const { users, isWhole } = await visibleUsers(registry, principal);
+  const { principal } = context;
+  const { users, isWhole } = await visibleUsers(context);
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
   if (!isWhole) return layout(frame, userLinks(users));
@@ -30,8 +30,9 @@ export async function devices(context: PageContext): Promise<Html> {
 }
 
 export async function devicesOfUser(context: PageContext): Promise<Html> {
-  const { registry, principal, url } = context;
-  const user = await registry.user(userParam(context));
+  const { directory, principal, url } = context;
+  const id = userParam(context);
+  const user = await directory.ask((directory) => directory.user(id));
   if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
   const page = await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);
@@ -52,9 +53,9 @@ function noUsers({ principal }: PageContext): Html {
 function overview(all: readonly Device[], { now, principal }: PageContext): Html {
   if (all.length === 0) return html``;
   const count = (status: Device["status"]) => all.filter((each) => each.status === status).length;
-  const isSoon = ({ status, certificates }: Device) =>
+  const isSoon = ({ status, credentials }: Device) =>
     status === "active" &&
-    certificates.some(
+    credentials.some(
       ({ notAfter, retiredAt }) =>
         notAfter !== null && retiredAt === null && Date.parse(notAfter) - now < EXPIRES_SOON_MS,
     );
@@ -68,7 +69,7 @@ function overview(all: readonly Device[], { now, principal }: PageContext): Html
       : principal.user === null
         ? [html`<a href="${PATHS.waiting}">${waiting} waiting for approval</a>`]
         : [html`${waiting} waiting for approval`]),
-    ...(soon === 0 ? [] : [html`<span class="soon">${soon} with a certificate to renew</span>`]),
+    ...(soon === 0 ? [] : [html`<span class="soon">${soon} with a credential to renew</span>`]),
   ];
   return html`<p>${parts.map((part, index) => html`${index === 0 ? "" : ", "}${part}`)}</p>`;
 }

@@ -15,10 +15,10 @@ import { ago, at, onDate } from "./html/times.ts";
 import { grouped, possessive } from "./html/words.ts";
 
 export async function waiting(context: PageContext): Promise<Html> {
-  const { registry, principal } = context;
-  const { users, isWhole } = await visibleUsers(registry, principal);
+  const { directory, principal } = context;
+  const { users, isWhole } = await visibleUsers(context);
   const [certificates, ...lists] = await Promise.all([
-    registry.unknownCertificates(),
+    directory.ask((directory) => directory.unknownCertificates()),
     ...(isWhole ? users : []).map(async (user) => (await devicesOf(context, user)).devices),
   ]);
   const devices = lists.flat().filter(({ status }) => status === "pending");
@@ -53,8 +53,9 @@ export async function enrolUnknown(context: PageContext): Promise<Response> {
 }
 
 export async function dismiss(context: PageContext): Promise<Response> {
-  const { registry, by } = context;
-  must(await registry.dismiss(by, fingerprintParam(context)));
+  const { directory, by } = context;
+  const fingerprint = fingerprintParam(context);
+  must(await directory.askOnce((directory) => directory.dismiss(by, fingerprint)));
   return seeOther(PATHS.waiting);
 }
 

@@ -136,7 +136,7 @@ async function devicesBy(session: Session): Promise<Map<string, Named>> {
     const devices = await ofAllUsers(api, api.devices);
     return new Map(
       devices.flatMap((device) =>
-        device.certificates.map(({ fingerprint }) => [
+        device.credentials.map(({ fingerprint }) => [
           fingerprint,
           { device: deviceLabel(device), status: device.status },
         ]),

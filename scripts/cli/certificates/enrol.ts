@@ -73,7 +73,7 @@ Examples:
         const { created, value } = await enrol(session, device, options);
         output.object(value);
         const label = deviceLabel(value);
-        const digits = value.certificates.map(({ fingerprint }) => short(fingerprint)).join(", ");
+        const digits = value.credentials.map(({ fingerprint }) => short(fingerprint)).join(", ");
         output.lines(
           created
             ? `enrolled ${label} (certificate ${digits}): it is let in from now on`

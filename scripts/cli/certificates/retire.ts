@@ -56,14 +56,14 @@ Examples:
       const label = deviceLabel(device);
       // A lost device may connect with either certificate, and needs it to receive the wipe.
       if (atCloudflare && !force) await requireWipe(session, { device, label });
-      const [found, ...others] = device.certificates.filter(({ fingerprint }) =>
+      const [found, ...others] = device.credentials.filter(({ fingerprint }) =>
         fingerprint.startsWith(digits),
       );
       if (found === undefined || others.length > 0) {
         throw failed(
           `${found === undefined ? "no" : "more than one"} certificate of ${label} begins with ${digits}`,
           "give the digits of one of these",
-          device.certificates.map(({ fingerprint }) => printable(fingerprint)),
+          device.credentials.map(({ fingerprint }) => printable(fingerprint)),
         );
       }
       const fingerprint = fingerprintArgument(found.fingerprint);
@@ -74,7 +74,7 @@ Examples:
         await confirm(`Revoke ${what}, which is retired already, at Cloudflare for good?`);
       }
       try {
-        await api.retireCertificate(device, fingerprint);
+        await api.retireCredential(device, fingerprint);
       } catch (error) {
         throw withWaysOut(error, [`block ${fingerprint}`]);
       }

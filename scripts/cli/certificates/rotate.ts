@@ -107,7 +107,7 @@ async function rotateFromFile(
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
   const device = await findDevice(api, reference);
-  if (!device.certificates.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
+  if (!device.credentials.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
   const { created, value } = await addCertificate(api, device, pem, retireBy);
   output.object(value);
   output.lines(
@@ -155,8 +155,8 @@ async function rotateByIssuing(
 }
 
 function added(device: Device, fingerprint: string, now: number): string[] {
-  const next = device.certificates.find((each) => each.fingerprint === fingerprint);
-  const old = device.certificates.find((each) => each.fingerprint === next?.replaces);
+  const next = device.credentials.find((each) => each.fingerprint === fingerprint);
+  const old = device.credentials.find((each) => each.fingerprint === next?.replaces);
   const label = deviceLabel(device);
   if (old === undefined) return [`${label} has the certificate ${short(fingerprint)} now`];
   const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
@@ -229,7 +229,7 @@ async function addCertificate(
   } catch (error) {
     throw withHint(
       withHint(error, "forbidden-transition", ONLY_LIVING),
-      "too-many-certificates",
+      "too-many-credentials",
       endOne(device),
     );
   }

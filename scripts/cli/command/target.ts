@@ -1,6 +1,7 @@
 // The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
 import type { Me } from "../../../src/contract/answers.ts";
+import { fingerprintOf } from "../../../src/domain/credential-key.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { canWipe } from "../../../src/domain/request/app.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
@@ -106,8 +107,9 @@ async function targetInBackup(path: string, reference: string): Promise<Target> 
     import("../../backup/named-device.ts"),
   ]);
   const { backup } = await readBackup(path);
-  const device = deviceInBackup(backup, reference);
-  return deviceTarget(device, `the backup of ${backup.createdAt}`);
+  const { credentials, ...device } = deviceInBackup(backup, reference);
+  const shown = credentials.map(({ key, subject }) => ({ fingerprint: fingerprintOf(key), subject }));
+  return deviceTarget({ ...device, credentials: shown }, `the backup of ${backup.createdAt}`);
 }
 
 interface KnownDevice {
@@ -115,16 +117,16 @@ interface KnownDevice {
   name: string;
   status: string;
   wipe: unknown;
-  certificates: readonly { fingerprint: string; subject: string | null }[];
+  credentials: readonly { fingerprint: string; subject: string | null }[];
 }
 
-/** Every certificate of a device, retired ones included: an app may still present any of them. */
+/** Every credential of a device, retired ones included: an app may still present any of them. */
 export function deviceTarget(device: KnownDevice, source: string): Target {
-  const { user, name, status, wipe, certificates } = device;
+  const { user, name, status, wipe, credentials } = device;
   return {
     label: printable(`${user}/${name}`),
-    fingerprints: certificates.map(({ fingerprint }) => fingerprintArgument(fingerprint)),
-    found: certificates.map(
+    fingerprints: credentials.map(({ fingerprint }) => fingerprintArgument(fingerprint)),
+    found: credentials.map(
       ({ fingerprint, subject }) =>
         `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
     ),

@@ -114,7 +114,7 @@ Examples:
             const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
             const revoked = await revokeEverywhere(
               client,
-              changed.certificates.map(({ fingerprint }) => fingerprint),
+              changed.credentials.map(({ fingerprint }) => fingerprint),
               await place(),
               ["in the registry the device is revoked: it is refused, whatever Cloudflare says"],
             );

@@ -42,7 +42,7 @@ Examples:
       devices.map((device) => [
         deviceLabel(device),
         device.comparisonCode === null ? "none" : groupedCode(device.comparisonCode),
-        device.certificates.map(({ fingerprint }) => short(fingerprint)).join(", "),
+        device.credentials.map(({ fingerprint }) => short(fingerprint)).join(", "),
         timeCell(device.statusSince, now()),
       ]),
       "",

@@ -1,5 +1,5 @@
 // How a device and its certificates are shown: as a row of a list, or in full.
-import type { Certificate, Device } from "../../../src/contract/answers.ts";
+import type { Credential, Device } from "../../../src/contract/answers.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
 import { deviceLabel, living } from "../../client/device.ts";
 import type { Output } from "../../terminal/output.ts";
@@ -46,7 +46,7 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
     ["at app", seen === null ? null : printable(seen.app)],
     ["from", seen === null ? null : from(seen)],
   ]);
-  for (const certificate of device.certificates) {
+  for (const certificate of device.credentials) {
     output.lines("", output.style("bold", "certificate"));
     const facts = [...certificateFacts(certificate, now), ...renewalFacts(device, certificate, now)];
     output.facts(facts.map(([label, value]) => [`  ${label}`, value]));
@@ -58,11 +58,11 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
 
 /** How one certificate succeeds another: when it was retired, or when it will be. */
 function renewalFacts(
-  { certificates }: Device,
-  { fingerprint, retiredAt, retireBy, replaces }: Certificate,
+  { credentials }: Device,
+  { fingerprint, retiredAt, retireBy, replaces }: Credential,
   now: number,
 ): [string, string | null][] {
-  const successor = certificates.find((other) => other.replaces === fingerprint);
+  const successor = credentials.find((other) => other.replaces === fingerprint);
   const date = (retireBy ?? null) === null ? "" : `, or ${timeWithHint(retireBy ?? "", now)}`;
   return [
     ["retired", (retiredAt ?? null) === null ? null : timeWithHint(retiredAt ?? "", now)],
@@ -114,7 +114,7 @@ function wipe(
 }
 
 /** What a certificate says about itself, and when it was added, if it is a device's. */
-type CertificateLike = Omit<Certificate, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
+type CertificateLike = Omit<Credential, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
   addedAt?: string;
 };
 

@@ -20,8 +20,9 @@ export interface EnrolledDevice {
 export async function readRegistry({ gate }: { gate: Gate }): Promise<EnrolledDevice[]> {
   const api = await gate();
   const devices = await ofAllUsers(api, api.devices);
-  return devices.map(({ user, name, status, certificates }) => {
+  return devices.map(({ user, name, status, kind, credentials }) => {
     // A Worker that was deployed before retirement existed sends no such field.
+    const certificates = kind === "certificate" ? credentials : [];
     const retired = certificates.filter(({ retiredAt }) => (retiredAt ?? null) !== null);
     return {
       label: printable(`${user}/${name}`),

@@ -24,8 +24,8 @@ async function knownFingerprints(api: Api): Promise<Set<string>> {
   for (const { id } of await api.users()) {
     const user = parseUserId(id);
     if (user === undefined) continue;
-    for (const { certificates } of await api.devices(user)) {
-      for (const { fingerprint } of certificates) known.add(fingerprint);
+    for (const { credentials } of await api.devices(user)) {
+      for (const { fingerprint } of credentials) known.add(fingerprint);
     }
   }
   return known;

@@ -10,7 +10,7 @@ import {
   type RestoredUser,
   RestoreUserRequest,
 } from "../../contract/backup.ts";
-import { body, type Handler, json, must, userParam } from "../handler.ts";
+import { body, type Handler, json, must, registryOfUser, userParam } from "../handler.ts";
 import { representBackup, representRestored } from "../represent.ts";
 
 // What a backup takes besides the lists of the API, and how it is restored: users, tokens and unknown certificates
@@ -21,9 +21,11 @@ export const showBackup: Handler = async (_, { directory }) => {
   return json<v.InferOutput<typeof BackupAnswer>>(representBackup(backup));
 };
 
-export const restoreDirectory: Handler = async (request, { backups, by }) => {
+export const restoreDirectory: Handler = async (request, { directory, by }) => {
   const { dryRun, ...wanted } = await body(request, RestoreDirectoryRequest, RESTORE_MAX_BODY_BYTES);
-  const { users, tokens, unknownCertificates } = await backups.restoreDirectory(by, wanted, dryRun);
+  const { users, tokens, unknownCertificates } = await directory.ask((directory) =>
+    dryRun ? directory.planRestore(wanted, by.at) : directory.restore(by, wanted),
+  );
   return json<v.InferOutput<typeof RestoredDirectory>>({ ...users, tokens, unknownCertificates });
 };
 
@@ -49,10 +51,10 @@ export const restoreAudit: Handler = async (request, { directory }) => {
   return json<v.InferOutput<typeof RestoredAudit>>(restored);
 };
 
-export const restoreUserAudit: Handler = async (request, { backups }) => {
-  const user = userParam(request);
+export const restoreUserAudit: Handler = async (request, context) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
-  const restored = must(await backups.restoreUserAudit(user, plain(entries)));
+  const { ask } = await registryOfUser(request, context);
+  const restored = await ask((user) => user.restoreAudit(plain(entries)));
   return json<v.InferOutput<typeof RestoredAudit>>(restored);
 };
 

@@ -5,7 +5,16 @@ import { API_PATH } from "../../contract/paths.ts";
 import { CreateDeviceTokenRequest, RotateDeviceTokenRequest } from "../../contract/requests.ts";
 import type { SecretKind } from "../../domain/credential-key.ts";
 import { NO_DETAILS } from "../../domain/records.ts";
-import { body, type Context, deviceParam, type Handler, json, must, userParam } from "../handler.ts";
+import {
+  body,
+  type Context,
+  deviceOf,
+  deviceParam,
+  type Handler,
+  json,
+  must,
+  userParam,
+} from "../handler.ts";
 import { allLimits, futureTime, invalid } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice } from "../represent.ts";
@@ -13,11 +22,21 @@ import { representDevice } from "../represent.ts";
 export const createDeviceToken: Handler = async (request, context) => {
   const { registry, apps, by } = context;
   const user = userParam(request);
-  const { name, kind, note = null, paths = null, validSeconds, ...given } = await body(request, CreateDeviceTokenRequest);
+  const {
+    name,
+    kind,
+    note = null,
+    paths = null,
+    validSeconds,
+    ...given
+  } = await body(request, CreateDeviceTokenRequest);
   const limits = { ...allLimits(given, apps, by.at), kind, paths };
   const vault = kind === "feed" ? given.apps.find((host) => apps.profileOf(host) === "bitwarden") : undefined;
   if (vault !== undefined) {
-    throw invalid("apps", `${vault} has the profile bitwarden: a URL that anybody can read must not open a vault`);
+    throw invalid(
+      "apps",
+      `${vault} has the profile bitwarden: a URL that anybody can read must not open a vault`,
+    );
   }
   const { token, ...credential } = await newCredential(context, kind, validSeconds);
   const enrolment = { name, note, ...credential, limits, status: "active" as const };
@@ -31,7 +50,7 @@ export const rotateDeviceToken: Handler = async (request, context) => {
   const { registry, by } = context;
   const [user, id] = [userParam(request), deviceParam(request)];
   const { validSeconds, retireBy = null } = await body(request, RotateDeviceTokenRequest);
-  const { kind } = must(await registry.device(user, id));
+  const { kind } = await deviceOf(request, context);
   if (kind === "certificate") throw registryProblem({ code: "wrong-kind", kind });
   const { token, ...credential } = await newCredential(context, kind, validSeconds);
   const next = { ...credential, retireBy: futureTime(retireBy, by.at, "retireBy") };
@@ -39,7 +58,15 @@ export const rotateDeviceToken: Handler = async (request, context) => {
   return json<NewDeviceToken>({ device: representDevice(device, by), token }, 201);
 };
 
-async function newCredential({ secrets, by }: Context, kind: SecretKind, validSeconds: number = DEVICE_TOKEN_SECONDS.default) {
+async function newCredential(
+  { secrets, by }: Context,
+  kind: SecretKind,
+  validSeconds: number = DEVICE_TOKEN_SECONDS.default,
+) {
   const { text, key } = await secrets.newDeviceSecret(kind);
-  return { token: text, key, details: { ...NO_DETAILS, notBefore: by.at, notAfter: by.at + validSeconds * 1000 } };
+  return {
+    token: text,
+    key,
+    details: { ...NO_DETAILS, notBefore: by.at, notAfter: by.at + validSeconds * 1000 },
+  };
 }

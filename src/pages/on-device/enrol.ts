@@ -2,8 +2,9 @@
 
 import { ENROL_PATH } from "../../contract/paths.ts";
 import { ShortMemory } from "../../domain/bounded-map.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import { deviceNameProblem, type Standing } from "../../domain/device.ts";
-import type { Fingerprint } from "../../domain/fingerprint.ts";
+import { NO_LIMITS } from "../../domain/limits.ts";
 import { detailsOf } from "../../domain/records.ts";
 import { isWithinDates } from "../../domain/request/certificate.ts";
 import type { UserId } from "../../domain/user.ts";
@@ -35,7 +36,7 @@ const MEMORY_ENTRIES = 100;
  */
 export class Enrolment {
   readonly #services: Pick<Services, "invitations" | "codes" | "standingOf" | "forget">;
-  readonly #comparisonCodes = new ShortMemory<Fingerprint, string | null>(MEMORY_MS, MEMORY_ENTRIES);
+  readonly #comparisonCodes = new ShortMemory<CredentialKey, string | null>(MEMORY_MS, MEMORY_ENTRIES);
 
   constructor(services: Pick<Services, "invitations" | "codes" | "standingOf" | "forget">) {
     this.#services = services;
@@ -59,7 +60,7 @@ export class Enrolment {
   async submit(visit: Visit, form: URLSearchParams, now: number): Promise<Response> {
     if (!isVerified(visit) || !isWithinDates(visit.certificate, now)) return this.look(visit, now);
     const { certificate, hostname, userAgent } = visit;
-    const { fingerprint } = certificate;
+    const { key } = certificate;
     const { codes, standingOf, forget } = this.#services;
     const entered: Entered = { code: field(form, "code"), name: field(form, "name") };
     const again = (message: string) => show(ready(certificate, userAgent, entered, message), 422);
@@ -68,7 +69,10 @@ export class Enrolment {
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code still works.`);
     const details = detailsOf(certificate);
-    const enrolment = { name: entered.name, note: null, fingerprint, details, status: "active" as const };
+    const enrolment = {
+      ...{ name: entered.name, note: null, key, details },
+      ...{ limits: NO_LIMITS, status: "active" as const },
+    };
     const by = visit.by("invitation", now);
     const presented = { code: entered.code, app: hostname, enrolment, by };
     // Before anybody is asked about the certificate: a code that is made up or no longer valid costs the registry nothing.
@@ -82,8 +86,8 @@ export class Enrolment {
     }
     const enrolled = await codes.redeem(presented, agreed);
     if (!enrolled.ok) return again(sentence(enrolled.error));
-    forget(fingerprint);
-    this.#comparisonCodes.delete(fingerprint);
+    forget(key);
+    this.#comparisonCodes.delete(key);
     return seeOther(ENROL_PATH);
   }
 
@@ -92,7 +96,7 @@ export class Enrolment {
     switch (standing.kind) {
       case "device": {
         if (standing.status !== "pending") return known(standing);
-        return waiting(standing, await this.#comparisonCode(standing.user, certificate.fingerprint, now));
+        return waiting(standing, await this.#comparisonCode(standing.user, certificate.key, now));
       }
       case "unknown":
         return ready(certificate, userAgent);
@@ -101,12 +105,12 @@ export class Enrolment {
     }
   }
 
-  async #comparisonCode(user: UserId, fingerprint: Fingerprint, now: number): Promise<string | null> {
-    const remembered = this.#comparisonCodes.get(fingerprint, now);
+  async #comparisonCode(user: UserId, key: CredentialKey, now: number): Promise<string | null> {
+    const remembered = this.#comparisonCodes.get(key, now);
     if (remembered !== undefined) return remembered;
-    const device = await this.#services.invitations.deviceOf(user, fingerprint, now);
+    const device = await this.#services.invitations.deviceOf(user, key, now);
     const code = device?.comparisonCode ?? null;
-    this.#comparisonCodes.set(fingerprint, code, now);
+    this.#comparisonCodes.set(key, code, now);
     return code;
   }
 }

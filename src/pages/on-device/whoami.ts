@@ -1,7 +1,8 @@
 // What a device with a verified certificate learns about itself: a page for a person's browser, JSON for programs.
 import { ENROL_PATH } from "../../contract/paths.ts";
+import { fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type { Standing } from "../../domain/device.ts";
-import type { VerifiedCertificate } from "../../domain/request/certificate.ts";
+import type { Known } from "../../domain/request/shown.ts";
 import type { Visit } from "../../visit.ts";
 import { type Html, html, show } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
@@ -11,14 +12,9 @@ import { possessive } from "../html/words.ts";
 
 type Visitor = ReturnType<typeof describe>;
 
-export async function whoami(
-  visit: Visit,
-  certificate: VerifiedCertificate,
-  standing: Standing,
-  now: number,
-): Promise<Response> {
+export async function whoami(visit: Visit, shown: Known, standing: Standing, now: number): Promise<Response> {
   const { headers } = visit.request;
-  const visitor = describe(visit, certificate, standing);
+  const visitor = describe(visit, shown, standing);
   const isPage = isForReading(headers) && (headers.get("accept") ?? "").includes("text/html");
   const response = isPage
     ? await show(page(visitor, now, knownTimeZone(visit.timeZone)))
@@ -28,26 +24,28 @@ export async function whoami(
   return visit.method === "HEAD" ? new Response(null, response) : response;
 }
 
-/** The device itself, and what Cloudflare saw of it. */
-function describe(
-  { hostname, country }: Visit,
-  { fingerprint, subject, issuer, serial, notBefore, notAfter }: VerifiedCertificate,
-  standing: Standing,
-) {
+/**
+ * The device itself, and what Cloudflare saw of it. Of a token only the first 8 digits of its digest are said: an app's
+ * page can ask, too.
+ */
+function describe({ hostname, country }: Visit, shown: Known, standing: Standing) {
+  const fingerprint = fingerprintOf(shown.key);
+  const certificate = shown.kind === "verified" ? shown : undefined;
   const device =
     standing.kind === "device" ? { user: standing.user, name: standing.name, status: standing.status } : null;
   return {
     app: hostname,
-    fingerprint,
+    credential: kindOf(shown.key),
+    fingerprint: certificate === undefined ? fingerprint.slice(0, 8) : fingerprint,
     enrolled: device !== null,
     device,
     seenByCloudflare: {
-      verified: true,
-      subject,
-      issuer,
-      serial,
-      notBefore: new Date(notBefore).toISOString(),
-      notAfter: new Date(notAfter).toISOString(),
+      verified: certificate !== undefined,
+      subject: certificate?.subject ?? null,
+      issuer: certificate?.issuer ?? null,
+      serial: certificate?.serial ?? null,
+      notBefore: certificate === undefined ? null : new Date(certificate.notBefore).toISOString(),
+      notAfter: certificate === undefined ? null : new Date(certificate.notAfter).toISOString(),
       country,
     },
   };
@@ -62,7 +60,7 @@ function page(visitor: Visitor, now: number, timeZone: string): Html {
     ["Country", seen.country],
     ["Certificate", seen.subject],
     ["Issuer", seen.issuer],
-    ["Expires", onDate(seen.notAfter, now, timeZone)],
+    ["Expires", seen.notAfter === null ? null : onDate(seen.notAfter, now, timeZone)],
     ["Serial number", seen.serial === null ? null : html`<code class="long">${seen.serial}</code>`],
     ["Fingerprint", html`<code class="long">${fingerprint}</code>`],
   ];

@@ -41,9 +41,7 @@ async function resolve(
   sighting: Sighting,
   notHeldBy: UserId | undefined,
 ): Promise<UserId | undefined> {
-  const user = await directoryOf(bindings).ask((directory) =>
-    directory.resolve(key, sighting, notHeldBy),
-  );
+  const user = await directoryOf(bindings).ask((directory) => directory.resolve(key, sighting, notHeldBy));
   return user ?? undefined;
 }
 

@@ -1,7 +1,8 @@
-// The Worker's side of the directory and the users' registries, for people who manage them: which object is asked, in
-// which order things are written, and what is repeated when a call fails.
-import type { StatusAct } from "../../domain/device.ts";
+// The Worker's side of the directory and the users' registries, for people who manage them: what concerns more
+// than one object, and in which order it is written. What concerns only one is asked of that object (objects.ts).
+import { type CredentialKey, keyOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
+import { NO_LIMITS } from "../../domain/limits.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import {
   type DeviceRecord,
@@ -10,13 +11,12 @@ import {
   type InvitationUse,
   type NextCredential,
   type RegistryError,
-  type UnknownCredentialRecord,
   type UserRecord,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { ClaimError } from "../directory/users.ts";
-import type { Actor, AuditRecord } from "../storage/audit-log.ts";
+import type { Actor } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Added } from "../user/credentials.ts";
 import type { Enrolled } from "../user/enrolments.ts";
@@ -48,10 +48,6 @@ export class RegistryClient {
     this.#bindings = bindings;
   }
 
-  users(limit: number, after: string): Promise<ListPage<UserRecord>> {
-    return this.#directory.ask((directory) => directory.users(limit, after));
-  }
-
   /** The directory first: a user whose registry is not open yet can be put again. */
   async putUser(
     by: Actor,
@@ -77,83 +73,40 @@ export class RegistryClient {
     return this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
   }
 
-  devices(
-    user: UserId,
-    limit: number,
-    after: number,
-  ): Promise<Result<ListPage<DeviceRecord>, RegistryError>> {
-    return this.ofUser(user, async (registry) => ok(await registry.ask((user) => user.list(limit, after))));
-  }
-
-  device(user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const device = await registry.ask((user) => user.get(id));
-      return device === null ? err({ code: "unknown-device" }) : ok(device);
-    });
-  }
-
   /**
    * Enrols a certificate as a user's device. First asks whether it would succeed, then claims the
-   * fingerprint in the directory, then writes the device: interrupted anywhere, it can be repeated,
+   * credential in the directory, then writes the device: interrupted anywhere, it can be repeated,
    * and what is left of it lets nobody in. `use`: by an invitation, which is used up by it.
    */
-  enrol(
+  async enrol(
     by: Actor,
     user: UserId,
     enrolment: Enrolment,
     use?: InvitationUse,
   ): Promise<Result<Enrolled, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((user) => user.checkEnrolment(by, enrolment, use));
-      return this.#granted(check, by, enrolment.key, user, ({ claimedAt, generation }) =>
-        registry.ask((user) => user.enrol(by, enrolment, claimedAt, generation, use)),
-      );
-    });
+    const registry = await this.ofUser(user);
+    if (!registry.ok) return registry;
+    const { ask } = registry.value;
+    const check = await ask((user) => user.checkEnrolment(by, enrolment, use));
+    return this.#granted(check, by, enrolment.key, user, ({ claimedAt, generation }) =>
+      ask((user) => user.enrol(by, enrolment, claimedAt, generation, use)),
+    );
   }
 
   /** Adds a certificate to a device, in the order in which `enrol` writes, and for the same reasons. */
-  addCredential(
+  async addCredential(
     by: Actor,
     user: UserId,
     id: string,
     next: NextCredential,
   ): Promise<Result<Added, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((user) => user.checkCredential(by, id, next));
-      return this.#granted(check, by, next.key, user, ({ claimedAt, generation }) =>
-        registry.ask((user) => user.addCredential(by, id, next, claimedAt, generation)),
-      );
-    });
-  }
-
-  /** The claim stays: a retired certificate is this device's until it is forgotten. */
-  retireCredential(
-    by: Actor,
-    user: UserId,
-    id: string,
-    key: CredentialKey,
-  ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) =>
-      registry.ask((user) => user.retireCredential(by, id, key)),
+    const registry = await this.ofUser(user);
+    if (!registry.ok) return registry;
+    const { ask } = registry.value;
+    const check = await ask((user) => user.checkCredential(by, id, next));
+    return this.#granted(check, by, next.key, user, ({ claimedAt, generation }) =>
+      ask((user) => user.addCredential(by, id, next, claimedAt, generation)),
     );
-  }
-
-  edit(
-    by: Actor,
-    user: UserId,
-    id: string,
-    change: { name: string | undefined; note: string | null | undefined },
-  ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((user) => user.edit(by, id, change)));
-  }
-
-  changeStatus(
-    by: Actor,
-    user: UserId,
-    id: string,
-    act: StatusAct,
-  ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((user) => user.changeStatus(by, id, act)));
   }
 
   /**
@@ -165,34 +118,9 @@ export class RegistryClient {
     if (asOf === null) return err({ code: "unknown-user" });
     const forgotten = await userRegistryOf(this.#bindings, user).askOnce((user) => user.forget(by, id, asOf));
     if (!forgotten.ok) return forgotten;
-    const fingerprints = forgotten.value.certificates.map(({ fingerprint }) => fingerprint);
-    await this.#directory
-      .ask((directory) => directory.release(fingerprints, user, asOf))
-      .catch(() => undefined);
+    const keys = forgotten.value.credentials.map(({ key }) => key);
+    await this.#directory.ask((directory) => directory.release(keys, user, asOf)).catch(() => undefined);
     return forgotten;
-  }
-
-  userAudit(
-    user: UserId,
-    limit: number,
-    before: number | null,
-    search?: string,
-  ): Promise<Result<ListPage<AuditRecord>, RegistryError>> {
-    return this.ofUser(user, async (registry) =>
-      ok(await registry.ask((user) => user.audit(limit, before, search))),
-    );
-  }
-
-  directoryAudit(limit: number, before: number | null, search?: string): Promise<ListPage<AuditRecord>> {
-    return this.#directory.ask((directory) => directory.audit(limit, before, search));
-  }
-
-  user(user: UserId): Promise<UserRecord | null> {
-    return this.#directory.ask((directory) => directory.user(user));
-  }
-
-  unknownCertificates(): Promise<UnknownCredentialRecord[]> {
-    return this.#directory.ask((directory) => directory.unknownCertificates());
   }
 
   /** Enrols an unknown certificate, with what was seen of it. */
@@ -204,16 +132,14 @@ export class RegistryClient {
   ): Promise<Result<Enrolled, RegistryError>> {
     const known = await this.#directory.ask((directory) => directory.unknownCertificate(fingerprint));
     if (known === null) return err({ code: "certificate-not-listed" });
+    const key = keyOf("certificate", fingerprint);
     return this.enrol(by, user, {
       ...device,
-      fingerprint,
+      key,
+      limits: NO_LIMITS,
       details: detailsOf(known),
       status: "active",
     });
-  }
-
-  dismiss(by: Actor, fingerprint: Fingerprint): Promise<Result<null, RegistryError>> {
-    return this.#directory.askOnce((directory) => directory.dismiss(by, fingerprint));
   }
 
   /**
@@ -226,7 +152,10 @@ export class RegistryClient {
       failed.push({ object, error });
     };
     for (let after: string | null = ""; after !== null; ) {
-      const page: ListPage<UserRecord> = await this.users(USERS_A_PAGE, after);
+      const cursor = after;
+      const page: ListPage<UserRecord> = await this.#directory.ask((directory) =>
+        directory.users(USERS_A_PAGE, cursor),
+      );
       for (const { id } of page.items) {
         await userRegistryOf(this.#bindings, id)
           .ask((user) => user.noteExpiring(now))
@@ -242,37 +171,33 @@ export class RegistryClient {
     return directoryOf(this.#bindings);
   }
 
-  /** Only users whom the directory knows have a registry: others would make an empty object. */
-  async ofUser<T>(
-    user: UserId,
-    work: (user: UserRegistryCaller) => Promise<Result<T, RegistryError>>,
-  ): Promise<Result<T, RegistryError>> {
+  /** The registry of a user whom the directory knows: asking another's would make an empty object. */
+  async ofUser(user: UserId): Promise<Result<UserRegistryCaller, { code: "unknown-user" }>> {
     const known = await this.#directory.ask((directory) => directory.user(user));
-    if (known === null) return err({ code: "unknown-user" });
-    return work(userRegistryOf(this.#bindings, user));
+    return known === null ? err({ code: "unknown-user" }) : ok(userRegistryOf(this.#bindings, user));
   }
 
   /** Claims what the user's registry agreed to, then has it written. */
   async #granted<T>(
     check: Result<null, RegistryError>,
     by: Actor,
-    fingerprint: Fingerprint,
+    key: CredentialKey,
     user: UserId,
     write: (claim: Claim) => Promise<Result<T, RegistryError | StaleClaim>>,
   ): Promise<Result<T, RegistryError>> {
     if (!check.ok) return check;
     return onceMore(async () => {
-      const claim = await this.claim(by, fingerprint, user);
+      const claim = await this.claim(by, key, user);
       return claim.ok ? write(claim.value) : err({ code: claim.error.code });
     });
   }
 
-  /** Has the directory grant a fingerprint, also when the claim that somebody else has is abandoned. */
-  async claim(by: Actor, fingerprint: Fingerprint, user: UserId): Promise<Result<Claim, ClaimError>> {
-    const claim = await this.#directory.ask((directory) => directory.claim(by, fingerprint, user));
+  /** Has the directory grant a credential, also when the claim that somebody else has is abandoned. */
+  async claim(by: Actor, key: CredentialKey, user: UserId): Promise<Result<Claim, ClaimError>> {
+    const claim = await this.#directory.ask((directory) => directory.claim(by, key, user));
     if (claim.ok || claim.error.code !== "fingerprint-taken") return claim;
     const { owner } = claim.error;
-    const isHeld = await userRegistryOf(this.#bindings, owner).ask((user) => user.holds(fingerprint));
-    return this.#directory.ask((directory) => directory.claim(by, fingerprint, user, { owner, isHeld }));
+    const isHeld = await userRegistryOf(this.#bindings, owner).ask((user) => user.holds(key));
+    return this.#directory.ask((directory) => directory.claim(by, key, user, { owner, isHeld }));
   }
 }

@@ -36,7 +36,7 @@ import {
 } from "./restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./schema.ts";
 import type { NewSession, SessionKey } from "./session-table.ts";
-import { UnknownCertificateTable } from "./unknown-credential-table.ts";
+import { UnknownCertificateTable } from "./unknown-certificate-table.ts";
 import { type ClaimError, isAbandoned, type PutUser, Users } from "./users.ts";
 
 /** A Durable Object named `directory`. */

@@ -80,7 +80,10 @@ export class DirectoryRestores {
         now,
       }),
       unknownCertificates: this.#unknownCertificates
-        .missing(unknownCertificates, (fingerprint) => this.#users.claimOf(keyOf("certificate", fingerprint)) !== undefined)
+        .missing(
+          unknownCertificates,
+          (fingerprint) => this.#users.claimOf(keyOf("certificate", fingerprint)) !== undefined,
+        )
         .map(({ fingerprint }) => fingerprint),
     };
   }

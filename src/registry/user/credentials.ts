@@ -1,19 +1,10 @@
 // A credential's life: how a device gets its next one, and how the old one ends.
-import { type CredentialKey, fingerprintOf, kindOf } from "../../domain/credential-key.ts";
-import type {
-  CredentialRecord,
-  DeviceRecord,
-  NextCredential,
-  RegistryError,
-} from "../../domain/records.ts";
+import { type CredentialKey, fingerprintOf, keyOf, kindOf } from "../../domain/credential-key.ts";
+import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { CredentialRecord, DeviceRecord, NextCredential, RegistryError } from "../../domain/records.ts";
 import { DAY_MS } from "../../domain/relative-time.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
-import {
-  CREDENTIALS_MAX,
-  credentialOf,
-  livingCredentials,
-  retiredSince,
-} from "../../domain/retirement.ts";
+import { CREDENTIALS_MAX, credentialOf, livingCredentials, retiredSince } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
 import { credentialExpiring, EXPIRY_THRESHOLDS_DAYS } from "../../notify/event.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
@@ -103,9 +94,10 @@ export class Credentials {
    * Retires a credential of a device immediately; repeating is no error. The credential that is left has no date
    * of its own from then on: retiring the new one calls the renewal off.
    */
-  retire(by: Actor, id: string, key: CredentialKey): Result<DeviceRecord, RegistryError> {
+  retire(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
     const device = this.#devices.byId(id);
     if (device === undefined) return err({ code: "unknown-device" });
+    const key = keyOf(device.kind, fingerprint);
     const credential = credentialOf(device, key);
     if (credential === undefined) return err({ code: "unknown-credential" });
     this.settle(by, device);
@@ -126,11 +118,7 @@ export class Credentials {
   }
 
   /** Writes down that a credential ended by its date, if it has. Nobody asked for it: the gate did it. */
-  endByDate(
-    holder: Holder,
-    { key, retireBy }: Pick<CredentialRecord, "key" | "retireBy">,
-    by: Actor,
-  ): void {
+  endByDate(holder: Holder, { key, retireBy }: Pick<CredentialRecord, "key" | "retireBy">, by: Actor): void {
     const retiredAt = retiredSince({ retiredAt: null, retireBy }, by.at);
     if (retiredAt !== null) this.#retire(holder, key, retiredAt, { ...by, actor: "gate" }, "date");
   }
@@ -160,10 +148,7 @@ export class Credentials {
       if (threshold === undefined || (told !== null && told <= threshold)) continue;
       const key = row.key as CredentialKey;
       this.#table.change(key, { expiry_told: threshold });
-      outbox.add(
-        credentialExpiring({ user, device: { id, name }, key, notAfter, threshold }, now),
-        now,
-      );
+      outbox.add(credentialExpiring({ user, device: { id, name }, key, notAfter, threshold }, now), now);
     }
   }
 

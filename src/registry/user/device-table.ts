@@ -1,5 +1,5 @@
-import { type DeviceStatus, deviceNameKey } from "../../domain/device.ts";
 import type { CredentialKey, DeviceKind } from "../../domain/credential-key.ts";
+import { type DeviceStatus, deviceNameKey } from "../../domain/device.ts";
 import type { Limits } from "../../domain/limits.ts";
 import { type ListPage, pageOf } from "../../domain/list-page.ts";
 import type { CredentialRecord, DeviceRecord, WipeReceipt } from "../../domain/records.ts";

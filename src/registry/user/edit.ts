@@ -7,7 +7,14 @@ type Editable = Pick<DeviceRecord, "name" | "note" | "apps" | "countries" | "exp
 /** What is `undefined` stays as it is. */
 export type DeviceEdit = { [Field in keyof Editable]?: Editable[Field] | undefined };
 
-const FIELDS = ["name", "note", "apps", "countries", "expiresAt", "paths"] as const satisfies (keyof Editable)[];
+const FIELDS = [
+  "name",
+  "note",
+  "apps",
+  "countries",
+  "expiresAt",
+  "paths",
+] as const satisfies (keyof Editable)[];
 
 export function edited(device: DeviceRecord, edit: DeviceEdit): DeviceRecord {
   const given = Object.fromEntries(Object.entries(edit).filter(([, value]) => value !== undefined));
@@ -19,7 +26,12 @@ export function differences(before: Editable, after: Editable): Record<string, s
   return Object.fromEntries(
     FIELDS.flatMap((field): [string, string | null][] => {
       const [was, is] = [text(before[field]), text(after[field])];
-      return was === is ? [] : [[`${field}Before`, was], [field, is]];
+      return was === is
+        ? []
+        : [
+            [`${field}Before`, was],
+            [field, is],
+          ];
     }),
   );
 }

@@ -1,4 +1,6 @@
 // How a credential becomes a device of one user: on a claim of the directory, by invitation or without one.
+
+import { fingerprintOf } from "../../domain/credential-key.ts";
 import type {
   DeviceRecord,
   Enrolment,
@@ -6,7 +8,6 @@ import type {
   InvitationUse,
   RegistryError,
 } from "../../domain/records.ts";
-import { fingerprintOf } from "../../domain/credential-key.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { credentialOf, retiredSince } from "../../domain/retirement.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
@@ -78,9 +79,7 @@ export class Enrolments {
     const limits = { ...enrolment.limits, ...invitation?.limits };
     this.#devices.insert({
       ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
-      credentials: [
-        { ...details, key, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null },
-      ],
+      credentials: [{ ...details, key, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null }],
       ...limits,
       lastSeen: null,
       wipe: null,

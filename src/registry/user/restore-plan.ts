@@ -1,6 +1,7 @@
 // What a restore of a backup does to one user's devices: planned here, for a dry run as for the restore itself.
-import { deviceNameKey } from "../../domain/device.ts";
+
 import type { CredentialKey } from "../../domain/credential-key.ts";
+import { deviceNameKey } from "../../domain/device.ts";
 import type { DeviceRecord } from "../../domain/records.ts";
 import type {
   PlannedDevice,
@@ -140,9 +141,7 @@ function conflictOf(
   if (living.length > CREDENTIALS_MAX) return "too-many-credentials";
   // Last: no key is asked for, and so none is granted, for a device that is in conflict otherwise.
   const isTaken = newKeys(after, present).some(
-    (key) =>
-      !mayHave(key) ||
-      others.some(({ credentials }) => credentials.some((each) => each.key === key)),
+    (key) => !mayHave(key) || others.some(({ credentials }) => credentials.some((each) => each.key === key)),
   );
   return isTaken ? "fingerprint-taken" : undefined;
 }
@@ -152,9 +151,7 @@ function changesBetween(present: DeviceRecord, after: DeviceRecord, now: number)
   const isRetired = after.credentials.some(
     ({ key, retiredAt }) =>
       retiredAt !== null &&
-      present.credentials.some(
-        (each) => each.key === key && retiredSince(each, now) === null,
-      ),
+      present.credentials.some((each) => each.key === key && retiredSince(each, now) === null),
   );
   return [
     ...(present.name === after.name ? [] : (["name"] as const)),

@@ -1,7 +1,8 @@
 // What the gate's question writes down: when and where a device was seen, and what that changes about its
 // credentials.
-import type { DeviceStatus } from "../../domain/device.ts";
+
 import type { CredentialKey } from "../../domain/credential-key.ts";
+import type { DeviceStatus } from "../../domain/device.ts";
 import type { Sighting, StandingRecord } from "../../domain/records.ts";
 import { retiredSince } from "../../domain/retirement.ts";
 import { update } from "../storage/sql.ts";
@@ -61,7 +62,11 @@ export class Sightings {
       console.log(JSON.stringify({ event: "sighting-not-noted", message: String(error) }));
     }
     const limits = toLimits(row);
-    const known = { name: row.name, limits, validUntil: limits.kind === "certificate" ? null : row.not_after };
+    const known = {
+      name: row.name,
+      limits,
+      validUntil: limits.kind === "certificate" ? null : row.not_after,
+    };
     if (isRetired && row.status !== "revoked") return { ...known, status: "revoked", since: retiredAt };
     return { ...known, status: row.status as DeviceStatus, since: row.status_since };
   }
@@ -72,7 +77,8 @@ export class Sightings {
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };
       update(this.#sql, "devices", { seq: row.seq }, seen);
     }
-    if (row.not_after === null && sighting.details.notAfter !== null) this.#table.complete(key, sighting.details);
+    if (row.not_after === null && sighting.details.notAfter !== null)
+      this.#table.complete(key, sighting.details);
   }
 
   /**
@@ -80,12 +86,7 @@ export class Sightings {
    * ends the one that it replaces. The gate is the actor, since nobody asks for it then. A device that is shut out
    * proves neither that it works.
    */
-  #follow(
-    row: SightedRow,
-    key: CredentialKey,
-    { at, country, ip }: Sighting,
-    isRetired: boolean,
-  ): void {
+  #follow(row: SightedRow, key: CredentialKey, { at, country, ip }: Sighting, isRetired: boolean): void {
     const by = { actor: "gate", ip, country, at };
     const replaced = row.status === "active" ? (row.replaces as CredentialKey | null) : null;
     if (isRetired) {

@@ -2,8 +2,9 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AuditAct } from "../../domain/audit-act.ts";
 import type { SecretDigest } from "../../domain/credential.ts";
-import { type StatusAct, transition } from "../../domain/device.ts";
 import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
+import { type StatusAct, transition } from "../../domain/device.ts";
+import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import type {
   DeviceRecord,
@@ -133,8 +134,8 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#credentials.add(by, id, next, { claimedAt, generation }));
   }
 
-  retireCredential(by: Actor, id: string, key: CredentialKey): Result<DeviceRecord, RegistryError> {
-    return this.#transaction(() => this.#credentials.retire(by, id, key));
+  retireCredential(by: Actor, id: string, fingerprint: Fingerprint): Result<DeviceRecord, RegistryError> {
+    return this.#transaction(() => this.#credentials.retire(by, id, fingerprint));
   }
 
   invitations(): InvitationRecord[] {
@@ -189,16 +190,13 @@ export class UserRegistry extends DurableObject {
   }
 
   /** Changes a device's name, note or limits; what is `undefined` stays. */
-  edit(
-    by: Actor,
-    id: string,
-    change: DeviceEdit,
-  ): Result<DeviceRecord, RegistryError> {
+  edit(by: Actor, id: string, change: DeviceEdit): Result<DeviceRecord, RegistryError> {
     return this.#changeDevice(by, "edit", id, (device) => {
       const after = edited(device, change);
       const namesake = device.status === "revoked" ? undefined : this.#devices.byName(after.name);
       if (namesake !== undefined && namesake.id !== id) return err({ code: "name-taken", name: after.name });
-      if (after.kind !== "certificate" && (after.apps ?? []).length === 0) return err({ code: "scope-required" });
+      if (after.kind !== "certificate" && (after.apps ?? []).length === 0)
+        return err({ code: "scope-required" });
       const detail = differences(device, after);
       if (Object.keys(detail).length === 0) return ok(undefined);
       this.#devices.change(after);

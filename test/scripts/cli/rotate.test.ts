@@ -103,8 +103,8 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     expect(
       audit.entries.filter(({ target }) => target?.id === id).map(({ act, actor }) => [act, actor]),
     ).toEqual([
-      ["retire-certificate", "gate"],
-      ["add-certificate", "admin"],
+      ["retire-credential", "gate"],
+      ["add-credential", "admin"],
       ["enrol", "admin"],
     ]);
   });

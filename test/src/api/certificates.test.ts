@@ -100,7 +100,7 @@ describe("POST certificates", () => {
     await enrol("bob", "Laptop", fingerprint(9001));
     await expectProblem(await add({ fingerprint: fingerprint(9001) }), "fingerprint-taken");
     await add();
-    await expectProblem(await add({ fingerprint: fingerprint(9002) }), "too-many-certificates");
+    await expectProblem(await add({ fingerprint: fingerprint(9002) }), "too-many-credentials");
     await retire(OLD);
     await expectProblem(await add({ fingerprint: OLD }), "fingerprint-revoked");
     await api("POST", at("/lost"), { confirm: "Phone" });
@@ -130,8 +130,8 @@ describe("DELETE certificates", () => {
   });
 
   it("refuses the last one, and what is none of this device's", async () => {
-    await expectProblem(await retire(OLD), "last-certificate");
-    for (const none of [NEW, "x", "%zz"]) await expectProblem(await retire(none), "unknown-certificate");
+    await expectProblem(await retire(OLD), "last-credential");
+    for (const none of [NEW, "x", "%zz"]) await expectProblem(await retire(none), "unknown-credential");
     await expectProblem(
       await api("DELETE", `/users/bob/devices/${device.id}/certificates/${OLD}`),
       "unknown-user",
@@ -148,8 +148,8 @@ it("at the gate both pass, then the new one alone; the device and its log are on
   expect(who).toMatchObject({ device: { name: "Phone", status: "active" } });
   const { entries } = await (await api("GET", "/users/alice/audit")).json<AuditList>();
   expect(entries.map(({ act, actor, target }) => [act, actor, target?.id])).toEqual([
-    ["retire-certificate", "gate", device.id],
-    ["add-certificate", "admin", device.id],
+    ["retire-credential", "gate", device.id],
+    ["add-credential", "admin", device.id],
     ["enrol", "admin", device.id],
   ]);
   expect((await shown()).certificates).toMatchObject([

@@ -40,7 +40,7 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   revokeDevice:       [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
 
   addCertificate:     [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  retireCertificate:  [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  retireCredential:  [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
 
   listInvitations:    [200, 200, HIDDEN, 200, 200],
   createInvitation:   [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],

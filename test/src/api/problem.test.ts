@@ -41,7 +41,7 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "not-found": () => api("GET", "/nothing"),
   "unknown-user": () => api("GET", "/users/nobody/devices"),
   "unknown-device": () => api("GET", `${devices}/nothing`),
-  "unknown-certificate": () => api("DELETE", `${devices}/${phone}/certificates/${fingerprint(7)}`),
+  "unknown-credential": () => api("DELETE", `${devices}/${phone}/credentials/${fingerprint(7)}`),
   "certificate-not-listed": () => api("DELETE", `/unknown-certificates/${fingerprint(7)}`),
   "unknown-token": () => api("DELETE", "/tokens/nothing"),
   "unknown-session": () => api("DELETE", "/sessions/nothing"),
@@ -64,12 +64,12 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     api("POST", "/users/bob/devices", { name: "Phone", fingerprint: fingerprint(1) }),
   "fingerprint-revoked": () => api("POST", devices, { name: "Old", fingerprint: fingerprint(2) }),
   "forbidden-transition": () => api("POST", `${devices}/${revoked}/reinstate`),
-  "too-many-certificates": async () => {
+  "too-many-credentials": async () => {
     const certificates = `${devices}/${phone}/certificates`;
     await api("POST", certificates, { fingerprint: fingerprint(8) });
     return api("POST", certificates, { fingerprint: fingerprint(9) });
   },
-  "last-certificate": () => api("DELETE", `${devices}/${phone}/certificates/${fingerprint(1)}`),
+  "last-credential": () => api("DELETE", `${devices}/${phone}/credentials/${fingerprint(1)}`),
   "not-revoked": () => api("DELETE", `${devices}/${phone}`),
   "body-too-large": () => api("PUT", "/users/bob", { name: "x".repeat(65536) }),
   "wrong-content-type": () => api("PUT", "/users/bob", {}, { headers: { "content-type": "text/plain" } }),

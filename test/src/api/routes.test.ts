@@ -31,7 +31,7 @@ const PATHS: [string, string][] = [
   ["/users/alice/devices/ID/lost", "POST"],
   ["/users/alice/devices/ID/revoke", "POST"],
   ["/users/alice/devices/ID/certificates", "POST"],
-  [`/users/alice/devices/ID/certificates/${fingerprint(9)}`, "DELETE"],
+  [`/users/alice/devices/ID/credentials/${fingerprint(9)}`, "DELETE"],
   ["/users/alice/invitations", "GET, HEAD, POST"],
   ["/users/alice/invitations/x", "DELETE"],
   ["/users/alice/audit", "GET, HEAD"],
@@ -198,6 +198,20 @@ describe("parameters of a path", () => {
     );
     expect(asked).toEqual(["directory.user", "directory.user"]);
   });
+});
+
+it("a dismissal whose answer is lost is not repeated", async () => {
+  const asked: string[] = [];
+  const bindings = intercepted(async ({ name, proceed }) => {
+    const answer = await proceed();
+    asked.push(name);
+    if (name !== "directory.dismiss") return answer;
+    throw Object.assign(new Error("lost"), { retryable: true });
+  });
+  const url = `https://${ADMIN_HOST}${API_PATH}/unknown-certificates/${fingerprint(1)}`;
+  const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+  await expectProblem(await withEnv(bindings, url, { method: "DELETE", headers }), "registry-unavailable");
+  expect(asked).toEqual(["directory.dismiss"]);
 });
 
 it("each status can be reached, and each act has a route", async () => {

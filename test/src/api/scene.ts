@@ -87,13 +87,13 @@ export function ask(
 ): Promise<Response> {
   const { method, path } = OPERATIONS[id];
   const { phone, laptop, revoked, waiting } = scene;
-  const devices = { forgetDevice: revoked.id, approveDevice: waiting, retireCertificate: laptop.id };
+  const devices = { forgetDevice: revoked.id, approveDevice: waiting, retireCredential: laptop.id };
   const device = devices[id as keyof typeof devices] ?? phone.id;
   const filled = path
     .replace(":user", "alice")
     .replace(":device", device)
     .replace(":invitation", scene.invitation.id)
-    .replace(":fingerprint", id === "retireCertificate" ? NEXT : PENDING)
+    .replace(":fingerprint", id === "retireCredential" ? NEXT : PENDING)
     .replace(":token", scene.spareToken)
     .replace(":session", scene.session);
   const body = BODIES[id];

@@ -280,7 +280,7 @@ describe("a restore into a registry that went on", () => {
     const at = `/users/alice/devices/${phone.id}`;
     await api("POST", `${at}/certificates`, { fingerprint: fingerprint(2) });
     const renewing = await devicesOf();
-    await api("DELETE", `${at}/certificates/${fingerprint(1)}`);
+    await api("DELETE", `${at}/credentials/${fingerprint(1)}`);
     await api("POST", `${at}/revoke`);
     await api("DELETE", at);
     expect(await restore(before, [phone.id])).toMatchObject({

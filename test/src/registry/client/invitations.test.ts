@@ -116,19 +116,19 @@ describe("an invitation", () => {
       usedAt: null,
       usedBy: null,
     });
-    expect(await invitations.list(ALICE)).toEqual({ ok: true, value: [invitation] });
-    expect(await invitations.list(BOB)).toEqual({ ok: true, value: [] });
-    expect(await invitations.withdraw(by({ at: now + 1 }), BOB, invitation.id)).toMatchObject({
+    expect(await registry(ALICE).invitations()).toEqual([invitation]);
+    expect(await registry(BOB).invitations()).toEqual([]);
+    expect(await registry(BOB).withdraw(by({ at: now + 1 }), invitation.id)).toMatchObject({
       error: { code: "unknown-invitation" },
     });
-    expect(await invitations.withdraw(by({ at: now + 1 }), ALICE, invitation.id)).toEqual({
+    expect(await registry(ALICE).withdraw(by({ at: now + 1 }), invitation.id)).toEqual({
       ok: true,
       value: null,
     });
-    expect(await invitations.withdraw(by({ at: now + 1 }), ALICE, invitation.id)).toMatchObject({
+    expect(await registry(ALICE).withdraw(by({ at: now + 1 }), invitation.id)).toMatchObject({
       error: { code: "unknown-invitation" },
     });
-    expect(await invitations.list(ALICE)).toEqual({ ok: true, value: [] });
+    expect(await registry(ALICE).invitations()).toEqual([]);
     expect(await audit()).toMatchObject([
       {
         at: now,
@@ -147,15 +147,14 @@ describe("an invitation", () => {
     const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY };
     const unknown = { ok: false, error: { code: "unknown-user" } };
     expect(await invitations.create(by(), nobody, wanted, digest("x"))).toEqual(unknown);
-    expect(await invitations.list(nobody)).toEqual(unknown);
-    expect(await invitations.withdraw(by(), nobody, "x")).toEqual(unknown);
+    expect(await registryOfAll.ofUser(nobody)).toEqual(unknown);
     expect((await dump(directoryStub())).invitation_index).toEqual([]);
   });
 
   it("that is used is not withdrawn", async () => {
     const { id } = await invite("A");
     await redeem("A");
-    expect(await invitations.withdraw(by(), ALICE, id)).toMatchObject({
+    expect(await registry(ALICE).withdraw(by(), id)).toMatchObject({
       error: { code: "unknown-invitation" },
     });
     expect(await devices()).toHaveLength(1);
@@ -304,7 +303,7 @@ describe("a code", () => {
       "was withdrawn",
       async () => {
         const { id } = await invite("A");
-        await invitations.withdraw(by(), ALICE, id);
+        await registry(ALICE).withdraw(by(), id);
         return "A";
       },
     ],
@@ -479,7 +478,7 @@ describe("when the user is deleted", () => {
     expect(await redeem("A")).toEqual(INVALID);
     await registryOfAll.putUser(by(), ALICE, undefined);
     expect(await redeem("A", 2)).toEqual(INVALID);
-    expect(await invitations.list(ALICE)).toEqual({ ok: true, value: [] });
+    expect(await registry(ALICE).invitations()).toEqual([]);
     expect((await dump(directoryStub())).invitation_index).toEqual([]);
   });
 

@@ -58,8 +58,8 @@ const next = (change: Partial<NextCertificate> = {}): NextCertificate => ({
 });
 const add = (change: Partial<NextCertificate> = {}, through: RegistryBindings = env, at = Date.now()) =>
   new RegistryClient(through).addCertificate(by({ at }), ALICE, id, next(change));
-const retire = (of: Fingerprint) => worker.retireCertificate(by(), ALICE, id, of);
-const act = (what: StatusAct) => worker.changeStatus(by(), ALICE, id, what);
+const retire = (of: Fingerprint) => registry(ALICE).retireCredential(by(), id, of);
+const act = (what: StatusAct) => registry(ALICE).changeStatus(by(), id, what);
 const refused = (code: string) => ({ ok: false, error: { code } });
 
 async function device(): Promise<DeviceRecord> {
@@ -117,7 +117,7 @@ describe("a device's next certificate", () => {
     expect(await alice().list(10, 0)).toMatchObject({ items: [{ id }], next: null });
     expect(await audit()).toEqual([
       {
-        ...{ act: "add-certificate", outcome: "done", actor: "admin" },
+        ...{ act: "add-credential", outcome: "done", actor: "admin" },
         ...{ fingerprint: NEW, replaces: OLD, retireBy: new Date(until).toISOString() },
       },
     ]);
@@ -144,7 +144,7 @@ describe("a device's next certificate", () => {
     });
     expect((await audit()).slice(1)).toEqual([
       {
-        ...{ act: "retire-certificate", outcome: "done", actor: "gate" },
+        ...{ act: "retire-credential", outcome: "done", actor: "gate" },
         ...{ fingerprint: OLD, reason: "successor-seen", successor: NEW },
       },
     ]);
@@ -226,7 +226,7 @@ describe("a next certificate is refused", () => {
 
   it("for a device that has two already, until one of them is retired", async () => {
     await add();
-    expect(await add({ fingerprint: THIRD })).toEqual(refused("too-many-certificates"));
+    expect(await add({ fingerprint: THIRD })).toEqual(refused("too-many-credentials"));
     expect(await directory().owner(THIRD)).toBeNull();
     await standing(NEW);
     expect(await add({ fingerprint: THIRD })).toMatchObject({
@@ -253,7 +253,7 @@ describe("a next certificate is refused", () => {
 
   it("that a revoked device has", async () => {
     const tablet = await enrol(ALICE, NEW, "Tablet");
-    await worker.changeStatus(by(), ALICE, tablet, "revoke");
+    await registry(ALICE).changeStatus(by(), tablet, "revoke");
     expect(await add()).toEqual(refused("fingerprint-revoked"));
   });
 
@@ -298,7 +298,7 @@ describe("the date", () => {
     expect(await standing(OLD, UNTIL + 5)).toBe("revoked");
     expect((await audit()).slice(1)).toEqual([
       {
-        ...{ act: "retire-certificate", outcome: "done", actor: "gate", fingerprint: OLD },
+        ...{ act: "retire-credential", outcome: "done", actor: "gate", fingerprint: OLD },
         ...{ reason: "date", retiredAt: new Date(UNTIL).toISOString() },
       },
     ]);
@@ -335,18 +335,18 @@ describe("the date", () => {
     await standing(NEW, T + 1);
     expect(await standing(OLD, UNTIL + 1)).toBe("revoked");
     expect(await standing(NEW, UNTIL + 1)).toBe("active");
-    expect((await audit()).filter(({ act }) => act === "retire-certificate")).toHaveLength(1);
+    expect((await audit()).filter(({ act }) => act === "retire-credential")).toHaveLength(1);
   });
 
   it("frees the place of a certificate that nobody has come with since", async () => {
     await add({ retireBy: UNTIL }, env, T);
-    expect(await add({ fingerprint: THIRD }, env, UNTIL - 1)).toEqual(refused("too-many-certificates"));
+    expect(await add({ fingerprint: THIRD }, env, UNTIL - 1)).toEqual(refused("too-many-credentials"));
     expect(await add({ fingerprint: THIRD }, env, UNTIL)).toMatchObject({ ok: true });
     expect(await audit()).toMatchObject([
-      { act: "add-certificate" },
+      { act: "add-credential" },
       { outcome: "refused" },
-      { act: "retire-certificate", actor: "gate", fingerprint: OLD, reason: "date" },
-      { act: "add-certificate", fingerprint: THIRD, replaces: NEW },
+      { act: "retire-credential", actor: "gate", fingerprint: OLD, reason: "date" },
+      { act: "add-credential", fingerprint: THIRD, replaces: NEW },
     ]);
   });
 });
@@ -360,7 +360,7 @@ describe("retire", () => {
     expect(await retire(OLD)).toMatchObject({ ok: true });
     expect((await audit()).slice(1)).toEqual([
       {
-        ...{ act: "retire-certificate", outcome: "done", actor: "admin" },
+        ...{ act: "retire-credential", outcome: "done", actor: "admin" },
         ...{ fingerprint: OLD, reason: "asked" },
       },
     ]);
@@ -379,24 +379,24 @@ describe("retire", () => {
   });
 
   it("never ends the last one, and audits the attempt", async () => {
-    expect(await retire(OLD)).toEqual(refused("last-certificate"));
+    expect(await retire(OLD)).toEqual(refused("last-credential"));
     await add();
     await standing(NEW);
-    expect(await retire(NEW)).toEqual(refused("last-certificate"));
+    expect(await retire(NEW)).toEqual(refused("last-credential"));
     expect(await standing(NEW)).toBe("active");
     expect(await audit()).toMatchObject([
-      { outcome: "refused", reason: "last-certificate" },
-      { act: "add-certificate" },
+      { outcome: "refused", reason: "last-credential" },
+      { act: "add-credential" },
       { outcome: "done" },
-      { outcome: "refused", reason: "last-certificate" },
+      { outcome: "refused", reason: "last-credential" },
     ]);
   });
 
   it("does not know a certificate of another device, nor a device of another user", async () => {
     await enrol(ALICE, THIRD, "Tablet");
-    expect(await retire(THIRD)).toEqual(refused("unknown-certificate"));
-    expect(await retire(NEW)).toEqual(refused("unknown-certificate"));
-    expect(await worker.retireCertificate(by(), BOB, id, OLD)).toEqual(refused("unknown-device"));
+    expect(await retire(THIRD)).toEqual(refused("unknown-credential"));
+    expect(await retire(NEW)).toEqual(refused("unknown-credential"));
+    expect(await registry(BOB).retireCredential(by(), id, OLD)).toEqual(refused("unknown-device"));
   });
 });
 
@@ -439,10 +439,10 @@ describe("a device with a retired certificate", () => {
     const last = { fingerprint: fingerprint(4), details: NO_DETAILS, retireBy: until };
     expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
     const later = by({ at: until + 1000 });
-    await worker.changeStatus(later, ALICE, other, "revoke");
+    await registry(ALICE).changeStatus(later, other, "revoke");
     expect(await worker.forget(later, ALICE, other)).toMatchObject({ ok: true });
     expect((await audit()).at(-1)).toMatchObject({
-      act: "retire-certificate",
+      act: "retire-credential",
       actor: "gate",
       fingerprint: THIRD,
       reason: "date",
@@ -523,7 +523,7 @@ describe("at the same time", () => {
       ...Array.from({ length: 6 }, (_, n) => standing(n % 2 === 0 ? OLD : NEW)),
     ]);
     expect([await standing(OLD), await standing(NEW)]).toEqual(["revoked", "active"]);
-    expect((await audit()).filter(({ act }) => act === "retire-certificate")).toHaveLength(1);
+    expect((await audit()).filter(({ act }) => act === "retire-credential")).toHaveLength(1);
   });
 
   it("retiring both leaves one", async () => {
@@ -536,7 +536,7 @@ describe("at the same time", () => {
   it("two next certificates: one is added, and the other one refused", async () => {
     const results = await Promise.all([add(), add({ fingerprint: THIRD })]);
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(results.filter(({ ok }) => !ok)).toEqual([refused("too-many-certificates")]);
+    expect(results.filter(({ ok }) => !ok)).toEqual([refused("too-many-credentials")]);
   });
 
   it("one next certificate for two users: exactly one gets it", async () => {
@@ -589,7 +589,7 @@ describe("the cost", () => {
           add: cost(state, () =>
             object.addCertificate(by(), id, next({ fingerprint: fingerprint(base) }), Date.now(), 0),
           ),
-          retire: cost(state, () => object.retireCertificate(by(), id, fingerprint(base))),
+          retire: cost(state, () => object.retireCredential(by(), id, fingerprint(base))),
         };
         state.storage.sql.exec("DELETE FROM certificates WHERE fingerprint = ?", fingerprint(base));
         return measured;

@@ -165,7 +165,7 @@ describe("a device that is there", () => {
   it("never has more than two, nor none", () => {
     const two = device(1, { certificates: [certificate(1), certificate(3)] });
     const other = device(1, { certificates: [certificate(1), certificate(2)] });
-    expect(one(other, two).planned).toMatchObject({ outcome: "conflict", reason: "too-many-certificates" });
+    expect(one(other, two).planned).toMatchObject({ outcome: "conflict", reason: "too-many-credentials" });
     const retired = device(1, { certificates: [certificate(1, { retiredAt: 5 })] });
     expect(one(retired, device(1)).planned).toMatchObject({ outcome: "conflict", reason: "no-certificate" });
   });

@@ -1,0 +1,39 @@
+// Whether a request is within what its device is limited to.
+import type { Limits } from "../limits.ts";
+import type { Reason } from "../reason.ts";
+import { isPublicPath, type PathRules, pathRules } from "./path-rules.ts";
+
+/** A request as far as limits ask about it. */
+export interface LimitedRequest {
+  hostname: string;
+  method: string;
+  /** The URL as it came in. */
+  address: string;
+  url: { pathname: string };
+  country: string | null;
+}
+
+/** Why a request is beyond a device's limits; `undefined`: it is within them. */
+export function beyondLimits(limits: Limits, request: LimitedRequest, now: number): Reason | undefined {
+  const { kind, apps, countries, expiresAt, paths } = limits;
+  // Written so that a time that is no number refuses.
+  if (expiresAt !== null && !(now < expiresAt)) return "device-expired";
+  if (apps !== null && !apps.includes(request.hostname)) return "wrong-app";
+  if (kind === "feed" && !isReadOf(paths, request)) return "wrong-app";
+  if (countries !== null && (request.country === null || !countries.includes(request.country)))
+    return "country";
+  return undefined;
+}
+
+/** Compiled once for each standing that the gate remembers. */
+const rules = new WeakMap<readonly string[], PathRules>();
+
+function isReadOf(paths: readonly string[] | null, { method, address, url }: LimitedRequest): boolean {
+  if (paths === null || (method !== "GET" && method !== "HEAD")) return false;
+  let compiled = rules.get(paths);
+  if (compiled === undefined) {
+    compiled = pathRules(paths);
+    rules.set(paths, compiled);
+  }
+  return isPublicPath(compiled, address, url.pathname);
+}
