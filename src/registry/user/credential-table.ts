@@ -3,6 +3,33 @@ import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { CertificateDetails, CredentialRecord } from "../../domain/records.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
 
+/**
+ * One row per credential of a device: one, or two during a renewal, besides those that are retired. It can be trusted: a
+ * row is only written together with a device, after the directory granted the key to this user.
+ */
+export const CREDENTIALS_SCHEMA = `
+  CREATE TABLE credentials (
+    -- See credential-key.ts.
+    key TEXT PRIMARY KEY,
+    device INTEGER NOT NULL REFERENCES devices (seq),
+    -- What a certificate says of itself, NULL until it is known. Of a token, only from when to when it is valid.
+    subject TEXT,
+    issuer TEXT,
+    serial TEXT,
+    not_before INTEGER,
+    not_after INTEGER,
+    added_at INTEGER NOT NULL,
+    -- When it was retired: by an act, by its successor, or by retire_by, once somebody asked after that.
+    retired_at INTEGER,
+    -- The date by which it is retired: it counts on its own, whether it was written down as retired or not.
+    retire_by INTEGER,
+    -- The key of the credential that ends when this one is first seen, NULL afterwards.
+    replaces TEXT,
+    -- The lowest number of days before its expiry of which somebody was notified.
+    expiry_told INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX credentials_device ON credentials (device);`;
+
 type CredentialRow = {
   key: string;
   device: number;

@@ -12,6 +12,7 @@ import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import { shownCredential } from "./audit-detail.ts";
 import type { CredentialTable } from "./credential-table.ts";
+import type { DeviceTable } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 
 const ADD = "add-credential";
@@ -32,21 +33,14 @@ export interface Holder {
 /** Why a credential was retired: somebody asked for it, its date passed, or its successor came to the gate. */
 export type RetirementReason = "asked" | "date" | "successor-seen";
 
-/** The devices, as far as these rules ask for them (see `DeviceTable`, which reads credentials here). */
-interface Devices {
-  byId(id: string): DeviceRecord | undefined;
-  mustGet(id: string): DeviceRecord;
-  byKey(key: CredentialKey): DeviceRecord | undefined;
-}
-
 /** Rules of the credentials of one user's devices. Each method is to be called in a transaction. */
 export class Credentials {
   readonly #sql: SqlStorage;
   readonly #table: CredentialTable;
-  readonly #devices: Devices;
+  readonly #devices: DeviceTable;
   readonly #state: RegistryState;
 
-  constructor(sql: SqlStorage, table: CredentialTable, devices: Devices, state: RegistryState) {
+  constructor(sql: SqlStorage, table: CredentialTable, devices: DeviceTable, state: RegistryState) {
     this.#sql = sql;
     this.#table = table;
     this.#devices = devices;
