@@ -209,7 +209,7 @@ export const RestoredDirectory = v.object({
       reason: v.nullable(v.picklist(TOKEN_REASONS)),
     }),
   ),
-  /** Fingerprints that wait again. */
+  /** Fingerprints that are listed as unknown again. */
   unknownCertificates: v.array(v.string()),
 });
 

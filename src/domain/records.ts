@@ -165,7 +165,7 @@ export type RegistryError =
   | { code: "last-certificate" }
   | { code: "not-revoked"; status: DeviceStatus };
 
-/** Those of an enrolment by fingerprint only. */
+/** The details that are known after an enrolment by fingerprint: none. */
 export const NO_DETAILS: CertificateDetails = {
   subject: null,
   issuer: null,
@@ -174,7 +174,7 @@ export const NO_DETAILS: CertificateDetails = {
   notAfter: null,
 };
 
-/** Only the details, of something that has more. */
+/** The details only, from something that has more. */
 export function detailsOf({
   subject,
   issuer,
