@@ -6,7 +6,7 @@
 // (github.com/pedropaulovc/agent-sessions-backup, infra/cf/mtls.md, September 2026): a certificate is made with
 // 201, has a UUID, keeps `O` and `CN`, and its fingerprint is 64 lower-case digits; the list holds active ones
 // only, unless asked for others; a revocation is pending first; a zone that never asked for certificates answers
-// `"hostnames": null`; zones that have moved away stay listed; expressions are stored without outer parentheses.
+// `"hostnames": null`; zones that have moved away stay listed.
 // As Cloudflare's changelog of 2025-04-15 shows it: a route without a word about it fails closed.
 //
 // Believed only:
@@ -29,7 +29,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Credential, createAuthority } from "../certificates/authority.ts";
 import { ACCESS_ENDPOINTS } from "./access.ts";
-import { ApiError, type Endpoint, type Reply } from "./call.ts";
+import { ApiError, type Endpoint, FORBIDDEN, type Reply } from "./call.ts";
 import { clientCertificateEndpoints, settleCertificates } from "./client-certificates.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { allows, type CloudflareState, createState } from "./state.ts";
@@ -203,21 +203,19 @@ async function handle(
   const { authorization } = record.headers;
   if (authorization === undefined) throw new ApiError(400, 9106, "Missing X-Auth-Key or Authorization");
   if (!/^Bearer [\w-]+$/.test(authorization)) throw new ApiError(400, 6003, "Invalid request headers");
-  const isKnown = authorization === `Bearer ${state.token}`;
-  if (!isKnown && path.includes("/tokens/verify")) throw new ApiError(401, 1000, "Invalid API Token");
-  if (!isKnown) throw new ApiError(403, 9109, "Invalid access token");
+  if (authorization !== `Bearer ${state.token}`) throw new ApiError(403, 9109, "Invalid access token");
   const { pathname, searchParams } = new URL(path, "http://stand-in");
   for (const endpoint of endpoints) {
     const params = endpoint.method === method ? matchPath(endpoint.pattern, pathname) : undefined;
     if (params === undefined) continue;
     record.endpoint = endpoint;
-    const { permissions, forbidden = 10000 } = endpoint;
+    const { permissions, forbidden } = endpoint;
     if (permissions.length > 0 && !permissions.some((each) => allows(state, each))) {
-      throw new ApiError(
-        403,
-        forbidden,
-        forbidden === 10000 ? "Authentication error" : "Unauthorized to access requested resource",
-      );
+      throw new ApiError(403, forbidden, FORBIDDEN[forbidden]);
+    }
+    // Another account than the stand-in's own.
+    if ((params.account ?? state.account.id) !== state.account.id) {
+      throw new ApiError(403, 10000, FORBIDDEN[10000]);
     }
     return endpoint.handle({ state, params, query: searchParams, body: parse(body) });
   }
@@ -272,34 +270,35 @@ function send(
   response.end(JSON.stringify(body));
 }
 
+function sendError(
+  response: ServerResponse,
+  record: RecordedRequest,
+  status: number,
+  code: number,
+  message: string,
+  retryAfterSeconds?: number,
+): void {
+  const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
+  send(response, record, status, envelope(null, [{ code, message }]), headers);
+}
+
 async function fail(
   response: ServerResponse,
   record: RecordedRequest,
   fault: Exclude<Fault, { kind: "slow" | "answer" }>,
 ): Promise<void> {
   switch (fault.kind) {
-    case "rate-limit":
-      return send(
-        response,
-        record,
-        429,
-        envelope(null, [{ code: 971, message: "Please wait and consider throttling your request speed" }]),
-        { "retry-after": String(fault.retryAfterSeconds) },
-      );
+    case "rate-limit": {
+      const message = "Please wait and consider throttling your request speed";
+      return sendError(response, record, 429, 971, message, fault.retryAfterSeconds);
+    }
     case "server-error": {
       const { status = 500, retryAfterSeconds } = fault;
-      return send(
-        response,
-        record,
-        status,
-        envelope(null, [{ code: 10013, message: "Unknown error" }]),
-        retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) },
-      );
+      return sendError(response, record, status, 10013, "Unknown error", retryAfterSeconds);
     }
     case "no-permission": {
       const { code = 10000 } = fault;
-      const message = code === 10000 ? "Authentication error" : "Unauthorized to access requested resource";
-      return send(response, record, 403, envelope(null, [{ code, message }]));
+      return sendError(response, record, 403, code, FORBIDDEN[code]);
     }
     case "reset":
       response.socket?.resetAndDestroy();
