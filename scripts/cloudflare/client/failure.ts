@@ -38,6 +38,13 @@ export function isRefusal(error: unknown, ...codes: readonly number[]): error is
   );
 }
 
+/** A refusal in a few words that name nothing: `refused: 400, code 1448`, `permission`. */
+export function refusalText(error: unknown): string {
+  if (!(error instanceof CloudflareFailure)) throw error;
+  const { problem } = error;
+  return problem.kind === "refused" ? `refused: ${problem.status}, code ${problem.code}` : problem.kind;
+}
+
 /** Status 404, whatever the code. */
 export function isNotFound(error: unknown): error is CloudflareFailure {
   return (

@@ -1,6 +1,6 @@
 import { DONE, SECRET_NAMES } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import { isNotFound, unlessMissing } from "./failure.ts";
+import { unlessMissing } from "./failure.ts";
 
 /** Which Worker's secrets. */
 export interface WorkerPlace {
@@ -42,13 +42,11 @@ export async function storeSecret(
 
 /** Removes a secret; it is no error if there is none. */
 export async function removeSecret({ client, account, worker }: WorkerPlace, name: string): Promise<void> {
-  try {
-    await client.ask(
+  await unlessMissing(() =>
+    client.ask(
       NEED,
       (sdk) => sdk.workers.scripts.secrets.delete(name, { account_id: account, script_name: worker }),
       DONE,
-    );
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+    ),
+  );
 }

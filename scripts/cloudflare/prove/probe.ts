@@ -22,6 +22,11 @@ export interface Finding {
   measurements?: Measurements;
 }
 
+/** Something that was waited for did not happen. */
+export function notInTime(reason: string, waitedSeconds: number, more: Measurements = {}): Finding {
+  return { outcome: "not-seen", reason, measurements: { waitedSeconds, ...more } };
+}
+
 /** One thing that was never seen on a real zone. */
 export interface Probe {
   /** For programs; stays the same from version to version. */

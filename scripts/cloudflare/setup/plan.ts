@@ -17,7 +17,7 @@ import {
 } from "../doctor/check.ts";
 import { readAccessApps } from "../doctor/checks/access.ts";
 import { dns as dnsCheck } from "../doctor/checks/dns.ts";
-import { readZone, ZONE_CHECKS } from "../doctor/doctor.ts";
+import { readZone, ZONE_CHECKS } from "../doctor/checks/doctor.ts";
 import { accessSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
@@ -175,7 +175,7 @@ function routeSteps(client: CloudflareClient, zone: Zone, state: ZoneState): Ste
   return gatedNames(state).map((host) => {
     const own = routes.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
     if (own !== undefined) checkOwner(own, worker);
-    return routeStep(client, zone.id, host, worker, routes);
+    return routeStep({ client, zone }, host, worker, routes);
   });
 }
 

@@ -125,7 +125,7 @@ export function goodZone(): Zone {
       record("mail.example.com", "192.0.2.1", { type: "A", proxied: false }),
     ]),
     edgeCertificates: known([
-      { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
+      { type: "universal", status: "active", hosts: ["example.com", "*.example.com"] },
     ]),
   };
 }
@@ -175,8 +175,8 @@ export function goodAccount({ hosts }: Pick<Zone, "hosts"> = goodZone()): Accoun
     },
     homeless: [],
     nothing: known(undefined),
-    settings: known({ compatibilityFlags: ["nodejs_compat"], cache: false }),
-    addresses: known({ workersDev: false, previews: false }),
+    settings: known({ compatibility_flags: ["nodejs_compat"], cache_options: undefined }),
+    addresses: known({ enabled: false, previews_enabled: false }),
     secrets: known(["ADMIN_TOKEN"]),
     domains: known([{ hostname: "www.example.com", service: "site" }]),
     accessApps: known([]),

@@ -1,14 +1,14 @@
-import { Failure } from "../../terminal/failure.ts";
-import type { CloudflareClient } from "../client/client.ts";
-import { CloudflareFailure } from "../client/failure.ts";
-import { watchForInterruption } from "../client/interruption.ts";
-import type { Zone } from "../client/zone.ts";
-import type { Finding, Probe, Scene, SceneOptions } from "./probe.ts";
-import { PROBES } from "./probes/all.ts";
-import { type ReportedProbe, reportedProbe } from "./report.ts";
-import type { Names } from "./things.ts";
-import { UndoStack } from "./undo.ts";
-import { secondsSince } from "./waiting.ts";
+import { Failure } from "../../../terminal/failure.ts";
+import type { CloudflareClient } from "../../client/client.ts";
+import { CloudflareFailure } from "../../client/failure.ts";
+import { watchForInterruption } from "../../client/interruption.ts";
+import type { Zone } from "../../client/zone.ts";
+import type { Finding, Probe, Scene, SceneOptions } from "../probe.ts";
+import { type ReportedProbe, reportedProbe } from "../report.ts";
+import type { Names } from "../things.ts";
+import { UndoStack } from "../undo.ts";
+import { secondsSince } from "../waiting.ts";
+import { PROBES } from "./all.ts";
 
 /** What hears of the run. */
 export interface Listener {
