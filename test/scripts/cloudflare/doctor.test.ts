@@ -308,10 +308,10 @@ describe("latchkey doctor", () => {
 
   const EVERYONE = { everyone: {} };
   it.each<[status: string, decision: string, include: object[], exclude: object[], type?: string]>([
-    ["ok", "allow", [EVERYONE], []],
+    ["ok", "allow", [{ email: { email: "alice@example.com" } }], []],
+    ["warning", "allow", [EVERYONE], []],
     ["failed", "allow", [EVERYONE], [], "bookmark"],
     ["failed", "bypass", [EVERYONE], []],
-    ["warning", "allow", [EVERYONE], [], "self_hosted"],
     ["warning", "bypass", [EVERYONE], [{ geo: { country_code: "KP" } }]],
     ["warning", "bypass", [{ ip: { ip: "0.0.0.0/0" } }, { ip: { ip: "::/0" } }], []],
     ["warning", "of tomorrow", [EVERYONE], []],
