@@ -1,6 +1,5 @@
 // npm run budget: what a day of a household, and a day of strangers, cost of the free plan's limits.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { table } from "../terminal/table.ts";
@@ -14,9 +13,9 @@ import {
   type StrangersResult,
 } from "./budget/strangers.ts";
 import { barChart } from "./chart.ts";
+import { DURABLE_OBJECTS } from "./gate-under-test.ts";
 import { liveStrangersDay } from "./strangers.ts";
-import { Workerd } from "./workerd.ts";
-import { bundleWorker, compatibility } from "./workers.ts";
+import { order, withWorker } from "./workers.ts";
 
 /** Per day and account; developers.cloudflare.com/workers/platform/pricing and /durable-objects/platform/pricing. */
 const FREE_PLAN = {
@@ -33,9 +32,7 @@ const DAY_HOURS = 24;
 /** Not the documentation's: git ignores it. */
 const OUT = "dist/performance";
 
-interface Row extends DayResult {
-  delaySeconds: number;
-}
+type Row = DayResult & { delaySeconds: number };
 
 const program = new Command("npm run budget --")
   .description(
@@ -65,8 +62,9 @@ interface Options extends DayOptions {
   out: string;
 }
 const { users, anonymous, anonymousIsolates, networks, out, ...options } = program.opts<Options>();
+const { seed } = options;
 const strangersOptions: StrangersOptions = {
-  ...{ requests: anonymous, hours: DAY_HOURS, isolates: anonymousIsolates, networks, seed: options.seed },
+  ...{ requests: anonymous, hours: DAY_HOURS, isolates: anonymousIsolates, networks, seed },
 };
 
 function whole(text: string): number {
@@ -74,63 +72,57 @@ function whole(text: string): number {
   throw new InvalidArgumentError("It is not a whole number.");
 }
 
-const folder = mkdtempSync(join(tmpdir(), "latchkey-budget-"));
-const worker = await Workerd.start({
-  folder,
-  code: await bundleWorker("household.ts"),
-  durableObjects: { USER_REGISTRY: "UserRegistry", DIRECTORY: "Directory" },
-  ...compatibility(),
-});
-try {
-  const events = makeDay(options);
-  const rows: Row[] = [];
+const events = makeDay(options);
+const rows = await withWorker("household.ts", DURABLE_OBJECTS, async (worker) => {
+  const found: Row[] = [];
   for (const [index, delaySeconds] of DELAYS_SECONDS.entries()) {
     process.stderr.write(`simulating a day with a delay of ${delaySeconds} s ...\n`);
-    const scenario: DayScenario = {
+    const day: DayScenario = {
       ...{ name: `d${delaySeconds}`, seed: index + 1, users, devices: options.devices },
       ...{ isolates: options.isolates, delayMs: delaySeconds * 1000, events },
     };
-    const response = await fetch(worker.url, { method: "POST", body: JSON.stringify(scenario) });
-    if (!response.ok) throw new Error(await response.text());
-    rows.push({ delaySeconds, ...((await response.json()) as DayResult) });
+    const result = await order<DayResult>(worker, "/", { method: "POST", body: JSON.stringify(day) });
+    found.push({ delaySeconds, ...result });
   }
-  process.stderr.write(`simulating a day with ${count(anonymous)} requests from strangers ...\n`);
-  const strangers = await liveStrangersDay(strangersOptions);
-  show(rows);
-  showStrangers(strangers);
-  mkdirSync(out, { recursive: true });
-  const report = {
-    options: { users, ...options },
-    rows,
-    strangers: { options: strangersOptions, ...strangers },
-  };
-  writeFileSync(join(out, "budget.json"), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(out, "budget.svg"), chart(rows));
-  process.stderr.write(`written: ${join(out, "budget.json")}, ${join(out, "budget.svg")}\n`);
-} finally {
-  await worker.stop();
-  rmSync(folder, { recursive: true, force: true });
-}
+  return found;
+});
+process.stderr.write(`simulating a day with ${count(anonymous)} requests from strangers ...\n`);
+const strangers = await liveStrangersDay(strangersOptions);
+show(rows);
+showStrangers(strangers);
+mkdirSync(out, { recursive: true });
+const report = {
+  options: { users, ...options },
+  rows,
+  strangers: { options: strangersOptions, ...strangers },
+};
+writeFileSync(join(out, "budget.json"), `${JSON.stringify(report, null, 2)}\n`);
+writeFileSync(join(out, "budget.svg"), chart(rows));
+process.stderr.write(`written: ${join(out, "budget.json")}, ${join(out, "budget.svg")}\n`);
 
 function count(value: number): string {
   return value.toLocaleString("en-GB");
 }
 
-function percent(value: number, limit: number): string {
-  return `${((100 * value) / limit).toFixed(1)} %`;
+function share(value: number, limit: number): string {
+  return `${count(value)} (${((100 * value) / limit).toFixed(1)} %)`;
 }
 
-function share(value: number, limit: number): string {
-  return `${count(value)} (${percent(value, limit)})`;
+/** What it cost, each with its share of the plan. */
+function shares({ objectRequests, read, written }: Omit<Cost, "requests">): string[] {
+  return [
+    share(objectRequests, FREE_PLAN.objectRequests),
+    share(read, FREE_PLAN.read),
+    share(written, FREE_PLAN.written),
+  ];
 }
 
 /** The strangers' table; the exit code is 1 when a bound is broken. */
 function showStrangers(result: StrangersResult): void {
   const { kinds, logLines, people } = result;
-  const cost = (name: string, { requests, objectRequests, read, written }: Cost) => [
-    ...[name, share(requests, FREE_PLAN.workerRequests)],
-    ...[share(objectRequests, FREE_PLAN.objectRequests), share(read, FREE_PLAN.read)],
-    share(written, FREE_PLAN.written),
+  const cost = (name: string, of: Cost) => [
+    ...[name, share(of.requests, FREE_PLAN.workerRequests)],
+    ...shares(of),
   ];
   const lines = table(
     ["STRANGERS", "WORKER REQUESTS", "OBJECT REQUESTS", "ROWS READ", "ROWS WRITTEN"],
@@ -155,13 +147,9 @@ function showStrangers(result: StrangersResult): void {
 function show(rows: Row[]): void {
   const lines = table(
     ["DELAY", "WORKER REQUESTS", "LET IN", "OBJECT REQUESTS", "ROWS READ", "ROWS WRITTEN"],
-    rows.map(({ delaySeconds, requests, allowed, objectRequests, read, written }) => [
-      delayLabel(delaySeconds),
-      share(requests, FREE_PLAN.workerRequests),
-      count(allowed),
-      share(objectRequests, FREE_PLAN.objectRequests),
-      share(read, FREE_PLAN.read),
-      share(written, FREE_PLAN.written),
+    rows.map((row) => [
+      ...[delayLabel(row.delaySeconds), share(row.requests, FREE_PLAN.workerRequests), count(row.allowed)],
+      ...shares(row),
     ]),
     Number.POSITIVE_INFINITY,
   );

@@ -19,15 +19,18 @@ export interface SpeedOptions {
   progress(text: string): void;
 }
 
-export interface SpeedRow {
-  name: string;
+interface Round {
   requestsPerSecond: number;
-  /** Half the distance between the quartiles, as a part of the median. */
-  spread: number;
   p50Ms: number;
   p99Ms: number;
   /** Processor time of workerd, in microseconds per request; `null` where the system does not report it. */
   cpuUs: number | null;
+}
+
+export interface SpeedRow extends Round {
+  name: string;
+  /** Half the distance between the quartiles, as a part of the median. */
+  spread: number;
   /** Of the requests per second, to the row that it is compared with. */
   ratio: number;
   cpuRatio: number | null;
@@ -46,13 +49,6 @@ interface Contender {
   certificate: string | undefined;
   status: number;
   comparedWith: string;
-}
-
-interface Round {
-  requestsPerSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  cpuUs: number | null;
 }
 
 export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOptions): Promise<SpeedResult> {
@@ -74,39 +70,17 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     const phone = fingerprint(1);
     for (const gate of [warm, strict]) await enrol(gate, "alice", "phone", phone);
 
+    const passing = { certificate: phone, status: 200, comparedWith: "bare" };
+    const refused = { certificate: undefined, status: 404, comparedWith: "20 lines, refusing" };
     const contenders: Contender[] = [
-      { name: "bare", worker: bare, certificate: phone, status: 200, comparedWith: "bare" },
-      { name: "20 lines", worker: twenty, certificate: phone, status: 200, comparedWith: "bare" },
-      { name: "gate, warm", worker: warm, certificate: phone, status: 200, comparedWith: "bare" },
-      { name: "gate, delay 0", worker: strict, certificate: phone, status: 200, comparedWith: "bare" },
-      {
-        name: "20 lines, refusing",
-        worker: twenty,
-        certificate: undefined,
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
-      {
-        name: "20 lines and a log, refusing",
-        worker: logging,
-        certificate: undefined,
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
-      {
-        name: "gate, no certificate",
-        worker: warm,
-        certificate: undefined,
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
-      {
-        name: "gate, unknown device",
-        worker: warm,
-        certificate: fingerprint(2),
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
+      { ...passing, name: "bare", worker: bare },
+      { ...passing, name: "20 lines", worker: twenty },
+      { ...passing, name: "gate, warm", worker: warm },
+      { ...passing, name: "gate, delay 0", worker: strict },
+      { ...refused, name: "20 lines, refusing", worker: twenty },
+      { ...refused, name: "20 lines and a log, refusing", worker: logging },
+      { ...refused, name: "gate, no certificate", worker: warm },
+      { ...refused, name: "gate, unknown device", worker: warm, certificate: fingerprint(2) },
     ];
     const results = new Map(contenders.map(({ name }) => [name, [] as Round[]]));
     for (const contender of contenders) await load(contender, 1);

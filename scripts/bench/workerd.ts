@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { request } from "undici";
 
 const WORKERD = fileURLToPath(new URL("../../node_modules/workerd/bin/workerd", import.meta.url));
 
@@ -75,14 +75,10 @@ export class Workerd {
   }
 
   /** Sends one GET, whatever its `Host` is; resolves to the status. */
-  get(path: string, headers: Record<string, string>): Promise<number> {
-    return new Promise((resolve, reject) => {
-      request({ host: "127.0.0.1", port: this.port, path, headers }, (answer) => {
-        answer.resume().once("end", () => resolve(answer.statusCode ?? 0));
-      })
-        .once("error", reject)
-        .end();
-    });
+  async get(path: string, headers: Record<string, string>): Promise<number> {
+    const { statusCode, body } = await request(`${this.url}${path}`, { headers });
+    await body.dump();
+    return statusCode;
   }
 
   /** Resident memory in MiB, or `undefined` where the system does not report it. */
@@ -167,7 +163,7 @@ const main :Workerd.Worker = (
 }
 
 /** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { unstable_readConfig } from "wrangler";
+import { Workerd } from "./workerd.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
 
@@ -43,6 +46,33 @@ export const TWENTY_LINES_AND_A_LOG = TWENTY_LINES.replaceAll(
     return new Response("Not Found", { status: 404 });
   }`,
 );
+
+/** Runs a Worker of the bench's own, from `workers/`, with its two objects, in a folder that is gone afterwards. */
+export async function withWorker<T>(
+  file: string,
+  durableObjects: { USER_REGISTRY: string; DIRECTORY: string },
+  work: (worker: Workerd) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  try {
+    const code = await bundleWorker(file);
+    const worker = await Workerd.start({ folder, code, durableObjects, ...compatibility() });
+    try {
+      return await work(worker);
+    } finally {
+      await worker.stop();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Sends a Worker of the bench's own what it is to do, and returns what it found. */
+export async function order<T>(worker: Workerd, path: string, init: RequestInit): Promise<T> {
+  const response = await fetch(`${worker.url}${path}`, init);
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+  return (await response.json()) as T;
+}
 
 /** A Worker of the bench's own, bundled from `workers/`. */
 export async function bundleWorker(file: string): Promise<string> {

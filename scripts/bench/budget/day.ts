@@ -1,5 +1,6 @@
 // A day of traffic, made of what households do. Times are milliseconds since the epoch.
 import { seeded } from "./random.ts";
+import type { Cost } from "./strangers.ts";
 
 export interface DayEvent {
   at: number;
@@ -22,13 +23,7 @@ export interface DayScenario {
   events: DayEvent[];
 }
 
-export interface DayResult {
-  requests: number;
-  allowed: number;
-  objectRequests: number;
-  read: number;
-  written: number;
-}
+export type DayResult = Cost & { allowed: number };
 
 export interface DayOptions {
   devices: number;

@@ -100,15 +100,8 @@ async function enrolAll(
   const by = { actor: "bench", ip: null, country: null, at: Date.now() };
   for (let index = 0; index < users; index++) await registry.putUser(by, user(index), undefined);
   for (let device = 0; device < devices; device++) {
-    const enrolled = await registry.enrol(by, user(device), {
-      ...{
-        name: `Device ${device}`,
-        note: null,
-        fingerprint: own(device),
-        facts: NO_FACTS,
-        status: "active",
-      },
-    });
+    const named = { name: `Device ${device}`, note: null, fingerprint: own(device) };
+    const enrolled = await registry.enrol(by, user(device), { ...named, facts: NO_FACTS, status: "active" });
     if (!enrolled.ok) throw new Error(enrolled.error.code);
   }
 }

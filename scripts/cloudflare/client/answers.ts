@@ -88,7 +88,12 @@ export const ZONE = fields({
 export const ASSOCIATIONS = resultOf(fields({ hostnames: v.nullable(v.array(v.string()), []) }));
 
 export const ROUTE = v.pipe(
-  fields({ id: v.string(), pattern: v.string(), script: text, request_limit_fail_open: v.unknown() }),
+  fields({
+    id: v.string(),
+    pattern: v.string(),
+    script: text,
+    request_limit_fail_open: optional(v.unknown()),
+  }),
   v.transform(({ id, pattern, script, request_limit_fail_open: failsOpen }) => ({
     id,
     pattern,
