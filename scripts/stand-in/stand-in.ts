@@ -23,6 +23,7 @@
 // - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed
 //   tunnel has no configuration;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
@@ -54,23 +55,7 @@ export interface RecordedRequest {
   answer?: unknown;
 }
 
-export interface StandIn {
-  /** `http://127.0.0.1:PORT/client/v4` */
-  url: string;
-  state: CloudflareState;
-  faults: Faults;
-  /** Every call since the start, refused ones too. */
-  requests: RecordedRequest[];
-  /** All that it can answer. */
-  endpoints: readonly Endpoint[];
-  /** The managed CA. Give its files to an edge, and that edge verifies what was signed here. */
-  authority: Credential;
-  /** What the command line needs to find this instead of Cloudflare. */
-  environment: { CLOUDFLARE_API_TOKEN: string; LATCHKEY_CLOUDFLARE_API: string };
-  /** Lets the time pass that Cloudflare takes: pending revocations are done. */
-  settle(): void;
-  stop(): Promise<void>;
-}
+export type StandIn = Awaited<ReturnType<typeof startCloudflare>>;
 
 export interface StandInOptions {
   zones?: readonly string[];
@@ -91,7 +76,7 @@ const REQUESTS_KEPT = 10_000;
 /** The largest body that is read, in bytes: far above a Worker's upload. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
-export async function startCloudflare(options: StandInOptions = {}): Promise<StandIn> {
+export async function startCloudflare(options: StandInOptions = {}) {
   const { zones = ["example.com"], keepRequests = REQUESTS_KEPT } = options;
   const authority = options.authority ?? (await createAuthority("Stand-in managed CA", new Date()));
   const state = options.state ?? createState(zones);
@@ -142,19 +127,22 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
       send(response, { status: 0 }, 500, envelope(undefined, [{ code: 0, message: String(error) }]));
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port ?? 0, "127.0.0.1", resolve);
-  });
+  await once(server.listen(options.port ?? 0, "127.0.0.1"), "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE_PATH}`;
   return {
+    /** `http://127.0.0.1:PORT/client/v4` */
     url,
     state,
     faults,
+    /** Every call since the start, refused ones too. */
     requests,
+    /** All that it can answer. */
     endpoints,
+    /** The managed CA. An edge with its files verifies what was signed here. */
     authority,
+    /** How the command line finds this instead of Cloudflare. */
     environment: { CLOUDFLARE_API_TOKEN: state.token, LATCHKEY_CLOUDFLARE_API: url },
+    /** Completes pending revocations, for which Cloudflare takes some time. */
     settle: () => settleCertificates(state),
     stop: () =>
       new Promise<void>((resolve) => {

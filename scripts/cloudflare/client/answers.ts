@@ -77,12 +77,19 @@ export function sliceOf<T>(item: v.GenericSchema<unknown, T>) {
 const text = optional(v.string());
 const lowerCase = v.pipe(v.string(), v.toLowerCase());
 
-export const ZONE = fields({
-  id: v.string(),
-  name: v.string(),
-  status: text,
-  account: fields({ id: v.string(), name: text }),
-});
+export const ZONE = v.pipe(
+  fields({
+    id: v.string(),
+    name: v.string(),
+    status: v.nullish(v.string(), "active"),
+    account: fields({ id: v.string(), name: v.nullish(v.string(), "") }),
+  }),
+  v.transform(({ id, name, status, account }) => ({
+    ...{ id, name, account },
+    /** Whether Cloudflare serves it: a zone that has moved away stays listed, and a pending one is listed too. */
+    isActive: status === "active",
+  })),
+);
 
 /** `null`: a zone that never asked for certificates, as the public log of a real zone shows. */
 export const ASSOCIATIONS = resultOf(fields({ hostnames: v.nullable(v.array(v.string()), []) }));

@@ -43,33 +43,28 @@ export interface Ask {
   timeoutMs?: number;
 }
 
-/** One TLS connection that carries HTTP/1.1 requests, one after the other. */
-export interface Connection {
-  socket: TLSSocket;
-  /** Whether the handshake resumed the session that was given. */
-  resumed: boolean;
-  /** The newest ticket that the server gave. TLS 1.3 gives it after the handshake: ask something first. */
-  session(): Buffer | undefined;
-  ask(ask?: Ask): Promise<Answer>;
-  close(): void;
-}
+export type Connection = Awaited<ReturnType<typeof openConnection>>;
 
-/** Opens a connection. Rejects with the code of the error in the message when the handshake fails. */
-export async function openConnection(reach: Reach, options: TlsOptions = {}): Promise<Connection> {
+/**
+ * One TLS connection, for HTTP/1.1 requests one after the other. Rejects with the code of the error when the handshake
+ * fails.
+ */
+export async function openConnection(reach: Reach, options: TlsOptions = {}) {
   const { socket, session } = await openTls(reach, options);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let isGiven = false;
   agent.createConnection = () => {
-    // A connection that has ended is not silently replaced by another: it is the very thing that is looked at.
+    // A connection that has ended is not silently replaced by another: this very one is under test.
     if (isGiven) throw Object.assign(new Error("the connection has ended"), { code: "ECONNRESET" });
     isGiven = true;
     return socket;
   };
   return {
-    socket,
+    /** Whether the handshake resumed the session that was given. */
     resumed: socket.isSessionReused(),
+    /** The newest ticket from the server. With TLS 1.3 it comes after the handshake: ask something first. */
     session,
-    ask: (ask = {}) => exchange(reach, agent, ask),
+    ask: (ask: Ask = {}) => exchange(reach, agent, ask),
     close() {
       agent.destroy();
       socket.destroy();

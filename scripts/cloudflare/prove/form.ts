@@ -45,15 +45,8 @@ function attributesOf(name: string): string[] {
 }
 
 function caseOf(hex: string): string {
-  const hasLower = /[a-f]/.test(hex);
-  const hasUpper = /[A-F]/.test(hex);
-  return hasLower && hasUpper
-    ? "mixed-case"
-    : hasLower
-      ? "lower-case"
-      : hasUpper
-        ? "upper-case"
-        : "digits-only";
+  if (hex === hex.toLowerCase()) return hex === hex.toUpperCase() ? "digits-only" : "lower-case";
+  return hex === hex.toUpperCase() ? "upper-case" : "mixed-case";
 }
 
 /** Every field's form. Names that Cloudflare's documentation does not know are counted, not shown. */

@@ -1,5 +1,5 @@
 // The report of a run: what is in it, and what must not be.
-import type { Finding, Measurement, Measurements, Probe } from "./probe.ts";
+import type { Finding, Measurement, Probe } from "./probe.ts";
 
 /** What is sent to us. */
 export interface Report {
@@ -18,16 +18,9 @@ export interface Report {
   probes: ReportedProbe[];
 }
 
-export interface ReportedProbe {
-  id: string;
-  question: string;
-  outcome: Finding["outcome"];
-  reason: string | null;
-  seconds: number;
-  measurements: Measurements;
-}
+export type ReportedProbe = ReturnType<typeof reportedProbe>;
 
-export function reportedProbe({ id, question }: Probe, finding: Finding, seconds: number): ReportedProbe {
+export function reportedProbe({ id, question }: Probe, finding: Finding, seconds: number) {
   const { outcome, reason = null, measurements = {} } = finding;
   return { id, question, outcome, reason, seconds, measurements };
 }
