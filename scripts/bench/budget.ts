@@ -24,28 +24,28 @@ const FREE_PLAN = {
   read: 5_000_000,
   written: 100_000,
 } as const;
-/** What the default delay is to stay below, of each limit but the Worker's, which does not depend on it. */
+/** The share of each limit that the default delay must stay below; Worker requests do not depend on the delay. */
 const GOAL_SHARE = 0.1;
 const DELAYS_SECONDS = [0, 1, 2, 5, 10, 20, 30, 60];
 const DEFAULT_DELAY_SECONDS = 10;
 const DAY_HOURS = 24;
-/** Not the documentation's: git ignores it. */
+/** Ignored by git, unlike the documentation's. */
 const OUT = "dist/performance";
 
 type Row = DayResult & { delaySeconds: number };
 
 const program = new Command("npm run budget --")
   .description(
-    "Simulate one day with the real standing cache, registry client and Durable Objects, on a virtual clock; and a day of strangers with the whole Worker. Exits with 1 if strangers cost too much, or keep people from anything.",
+    "Simulate one day with the real standing cache, registry client and Durable Objects, on a virtual clock; and a day of strangers with the whole Worker. Exits with 1 if strangers cost too much, or stop people from doing anything.",
   )
   .option("--devices <n>", "devices of the household", whole, 8)
   .option("--users <n>", "users whose devices they are", whole, 3)
-  .option("--requests <n>", "requests of the devices on that day", whole, 20_000)
-  .option("--isolates <n>", "isolates that they come to", whole, 12)
+  .option("--requests <n>", "the devices' requests on that day", whole, 20_000)
+  .option("--isolates <n>", "isolates that receive them", whole, 12)
   .option("--scanner <n>", "requests without a certificate", whole, 50_000)
   .option("--stranger <n>", "requests with a verified certificate that nobody enrolled", whole, 1_000)
   .option("--anonymous <n>", "requests from strangers, of every kind, on a day of their own", whole, 100_000)
-  .option("--anonymous-isolates <n>", "isolates that these requests come to", whole, 10)
+  .option("--anonymous-isolates <n>", "isolates that receive these requests", whole, 10)
   .option("--networks <n>", "networks that these requests come from", whole, 65_536)
   .option("--seed <n>", "another day of the same kind", whole, 1)
   .option(
@@ -108,7 +108,7 @@ function share(value: number, limit: number): string {
   return `${count(value)} (${((100 * value) / limit).toFixed(1)} %)`;
 }
 
-/** What it cost, each with its share of the plan. */
+/** What it cost, with the shares of the plan. */
 function shares({ objectRequests, read, written }: Omit<Cost, "requests">): string[] {
   return [
     share(objectRequests, FREE_PLAN.objectRequests),

@@ -44,7 +44,7 @@ function cfOf(certificate: string | undefined): string {
   });
 }
 
-/** As a browser sends them, with Cloudflare's own. */
+/** A browser's headers, and Cloudflare's own. */
 export function headersOf(certificate: string | undefined): Record<string, string> {
   return {
     host: HOST,
@@ -59,7 +59,7 @@ export function headersOf(certificate: string | undefined): Record<string, strin
   };
 }
 
-/** Calls the API of a gate, or the path of an app; resolves to the status and the JSON, if it is any. */
+/** Calls the API of a gate, or the path of an app; resolves to the status and the JSON or text. */
 export async function call(
   gate: Workerd,
   method: Dispatcher.HttpMethod,

@@ -9,7 +9,7 @@ export interface GrowthRow {
   object: "registry" | "directory";
   operation: string;
   devices: number;
-  /** Microseconds a call, inside the object. */
+  /** Microseconds per call, inside the object. */
   us: number;
   read: number;
   written: number;

@@ -1,4 +1,4 @@
-// What the gate adds to a request: side by side with the floor and with the usual 20 lines.
+// What the gate adds to a request, compared with bare forwarding and with the usual 20 lines.
 import { join } from "node:path";
 import autocannon from "autocannon";
 import { buildDeployedWorker } from "./deployed-worker.ts";
@@ -31,7 +31,7 @@ export interface SpeedRow extends Round {
   name: string;
   /** Half the distance between the quartiles, as a part of the median. */
   spread: number;
-  /** Of the requests per second, to the row that it is compared with. */
+  /** Requests per second, relative to the row that it is compared with. */
   ratio: number;
   cpuRatio: number | null;
   comparedWith: string;
@@ -86,7 +86,7 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     for (const contender of contenders) await load(contender, 1);
     for (let round = 1; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}`);
-      // Another order each round: what else the machine does affects all alike.
+      // In another order each round, so that whatever else the machine does affects all alike.
       for (let index = 0; index < contenders.length; index++) {
         const contender = contenders[(index + round) % contenders.length];
         if (contender !== undefined) results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));
@@ -131,7 +131,7 @@ function toRow(name: string, comparedWith: string, results: Map<string, Round[]>
   const floor = results.get(comparedWith) ?? [];
   const of = (list: Round[], field: keyof Round) => list.map((round) => round[field] ?? Number.NaN);
   const cpuUs = median(of(rounds, "cpuUs"));
-  // The ratios of each round apart, since the machine's speed changes from round to round.
+  // One ratio per round, since the machine's speed changes between rounds.
   const ratios = rounds.map(
     (round, index) => round.requestsPerSecond / (floor[index]?.requestsPerSecond ?? Number.NaN),
   );

@@ -1,16 +1,16 @@
 // Averages and quantiles of measurements.
 
-/** The value in the middle; `NaN` for none. */
+/** `NaN` for no values. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** `NaN` for none. */
+/** `NaN` for no values. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The value below which that part of the values lies. */
+/** The value below which this part of the values lies. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;

@@ -13,7 +13,7 @@ export const CF_HEADER = "cf-blob";
 
 /** One Worker in a workerd process of its own. */
 export interface WorkerdOptions {
-  /** A folder of this process's own: its configuration and the Durable Objects' databases. */
+  /** For this process only: its configuration and the Durable Objects' databases. */
   folder: string;
   /** The Worker's code, one module. */
   code: string;
@@ -31,7 +31,7 @@ export interface WorkerdOptions {
   compatibilityFlags: readonly string[];
 }
 
-/** A running workerd, raw: no Miniflare in between. */
+/** A running workerd, without Miniflare. */
 export class Workerd {
   readonly port: number;
   /** From the start of the process to its first answer, in milliseconds. */

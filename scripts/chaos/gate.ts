@@ -10,9 +10,9 @@ import { type Credential, issueDeviceCertificate } from "../certificates/authori
 import { askLocally } from "../edge/local-api.ts";
 import { type StatePaths, statePaths } from "../edge/state/paths.ts";
 
-/** A call that has no answer after this long counts as lost, in milliseconds. */
+/** An answer that takes longer counts as lost, in milliseconds. */
 const PATIENCE_MS = 30_000;
-/** The time between two checks whether killed processes are gone, in milliseconds. */
+/** How often to check whether killed processes are gone, in milliseconds. */
 const LOOK_MS = 10;
 
 export interface Answer {
@@ -21,7 +21,7 @@ export interface Answer {
   body: unknown;
 }
 
-/** The connection broke before the answer was there: whether the change was made is unknown. */
+/** The connection broke before the answer came: nobody knows whether the change was made. */
 export class Lost extends Error {
   override name = "Lost";
 }
@@ -31,7 +31,7 @@ interface Address {
   app: URL;
 }
 
-/** The real local gate as a process that is killed and started again, on one state folder. */
+/** The real local gate, as a process that is killed and restarted on the same state folder. */
 export class Gate {
   readonly #paths: StatePaths;
   readonly #latencyMs: number;
@@ -69,7 +69,7 @@ export class Gate {
     this.#agent = new Agent({ keepAlive: true });
   }
 
-  /** Ends the gate as a loss of power would, except for what the system has yet to write. */
+  /** Ends the gate as a power cut would, except that the system still writes its buffers. */
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
@@ -94,14 +94,13 @@ export class Gate {
     return this.#send("api", method, `${API_PATH}${path}`, headers, JSON.stringify(body));
   }
 
-  /** A visit of the app with this certificate. Throws `Lost`. */
+  /** Visits the app with this certificate. Throws `Lost`. */
   visit(credential: Credential): Promise<Answer> {
     return this.#send("app", "GET", "/headers", {}, undefined, credential);
   }
 
   /**
-   * Agrees, on an invitation's page and with this certificate, to become one of `user`'s devices. Throws
-   * `Lost`.
+   * Accepts an invitation of `user`'s with this certificate. Throws `Lost`.
    */
   redeem(code: string, name: string, user: string, credential: Credential): Promise<Answer> {
     const headers = {

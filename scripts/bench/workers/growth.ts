@@ -1,5 +1,5 @@
-// Runs in workerd: one object with many devices, and what a call of it costs. The caller
-// takes the time, since clocks stand still inside a Worker: each call is repeated within one request.
+// Runs in workerd: one object with many devices, and what calling it costs. The caller takes the time, since clocks
+// stand still inside a Worker; so each call is repeated within one request.
 
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { NO_FACTS, type Sighting } from "../../../src/domain/records.ts";
@@ -17,7 +17,7 @@ const NEW = 10_000_000;
 
 const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
 
-/** Spread over all devices, so that no page of the database is always the same. */
+/** Spread over all devices, so as not to read the same page of the database each time. */
 const spread = (index: number, devices: number) => ((index * 7_919) % devices) + 1;
 
 type Operation = (index: number, devices: number) => unknown;

@@ -1,5 +1,5 @@
-// Runs in workerd: a day of strangers, on a virtual clock, at the real Worker's entry. Each environment
-// stands for one isolate's memory. All of them share the real Durable Objects, whose calls are counted.
+// Runs in workerd: a day of strangers on a virtual clock, at the real Worker's entry. Each environment stands for one
+// isolate's memory; all share the real Durable Objects, whose calls are counted.
 import { API_PATH, ENROL_PATH, PATHS, WHOAMI_PATH } from "../../../src/contract/paths.ts";
 import { SESSION_COOKIE } from "../../../src/domain/session-cookie.ts";
 import worker from "../../../src/index.ts";
@@ -109,7 +109,7 @@ class Isolate {
     this.#env = { APPS: apps, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS: DELAY_SECONDS, ...bindings };
   }
 
-  /** Sends a request, and waits for whatever goes on after its answer. */
+  /** Sends a request, and waits for whatever continues after its answer. */
   async send(
     host: string,
     path: string,
@@ -152,7 +152,7 @@ function form(host: string, fields: Record<string, string>): Sent {
   return { method: "POST", headers, body: new URLSearchParams(fields).toString() };
 }
 
-/** Two devices and their user's token; and ended credentials that a stranger may have got hold of. */
+/** Two devices and their user's token, and ended credentials that a stranger may have found. */
 async function makeHousehold(isolate: Isolate) {
   await isolate.api("PUT", "/users/alice", {});
   const phone = await isolate.api<{ id: string }>("POST", "/users/alice/devices", {
@@ -206,7 +206,7 @@ async function makeHousehold(isolate: Isolate) {
   return { isolate, phone, token: own.token, requests };
 }
 
-/** What people can do at the end of the day, at every isolate that the strangers came to. */
+/** What people can still do at the end of the day, at every isolate. */
 async function tryAsPeople(
   { phone, token }: Awaited<ReturnType<typeof makeHousehold>>,
   isolates: readonly Isolate[],

@@ -150,7 +150,7 @@ function toCheck<Source, State extends Readings<Source>, T>(
   };
 }
 
-/** For a check of what is known without asking anyone. */
+/** The read of a check that needs none. */
 export const nothing = async (): Promise<undefined> => undefined;
 
 /** Does the reads of all these checks at the same time. */
@@ -178,7 +178,7 @@ export function gatedNames({ hosts, adminHost }: Pick<ZoneState, "hosts" | "admi
 
 const GRAVITY: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
 
-/** The gravest verdict decides, and the reasons of all verdicts as grave are given. */
+/** The worst verdict decides; the reasons of all verdicts that are equally bad are given. */
 export function worst(verdicts: readonly Verdict[]): Verdict {
   const status = GRAVITY.findLast((each) => verdicts.some((verdict) => verdict.status === each)) ?? "ok";
   const bad = verdicts.filter((verdict) => verdict.status === status);

@@ -4,13 +4,13 @@ import { connect, type TLSSocket } from "node:tls";
 import { errorCode } from "../../terminal/failure.ts";
 import { parseSight, type Sight } from "./sight.ts";
 
-/** How the throw-away host is reached. */
+/** How to reach the throw-away host. */
 export interface Reach {
   host: string;
-  /** An address of Cloudflare's edge that the host's name leads to, or where `--connect-to` says. */
+  /** An address of Cloudflare's edge that the host's name resolves to, or that of `--connect-to`. */
   address: { hostname: string; port: number };
   ca: string | undefined;
-  /** What the probe's Worker wants to hear before it answers. */
+  /** The secret without which the probe's Worker answers 404. */
   key: string;
   timeoutMs: number;
   signal: AbortSignal;
@@ -18,19 +18,19 @@ export interface Reach {
 
 export interface TlsOptions {
   credential?: { certificate: string; key: string } | undefined;
-  /** Exactly this version; without it, the newest of both sides. */
+  /** Exactly this version; by default, the newest that both sides speak. */
   version?: "TLSv1.2" | "TLSv1.3";
-  /** Of an earlier connection, to be resumed. */
+  /** From an earlier connection, to resume. */
   session?: Buffer | undefined;
-  /** Without one, the host. */
+  /** The host by default. */
   servername?: string;
   protocol?: "http/1.1" | "h2";
 }
 
-/** What a request got. */
+/** The answer to a request. */
 export type Answer =
   | { kind: "sight"; sight: Sight }
-  /** Something else answered: Cloudflare itself, mostly. `code`: of its `error code: 1027`. */
+  /** From something other than the Worker, mostly Cloudflare itself. `code`: 1027 of `error code: 1027`. */
   | { kind: "other"; status: number; code: number | null }
   /** No answer. `why` is a code such as `ECONNRESET`. */
   | { kind: "silence"; why: string };
@@ -72,7 +72,7 @@ export async function openConnection(reach: Reach, options: TlsOptions = {}) {
   };
 }
 
-/** One request on a connection of its own. What cannot be had is an answer, too. */
+/** One request on a connection of its own. Silence is an answer, too. */
 export async function askOnce(reach: Reach, options: TlsOptions = {}, ask: Ask = {}): Promise<Answer> {
   try {
     const connection = await openConnection(reach, options);
@@ -86,7 +86,7 @@ export async function askOnce(reach: Reach, options: TlsOptions = {}, ask: Ask =
   }
 }
 
-/** The TLS handshake with the edge. `session` is the newest ticket so far. */
+/** The TLS handshake with the edge. `session()` is the newest ticket so far. */
 export function openTls(
   reach: Reach,
   { credential, version, session, servername = reach.host, protocol = "http/1.1" }: TlsOptions,
@@ -132,7 +132,7 @@ async function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
         (response) => {
           readAnswer(response.statusCode ?? 0, response)
             .then(resolve, reject)
-            // What is still to be sent is of no use to a server that has answered.
+            // A server that has answered has no use for the rest of the body.
             .finally(() => body?.stream.destroy());
         },
       );
@@ -146,8 +146,8 @@ async function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
 }
 
 /**
- * A length that is too much is refused before the body. Whoever has begun to send it meets a reset, which may overtake
- * the answer: so there is a pause first.
+ * A body that is too long is refused by its announced length. Once it is being sent, the refusal comes with a reset,
+ * which may overtake the answer; hence the pause before it.
  */
 function sendBody(outgoing: ClientRequest, body: Readable): void {
   outgoing.flushHeaders();
@@ -159,7 +159,7 @@ function sendBody(outgoing: ClientRequest, body: Readable): void {
 
 const BODY_AFTER_MS = 1500;
 
-/** More than the probe's Worker says. */
+/** More than the probe's Worker answers. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 export async function readAnswer(status: number, body: AsyncIterable<Buffer>): Promise<Answer> {
@@ -174,7 +174,7 @@ export async function readAnswer(status: number, body: AsyncIterable<Buffer>): P
   return { kind: "other", status, code: code === undefined ? null : Number(code) };
 }
 
-/** An interruption is thrown on: nothing goes on after it. */
+/** Throws an interruption on: it ends the run. */
 export function silence(error: unknown, signal: AbortSignal): Answer {
   if (signal.aborted) throw error;
   const timedOut = error instanceof Error && error.name === "TimeoutError";

@@ -16,7 +16,7 @@ import {
 } from "./things.ts";
 import type { Undoing } from "./undo.ts";
 
-/** What earlier runs left in the zone and its account, in the order in which it is to be removed. */
+/** What earlier runs left in the zone and its account, in the order in which to remove it. */
 export async function findLeftovers(client: CloudflareClient, zone: Zone): Promise<Undoing[]> {
   const home = { client, zone };
   const [workers, routes, associations, records, certificates] = await Promise.all([
@@ -29,7 +29,7 @@ export async function findLeftovers(client: CloudflareClient, zone: Zone): Promi
   const ownRoutes = routes.flatMap(({ pattern, script }) =>
     script?.startsWith(PREFIX) ? [{ worker: script, host: hostOf(pattern) }] : [],
   );
-  // A run with --host gave its host a name of the owner's: its record and route know it.
+  // With --host, the host has a name of the owner's choice: the run's record and route show it.
   const ownHosts = new Set([...records.map(({ name }) => name), ...ownRoutes.map(({ host }) => host)]);
   return [
     ...[...new Set(certificates.map(({ owner }) => owner))].map((owner) => certificateOf(home, owner)),
@@ -45,8 +45,8 @@ export async function findLeftovers(client: CloudflareClient, zone: Zone): Promi
 }
 
 /**
- * What of the owner's already has this host, or takes its requests, in words; empty when nothing does. A wildcard
- * counts: a more specific record and route would take a live app's requests from it.
+ * What already uses this host or takes its requests, in words; empty if nothing does. A wildcard counts: a more specific
+ * record and route would take a live app's requests from it.
  */
 export async function usesOf(client: CloudflareClient, zone: Zone, host: string): Promise<string[]> {
   const home = { client, zone };

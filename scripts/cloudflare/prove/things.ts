@@ -16,23 +16,23 @@ import { deleteRoute, readRoutes, wholeHostPattern } from "../client/routes.ts";
 import type { Zone } from "../client/zone.ts";
 import type { Undoing } from "./undo.ts";
 
-/** The names of a run's things begin like this: how left-overs are found. */
+/** The names of a run's things begin with this, so that left-overs are found. */
 export const PREFIX = "latchkey-prove-";
 
-/** The record's comment: it distinguishes the record from the owner's. */
+/** The record's comment, which distinguishes it from the owner's records. */
 export const RECORD_COMMENT = "latchkey prove, may be deleted";
 
-/** What a run calls its things. */
+/** The names of a run's things. */
 export interface Names {
   host: string;
   worker: string;
-  /** The certificate's common name: not only ASCII, to see whether it is kept. */
+  /** The certificate's common name: beyond ASCII, to see whether it is kept. */
   commonName: string;
-  /** What the Worker wants to hear before it answers. */
+  /** The secret without which the Worker answers 404. */
   key: string;
 }
 
-/** `host`: the owner's choice. */
+/** `host`: the owner's choice, if any. */
 export function newNames(zone: Pick<Zone, "name">, host: string | undefined): Names {
   const worker = `${PREFIX}${randomBytes(4).toString("hex")}`;
   return {

@@ -38,7 +38,7 @@ export const certificate: Probe = {
     const { id, pem, fingerprint, statedFingerprint, serial } = signed;
     for (const secret of [id, fingerprint, serial]) if (typeof secret === "string") secrets.add(secret);
     if (pem === "" || fingerprint === undefined) {
-      return { outcome: "failed", reason: "the answer held no certificate that can be read" };
+      return { outcome: "failed", reason: "the answer contained no readable certificate" };
     }
     scene.credential = { id, certificate: pem, key, fingerprint };
     const listed = await waitFor(scene.signal, LISTED_WITHIN_SECONDS, async () => {
@@ -69,7 +69,7 @@ export const certificate: Probe = {
   },
 };
 
-/** As it should be taken, and then more and more modestly: the other probes need a certificate. */
+/** Asks for what should be possible, then for less and less: the other probes need a certificate. */
 async function sign({ client, zone, names }: Scene) {
   const { commonName, worker } = names;
   const orders = [
@@ -229,7 +229,7 @@ export const authorities: Probe = {
   },
 };
 
-/** Compares the attributes, in whatever order they are written. */
+/** Compares the attributes, whatever their order. */
 function isIssuer(name: string, { certificate: pem }: Credential): boolean {
   const attributes = (text: string) =>
     text

@@ -54,7 +54,7 @@ function pairFinding(scene: Scene, device: Answer, stranger: Answer): Finding {
   };
 }
 
-/** An answer in one text, without names. */
+/** An answer in one line, without names. */
 export function describe(answer: Answer): string {
   switch (answer.kind) {
     case "sight":
@@ -114,12 +114,12 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
   };
 }
 
-/** A session as the server gives it after a request. */
+/** The session that the server offers after a request. */
 export async function sessionOf(scene: Scene, options: TlsOptions): Promise<Buffer | undefined> {
   return (await resume(scene, options)).session;
 }
 
-/** One request on a connection of its own, which resumes the session that is given. */
+/** One request on a connection of its own, which resumes the given session, if any. */
 export async function resume(
   scene: Scene,
   options: TlsOptions,

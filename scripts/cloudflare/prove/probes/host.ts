@@ -13,7 +13,7 @@ const ANSWERS_WITHIN_SECONDS = 180;
 export const record: Probe = {
   id: "record",
   title: "make the DNS record",
-  question: "Is a proxied AAAA record with 100:: taken, and how soon does its name resolve?",
+  question: "Is a proxied AAAA record with 100:: accepted, and how soon does its name resolve?",
   needs: ["failure-mode"],
   async run(scene) {
     const { client, zone, names, options } = scene;
@@ -44,7 +44,7 @@ export const record: Probe = {
   },
 };
 
-/** The zone's own name servers are asked: what others remember of a name that was not there would mislead. */
+/** Asks the zone's own name server first: others may remember that the name did not exist. */
 async function findAddress({ names, zone, options }: Scene) {
   if (options.connectTo !== undefined) return { ...options.connectTo, by: "--connect-to" };
   const { host } = names;
@@ -64,7 +64,7 @@ async function atNameServers(zone: string, host: string): Promise<string[]> {
 export const routeAnswers: Probe = {
   id: "route-answers",
   title: "wait for the Worker to answer on the host",
-  question: "How soon does a new route lead to its Worker, and what answers before?",
+  question: "How soon does a new route lead to its Worker, and what answers until then?",
   needs: ["record"],
   async run(scene) {
     const before = new Set<string>();

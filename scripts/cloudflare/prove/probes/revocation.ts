@@ -9,7 +9,7 @@ import { describe, resume, sessionOf } from "./handshake.ts";
 
 const REVOKED_WITHIN_SECONDS = 300;
 
-/** One way in that is tried again and again, until it is no longer one. */
+/** A way in that is tried again and again until it is closed. */
 interface Way {
   name: string;
   ask(): Promise<Answer>;
@@ -17,7 +17,7 @@ interface Way {
   end?: { seconds: number; answer: string };
 }
 
-/** The last one that uses the certificate. */
+/** The last probe that uses the certificate. */
 export const revocation: Probe = {
   id: "revocation",
   title: "revoke the certificate, and see when it no longer passes",
@@ -48,7 +48,7 @@ export const revocation: Probe = {
       });
       const again = await secondRevocation(scene, credential.id);
       const isOver = ways.every(({ end }) => end !== undefined);
-      const reason = "the certificate still passed in some way when the time was up";
+      const reason = "the certificate still passed somewhere when the time was up";
       return {
         ...(isOver ? { outcome: "seen" } : { outcome: "not-seen", reason }),
         measurements: {

@@ -21,7 +21,7 @@ export const failureMode: Probe = {
   async run(scene) {
     const { host, worker: script } = scene.names;
     scene.undo.push(routesOf(scene, script, host));
-    // A path that nobody asks for, and only until the next call but one.
+    // Nobody asks for this path, and the route is deleted right away.
     const trial = `${host}/latchkey-prove-trial`;
     await createRoute(scene, { pattern: trial, script });
     const byDefault = await findRoute(scene, trial);
@@ -48,7 +48,7 @@ export const deployKeepsFailureMode: Probe = {
     const pattern = wholeHostPattern(scene.names.host);
     await uploadWorker(scene, "prove-2");
     const afterUpload = await findRoute(scene, pattern);
-    // What `wrangler deploy` does besides, where wrangler.toml has routes.
+    // What else `wrangler deploy` does if wrangler.toml has routes.
     const publishing = await publishRoutes(scene, pattern);
     const afterRoutes = await findRoute(scene, pattern);
     const keeps = afterUpload?.failsOpen === false && afterRoutes?.failsOpen === false;
@@ -72,7 +72,7 @@ export async function setFailureMode(scene: Scene, failsOpen: boolean): Promise<
   await updateRoute(scene, route.id, wanted);
 }
 
-/** `PUT .../routes` replaces this Worker's routes, and those of no other. A refusal is a finding. */
+/** `PUT .../routes` replaces the routes of this Worker only. A refusal is a finding. */
 async function publishRoutes(scene: Scene, pattern: string): Promise<string> {
   try {
     await scene.client.ask(

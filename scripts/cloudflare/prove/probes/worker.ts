@@ -4,7 +4,7 @@ import type { Probe, Scene } from "../probe.ts";
 import { workerOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";
 
-/** Deploys the run's Worker, with no way to it yet. */
+/** Deploys the run's Worker; no route leads to it yet. */
 export const worker: Probe = {
   id: "worker",
   title: "deploy a throw-away Worker",
