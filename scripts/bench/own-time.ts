@@ -2,7 +2,7 @@
 // since neither the network nor a load generator plays a part.
 import { join } from "node:path";
 import { ADMIN_TOKEN, fingerprint, HOST, headersOf } from "./gate-under-test.ts";
-import { median, spread } from "./statistics.ts";
+import { median, rotated, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
 import { compatibility, TWENTY_LINES } from "./workers.ts";
 
@@ -70,9 +70,7 @@ export async function measureOwnTime(
     for (const name of NAMES) await timeOf(worker, name);
     for (let round = 0; round < rounds * ROUNDS_PER_ROUND; round++) {
       const loop = await timeOf(worker, "loop and stub");
-      for (let index = 0; index < NAMES.length; index++) {
-        const name = NAMES[(index + round) % NAMES.length];
-        if (name === undefined) continue;
+      for (const name of rotated(NAMES, round)) {
         const us = name === "loop and stub" ? loop : (await timeOf(worker, name)) - loop;
         results.get(name)?.push(us);
       }

@@ -1,5 +1,6 @@
 // How long a revoked device still passes: several isolates under its constant traffic, and one registry.
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { call, DURABLE_OBJECTS, enrol, fingerprint, gateVars } from "./gate-under-test.ts";
 import { Workerd } from "./workerd.ts";
 import { bundleWorker, compatibility, ORIGIN } from "./workers.ts";
@@ -92,12 +93,12 @@ async function trial(
       } else if (sentAt > revokedAt) return lastAllowed;
       if (sentAt > revokedAt + (delaySeconds + 5) * 1000)
         throw new Error("requests still pass long after the revocation");
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await sleep(PAUSE_MS);
     }
   });
   await warm.promise;
   // So that the isolates' memories differ in age.
-  await new Promise((resolve) => setTimeout(resolve, (index % AT_ONCE) * delaySeconds * 100));
+  await sleep((index % AT_ONCE) * delaySeconds * 100);
   const { status } = await call(registry, "POST", `${path}/revoke`, { body: {} });
   if (status !== 200) throw new Error(`revoke: ${status}`);
   revokedAt = performance.now();

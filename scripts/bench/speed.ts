@@ -4,7 +4,7 @@ import autocannon from "autocannon";
 import { buildDeployedWorker } from "./deployed-worker.ts";
 import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
 import { measureOwnTime, type OwnTimeRow } from "./own-time.ts";
-import { median, spread } from "./statistics.ts";
+import { median, rotated, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
 import { BARE, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
 
@@ -86,10 +86,8 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     for (const contender of contenders) await load(contender, 1);
     for (let round = 1; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}`);
-      // In another order each round, so that whatever else the machine does affects all alike.
-      for (let index = 0; index < contenders.length; index++) {
-        const contender = contenders[(index + round) % contenders.length];
-        if (contender !== undefined) results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));
+      for (const contender of rotated(contenders, round)) {
+        results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));
       }
     }
     progress("the gate's own time");

@@ -1,4 +1,4 @@
-// Averages and quantiles of measurements.
+// Averages and quantiles of measurements, and the order to make them in.
 
 /** `NaN` for no values. */
 export function median(values: readonly number[]): number {
@@ -19,4 +19,10 @@ export function quantile(values: readonly number[], part: number): number {
 /** Half the distance between the quartiles, as a part of the median: the floor of noise. */
 export function spread(values: readonly number[]): number {
   return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / median(values);
+}
+
+/** Beginning with another item each round, so that whatever else the machine does affects all alike. */
+export function rotated<T>(items: readonly T[], round: number): T[] {
+  const first = round % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
 }

@@ -62,12 +62,11 @@ export class Person {
     for (const { name } of devices.filter((device) => !known.has(device.name))) {
       violations.push(`${this.#id}/${name} exists, but nobody enrolled it`);
     }
-    const owners = new Map<string, string>();
-    for (const device of devices) {
-      for (const { fingerprint } of device.certificates)
-        owners.set(fingerprint, `${this.#id}/${device.name}`);
-    }
-    return owners;
+    return new Map(
+      devices.flatMap(({ name, certificates }) =>
+        certificates.map(({ fingerprint }) => [fingerprint, `${this.#id}/${name}`] as const),
+      ),
+    );
   }
 }
 

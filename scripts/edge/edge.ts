@@ -97,7 +97,6 @@ async function start(
   const listeners = new Set<(line: WorkerLogLine) => void>();
   if (options.onWorkerLog !== undefined) listeners.add(options.onWorkerLog);
   const onError = options.onError ?? (() => undefined);
-  const place = { country: options.country ?? DEFAULT_COUNTRY };
 
   const origin = options.origin === undefined ? undefined : parseOrigin(options.origin);
   const config = readWorkerConfig(options.vars ?? {});
@@ -159,7 +158,7 @@ async function start(
   const proxy = new EdgeProxy({
     worker,
     handshakes: new Handshakes(),
-    place,
+    country: options.country ?? DEFAULT_COUNTRY,
     revoked: async () => {
       const written = await readRevoked(paths.revoked);
       return issuer === undefined ? written : new Set([...written, ...issuer.revokedSerials()]);

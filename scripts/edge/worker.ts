@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { build } from "esbuild";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptions } from "miniflare";
+import {
+  convertV4MiniflareOptions,
+  type Json,
+  Log,
+  LogLevel,
+  Miniflare,
+  type V4WorkerOptions,
+} from "miniflare";
 import { notifySettings } from "../../src/notify/settings.ts";
 import type { Origin } from "./origin.ts";
 import type { Vars, WorkerConfig } from "./worker-config.ts";
@@ -112,8 +119,6 @@ function externalServer({ address, hostname, secure }: Origin) {
     ? { address, https: { options: {}, tlsOptions: { trustBrowserCas: true }, certificateHost: hostname } }
     : { address, http: {} };
 }
-
-type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /**
  * The Worker as `wrangler deploy` would bundle it, behind the door. The secret is in the code, so

@@ -98,27 +98,20 @@ export async function startCloudflare(options: StandInOptions = {}) {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "GET", url = "/", headers } = request;
-    const body = await bodyOf(request, headers.authorization === `Bearer ${state.token}`);
+    const received = await bodyOf(request, headers.authorization === `Bearer ${state.token}`);
     const path = url.startsWith(BASE_PATH) ? url.slice(BASE_PATH.length) : url;
-    const record: RecordedRequest = { method, path, headers, body, status: 0 };
+    const record: RecordedRequest = { method, path, headers, body: received, status: 0 };
     requests.push(record);
     if (requests.length > keepRequests) requests.shift();
     const fault = faults.take(`${method} ${path}`);
-    if (fault?.kind === "slow") {
+    if (fault === undefined || fault.kind === "slow" || fault.kind === "answer") {
       const done = await answerAndKeep(record);
-      await delay(fault.ms);
-      return send(response, record, done.status, done.body);
+      if (fault?.kind === "slow") await delay(fault.ms);
+      const body = fault?.kind === "answer" ? fault.change(done.body as Record<string, unknown>) : done.body;
+      return send(response, record, done.status, body);
     }
-    if (fault?.kind === "answer") {
-      const { status, body } = await answerTo(endpoints, state, record);
-      return send(response, record, status, fault.change(body as Record<string, unknown>));
-    }
-    const done =
-      fault !== undefined && !("when" in fault && fault.when === "after-the-change")
-        ? undefined
-        : await answerAndKeep(record);
-    if (fault === undefined && done !== undefined) send(response, record, done.status, done.body);
-    else if (fault !== undefined) await fail(response, record, fault);
+    if ("when" in fault && fault.when === "after-the-change") await answerAndKeep(record);
+    await fail(response, record, fault);
   }
 
   const server = createServer((request, response) => {

@@ -43,18 +43,12 @@ export async function deleteRoute({ client, zone }: ZonePlace, { id, pattern }: 
   await client.ask(need, (sdk) => sdk.workers.routes.delete(id, { zone_id: zone.id }), DONE);
 }
 
-interface Parts {
-  scheme: string | undefined;
-  host: string;
-  path: string;
-}
-
 /** The one pattern that covers a host: every path, and http as well as https. */
 export function wholeHostPattern(host: string): string {
   return `${host}/*`;
 }
 
-function partsOf(pattern: string): Parts {
+function partsOf(pattern: string) {
   const [, scheme, rest = ""] = /^(?:(https?|\*):\/\/)?(.*)$/i.exec(pattern) ?? [];
   // `host*` is `host/*` too, and more: the star of the path follows on the host.
   const [, host = "", path = ""] = /^(\*?[^/*]*)(.*)$/s.exec(rest) ?? [];
@@ -93,10 +87,8 @@ export function coversHttpsOnly(pattern: string, host: string): boolean {
  */
 export function precedence(pattern: string): "takes-some-first" | "comes-after" | "unclear" {
   const { scheme, host: hosts, path } = partsOf(pattern);
-  const isWildcard = hosts.startsWith("*");
-  const isWhole = path === "/*" && (scheme === undefined || scheme === "*");
-  if (!isWildcard) return isWhole ? "comes-after" : "takes-some-first";
-  return isWhole ? "comes-after" : "unclear";
+  if (path === "/*" && (scheme === undefined || scheme === "*")) return "comes-after";
+  return hosts.startsWith("*") ? "unclear" : "takes-some-first";
 }
 
 /**

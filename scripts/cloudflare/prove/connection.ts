@@ -74,15 +74,25 @@ export async function openConnection(reach: Reach, options: TlsOptions = {}) {
 
 /** One request on a connection of its own. Silence is an answer, too. */
 export async function askOnce(reach: Reach, options: TlsOptions = {}, ask: Ask = {}): Promise<Answer> {
+  return (await resume(reach, options, ask)).answer;
+}
+
+/** The same, with what became of the given session, and the session that the server offers after the request. */
+export async function resume(
+  reach: Reach,
+  options: TlsOptions,
+  ask: Ask = {},
+): Promise<{ answer: Answer; isResumed: boolean; session: Buffer | undefined }> {
   try {
     const connection = await openConnection(reach, options);
     try {
-      return await connection.ask(ask);
+      const answer = await connection.ask(ask);
+      return { answer, isResumed: connection.resumed, session: connection.session() };
     } finally {
       connection.close();
     }
   } catch (error) {
-    return silence(error, reach.signal);
+    return { answer: silence(error, reach.signal), isResumed: false, session: undefined };
   }
 }
 

@@ -1,11 +1,11 @@
 import { CLIENT_CERTIFICATE, resultOf } from "../../client/answers.ts";
 import { readStatus, revokeAtCloudflare } from "../../client/client-certificates.ts";
 import { refusalText } from "../../client/failure.ts";
-import { type Answer, askOnce, type Connection, openConnection } from "../connection.ts";
+import { type Answer, askOnce, type Connection, openConnection, resume } from "../connection.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
 import { isVerified } from "../sight.ts";
 import { secondsSince, waitFor } from "../waiting.ts";
-import { describe, resume, sessionOf } from "./handshake.ts";
+import { describe } from "./handshake.ts";
 
 const REVOKED_WITHIN_SECONDS = 300;
 
@@ -74,7 +74,7 @@ async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
   const reach = reachOf(scene);
   const credential = credentialOf(scene);
   const options = { credential, version: "TLSv1.3" } as const;
-  let session = await sessionOf(scene, options);
+  let { session } = await resume(reach, options);
   return [
     { name: "newConnection", ask: () => askOnce(reach, { credential }) },
     ...(session === undefined
@@ -83,7 +83,7 @@ async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
           {
             name: "resumedSession",
             async ask() {
-              const { answer, session: newer } = await resume(scene, { ...options, session });
+              const { answer, session: newer } = await resume(reach, { ...options, session });
               session = newer ?? session;
               return answer;
             },
