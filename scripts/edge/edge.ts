@@ -141,7 +141,8 @@ async function start(
 
   const app: DemoApp | undefined = origin === undefined ? await startDemoApp() : undefined;
   if (app !== undefined) undo.push(() => app.stop());
-  const adminToken = adminTokenOf(options.vars) ?? state.adminToken;
+  const { ADMIN_TOKEN: given } = options.vars ?? {};
+  const adminToken = typeof given === "string" ? given : state.adminToken;
   const worker = await startWorker({
     config,
     vars: { ...config.vars, ADMIN_TOKEN: adminToken },
@@ -202,10 +203,6 @@ async function start(
 /** The first that is served. With an app for all hosts (`*`), none may be named. */
 function firstOf(preferred: readonly string[], hosts: readonly string[]): string {
   return preferred.find((host) => hosts.includes(host)) ?? hosts[0] ?? "localhost";
-}
-
-function adminTokenOf(vars: Vars | undefined): string | undefined {
-  return typeof vars?.ADMIN_TOKEN === "string" ? vars.ADMIN_TOKEN : undefined;
 }
 
 function onceAsync(action: () => Promise<void>): () => Promise<void> {

@@ -10,10 +10,7 @@ export interface WorkerPlace {
 }
 
 /** The names of the Worker's secrets; none when there is no such Worker. */
-export async function readSecretNames(
-  client: CloudflareClient,
-  { account, worker }: Pick<WorkerPlace, "account" | "worker">,
-): Promise<string[]> {
+export async function readSecretNames({ client, account, worker }: WorkerPlace): Promise<string[]> {
   const found = await unlessMissing(() =>
     client.ask(
       { permission: "scripts-read", what: "list the names of the Worker's secrets" },

@@ -1,5 +1,5 @@
 // What a check of the doctor is: one object that knows its name, what to read and how to judge it. To add one, write
-// it in `checks/` and name it in the array of `doctor.ts`.
+// it in `checks/` and name it in the array of `checks/doctor.ts`.
 import { Failure } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { CloudflareFailure } from "../client/failure.ts";
@@ -41,11 +41,7 @@ export const unread = (reason: string, remedy: string): Verdict => ({ status: "u
 export type Reading<T> = { known: true; value: T } | { known: false; reason: string; remedy: string };
 
 export const known = <T>(value: T): Reading<T> => ({ known: true, value });
-export const unreadable = (reason: string, remedy: string): Extract<Reading<never>, { known: false }> => ({
-  known: false,
-  reason,
-  remedy,
-});
+export const unreadable = (reason: string, remedy: string) => ({ known: false, reason, remedy }) as const;
 
 /**
  * Reads something, or says why it could not. A missing permission is named with its page: it makes the check

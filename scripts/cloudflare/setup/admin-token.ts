@@ -33,7 +33,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
         }
       : settled(id, `${shown} holds the token`);
   }
-  if ((await readSecretNames(client, { account, worker })).includes(SECRET)) {
+  if ((await readSecretNames({ client, account, worker })).includes(SECRET)) {
     // Cloudflare never shows a secret; a new one would lock out anyone who has the old one.
     return settled(
       id,
@@ -54,7 +54,7 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
 /** After the deploy: a Worker that is not there has no secrets. Until then the API is off. */
 export async function secretStep({ client, account, worker, file }: TokenPlace): Promise<Step> {
   const id = "admin token secret";
-  const isSet = async () => (await readSecretNames(client, { account, worker })).includes(SECRET);
+  const isSet = async () => (await readSecretNames({ client, account, worker })).includes(SECRET);
   if (await isSet()) return settled(id, `${SECRET} is set, and kept`);
   return {
     id,

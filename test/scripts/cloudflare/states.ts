@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { readAssociations } from "../../../scripts/cloudflare/client/client-certificates.ts";
 import { readRoutes } from "../../../scripts/cloudflare/client/routes.ts";
+import { readSecretNames } from "../../../scripts/cloudflare/client/worker-secret.ts";
 import type { GatedHost } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
 import {
   type DoctorState,
@@ -18,7 +19,6 @@ import { readTunnels } from "../../../scripts/cloudflare/doctor/checks/tunnels.t
 import { readUsage } from "../../../scripts/cloudflare/doctor/checks/usage.ts";
 import {
   readCustomDomains,
-  readSecrets,
   readWorkerAddresses,
   readWorkerSettings,
 } from "../../../scripts/cloudflare/doctor/checks/worker.ts";
@@ -50,7 +50,7 @@ const ACCOUNT_READS = {
   nothing,
   settings: readWorkerSettings,
   addresses: readWorkerAddresses,
-  secrets: readSecrets,
+  secrets: readSecretNames,
   domains: readCustomDomains,
   accessApps: readAccessApps,
   tunnels: readTunnels,

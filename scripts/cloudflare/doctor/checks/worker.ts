@@ -105,13 +105,10 @@ export const globalFetch = accountCheck({
   },
 });
 
-export const readSecrets = ({ client, account, worker }: AccountSource) =>
-  readSecretNames(client, { account, worker });
-
 export const secret = accountCheck({
   id: "secret",
   permission: "scripts-read",
-  read: readSecrets,
+  read: readSecretNames,
   judge: (names, { local }) =>
     names.includes("ADMIN_TOKEN")
       ? passed("ADMIN_TOKEN is set")
