@@ -90,11 +90,10 @@ function parseValue(text: string): unknown {
   }
 }
 
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535))
-    throw misuse(`--port '${printable(text)}' is not a port`, "give a number up to 65535");
-  return port;
+function parseWhole(text: string, limit: number, option: string, kind: string, hint: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= limit) return number;
+  throw misuse(`${option} '${printable(text)}' is not a ${kind}`, hint);
 }
 
 function parseCountry(text: string): string {
@@ -102,15 +101,6 @@ function parseCountry(text: string): string {
     throw misuse(`--country '${printable(text)}' is not a code`, "give two capital letters, such as CH");
   }
   return text;
-}
-
-/** Latency between any two places is below a second. */
-function parseLatency(text: string): number {
-  const latency = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(latency <= 1_000)) {
-    throw misuse(`--latency '${printable(text)}' is not a latency`, "give milliseconds, 0 to 1000");
-  }
-  return latency;
 }
 
 /**
@@ -156,7 +146,7 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
   const { port, state, origin, country, latency, var: vars } = program.opts<Options>();
   if (origin !== undefined) parseOrigin(origin);
   return {
-    port: parsePort(port),
+    port: parseWhole(port, 65_535, "--port", "port", "give a number up to 65535"),
     // The default one is the clone's.
     stateDir:
       program.getOptionValueSource("state") === "default"
@@ -164,7 +154,8 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
         : resolve(callersFolder(environment), state),
     vars: vars ?? {},
     country: parseCountry(country),
-    latencyMs: parseLatency(latency),
+    // Latency between any two places is below a second.
+    latencyMs: parseWhole(latency, 1_000, "--latency", "latency", "give milliseconds, 0 to 1000"),
     ...(origin === undefined ? {} : { origin }),
   };
 }

@@ -78,7 +78,7 @@ export async function examine(
   options: DoctorOptions,
   path: string,
 ): Promise<Finding[]> {
-  const [{ findings, readState }] = await Promise.all([import("../../cloudflare/doctor/doctor.ts")]);
+  const [{ findings, readState }] = await Promise.all([import("../../cloudflare/doctor/checks/doctor.ts")]);
   const client = await session.cloudflare();
   const local = await readSettings(path);
   const [first] = local.hosts;

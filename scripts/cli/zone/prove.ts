@@ -5,8 +5,8 @@ import { isHostname } from "../../../src/domain/request/hostname.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { Finding, SceneOptions } from "../../cloudflare/prove/probe.ts";
+import type { Result } from "../../cloudflare/prove/probes/run.ts";
 import type { Report } from "../../cloudflare/prove/report.ts";
-import type { Result } from "../../cloudflare/prove/run.ts";
 import type { Names } from "../../cloudflare/prove/things.ts";
 import type { Undoing } from "../../cloudflare/prove/undo.ts";
 import { PUBLIC_MODE, readSmallFile, writeNew } from "../../files.ts";
@@ -120,7 +120,7 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
   }
   await showPlan(session, zone, names, scene, [], false);
   await session.confirm(`Try it in ${zone.name}?`);
-  const { prove } = await import("../../cloudflare/prove/run.ts");
+  const { prove } = await import("../../cloudflare/prove/probes/run.ts");
   const result = await prove(client, zone, names, scene, {
     progress,
     found: ({ title }, finding, why) => output.lines(...foundLines(session, title, finding, why)),
