@@ -7,7 +7,8 @@ import { ofAllUsers } from "../client/all-users.ts";
 import { deviceLabel } from "../client/device.ts";
 import { misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { type AddCommand, type GlobalOptions, openSession } from "./command/session.ts";
+import type { AddCommand } from "./command/command.ts";
+import { type GlobalOptions, openSession } from "./command/session.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -247,9 +248,7 @@ export const addCompletion: AddCommand = (program) => {
       "Print a script that completes commands, options, and the names of users and devices in your shell.",
     )
     .addArgument(new Argument("<shell>", SHELLS.join(", ")))
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 It completes the word latchkey. In this clone's folder npx runs the command, so
 define an alias before the script is read: alias latchkey='npx --no -- latchkey'
 Names come from the gate, if it answers within two seconds. Write the script
@@ -258,8 +257,7 @@ again after an update.
 Examples, for ~/.bashrc, ~/.zshrc (after compinit) and fish:
   latchkey completion bash > ~/.latchkey.bash   and: source ~/.latchkey.bash
   latchkey completion zsh > ~/.latchkey.zsh     and: source ~/.latchkey.zsh
-  latchkey completion fish > ~/.config/fish/completions/latchkey.fish`,
-    )
+  latchkey completion fish > ~/.config/fish/completions/latchkey.fish`)
     .action((shell: string) => {
       if (!isShell(shell)) {
         throw misuse(`'${printable(shell)}' is not a supported shell`, `give one of ${SHELLS.join(", ")}`);

@@ -12,7 +12,8 @@ import { Failure } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import { plural, printable, short } from "../terminal/text.ts";
 import { shortTime } from "../terminal/time.ts";
-import type { AddCommand, Session } from "./command/session.ts";
+import type { AddCommand } from "./command/command.ts";
+import type { Session } from "./command/session.ts";
 import { powers } from "./credentials/login.ts";
 import { NOTHING_TO_WIPE } from "./devices/view.ts";
 
@@ -21,25 +22,21 @@ const NAMES_SHOWN = 3;
 /** The share of a day's requests at which the doctor warns, too. */
 const MANY = 0.7;
 
-export const addStatus: AddCommand = (program, open) => {
+export const addStatus: AddCommand = (program) => {
   program
     .command("status")
     .summary("show the gate on one screen: devices, what is waiting, what expires, usage")
     .description(
       "Show the gate on one screen: whether it answers, who you are, the devices by status, what is waiting for you, which certificates expire soon, and today's usage of Cloudflare's free plan.",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Today's usage needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md.
 Exit code 1: the gate or its registry does not answer. doctor looks closer.
 
 Examples:
   latchkey status
-  latchkey status --json | jq .registry.waiting`,
-    )
-    .action(async () => {
-      const session = open();
+  latchkey status --json | jq .registry.waiting`)
+    .run(async (session) => {
       const { output } = session;
       const now = session.now();
       const api = await session.connect();

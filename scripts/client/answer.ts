@@ -1,5 +1,4 @@
 import { PROBLEMS, type Problem, type ProblemCode, remedyOf } from "../../src/contract/problems.ts";
-import type { UserId } from "../../src/domain/user.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure, failed } from "../terminal/failure.ts";
 import { asMessage, printable } from "../terminal/text.ts";
@@ -57,8 +56,15 @@ export class ProblemFailure extends Failure {
     this.#problem = problem;
   }
 
-  withHint(hint: string): ProblemFailure {
-    return new ProblemFailure(this.#problem, hint);
+  /** The same problem, with another hint or in other words. */
+  with({
+    hint = this.hint,
+    detail = this.#problem.detail,
+  }: {
+    hint?: string;
+    detail?: string;
+  }): ProblemFailure {
+    return new ProblemFailure({ ...this.#problem, detail }, hint);
   }
 }
 
@@ -91,15 +97,29 @@ function causeOf({ code, title, detail, errors = [] }: Problem): string {
   return asMessage(detail === "" || detail === remedyOf(code) ? title : detail);
 }
 
-/** Gives the failure of one code a better hint; anything else stays what it is. */
-export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
-  return error instanceof ProblemFailure && error.code === code ? error.withHint(hint) : error;
+/** The answer, or `undefined` if the API says one of these instead. */
+export async function orAbsent<T>(answer: Promise<T>, ...codes: ProblemCode[]): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ProblemFailure && codes.includes(error.code)) return undefined;
+    throw error;
+  }
 }
 
-/** The failure of a command that named a user who is not there. */
-export function withUnknownUser(error: unknown, user: UserId, hint = hintOf("unknown-user")): unknown {
-  const unknown = error instanceof ProblemFailure && error.code === "unknown-user";
-  return unknown ? failed(`there is no user ${user}`, hint) : error;
+/** Gives the failure of one code a better hint; anything else stays what it is. */
+export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
+  return error instanceof ProblemFailure && error.code === code ? error.with({ hint }) : error;
+}
+
+/** What to do when something is made for a user who does not exist. */
+export const addFirst = (user: string) => `add the user first: ${LATCHKEY} users add ${user}`;
+
+/** Names the user who does not exist, if that is the problem. `making`: something for this user. */
+export function withUser(error: ProblemFailure, user: unknown, making: boolean): ProblemFailure {
+  if (error.code !== "unknown-user" || typeof user !== "string") return error;
+  const detail = `there is no user ${user}`;
+  return error.with(making ? { detail, hint: addFirst(user) } : { detail });
 }
 
 /** The JSON of a good answer, `undefined` of an empty one; everything else is thrown as a failure. */

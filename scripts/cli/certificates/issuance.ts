@@ -5,9 +5,9 @@ import type { Device } from "../../../src/contract/answers.ts";
 import type { DeviceFiles } from "../../certificates/device-files.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { SignedCertificate } from "../../cloudflare/issue/signed-certificate.ts";
-import { misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
+import { numberOption } from "../command/arguments.ts";
 import type { Session } from "../command/session.ts";
 
 /** Five years, about the life of a phone: the registry can end a certificate at any time, whatever its date. */
@@ -29,7 +29,7 @@ Zone > SSL and Certificates > Edit. If a step fails, the earlier ones are undone
 or named. Files are never overwritten. Their password is printed once, on the
 standard output, and stored nowhere.`;
 
-export function addIssuanceOptions(command: Command): Command {
+export function issuanceOptions(command: Command): Command {
   return command
     .option("--days <number>", `how long it is valid (default: ${DEFAULT_DAYS}, at most ${MAX_DAYS})`)
     .option("--rsa", "an RSA key with 2048 bits, for old devices (default: ECDSA P-256)")
@@ -63,7 +63,7 @@ export async function issueCertificate(
   { user, name, check, register }: Holder,
   options: IssuanceOptions,
 ): Promise<Issued> {
-  const days = parseDays(options.days);
+  const days = numberOption("--days", options.days ?? String(DEFAULT_DAYS), MAX_DAYS, "days");
   const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
   // The libraries below take most of a second to load: misuse is reported first.
   const { claimFiles, deleteFiles, deviceFiles, newImportPassword, writeFiles } = await import(
@@ -100,14 +100,6 @@ export async function issueCertificate(
       }
     },
   );
-}
-
-function parseDays(text: string | undefined): number {
-  const days = text === undefined ? DEFAULT_DAYS : Number(text);
-  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS) {
-    throw misuse(`--days '${printable(text ?? "")}' is not a number of days`, `give 1 to ${MAX_DAYS}`);
-  }
-  return days;
 }
 
 /** Names, or revokes if asked to, what an interrupted run for the same device left at Cloudflare. */

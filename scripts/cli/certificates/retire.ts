@@ -3,8 +3,8 @@ import { deviceLabel, living } from "../../client/device.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findDevice } from "../command/device-reference.ts";
-import type { AddCommand } from "../command/session.ts";
 import { requireWipe, withWaysOut } from "../command/target.ts";
 import { EVERYWHERE } from "../devices/status.ts";
 
@@ -14,21 +14,19 @@ interface RetireOptions {
   force?: boolean;
 }
 
-export const addRetire: AddCommand = (program, open) => {
+export const addRetire: AddCommand = (program) => {
   program
     .command("retire")
     .summary("end one of a device's two certificates immediately")
     .description(
       "End one of a device's two certificates immediately: it is refused; the device and its other one are not.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
     .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .option("--force", "with --at-cloudflare: even if the device is lost and has not received the wipe yet")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Retiring the next certificate cancels a renewal: the old one stays, without an
 end date. A device's only certificate cannot be retired: revoke the device
 instead. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even
@@ -36,9 +34,8 @@ for a certificate that is retired already.
 
 Examples:
   latchkey retire alice/pixel-9 9f86d081
-  latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`,
-    )
-    .action(async (reference: string, text: string, options: RetireOptions) => {
+  latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`)
+    .run(async (session, reference: string, text: string, options: RetireOptions) => {
       const { atCloudflare = false, zone, force = false } = options;
       if (!atCloudflare && (zone !== undefined || force)) {
         throw misuse(
@@ -46,7 +43,6 @@ Examples:
           "add it, or leave both out",
         );
       }
-      const session = open();
       const { output, connect, cloudflare, confirm } = session;
       const digits = fingerprintPrefix(text);
       const api = await connect();

@@ -11,18 +11,19 @@ import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
 import {
-  addPasswordOption,
   PASSWORD_HELP,
   type PasswordOptions,
   parseDuration,
+  passwordOption,
   passwordSource,
 } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 import {
-  addIssuanceOptions,
   ISSUANCE_HELP,
   type IssuanceOptions,
+  issuanceOptions,
   issueCertificate,
   showIssued,
 } from "./issuance.ts";
@@ -33,28 +34,23 @@ interface RotateOptions extends PasswordOptions, IssuanceOptions {
   retireAfter?: string;
 }
 
-export const addRotate: AddCommand = (program, open) => {
-  const command = program
+export const addRotate: AddCommand = (program) => {
+  program
     .command("rotate")
     .summary("renew a device's certificate; the old one ends once the new one is seen")
     .description(
-      [
-        "Give a device its next certificate, under the same name and with the same history. Both are let in until",
-        "the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is",
-        "made as issue makes it, or read from a file.",
-      ].join(" "),
+      "Give a device its next certificate, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is made as issue makes it, or read from a file.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
-    .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"));
-  addIssuanceOptions(command).option(
-    "--certificate <file>",
-    "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
-  );
-  addPasswordOption(command)
-    .addHelpText(
-      "after",
-      `
+    .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"))
+    .with(issuanceOptions)
+    .option(
+      "--certificate <file>",
+      "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
+    )
+    .with(passwordOption)
+    .notes(`
 Without --until, the old certificate works until the next one is seen. show
 reports how far the renewal has got; retire ends one of the two immediately.
 
@@ -67,10 +63,8 @@ ${PASSWORD_HELP}
 Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`,
-    )
-    .action((reference: string, options: RotateOptions) => {
-      const session = open();
+  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`)
+    .run((session, reference: string, options: RotateOptions) => {
       const { until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
       const retireBy = until === undefined ? undefined : untilOption(option, until, session.now());

@@ -5,13 +5,14 @@ import { canWipe } from "../../../src/domain/app.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
+import type { Api } from "../../client/api.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { printable, shellWord, short } from "../../terminal/text.ts";
-import { addPasswordOption, fingerprintArgument, type PasswordOptions, passwordSource } from "./arguments.ts";
+import { fingerprintArgument, type PasswordOptions, passwordOption, passwordSource } from "./arguments.ts";
 import { findDevice } from "./device-reference.ts";
 import type { Session } from "./session.ts";
 
@@ -37,13 +38,29 @@ export interface AtCloudflare {
   place: Place;
 }
 
+export function atCloudflareIn(session: Session, api: Api, zone: string | undefined): AtCloudflare {
+  return { client: session.cloudflare, place: { zone, hostname: new URL(api.origin).hostname } };
+}
+
+/** Revokes certificates in every zone that has them. `standing`: what is true meanwhile, for a failure. */
+export async function revokeAt(
+  { client, place }: AtCloudflare,
+  fingerprints: readonly string[],
+  standing: readonly string[],
+) {
+  const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
+  const revoked = await revokeEverywhere(await client(), fingerprints, place, standing);
+  return {
+    cloudflare: revoked.map(({ line, ...facts }) => facts),
+    lines: revoked.map(({ line }) => line),
+  };
+}
+
 /** What else names a device's certificates when the registry cannot be read. */
-export function addTargetOptions(command: Command): Command {
-  return addPasswordOption(
-    command
-      .option("--certificate <file>", "this certificate: PEM, DER or PKCS#12; - reads the standard input")
-      .option("--backup <file>", "look the device up in this backup instead of the registry"),
-  );
+export function targetOptions(command: Command): Command {
+  return passwordOption(command)
+    .option("--certificate <file>", "this certificate: PEM, DER or PKCS#12; - reads the standard input")
+    .option("--backup <file>", "look the device up in this backup instead of the registry");
 }
 
 /** Everything a command line names: a certificate file, devices, fingerprints. */
