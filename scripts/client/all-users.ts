@@ -17,3 +17,12 @@ export async function ofAllUsers<T>(api: Api, list: (user: UserId) => Promise<T[
   }
   return found;
 }
+
+/** The same of one user, or of all if none is named. */
+export function ofUsers<T>(
+  api: Api,
+  user: UserId | undefined,
+  list: (user: UserId) => Promise<T[]>,
+): Promise<T[]> {
+  return user === undefined ? ofAllUsers(api, list) : list(user);
+}

@@ -1,6 +1,7 @@
 // What a command asks people. Questions and answers use the standard error: the standard output stays clean.
 import { isDeviceName } from "../../src/domain/device.ts";
 import { failed, misuse } from "./failure.ts";
+import { wrap } from "./table.ts";
 import { excerpt, printable } from "./text.ts";
 
 /** How many attempts there are at typing a name: in a hurry, one slip must not end the command. */
@@ -46,7 +47,10 @@ export function createPrompt(): Prompt {
     async confirmByName(question, { warning, names }) {
       const { isCancel, text } = await import("@clack/prompts");
       const wanted = names.map(printable).join(" or ");
-      streams.output.write(`${warning.map(printable).join("\n")}\n`);
+      const shown = warning.flatMap((line) =>
+        wrap(printable(line), process.stderr.columns || Number.POSITIVE_INFINITY),
+      );
+      streams.output.write(`${shown.join("\n")}\n`);
       for (let left = NAME_TRIES; left > 0; left--) {
         const answer = await text({ message: printable(question), ...streams });
         if (isCancel(answer)) break;

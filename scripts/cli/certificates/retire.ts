@@ -5,7 +5,7 @@ import { printable, short } from "../../terminal/text.ts";
 import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findDevice } from "../command/device-reference.ts";
-import { requireWipe, withWaysOut } from "../command/target.ts";
+import { atCloudflareIn, requireWipe, revokeAt, withWaysOut } from "../command/target.ts";
 import { EVERYWHERE } from "../devices/status.ts";
 
 interface RetireOptions {
@@ -43,11 +43,11 @@ Examples:
           "add it, or leave both out",
         );
       }
-      const { output, connect, cloudflare, confirm } = session;
+      const { output, connect, confirm } = session;
       const digits = fingerprintPrefix(text);
       const api = await connect();
       // A missing token is reported before anything is done.
-      const client = atCloudflare ? await cloudflare() : undefined;
+      if (atCloudflare) await session.cloudflare();
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
       // A lost device may connect with either certificate, and needs it to receive the wipe.
@@ -77,17 +77,14 @@ Examples:
       output.lines(`${what} is retired: it is refused ${EVERYWHERE}`);
       // Read only for programs, and last: nothing else waits for it.
       const changed = () => api.device(userArgument(device.user), device.id);
-      if (client === undefined) {
+      if (!atCloudflare) {
         if (output.json) output.object(await changed());
         return;
       }
-      const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
-      const place = { zone, hostname: new URL(api.origin).hostname };
-      const revoked = await revokeEverywhere(client, [fingerprint], place, [
+      const { cloudflare, lines } = await revokeAt(atCloudflareIn(session, api, zone), [fingerprint], [
         "in the registry the certificate is retired: it is refused, whatever Cloudflare says",
       ]);
-      output.lines(...revoked.map(({ line }) => line));
-      if (!output.json) return;
-      output.object({ device: await changed(), cloudflare: revoked.map(({ line, ...facts }) => facts) });
+      output.lines(...lines);
+      if (output.json) output.object({ device: await changed(), cloudflare });
     });
 };

@@ -76,14 +76,7 @@ Examples:
 };
 
 /** The options that say how a certificate is made. */
-const FOR_ISSUING = {
-  days: "--days",
-  rsa: "--rsa",
-  out: "--out",
-  mobileconfig: "--mobileconfig",
-  zone: "--zone",
-  revokeLeftovers: "--revoke-leftovers",
-} as const satisfies Record<keyof IssuanceOptions, string>;
+const FOR_ISSUING = ["days", "rsa", "out", "mobileconfig", "zone", "revokeLeftovers"] as const;
 
 async function rotateFromFile(
   session: Session,
@@ -93,10 +86,10 @@ async function rotateFromFile(
   retireBy: number | undefined,
 ): Promise<void> {
   const { output, now } = session;
-  for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof IssuanceOptions, string][]) {
-    if (options[name] !== undefined) {
-      throw misuse(`${option} means nothing with --certificate`, "leave one of the two out");
-    }
+  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+  if (idle !== undefined) {
+    const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+    throw misuse(`--${option} means nothing with --certificate`, "leave one of the two out");
   }
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
@@ -218,7 +211,7 @@ async function addCertificate(
   try {
     return await api.addCertificate(device, {
       certificate: pem,
-      ...(retireBy === undefined ? {} : { retireBy: new Date(retireBy).toISOString() }),
+      retireBy: retireBy === undefined ? undefined : new Date(retireBy).toISOString(),
     });
   } catch (error) {
     throw withHint(

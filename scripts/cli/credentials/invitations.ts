@@ -4,7 +4,7 @@ import type { Invitation, NewInvitation } from "../../../src/contract/answers.ts
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
 import { relativeTime } from "../../../src/domain/relative-time.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { ofAllUsers } from "../../client/all-users.ts";
+import { ofAllUsers, ofUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
@@ -98,7 +98,7 @@ Examples:
   invitations.lists(async ({ output, now, connect }, text) => {
     const user = text === undefined ? undefined : userArgument(text);
     const api = await connect();
-    const list = user === undefined ? await ofAllUsers(api, api.invitations) : await api.invitations(user);
+    const list = await ofUsers(api, user, api.invitations);
     output.object({ invitations: list });
     output.table(
       ["INVITATION", "STATUS", "APP", "APPROVAL", "CREATED", "EXPIRES"],

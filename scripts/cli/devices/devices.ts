@@ -1,6 +1,6 @@
 // The devices and their records: list, show, rename, note, forget.
 import type { Device } from "../../../src/contract/answers.ts";
-import { ofAllUsers } from "../../client/all-users.ts";
+import { ofUsers } from "../../client/all-users.ts";
 import { withHint } from "../../client/answer.ts";
 import { deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -36,7 +36,7 @@ Examples:
       const seconds =
         expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
       const api = await connect();
-      const all = user === undefined ? await ofAllUsers(api, api.devices) : await api.devices(user);
+      const all = await ofUsers(api, user, api.devices);
       const devices = seconds === undefined ? all : expiringBefore(all, now() + seconds * 1000);
       output.object({ devices, next: null });
       output.table(
