@@ -48,7 +48,13 @@ Examples:
       ]);
       const registry = isUnknown(found) ? found : summary(found, now);
       const blockedDevices = isUnknown(blocked) ? blocked : blocked.map((each) => withDevice(each, found));
-      output.object({ gate: { url: api.origin, answers: true }, me, registry, blocked: blockedDevices, usage });
+      output.object({
+        gate: { url: api.origin, answers: true },
+        me,
+        registry,
+        blocked: blockedDevices,
+        usage,
+      });
       output.facts([
         ["gate", `${api.origin} answers`],
         ["you", `${printable(me.actor)}, may ${powers(me)}`],

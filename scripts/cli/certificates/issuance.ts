@@ -148,7 +148,9 @@ export function showIssued({ output }: Session, issued: Issued, lines: readonly 
     [basename(files.modern), "the same with AES-256, for systems that refuse 3DES"],
     [basename(files.certificate), "the certificate"],
     [basename(files.key), "the key, not encrypted: for curl and the like"],
-    ...(profile === undefined ? [] : [[profile, "the same as a profile for iPhone, iPad and macOS"] as [string, string]]),
+    ...(profile === undefined
+      ? []
+      : [[profile, "the same as a profile for iPhone, iPad and macOS"] as [string, string]]),
   ];
   output.lines(...lines, "", `Files in ${printable(folder)}, readable only by you:`);
   output.facts(indented(named));

@@ -81,9 +81,11 @@ Examples:
         if (output.json) output.object(await changed());
         return;
       }
-      const { cloudflare, lines } = await revokeAt(atCloudflareIn(session, api, zone), [fingerprint], [
-        "in the registry the certificate is retired: it is refused, whatever Cloudflare says",
-      ]);
+      const { cloudflare, lines } = await revokeAt(
+        atCloudflareIn(session, api, zone),
+        [fingerprint],
+        ["in the registry the certificate is retired: it is refused, whatever Cloudflare says"],
+      );
       output.lines(...lines);
       if (output.json) output.object({ device: await changed(), cloudflare });
     });

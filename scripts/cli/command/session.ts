@@ -1,6 +1,6 @@
 // What every command runs in: its output, its prompts, its clock, and the two APIs it may call.
 import type { Api } from "../../client/api.ts";
-import { type ConnectionOptions, connectionFrom, parseTimeout } from "../../client/connection.ts";
+import { type ConnectionOptions, connectionFrom, givenUrl, parseTimeout } from "../../client/connection.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { createOutput, type Output, progress } from "../../terminal/output.ts";
@@ -42,8 +42,7 @@ export function openSession(options: GlobalOptions): Session {
     prompt,
     now: Date.now,
     connect(url) {
-      const environmentUrl = process.env.LATCHKEY_URL || undefined;
-      const where = options.url ?? environmentUrl ?? url;
+      const where = givenUrl(options, process.env) ?? url;
       api ??= connectToGate(where === undefined ? options : { ...options, url: where });
       return api;
     },

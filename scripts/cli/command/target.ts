@@ -1,8 +1,9 @@
 // The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
-import type { Me } from "../../../src/contract/answers.ts";
+import type { Device, Me } from "../../../src/contract/answers.ts";
 import { canWipe } from "../../../src/domain/app.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
+import type { BackedUpDevice } from "../../backup/named-device.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
@@ -11,7 +12,7 @@ import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
-import { printable, shellWord, short } from "../../terminal/text.ts";
+import { distinguishedName, printable, shellWord, short } from "../../terminal/text.ts";
 import { fingerprintArgument, type PasswordOptions, passwordOption, passwordSource } from "./arguments.ts";
 import { findDevice } from "./device-reference.ts";
 import type { Session } from "./session.ts";
@@ -73,11 +74,9 @@ export async function targetsNamed(
   const targets: Target[] = [];
   if (options.certificate !== undefined)
     targets.push(await targetInFile(options.certificate, options, session));
-  for (const reference of references) {
-    targets.push(
-      (await givenTarget(reference, options.backup)) ??
-        (await targetByName(session, reference, atCloudflare)),
-    );
+  for (const each of references) {
+    const given = await givenTarget(each, options.backup);
+    targets.push(given ?? (await targetByName(session, each, atCloudflare)));
   }
   return targets;
 }
@@ -89,7 +88,7 @@ export async function targetInFile(
   session: Session,
 ): Promise<Target> {
   const { fingerprint, subject } = await readCertificateFile(path, passwordSource(options, session));
-  return certificateTarget(fingerprint, `${printable(path)}: ${printable(subject ?? "no subject")}`);
+  return certificateTarget(fingerprint, `${printable(path)}: ${distinguishedName(subject ?? "no subject")}`);
 }
 
 /** What can be looked up without the registry: a full fingerprint, or a device of a backup. */
@@ -127,23 +126,15 @@ async function targetInBackup(path: string, reference: string): Promise<Target> 
   return deviceTarget(device, `the backup of ${backup.createdAt}`);
 }
 
-interface KnownDevice {
-  user: string;
-  name: string;
-  status: string;
-  wipe: unknown;
-  certificates: readonly { fingerprint: string; subject: string | null }[];
-}
-
 /** Every certificate of a device, retired ones included: an app may still present any of them. */
-export function deviceTarget(device: KnownDevice, source: string): Target {
+export function deviceTarget(device: Device | BackedUpDevice, source: string): Target {
   const { user, name, status, wipe, certificates } = device;
   return {
     label: printable(`${user}/${name}`),
     fingerprints: certificates.map(({ fingerprint }) => fingerprintArgument(fingerprint)),
     found: certificates.map(
       ({ fingerprint, subject }) =>
-        `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
+        `${printable(fingerprint)}  ${distinguishedName(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
     ),
     device: { status, wipe },
   };

@@ -47,9 +47,8 @@ Examples:
 async function address({ options, environment, prompt }: Session): Promise<string> {
   const given = givenUrl(options, environment);
   if (given !== undefined || !prompt.interactive) return parseAddress(given);
-  return parseAddress(
-    (await prompt.text("Address of the gate, such as https://latchkey.example.com")).trim(),
-  );
+  const answer = await prompt.text("Address of the gate, such as https://latchkey.example.com");
+  return parseAddress(answer.trim());
 }
 
 /** `--token-file`, else what is piped into this command, else a variable. */

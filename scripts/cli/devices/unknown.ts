@@ -7,7 +7,7 @@ import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
-import { groupedCode, printable, short } from "../../terminal/text.ts";
+import { distinguishedName, groupedCode, printable, short } from "../../terminal/text.ts";
 import { timeCell } from "../../terminal/time.ts";
 import { fingerprintPrefix } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
@@ -51,7 +51,7 @@ function showCertificates(certificates: readonly UnknownCertificate[], output: O
     ["FINGERPRINT", "SUBJECT", "EXPIRES", "APP", { full: "COUNTRY", short: "FROM" }, "LAST SEEN", "SEEN"],
     certificates.map((certificate) => [
       { full: printable(certificate.fingerprint), short: short(certificate.fingerprint) },
-      printable(certificate.subject ?? "unknown"),
+      distinguishedName(certificate.subject ?? "unknown"),
       certificate.notAfter === null ? "unknown" : timeCell(certificate.notAfter, now),
       printable(certificate.app),
       printable(certificate.country ?? "unknown"),
@@ -86,22 +86,20 @@ export async function findUnknownCertificate(api: Api, text: string): Promise<Fi
   const matches = (await api.unknownCertificates()).filter(({ fingerprint }) =>
     fingerprint.startsWith(prefix),
   );
-  const [found, ...others] = matches;
-  const fingerprint = parseFingerprint(found?.fingerprint);
-  if (fingerprint === undefined) {
+  const [found, ...others] = matches.flatMap(({ fingerprint }) => parseFingerprint(fingerprint) ?? []);
+  if (found === undefined) {
     throw failed(
       `no unknown certificate begins with ${prefix}`,
       `list the unknown certificates with: ${LATCHKEY} unknown`,
     );
   }
-  if (others.length > 0) {
-    throw failed(
-      `${matches.length} unknown certificates begin with ${prefix}`,
-      "give more digits",
-      matches.map(
-        ({ fingerprint, subject }) => `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")}`,
-      ),
-    );
-  }
-  return fingerprint;
+  if (others.length === 0) return found;
+  throw failed(
+    `${matches.length} unknown certificates begin with ${prefix}`,
+    "give more digits",
+    matches.map(
+      ({ fingerprint, subject }) =>
+        `${printable(fingerprint)}  ${distinguishedName(subject ?? "unknown subject")}`,
+    ),
+  );
 }
