@@ -1,10 +1,6 @@
 // Sends a backup to the API in parts, each of which fits into one request: to be restored, or only to be planned.
-import type * as v from "valibot";
-import {
-  RESTORE_MAX_BODY_BYTES,
-  type RestoredDirectory,
-  type RestoredUser,
-} from "../../src/contract/backup.ts";
+import { RESTORE_MAX_BODY_BYTES } from "../../src/contract/backup.ts";
+import type { AnswerOf } from "../../src/contract/operations.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import type { Api } from "../client/api.ts";
 import type { BackupJson } from "./backup-file.ts";
@@ -25,14 +21,12 @@ export async function restoreDirectory(
   api: Api,
   { createdAt: madeAt, users, tokens, unknownCertificates }: BackupJson,
   dryRun: boolean,
-): Promise<v.InferOutput<typeof RestoredDirectory>> {
+): Promise<AnswerOf<"restoreDirectory">> {
   const people = users.map(({ id, name, createdAt }) => ({ id, name, createdAt }));
   const withUser = tokens.map((token) => ({ token, user: people.find(({ id }) => id === token.user) }));
   const none = { madeAt, users: [], tokens: [], unknownCertificates: [], dryRun };
   const [added, renamed] = [new Set<string>(), new Set<string>()];
-  const result: v.InferOutput<typeof RestoredDirectory> = {
-    ...{ added: [], renamed: [], tokens: [], unknownCertificates: [] },
-  };
+  const result: AnswerOf<"restoreDirectory"> = { added: [], renamed: [], tokens: [], unknownCertificates: [] };
   for (const part of [
     ...chunks(people).map((some) => ({ ...none, users: some })),
     ...chunks(withUser).map((some) => ({
@@ -61,9 +55,9 @@ export async function restoreUser(
   part: BackupUser,
   resurrect: ReadonlySet<string>,
   dryRun: boolean,
-): Promise<{ user: string } & v.InferOutput<typeof RestoredUser>> {
+): Promise<{ user: string } & AnswerOf<"restoreUser">> {
   const [user, { devices }] = [userIdOf(part), part];
-  const result: v.InferOutput<typeof RestoredUser> = { devices: [], left: [] };
+  const result: AnswerOf<"restoreUser"> = { devices: [], left: [] };
   // A user without devices, too, has a registry that may have to be opened.
   for (const some of devices.length === 0 ? [[]] : chunks(devices)) {
     const ids = some.map(({ id }) => id).filter((id) => resurrect.has(id));

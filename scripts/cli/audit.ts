@@ -63,7 +63,8 @@ Examples:
         { below: 2 },
       );
       if (next === null) return;
-      output.lines("", `${plural(entries.length, "entry", "entries")}; ${older(next, isOneLog)}`);
+      const older = isOneLog ? `older ones: --before ${printable(next)}` : "more: --limit";
+      output.lines("", `${plural(entries.length, "entry", "entries")}; ${older}`);
     });
 };
 
@@ -75,10 +76,6 @@ function checkLog(user: UserId | undefined, { directory = false, before }: Audit
   const isOneLog = user !== undefined || directory;
   if (before === undefined || isOneLog) return isOneLog;
   throw misuse("--before continues only a single log", "name a user, or add --directory");
-}
-
-function older(next: string, isOneLog: boolean): string {
-  return isOneLog ? `older ones: --before ${printable(next)}` : "more: --limit";
 }
 
 function checkSearch(text: string): void {
