@@ -26,7 +26,12 @@ export async function restoreDirectory(
   const withUser = tokens.map((token) => ({ token, user: people.find(({ id }) => id === token.user) }));
   const none = { madeAt, users: [], tokens: [], unknownCertificates: [], dryRun };
   const [added, renamed] = [new Set<string>(), new Set<string>()];
-  const result: AnswerOf<"restoreDirectory"> = { added: [], renamed: [], tokens: [], unknownCertificates: [] };
+  const result: AnswerOf<"restoreDirectory"> = {
+    added: [],
+    renamed: [],
+    tokens: [],
+    unknownCertificates: [],
+  };
   for (const part of [
     ...chunks(people).map((some) => ({ ...none, users: some })),
     ...chunks(withUser).map((some) => ({

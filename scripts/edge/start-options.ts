@@ -90,7 +90,10 @@ function addVar(text: string, vars: Record<string, unknown> = {}): Record<string
     );
   }
   if (!VARIABLES.includes(name)) {
-    throw misuse(`--var names no variable of the Worker: ${printable(name)}`, `there are ${VARIABLES.join(", ")}`);
+    throw misuse(
+      `--var names no variable of the Worker: ${printable(name)}`,
+      `there are ${VARIABLES.join(", ")}`,
+    );
   }
   const parsed = parseJson(value);
   return { ...vars, [name]: parsed === undefined ? value : parsed };

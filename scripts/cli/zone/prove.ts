@@ -73,7 +73,10 @@ async function prove(session: Session, options: ProveOptions): Promise<void> {
   const { output } = session;
   const out = options.out ?? (output.json ? undefined : `latchkey-prove-${today(session)}.json`);
   if (out !== undefined && options.dryRun !== true && existsSync(out)) {
-    throw misuse(`${printable(out)} exists already, and is never overwritten`, "name another file with --out");
+    throw misuse(
+      `${printable(out)} exists already, and is never overwritten`,
+      "name another file with --out",
+    );
   }
   if (options.host !== undefined && !isHostname(options.host)) {
     throw misuse(`'${printable(options.host)}' is not a hostname`, "give, for example, prove.example.com");

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { table, wrap } from "../../../scripts/terminal/table.ts";
 import {
-  distinguishedName,
   asMessage,
+  distinguishedName,
   nearest,
   printable,
   printableJson,

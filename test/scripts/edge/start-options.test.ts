@@ -51,7 +51,9 @@ it("a variable that the Worker does not have is refused, with the names of those
       hint: expect.stringContaining("REVOCATION_DELAY_SECONDS"),
     }),
   );
-  expect(readOptions(["--var", "REVOCATION_DELAY_SECONDS=0", "--var", "ADMIN_HOST=a.localhost"], {}).vars).toEqual({
+  expect(
+    readOptions(["--var", "REVOCATION_DELAY_SECONDS=0", "--var", "ADMIN_HOST=a.localhost"], {}).vars,
+  ).toEqual({
     REVOCATION_DELAY_SECONDS: 0,
     ADMIN_HOST: "a.localhost",
   });
