@@ -63,7 +63,7 @@ export async function restoreUser(
 ): Promise<{ user: string } & AnswerOf<"restoreUser">> {
   const [user, { devices }] = [userIdOf(part), part];
   const result: AnswerOf<"restoreUser"> = { devices: [], left: [] };
-  // A user without devices, too, has a registry that may have to be opened.
+  // Even a user without devices has a registry, which may have to be opened.
   for (const some of devices.length === 0 ? [[]] : chunks(devices)) {
     const ids = some.map(({ id }) => id).filter((id) => resurrect.has(id));
     const answer = await api.restoreUser(user, { madeAt, devices: some, resurrect: ids, dryRun });

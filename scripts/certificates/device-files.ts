@@ -45,8 +45,8 @@ function allOf({ p12, modern, certificate, key, mobileConfig }: DeviceFiles): st
 }
 
 /**
- * Letters and digits of any language stay; what a shell, a file system or a phone's file chooser may take
- * amiss becomes a hyphen.
+ * Letters and digits of any language stay; what a shell, a file system or a phone's file chooser may
+ * misread becomes a hyphen.
  */
 function fileNameOf(name: string): string {
   return name

@@ -27,7 +27,7 @@ export function printableJson(value: unknown): string {
   return escapedJson(JSON.stringify(value, null, 2));
 }
 
-/** What the JSON says, or `undefined` for what is none. */
+/** The value, or `undefined` if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -63,7 +63,7 @@ export function openSession(options: GlobalOptions): Session {
   };
 }
 
-/** A plan is agreed to by whoever sees it, and with `--json` it isn't shown. */
+/** Only someone who sees a plan can agree to it, and with `--json` it isn't shown. */
 export function requireShownPlan({ json, yes }: GlobalOptions, dryRun: boolean | undefined): void {
   if (json !== true || yes === true || dryRun === true) return;
   throw misuse(

@@ -34,7 +34,7 @@ export const wranglerTail: LogSource = {
     const wrangler = join(dirname(require.resolve("wrangler/package.json")), "bin", "wrangler.js");
     const tail = spawn(process.execPath, [wrangler, "tail", "--format", "json"], {
       cwd: ROOT,
-      // What it says about signing in is for the person watching.
+      // Its messages about signing in are for the person who is watching.
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = new Promise<number | null>((resolve) => {
