@@ -2,7 +2,7 @@ import { isAbsolute, relative, resolve, sep } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { type Failure, misuse } from "../terminal/failure.ts";
 import { misuseFromCommander } from "../terminal/misuse.ts";
-import { printable, shellWord } from "../terminal/text.ts";
+import { parseJson, printable, shellWord } from "../terminal/text.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
 import { parseOrigin } from "./origin.ts";
@@ -67,6 +67,16 @@ function withDefault(flags: string, description: string, value: string): Option 
   return new Option(flags, description).default(value, value);
 }
 
+/** What the Worker reads besides the `ADMIN_TOKEN`; it ignores any other name. */
+const VARIABLES = [
+  "APPS",
+  "REVOCATION_DELAY_SECONDS",
+  "ADMIN_HOST",
+  "BLOCKED",
+  "NOTIFY_URLS",
+  "NOTIFY_SECRET",
+];
+
 /** `NAME=VALUE`; a value that is JSON is what it says, everything else is a string. */
 function addVar(text: string, vars: Record<string, unknown> = {}): Record<string, unknown> {
   const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
@@ -79,15 +89,14 @@ function addVar(text: string, vars: Record<string, unknown> = {}): Record<string
       "the state folder holds it, in the file admin-token",
     );
   }
-  return { ...vars, [name]: parseValue(value) };
-}
-
-function parseValue(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
+  if (!VARIABLES.includes(name)) {
+    throw misuse(
+      `--var names no variable of the Worker: ${printable(name)}`,
+      `there are ${VARIABLES.join(", ")}`,
+    );
   }
+  const parsed = parseJson(value);
+  return { ...vars, [name]: parsed === undefined ? value : parsed };
 }
 
 function parseWhole(text: string, limit: number, option: string, kind: string, hint: string): number {

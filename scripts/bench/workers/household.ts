@@ -101,7 +101,11 @@ async function enrolAll(
   for (let index = 0; index < users; index++) await registry.putUser(by, user(index), undefined);
   for (let device = 0; device < devices; device++) {
     const named = { name: `Device ${device}`, note: null, fingerprint: own(device) };
-    const enrolled = await registry.enrol(by, user(device), { ...named, details: NO_DETAILS, status: "active" });
+    const enrolled = await registry.enrol(by, user(device), {
+      ...named,
+      details: NO_DETAILS,
+      status: "active",
+    });
     if (!enrolled.ok) throw new Error(enrolled.error.code);
   }
 }
