@@ -153,6 +153,14 @@ export function rows(state: DurableObjectState, query: string, ...values: SqlSto
   return state.storage.sql.exec(query, ...values).toArray();
 }
 
+/** Drops every table, those that others refer to last. */
+export function dropAll({ storage: { sql } }: DurableObjectState): void {
+  const tables = sql.exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'").toArray();
+  const own = tables.filter(({ name }) => !String(name).startsWith("_cf_"));
+  own.sort((a, b) => Number(/REFERENCES/.test(String(b.sql))) - Number(/REFERENCES/.test(String(a.sql))));
+  for (const { name } of own) sql.exec(`DROP TABLE ${name}`);
+}
+
 /** Rows changed since the object started: stays as it is while nothing writes. */
 export function totalChanges(state: DurableObjectState): number {
   return Number(state.storage.sql.exec("SELECT total_changes() AS n").one().n);
