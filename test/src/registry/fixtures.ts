@@ -50,6 +50,9 @@ export function key(n: number, kind: DeviceKind = "certificate"): CredentialKey 
   return keyOf(kind, fingerprint(n));
 }
 
+/** What the standing of a certificate says of its limits, if nothing limits its device. */
+export const UNLIMITED_STANDING = { limits: NO_LIMITS, validUntil: null };
+
 /** An invitation that limits its device to nothing. */
 export const UNLIMITED: GuestLimits = { apps: null, countries: null, expiresAt: null };
 

@@ -304,7 +304,7 @@ describe("without targets", () => {
       inside.noteExpiring(NOW);
       expect(totalChanges(state)).toBe(before);
       expect(rows(state, "SELECT * FROM outbox")).toEqual([]);
-      expect(rows(state, "SELECT * FROM certificates WHERE expiry_told IS NOT NULL")).toEqual([]);
+      expect(rows(state, "SELECT * FROM credentials WHERE expiry_told IS NOT NULL")).toEqual([]);
       expect(await state.storage.getAlarm()).toBeNull();
     });
   });

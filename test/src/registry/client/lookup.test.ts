@@ -19,6 +19,7 @@ import {
   registryStub,
   sighting,
   registry as userRegistry,
+  UNLIMITED_STANDING,
 } from "../fixtures.ts";
 
 const F = key(1);
@@ -26,7 +27,7 @@ let device: string;
 
 /** What the gate is told of it. */
 const ENROLLED_AT = Date.UTC(2026, 5, 1);
-const DEVICE = { status: "active", name: "Pixel 9", since: ENROLLED_AT };
+const DEVICE = { status: "active", name: "Pixel 9", since: ENROLLED_AT, ...UNLIMITED_STANDING };
 
 beforeEach(async () => {
   const registry = new RegistryClient(env);

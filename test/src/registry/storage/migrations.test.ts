@@ -126,7 +126,7 @@ describe.each([
     "a user's registry",
     USER_REGISTRY_MIGRATIONS,
     () => registryStub(ALICE),
-    ["devices", "certificates", "invitations", "registry_state", ...COMMON],
+    ["devices", "credentials", "invitations", "registry_state", ...COMMON],
   ],
   [
     "the directory",
