@@ -18,8 +18,8 @@ import {
   key,
   registryStub,
   sighting,
-  registry as userRegistry,
   UNLIMITED_STANDING,
+  registry as userRegistry,
 } from "../fixtures.ts";
 
 const F = key(1);

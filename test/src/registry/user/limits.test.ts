@@ -1,5 +1,5 @@
-import { env } from "cloudflare:workers";
 import { reset, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SecretDigest } from "../../../../src/domain/credential.ts";
 import { NO_LIMITS } from "../../../../src/domain/limits.ts";
@@ -72,7 +72,11 @@ describe("an edit of a device's limits", () => {
     expect(await alice().get(device.id)).toEqual({ ...device, expiresAt: END });
     await alice().changeStatus(by(), device.id, "suspend");
     await alice().edit(by(), device.id, { name: "Tablet" });
-    expect(await alice().get(device.id)).toMatchObject({ name: "Tablet", status: "suspended", expiresAt: END });
+    expect(await alice().get(device.id)).toMatchObject({
+      name: "Tablet",
+      status: "suspended",
+      expiresAt: END,
+    });
   });
 });
 
