@@ -85,9 +85,15 @@ export class Sightings {
   /**
    * Writes down, once each, that this credential ended by its date, or that it passes for the first time and so
    * ends the one that it replaces. The gate is the actor, since nobody asks for it then. A device that is shut out
-   * proves neither that it works, nor does one that is seen where it may not go.
+   * does not prove that it works, and neither does one that is seen where it may not go.
    */
-  #follow(row: SightedRow, key: CredentialKey, { at, country, ip }: Sighting, isRetired: boolean): void {
+  #follow(
+    row: SightedRow,
+    limits: Limits,
+    key: CredentialKey,
+    { at, app, country, ip }: Sighting,
+    isRetired: boolean,
+  ): void {
     const by = { actor: "gate", ip, country, at };
     const isLetIn = row.status === "active" && isWithin(limits, { at, app, country });
     const replaced = isLetIn ? (row.replaces as CredentialKey | null) : null;
