@@ -20,6 +20,7 @@ import { addLogin, addLogout, addMe } from "./credentials/login.ts";
 import { addSessions } from "./credentials/sessions.ts";
 import { addToken } from "./credentials/tokens.ts";
 import { addDevices, addForget, addNote, addRename, addShow } from "./devices/devices.ts";
+import { addLimit } from "./devices/limit.ts";
 import { addRevoke } from "./devices/revoke.ts";
 import { addApprove, addLost, addReinstate, addSuspend } from "./devices/status.ts";
 import { addDismiss, addUnknown } from "./devices/unknown.ts";
@@ -103,6 +104,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addShow,
     addRename,
     addNote,
+    addLimit,
     addRotate,
     addRetire,
     addSuspend,

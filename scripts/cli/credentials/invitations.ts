@@ -9,7 +9,7 @@ import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
-import { qrCode } from "../../terminal/qr-code.ts";
+import { drawQrCode } from "../../terminal/qr-code.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
@@ -60,7 +60,7 @@ Examples:
       const made = await (await connect()).invite(user, request);
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
-      draw(made.link, output, options.qr);
+      drawQrCode(made.link, output, options.qr);
     });
 };
 
@@ -71,17 +71,6 @@ function describe(invitation: NewInvitation, now: number): string[] {
     ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
     `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
   ];
-}
-
-/** Last, so that a small screen shows all of it. */
-function draw(link: string, output: Output, wanted: boolean | undefined): void {
-  if (!(wanted ?? output.drawable !== undefined)) return;
-  const { lines, columns } = qrCode(link);
-  if (output.drawable !== undefined && output.drawable < columns) {
-    output.lines("", `the QR code needs a terminal of ${columns} columns`);
-    return;
-  }
-  output.lines("", ...lines);
 }
 
 export const addInvitations: AddCommand = (program) => {
