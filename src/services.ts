@@ -6,6 +6,7 @@ import { DeadSecrets } from "./auth/dead-secrets.ts";
 import { InvitationCodes } from "./auth/invitation-codes.ts";
 import { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
+import type { App } from "./domain/app.ts";
 import type { Standing } from "./domain/device.ts";
 import type { Fingerprint } from "./domain/fingerprint.ts";
 import type { Gate } from "./gate/gate.ts";
@@ -70,10 +71,14 @@ export function servicesOf(
 
 function appsOf(config: Config): Apps {
   const { apps, defaultApp } = config;
-  const named = [...apps].map(([host, { profile }]) => ({ host, profile: profile.name }));
+  const named = [...apps].map(([host, app]) => describe(host, app));
   return {
     hosts: [...apps.keys()],
-    profiles: defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }],
+    profiles: defaultApp === undefined ? named : [...named, describe("*", defaultApp)],
     isApp: (hostname) => appOf(config, hostname) !== undefined,
   };
+}
+
+function describe(host: string, { name, profile }: App): Apps["profiles"][number] {
+  return { host, profile: profile.name, ...(name === undefined ? {} : { app: name }) };
 }

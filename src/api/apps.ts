@@ -2,8 +2,8 @@
 export interface Apps {
   /** Those that the configuration names. */
   hosts: readonly string[];
-  /** Every entry of `APPS`, `*` among them, with its profile. */
-  profiles: readonly { host: string; profile: string }[];
+  /** Every entry of `APPS`, `*` among them, with its profile, and its name if `APPS` names it (`profile = "immich"`). */
+  profiles: readonly { host: string; profile: string; app?: string }[];
   isApp(hostname: string): boolean;
 }
 

@@ -1,19 +1,10 @@
-import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/app.ts";
 import { isHostname } from "../../../src/domain/hostname.ts";
-import { isLocalhostName } from "../../client/address.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
-import type { GatedHost } from "../client/wrangler-toml.ts";
 
-// The questions that setup asks on a terminal about what the command line did not say.
+// The questions that setup asks on a terminal about what the command line did not say; those about apps are in apps.ts.
 
-const streams = { input: process.stdin, output: process.stderr };
-
-const PROFILES: Record<Exclude<ProfileName, "custom">, string> = {
-  bitwarden: "Vaultwarden, Bitwarden",
-  sync: "Nextcloud, WebDAV, Home Assistant, Immich, ntfy: clients with local copies",
-  web: "pages in a browser, and apps that keep nothing",
-};
+export const streams = { input: process.stdin, output: process.stderr };
 
 export async function askForZone(names: readonly string[]): Promise<string> {
   const { isCancel, select } = await import("@clack/prompts");
@@ -21,58 +12,6 @@ export async function askForZone(names: readonly string[]): Promise<string> {
   const answer = await select({ message: "Which zone?", options, ...streams });
   if (isCancel(answer)) throw nothingDone();
   return answer;
-}
-
-/** Hosts and how their clients take refusals. Those that `wrangler.toml` names already are proposed. */
-export async function askForApps(
-  zone: string,
-  known: readonly GatedHost[],
-): Promise<Map<string, ProfileName>> {
-  const { isCancel, select, text } = await import("@clack/prompts");
-  const written = await text({
-    message: "The apps' hostnames, separated by spaces",
-    placeholder: `vault.${zone} photos.${zone}`,
-    initialValue: known.map(({ host }) => host).join(" "),
-    validate: (value) => hostsProblem(value ?? "", zone),
-    ...streams,
-  });
-  if (isCancel(written)) throw nothingDone();
-  const apps = new Map<string, ProfileName>();
-  for (const host of hostsIn(written)) {
-    const own = known.find((each) => each.host === host)?.app.profile.name;
-    if (own === "custom") continue;
-    const profile = await select<keyof typeof PROFILES>({
-      message: `What runs on ${host}?`,
-      options: (["bitwarden", "sync", "web"] as const).map((value) => ({
-        value,
-        label: value,
-        hint: PROFILES[value],
-      })),
-      initialValue: own ?? (/vault|bitwarden/.test(host) ? "bitwarden" : "sync"),
-      ...streams,
-    });
-    if (isCancel(profile)) throw nothingDone();
-    apps.set(host, profile);
-  }
-  return apps;
-}
-
-function hostsIn(text: string): string[] {
-  return [
-    ...new Set(
-      text
-        .toLowerCase()
-        .split(/[\s,]+/)
-        .filter((word) => word !== ""),
-    ),
-  ];
-}
-
-function hostsProblem(text: string, zone: string): string | undefined {
-  const hosts = hostsIn(text);
-  if (hosts.length === 0) return "Name at least one";
-  const odd = hosts.find((host) => !isHostname(host) || !(host === zone || host.endsWith(`.${zone}`)));
-  return odd === undefined ? undefined : `${printable(odd)} is not a hostname in ${zone}`;
 }
 
 /** The admin host; `undefined`: none. */
@@ -120,25 +59,6 @@ export async function askForDevice(): Promise<string | undefined> {
   });
   if (isCancel(answer) || !answer?.trim()) return undefined;
   return answer.trim();
-}
-
-/** `vault.example.com=bitwarden`; without a profile, `web`. */
-export function parseApp(word: string): [string, ProfileName] {
-  const [host = "", profile = "web", ...more] = word.toLowerCase().split("=");
-  const known = PROFILE_NAMES.find((name) => name === profile);
-  if (!isHostname(host) || more.length > 0) {
-    throw misuse(
-      `--app '${printable(word)}' names no host`,
-      "give HOST=PROFILE, such as vault.example.com=bitwarden",
-    );
-  }
-  if (isLocalhostName(host)) {
-    throw misuse(`${host} is a local name`, "give a host of your zone, such as vault.example.com=bitwarden");
-  }
-  if (known === undefined) {
-    throw misuse(`'${printable(profile)}' is not a profile`, `give one of ${PROFILE_NAMES.join(", ")}`);
-  }
-  return [host, known];
 }
 
 export function nothingDone() {

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { table } from "../../../scripts/terminal/table.ts";
 import {
   asMessage,
-  nearest,
   printable,
   printableJson,
   printableLines,
@@ -10,6 +9,7 @@ import {
   shortenIds,
 } from "../../../scripts/terminal/text.ts";
 import { localTime, timeWithHint } from "../../../scripts/terminal/time.ts";
+import { nearest } from "../../../src/domain/nearest.ts";
 
 describe("nothing from the server reaches the terminal as a command", () => {
   it.each([
