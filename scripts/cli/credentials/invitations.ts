@@ -14,6 +14,7 @@ import { qrCode } from "../../terminal/qr-code.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
+import { appHints } from "../command/app-hints.ts";
 import { appOption, durationOption, userArgument } from "../command/arguments.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
 import { type AddCommand, addListVerb } from "../command/session.ts";
@@ -72,6 +73,8 @@ Examples:
       }
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
+      const hints = options.app === undefined ? [] : await appHints({ connect }, options.app);
+      if (hints.length > 0) output.lines("", ...hints);
       draw(made.link, output, options.qr);
     });
 };

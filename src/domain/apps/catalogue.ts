@@ -52,6 +52,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
   },
   caldav: {
     title: "CalDAV and CardDAV (Radicale, Baïkal)",
+    programs: ["DAVx5"],
     hosts: ["radicale", "baikal", "dav", "davx5", "calendar", "contacts"],
     credentials: {
       certificate: ["some", "DAVx5, from Android's store; of Apple's Calendar and Contacts it is not known"],
@@ -265,6 +266,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
   },
   paperless: {
     title: "Paperless-ngx",
+    programs: ["Paperless"],
     hosts: ["docs", "documents", "dms"],
     credentials: {
       certificate: ["yes", "Paperless Mobile, from a file at sign-in"],
@@ -280,6 +282,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
   },
   vaultwarden: {
     title: "Vaultwarden and Bitwarden",
+    programs: ["Bitwarden"],
     hosts: ["bitwarden", "vault", "passwords", "bw"],
     credentials: {
       certificate: [
@@ -328,7 +331,7 @@ export function rowOf(name: AppName): AppRow {
   const { credentials, ...known } = KNOWN[name];
   return {
     name,
-    ...{ hosts: [], public: [], preflight: null, notes: [], ...known },
+    ...{ hosts: [], programs: [known.title], public: [], preflight: null, notes: [], ...known },
     credentials: {
       ...{ certificate: NOT_KNOWN, header: NOT_KNOWN, basic: NOT_KNOWN, feed: NOT_KNOWN },
       ...credentials,

@@ -23,6 +23,8 @@ export interface AppRow {
   title: string;
   /** Words of hostnames that people give it, besides its name. */
   hosts: readonly string[];
+  /** What its clients are called in the log (`clientName`). */
+  programs: readonly string[];
   credentials: Readonly<Record<CredentialName, Carrier>>;
   /** Paths that pages or people may need without a credential. They are suggested, never opened by themselves. */
   public: readonly { path: string; why: string }[];
