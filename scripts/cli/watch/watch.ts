@@ -71,7 +71,7 @@ Examples:
             if (news === undefined) continue;
             report(output, news, minutes);
             const hint = hints.of(news);
-            if (hint !== undefined) progress(`hint: ${hint}`);
+            if (hint !== undefined) progress(hint);
           }
         }
       } catch (error) {

@@ -7,7 +7,7 @@ import type { AppRow, Carrier, CredentialName } from "./row.ts";
 type Known = Pick<AppRow, "title" | "instead" | "sources"> &
   Partial<Omit<AppRow, "name" | "credentials">> & { credentials: Partial<Record<CredentialName, Carrier>> };
 
-const BROWSER = "A browser with the certificate.";
+const BROWSER = "a browser with the certificate";
 const OWN_AUTHORIZATION = "the clients send a header Authorization of their own";
 
 const KNOWN: Readonly<Record<AppName, Known>> = {
@@ -24,7 +24,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "Audiobookshelf",
     hosts: ["audiobooks", "abs", "books"],
     credentials: {
-      certificate: ["no", "asked for and declined in the app"],
+      certificate: ["no", "proposed for the app on Android; asked for in ShelfPlayer"],
       header: ["some", "ShelfPlayer, Plappa, Lissen and SoundLeaf; not the app by the server's authors"],
       basic: ["no", OWN_AUTHORIZATION],
       feed: ["some", "the list of episodes; the addresses of their files, which it names, lack the secret"],
@@ -37,14 +37,16 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       { path: "/share/*", why: "the page of a shared link" },
       { path: "/public/share/*", why: "what that page loads" },
     ],
-    instead: "A client from the list with a device token, or a browser with the certificate.",
+    instead: "a client from the list with a device token, or a browser with the certificate",
     notes: [
       "The app signs out when a refresh of its session is refused, and forgets the server. Downloads stay.",
     ],
     sources: [
       "advplyr/audiobookshelf-app#1419",
+      "advplyr/audiobookshelf-app#2016",
       "advplyr/audiobookshelf-app#1831",
       "rasmuslos/ShelfPlayer#72",
+      "rasmuslos/ShelfPlayer#153",
       "SoundLeaf/SoundLeafApp#33",
       "advplyr/audiobookshelf#1537",
       "https://github.com/advplyr/audiobookshelf/blob/master/server/routers/PublicRouter.js",
@@ -59,7 +61,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       header: ["no", "declined in DAVx5"],
       basic: ["no", "the server's own passwords are sent there"],
     },
-    instead: "DAVx5 on Android, the server's own pages in a browser with the certificate elsewhere.",
+    instead: "DAVx5 on Android, the server's own pages in a browser with the certificate elsewhere",
     notes: ["DAVx5 deletes its collections on 403, 404 and 410: never give it the profile web."],
     sources: ["TechbeeAT/jtxBoard#361", "docs/answers.md"],
   },
@@ -73,7 +75,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       feed: ["no", "LiveSync drops what it doesn't know from an address"],
     },
     preflight: "LiveSync runs in a web view, which asks with a preflight before it sends a header of ours",
-    instead: "A device token in LiveSync's custom headers.",
+    instead: "a device token in LiveSync's custom headers",
     notes: [
       "CouchDB answers the preflight: name x-latchkey-token in [cors] headers, beside accept, authorization, content-type, origin and referer, and app://obsidian.md, capacitor://localhost and http://localhost in origins.",
     ],
@@ -93,7 +95,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       header: ["not known", "asked for in NetNewsWire"],
       basic: ["no", OWN_AUTHORIZATION],
     },
-    instead: "One of these two readers, or a browser with the certificate.",
+    instead: "one of these two readers, or a browser with the certificate",
     notes: ["Somebody's Read You 0.14.4 did not send the certificate that was chosen."],
     sources: [
       "jocmp/capyreader#688",
@@ -110,7 +112,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       header: ["yes", "git (http.extraHeader)"],
       basic: ["no", "git sends the repository's own password there"],
     },
-    instead: "A browser with the certificate, and git with a device token.",
+    instead: "a browser with the certificate, and git with a device token",
     notes: [
       "On Windows, git and curl take a certificate from the system's store only, by its thumbprint: CurrentUser\\MY\\<thumbprint>.",
     ],
@@ -130,13 +132,14 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
         why: "what the apps send in the background; a webhook's id is its only secret",
       },
     ],
-    instead: "A device token for watches, a browser with the certificate elsewhere.",
+    instead: "a device token for watches, a browser with the certificate elsewhere",
     notes: [
       "The apps register anew on 404 and 410: never give it the profile web.",
       "Android remembers a certificate prompt that was cancelled, across restarts: the app then shows none, though one is installed.",
     ],
     sources: [
-      "home-assistant/iOS#4261",
+      "home-assistant/iOS#4389",
+      "home-assistant/iOS#4961",
       "home-assistant/iOS#5305",
       "home-assistant/android#167",
       "hatl/hasscontrol#67",
@@ -154,7 +157,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       ],
       header: ["yes", "the apps' custom proxy headers, for their WebSocket too; ImmichFrame"],
     },
-    instead: "A device token, for frames for instance.",
+    instead: "a device token, for frames for instance",
     notes: [
       "A shared link needs more than /share/*: put Immich Public Proxy on a host of its own instead of opening the app.",
     ],
@@ -170,15 +173,19 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "Jellyfin",
     hosts: ["media", "tv", "movies", "video"],
     credentials: {
-      certificate: ["some", "Finamp on Android; none of Jellyfin's own apps, nor Swiftfin or Findroid"],
+      certificate: [
+        "some",
+        "Finamp on Android, Jellyfin MPV Shim on computers; none of Jellyfin's own apps, nor Swiftfin or Findroid",
+      ],
       header: ["some", "Streamyfin; none of Jellyfin's own apps, nor Swiftfin or Findroid"],
       basic: ["no", OWN_AUTHORIZATION],
     },
-    instead: "A browser with the certificate, Finamp, or Streamyfin with a device token.",
+    instead: "a browser with the certificate, Finamp, or Streamyfin with a device token",
     notes: ["Finamp's certificate reaches neither its player on Linux nor iOS."],
     sources: [
       "finamp-app/finamp#1575",
       "finamp-app/finamp#1760",
+      "jellyfin/jellyfin-mpv-shim#426",
       "streamyfin/streamyfin#1533",
       "jellyfin/jellyfin-android#1222",
       "jellyfin/jellyfin-androidtv#4690",
@@ -196,7 +203,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       header: ["no"],
       feed: ["no"],
     },
-    instead: "Nothing: keep it behind a VPN.",
+    instead: "nothing: keep it behind a VPN",
     sources: ["laurent22/joplin#14254", "laurent22/joplin#16204"],
   },
   memos: {
@@ -217,7 +224,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       header: ["some", "Amperfy and Navic"],
     },
     public: [{ path: "/share/*", why: "shared links, if sharing is on" }],
-    instead: "A client from the list, or a browser with the certificate.",
+    instead: "a client from the list, or a browser with the certificate",
     sources: [
       "eddyizm/tempus#458",
       "Joel-Mercier/wavio#91",
@@ -238,7 +245,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       header: ["no", "asked for in the app for Android since 2020"],
       basic: ["no", OWN_AUTHORIZATION],
     },
-    instead: "A browser with the certificate, or rclone with a device token (WebDAV).",
+    instead: "a browser with the certificate, or rclone with a device token (WebDAV)",
     notes: [
       "The app for Android deletes local folders on a 404: never give it the profile web.",
       "A shared link needs more than /s/*: its page loads scripts and styles from elsewhere.",
@@ -260,7 +267,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       certificate: ["some", "Android, a .p12 per server; iOS not"],
       header: ["some", "Android, from 1.21; asked for on iOS"],
     },
-    instead: "A device token for whatever publishes with curl or a webhook with headers.",
+    instead: "a device token for whatever publishes with curl or a webhook with headers",
     notes: ["The app for Android sends its certificate only where the edge names the certificate's issuer."],
     sources: ["binwiederhier/ntfy-android#132", "binwiederhier/ntfy#1018", "binwiederhier/ntfy#1867"],
   },
@@ -300,7 +307,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       { path: "/connectors/*", why: "the scripts of these pages" },
     ],
     instead:
-      "For the command line, NODE_OPTIONS=--require with a file that sets https.globalAgent.options.cert and key.",
+      "for the command line, NODE_OPTIONS=--require with a file that sets https.globalAgent.options.cert and key",
     notes: ["A lost device is told to delete its vault."],
     sources: [
       "bitwarden/android#7226",
@@ -319,7 +326,7 @@ const KNOWN: Readonly<Record<AppName, Known>> = {
       basic: ["some", "any client, if the server itself asks for no password"],
       feed: ["no"],
     },
-    instead: "A device token as the password of HTTP Basic (basic = true).",
+    instead: "a device token as the password of HTTP Basic (basic = true)",
     sources: ["https://rclone.org/flags/"],
   },
 };

@@ -4,18 +4,18 @@ import { isAppName } from "./names.ts";
 import type { AppRow, Carried, Carrier } from "./row.ts";
 
 const CERTIFICATE: Record<Carried, string> = {
-  yes: "its clients can show a certificate",
-  some: "some of its clients can show a certificate",
-  no: "its clients can't show a certificate",
-  "not known": "nobody knows whether its clients can show a certificate",
+  yes: "the clients can show a certificate",
+  some: "some clients can show a certificate",
+  no: "no client can show a certificate",
+  "not known": "it is not known whether a client can show a certificate",
 };
 
-/** `Jellyfin: some of its clients can show a certificate (Finamp on Android; ...). A device token in a header: ...` */
+/** `Jellyfin: some clients can show a certificate (Finamp on Android; ...). A device token in a header: ...` */
 export function certificateHint({ title, credentials, instead }: AppRow): string {
   const [carried, note] = credentials.certificate;
   const certificate = `${title}: ${CERTIFICATE[carried]}${note === undefined ? "" : ` (${note})`}.`;
   if (carried === "yes") return certificate;
-  return [certificate, headerHint(credentials.header), `Otherwise: ${lowerFirst(instead)}`]
+  return [certificate, headerHint(credentials.header), `Otherwise: ${instead}.`]
     .filter((sentence) => sentence !== "")
     .join(" ");
 }
@@ -23,11 +23,6 @@ export function certificateHint({ title, credentials, instead }: AppRow): string
 function headerHint([carried, note]: Carrier): string {
   if (carried !== "yes" && carried !== "some") return "";
   return `A device token in a header works${carried === "some" ? " in some" : ""}${note === undefined ? "" : ` (${note})`}.`;
-}
-
-/** Names of products keep their capitals: only an article is written small in the middle of a sentence. */
-function lowerFirst(sentence: string): string {
-  return sentence.replace(/^(?:A|One|For|Nothing)\b/, (word) => word.toLowerCase());
 }
 
 /**

@@ -9,10 +9,10 @@ export type Carrier = readonly [carried: Carried, note?: string];
 
 /** The ways to show the gate who is asking, and what people call them. */
 export const CREDENTIALS = {
-  certificate: "client certificate",
-  header: "device token in a header",
-  basic: "device token as HTTP Basic's password",
-  feed: "feed URL",
+  certificate: "Client certificate",
+  header: "Device token in a header",
+  basic: "Device token as HTTP Basic's password",
+  feed: "Feed URL",
 } as const;
 export type CredentialName = keyof typeof CREDENTIALS;
 
@@ -30,7 +30,7 @@ export interface AppRow {
   public: readonly { path: string; why: string }[];
   /** Why CORS preflights must pass; `null`: it is not known that they must. */
   preflight: string | null;
-  /** What helps where a client can carry nothing: a sentence. */
+  /** What helps where a client can carry nothing. */
   instead: string;
   /** What else people stumble over: sentences. */
   notes: readonly string[];
