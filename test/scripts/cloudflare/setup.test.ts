@@ -38,7 +38,7 @@ import { standInDeployer } from "../../cloudflare/deployer.ts";
 // Setup against the stand-in, with a deployer that does there what wrangler does at Cloudflare.
 
 const OURS = join(import.meta.dirname, "../../../wrangler.toml");
-const APPS = new Map<string, ProfileName>([
+const APPS = new Map<string, ProfileSetting>([
   ["vault.example.com", "bitwarden"],
   ["photos.example.com", "sync"],
 ]);
