@@ -62,9 +62,9 @@ there is none, and never shown.
 
 Examples:
   latchkey setup
-  latchkey setup --app vault.example.com=vaultwarden --dry-run
-  latchkey setup --app vault.example.com=vaultwarden --admin-host keys.example.com
-  latchkey setup --app vault.example.com=vaultwarden --device alice/pixel-9 --yes`,
+  latchkey setup --app photos.example.com=immich --dry-run
+  latchkey setup --app photos.example.com=immich --admin-host keys.example.com
+  latchkey setup --app photos.example.com=immich --device alice/pixel-9 --yes`,
     )
     .action(async (options: SetupOptions) => {
       const globals = program.opts<GlobalOptions>();
