@@ -1,14 +1,13 @@
 // What answers Latchkey's own paths: built once per isolate, from the configuration.
-import type { Apps } from "./api/apps.ts";
-import type { Context } from "./api/handler.ts";
+import type { Apps, Context } from "./api/handler.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { DeadSecrets } from "./auth/dead-secrets.ts";
 import { InvitationCodes } from "./auth/invitation-codes.ts";
 import { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
-import type { App } from "./domain/app.ts";
 import type { Standing } from "./domain/device.ts";
 import type { Fingerprint } from "./domain/fingerprint.ts";
+import type { App } from "./domain/request/app.ts";
 import type { Gate } from "./gate/gate.ts";
 import type { FoldedLog, Log } from "./log.ts";
 import { Backups } from "./registry/client/backups.ts";

@@ -7,7 +7,7 @@ import {
   unstable_readConfig,
 } from "wrangler";
 import { parseProfile, profileOf } from "../../src/contract/app-settings.ts";
-import type { ProfileName } from "../../src/domain/app.ts";
+import type { ProfileName } from "../../src/domain/request/app.ts";
 import { isLocalhostName } from "../client/address.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */

@@ -1,11 +1,11 @@
 // The settings of an app in `APPS`: their schema, and what the gate makes of them.
 import * as v from "valibot";
-import type { App } from "../domain/app.ts";
-import { type CustomAnswer, PROFILE_NAMES, type ProfileName } from "../domain/app.ts";
 import { APP_NAMES, APP_PROFILES, type AppName, isAppName } from "../domain/apps/names.ts";
-import { isCountry } from "../domain/country.ts";
 import { nearest } from "../domain/nearest.ts";
-import { pathPatternProblem, pathRules } from "../domain/path-rules.ts";
+import type { App } from "../domain/request/app.ts";
+import { type CustomAnswer, PROFILE_NAMES, type ProfileName } from "../domain/request/app.ts";
+import { isCountry } from "../domain/request/country.ts";
+import { pathPatternProblem, pathRules } from "../domain/request/path-rules.ts";
 
 // valibot accepts a list as an object without fields.
 export const TableSchema = (of: string) =>

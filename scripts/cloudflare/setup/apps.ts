@@ -1,10 +1,10 @@
 // Which app runs on which host, and what of it opens without a credential: as given, guessed from the host, or asked.
 import { type ProfileSetting, parseProfile, profileProblem } from "../../../src/contract/app-settings.ts";
-import { DEFAULT_PROFILE, type ProfileName } from "../../../src/domain/app.ts";
 import { CATALOGUE, rowOf } from "../../../src/domain/apps/catalogue.ts";
 import { APP_PROFILES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
-import { isHostname } from "../../../src/domain/hostname.ts";
-import { isPublicPath, NO_PATHS } from "../../../src/domain/path-rules.ts";
+import { DEFAULT_PROFILE, type ProfileName } from "../../../src/domain/request/app.ts";
+import { isHostname } from "../../../src/domain/request/hostname.ts";
+import { isPublicPath, NO_PATHS } from "../../../src/domain/request/path-rules.ts";
 import { isLocalhostName } from "../../client/address.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";

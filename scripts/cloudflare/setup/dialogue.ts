@@ -1,4 +1,4 @@
-import { isHostname } from "../../../src/domain/hostname.ts";
+import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 

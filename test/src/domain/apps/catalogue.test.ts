@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { PROFILE_NAMES } from "../../../../src/domain/app.ts";
 import { CATALOGUE } from "../../../../src/domain/apps/catalogue.ts";
 import { certificateHints, rowOfProgram } from "../../../../src/domain/apps/hints.ts";
 import { APP_NAMES, APP_PROFILES, isAppName } from "../../../../src/domain/apps/names.ts";
-import { clientName } from "../../../../src/domain/client-name.ts";
-import { pathPatternProblem } from "../../../../src/domain/path-rules.ts";
+import { PROFILE_NAMES } from "../../../../src/domain/request/app.ts";
+import { clientName } from "../../../../src/domain/request/client-name.ts";
+import { pathPatternProblem } from "../../../../src/domain/request/path-rules.ts";
 
 describe("a row of the catalogue", () => {
   it.each(CATALOGUE)("is whole: $name", (row) => {

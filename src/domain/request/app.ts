@@ -1,5 +1,5 @@
 // An app behind the gate: its settings, and how its clients take refusals.
-import type { AppName } from "./apps/names.ts";
+import type { AppName } from "../apps/names.ts";
 import type { PathRules } from "./path-rules.ts";
 
 /** How an app's clients take refusals: `[vars.APPS."host"] profile`. */
