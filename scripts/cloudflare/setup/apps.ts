@@ -9,7 +9,7 @@ import { isLocalhostName } from "../../client/address.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { GatedHost } from "../client/wrangler-toml.ts";
-import { nothingDone, streams } from "./dialogue.ts";
+import { given, streams } from "./dialogue.ts";
 import type { Plan } from "./step.ts";
 
 /** What passes on a host without a credential, beside what passes already. */
@@ -95,7 +95,7 @@ export function parseApp(word: string): [string, ProfileSetting] {
 
 /** Asks for the hosts and what runs there. Those that `wrangler.toml` names already are proposed. */
 export async function askForApps(zone: string, known: readonly GatedHost[]): Promise<ChosenApps> {
-  const { isCancel, text } = await import("@clack/prompts");
+  const { text } = await import("@clack/prompts");
   const written = await text({
     message: "The apps' hostnames, separated by spaces",
     placeholder: `vault.${zone} photos.${zone}`,
@@ -103,10 +103,9 @@ export async function askForApps(zone: string, known: readonly GatedHost[]): Pro
     validate: (value) => hostsProblem(value ?? "", zone),
     ...streams,
   });
-  if (isCancel(written)) throw nothingDone();
   const apps: ChosenApps["apps"] = new Map();
   const openings: ChosenApps["openings"] = new Map();
-  for (const host of hostsIn(written)) {
+  for (const host of hostsIn(given(written))) {
     const gated = known.find((each) => each.host === host);
     if (gated?.app.profile.name === "custom") continue;
     const setting = await askForApp(host, gated);
@@ -117,7 +116,7 @@ export async function askForApps(zone: string, known: readonly GatedHost[]): Pro
 }
 
 async function askForApp(host: string, gated: GatedHost | undefined): Promise<ProfileSetting> {
-  const { isCancel, select } = await import("@clack/prompts");
+  const { select } = await import("@clack/prompts");
   const others = (["bitwarden", "sync", "web"] as const).map((value) => ({
     value,
     label: value,
@@ -137,8 +136,7 @@ async function askForApp(host: string, gated: GatedHost | undefined): Promise<Pr
     maxItems: 10,
     ...streams,
   });
-  if (isCancel(answer)) throw nothingDone();
-  return answer;
+  return given(answer);
 }
 
 /** What a host that is not in `wrangler.toml` yet lets through: nothing. */
@@ -146,7 +144,7 @@ const NEW_APP = { profile: DEFAULT_PROFILE, countries: null, publicPaths: NO_PAT
 
 /** Nothing is chosen beforehand: closed by default. */
 async function askForOpenings(host: string, name: AppName, gated: GatedHost | undefined): Promise<Openings> {
-  const { confirm, isCancel, multiselect } = await import("@clack/prompts");
+  const { confirm, multiselect } = await import("@clack/prompts");
   const row = rowOf(name);
   const missing = missingOpenings({ host, app: { ...(gated?.app ?? NEW_APP), name } });
   let paths: readonly string[] = [];
@@ -159,8 +157,7 @@ async function askForOpenings(host: string, name: AppName, gated: GatedHost | un
       required: false,
       ...streams,
     });
-    if (isCancel(answer)) throw nothingDone();
-    paths = answer;
+    paths = given(answer);
   }
   if (!missing.preflight) return { paths, preflight: false };
   const preflight = await confirm({
@@ -168,19 +165,11 @@ async function askForOpenings(host: string, name: AppName, gated: GatedHost | un
     initialValue: false,
     ...streams,
   });
-  if (isCancel(preflight)) throw nothingDone();
-  return { paths, preflight };
+  return { paths, preflight: given(preflight) };
 }
 
 function hostsIn(text: string): string[] {
-  return [
-    ...new Set(
-      text
-        .toLowerCase()
-        .split(/[\s,]+/)
-        .filter((word) => word !== ""),
-    ),
-  ];
+  return [...new Set(text.toLowerCase().match(/[^\s,]+/g))];
 }
 
 function hostsProblem(text: string, zone: string): string | undefined {

@@ -6,17 +6,21 @@ import { printable } from "../../terminal/text.ts";
 
 export const streams = { input: process.stdin, output: process.stderr };
 
+/** The answer to a question, unless Ctrl-C was. */
+export function given<T>(answer: T): Exclude<T, symbol> {
+  if (typeof answer === "symbol") throw nothingDone();
+  return answer as Exclude<T, symbol>;
+}
+
 export async function askForZone(names: readonly string[]): Promise<string> {
-  const { isCancel, select } = await import("@clack/prompts");
+  const { select } = await import("@clack/prompts");
   const options = names.map((value) => ({ value, label: printable(value) }));
-  const answer = await select({ message: "Which zone?", options, ...streams });
-  if (isCancel(answer)) throw nothingDone();
-  return answer;
+  return given(await select({ message: "Which zone?", options, ...streams }));
 }
 
 /** The admin host; `undefined`: none. */
 export async function askForAdminHost(zone: string, apps: readonly string[]): Promise<string | undefined> {
-  const { isCancel, text } = await import("@clack/prompts");
+  const { text } = await import("@clack/prompts");
   const answer = await text({
     message: "The admin host, where you sign in from any browser (leave it empty for no pages)",
     placeholder: "no pages: the command line and the API only",
@@ -24,8 +28,7 @@ export async function askForAdminHost(zone: string, apps: readonly string[]): Pr
     validate: (value) => adminHostProblem((value ?? "").trim().toLowerCase(), apps),
     ...streams,
   });
-  if (isCancel(answer)) throw nothingDone();
-  return answer?.trim().toLowerCase() || undefined;
+  return given(answer)?.trim().toLowerCase() || undefined;
 }
 
 export function proposedAdminHost(zone: string): string {
