@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { profileOf } from "../src/contract/app-settings.ts";
+import { CATALOGUE } from "../src/domain/apps/catalogue.ts";
 import { type AppRow, type Carrier, CREDENTIALS, type CredentialName } from "../src/domain/apps/row.ts";
-import { CATALOGUE } from "../src/domain/apps/rows.ts";
 
 const APPS_DOC = join(import.meta.dirname, "..", "docs", "apps.md");
 
