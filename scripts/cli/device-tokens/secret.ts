@@ -31,10 +31,7 @@ export interface Shown {
 }
 
 /** Prints a new secret, this once; with `--json` the API's own object. */
-export function showSecret(
-  { output, now }: Session,
-  { made, origin, done, recipes = [], qr }: Shown,
-): void {
+export function showSecret({ output, now }: Session, { made, origin, done, recipes = [], qr }: Shown): void {
   output.object(made);
   const { device } = made;
   const secret = printable(made.token);
