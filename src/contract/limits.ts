@@ -19,5 +19,5 @@ export const RETIREMENT_MAX_SECONDS = 3650 * DAY_SECONDS;
 /** How long an invitation is valid, in seconds. */
 export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
 
-/** How long a token is valid, in seconds; a request for one that never expires says `null`. */
+/** How long a token is valid, in seconds; a request for one that never expires says `null`, as emergency cards do anyway. */
 export const TOKEN_SECONDS = { default: 90 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;

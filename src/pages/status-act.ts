@@ -14,6 +14,7 @@ import {
   capital,
   type DeviceAct,
   grouped,
+  may,
   NOTHING_DELETED,
   possessive,
 } from "./device-view.ts";
@@ -45,7 +46,7 @@ export async function doAct(context: PageContext): Promise<Response> {
   const typed = field(form, "reason");
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
   must(await registry.changeStatus({ ...by, reason }, user, id, act));
-  return seeOther(devicePath(found));
+  return seeOther(backFrom(found, context).href);
 }
 
 async function load(context: PageContext): Promise<Device> {
@@ -54,11 +55,11 @@ async function load(context: PageContext): Promise<Device> {
 }
 
 /** The act in the address, if it is possible now and this person may do it. */
-function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
-  const { act = "" } = params;
+function actOf(found: Device, context: PageContext): DeviceAct {
+  const { act = "" } = context.params;
   const isAct = Object.hasOwn(ACT_LABELS, act);
   if (!isAct) throw new ApiError("not-found", "This page doesn’t exist.");
-  const possible = actsOf(found, principal.scope === "root").find((each) => each === act);
+  const possible = actsOf(found, context).find((each) => each === act);
   if (possible !== undefined) return possible;
   throw new ApiError(
     "forbidden-transition",
@@ -66,11 +67,19 @@ function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
   );
 }
 
+/** The page that led here: the device's own, or all devices for those who do not see that one. */
+function backFrom(found: Device, context: PageContext): { href: string; text: string } {
+  return may(context, "read", found)
+    ? { href: devicePath(found), text: found.name }
+    : { href: PATHS.devices, text: "All devices" };
+}
+
 function confirmPage(found: Device, act: DeviceAct, context: PageContext, message?: string): Html {
   const { principal } = context;
+  const back = backFrom(found, context);
   return layout(
     { title: question(act, found.name), principal, current: PATHS.devices, below: true },
-    html`<p class="back"><a href="${devicePath(found)}">← ${found.name}</a></p>
+    html`<p class="back"><a href="${back.href}">← ${back.text}</a></p>
 ${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
 ${consequence(act, found, context)}
 <form method="post" action="${devicePath(found, act)}">
@@ -80,7 +89,7 @@ ${
     : ""
 }
 ${act === "forget" ? "" : html`<p><label for="reason">Reason (optional)</label><input id="reason" name="reason" maxlength="500" autocomplete="off"></p>`}
-<p class="acts"><button class="${act}">${button(act, found.name)}</button> <a href="${devicePath(found)}">Cancel</a></p>
+<p class="acts"><button class="${act}">${button(act, found.name)}</button> <a href="${back.href}">Cancel</a></p>
 </form>`,
   );
 }
