@@ -97,6 +97,7 @@ async function household() {
   await api("PUT", "/users/carol", { name: "Carol" });
   await api("POST", "/tokens", { user: "alice", name: "laptop", scope: "devices" });
   await api("POST", "/tokens", { user: null, name: "monitor", scope: "read", expiresInSeconds: null });
+  await api("POST", "/tokens", { user: "alice", name: "emergency card", scope: "emergency" });
   await visit(fingerprint(++strangers));
 }
 
