@@ -117,7 +117,13 @@ function button(act: DeviceAct, name: string): string {
 }
 
 /** What will happen, and how to undo it. */
-function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }: PageContext): Html {
+function consequence(act: DeviceAct, found: Device, context: PageContext): Html {
+  const { apps, revocationDelayMs } = context;
+  // An emergency card only takes away.
+  const mayReinstate = may(context, "devices", found);
+  const ifFound = mayReinstate
+    ? "If you find it, let it back in."
+    : "If you find it, the person who runs this gate can let it back in.";
   const { name, user, comparisonCode } = found;
   const whose = `${capital(possessive(user))} ${name}`;
   const when = revocationDelayMs === 0 ? "immediately" : `within ${duration(revocationDelayMs)}`;
@@ -133,11 +139,11 @@ function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }:
       return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>${
         canWipe(apps)
           ? html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
-<p>If you find it, let it back in. Anything already deleted comes back after signing in again.</p>`
-          : html`<p>${NOTHING_DELETED}</p><p>If you find it, let it back in.</p>`
+<p>${ifFound} Anything already deleted comes back after signing in again.</p>`
+          : html`<p>${NOTHING_DELETED}</p><p>${ifFound}</p>`
       }`;
     case "suspend":
-      return html`<p>${whose} will be blocked everywhere ${when}, until you let it back in. Nothing on it is deleted.</p>`;
+      return html`<p>${whose} will be blocked everywhere ${when}, until ${mayReinstate ? "you let" : "the person who runs this gate lets"} it back in. Nothing on it is deleted.</p>`;
     case "reinstate":
       return html`<p>${whose} will be let in again.${found.status === "lost" && canWipe(apps) ? " It will no longer be told to delete its vault." : ""}</p>`;
     case "approve":
