@@ -490,7 +490,7 @@ describe("a dry run", () => {
     const directory = await post("/restore", { ...directoryBody(before), dryRun: true });
     expect(directory).toMatchObject({
       added: ["alice", "bob", "carol"],
-      tokens: [{ outcome: "added" }, { outcome: "added" }],
+      tokens: [{ outcome: "added" }, { outcome: "added" }, { outcome: "added" }],
       unknownCertificates: [fingerprint(strangers)],
     });
     const plan = await dry(before.devices.alice ?? []);
