@@ -1,7 +1,8 @@
 // The log of one isolate, which no stranger can flood.
-import type { Certificate } from "./domain/certificate.ts";
-import { clientName, withoutSecrets } from "./domain/client-name.ts";
+
 import { shortFingerprint } from "./domain/fingerprint.ts";
+import type { Certificate } from "./domain/request/certificate.ts";
+import { clientName, withoutSecrets } from "./domain/request/client-name.ts";
 import type { Visit } from "./visit.ts";
 
 /** Writes one line to the log. */

@@ -1,6 +1,5 @@
 // What answers Latchkey's own paths: built once per isolate, from the configuration.
-import type { Apps } from "./api/apps.ts";
-import type { Context } from "./api/handler.ts";
+import type { Apps, Context } from "./api/handler.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { DeadSecrets } from "./auth/dead-secrets.ts";
 import { InvitationCodes } from "./auth/invitation-codes.ts";

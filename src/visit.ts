@@ -1,5 +1,5 @@
 // A request, and what is known of it before anything is decided.
-import { type Certificate, readCertificate, type VerifiedCertificate } from "./domain/certificate.ts";
+import { type Certificate, readCertificate, type VerifiedCertificate } from "./domain/request/certificate.ts";
 
 /** Stands for a URL that cannot be parsed, whose host is no app's. */
 const NO_URL = "https://invalid/";

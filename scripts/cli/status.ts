@@ -1,8 +1,8 @@
 // The gate on one screen.
 import type { Device, Me } from "../../src/contract/answers.ts";
-import { canWipe } from "../../src/domain/app.ts";
 import { DEVICE_STATUSES } from "../../src/domain/device.ts";
 import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
+import { canWipe } from "../../src/domain/request/app.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { isOutOfOrder, ProblemFailure } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";

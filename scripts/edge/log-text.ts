@@ -1,5 +1,5 @@
 // The Worker's log lines, for people.
-import { clientName } from "../../src/domain/client-name.ts";
+import { clientName } from "../../src/domain/request/client-name.ts";
 import { printable } from "../terminal/text.ts";
 import type { WorkerLogLine } from "./worker.ts";
 

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { PATHS } from "../../src/contract/paths.ts";
 import { html, show } from "../../src/pages/html/html.ts";
 import { layout } from "../../src/pages/html/layout.ts";
-import { isFromOurPage } from "../../src/pages/same-origin.ts";
+import { isFromOurPage } from "../../src/pages/html/same-origin.ts";
 
 const PATH = "/.latchkey/once";
 /** 128 bits: no guessing within a quarter of an hour, and the link fits into a terminal. */

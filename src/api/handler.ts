@@ -5,17 +5,25 @@ import { ApiError } from "../contract/api-error.ts";
 import type { Subject } from "../contract/permissions.ts";
 import type { Principal } from "../domain/credential.ts";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
-import type { RegistryError } from "../domain/records.ts";
-import type { Result } from "../domain/result.ts";
+import type { DeviceRecord, RegistryError } from "../domain/records.ts";
+import { err, ok, type Result } from "../domain/result.ts";
 import { parseUserId, USER_ID_HINT, type UserId } from "../domain/user.ts";
 import type { Backups } from "../registry/client/backups.ts";
 import type { Invitations } from "../registry/client/invitations.ts";
-import type { DirectoryCaller } from "../registry/client/objects.ts";
+import type { DirectoryCaller, UserRegistryCaller } from "../registry/client/objects.ts";
 import type { RegistryClient } from "../registry/client/registry-client.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
-import type { Apps } from "./apps.ts";
 import { readBody } from "./input.ts";
 import { registryProblem } from "./problem.ts";
+
+/** The hosts behind the gate, as far as the control paths need to know them. */
+export interface Apps {
+  /** Those that the configuration names. */
+  hosts: readonly string[];
+  /** Every entry of `APPS`, `*` among them, with its profile. */
+  profiles: readonly { host: string; profile: string }[];
+  isApp(hostname: string): boolean;
+}
 
 /** What every handler gets besides the request. */
 export interface Context {
@@ -63,6 +71,21 @@ export function userParam(
 /** Whose things this request for a row of `OPERATIONS` or `PAGES` is about. */
 export function subjectOf(of: "user" | "everybody" | "own", request: Matched): Subject {
   return of === "user" ? { user: parseUserId(pathParam(request, "user")) ?? null } : of;
+}
+
+/** The registry of the user in the path. Throws `unknown-user`. */
+export async function registryOfUser(
+  request: Matched,
+  { registry }: Pick<Context, "registry">,
+): Promise<UserRegistryCaller> {
+  return must(await registry.ofUser(userParam(request)));
+}
+
+/** The device in the path. Throws `unknown-user` or `unknown-device`. */
+export async function deviceOf(request: Matched, context: Pick<Context, "registry">): Promise<DeviceRecord> {
+  const { ask } = await registryOfUser(request, context);
+  const device = await ask((user) => user.get(deviceParam(request)));
+  return must(device === null ? err({ code: "unknown-device" }) : ok(device));
 }
 
 export function deviceParam(request: Matched): string {

@@ -1,5 +1,4 @@
 import type * as v from "valibot";
-import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { ENROL_PATH } from "../contract/paths.ts";
@@ -7,9 +6,7 @@ import type { CreateInvitationRequest } from "../contract/requests.ts";
 import type { InvitationRecord, RegistryError } from "../domain/records.ts";
 import { ok, type Result } from "../domain/result.ts";
 import type { UserId } from "../domain/user.ts";
-import type { Invitations } from "../registry/client/invitations.ts";
-import type { Actor } from "../registry/storage/audit-log.ts";
-import { type Apps, invitationHost } from "./apps.ts";
+import type { Apps, Context } from "./handler.ts";
 
 /** An invitation, and what is shown of it only once: its code, and the link that contains it. */
 export interface MadeInvitation {
@@ -24,13 +21,7 @@ export interface MadeInvitation {
  * needed.
  */
 export async function makeInvitation(
-  {
-    invitations,
-    secrets,
-    apps,
-    by,
-    url,
-  }: { invitations: Invitations; secrets: KeyedSecrets; apps: Apps; by: Actor; url: URL },
+  { invitations, secrets, apps, by, url }: Pick<Context, "invitations" | "secrets" | "apps" | "by" | "url">,
   user: UserId,
   wanted: v.InferOutput<typeof CreateInvitationRequest>,
 ): Promise<Result<MadeInvitation, RegistryError>> {
@@ -54,6 +45,16 @@ export async function makeInvitation(
   link.hostname = host;
   link.hash = code;
   return ok({ invitation: made.value, code, link: link.href });
+}
+
+/**
+ * Where an invitation's link leads: to its app, else to the host it is made on if that is an app, else to
+ * the first app: a certificate is asked for only on the apps' hosts. `undefined`: the configuration names
+ * no app (`APPS."*"`), so the invitation must.
+ */
+function invitationHost(apps: Apps, app: string | null, hostname: string): string | undefined {
+  if (app !== null) return app;
+  return apps.isApp(hostname) ? hostname : apps.hosts[0];
 }
 
 function appProblem(message: string): ApiError {

@@ -1,4 +1,3 @@
-import type * as v from "valibot";
 import type {
   AuditEntry,
   Certificate,
@@ -85,10 +84,7 @@ export function representUnknownCertificate(certificate: UnknownCertificateRecor
   };
 }
 
-export function representBackup({
-  tokens,
-  unknownCertificates,
-}: DirectoryBackup): v.InferOutput<typeof BackupAnswer> {
+export function representBackup({ tokens, unknownCertificates }: DirectoryBackup): BackupAnswer {
   return {
     tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
     unknownCertificates: unknownCertificates.map((each) => ({

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
-import { parseOpenSslTime } from "../domain/openssl-time.ts";
-import type { CertificateFacts } from "../domain/records.ts";
+import type { CertificateDetails } from "../domain/records.ts";
+import { parseOpenSslTime } from "../domain/request/openssl-time.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 
 /** Any block: the parser would also accept `X509 CERTIFICATE`, and the first of several. */
@@ -15,7 +15,7 @@ const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 export function readPem(
   pem: string,
   now: number,
-): Result<{ fingerprint: Fingerprint; facts: CertificateFacts }, string> {
+): Result<{ fingerprint: Fingerprint; details: CertificateDetails }, string> {
   if (pem.includes("PRIVATE KEY-----")) {
     return err("there is a private key in it, which must never leave the device: give only the certificate");
   }
@@ -38,7 +38,7 @@ export function readPem(
   if (notAfter < now) return err(`the certificate expired on ${new Date(notAfter).toISOString()}`);
   return ok({
     fingerprint,
-    facts: {
+    details: {
       subject: distinguishedName(certificate.subject),
       issuer: distinguishedName(certificate.issuer),
       serial: certificate.serialNumber.toUpperCase(),

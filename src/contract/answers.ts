@@ -1,4 +1,3 @@
-//
 // What the API answers. Times are ISO 8601 in UTC.
 import * as v from "valibot";
 import { TOKEN_SCOPES } from "../domain/credential.ts";

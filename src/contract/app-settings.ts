@@ -1,9 +1,9 @@
 // The settings of an app in `APPS`: their schema, and what the gate makes of them.
 import * as v from "valibot";
-import type { App } from "../domain/app.ts";
-import { type CustomAnswer, PROFILE_NAMES } from "../domain/app.ts";
-import { isCountry } from "../domain/country.ts";
-import { pathPatternProblem, pathRules } from "../domain/path-rules.ts";
+import type { App } from "../domain/request/app.ts";
+import { type CustomAnswer, PROFILE_NAMES } from "../domain/request/app.ts";
+import { isCountry } from "../domain/request/country.ts";
+import { pathPatternProblem, pathRules } from "../domain/request/path-rules.ts";
 
 // valibot accepts a list as an object without fields.
 export const TableSchema = (of: string) =>

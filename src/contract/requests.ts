@@ -8,7 +8,7 @@ import {
   type Fingerprint,
   parseFingerprint,
 } from "../domain/fingerprint.ts";
-import { isHostname } from "../domain/hostname.ts";
+import { isHostname } from "../domain/request/hostname.ts";
 import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../domain/user.ts";
 
 import {

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// JSON that is safe to print on a terminal.
 
 /**
  * What could move a terminal's cursor, colour it, or make one name look like another: control

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// The fingerprint of a certificate: what identifies a device.
 
 declare const fingerprintBrand: unique symbol;
 
@@ -20,7 +20,7 @@ export const FINGERPRINT_HINT =
 
 /**
  * Reads a SHA-256 fingerprint: 64 hex digits in any case, either plain or as 32 pairs joined by
- * colons (as OpenSSL prints them). Anything else, blanks around it included, is `undefined`:
+ * colons (as OpenSSL prints them). Anything else, spaces around it included, is `undefined`:
  * a fingerprint is refused rather than repaired.
  */
 export function parseFingerprint(input: unknown): Fingerprint | undefined {

@@ -7,7 +7,7 @@ import type { Fingerprint } from "./fingerprint.ts";
 import type { UserId } from "./user.ts";
 
 /** What a certificate says of itself; `null` where it is not known yet. */
-export interface CertificateFacts {
+export interface CertificateDetails {
   subject: string | null;
   issuer: string | null;
   /** Upper-case hex digits without colons. */
@@ -25,7 +25,7 @@ export interface Retirement {
 }
 
 /** A certificate as it is stored: whether it counts as retired, only `retiredSince` says. */
-export interface CertificateRecord extends CertificateFacts, Retirement {
+export interface CertificateRecord extends CertificateDetails, Retirement {
   fingerprint: Fingerprint;
   addedAt: number;
   /** The certificate that ends when this one is first seen; `null` = none, or it has ended. */
@@ -35,7 +35,7 @@ export interface CertificateRecord extends CertificateFacts, Retirement {
 /** The certificate that a device is to have next. */
 export interface NextCertificate {
   fingerprint: Fingerprint;
-  facts: CertificateFacts;
+  details: CertificateDetails;
   /** When the one that it has now ends at the latest; `null` = when the next one is seen, and not before. */
   retireBy: number | null;
 }
@@ -46,7 +46,7 @@ export interface Sighting {
   app: string;
   country: string | null;
   ip: string | null;
-  facts: CertificateFacts;
+  details: CertificateDetails;
 }
 
 /** What the gate learns about an enrolled certificate's device. */
@@ -100,7 +100,7 @@ export interface Enrolment {
   name: string;
   note: string | null;
   fingerprint: Fingerprint;
-  facts: CertificateFacts;
+  details: CertificateDetails;
   /** `pending` waits for somebody's approval. */
   status: "active" | "pending";
 }
@@ -133,7 +133,7 @@ export interface UserRecord {
   createdAt: number;
 }
 
-export interface UnknownCertificateRecord extends CertificateFacts {
+export interface UnknownCertificateRecord extends CertificateDetails {
   fingerprint: Fingerprint;
   firstSeen: number;
   lastSeen: number;
@@ -165,8 +165,8 @@ export type RegistryError =
   | { code: "last-certificate" }
   | { code: "not-revoked"; status: DeviceStatus };
 
-/** Those of an enrolment by fingerprint only. */
-export const NO_FACTS: CertificateFacts = {
+/** The details that are known after an enrolment by fingerprint: none. */
+export const NO_DETAILS: CertificateDetails = {
   subject: null,
   issuer: null,
   serial: null,
@@ -174,13 +174,13 @@ export const NO_FACTS: CertificateFacts = {
   notAfter: null,
 };
 
-/** Only the facts, of something that has more. */
-export function factsOf({
+/** The details only, from something that has more. */
+export function detailsOf({
   subject,
   issuer,
   serial,
   notBefore,
   notAfter,
-}: CertificateFacts): CertificateFacts {
+}: CertificateDetails): CertificateDetails {
   return { subject, issuer, serial, notBefore, notAfter };
 }

@@ -1,5 +1,3 @@
-// No I/O. No clock.
-//
 // Times as people read them, the same on the pages, on the command line and in messages.
 
 const MINUTE_MS = 60_000;

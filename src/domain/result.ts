@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Results that may be errors, without throwing.
 
 /** What went well, or why not: errors of the domain are data. */
 export type Result<T, E> = { ok: true; value: T } | { ok: false; error: E };

@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// A user's id.
 
 declare const userIdBrand: unique symbol;
 

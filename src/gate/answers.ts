@@ -1,6 +1,7 @@
 // What a refused client gets: a table by reason and profile, and the only place that makes these responses.
-import { type CustomAnswer, PROFILE_NAMES, type Profile } from "../domain/app.ts";
+
 import type { Reason } from "../domain/reason.ts";
+import { type CustomAnswer, PROFILE_NAMES, type Profile } from "../domain/request/app.ts";
 
 /**
  * What a refusal may look like.

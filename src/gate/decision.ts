@@ -1,8 +1,9 @@
 // The decision: whether a request may pass, and if not, why.
-import type { AppRules } from "../domain/app.ts";
-import { type Certificate, isWithinDates } from "../domain/certificate.ts";
+
 import type { DeviceStatus, Standing } from "../domain/device.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
+import type { AppRules } from "../domain/request/app.ts";
+import { type Certificate, isWithinDates } from "../domain/request/certificate.ts";
 
 export type Allow = { kind: "allow" };
 export type Refusal = { kind: "refuse"; reason: Reason };

@@ -1,10 +1,11 @@
 // What happens to an app's request, from top to bottom.
-import { type App, DEFAULT_PROFILE } from "../domain/app.ts";
-import { ABSENT, type Certificate, type VerifiedCertificate } from "../domain/certificate.ts";
+
 import type { Standing } from "../domain/device.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { ControlReason, Reason } from "../domain/reason.ts";
-import { factsOf } from "../domain/records.ts";
+import { detailsOf } from "../domain/records.ts";
+import { type App, DEFAULT_PROFILE } from "../domain/request/app.ts";
+import { ABSENT, type Certificate, type VerifiedCertificate } from "../domain/request/certificate.ts";
 import type { UserId } from "../domain/user.ts";
 import { errorLine, type FoldedLog } from "../log.ts";
 import { lookUp, tellWipe } from "../registry/client/lookup.ts";
@@ -189,7 +190,7 @@ export class Gate {
   async #ask(visit: VerifiedVisit, now: number, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
     const { certificate } = visit;
     try {
-      const sighting = { ...placeOf(visit, now), facts: factsOf(certificate) };
+      const sighting = { ...placeOf(visit, now), details: detailsOf(certificate) };
       const found = await lookUp(this.#bindings, certificate.fingerprint, rememberedUser, sighting);
       return {
         user: found.user,

@@ -41,7 +41,7 @@ export const EXPIRY_THRESHOLDS_DAYS = [1, 7, 30] as const;
 /** Subjects are cut to this, in characters: anybody can write anything there. */
 const SUBJECT_MAX_CHARACTERS = 100;
 
-/** `threshold`: the number of days of `EXPIRY_THRESHOLDS_DAYS` that it has reached. */
+/** `threshold`: which of `EXPIRY_THRESHOLDS_DAYS` it has reached. */
 export function certificateExpiring(
   of: { user: UserId; device: Device; fingerprint: Fingerprint; notAfter: number; threshold: number },
   now: number,
@@ -90,7 +90,7 @@ export function deviceLost(of: { user: UserId; device: Device; by: string; since
   };
 }
 
-/** `lostSince` tells this loss from an earlier one of the same device. */
+/** `lostSince` distinguishes this loss from an earlier one of the same device. */
 export function wipeDelivered(of: {
   user: UserId;
   device: Device;
@@ -118,12 +118,12 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** Nothing else of a whole record may slip into what is sent. */
+/** Keeps the rest of a record out of what is sent. */
 function pick({ id, name }: Device): Device {
   return { id, name };
 }
 
-/** In one line, short, and made of whole characters. */
+/** One short line, never cut within a character. */
 function printable(text: string): string {
   const plain = [...text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")];
   return plain.length <= SUBJECT_MAX_CHARACTERS

@@ -1,11 +1,11 @@
 // The audit log as a file for spreadsheets, written while it is read.
-import { registryProblem } from "../api/problem.ts";
+import { must } from "../api/handler.ts";
 import { type Line, type Lines, type Log, logsOf, readLines, type Wanted, wantedOf } from "./audit-lines.ts";
 import type { PageContext } from "./context.ts";
 
 /**
- * How many lines an export reads at once, and how often: each read is two calls, and a Worker of the free plan makes 50
- * for a request.
+ * How many lines an export reads at once, and how often: each read is two calls, and on the free plan a Worker may make 50
+ * per request.
  */
 const EXPORT_STEP = 500;
 const EXPORT_READS_MAX = 18;
@@ -15,9 +15,7 @@ const COLUMNS = "time,log,line,actor,act,outcome,target,target id,ip,country,det
 export async function activityCsv(context: PageContext): Promise<Response> {
   const wanted = await wantedOf(context);
   const { log } = wanted;
-  if (log.kind === "user" && (await context.registry.user(log.user)) === null) {
-    throw registryProblem({ code: "unknown-user" });
-  }
+  if (log.kind === "user") must(await context.registry.ofUser(log.user));
   return new Response(streamOf(csv(context, wanted)), {
     headers: {
       "Content-Type": "text/csv; charset=utf-8",
@@ -67,11 +65,11 @@ export function csvLine(cells: readonly string[]): string {
   return `${quoted.join(",")}\r\n`;
 }
 
-function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+function streamOf(parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await texts.next();
+      const { done, value } = await parts.next();
       if (done) controller.close();
       else controller.enqueue(encoder.encode(value));
     },

@@ -38,7 +38,7 @@ export interface Wanted {
 }
 
 export async function wantedOf(context: PageContext): Promise<Wanted> {
-  const { users, isWhole } = await visibleUsers(context.registry, context.principal);
+  const { users, isWhole } = await visibleUsers(context);
   const { before = null, search } = readFilter(context.url);
   return { log: logOf(context, isWhole), users, isWhole, search, before };
 }
@@ -71,12 +71,12 @@ export async function readLines(
   { log, users, search, before }: Asked,
   limit = LINES,
 ): Promise<Lines> {
-  const { registry } = context;
+  const { registry, directory } = context;
   if (log.kind !== "all") {
     const { items, next } =
       log.kind === "user"
-        ? must(await registry.userAudit(log.user, limit, before, search))
-        : await registry.directoryAudit(limit, before, search);
+        ? await must(await registry.ofUser(log.user)).ask((user) => user.audit(limit, before, search))
+        : await directory.ask((directory) => directory.audit(limit, before, search));
     const name = log.kind === "user" ? log.user : "";
     return { lines: items.map((each) => ({ ...representAudit(each), log: name })), next };
   }

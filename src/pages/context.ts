@@ -4,7 +4,6 @@ import type { Device } from "../contract/answers.ts";
 import { PAGE_LIMIT_MAX } from "../contract/limits.ts";
 import type { Principal } from "../domain/credential.ts";
 import type { UserRecord } from "../domain/records.ts";
-import type { RegistryClient } from "../registry/client/registry-client.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import type { Services } from "../services.ts";
 
@@ -24,32 +23,33 @@ export interface PageContext extends Services {
 }
 
 /**
- * How many users' registries one page asks: a Worker of the free plan makes no more than 50 calls for a request. If
- * there are more users, the pages list them instead.
+ * How many users' registries one page asks: on the free plan, a Worker may make 50 calls per request. With more users,
+ * the pages list them instead.
  */
 export const USERS_AT_ONCE = 20;
 
 /** The users whom somebody may see, and whether they are few enough for one page to ask their registries. */
-export async function visibleUsers(
-  registry: RegistryClient,
-  { user }: Principal,
-): Promise<{ users: UserRecord[]; isWhole: boolean }> {
+export async function visibleUsers({
+  directory,
+  principal,
+}: PageContext): Promise<{ users: UserRecord[]; isWhole: boolean }> {
+  const { user } = principal;
   if (user !== null) {
-    const own = await registry.user(user);
+    const own = await directory.ask((directory) => directory.user(user));
     return { users: own === null ? [] : [own], isWhole: true };
   }
-  const { items } = await registry.users(PAGE_LIMIT_MAX, "");
+  const { items } = await directory.ask((directory) => directory.users(PAGE_LIMIT_MAX, ""));
   return { users: items, isWhole: items.length <= USERS_AT_ONCE };
 }
 
-/** The first of a user's devices after a cursor; none for a user who has been removed meanwhile. */
+/** A user's first devices after a cursor; none if the user has been removed in the meantime. */
 export async function devicesOf(
   { registry, by }: Pick<PageContext, "registry" | "by">,
   user: UserRecord,
   after = 0,
 ): Promise<{ devices: Device[]; next: string | null }> {
-  const list = await registry.devices(user.id, PAGE_LIMIT_MAX, after);
-  return list.ok
-    ? { devices: list.value.items.map((device) => representDevice(device, by)), next: list.value.next }
-    : { devices: [], next: null };
+  const found = await registry.ofUser(user.id);
+  if (!found.ok) return { devices: [], next: null };
+  const { items, next } = await found.value.ask((user) => user.list(PAGE_LIMIT_MAX, after));
+  return { devices: items.map((device) => representDevice(device, by)), next };
 }

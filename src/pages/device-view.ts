@@ -3,11 +3,12 @@
 import type { Device } from "../contract/answers.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { type Need, permits } from "../contract/permissions.ts";
-import { canWipe } from "../domain/app.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
+import { canWipe } from "../domain/request/app.ts";
 import type { PageContext } from "./context.ts";
 import { type Html, html } from "./html/html.ts";
 import { ago, clockOnly, onDate } from "./html/times.ts";
+import { capital } from "./html/words.ts";
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
 export type DeviceAct = "suspend" | "reinstate" | "lost" | "revoke" | "approve" | "forget";
@@ -31,7 +32,7 @@ const ACT_NEEDS: Record<DeviceAct, Need> = {
   forget: "devices",
 };
 
-/** The acts that a device's status allows, from the easiest to undo to what is final. */
+/** The acts that a device's status allows, from the easiest to undo to the final one. */
 const ACTS: Record<Device["status"], readonly DeviceAct[]> = {
   pending: ["approve", "revoke"],
   active: ["suspend", "lost", "revoke"],
@@ -62,7 +63,7 @@ export function deviceLines(device: Device, context: PageContext): Html[] {
   ];
 }
 
-/** What became of the answer that makes Bitwarden delete its vault, in the words of `latchkey show`. */
+/** Whether the answer that makes Bitwarden delete its vault was delivered, in the words of `latchkey show`. */
 function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
   if (wipe !== null) {
     const { firstAt, tokenRefresh } = wipe;
@@ -142,18 +143,4 @@ function relativeSeconds(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   if (seconds < 60) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
   return relativeTime(new Date(ms).toISOString(), 0).replace(/^in /, "");
-}
-
-/** `alice’s` */
-export function possessive(user: string): string {
-  return `${user}’s`;
-}
-
-export function capital(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
-}
-
-/** `123 456` */
-export function grouped(code: string): string {
-  return code.replace(/^(\d{3})(\d{3})$/, "$1 $2");
 }

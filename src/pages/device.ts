@@ -1,5 +1,5 @@
 // One device: everything about it, and what can be changed.
-import { deviceParam, must, userParam } from "../api/handler.ts";
+import { deviceOf, deviceParam, must, registryOfUser, userParam } from "../api/handler.ts";
 import { representDevice } from "../api/represent.ts";
 import type { Certificate, Device } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
@@ -7,25 +7,15 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import { PROBLEMS } from "../contract/problems.ts";
 import { EditDeviceRequest } from "../contract/requests.ts";
 import type { PageContext } from "./context.ts";
-import {
-  actLinks,
-  actsOf,
-  BACK_TO_DEVICES,
-  capital,
-  deviceLines,
-  grouped,
-  may,
-  newsOf,
-  possessive,
-  statusBadge,
-} from "./device-view.ts";
+import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, may, newsOf, statusBadge } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { at, onDate } from "./html/times.ts";
+import { capital, grouped, possessive } from "./html/words.ts";
 
 export async function device(context: PageContext): Promise<Html> {
-  const found = must(await context.registry.device(userParam(context), deviceParam(context)));
+  const found = await deviceOf(context, context);
   const message = context.url.searchParams.has("saved")
     ? html`<p class="message" role="status">Saved.</p>`
     : undefined;
@@ -34,17 +24,18 @@ export async function device(context: PageContext): Promise<Html> {
 
 /** Changes name and note, or shows the page again with what was typed and what is wrong. */
 export async function editDevice(context: PageContext): Promise<Response> {
-  const { registry, by, form } = context;
+  const { by, form } = context;
   const [user, id] = [userParam(context), deviceParam(context)];
   const typed = { name: field(form, "name"), note: field(form, "note") };
   try {
     const fields = { ...typed, note: typed.note === "" ? null : typed.note };
     const { name, note } = parseFields(fields, EditDeviceRequest);
-    must(await registry.edit(by, user, id, { name, note }));
+    const { ask } = await registryOfUser(context, context);
+    must(await ask((user) => user.edit(by, id, { name, note })));
   } catch (error) {
     const isTyped = error instanceof ApiError && ["name-taken", "invalid-fields"].includes(error.code);
     if (!isTyped) throw error;
-    const found = representDevice(must(await registry.device(user, id)), by);
+    const found = representDevice(await deviceOf(context, context), by);
     const wrong = error.code === "name-taken" ? `Another device is named ${typed.name}` : error.message;
     const message = html`<p class="message" role="alert">${capital(wrong)}. Nothing was changed.</p>`;
     return show(devicePage(found, context, message, typed), PROBLEMS[error.code].status);

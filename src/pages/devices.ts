@@ -6,14 +6,15 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { EXPIRES_SOON_MS } from "../domain/relative-time.ts";
 import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, possessive, statusBadge } from "./device-view.ts";
+import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, statusBadge } from "./device-view.ts";
 import { emergency, hasCard } from "./emergency.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
+import { capital, possessive } from "./html/words.ts";
 
 export async function devices(context: PageContext): Promise<Html> {
-  const { registry, principal } = context;
-  const { users, isWhole } = await visibleUsers(registry, principal);
+  const { principal } = context;
+  const { users, isWhole } = await visibleUsers(context);
   if (hasCard(context)) return emergency(context, users[0]);
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
@@ -31,12 +32,13 @@ export async function devices(context: PageContext): Promise<Html> {
 }
 
 export async function devicesOfUser(context: PageContext): Promise<Html> {
-  const { registry, principal, url } = context;
-  const user = await registry.user(userParam(context));
+  const { directory, principal, url } = context;
+  const id = userParam(context);
+  const user = await directory.ask((directory) => directory.user(id));
   if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
   const page = await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);
-  const title = possessive(user.name ?? user.id);
+  const title = capital(possessive(user.name ?? user.id));
   return layout(
     { title: `${title} devices`, principal, current: PATHS.devices, below: true },
     html`${BACK_TO_DEVICES}${section(context, user, page)}`,

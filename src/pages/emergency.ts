@@ -1,12 +1,13 @@
 // What an emergency card shows: its user's devices, and how to shut them out. No other page is open to it.
 import type { Device } from "../contract/answers.ts";
 import { PATHS } from "../contract/paths.ts";
-import { canWipe } from "../domain/app.ts";
 import type { UserRecord } from "../domain/records.ts";
+import { canWipe } from "../domain/request/app.ts";
 import { devicesOf, type PageContext } from "./context.ts";
-import { actLinks, actsOf, deviceLines, newsOf, possessive, statusBadge } from "./device-view.ts";
+import { actLinks, actsOf, deviceLines, newsOf, statusBadge } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
+import { capital, possessive } from "./html/words.ts";
 
 /** Whether whoever is signed in came with an emergency card. */
 export function hasCard({ principal }: PageContext): boolean {
@@ -23,7 +24,7 @@ export async function emergency(context: PageContext, user: UserRecord | undefin
       : await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);
   const owner = user?.name ?? user?.id;
   return layout(
-    { title: owner === undefined ? "Devices" : `${possessive(owner)} devices`, principal },
+    { title: owner === undefined ? "Devices" : `${capital(possessive(owner))} devices`, principal },
     html`<p>Which one is gone, or not safe any more? The next page says what will happen, and asks before it does it. This browser is signed out after an hour at the latest.</p>
 ${explanation(context)}
 ${devices.length === 0 ? html`<p>There are no devices.</p>` : html`<ul class="cards">${devices.map((each) => card(each, context))}</ul>`}

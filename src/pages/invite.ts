@@ -1,7 +1,7 @@
 // Makes invitations, lists them, and adds users.
 import { generate } from "lean-qr/nano";
 import * as v from "valibot";
-import { must, pathParam, userParam } from "../api/handler.ts";
+import { must, pathParam, registryOfUser } from "../api/handler.ts";
 import { makeInvitation } from "../api/invite.ts";
 import { representInvitation } from "../api/represent.ts";
 import type { Invitation } from "../contract/answers.ts";
@@ -25,8 +25,8 @@ const LIVES: readonly [number, string][] = [
 ];
 
 export async function inviteForm(context: PageContext): Promise<Html> {
-  const { registry, principal } = context;
-  const { users, isWhole } = await visibleUsers(registry, principal);
+  const { principal } = context;
+  const { users, isWhole } = await visibleUsers(context);
   return layout(
     { title: "Invite", principal, current: PATHS.invite },
     html`${users.length === 0 ? html`<p>Add the first user, then invite them.</p>` : newInvitation(context, users)}
@@ -72,8 +72,8 @@ export async function invite(context: PageContext): Promise<Html> {
 }
 
 export async function withdraw(context: PageContext): Promise<Response> {
-  const { invitations, by } = context;
-  must(await invitations.withdraw(by, userParam(context), pathParam(context, "invitation") ?? ""));
+  const { askOnce } = await registryOfUser(context, context);
+  must(await askOnce((user) => user.withdraw(context.by, pathParam(context, "invitation") ?? "")));
   return seeOther(PATHS.invite);
 }
 
@@ -103,13 +103,14 @@ function newInvitation({ apps, url }: PageContext, users: readonly UserRecord[])
 }
 
 async function invitationList(
-  { invitations, now, timeZone }: PageContext,
+  { registry, now, timeZone }: PageContext,
   users: readonly UserRecord[],
 ): Promise<Html> {
   const lists = await Promise.all(
     users.map(async ({ id }) => {
-      const list = await invitations.list(id);
-      return list.ok ? list.value.map((each) => representInvitation(each, now)) : [];
+      const found = await registry.ofUser(id);
+      const list = found.ok ? await found.value.ask((user) => user.invitations()) : [];
+      return list.map((each) => representInvitation(each, now));
     }),
   );
   const all = lists.flat().sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));

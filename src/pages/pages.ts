@@ -5,19 +5,19 @@ import { ApiError } from "../contract/api-error.ts";
 import { ENROL_PATH, PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
 import type { Principal } from "../domain/credential.ts";
-import { clearSession, sessionValues, setSession } from "../domain/session-cookie.ts";
+import { clearSession, sessionValues, setSession } from "../domain/request/session-cookie.ts";
 import type { Services } from "../services.ts";
 import type { Visit } from "../visit.ts";
 import type { PageContext } from "./context.ts";
-import { Enrolment } from "./enrol.ts";
 import { SCRIPT, STYLE } from "./html/assets.ts";
 import { errorPage } from "./html/error-page.ts";
 import { field, readForm } from "./html/forms.ts";
 import { asset, type Html, seeOther, show } from "./html/html.ts";
 import { notice } from "./html/layout.ts";
+import { isForReading, isFromOurPage } from "./html/same-origin.ts";
 import { knownTimeZone } from "./html/times.ts";
+import { Enrolment } from "./on-device/enrol.ts";
 import { isReadablePage, type PageMatch, type Route } from "./routes.ts";
-import { isForReading, isFromOurPage } from "./same-origin.ts";
 import { signInPage } from "./sessions.ts";
 
 const NO_PAGE = "This page doesn’t exist, or you don’t have access to it.";
@@ -34,7 +34,7 @@ const ELSEWHERE: Html = notice(
  */
 const TLS_ALWAYS = "max-age=31536000";
 
-/** A page's request: when it arrived, and, once it is known, who sent it: for the page of an error. */
+/** A page's request, when it arrived, and who sent it, once that is known: an error's page shows it. */
 interface Asked {
   visit: Visit;
   route: Route;
@@ -66,7 +66,7 @@ export class Pages {
     return response;
   }
 
-  /** The page for an address that has none, to whoever is signed in; `undefined` to everybody else. */
+  /** The page for an address without one, for whoever is signed in; `undefined` for everybody else. */
   async notFound(visit: Visit): Promise<Response | undefined> {
     if (visit.method !== "GET" || !isForReading(visit.request.headers)) return undefined;
     const principal = await this.#principal(visit).catch(() => undefined);

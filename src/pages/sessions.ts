@@ -4,15 +4,15 @@ import { representSession } from "../api/represent.ts";
 import type { Session } from "../contract/answers.ts";
 import { PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
-import { clientName } from "../domain/client-name.ts";
 import { SIGN_INS_AN_HOUR } from "../domain/credential.ts";
+import { clientName } from "../domain/request/client-name.ts";
+import { clearSession } from "../domain/request/session-cookie.ts";
 import { err, ok } from "../domain/result.ts";
-import { clearSession } from "../domain/session-cookie.ts";
 import type { PageContext } from "./context.ts";
-import { possessive } from "./device-view.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { ago, duration } from "./html/times.ts";
+import { possessive } from "./html/words.ts";
 
 /** Longer than a code with spaces between all its characters. */
 const CARD_MAX = 64;

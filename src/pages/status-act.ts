@@ -1,27 +1,19 @@
 // A device's status and what else is done with it: in two taps, the first of which says what will happen.
-import { deviceParam, must, userParam } from "../api/handler.ts";
+import { deviceOf, must, registryOfUser, userParam } from "../api/handler.ts";
 import { representDevice } from "../api/represent.ts";
 import type { Device } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { StatusActRequest } from "../contract/requests.ts";
-import { canWipe } from "../domain/app.ts";
 import { isDeviceName } from "../domain/device.ts";
+import { canWipe } from "../domain/request/app.ts";
 import type { PageContext } from "./context.ts";
-import {
-  ACT_LABELS,
-  actsOf,
-  capital,
-  type DeviceAct,
-  grouped,
-  may,
-  NOTHING_DELETED,
-  possessive,
-} from "./device-view.ts";
+import { ACT_LABELS, actsOf, type DeviceAct, may, NOTHING_DELETED } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { duration } from "./html/times.ts";
+import { capital, grouped, possessive } from "./html/words.ts";
 
 /** The first tap: says what will happen, and asks. */
 export async function confirmAct(context: PageContext): Promise<Html> {
@@ -45,13 +37,13 @@ export async function doAct(context: PageContext): Promise<Response> {
   }
   const typed = field(form, "reason");
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
-  must(await registry.changeStatus({ ...by, reason }, user, id, act));
+  const { ask } = await registryOfUser(context, context);
+  must(await ask((user) => user.changeStatus({ ...by, reason }, id, act)));
   return seeOther(backFrom(found, context).href);
 }
 
 async function load(context: PageContext): Promise<Device> {
-  const found = await context.registry.device(userParam(context), deviceParam(context));
-  return representDevice(must(found), context.by);
+  return representDevice(await deviceOf(context, context), context.by);
 }
 
 /** The act in the address, if it is possible now and this person may do it. */

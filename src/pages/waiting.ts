@@ -4,20 +4,21 @@ import { representDevice, representUnknownCertificate } from "../api/represent.t
 import type { Device, UnknownCertificate } from "../contract/answers.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { ApproveRequest } from "../contract/requests.ts";
-import { commonName } from "../domain/certificate.ts";
 import type { UserRecord } from "../domain/records.ts";
+import { commonName } from "../domain/request/certificate.ts";
 import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import { actLinks, actsOf, grouped, possessive } from "./device-view.ts";
+import { actLinks, actsOf } from "./device-view.ts";
 import { field, parseFields, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { ago, at, onDate } from "./html/times.ts";
+import { capital, grouped, possessive } from "./html/words.ts";
 
 export async function waiting(context: PageContext): Promise<Html> {
-  const { registry, principal } = context;
-  const { users, isWhole } = await visibleUsers(registry, principal);
+  const { directory, principal } = context;
+  const { users, isWhole } = await visibleUsers(context);
   const [certificates, ...lists] = await Promise.all([
-    registry.unknownCertificates(),
+    directory.ask((directory) => directory.unknownCertificates()),
     ...(isWhole ? users : []).map(async (user) => (await devicesOf(context, user)).devices),
   ]);
   const devices = lists.flat().filter(({ status }) => status === "pending");
@@ -52,15 +53,16 @@ export async function enrolUnknown(context: PageContext): Promise<Response> {
 }
 
 export async function dismiss(context: PageContext): Promise<Response> {
-  const { registry, by } = context;
-  must(await registry.dismiss(by, fingerprintParam(context)));
+  const { directory, by } = context;
+  const fingerprint = fingerprintParam(context);
+  must(await directory.askOnce((directory) => directory.dismiss(by, fingerprint)));
   return seeOther(PATHS.waiting);
 }
 
 function deviceCard(device: Device, context: PageContext): Html {
   const { now, timeZone } = context;
   const { comparisonCode, enrolledAt, user, name } = device;
-  return html`<li class="card"><h3>${possessive(user)} <a href="${devicePath(device)}">${name}</a></h3>
+  return html`<li class="card"><h3>${capital(possessive(user))} <a href="${devicePath(device)}">${name}</a></h3>
 <p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
 ${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${actLinks(device, actsOf(device, context))}</li>`;

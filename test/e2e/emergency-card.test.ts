@@ -88,7 +88,7 @@ describe("the card", () => {
     expect(await inspect(page, "emergency-sign-in")).toEqual([]);
 
     await press(page, "Show the devices");
-    expect(await heading(page)).toBe("alice’s devices");
+    expect(await heading(page)).toBe("Alice’s devices");
     expect(await page.getByRole("navigation").count()).toBe(0);
     expect(await inspect(page, "emergency-devices")).toEqual([]);
     const { sessions } = (await test.api("GET", "/sessions")) as { sessions: Session[] };
@@ -100,7 +100,7 @@ describe("the card", () => {
     expect(await inspect(page, "emergency-lost")).toEqual([]);
     await page.getByLabel("Type the device’s name, Pixel 9").fill("pixel 9");
     await press(page, "Report Pixel 9 as lost");
-    expect(await heading(page)).toBe("alice’s devices");
+    expect(await heading(page)).toBe("Alice’s devices");
     expect(await inspect(page, "emergency-done")).toEqual([]);
     expect(await statusOf(phone)).toBe("lost");
     expect((await phoneItself.call("/")).status).not.toBe(200);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { PROFILE_NAMES } from "../../src/domain/app.ts";
+import { PROFILE_NAMES } from "../../src/domain/request/app.ts";
 import { ANSWERS } from "../../src/gate/answers.ts";
 
 it("docs/answers.md shows the table that the code has", () => {

@@ -3,16 +3,21 @@
 import { safeParse } from "valibot";
 import { describe, expect, it } from "vitest";
 import { CreateTokenRequest, EditDeviceRequest, EnrolRequest } from "../../src/contract/requests.ts";
-import { commonName, readCertificate } from "../../src/domain/certificate.ts";
-import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../src/domain/client-name.ts";
-import { isCountry } from "../../src/domain/country.ts";
 import { deviceNameKey, deviceNameProblem, isDeceptive, isDeviceName } from "../../src/domain/device.ts";
 import { escapedJson } from "../../src/domain/escaped-json.ts";
 import { parseFingerprint } from "../../src/domain/fingerprint.ts";
-import { Hostnames, hostnameOf, isHostname } from "../../src/domain/hostname.ts";
-import { parseOpenSslTime } from "../../src/domain/openssl-time.ts";
-import { isPlainPath, isPublicPath, pathPatternProblem, pathRules } from "../../src/domain/path-rules.ts";
-import { isOwnCookie, sessionValues, withoutOwnCookies } from "../../src/domain/session-cookie.ts";
+import { commonName, readCertificate } from "../../src/domain/request/certificate.ts";
+import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../src/domain/request/client-name.ts";
+import { isCountry } from "../../src/domain/request/country.ts";
+import { Hostnames, hostnameOf, isHostname } from "../../src/domain/request/hostname.ts";
+import { parseOpenSslTime } from "../../src/domain/request/openssl-time.ts";
+import {
+  isPlainPath,
+  isPublicPath,
+  pathPatternProblem,
+  pathRules,
+} from "../../src/domain/request/path-rules.ts";
+import { isOwnCookie, sessionValues, withoutOwnCookies } from "../../src/domain/request/session-cookie.ts";
 import { parseUserId } from "../../src/domain/user.ts";
 import { answer, isTokenCall } from "../../src/gate/answers.ts";
 import { html } from "../../src/pages/html/html.ts";

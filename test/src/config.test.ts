@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { appOf, type Config, type ConfigProblem, parseConfig } from "../../src/config.ts";
-import type { App } from "../../src/domain/app.ts";
-import { NO_PATHS } from "../../src/domain/path-rules.ts";
+import type { App } from "../../src/domain/request/app.ts";
+import { NO_PATHS } from "../../src/domain/request/path-rules.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 

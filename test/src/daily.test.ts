@@ -8,9 +8,9 @@ import { logged } from "./gate/fixtures.ts";
 import { at, configure, HOOK, NOW, receivers } from "./notify/fixtures.ts";
 import {
   by,
+  DETAILS,
   directory,
   enrolment,
-  FACTS,
   fingerprint,
   intercepted,
   registry,
@@ -33,8 +33,8 @@ async function users(count: number): Promise<UserId[]> {
   const ids = Array.from({ length: count }, (_, n) => `user-${String(n).padStart(3, "0")}` as UserId);
   for (const [n, id] of ids.entries()) {
     await directory().putUser(by(), id, undefined);
-    const facts = { ...FACTS, notAfter: NOW + 5 * DAY_MS };
-    await registry(id).enrol(by(), enrolment({ fingerprint: fingerprint(n + 1), facts }), Date.now(), 0);
+    const details = { ...DETAILS, notAfter: NOW + 5 * DAY_MS };
+    await registry(id).enrol(by(), enrolment({ fingerprint: fingerprint(n + 1), details }), Date.now(), 0);
   }
   return ids;
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Certificate, readCertificate } from "../../src/domain/certificate.ts";
+import { type Certificate, readCertificate } from "../../src/domain/request/certificate.ts";
 import {
   COUNT_EVERY_MS,
   COUNTED_KINDS_MAX,

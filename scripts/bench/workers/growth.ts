@@ -2,7 +2,7 @@
 // asks, since clocks stand still inside a Worker: each call is repeated within one request.
 
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import { NO_FACTS, type Sighting } from "../../../src/domain/records.ts";
+import { NO_DETAILS, type Sighting } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { Directory } from "../../../src/registry/directory/directory.ts";
 import type { Actor } from "../../../src/registry/storage/audit-log.ts";
@@ -10,7 +10,7 @@ import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
 import { countStatements, takeTally } from "./tally.ts";
 
 const BY: Actor = { actor: "bench", ip: null, country: null, at: 0 };
-const SIGHTING: Sighting = { at: 1, app: "app.example.com", country: "CH", ip: null, facts: NO_FACTS };
+const SIGHTING: Sighting = { at: 1, app: "app.example.com", country: "CH", ip: null, details: NO_DETAILS };
 
 /** Devices that exist are numbered from 1; those that a measurement enrols, from here. */
 const NEW = 10_000_000;
@@ -33,7 +33,7 @@ export class GrowthRegistry extends UserRegistry {
           name: `New ${index}`,
           note: null,
           fingerprint: fingerprint(NEW + index),
-          facts: NO_FACTS,
+          details: NO_DETAILS,
           status: "active",
         },
         Date.now(),

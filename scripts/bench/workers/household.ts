@@ -2,7 +2,7 @@
 // registry client and the real Durable Objects.
 
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import { NO_FACTS } from "../../../src/domain/records.ts";
+import { NO_DETAILS } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { type Asker, type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
@@ -16,7 +16,7 @@ export { Directory, UserRegistry } from "./counted-objects.ts";
 
 const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
 /** As every handshake brings them. */
-const FACTS = {
+const DETAILS = {
   ...{ subject: "CN=device", issuer: "CN=Household", serial: "0A1B" },
   ...{ notBefore: Date.UTC(2026, 0, 1), notAfter: Date.UTC(2036, 0, 1) },
 };
@@ -76,7 +76,7 @@ async function askRegistry(
   remembered: UserId | undefined,
 ): Promise<StandingAnswer> {
   const found = await lookUp(env, certificate.fingerprint, remembered, {
-    ...{ at, app, country, ip: null, facts: FACTS },
+    ...{ at, app, country, ip: null, details: DETAILS },
   });
   return {
     user: found.user,
@@ -105,7 +105,7 @@ async function enrolAll(
         name: `Device ${device}`,
         note: null,
         fingerprint: own(device),
-        facts: NO_FACTS,
+        details: NO_DETAILS,
         status: "active",
       },
     });

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { deviceNameProblem } from "../../../src/domain/device.ts";
 import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
-import { isHostname } from "../../../src/domain/hostname.ts";
+import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { parseUserId, USER_ID_HINT, type UserId } from "../../../src/domain/user.ts";
 import type { PasswordSource } from "../../certificates/certificate-file.ts";
 import { misuse } from "../../terminal/failure.ts";

@@ -1,8 +1,8 @@
 // The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
 import type { Me } from "../../../src/contract/answers.ts";
-import { canWipe } from "../../../src/domain/app.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
+import { canWipe } from "../../../src/domain/request/app.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";

@@ -1,6 +1,6 @@
 // Sessions: the browsers that are signed in on the pages.
 import type { Session as SignIn } from "../../../src/contract/answers.ts";
-import { clientName } from "../../../src/domain/client-name.ts";
+import { clientName } from "../../../src/domain/request/client-name.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";

@@ -1,5 +1,5 @@
 // Refusals in the gate's log, grouped by kind over the last minutes. Times are in milliseconds since 1970.
-import { clientName, clientPart, pathPrefix } from "../../../src/domain/client-name.ts";
+import { clientName, clientPart, pathPrefix } from "../../../src/domain/request/client-name.ts";
 import { parseObject } from "./log-reader.ts";
 
 /** What a line of the gate's log says about refusals, as far as the groups need it. */

@@ -1,7 +1,7 @@
 // Trying on the owner's zone what Latchkey assumes about Cloudflare, and writing a report.
 import { existsSync } from "node:fs";
 import packageJson from "../../../package.json" with { type: "json" };
-import { isHostname } from "../../../src/domain/hostname.ts";
+import { isHostname } from "../../../src/domain/request/hostname.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { Finding, SceneOptions } from "../../cloudflare/prove/probe.ts";

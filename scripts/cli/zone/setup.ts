@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import type { ProfileName } from "../../../src/domain/app.ts";
+import type { ProfileName } from "../../../src/domain/request/app.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import type { Api } from "../../client/api.ts";
 import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";

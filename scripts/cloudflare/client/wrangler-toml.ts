@@ -2,8 +2,8 @@
 import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
 import * as v from "valibot";
 import { AppSchema, toApp } from "../../../src/contract/app-settings.ts";
-import type { App } from "../../../src/domain/app.ts";
-import { isHostname } from "../../../src/domain/hostname.ts";
+import type { App } from "../../../src/domain/request/app.ts";
+import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { isLocalhostName } from "../../client/address.ts";
 import { misuse } from "../../terminal/failure.ts";
 

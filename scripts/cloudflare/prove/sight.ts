@@ -31,7 +31,7 @@ export function fieldOf({ tlsClientAuth }: Sight, name: string): string | undefi
   return typeof value === "string" ? value : undefined;
 }
 
-/** What the gate lets pass: its own rule (`src/domain/certificate.ts`). */
+/** What the gate lets pass: its own rule (`src/domain/request/certificate.ts`). */
 export function isVerified(sight: Sight): boolean {
   return (
     fieldOf(sight, "certPresented") === "1" &&

@@ -1,5 +1,5 @@
-import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/app.ts";
-import { isHostname } from "../../../src/domain/hostname.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../../src/domain/request/app.ts";
+import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { isLocalhostName } from "../../client/address.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { ProfileName } from "../../../src/domain/app.ts";
+import type { ProfileName } from "../../../src/domain/request/app.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { CloudflareClient } from "../client/client.ts";

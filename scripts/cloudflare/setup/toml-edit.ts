@@ -2,7 +2,7 @@
 // is inserted is read again and compared, so that an edit never says anything else than was meant.
 import { isDeepStrictEqual } from "node:util";
 import { type AST, parseTOML } from "toml-eslint-parser";
-import type { ProfileName } from "../../../src/domain/app.ts";
+import type { ProfileName } from "../../../src/domain/request/app.ts";
 import { failed } from "../../terminal/failure.ts";
 import { parseWranglerToml } from "../client/wrangler-toml.ts";
 

@@ -10,7 +10,7 @@ import {
   type RestoredUser,
   RestoreUserRequest,
 } from "../../contract/backup.ts";
-import { body, type Handler, json, must, userParam } from "../handler.ts";
+import { body, type Handler, json, must, registryOfUser, userParam } from "../handler.ts";
 import { representBackup } from "../represent.ts";
 
 // What a backup takes besides the lists of the API, and how it is restored: users, tokens and unknown certificates
@@ -18,13 +18,15 @@ import { representBackup } from "../represent.ts";
 
 export const showBackup: Handler = async (_, { directory }) => {
   const backup = await directory.ask((directory) => directory.backup());
-  return json<v.InferOutput<typeof BackupAnswer>>(representBackup(backup));
+  return json<BackupAnswer>(representBackup(backup));
 };
 
-export const restoreDirectory: Handler = async (request, { backups, by }) => {
+export const restoreDirectory: Handler = async (request, { directory, by }) => {
   const { dryRun, ...wanted } = await body(request, RestoreDirectoryRequest, RESTORE_MAX_BODY_BYTES);
-  const { users, tokens, unknownCertificates } = await backups.restoreDirectory(by, wanted, dryRun);
-  return json<v.InferOutput<typeof RestoredDirectory>>({ ...users, tokens, unknownCertificates });
+  const { users, tokens, unknownCertificates } = await directory.ask((directory) =>
+    dryRun ? directory.planRestore(wanted, by.at) : directory.restore(by, wanted),
+  );
+  return json<RestoredDirectory>({ ...users, tokens, unknownCertificates });
 };
 
 export const restoreUser: Handler = async (request, { backups, by }) => {
@@ -40,20 +42,20 @@ export const restoreUser: Handler = async (request, { backups, by }) => {
   const restored = dryRun
     ? await backups.planUser(by, user, wanted)
     : must(await backups.restoreUser(by, user, wanted));
-  return json<v.InferOutput<typeof RestoredUser>>(restored);
+  return json<RestoredUser>(restored);
 };
 
 export const restoreAudit: Handler = async (request, { directory }) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
   const restored = await directory.ask((directory) => directory.restoreAudit(plain(entries)));
-  return json<v.InferOutput<typeof RestoredAudit>>(restored);
+  return json<RestoredAudit>(restored);
 };
 
-export const restoreUserAudit: Handler = async (request, { backups }) => {
-  const user = userParam(request);
+export const restoreUserAudit: Handler = async (request, context) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
-  const restored = must(await backups.restoreUserAudit(user, plain(entries)));
-  return json<v.InferOutput<typeof RestoredAudit>>(restored);
+  const { ask } = await registryOfUser(request, context);
+  const restored = await ask((user) => user.restoreAudit(plain(entries)));
+  return json<RestoredAudit>(restored);
 };
 
 /** Whether a line came from an earlier backup does not matter: it comes from this one now. */

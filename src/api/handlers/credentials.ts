@@ -9,7 +9,16 @@ import type {
 } from "../../contract/answers.ts";
 import { TOKEN_SECONDS } from "../../contract/limits.ts";
 import { CreateInvitationRequest, CreateTokenRequest } from "../../contract/requests.ts";
-import { body, type Handler, json, must, noContent, pathParam, userParam } from "../handler.ts";
+import {
+  body,
+  type Handler,
+  json,
+  must,
+  noContent,
+  pathParam,
+  registryOfUser,
+  userParam,
+} from "../handler.ts";
 import { makeInvitation } from "../invite.ts";
 import { registryProblem } from "../problem.ts";
 import { representInvitation, representSession, representToken } from "../represent.ts";
@@ -60,8 +69,9 @@ export const endAllSessions: Handler = async (_, { directory, principal, by }) =
   return noContent();
 };
 
-export const listInvitations: Handler = async (request, { invitations, by }) => {
-  const list = must(await invitations.list(userParam(request)));
+export const listInvitations: Handler = async (request, { registry, by }) => {
+  const { ask } = await registryOfUser(request, { registry });
+  const list = await ask((user) => user.invitations());
   return json<InvitationList>({ invitations: list.map((each) => representInvitation(each, by.at)) });
 };
 
@@ -72,7 +82,8 @@ export const createInvitation: Handler = async (request, context) => {
   return json<NewInvitation>({ ...representInvitation(invitation, context.by.at), code, link }, 201);
 };
 
-export const withdrawInvitation: Handler = async (request, { invitations, by }) => {
-  must(await invitations.withdraw(by, userParam(request), pathParam(request, "invitation") ?? ""));
+export const withdrawInvitation: Handler = async (request, { registry, by }) => {
+  const { askOnce } = await registryOfUser(request, { registry });
+  must(await askOnce((user) => user.withdraw(by, pathParam(request, "invitation") ?? "")));
   return noContent();
 };

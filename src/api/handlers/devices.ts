@@ -1,5 +1,5 @@
 // Devices and their certificates: enrolled, unknown and blocked ones.
-
+import type { IRequest } from "itty-router";
 import type { BlockedList, Device, DeviceList, UnknownCertificateList } from "../../contract/answers.ts";
 import { ApiError } from "../../contract/api-error.ts";
 import { RETIREMENT_MAX_SECONDS } from "../../contract/limits.ts";
@@ -15,9 +15,11 @@ import {
 } from "../../contract/requests.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
 import { type Fingerprint, parseFingerprint } from "../../domain/fingerprint.ts";
-import { type CertificateFacts, type DeviceRecord, NO_FACTS } from "../../domain/records.ts";
+import { type CertificateDetails, type DeviceRecord, NO_DETAILS } from "../../domain/records.ts";
 import {
   body,
+  type Context,
+  deviceOf,
   deviceParam,
   fingerprintParam,
   type Handler,
@@ -25,6 +27,7 @@ import {
   must,
   noContent,
   pathParam,
+  registryOfUser,
   userParam,
 } from "../handler.ts";
 import { readQuery } from "../input.ts";
@@ -34,7 +37,8 @@ import { readPem } from "../x509.ts";
 
 export const listDevices: Handler = async (request, { registry, by, url }) => {
   const { limit, after = 0 } = readQuery(url, DevicesQuery);
-  const { items, next } = must(await registry.devices(userParam(request), limit, after));
+  const { ask } = await registryOfUser(request, { registry });
+  const { items, next } = await ask((user) => user.list(limit, after));
   return json<DeviceList>({ devices: items.map((device) => representDevice(device, by)), next });
 };
 
@@ -50,14 +54,14 @@ export const enrolDevice: Handler = async (request, { registry, by }) => {
   return enrolled(must(await registry.enrol(by, user, enrolment)), by);
 };
 
-export const showDevice: Handler = async (request, { registry, by }) => {
-  const device = must(await registry.device(userParam(request), deviceParam(request)));
-  return json<Device>(representDevice(device, by));
+export const showDevice: Handler = async (request, context) => {
+  return json<Device>(representDevice(await deviceOf(request, context), context.by));
 };
 
 export const editDevice: Handler = async (request, { registry, by }) => {
   const { name, note } = await body(request, EditDeviceRequest);
-  const device = must(await registry.edit(by, userParam(request), deviceParam(request), { name, note }));
+  const { ask } = await registryOfUser(request, { registry });
+  const device = must(await ask((user) => user.edit(by, deviceParam(request), { name, note })));
   return json<Device>(representDevice(device, by));
 };
 
@@ -72,19 +76,16 @@ export const reinstateDevice = statusAct("reinstate");
 export const revokeDevice = statusAct("revoke");
 
 /** Makes Bitwarden's clients on the device delete their vault: only with the device's name repeated. */
-export const reportDeviceLost: Handler = async (request, { registry, by }) => {
-  const [user, id] = [userParam(request), deviceParam(request)];
+export const reportDeviceLost: Handler = async (request, context) => {
   const { confirm, reason } = await body(request, LostRequest);
-  const { name } = must(await registry.device(user, id));
+  const { name } = await deviceOf(request, context);
   if (!isDeviceName(confirm, name)) {
     const message = `this is not the device's name, ${JSON.stringify(name)}`;
     throw new ApiError("invalid-fields", "repeat the device's name to confirm", {
       errors: [{ path: "confirm", message }],
     });
   }
-  return json<Device>(
-    representDevice(must(await registry.changeStatus({ ...by, reason }, user, id, "lost")), by),
-  );
+  return changed(request, context, "lost", reason);
 };
 
 export const addCertificate: Handler = async (request, { registry, by }) => {
@@ -100,14 +101,14 @@ export const addCertificate: Handler = async (request, { registry, by }) => {
 export const retireCertificate: Handler = async (request, { registry, by }) => {
   const fingerprint = parseFingerprint(pathParam(request, "fingerprint"));
   if (fingerprint === undefined) throw registryProblem({ code: "unknown-certificate" });
-  must(await registry.retireCertificate(by, userParam(request), deviceParam(request), fingerprint));
+  const { ask } = await registryOfUser(request, { registry });
+  must(await ask((user) => user.retireCertificate(by, deviceParam(request), fingerprint)));
   return noContent();
 };
 
-export const listUnknownCertificates: Handler = async (_, { registry }) => {
-  return json<UnknownCertificateList>({
-    unknownCertificates: (await registry.unknownCertificates()).map(representUnknownCertificate),
-  });
+export const listUnknownCertificates: Handler = async (_, { directory }) => {
+  const unknown = await directory.ask((directory) => directory.unknownCertificates());
+  return json<UnknownCertificateList>({ unknownCertificates: unknown.map(representUnknownCertificate) });
 };
 
 export const enrolUnknownCertificate: Handler = async (request, { registry, by }) => {
@@ -116,8 +117,9 @@ export const enrolUnknownCertificate: Handler = async (request, { registry, by }
   return enrolled(must(await registry.approve(by, fingerprint, user, { name, note: note ?? null })), by);
 };
 
-export const dismissUnknownCertificate: Handler = async (request, { registry, by }) => {
-  must(await registry.dismiss(by, fingerprintParam(request)));
+export const dismissUnknownCertificate: Handler = async (request, { directory, by }) => {
+  const fingerprint = fingerprintParam(request);
+  must(await directory.askOnce((directory) => directory.dismiss(by, fingerprint)));
   return noContent();
 };
 
@@ -127,12 +129,21 @@ export const listBlocked: Handler = async (_, { blocked }) => {
 };
 
 function statusAct(act: StatusAct): Handler {
-  return async (request, { registry, by }) => {
+  return async (request, context) => {
     const { reason } = await body(request, StatusActRequest);
-    const [user, id] = [userParam(request), deviceParam(request)];
-    const device = must(await registry.changeStatus({ ...by, reason }, user, id, act));
-    return json<Device>(representDevice(device, by));
+    return changed(request, context, act, reason);
   };
+}
+
+async function changed(
+  request: IRequest,
+  { registry, by }: Context,
+  act: StatusAct,
+  reason: string | undefined,
+): Promise<Response> {
+  const { ask } = await registryOfUser(request, { registry });
+  const device = must(await ask((user) => user.changeStatus({ ...by, reason }, deviceParam(request), act)));
+  return json<Device>(representDevice(device, by));
 }
 
 function enrolled(
@@ -146,13 +157,13 @@ function enrolled(
   });
 }
 
-/** The fingerprint only, or with the facts of the certificate that it was computed from. */
+/** The fingerprint only, or with the details of the certificate that it was computed from. */
 function certificateOf(
   fingerprint: Fingerprint | undefined,
   pem: string | undefined,
   now: number,
-): { fingerprint: Fingerprint; facts: CertificateFacts } {
-  if (fingerprint !== undefined) return { fingerprint, facts: NO_FACTS };
+): { fingerprint: Fingerprint; details: CertificateDetails } {
+  if (fingerprint !== undefined) return { fingerprint, details: NO_DETAILS };
   const certificate = readPem(pem ?? "", now);
   if (certificate.ok) return certificate.value;
   throw new ApiError("invalid-certificate", certificate.error, {

@@ -3,17 +3,18 @@
 import type { AuditList, User, UserList } from "../../contract/answers.ts";
 import { API_PATH } from "../../contract/paths.ts";
 import { AuditQuery, PutUserRequest, UsersQuery } from "../../contract/requests.ts";
-import { body, type Handler, json, must, noContent, userParam } from "../handler.ts";
+import { body, type Handler, json, must, noContent, registryOfUser, userParam } from "../handler.ts";
 import { readQuery } from "../input.ts";
 import { representAudit, representUser } from "../represent.ts";
 
-export const listUsers: Handler = async (_, { registry, url, principal }) => {
+export const listUsers: Handler = async (_, { directory, url, principal }) => {
   const { limit, after = "" } = readQuery(url, UsersQuery);
-  if (principal.user !== null) {
-    const own = await registry.user(principal.user);
+  const { user } = principal;
+  if (user !== null) {
+    const own = await directory.ask((directory) => directory.user(user));
     return json<UserList>({ users: own === null ? [] : [representUser(own)], next: null });
   }
-  const { items, next } = await registry.users(limit, after);
+  const { items, next } = await directory.ask((directory) => directory.users(limit, after));
   return json<UserList>({ users: items.map(representUser), next });
 };
 
@@ -33,12 +34,13 @@ export const deleteUser: Handler = async (request, { registry, by }) => {
 
 export const readUserAudit: Handler = async (request, { registry, url }) => {
   const { limit, before = null, search } = readQuery(url, AuditQuery);
-  const { items, next } = must(await registry.userAudit(userParam(request), limit, before, search));
+  const { ask } = await registryOfUser(request, { registry });
+  const { items, next } = await ask((user) => user.audit(limit, before, search));
   return json<AuditList>({ entries: items.map(representAudit), next });
 };
 
-export const readAudit: Handler = async (_, { registry, url }) => {
+export const readAudit: Handler = async (_, { directory, url }) => {
   const { limit, before = null, search } = readQuery(url, AuditQuery);
-  const { items, next } = await registry.directoryAudit(limit, before, search);
+  const { items, next } = await directory.ask((directory) => directory.audit(limit, before, search));
   return json<AuditList>({ entries: items.map(representAudit), next });
 };

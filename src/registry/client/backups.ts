@@ -1,10 +1,9 @@
 // The Worker's side of backups and restores. Each restore can be repeated.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { RegistryError } from "../../domain/records.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
+import { err, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
-import type { DirectoryRestored, DirectoryRestoreRequest } from "../directory/restores.ts";
-import type { Actor, AuditRecord, AuditRestored } from "../storage/audit-log.ts";
+import type { Actor } from "../storage/audit-log.ts";
 import { planForNewUser, type Restored, type RestoreRequest } from "../user/restores.ts";
 import { type DirectoryCaller, directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 import { onceMore, type RegistryClient } from "./registry-client.ts";
@@ -27,47 +26,34 @@ export class Backups {
     this.#directory = directoryOf(bindings);
   }
 
-  /** With `isDryRun`, returns what a restore would do, and writes nothing. */
-  restoreDirectory(
-    by: Actor,
-    request: DirectoryRestoreRequest,
-    isDryRun: boolean,
-  ): Promise<DirectoryRestored> {
-    return this.#directory.ask((directory) =>
-      isDryRun ? directory.planRestore(request, by.at) : directory.restore(by, request),
-    );
-  }
-
-  restoreUserAudit(user: UserId, entries: AuditRecord[]): Promise<Result<AuditRestored, RegistryError>> {
-    return this.#registry.ofUser(user, async (registry) =>
-      ok(await registry.ask((user) => user.restoreAudit(entries))),
-    );
-  }
-
   /**
    * Restores devices of a user: asks the registry which fingerprints are needed, claims them, and writes, in the
    * order of an enrolment. The claim begins a new generation of the user, which opens the registry of one who was
    * deleted. If interrupted at any point, it can be repeated, and what it leaves behind lets nobody in.
    */
-  restoreUser(by: Actor, user: UserId, request: RestoreRequest): Promise<Result<Restored, RegistryError>> {
+  async restoreUser(
+    by: Actor,
+    user: UserId,
+    request: RestoreRequest,
+  ): Promise<Result<Restored, RegistryError>> {
+    const registry = await this.#registry.ofUser(user);
+    if (!registry.ok) return registry;
+    const { ask } = registry.value;
     const lookedInto = new Set<Fingerprint>();
-    return this.#registry.ofUser(user, (registry) =>
-      onceMore(async () => {
-        const wanted = fingerprintsOf(await registry.ask((user) => user.planRestore(request, by.at)));
-        const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
-        if (!claims.ok) return err(claims.error);
-        const { claimedAt, generation, taken } = claims.value;
-        const granted = new Set(wanted);
-        for (const fingerprint of taken) granted.delete(fingerprint);
-        for (const fingerprint of taken) {
-          if (lookedInto.has(fingerprint) || lookedInto.size === LOOKED_INTO) continue;
-          lookedInto.add(fingerprint);
-          const claim = await this.#registry.claim(by, fingerprint, user);
-          if (claim.ok) granted.add(fingerprint);
-        }
-        return registry.ask((user) => user.restore(by, request, [...granted], claimedAt, generation));
-      }),
-    );
+    return onceMore(async () => {
+      const wanted = fingerprintsOf(await ask((user) => user.planRestore(request, by.at)));
+      const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
+      if (!claims.ok) return err(claims.error);
+      const { claimedAt, generation, taken } = claims.value;
+      const granted = new Set(wanted.filter((fingerprint) => !taken.includes(fingerprint)));
+      for (const fingerprint of taken) {
+        if (lookedInto.has(fingerprint) || lookedInto.size === LOOKED_INTO) continue;
+        lookedInto.add(fingerprint);
+        const claim = await this.#registry.claim(by, fingerprint, user);
+        if (claim.ok) granted.add(fingerprint);
+      }
+      return ask((user) => user.restore(by, request, [...granted], claimedAt, generation));
+    });
   }
 
   /**

@@ -34,13 +34,6 @@ export class Invitations {
     this.#registry = registry;
   }
 
-  /** A user's invitations, newest first. */
-  async list(user: UserId): Promise<Result<InvitationRecord[], RegistryError>> {
-    return this.#registry.ofUser(user, async (registry) =>
-      ok(await registry.ask((user) => user.invitations())),
-    );
-  }
-
   /** The index first: an invitation whose code nobody can look up would be useless. */
   async create(
     by: Actor,
@@ -59,10 +52,6 @@ export class Invitations {
         user.invite(by, invitation, digest, generation),
       );
     });
-  }
-
-  withdraw(by: Actor, user: UserId, id: string): Promise<Result<null, RegistryError>> {
-    return this.#registry.ofUser(user, (registry) => registry.askOnce((user) => user.withdraw(by, id)));
   }
 
   /** This user's device with this certificate, to be shown to the device itself. Asking leaves no trace. */

@@ -1,22 +1,20 @@
-// The Worker's side of the directory and the users' registries, for people who manage them: which object is asked, in
-// which order things are written, and what is repeated when a call fails.
-import type { StatusAct } from "../../domain/device.ts";
+// The Worker's side of the directory and the users' registries, for people who manage them: what concerns more
+// than one object, and in which order it is written. What concerns only one is asked of that object (objects.ts).
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import {
   type DeviceRecord,
+  detailsOf,
   type Enrolment,
-  factsOf,
   type InvitationUse,
   type NextCertificate,
   type RegistryError,
-  type UnknownCertificateRecord,
   type UserRecord,
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { ClaimError } from "../directory/users.ts";
-import type { Actor, AuditRecord } from "../storage/audit-log.ts";
+import type { Actor } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Added } from "../user/certificates.ts";
 import type { Enrolled } from "../user/enrolments.ts";
@@ -48,10 +46,6 @@ export class RegistryClient {
     this.#bindings = bindings;
   }
 
-  users(limit: number, after: string): Promise<ListPage<UserRecord>> {
-    return this.#directory.ask((directory) => directory.users(limit, after));
-  }
-
   /** The directory first: a user whose registry is not open yet can be put again. */
   async putUser(
     by: Actor,
@@ -77,83 +71,40 @@ export class RegistryClient {
     return this.#directory.askOnce((directory) => directory.removeUser(by, user, removal));
   }
 
-  devices(
-    user: UserId,
-    limit: number,
-    after: number,
-  ): Promise<Result<ListPage<DeviceRecord>, RegistryError>> {
-    return this.ofUser(user, async (registry) => ok(await registry.ask((user) => user.list(limit, after))));
-  }
-
-  device(user: UserId, id: string): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const device = await registry.ask((user) => user.get(id));
-      return device === null ? err({ code: "unknown-device" }) : ok(device);
-    });
-  }
-
   /**
    * Enrols a certificate as a user's device. First asks whether it would succeed, then claims the
    * fingerprint in the directory, then writes the device: interrupted anywhere, it can be repeated,
    * and what is left of it lets nobody in. `use`: by an invitation, which is used up by it.
    */
-  enrol(
+  async enrol(
     by: Actor,
     user: UserId,
     enrolment: Enrolment,
     use?: InvitationUse,
   ): Promise<Result<Enrolled, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((user) => user.checkEnrolment(by, enrolment, use));
-      return this.#granted(check, by, enrolment.fingerprint, user, ({ claimedAt, generation }) =>
-        registry.ask((user) => user.enrol(by, enrolment, claimedAt, generation, use)),
-      );
-    });
+    const registry = await this.ofUser(user);
+    if (!registry.ok) return registry;
+    const { ask } = registry.value;
+    const check = await ask((user) => user.checkEnrolment(by, enrolment, use));
+    return this.#granted(check, by, enrolment.fingerprint, user, ({ claimedAt, generation }) =>
+      ask((user) => user.enrol(by, enrolment, claimedAt, generation, use)),
+    );
   }
 
   /** Adds a certificate to a device, in the order in which `enrol` writes, and for the same reasons. */
-  addCertificate(
+  async addCertificate(
     by: Actor,
     user: UserId,
     id: string,
     next: NextCertificate,
   ): Promise<Result<Added, RegistryError>> {
-    return this.ofUser(user, async (registry) => {
-      const check = await registry.ask((user) => user.checkCertificate(by, id, next));
-      return this.#granted(check, by, next.fingerprint, user, ({ claimedAt, generation }) =>
-        registry.ask((user) => user.addCertificate(by, id, next, claimedAt, generation)),
-      );
-    });
-  }
-
-  /** The claim stays: a retired certificate is this device's until it is forgotten. */
-  retireCertificate(
-    by: Actor,
-    user: UserId,
-    id: string,
-    fingerprint: Fingerprint,
-  ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) =>
-      registry.ask((user) => user.retireCertificate(by, id, fingerprint)),
+    const registry = await this.ofUser(user);
+    if (!registry.ok) return registry;
+    const { ask } = registry.value;
+    const check = await ask((user) => user.checkCertificate(by, id, next));
+    return this.#granted(check, by, next.fingerprint, user, ({ claimedAt, generation }) =>
+      ask((user) => user.addCertificate(by, id, next, claimedAt, generation)),
     );
-  }
-
-  edit(
-    by: Actor,
-    user: UserId,
-    id: string,
-    change: { name: string | undefined; note: string | null | undefined },
-  ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((user) => user.edit(by, id, change)));
-  }
-
-  changeStatus(
-    by: Actor,
-    user: UserId,
-    id: string,
-    act: StatusAct,
-  ): Promise<Result<DeviceRecord, RegistryError>> {
-    return this.ofUser(user, (registry) => registry.ask((user) => user.changeStatus(by, id, act)));
   }
 
   /**
@@ -172,29 +123,6 @@ export class RegistryClient {
     return forgotten;
   }
 
-  userAudit(
-    user: UserId,
-    limit: number,
-    before: number | null,
-    search?: string,
-  ): Promise<Result<ListPage<AuditRecord>, RegistryError>> {
-    return this.ofUser(user, async (registry) =>
-      ok(await registry.ask((user) => user.audit(limit, before, search))),
-    );
-  }
-
-  directoryAudit(limit: number, before: number | null, search?: string): Promise<ListPage<AuditRecord>> {
-    return this.#directory.ask((directory) => directory.audit(limit, before, search));
-  }
-
-  user(user: UserId): Promise<UserRecord | null> {
-    return this.#directory.ask((directory) => directory.user(user));
-  }
-
-  unknownCertificates(): Promise<UnknownCertificateRecord[]> {
-    return this.#directory.ask((directory) => directory.unknownCertificates());
-  }
-
   /** Enrols an unknown certificate, with what was seen of it. */
   async approve(
     by: Actor,
@@ -204,16 +132,7 @@ export class RegistryClient {
   ): Promise<Result<Enrolled, RegistryError>> {
     const known = await this.#directory.ask((directory) => directory.unknownCertificate(fingerprint));
     if (known === null) return err({ code: "certificate-not-listed" });
-    return this.enrol(by, user, {
-      ...device,
-      fingerprint,
-      facts: factsOf(known),
-      status: "active",
-    });
-  }
-
-  dismiss(by: Actor, fingerprint: Fingerprint): Promise<Result<null, RegistryError>> {
-    return this.#directory.askOnce((directory) => directory.dismiss(by, fingerprint));
+    return this.enrol(by, user, { ...device, fingerprint, details: detailsOf(known), status: "active" });
   }
 
   /**
@@ -226,7 +145,10 @@ export class RegistryClient {
       failed.push({ object, error });
     };
     for (let after: string | null = ""; after !== null; ) {
-      const page: ListPage<UserRecord> = await this.users(USERS_A_PAGE, after);
+      const cursor = after;
+      const page: ListPage<UserRecord> = await this.#directory.ask((directory) =>
+        directory.users(USERS_A_PAGE, cursor),
+      );
       for (const { id } of page.items) {
         await userRegistryOf(this.#bindings, id)
           .ask((user) => user.noteExpiring(now))
@@ -242,14 +164,10 @@ export class RegistryClient {
     return directoryOf(this.#bindings);
   }
 
-  /** Only users whom the directory knows have a registry: others would make an empty object. */
-  async ofUser<T>(
-    user: UserId,
-    work: (user: UserRegistryCaller) => Promise<Result<T, RegistryError>>,
-  ): Promise<Result<T, RegistryError>> {
+  /** The registry of a user whom the directory knows: asking another's would make an empty object. */
+  async ofUser(user: UserId): Promise<Result<UserRegistryCaller, { code: "unknown-user" }>> {
     const known = await this.#directory.ask((directory) => directory.user(user));
-    if (known === null) return err({ code: "unknown-user" });
-    return work(userRegistryOf(this.#bindings, user));
+    return known === null ? err({ code: "unknown-user" }) : ok(userRegistryOf(this.#bindings, user));
   }
 
   /** Claims what the user's registry agreed to, then has it written. */

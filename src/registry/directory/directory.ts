@@ -74,7 +74,7 @@ export class Directory extends DurableObject {
 
   /**
    * The gate's question: whom to ask about this fingerprint. When nobody claims it, the verified
-   * certificate is noted as waiting to be enrolled, and a notification is sent if it is new. `notHeldBy`:
+   * certificate is noted as unknown, and a notification is sent if it is new. `notHeldBy`:
    * since the sighting, the caller has asked this user's registry, which does not have it; a claim of that
    * user's that was old enough by then counts as abandoned and is dropped.
    */
@@ -85,8 +85,8 @@ export class Directory extends DurableObject {
     this.#transaction(() => {
       if (claim !== undefined) this.#drop(fingerprint);
       if (!this.#unknownCertificates.note(fingerprint, sighting)) return;
-      const { at: firstSeen, app, country, facts } = sighting;
-      const { subject } = facts;
+      const { at: firstSeen, app, country, details } = sighting;
+      const { subject } = details;
       this.#outbox.add(certificateWaiting({ fingerprint, subject, app, country, firstSeen }), Date.now());
     });
     return null;
@@ -276,7 +276,7 @@ export class Directory extends DurableObject {
     return this.#unknownCertificates.get(fingerprint) ?? null;
   }
 
-  /** Takes a certificate off the waiting list; it comes back when it is seen again. */
+  /** Takes a certificate off the list of unknown ones; it comes back when it is seen again. */
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
       const known = this.#unknownCertificates.get(fingerprint);

@@ -31,7 +31,7 @@ export class UnknownCertificateTable {
   }
 
   /** Notes that a certificate came to the gate. Returns whether it is new. */
-  note(fingerprint: Fingerprint, { at, app, country, facts }: Sighting): boolean {
+  note(fingerprint: Fingerprint, { at, app, country, details }: Sighting): boolean {
     const known = this.get(fingerprint);
     if (known !== undefined) {
       if (at - known.lastSeen < NOTED_EVERY_MS) return false;
@@ -41,7 +41,7 @@ export class UnknownCertificateTable {
       );
       return false;
     }
-    this.insert({ ...facts, fingerprint, firstSeen: at, lastSeen: at, app, country, count: 1 });
+    this.insert({ ...details, fingerprint, firstSeen: at, lastSeen: at, app, country, count: 1 });
     return true;
   }
 

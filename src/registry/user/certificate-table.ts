@@ -1,7 +1,34 @@
 // All SQL on the table `certificates`. Decides nothing: a record says what is stored.
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { CertificateFacts, CertificateRecord } from "../../domain/records.ts";
+import type { CertificateDetails, CertificateRecord } from "../../domain/records.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
+
+/**
+ * One row per certificate of a device: one, or two during a renewal, besides those that are retired. It can
+ * be trusted: a row is only written together with a device, after the directory granted the fingerprint to
+ * this user.
+ */
+export const CERTIFICATES_SCHEMA = `
+  CREATE TABLE certificates (
+    fingerprint TEXT PRIMARY KEY,
+    device INTEGER NOT NULL REFERENCES devices (seq),
+    -- NULL until they are known.
+    subject TEXT,
+    issuer TEXT,
+    serial TEXT,
+    not_before INTEGER,
+    not_after INTEGER,
+    added_at INTEGER NOT NULL,
+    -- When it was retired: by an act, by its successor, or by retire_by, once somebody asked after that.
+    retired_at INTEGER,
+    -- The date by which it is retired: it counts on its own, whether it was written down as retired or not.
+    retire_by INTEGER,
+    -- The certificate that ends when this one is first seen, NULL afterwards.
+    replaces TEXT,
+    -- The lowest number of days before its expiry of which somebody was notified.
+    expiry_told INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX certificates_device ON certificates (device);`;
 
 type CertificateRow = {
   fingerprint: string;
@@ -102,13 +129,13 @@ export class CertificateTable {
   }
 
   /** Fills in what the enrolment left open. */
-  complete(fingerprint: Fingerprint, facts: CertificateFacts): void {
+  complete(fingerprint: Fingerprint, details: CertificateDetails): void {
     this.#sql.exec(
       `UPDATE certificates SET
          subject = COALESCE(subject, ?), issuer = COALESCE(issuer, ?), serial = COALESCE(serial, ?),
          not_before = COALESCE(not_before, ?), not_after = ?
        WHERE fingerprint = ?`,
-      ...[facts.subject, facts.issuer, facts.serial, facts.notBefore, facts.notAfter, fingerprint],
+      ...[details.subject, details.issuer, details.serial, details.notBefore, details.notAfter, fingerprint],
     );
   }
 

@@ -20,6 +20,7 @@ import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import type { CertificateTable } from "./certificate-table.ts";
+import type { DeviceTable } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 
 const ADD = "add-certificate";
@@ -40,21 +41,14 @@ export interface Holder {
 /** Why a certificate was retired: somebody asked for it, its date passed, or its successor came to the gate. */
 export type RetirementReason = "asked" | "date" | "successor-seen";
 
-/** The devices, as far as these rules ask for them (see `DeviceTable`, which reads certificates here). */
-interface Devices {
-  byId(id: string): DeviceRecord | undefined;
-  mustGet(id: string): DeviceRecord;
-  byFingerprint(fingerprint: Fingerprint): DeviceRecord | undefined;
-}
-
 /** Rules of the certificates of one user's devices. Each method is to be called in a transaction. */
 export class Certificates {
   readonly #sql: SqlStorage;
   readonly #table: CertificateTable;
-  readonly #devices: Devices;
+  readonly #devices: DeviceTable;
   readonly #state: RegistryState;
 
-  constructor(sql: SqlStorage, table: CertificateTable, devices: Devices, state: RegistryState) {
+  constructor(sql: SqlStorage, table: CertificateTable, devices: DeviceTable, state: RegistryState) {
     this.#sql = sql;
     this.#table = table;
     this.#devices = devices;
@@ -80,9 +74,9 @@ export class Certificates {
     if (certificateOf(device, next.fingerprint) !== undefined) return ok({ device, created: false });
 
     this.settle(by, device);
-    const { fingerprint, facts, retireBy } = next;
+    const { fingerprint, details, retireBy } = next;
     const replaced = livingCertificates(device, by.at)[0]?.fingerprint ?? null;
-    const added = { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null };
+    const added = { ...details, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null };
     this.#table.insert(id, { ...added, replaces: replaced });
     if (replaced !== null) this.#table.change(replaced, { retire_by: retireBy });
     writeAudit(this.#sql, by, {

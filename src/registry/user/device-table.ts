@@ -6,6 +6,36 @@ import type { UserId } from "../../domain/user.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
 import type { CertificateTable } from "./certificate-table.ts";
 
+/** One row per device, from its enrolment until it is forgotten. */
+export const DEVICES_SCHEMA = `
+  CREATE TABLE devices (
+    -- The order of enrolment, and the lists' cursor.
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    -- The name as it is compared (deviceNameKey), unique among devices that are not revoked.
+    name_key TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'suspended', 'lost', 'revoked')),
+    status_since INTEGER NOT NULL DEFAULT 0,
+    -- Why the status is what it is, if anybody said. The log has every reason, but here it costs no row to show.
+    status_reason TEXT,
+    note TEXT,
+    enrolled_at INTEGER NOT NULL,
+    -- Written as seldom as sightings.ts says.
+    last_seen_at INTEGER,
+    last_seen_app TEXT,
+    last_seen_country TEXT,
+    last_seen_ip TEXT,
+    -- The receipt of a lost device, cleared whenever it is reported lost.
+    wipe_first_at INTEGER,
+    wipe_last_at INTEGER,
+    wipe_count INTEGER NOT NULL DEFAULT 0,
+    wipe_token_refresh INTEGER NOT NULL DEFAULT 0,
+    -- Six digits by which a person tells a pending device from another one.
+    comparison_code TEXT
+  );
+  CREATE UNIQUE INDEX devices_name ON devices (name_key) WHERE status <> 'revoked';`;
+
 type DeviceRow = {
   seq: number;
   id: string;

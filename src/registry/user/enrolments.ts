@@ -72,11 +72,11 @@ export class Enrolments {
     const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
     const status = invitation?.approval ? "pending" : enrolment.status;
     const id = crypto.randomUUID();
-    const { fingerprint, facts, name, note } = enrolment;
+    const { fingerprint, details, name, note } = enrolment;
     this.#devices.insert({
       ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
       certificates: [
-        { ...facts, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null },
+        { ...details, fingerprint, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null },
       ],
       lastSeen: null,
       wipe: null,

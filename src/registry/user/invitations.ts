@@ -8,6 +8,23 @@ import type { StaleClaim } from "../storage/generation.ts";
 import { all, insert, update } from "../storage/sql.ts";
 import type { RegistryState } from "./registry-state.ts";
 
+/** One row per invitation, kept for thirty days after it expired, so that the list shows what became of it. */
+export const INVITATIONS_SCHEMA = `
+  CREATE TABLE invitations (
+    id TEXT PRIMARY KEY,
+    -- Of the code, which is not stored.
+    digest TEXT NOT NULL UNIQUE,
+    app TEXT,
+    approval INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER,
+    -- The id of the device that it enrolled.
+    used_by TEXT
+  ) WITHOUT ROWID;
+  CREATE INDEX invitations_expires_at ON invitations (expires_at);`;
+
 /** Used and expired invitations stay on the list for 30 days, in milliseconds. */
 export const INVITATIONS_KEPT_MS = 30 * 24 * 60 * 60_000;
 

@@ -4,6 +4,19 @@ import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { CLAIM_VALID_MS, type Claim, directoryTime, type StaleClaim } from "../storage/generation.ts";
 import { update } from "../storage/sql.ts";
 
+/** One row, for as long as the object lives (see generation.ts). */
+export const REGISTRY_STATE_SCHEMA = `
+  CREATE TABLE registry_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    -- The time of the latest opening or closing that counted, 0 before there was one.
+    generation INTEGER NOT NULL,
+    -- 1 after the user was deleted: nothing can be enrolled then.
+    closed INTEGER NOT NULL,
+    -- Claims up to this time are stale: a device was forgotten since.
+    released_at INTEGER NOT NULL
+  );
+  INSERT INTO registry_state (id, generation, closed, released_at) VALUES (1, 0, 0, 0);`;
+
 interface State {
   /** The latest opening or closing that counted. */
   generation: number;

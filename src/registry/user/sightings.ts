@@ -69,7 +69,7 @@ export class Sightings {
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };
       update(this.#sql, "devices", { seq: row.seq }, seen);
     }
-    if (row.not_after === null) this.#table.complete(fingerprint, sighting.facts);
+    if (row.not_after === null) this.#table.complete(fingerprint, sighting.details);
   }
 
   /**

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { type Refusal, RefusalGroups, refusalsIn } from "../../../scripts/cli/watch/refusal-log.ts";
-import { clientName, clientPart, pathPrefix, withoutSecrets } from "../../../src/domain/client-name.ts";
+import {
+  clientName,
+  clientPart,
+  pathPrefix,
+  withoutSecrets,
+} from "../../../src/domain/request/client-name.ts";
 
 const MINUTE_MS = 60_000;
 const ANDROID = "Bitwarden_Mobile/2026.9.0 (release/standard) (Android 16; SDK 36; Model Pixel 9)";

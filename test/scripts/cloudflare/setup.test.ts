@@ -31,7 +31,7 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import type { ProfileName } from "../../../src/domain/app.ts";
+import type { ProfileName } from "../../../src/domain/request/app.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 
 // Setup against the stand-in, with a deployer that does there what wrangler does at Cloudflare.

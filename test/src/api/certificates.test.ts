@@ -46,7 +46,7 @@ describe("POST certificates", () => {
     expect([again.status, await again.json()]).toEqual([200, answer]);
   });
 
-  it("takes a certificate, whose facts are known then", async () => {
+  it("takes a certificate, whose details are known then", async () => {
     await add({ certificate: DEVICE_PEM });
     expect((await shown()).certificates[1]).toMatchObject({
       fingerprint: DEVICE_FINGERPRINT,

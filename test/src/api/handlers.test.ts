@@ -115,7 +115,7 @@ describe("users", () => {
 describe("enrolling", () => {
   beforeEach(() => api("PUT", "/users/alice").then(() => {}));
 
-  it("a fingerprint: 201, the device with unknown facts as null, and its Location", async () => {
+  it("a fingerprint: 201, the device with unknown details as null, and its Location", async () => {
     const response = await api("POST", DEVICES, { name: "Phone", fingerprint: F });
     expect(response.status).toBe(201);
     const device: Device = await response.json();
@@ -152,7 +152,7 @@ describe("enrolling", () => {
     expect(await get(DEVICES)).toEqual({ devices: [device], next: null });
   });
 
-  it("a certificate: its fingerprint and its facts", async () => {
+  it("a certificate: its fingerprint and its details", async () => {
     const response = await api("POST", DEVICES, { name: "Phone", note: "black", certificate: DEVICE_PEM });
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({
@@ -308,7 +308,7 @@ describe("a device", () => {
     expect((await enrol("bob", "Phone", F)).user).toBe("bob");
   });
 
-  it("shows when and where it was last seen, and the facts of its certificate", async () => {
+  it("shows when and where it was last seen, and the details of its certificate", async () => {
     const before = Date.now();
     expect((await visit()).status).toBe(200);
     const { lastSeen, certificates } = await get<Device>(at());
@@ -471,7 +471,7 @@ describe("unknown certificates", () => {
     ]);
   });
 
-  it("are approved: 201, the device with the facts that were seen, and its Location", async () => {
+  it("are approved: 201, the device with the details that were seen, and its Location", async () => {
     const response = await api("POST", `/unknown-certificates/${F}/enrol`, {
       user: "alice",
       name: "Phone",

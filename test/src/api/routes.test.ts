@@ -200,6 +200,20 @@ describe("parameters of a path", () => {
   });
 });
 
+it("a dismissal whose answer is lost is not repeated", async () => {
+  const asked: string[] = [];
+  const bindings = intercepted(async ({ name, proceed }) => {
+    const answer = await proceed();
+    asked.push(name);
+    if (name !== "directory.dismiss") return answer;
+    throw Object.assign(new Error("lost"), { retryable: true });
+  });
+  const url = `https://${ADMIN_HOST}${API_PATH}/unknown-certificates/${fingerprint(1)}`;
+  const headers = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
+  await expectProblem(await withEnv(bindings, url, { method: "DELETE", headers }), "registry-unavailable");
+  expect(asked).toEqual(["directory.dismiss"]);
+});
+
 it("each status can be reached, and each act has a route", async () => {
   const reached = new Set([device.status]);
   for (const act of ["suspend", "reinstate", "lost", "reinstate", "approve", "revoke"]) {

@@ -107,7 +107,7 @@ export function ask(
 }
 
 const LONG_AGO = "2026-01-01T00:00:00.000Z";
-const NO_FACTS = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
+const NO_DETAILS = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
 
 /** A device out of a backup. */
 const TABLET = {
@@ -122,7 +122,7 @@ const TABLET = {
   },
   certificates: [
     {
-      ...{ fingerprint: fingerprint(8), addedAt: LONG_AGO, ...NO_FACTS },
+      ...{ fingerprint: fingerprint(8), addedAt: LONG_AGO, ...NO_DETAILS },
       ...{ retiredAt: null, retireBy: null, replaces: null },
     },
   ],

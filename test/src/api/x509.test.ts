@@ -13,16 +13,16 @@ import {
 
 const NOW = Date.UTC(2026, 10, 24);
 
-function facts(text: string, now = NOW) {
+function details(text: string, now = NOW) {
   const result = readPem(text, now);
   return result.ok ? result.value : expect.fail(result.error);
 }
 
 describe("readPem", () => {
-  it("reads the fingerprint and the facts, as openssl tells them", () => {
-    expect(facts(DEVICE_PEM)).toEqual({
+  it("reads the fingerprint and the details, as openssl tells them", () => {
+    expect(details(DEVICE_PEM)).toEqual({
       fingerprint: DEVICE_FINGERPRINT,
-      facts: {
+      details: {
         subject: "O=Household, CN=alice-phone",
         issuer: "O=Household, CN=Household CA",
         serial: DEVICE_SERIAL,
@@ -36,7 +36,7 @@ describe("readPem", () => {
     for (const text of [DEVICE_PEM, ODD_PEM, NAMELESS_PEM]) {
       const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", der(text)));
       const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      expect(facts(text).fingerprint).toBe(hex);
+      expect(details(text).fingerprint).toBe(hex);
     }
   });
 
@@ -46,7 +46,7 @@ describe("readPem", () => {
     ["the base64 on one line", pem(der(DEVICE_PEM))],
     ["no line end at the end", DEVICE_PEM.trimEnd()],
   ])("takes %s", (_, text) => {
-    expect(facts(text).fingerprint).toBe(DEVICE_FINGERPRINT);
+    expect(details(text).fingerprint).toBe(DEVICE_FINGERPRINT);
   });
 
   it.each([
@@ -84,16 +84,16 @@ describe("readPem", () => {
   });
 
   it("reads one-digit days, which OpenSSL pads with a blank", () => {
-    expect(facts(EXPIRED_PEM, 0).facts.notBefore).toBe(Date.UTC(2020, 0, 5));
+    expect(details(EXPIRED_PEM, 0).details.notBefore).toBe(Date.UTC(2020, 0, 5));
   });
 
   it("gives no control characters of a subject on to a terminal", () => {
-    const { subject } = facts(ODD_PEM).facts;
+    const { subject } = details(ODD_PEM).details;
     expect(subject).toContain("x=1");
     expect(subject).not.toMatch(/\p{Cc}/u);
   });
 
   it("tells an empty subject as unknown", () => {
-    expect(facts(NAMELESS_PEM).facts).toMatchObject({ subject: null, issuer: null, serial: "04" });
+    expect(details(NAMELESS_PEM).details).toMatchObject({ subject: null, issuer: null, serial: "04" });
   });
 });

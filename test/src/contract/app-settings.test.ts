@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { appOf, type ConfigProblem, parseConfig } from "../../../src/config.ts";
-import type { App } from "../../../src/domain/app.ts";
-import { PROFILE_NAMES } from "../../../src/domain/app.ts";
-import { pathRules } from "../../../src/domain/path-rules.ts";
+import type { App } from "../../../src/domain/request/app.ts";
+import { PROFILE_NAMES } from "../../../src/domain/request/app.ts";
+import { pathRules } from "../../../src/domain/request/path-rules.ts";
 
 const HOST = "vault.example.com";
 const VARIABLE = `APPS."${HOST}"`;

@@ -76,8 +76,8 @@ async function visit(of: Fingerprint): Promise<number> {
   return response.status;
 }
 const standing = async (of: Fingerprint) => {
-  const facts = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
-  const sighting = { at: Date.now(), app: "a", country: null, ip: null, facts };
+  const details = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
+  const sighting = { at: Date.now(), app: "a", country: null, ip: null, details };
   return (await registry(ALICE).standing(of, sighting))?.status;
 };
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PROFILE_NAMES, type Profile } from "../../../src/domain/app.ts";
 import { REASONS, type Reason } from "../../../src/domain/reason.ts";
+import { PROFILE_NAMES, type Profile } from "../../../src/domain/request/app.ts";
 import { ANSWERS, answer, answerFor, isWipe } from "../../../src/gate/answers.ts";
 
 const WEB: Profile = { name: "web" };

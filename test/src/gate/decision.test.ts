@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Certificate } from "../../../src/domain/certificate.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
 import { REASONS, type Reason } from "../../../src/domain/reason.ts";
+import type { Certificate } from "../../../src/domain/request/certificate.ts";
 import { type DecisionInput, decide, refuse, screen } from "../../../src/gate/decision.ts";
 import { fingerprint, standingOf } from "../fixtures.ts";
 

@@ -1,12 +1,12 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
-import type { App } from "../../../src/domain/app.ts";
-import { DEFAULT_PROFILE } from "../../../src/domain/app.ts";
 import type { DeviceStatus } from "../../../src/domain/device.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import { NO_PATHS } from "../../../src/domain/path-rules.ts";
-import { NO_FACTS, type WipeDelivery } from "../../../src/domain/records.ts";
+import { NO_DETAILS, type WipeDelivery } from "../../../src/domain/records.ts";
+import type { App } from "../../../src/domain/request/app.ts";
+import { DEFAULT_PROFILE } from "../../../src/domain/request/app.ts";
+import { NO_PATHS } from "../../../src/domain/request/path-rules.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { Gate, type GateSettings } from "../../../src/gate/gate.ts";
 import worker from "../../../src/index.ts";
@@ -52,7 +52,7 @@ export async function device(status: DeviceStatus) {
     const by = { actor: "admin", ip: null, country: null, at: Date.now() };
     const claim = await env.DIRECTORY.getByName("directory").claim(by, of, user);
     if (!claim.ok) throw new Error("no claim");
-    const enrolment = { name: "phone", note: null, fingerprint: of, facts: NO_FACTS, status };
+    const enrolment = { name: "phone", note: null, fingerprint: of, details: NO_DETAILS, status };
     const { claimedAt, generation } = claim.value;
     await env.USER_REGISTRY.getByName(user).enrol(by, enrolment, claimedAt, generation);
     return { of, user, path: "" };

@@ -442,7 +442,7 @@ describe("what the registry said", () => {
 });
 
 describe("what the registry is told", () => {
-  it("is when and where the device was seen, and the facts of its certificate", async () => {
+  it("is when and where the device was seen, and the details of its certificate", async () => {
     const { of, path } = await device("active");
     const before = Date.now();
     await new Isolate().fetch("/", {

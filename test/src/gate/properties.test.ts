@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { AppRules } from "../../../src/domain/app.ts";
-import { readCertificate } from "../../../src/domain/certificate.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
-import { parseOpenSslTime } from "../../../src/domain/openssl-time.ts";
+import type { AppRules } from "../../../src/domain/request/app.ts";
+import { readCertificate } from "../../../src/domain/request/certificate.ts";
+import { parseOpenSslTime } from "../../../src/domain/request/openssl-time.ts";
 import { type DecisionInput, decide, screen } from "../../../src/gate/decision.ts";
 import { fingerprint, tlsClientAuth } from "../fixtures.ts";
 

@@ -13,10 +13,10 @@ import {
   BOB,
   by,
   cost,
+  DETAILS,
   directory,
   directoryStub,
   enrolment,
-  FACTS,
   fingerprint,
   intercepted,
   interrupted,
@@ -47,7 +47,7 @@ async function enrolled(of = F, name = "Pixel 9") {
 
 async function revoked() {
   const { id } = await enrolled();
-  await worker.changeStatus(by(), ALICE, id, "revoke");
+  await registry(ALICE).changeStatus(by(), id, "revoke");
   return id;
 }
 
@@ -62,7 +62,7 @@ async function seen(remembered?: UserId) {
   return { ...lookup, calls };
 }
 
-const waiting = async () => (await worker.unknownCertificates()).map((each) => each.fingerprint);
+const waiting = async () => (await directory().unknownCertificates()).map((each) => each.fingerprint);
 
 /** Each leaves a claim of Alice's on the certificate, and no device. */
 const WAYS: [string, () => Promise<unknown>][] = [
@@ -136,7 +136,7 @@ describe.each(WAYS)("a claim that was left by %s", (_, leave) => {
     expect(await seen()).toMatchObject({ found: false, user: undefined });
     expect(await waiting()).toEqual([F]);
     expect(await directory().unknownCertificate(F)).toMatchObject({
-      ...{ firstSeen: Date.now(), count: 1, subject: FACTS.subject },
+      ...{ firstSeen: Date.now(), count: 1, subject: DETAILS.subject },
     });
     const approved = await worker.approve(by(), F, BOB, { name: "Phone", note: null });
     expect(approved).toMatchObject({ ok: true, value: { created: true } });
@@ -178,7 +178,7 @@ describe("telling that a claim has no device", () => {
   it("never takes the claim of a device that is there, whatever became of it", async () => {
     const { id } = await enrolled();
     for (const act of ["suspend", "lost", "revoke"] as const) {
-      await worker.changeStatus(by(), ALICE, id, act);
+      await registry(ALICE).changeStatus(by(), id, act);
       vi.setSystemTime(Date.now() + CLAIM_ABANDONED_MS + 1_000);
       expect(await seen()).toMatchObject({ found: true, user: ALICE });
       expect(await directory().owner(F)).toBe(ALICE);
@@ -200,7 +200,7 @@ describe("a claim that was overtaken", () => {
   const forgetting = () =>
     justBefore("alice.enrol", async () => {
       const [device] = (await registry(ALICE).list(10, 0)).items;
-      await worker.changeStatus(by(), ALICE, device?.id ?? "", "revoke");
+      await registry(ALICE).changeStatus(by(), device?.id ?? "", "revoke");
       expect(await worker.forget(by(), ALICE, device?.id ?? "")).toMatchObject({ ok: true });
     });
 

@@ -2,9 +2,9 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import {
-  type CertificateFacts,
+  type CertificateDetails,
   type Enrolment,
-  NO_FACTS,
+  NO_DETAILS,
   type Sighting,
 } from "../../../src/domain/records.ts";
 import { parseUserId, type UserId } from "../../../src/domain/user.ts";
@@ -29,7 +29,7 @@ export function userId(id: string): UserId {
 export const ALICE = userId("alice");
 export const BOB = userId("bob");
 
-export const FACTS: CertificateFacts = {
+export const DETAILS: CertificateDetails = {
   subject: "CN=phone",
   issuer: "CN=Household CA",
   serial: "0A1B2C",
@@ -47,7 +47,7 @@ export function enrolment(change: Partial<Enrolment> = {}): Enrolment {
     name: "Pixel 9",
     note: null,
     fingerprint: fingerprint(1),
-    facts: NO_FACTS,
+    details: NO_DETAILS,
     status: "active",
     ...change,
   };
@@ -59,7 +59,7 @@ export function sighting(change: Partial<Sighting> = {}): Sighting {
     app: "app.example.com",
     country: "CH",
     ip: "198.51.100.9",
-    facts: FACTS,
+    details: DETAILS,
     ...change,
   };
 }

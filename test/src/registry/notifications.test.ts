@@ -14,10 +14,10 @@ import {
   ALICE,
   by,
   cost,
+  DETAILS,
   directory,
   directoryStub,
   enrolment,
-  FACTS,
   fingerprint,
   registry,
   registryStub,
@@ -47,8 +47,8 @@ async function told(stub: DurableObjectStub = registryStub(ALICE)) {
 const waiting = () => told(directoryStub());
 
 async function enrol(n: number, daysLeft: number | null = null, status: "active" | "pending" = "active") {
-  const facts = { ...FACTS, notAfter: daysLeft === null ? null : NOW + daysLeft * DAY_MS };
-  const device = enrolment({ fingerprint: fingerprint(n), name: `Device ${n}`, facts, status });
+  const details = { ...DETAILS, notAfter: daysLeft === null ? null : NOW + daysLeft * DAY_MS };
+  const device = enrolment({ fingerprint: fingerprint(n), name: `Device ${n}`, details, status });
   const result = await alice().enrol(by(), device, Date.now(), 0);
   if (!result.ok) throw new Error(result.error.code);
   return result.value.device.id;

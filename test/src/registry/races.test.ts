@@ -4,7 +4,7 @@ import type { DeviceRecord } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
-import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
+import { type RegistryBindings, userRegistryOf } from "../../../src/registry/client/objects.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import {
   ALICE,
@@ -153,12 +153,12 @@ const ACTS = {
   renew: (old) => (bindings) =>
     new RegistryClient(bindings).addCertificate(somebody(), ALICE, old.id, {
       fingerprint: TWO,
-      facts: old.certificates[0] ?? expect.fail(),
+      details: old.certificates[0] ?? expect.fail(),
       retireBy: null,
     }),
   forget: (old) => async (bindings) => {
     const registry = new RegistryClient(bindings);
-    await registry.changeStatus(somebody(), ALICE, old.id, "revoke");
+    await userRegistryOf(bindings, ALICE).ask((user) => user.changeStatus(somebody(), old.id, "revoke"));
     return registry.forget(somebody(), ALICE, old.id);
   },
   restore: (old) => (bindings) =>
@@ -247,7 +247,7 @@ async function play(
       const enrolled = await registry.enrol(by(), ALICE, enrolment({ fingerprint: OLD, name: "phone 3" }));
       const old = enrolled.ok ? enrolled.value.device : expect.fail(enrolled.error.code);
       if (!withOldPhone) {
-        await registry.changeStatus(by(), ALICE, old.id, "revoke");
+        await userRegistryOf(bindings, ALICE).ask((user) => user.changeStatus(by(), old.id, "revoke"));
         await registry.forget(by(), ALICE, old.id);
       }
       const kinds = kindsOf(random);

@@ -1,7 +1,7 @@
 // Real requests to the hosts, as strangers and as a device.
 import { Agent, buildConnector, type Dispatcher, request } from "undici";
 import { ENROL_PATH, WHOAMI_PATH } from "../../../../src/contract/paths.ts";
-import { isPublicPath } from "../../../../src/domain/path-rules.ts";
+import { isPublicPath } from "../../../../src/domain/request/path-rules.ts";
 import { answer } from "../../../../src/gate/answers.ts";
 import { errorCode } from "../../../terminal/failure.ts";
 import type { GatedHost } from "../../client/wrangler-toml.ts";

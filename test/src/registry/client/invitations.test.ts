@@ -12,11 +12,11 @@ import {
   ALICE,
   BOB,
   by,
+  DETAILS,
   directory,
   directoryStub,
   dump,
   enrolment,
-  FACTS,
   fingerprint,
   intercepted,
   interrupted,
@@ -79,7 +79,7 @@ function redeem(
   } = {},
 ) {
   const redeemer = new Invitations(bindings, new RegistryClient(bindings));
-  const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), facts: FACTS, ...change });
+  const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), details: DETAILS, ...change });
   return redeemer.redeem(by({ ...VISITOR, at }), digest(code), app, wanted, agreed);
 }
 
@@ -116,19 +116,19 @@ describe("an invitation", () => {
       usedAt: null,
       usedBy: null,
     });
-    expect(await invitations.list(ALICE)).toEqual({ ok: true, value: [invitation] });
-    expect(await invitations.list(BOB)).toEqual({ ok: true, value: [] });
-    expect(await invitations.withdraw(by({ at: now + 1 }), BOB, invitation.id)).toMatchObject({
+    expect(await registry(ALICE).invitations()).toEqual([invitation]);
+    expect(await registry(BOB).invitations()).toEqual([]);
+    expect(await registry(BOB).withdraw(by({ at: now + 1 }), invitation.id)).toMatchObject({
       error: { code: "unknown-invitation" },
     });
-    expect(await invitations.withdraw(by({ at: now + 1 }), ALICE, invitation.id)).toEqual({
+    expect(await registry(ALICE).withdraw(by({ at: now + 1 }), invitation.id)).toEqual({
       ok: true,
       value: null,
     });
-    expect(await invitations.withdraw(by({ at: now + 1 }), ALICE, invitation.id)).toMatchObject({
+    expect(await registry(ALICE).withdraw(by({ at: now + 1 }), invitation.id)).toMatchObject({
       error: { code: "unknown-invitation" },
     });
-    expect(await invitations.list(ALICE)).toEqual({ ok: true, value: [] });
+    expect(await registry(ALICE).invitations()).toEqual([]);
     expect(await audit()).toMatchObject([
       {
         at: now,
@@ -147,15 +147,14 @@ describe("an invitation", () => {
     const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY };
     const unknown = { ok: false, error: { code: "unknown-user" } };
     expect(await invitations.create(by(), nobody, wanted, digest("x"))).toEqual(unknown);
-    expect(await invitations.list(nobody)).toEqual(unknown);
-    expect(await invitations.withdraw(by(), nobody, "x")).toEqual(unknown);
+    expect(await registryOfAll.ofUser(nobody)).toEqual(unknown);
     expect((await dump(directoryStub())).invitation_index).toEqual([]);
   });
 
   it("that is used is not withdrawn", async () => {
     const { id } = await invite("A");
     await redeem("A");
-    expect(await invitations.withdraw(by(), ALICE, id)).toMatchObject({
+    expect(await registry(ALICE).withdraw(by(), id)).toMatchObject({
       error: { code: "unknown-invitation" },
     });
     expect(await devices()).toHaveLength(1);
@@ -193,7 +192,7 @@ describe("an invitation", () => {
 });
 
 describe("a code", () => {
-  it("enrols one device of its user, with the certificate's facts, and is used up", async () => {
+  it("enrols one device of its user, with the certificate's details, and is used up", async () => {
     await invite("A");
     const enrolled = await redeem("A", 1, { name: "Pixel 9" });
     expect(enrolled).toMatchObject({
@@ -205,7 +204,7 @@ describe("a code", () => {
           name: "Pixel 9",
           status: "active",
           comparisonCode: null,
-          certificates: [{ fingerprint: fingerprint(1), ...FACTS }],
+          certificates: [{ fingerprint: fingerprint(1), ...DETAILS }],
         },
       },
     });
@@ -304,7 +303,7 @@ describe("a code", () => {
       "was withdrawn",
       async () => {
         const { id } = await invite("A");
-        await invitations.withdraw(by(), ALICE, id);
+        await registry(ALICE).withdraw(by(), id);
         return "A";
       },
     ],
@@ -479,7 +478,7 @@ describe("when the user is deleted", () => {
     expect(await redeem("A")).toEqual(INVALID);
     await registryOfAll.putUser(by(), ALICE, undefined);
     expect(await redeem("A", 2)).toEqual(INVALID);
-    expect(await invitations.list(ALICE)).toEqual({ ok: true, value: [] });
+    expect(await registry(ALICE).invitations()).toEqual([]);
     expect((await dump(directoryStub())).invitation_index).toEqual([]);
   });
 
@@ -533,7 +532,7 @@ describe("who looks at the page", () => {
 describe("looking at what a code would do", () => {
   const dumps = async () => [await dump(directoryStub()), await dump(registryStub(ALICE))];
   const offer = (code: string, { app = APP, at = now }: { app?: string; at?: number } = {}) =>
-    invitations.offer(by({ ...VISITOR, at }), digest(code), app, enrolment({ facts: FACTS }));
+    invitations.offer(by({ ...VISITOR, at }), digest(code), app, enrolment({ details: DETAILS }));
 
   it("says whose device it makes, as often as one likes, and writes nothing", async () => {
     await registryOfAll.putUser(by(), ALICE, "Alice Example");

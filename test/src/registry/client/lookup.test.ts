@@ -17,6 +17,7 @@ import {
   interrupted,
   registryStub,
   sighting,
+  registry as userRegistry,
 } from "../fixtures.ts";
 
 const F = fingerprint(1);
@@ -83,7 +84,7 @@ describe("lookUp", () => {
 
   it("follows a device that was forgotten and enrolled by another user", async () => {
     const registry = new RegistryClient(env);
-    await registry.changeStatus(by(), ALICE, device, "revoke");
+    await userRegistry(ALICE).changeStatus(by(), device, "revoke");
     await registry.forget(by(), ALICE, device);
     expect(await counted(ALICE)).toMatchObject({ found: false, user: undefined });
     await registry.enrol(by(), BOB, enrolment());
@@ -102,7 +103,7 @@ describe("lookUp", () => {
   it.each([undefined, ALICE, BOB])(
     "says what the registry says of a revoked device (remembered: %s)",
     async (user) => {
-      await new RegistryClient(env).changeStatus(by(), ALICE, device, "revoke");
+      await userRegistry(ALICE).changeStatus(by(), device, "revoke");
       expect(await counted(user)).toMatchObject({
         found: true,
         user: "alice",

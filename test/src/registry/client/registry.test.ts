@@ -12,10 +12,10 @@ import {
   ALICE,
   BOB,
   by,
+  DETAILS,
   directory,
   directoryStub,
   enrolment,
-  FACTS,
   type Fingerprint,
   fingerprint,
   intercepted,
@@ -49,7 +49,7 @@ async function enrolled(user: UserId, change: Partial<Enrolment> = {}): Promise<
 }
 
 const standing = (of: Fingerprint = F, remembered?: UserId) => lookUp(env, of, remembered, sighting());
-const revoke = (user: UserId, id: string) => worker.changeStatus(by(), user, id, "revoke");
+const revoke = (user: UserId, id: string) => registry(user).changeStatus(by(), id, "revoke");
 
 /** Who has a row for the fingerprint, seen from inside both registries. */
 async function holders(of: Fingerprint = F): Promise<string[]> {
@@ -380,7 +380,7 @@ describe("users", () => {
     await worker.deleteUser(by(), ALICE);
     await abortAllDurableObjects();
     expect(await worker.putUser(by(), ALICE, undefined)).toMatchObject({ created: true });
-    expect(await worker.devices(ALICE, 10, 0)).toEqual({ ok: true, value: { items: [], next: null } });
+    expect(await registry(ALICE).list(10, 0)).toEqual({ items: [], next: null });
     expect(await enrol(ALICE)).toMatchObject({ ok: true, value: { created: true } });
     expect(await standing()).toMatchObject({ found: true, device: { status: "active" } });
   });
@@ -390,7 +390,7 @@ describe("users", () => {
     async (step) => {
       const through = justBefore(step, () => worker.deleteUser(by(), ALICE));
       expect(await enrol(ALICE, {}, through)).toEqual({ ok: false, error: { code: "unknown-user" } });
-      expect(await worker.device(ALICE, "x")).toEqual({ ok: false, error: { code: "unknown-user" } });
+      expect(await worker.ofUser(ALICE)).toEqual({ ok: false, error: { code: "unknown-user" } });
       expect(await holders()).toEqual([]);
       expect(await standing()).toEqual({ found: false, user: undefined });
       expect(await enrol(BOB)).toMatchObject({ ok: true });
@@ -590,13 +590,13 @@ describe("approve", () => {
   const approve = (user: UserId, through: RegistryBindings = env) =>
     new RegistryClient(through).approve(by(), F, user, { name: "Pixel 9", note: null });
 
-  it("enrols a waiting certificate with the facts that were seen", async () => {
+  it("enrols a waiting certificate with the details that were seen", async () => {
     await standing();
     expect(await approve(ALICE)).toMatchObject({
       ok: true,
-      value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...FACTS }] } },
+      value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...DETAILS }] } },
     });
-    expect(await worker.unknownCertificates()).toEqual([]);
+    expect(await directory().unknownCertificates()).toEqual([]);
     expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
   });
 
@@ -610,7 +610,7 @@ describe("approve", () => {
     await enrolled(ALICE, { fingerprint: fingerprint(2) });
     expect(await approve(ALICE)).toMatchObject({ error: { code: "name-taken" } });
     expect(await approve(userId("nobody"))).toEqual({ ok: false, error: { code: "unknown-user" } });
-    expect(await worker.unknownCertificates()).toHaveLength(1);
+    expect(await directory().unknownCertificates()).toHaveLength(1);
   });
 
   it("by two users at once: one gets it", async () => {
@@ -634,18 +634,6 @@ describe("approve", () => {
     await standing();
     expect(await approve(ALICE)).toMatchObject({ ok: true });
   });
-});
-
-it("dismiss is not repeated by itself", async () => {
-  await standing();
-  const calls: string[] = [];
-  const flaky = intercepted(async ({ name, proceed }) => {
-    calls.push(name);
-    await proceed();
-    throw Object.assign(new Error("lost"), { retryable: true });
-  });
-  await expect(new RegistryClient(flaky).dismiss(by(), F)).rejects.toBeInstanceOf(RegistryUnavailable);
-  expect(calls).toEqual(["directory.dismiss"]);
 });
 
 it("the directory alone lets nobody in: a claim written by hand changes nothing", async () => {

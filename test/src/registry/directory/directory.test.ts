@@ -11,9 +11,9 @@ import {
   asOf,
   BOB,
   by,
+  DETAILS,
   directory,
   directoryStub,
-  FACTS,
   type Fingerprint,
   fingerprint,
   rows,
@@ -259,7 +259,7 @@ describe("unknown certificates", () => {
     expect(await directory().resolve(fingerprint(1), sighting({ at: NOW }))).toBeNull();
     const noted = {
       fingerprint: fingerprint(1),
-      ...FACTS,
+      ...DETAILS,
       firstSeen: NOW,
       lastSeen: NOW,
       app: "app.example.com",

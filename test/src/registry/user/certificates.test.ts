@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { representDevice } from "../../../../src/api/represent.ts";
 import type { StatusAct } from "../../../../src/domain/device.ts";
 import type { DeviceRecord, NextCertificate } from "../../../../src/domain/records.ts";
-import { NO_FACTS } from "../../../../src/domain/records.ts";
+import { NO_DETAILS } from "../../../../src/domain/records.ts";
 import type { UserId } from "../../../../src/domain/user.ts";
 import { lookUp } from "../../../../src/registry/client/lookup.ts";
 import type { RegistryBindings } from "../../../../src/registry/client/objects.ts";
@@ -15,9 +15,9 @@ import {
   BOB,
   by,
   cost,
+  DETAILS,
   directory,
   enrolment,
-  FACTS,
   type Fingerprint,
   fingerprint,
   intercepted,
@@ -46,20 +46,20 @@ afterEach(async () => {
 });
 
 async function enrol(user: UserId, of: Fingerprint, name = "Pixel 9"): Promise<string> {
-  const result = await worker.enrol(by(), user, enrolment({ fingerprint: of, name, facts: FACTS }));
+  const result = await worker.enrol(by(), user, enrolment({ fingerprint: of, name, details: DETAILS }));
   return result.ok ? result.value.device.id : expect.fail(result.error.code);
 }
 
 const next = (change: Partial<NextCertificate> = {}): NextCertificate => ({
   fingerprint: NEW,
-  facts: NO_FACTS,
+  details: NO_DETAILS,
   retireBy: null,
   ...change,
 });
 const add = (change: Partial<NextCertificate> = {}, through: RegistryBindings = env, at = Date.now()) =>
   new RegistryClient(through).addCertificate(by({ at }), ALICE, id, next(change));
-const retire = (of: Fingerprint) => worker.retireCertificate(by(), ALICE, id, of);
-const act = (what: StatusAct) => worker.changeStatus(by(), ALICE, id, what);
+const retire = (of: Fingerprint) => registry(ALICE).retireCertificate(by(), id, of);
+const act = (what: StatusAct) => registry(ALICE).changeStatus(by(), id, what);
 const refused = (code: string) => ({ ok: false, error: { code } });
 
 async function device(): Promise<DeviceRecord> {
@@ -92,7 +92,7 @@ describe("a device's next certificate", () => {
       calls.push(name);
       return proceed();
     });
-    expect(await add({ facts: FACTS }, bindings)).toMatchObject({ ok: true, value: { created: true } });
+    expect(await add({ details: DETAILS }, bindings)).toMatchObject({ ok: true, value: { created: true } });
     expect(calls).toEqual([
       "directory.user",
       "alice.checkCertificate",
@@ -104,14 +104,14 @@ describe("a device's next certificate", () => {
   it("belongs to the same device, with one name and one history, and says which one it replaces", async () => {
     const at = Date.UTC(2126, 0, 1);
     const until = at + 1000;
-    const added = await add({ facts: FACTS, retireBy: until }, env, at);
+    const added = await add({ details: DETAILS, retireBy: until }, env, at);
     const none = { retiredAt: null, retireBy: null, replaces: null };
     expect(added.ok && added.value.device).toMatchObject({
       id,
       name: "Pixel 9",
       certificates: [
-        { fingerprint: OLD, ...FACTS, ...none, retireBy: until },
-        { fingerprint: NEW, ...FACTS, addedAt: at, ...none, replaces: OLD },
+        { fingerprint: OLD, ...DETAILS, ...none, retireBy: until },
+        { fingerprint: NEW, ...DETAILS, addedAt: at, ...none, replaces: OLD },
       ],
     });
     expect(await alice().list(10, 0)).toMatchObject({ items: [{ id }], next: null });
@@ -151,7 +151,7 @@ describe("a device's next certificate", () => {
   });
 
   it("is retired once: later sightings write nothing about it", async () => {
-    await add({ facts: FACTS });
+    await add({ details: DETAILS });
     const at = Date.now();
     await standing(NEW, at);
     const changes = () => runInDurableObject(registryStub(ALICE), (_, state) => totalChanges(state));
@@ -175,7 +175,7 @@ describe("a device's next certificate", () => {
 
   it("added twice changes nothing, and says so", async () => {
     const first = await add({ retireBy: Date.now() + 60_000 });
-    const again = await add({ retireBy: null, facts: FACTS });
+    const again = await add({ retireBy: null, details: DETAILS });
     expect(again).toEqual({ ok: true, value: { created: false, device: await device() } });
     expect(first.ok && first.value.device).toEqual(again.ok && again.value.device);
     expect(await audit()).toHaveLength(1);
@@ -199,10 +199,10 @@ describe("a device's next certificate", () => {
     expect(await standing(OLD)).toBe("revoked");
   });
 
-  it("is filled in with its own facts when it is seen", async () => {
+  it("is filled in with its own details when it is seen", async () => {
     await add();
     await standing(NEW);
-    expect((await device()).certificates).toMatchObject([FACTS, FACTS]);
+    expect((await device()).certificates).toMatchObject([DETAILS, DETAILS]);
   });
 });
 
@@ -253,7 +253,7 @@ describe("a next certificate is refused", () => {
 
   it("that a revoked device has", async () => {
     const tablet = await enrol(ALICE, NEW, "Tablet");
-    await worker.changeStatus(by(), ALICE, tablet, "revoke");
+    await registry(ALICE).changeStatus(by(), tablet, "revoke");
     expect(await add()).toEqual(refused("fingerprint-revoked"));
   });
 
@@ -396,7 +396,7 @@ describe("retire", () => {
     await enrol(ALICE, THIRD, "Tablet");
     expect(await retire(THIRD)).toEqual(refused("unknown-certificate"));
     expect(await retire(NEW)).toEqual(refused("unknown-certificate"));
-    expect(await worker.retireCertificate(by(), BOB, id, OLD)).toEqual(refused("unknown-device"));
+    expect(await registry(BOB).retireCertificate(by(), id, OLD)).toEqual(refused("unknown-device"));
   });
 });
 
@@ -436,10 +436,10 @@ describe("a device with a retired certificate", () => {
   it("leaves a line of a date that passed unseen, when it is forgotten", async () => {
     const other = await enrol(ALICE, THIRD, "Tablet");
     const until = Date.now() + 1000;
-    const last = { fingerprint: fingerprint(4), facts: NO_FACTS, retireBy: until };
+    const last = { fingerprint: fingerprint(4), details: NO_DETAILS, retireBy: until };
     expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
     const later = by({ at: until + 1000 });
-    await worker.changeStatus(later, ALICE, other, "revoke");
+    await registry(ALICE).changeStatus(later, other, "revoke");
     expect(await worker.forget(later, ALICE, other)).toMatchObject({ ok: true });
     expect((await audit()).at(-1)).toMatchObject({
       act: "retire-certificate",
@@ -516,7 +516,7 @@ describe("when it is interrupted", () => {
 
 describe("at the same time", () => {
   it("uses of both and a retirement end with one certificate that is let in, and one line", async () => {
-    await add({ facts: FACTS });
+    await add({ details: DETAILS });
     await Promise.all([
       ...Array.from({ length: 6 }, (_, n) => standing(n % 2 === 0 ? NEW : OLD)),
       retire(OLD),
@@ -548,7 +548,7 @@ describe("at the same time", () => {
 
 describe("the cost", () => {
   it("of a question is two rows read, with a retired certificate and with the next one too", async () => {
-    await add({ facts: FACTS });
+    await add({ details: DETAILS });
     await standing(OLD);
     const { at, measured } = await runInDurableObject(registryStub(ALICE), (object, state) => {
       const at = (object.get(id)?.lastSeen?.at ?? 0) + 1;

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { DeviceStatus } from "../../../../src/domain/device.ts";
 import type { CertificateRecord, DeviceRecord } from "../../../../src/domain/records.ts";
 import { leftAlone, planRestore, type RestoreInput } from "../../../../src/registry/user/restore-plan.ts";
-import { ALICE, FACTS, fingerprint } from "../fixtures.ts";
+import { ALICE, DETAILS, fingerprint } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 25);
 
 function certificate(n: number, change: Partial<CertificateRecord> = {}): CertificateRecord {
   const none = { retiredAt: null, retireBy: null, replaces: null };
-  return { fingerprint: fingerprint(n), ...FACTS, addedAt: 1, ...none, ...change };
+  return { fingerprint: fingerprint(n), ...DETAILS, addedAt: 1, ...none, ...change };
 }
 
 function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
@@ -31,8 +31,8 @@ function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
 
 function plan(wanted: DeviceRecord[], present: DeviceRecord[], change: Partial<RestoreInput> = {}) {
   const none = new Set<string>();
-  const facts = { present, ended: none, resurrect: none, now: NOW };
-  return planRestore(wanted, { ...facts, mayHave: () => true, ...change });
+  const input = { present, ended: none, resurrect: none, now: NOW };
+  return planRestore(wanted, { ...input, mayHave: () => true, ...change });
 }
 
 function one(wanted: DeviceRecord, present: DeviceRecord | undefined, change: Partial<RestoreInput> = {}) {
@@ -68,8 +68,8 @@ const TABLE: [DeviceStatus, DeviceStatus, string, string][] = [
 describe("a device that is", () => {
   it.each(TABLE)("%s in the backup and %s now: %s, and by name %s", (then, now, unnamed, named) => {
     const say = (resurrect: string[]) => {
-      const facts = { resurrect: new Set(resurrect) };
-      const { planned } = one(device(1, { status: then }), device(1, { status: now }), facts);
+      const input = { resurrect: new Set(resurrect) };
+      const { planned } = one(device(1, { status: then }), device(1, { status: now }), input);
       if (planned.outcome === "kept") return `kept: ${planned.reason}`;
       return planned.outcome === "same" ? "same" : planned.status;
     };

@@ -5,8 +5,8 @@ import { LAST_APP_EVERY_MS, LAST_SEEN_EVERY_MS } from "../../../../src/registry/
 import {
   ALICE,
   by,
+  DETAILS,
   enrolment,
-  FACTS,
   fingerprint,
   registry,
   registryStub,
@@ -30,7 +30,7 @@ const changes = () => runInDurableObject(registryStub(ALICE), (_, state) => tota
 
 describe("last seen", () => {
   beforeEach(async () => {
-    await registry(ALICE).enrol(by({ at: T - 1000 }), enrolment({ facts: FACTS }), Date.now(), 0);
+    await registry(ALICE).enrol(by({ at: T - 1000 }), enrolment({ details: DETAILS }), Date.now(), 0);
   });
 
   it("is noted on the first sighting, and kept across an eviction", async () => {
@@ -109,35 +109,35 @@ describe("last seen", () => {
   });
 });
 
-describe("facts of a certificate", () => {
+describe("details of a certificate", () => {
   it("are filled in from the first sighting when the enrolment gave none, and then kept", async () => {
     await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
     await see();
-    expect((await device()).certificates).toMatchObject([FACTS]);
+    expect((await device()).certificates).toMatchObject([DETAILS]);
     const written = await changes();
-    await see({ facts: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
-    expect((await device()).certificates).toMatchObject([FACTS]);
+    await see({ details: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
+    expect((await device()).certificates).toMatchObject([DETAILS]);
     expect(await changes()).toBe(written);
   });
 
   it("are filled in though last seen is not due", async () => {
     await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
-    await see({ facts: { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null } });
+    await see({ details: { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null } });
     await see({ at: T + 1 });
-    expect(await device()).toMatchObject({ lastSeen: { at: T }, certificates: [FACTS] });
+    expect(await device()).toMatchObject({ lastSeen: { at: T }, certificates: [DETAILS] });
   });
 
   it("that the enrolment gave are not overwritten", async () => {
-    await registry(ALICE).enrol(by(), enrolment({ facts: FACTS }), Date.now(), 0);
-    await see({ facts: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
-    expect((await device()).certificates).toMatchObject([FACTS]);
+    await registry(ALICE).enrol(by(), enrolment({ details: DETAILS }), Date.now(), 0);
+    await see({ details: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
+    expect((await device()).certificates).toMatchObject([DETAILS]);
   });
 
   it("that the enrolment gave in part are kept, and the rest filled in", async () => {
-    const given = { ...FACTS, subject: "CN=given", issuer: null, notAfter: null };
-    await registry(ALICE).enrol(by(), enrolment({ facts: given }), Date.now(), 0);
+    const given = { ...DETAILS, subject: "CN=given", issuer: null, notAfter: null };
+    await registry(ALICE).enrol(by(), enrolment({ details: given }), Date.now(), 0);
     await see();
-    expect((await device()).certificates).toMatchObject([{ ...FACTS, subject: "CN=given" }]);
+    expect((await device()).certificates).toMatchObject([{ ...DETAILS, subject: "CN=given" }]);
   });
 
   it("of one certificate do not touch those of another", async () => {
@@ -145,7 +145,7 @@ describe("facts of a certificate", () => {
     await registry(ALICE).enrol(by(), enrolment({ name: "B", fingerprint: fingerprint(2) }), Date.now(), 0);
     await see();
     const [first, second] = (await registry(ALICE).list(2, 0)).items;
-    expect(first?.certificates).toMatchObject([FACTS]);
+    expect(first?.certificates).toMatchObject([DETAILS]);
     expect(second).toMatchObject({ lastSeen: null, certificates: [{ subject: null, notAfter: null }] });
   });
 });

@@ -7,9 +7,9 @@ import { CLAIM_VALID_MS } from "../../../../src/registry/storage/generation.ts";
 import {
   ALICE,
   by,
+  DETAILS,
   dump,
   enrolment,
-  FACTS,
   fingerprint,
   registry,
   registryStub,
@@ -45,7 +45,12 @@ const RESTARTS = [
 describe("enrol", () => {
   it("writes the device, its certificate and the audit line", async () => {
     const at = Date.UTC(2026, 5, 1, 12);
-    const result = await alice().enrol(by({ at }), enrolment({ note: "black", facts: FACTS }), Date.now(), 0);
+    const result = await alice().enrol(
+      by({ at }),
+      enrolment({ note: "black", details: DETAILS }),
+      Date.now(),
+      0,
+    );
     const device = {
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       user: "alice",
@@ -58,7 +63,7 @@ describe("enrol", () => {
       certificates: [
         {
           fingerprint: fingerprint(1),
-          ...FACTS,
+          ...DETAILS,
           addedAt: at,
           retiredAt: null,
           retireBy: null,
@@ -100,7 +105,7 @@ describe("enrol", () => {
     const device = await enrol();
     const again = await alice().enrol(
       by(),
-      enrolment({ name: "Tablet", note: "new", status: "pending", facts: FACTS }),
+      enrolment({ name: "Tablet", note: "new", status: "pending", details: DETAILS }),
       Date.now(),
       0,
     );
@@ -154,7 +159,7 @@ describe("enrol", () => {
   });
 
   it.each(RESTARTS)("once acknowledged, it survives %s", async (_, restart) => {
-    const device = await enrol({ facts: FACTS });
+    const device = await enrol({ details: DETAILS });
     await restart();
     expect(await alice().get(device.id)).toEqual(device);
     expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });

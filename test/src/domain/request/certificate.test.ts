@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readCertificate } from "../../../src/domain/certificate.ts";
-import { fingerprint, tlsClientAuth } from "../fixtures.ts";
+import { readCertificate } from "../../../../src/domain/request/certificate.ts";
+import { fingerprint, tlsClientAuth } from "../../fixtures.ts";
 
 const DIGITS = "0123456789abcdef".repeat(4);
 const COLONS = DIGITS.replace(/..(?=.)/g, "$&:");
@@ -26,7 +26,7 @@ const auth = (change: Record<string, unknown>) => ({ ...tlsClientAuth(fingerprin
 const read = (change: Record<string, unknown>) => readCertificate(auth(change));
 
 describe("a certificate that Cloudflare verified", () => {
-  it("is read with all its facts", () => {
+  it("is read with all its details", () => {
     expect(readCertificate(tlsClientAuth(fingerprint(0xab)))).toEqual({
       kind: "verified",
       fingerprint: fingerprint(0xab),

@@ -1,5 +1,5 @@
 // The cookie of a signed-in browser: Latchkey's own, which no app may see or set.
-import { SESSION_MS } from "./credential.ts";
+import { SESSION_MS } from "../credential.ts";
 
 export const SESSION_COOKIE = "__Host-latchkey";
 

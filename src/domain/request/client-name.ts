@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// What a client calls itself, and what its path says of it, as people read both.
 
 /**
  * Programs by what they call themselves in `User-Agent`; the first that fits. Apps come before

@@ -1,12 +1,12 @@
 // What the enrolment page says to a device, step by step.
-import { ENROL_PATH } from "../contract/paths.ts";
-import { commonName, type VerifiedCertificate } from "../domain/certificate.ts";
-import { deviceName, systemOf } from "../domain/client-name.ts";
-import type { Standing } from "../domain/device.ts";
-import type { Offer, RedeemError } from "../registry/client/invitations.ts";
-import { grouped } from "./device-view.ts";
-import { type Html, html } from "./html/html.ts";
-import { layout } from "./html/layout.ts";
+import { ENROL_PATH } from "../../contract/paths.ts";
+import type { Standing } from "../../domain/device.ts";
+import { commonName, type VerifiedCertificate } from "../../domain/request/certificate.ts";
+import { deviceName, systemOf } from "../../domain/request/client-name.ts";
+import type { Offer, RedeemError } from "../../registry/client/invitations.ts";
+import { type Html, html } from "../html/html.ts";
+import { layout } from "../html/layout.ts";
+import { grouped } from "../html/words.ts";
 
 type KnownDevice = Extract<Standing, { kind: "device" }>;
 

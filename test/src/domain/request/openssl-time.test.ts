@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseOpenSslTime } from "../../../src/domain/openssl-time.ts";
+import { parseOpenSslTime } from "../../../../src/domain/request/openssl-time.ts";
 
 describe("a time that is read", () => {
   it.each([

@@ -1,13 +1,13 @@
 // What a device with a verified certificate learns about itself: a page for a person's browser, JSON for programs.
-import { ENROL_PATH } from "../contract/paths.ts";
-import type { VerifiedCertificate } from "../domain/certificate.ts";
-import type { Standing } from "../domain/device.ts";
-import type { Visit } from "../visit.ts";
-import { possessive } from "./device-view.ts";
-import { type Html, html, show } from "./html/html.ts";
-import { layout } from "./html/layout.ts";
-import { knownTimeZone, onDate } from "./html/times.ts";
-import { isForReading } from "./same-origin.ts";
+import { ENROL_PATH } from "../../contract/paths.ts";
+import type { Standing } from "../../domain/device.ts";
+import type { VerifiedCertificate } from "../../domain/request/certificate.ts";
+import type { Visit } from "../../visit.ts";
+import { type Html, html, show } from "../html/html.ts";
+import { layout } from "../html/layout.ts";
+import { isForReading } from "../html/same-origin.ts";
+import { knownTimeZone, onDate } from "../html/times.ts";
+import { possessive } from "../html/words.ts";
 
 type Visitor = ReturnType<typeof describe>;
 

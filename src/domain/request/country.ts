@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Country codes.
 
 /** ISO 3166-1 alpha-2, and XK (Kosovo), which Cloudflare reports though ISO has not assigned it. */
 const COUNTRIES: ReadonlySet<string> = new Set(

@@ -1,16 +1,18 @@
 // The page that an invitation's link opens on the device.
 
-import { ENROL_PATH } from "../contract/paths.ts";
-import { ShortMemory } from "../domain/bounded-map.ts";
-import { isWithinDates } from "../domain/certificate.ts";
-import { deviceNameProblem, type Standing } from "../domain/device.ts";
-import type { Fingerprint } from "../domain/fingerprint.ts";
-import { factsOf } from "../domain/records.ts";
-import type { UserId } from "../domain/user.ts";
-import { RegistryUnavailable } from "../registry/client/call.ts";
-import type { Services } from "../services.ts";
-import { isVerified, type VerifiedVisit, type Visit } from "../visit.ts";
-import { capital } from "./device-view.ts";
+import { ENROL_PATH } from "../../contract/paths.ts";
+import { ShortMemory } from "../../domain/bounded-map.ts";
+import { deviceNameProblem, type Standing } from "../../domain/device.ts";
+import type { Fingerprint } from "../../domain/fingerprint.ts";
+import { detailsOf } from "../../domain/records.ts";
+import { isWithinDates } from "../../domain/request/certificate.ts";
+import type { UserId } from "../../domain/user.ts";
+import { RegistryUnavailable } from "../../registry/client/call.ts";
+import type { Services } from "../../services.ts";
+import { isVerified, type VerifiedVisit, type Visit } from "../../visit.ts";
+import { field } from "../html/forms.ts";
+import { type Html, seeOther, show } from "../html/html.ts";
+import { capital } from "../html/words.ts";
 import {
   agreement,
   type Entered,
@@ -22,8 +24,6 @@ import {
   waiting,
   withoutCertificate,
 } from "./enrol-view.ts";
-import { field } from "./html/forms.ts";
-import { type Html, seeOther, show } from "./html/html.ts";
 
 /** If a waiting device looks again within this time, in milliseconds, its code costs no question. */
 const MEMORY_MS = 2_000;
@@ -67,8 +67,8 @@ export class Enrolment {
 
     const problem = deviceNameProblem(entered.name);
     if (problem !== undefined) return again(`${capital(problem)}. The code still works.`);
-    const facts = factsOf(certificate);
-    const enrolment = { name: entered.name, note: null, fingerprint, facts, status: "active" as const };
+    const details = detailsOf(certificate);
+    const enrolment = { name: entered.name, note: null, fingerprint, details, status: "active" as const };
     const by = visit.by("invitation", now);
     const presented = { code: entered.code, app: hostname, enrolment, by };
     // Before anybody is asked about the certificate: a code that is made up or no longer valid costs the registry nothing.

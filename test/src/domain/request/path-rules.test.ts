@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isPublicPath, NO_PATHS, pathPatternProblem, pathRules } from "../../../src/domain/path-rules.ts";
+import {
+  isPublicPath,
+  NO_PATHS,
+  pathPatternProblem,
+  pathRules,
+} from "../../../../src/domain/request/path-rules.ts";
 
 const RULES = pathRules(["/share/*", "/webauthn-mobile-connector.html"]);
 

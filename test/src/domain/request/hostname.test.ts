@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hostnameOf, isHostname } from "../../../src/domain/hostname.ts";
+import { hostnameOf, isHostname } from "../../../../src/domain/request/hostname.ts";
 
 describe("isHostname", () => {
   it.each(["a", "localhost", "vault.example.com", "xn--bcher-kva.example", "1.2.3.4", "a-b.c", "9.example"])(

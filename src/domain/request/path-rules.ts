@@ -1,4 +1,4 @@
-// No I/O. No clock.
+// Which paths of an app need no certificate.
 
 /**
  * Paths that an app lets through without a certificate. A pattern is an exact path, or one that
@@ -14,7 +14,7 @@ export const NO_PATHS: PathRules = { exact: new Set(), below: [] };
 
 /**
  * A path that every server reads the same way: segments of unreserved characters (RFC 3986), a few
- * harmless sub-delimiters, and percent-encoded blanks and non-ASCII letters. What an app may
+ * harmless sub-delimiters, and percent-encoded spaces and non-ASCII letters. What an app may
  * decode, cut or collapse (`%2e`, `%2f`, `%25`, `\`, `;`, `//`) is ambiguous.
  */
 const PLAIN_PATH = /^(?:\/(?:[A-Za-z0-9\-._~!$'()+,=:@&]|%20|%[89A-Fa-f][0-9A-Fa-f])*)+$/;
@@ -29,7 +29,7 @@ const ENCODED_MAX = 2_000;
  * Whether a path, as it came in, can be compared at all. One that ends with a slash can; one with
  * an empty segment or one of dots and spaces anywhere else cannot. What is encoded must be UTF-8 (RFC
  * 3629: no overlong forms) and its own compatibility form (NFKC), since some servers compose it: a
- * full-width `．．／` becomes `../`.
+ * full-width `．．／` becomes `../../`.
  */
 export function isPlainPath(path: string): boolean {
   if (path === "/") return true;

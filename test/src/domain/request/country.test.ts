@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isCountry } from "../../../src/domain/country.ts";
+import { isCountry } from "../../../../src/domain/request/country.ts";
 
 describe("isCountry", () => {
   it.each(["CH", "LI", "DE", "GB", "US", "XK", "AD", "ZW"])("takes %s", (code) => {
