@@ -1,5 +1,5 @@
-// Runs in workerd: one object with many devices, and what a call of it costs. The time is taken by who
-// asks, since clocks stand still inside a Worker: each call is repeated within one request.
+// Runs in workerd: one object with many devices, and what calling it costs. The caller takes the time, since clocks
+// stand still inside a Worker; so each call is repeated within one request.
 
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { NO_DETAILS, type Sighting } from "../../../src/domain/records.ts";
@@ -17,35 +17,29 @@ const NEW = 10_000_000;
 
 const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
 
-/** Spread over all devices, so that no page of the database is always the same. */
+/** Spread over all devices, so as not to read the same page of the database each time. */
 const spread = (index: number, devices: number) => ((index * 7_919) % devices) + 1;
 
 type Operation = (index: number, devices: number) => unknown;
+
+const numbersTo = (devices: number) =>
+  `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
 
 export class GrowthRegistry extends UserRegistry {
   #operations: Record<string, Operation> = {
     lookup: (index, devices) => this.standing(fingerprint(spread(index, devices)), SIGHTING),
     "lookup of a stranger": (index) => this.standing(fingerprint(NEW * 2 + index), SIGHTING),
-    enrolment: (index) =>
-      this.enrol(
-        BY,
-        {
-          name: `New ${index}`,
-          note: null,
-          fingerprint: fingerprint(NEW + index),
-          details: NO_DETAILS,
-          status: "active",
-        },
-        Date.now(),
-        0,
-      ),
+    enrolment: (index) => {
+      const named = { name: `New ${index}`, note: null, fingerprint: fingerprint(NEW + index) };
+      return this.enrol(BY, { ...named, details: NO_DETAILS, status: "active" }, Date.now(), 0);
+    },
     revocation: (index, devices) =>
       this.changeStatus(BY, `id-${spread(index, devices)}`, index < devices ? "revoke" : "reinstate"),
     listing: (index, devices) => this.list(100, Math.max(0, spread(index, devices) - 100)),
   };
 
   fill(devices: number): void {
-    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+    const numbers = numbersTo(devices);
     this.ctx.storage.transactionSync(() => {
       this.ctx.storage.sql.exec(
         `INSERT INTO devices (id, name, name_key, status, enrolled_at, last_seen_at, last_seen_app, last_seen_country)
@@ -75,7 +69,7 @@ export class GrowthDirectory extends Directory {
   };
 
   fill(devices: number): void {
-    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+    const numbers = numbersTo(devices);
     this.ctx.storage.transactionSync(() => {
       this.ctx.storage.sql.exec(
         `INSERT INTO users (id, name, created_at) ${numbers} SELECT 'u' || i, NULL, 0 FROM n`,

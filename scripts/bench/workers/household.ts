@@ -1,5 +1,5 @@
-// Runs in workerd: a day of a household, played by a virtual clock to the real standing caches, the real
-// registry client and the real Durable Objects.
+// Runs in workerd: a household's day on a virtual clock, with the real standing caches, registry client and Durable
+// Objects.
 
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { NO_DETAILS } from "../../../src/domain/records.ts";
@@ -15,12 +15,12 @@ import { takeTally } from "./tally.ts";
 export { Directory, UserRegistry } from "./counted-objects.ts";
 
 const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
-/** As every handshake brings them. */
+/** What every handshake reports. */
 const DETAILS = {
   ...{ subject: "CN=device", issuer: "CN=Household", serial: "0A1B" },
   ...{ notBefore: Date.UTC(2026, 0, 1), notAfter: Date.UTC(2036, 0, 1) },
 };
-/** Certificates that are enrolled nowhere. */
+/** The first number of certificates that nobody enrolled. */
 const STRANGER = 1_000_000;
 
 export default {
@@ -31,7 +31,7 @@ export default {
 };
 
 async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise<DayResult> {
-  // Users of this day only: several days run in one Worker.
+  // Each day has its own users, since several days run in one Worker.
   const user = (device: number) => `${scenario.name}-u${device % scenario.users}` as UserId;
   const own = (device: number) => fingerprint(scenario.seed * 10_000_000 + device);
   await enrolAll(new RegistryClient(env), scenario, user, own);
@@ -100,14 +100,11 @@ async function enrolAll(
   const by = { actor: "bench", ip: null, country: null, at: Date.now() };
   for (let index = 0; index < users; index++) await registry.putUser(by, user(index), undefined);
   for (let device = 0; device < devices; device++) {
+    const named = { name: `Device ${device}`, note: null, fingerprint: own(device) };
     const enrolled = await registry.enrol(by, user(device), {
-      ...{
-        name: `Device ${device}`,
-        note: null,
-        fingerprint: own(device),
-        details: NO_DETAILS,
-        status: "active",
-      },
+      ...named,
+      details: NO_DETAILS,
+      status: "active",
     });
     if (!enrolled.ok) throw new Error(enrolled.error.code);
   }

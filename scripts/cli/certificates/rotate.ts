@@ -11,18 +11,19 @@ import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
 import {
-  addPasswordOption,
   PASSWORD_HELP,
   type PasswordOptions,
   parseDuration,
+  passwordOption,
   passwordSource,
 } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 import {
-  addIssuanceOptions,
   ISSUANCE_HELP,
   type IssuanceOptions,
+  issuanceOptions,
   issueCertificate,
   showIssued,
 } from "./issuance.ts";
@@ -33,28 +34,23 @@ interface RotateOptions extends PasswordOptions, IssuanceOptions {
   retireAfter?: string;
 }
 
-export const addRotate: AddCommand = (program, open) => {
-  const command = program
+export const addRotate: AddCommand = (program) => {
+  program
     .command("rotate")
     .summary("renew a device's certificate; the old one ends once the new one is seen")
     .description(
-      [
-        "Give a device its next certificate, under the same name and with the same history. Both are let in until",
-        "the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is",
-        "made as issue makes it, or read from a file.",
-      ].join(" "),
+      "Give a device its next certificate, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is made as issue makes it, or read from a file.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
-    .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"));
-  addIssuanceOptions(command).option(
-    "--certificate <file>",
-    "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
-  );
-  addPasswordOption(command)
-    .addHelpText(
-      "after",
-      `
+    .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"))
+    .with(issuanceOptions)
+    .option(
+      "--certificate <file>",
+      "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
+    )
+    .with(passwordOption)
+    .notes(`
 Without --until, the old certificate works until the next one is seen. show
 reports how far the renewal has got; retire ends one of the two immediately.
 
@@ -67,10 +63,8 @@ ${PASSWORD_HELP}
 Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`,
-    )
-    .action((reference: string, options: RotateOptions) => {
-      const session = open();
+  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`)
+    .run((session, reference: string, options: RotateOptions) => {
       const { until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
       const retireBy = until === undefined ? undefined : untilOption(option, until, session.now());
@@ -82,14 +76,7 @@ Examples:
 };
 
 /** The options that say how a certificate is made. */
-const FOR_ISSUING = {
-  days: "--days",
-  rsa: "--rsa",
-  out: "--out",
-  mobileconfig: "--mobileconfig",
-  zone: "--zone",
-  revokeLeftovers: "--revoke-leftovers",
-} as const satisfies Record<keyof IssuanceOptions, string>;
+const FOR_ISSUING = ["days", "rsa", "out", "mobileconfig", "zone", "revokeLeftovers"] as const;
 
 async function rotateFromFile(
   session: Session,
@@ -99,10 +86,10 @@ async function rotateFromFile(
   retireBy: number | undefined,
 ): Promise<void> {
   const { output, now } = session;
-  for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof IssuanceOptions, string][]) {
-    if (options[name] !== undefined) {
-      throw misuse(`${option} means nothing with --certificate`, "leave one of the two out");
-    }
+  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+  if (idle !== undefined) {
+    const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+    throw misuse(`--${option} means nothing with --certificate`, "leave one of the two out");
   }
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
@@ -224,7 +211,7 @@ async function addCertificate(
   try {
     return await api.addCertificate(device, {
       certificate: pem,
-      ...(retireBy === undefined ? {} : { retireBy: new Date(retireBy).toISOString() }),
+      retireBy: retireBy === undefined ? undefined : new Date(retireBy).toISOString(),
     });
   } catch (error) {
     throw withHint(

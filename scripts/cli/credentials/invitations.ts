@@ -4,8 +4,7 @@ import type { Invitation, NewInvitation } from "../../../src/contract/answers.ts
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
 import { relativeTime } from "../../../src/domain/relative-time.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { ofAllUsers } from "../../client/all-users.ts";
-import { withUnknownUser } from "../../client/answer.ts";
+import { ofAllUsers, ofUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
@@ -15,8 +14,8 @@ import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
 import { appOption, durationOption, userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
-import { type AddCommand, addListVerb } from "../command/session.ts";
 
 interface InviteOptions {
   app?: string;
@@ -26,7 +25,7 @@ interface InviteOptions {
   qr?: boolean;
 }
 
-export const addInvite: AddCommand = (program, open) => {
+export const addInvite: AddCommand = (program) => {
   program
     .command("invite")
     .summary("let a user enrol one device by themselves, with a link")
@@ -39,9 +38,7 @@ export const addInvite: AddCommand = (program, open) => {
     .option("--expires <time>", "how long the link works: 5m to 7d (default: 24h)")
     .option("--qr", "draw the link as a QR code, outside a terminal too")
     .option("--no-qr", "draw no QR code")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 The device needs a certificate that Cloudflare verifies, installed before the
 link is opened. The page says whose device it will be before it is enrolled.
 Anyone who has the link can use it: if you send it over a channel that others
@@ -50,26 +47,17 @@ device's screen.
 
 Examples:
   latchkey invite alice
-  latchkey invite alice --app vault.example.com --approval --expires 2h`,
-    )
-    .action(async (text: string, options: InviteOptions) => {
+  latchkey invite alice --app vault.example.com --approval --expires 2h`)
+    .run(async ({ output, now, connect }, text: string, options: InviteOptions) => {
       const user = userArgument(text);
       const { app, approval, expires } = options;
       const request = {
-        ...(app === undefined ? {} : { app: appOption(app) }),
-        ...(approval === undefined ? {} : { approval }),
-        ...(expires === undefined
-          ? {}
-          : { expiresInSeconds: durationOption("--expires", expires, INVITATION_SECONDS) }),
+        app: app === undefined ? undefined : appOption(app),
+        approval,
+        expiresInSeconds:
+          expires === undefined ? undefined : durationOption("--expires", expires, INVITATION_SECONDS),
       };
-      const { output, now, connect } = open();
-      const api = await connect();
-      let made: NewInvitation;
-      try {
-        made = await api.invite(user, request);
-      } catch (error) {
-        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
-      }
+      const made = await (await connect()).invite(user, request);
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
       draw(made.link, output, options.qr);
@@ -96,25 +84,21 @@ function draw(link: string, output: Output, wanted: boolean | undefined): void {
   output.lines("", ...lines);
 }
 
-export const addInvitations: AddCommand = (program, open) => {
+export const addInvitations: AddCommand = (program) => {
   const invitations = program
     .command("invitations")
     .summary("list the invitations of one user, or of all; withdraw one")
     .description("List the invitations of one user, or of all users. A subcommand withdraws one.")
     .argument("[user]", "the user's id; all users when left out")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey invitations
   latchkey invitations alice
-  latchkey invitations withdraw alice/3f2a1b9c`,
-    );
-  addListVerb(invitations, async (text) => {
+  latchkey invitations withdraw alice/3f2a1b9c`);
+  invitations.lists(async ({ output, now, connect }, text) => {
     const user = text === undefined ? undefined : userArgument(text);
-    const { output, now, connect } = open();
     const api = await connect();
-    const list = user === undefined ? await ofAllUsers(api, api.invitations) : await invitationsOf(api, user);
+    const list = await ofUsers(api, user, api.invitations);
     output.object({ invitations: list });
     output.table(
       ["INVITATION", "STATUS", "APP", "APPROVAL", "CREATED", "EXPIRES"],
@@ -129,8 +113,7 @@ Examples:
     .summary("make an invitation's link useless")
     .description("Withdraw an invitation that nobody has used: its link no longer enrols a device.")
     .argument("<invitation>", "USER/ID, such as alice/3f2a1b9c, or only its id; the first characters will do")
-    .action(async (reference: string) => {
-      const { output, connect } = open();
+    .run(async ({ output, connect }, reference: string) => {
       const api = await connect();
       const invitation = await findInvitation(api, reference);
       if (invitation.status === "used") {
@@ -175,16 +158,7 @@ async function findInvitation(api: Api, reference: string): Promise<Invitation> 
   }
   const user = userArgument(reference.slice(0, slash));
   const id = idArgument(reference.slice(slash + 1), kind(user));
-  return findById(await invitationsOf(api, user), id, kind(user));
-}
-
-/** The invitations of a user who may not exist. */
-async function invitationsOf(api: Api, user: UserId): Promise<Invitation[]> {
-  try {
-    return await api.invitations(user);
-  } catch (error) {
-    throw withUnknownUser(error, user);
-  }
+  return findById(await api.invitations(user), id, kind(user));
 }
 
 function kind(user?: UserId): Kind<Invitation> {

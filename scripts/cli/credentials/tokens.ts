@@ -6,15 +6,16 @@ import type { TokenScope } from "../../../src/domain/credential.ts";
 import { deviceNameKey, deviceNameProblem } from "../../../src/domain/device.ts";
 import { groupedCode } from "../../../src/domain/typed-code.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { withHint, withUnknownUser } from "../../client/answer.ts";
+import { withHint } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { nearest, printable, shellWord } from "../../terminal/text.ts";
 import { timeCell, timeWithHint } from "../../terminal/time.ts";
 import { durationOption, userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findById, parseIdPrefix, shortId } from "../command/id-reference.ts";
-import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 
 /** What `--for` takes. */
 const FOR = ["devices", "read"] as const;
@@ -28,7 +29,7 @@ interface CreateOptions {
   name?: string;
 }
 
-const addTokenCreate: AddCommand = (token, open) => {
+const addTokenCreate: AddCommand = (token) => {
   token
     .command("create")
     .summary("make a token, and print it once")
@@ -45,9 +46,7 @@ const addTokenCreate: AddCommand = (token, open) => {
       "when it expires: 5m to 3650d from now, or never (default: 90d; an emergency card: never)",
     )
     .option("--name <name>", "its name in the audit log (default: what it is for, and the date)")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 An emergency card is for the day a phone is gone, and the laptop with it: a code
 that is typed in on the gate's pages, from any browser. It shows the user's
 devices and can suspend them, report them lost or revoke them, nothing else.
@@ -55,16 +54,13 @@ devices and can suspend them, report them lost or revoke them, nothing else.
 Examples:
   latchkey token create alice --for devices --name laptop
   latchkey token create --everyone --for read --name grafana > grafana-token
-  latchkey token create alice --emergency --print card.html`,
-    )
-    .action(async (text: string | undefined, options: CreateOptions) => {
+  latchkey token create alice --emergency --print card.html`)
+    .run(async (session, text: string | undefined, options: CreateOptions) => {
       const user = userOption(text, options.everyone === true);
       const scope = scopeOption(options, user);
       const expiresInSeconds = expiresOption(options.expires);
-      const session = open();
       const name = nameOption(options.name, scope, session.now());
-      const expiry = expiresInSeconds === undefined ? {} : { expiresInSeconds };
-      const wanted = { user, name, scope, ...expiry };
+      const wanted = { user, name, scope, expiresInSeconds };
       if (scope === "emergency") await makeCard(session, wanted, options.print);
       else await makeToken(session, wanted);
     });
@@ -117,16 +113,10 @@ async function makeCard(session: Session, wanted: Wanted, print: string | undefi
   );
 }
 
-async function create(api: Api, wanted: Wanted): Promise<NewToken> {
-  try {
-    return await api.createToken(wanted);
-  } catch (error) {
-    const better = withHint(error, "name-taken", "choose another --name, or revoke that token first");
-    const { user } = wanted;
-    throw user === null
-      ? better
-      : withUnknownUser(better, user as UserId, `add the user first: ${LATCHKEY} users add ${user}`);
-  }
+function create(api: Api, wanted: Wanted): Promise<NewToken> {
+  return api.createToken(wanted).catch((error: unknown) => {
+    throw withHint(error, "name-taken", "choose another --name, or revoke that token first");
+  });
 }
 
 function validity({ expiresAt }: Token, now: number): string {
@@ -180,7 +170,7 @@ function nameOption(text: string | undefined, scope: TokenScope, now: number): s
   throw misuse(`--name '${printable(text)}' is not a name: ${problem}`, "put a name with spaces in quotes");
 }
 
-export const addToken: AddCommand = (program, open) => {
+export const addToken: AddCommand = (program) => {
   const token = program
     .command("token")
     .alias("tokens")
@@ -188,18 +178,15 @@ export const addToken: AddCommand = (program, open) => {
     .description(
       "List the tokens, each of which lets somebody use the API and the pages. Subcommands create or revoke one.",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey token
   latchkey token create alice --for devices --expires 90d --name laptop
   latchkey token create --everyone --for read --expires never --name grafana
-  latchkey token revoke alice/laptop`,
-    );
-  addListVerb(token, () => listTokens(open()));
-  addTokenCreate(token, open);
-  addTokenRevoke(token, open);
+  latchkey token revoke alice/laptop`);
+  token.lists(listTokens);
+  addTokenCreate(token);
+  addTokenRevoke(token);
 };
 
 async function listTokens({ output, now, connect }: Session): Promise<void> {
@@ -219,22 +206,18 @@ async function listTokens({ output, now, connect }: Session): Promise<void> {
   );
 }
 
-const addTokenRevoke: AddCommand = (token, open) => {
+const addTokenRevoke: AddCommand = (token) => {
   token
     .command("revoke")
     .aliases(["rm", "delete"])
     .summary("make a token useless, and sign out its browsers")
     .description("Revoke a token for good. The browsers that signed in with it are signed out.")
     .argument("<token>", "USER/NAME, such as alice/laptop, NAME, or its id; its first characters will do")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey token revoke alice/laptop
-  latchkey token revoke 3f2a1b9c --yes`,
-    )
-    .action(async (reference: string) => {
-      const { output, connect, confirm } = open();
+  latchkey token revoke 3f2a1b9c --yes`)
+    .run(async ({ output, connect, confirm }, reference: string) => {
       const api = await connect();
       const found = findToken(await api.tokens(), reference);
       const label = tokenLabel(found);

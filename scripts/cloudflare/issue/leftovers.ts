@@ -1,11 +1,11 @@
-import { parseUserId } from "../../../src/domain/user.ts";
 import { commonNameIn } from "../../certificates/request.ts";
+import { ofAllUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import type { ClientCertificate } from "../client/client-certificates.ts";
 
 /**
- * Certificates that are valid at Cloudflare, have the very subject that a new one is to have, and belong
- * to no device of any user: left by a run that was killed between the signature and the enrolment.
+ * Certificates that are valid at Cloudflare, have exactly the subject of the one to be made, and belong to no device of
+ * any user: left by a run that was killed between the signature and the enrolment.
  */
 export async function findLeftovers(
   all: readonly ClientCertificate[],
@@ -14,19 +14,10 @@ export async function findLeftovers(
 ): Promise<ClientCertificate[]> {
   const alike = all.filter(({ pem, status }) => status === "active" && commonNameIn(pem) === commonName);
   if (alike.length === 0) return [];
-  const known = await knownFingerprints(api);
+  // Of every device, whatever its user, name and status: it may have been renamed since.
+  const devices = await ofAllUsers(api, api.devices);
+  const known = new Set<string>(
+    devices.flatMap(({ certificates }) => certificates.map(({ fingerprint }) => fingerprint)),
+  );
   return alike.filter(({ fingerprint }) => fingerprint !== undefined && !known.has(fingerprint));
-}
-
-/** Of every device of every user, whatever its status: a device may have been renamed since. */
-async function knownFingerprints(api: Api): Promise<Set<string>> {
-  const known = new Set<string>();
-  for (const { id } of await api.users()) {
-    const user = parseUserId(id);
-    if (user === undefined) continue;
-    for (const { certificates } of await api.devices(user)) {
-      for (const { fingerprint } of certificates) known.add(fingerprint);
-    }
-  }
-  return known;
 }

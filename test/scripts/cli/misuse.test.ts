@@ -230,6 +230,13 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
     ["no URL", ["devices", "--url", "vault"], CONNECTED, "'vault' is not an address", ADDRESS],
     ["another protocol", ["devices", "--url", "ftp://x"], CONNECTED, "'ftp://x' is not an address", ADDRESS],
     [
+      "a reason of spaces",
+      ["revoke", "alice/phone", "--reason", "  "],
+      CONNECTED,
+      "--reason is empty",
+      "say why in a few words, or leave --reason out",
+    ],
+    [
       "an address with a password, which stays secret",
       ["devices", "--url", "https://me:geheim@x"],
       CONNECTED,

@@ -9,9 +9,16 @@ import {
 import { type Api, createApi } from "../../../scripts/client/api.ts";
 import { connectionFrom } from "../../../scripts/client/connection.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { PERMISSIONS, type PermissionName } from "../../../scripts/cloudflare/client/permissions.ts";
 import { localSettings } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
-import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
-import { findings, readState } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import type { Finding, ZoneCheck, ZoneSource } from "../../../scripts/cloudflare/doctor/check.ts";
+import {
+  ACCOUNT_CHECKS,
+  FIRST_CHECKS,
+  findings,
+  readState,
+  ZONE_CHECKS,
+} from "../../../scripts/cloudflare/doctor/checks/doctor.ts";
 import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
@@ -205,6 +212,47 @@ describe("latchkey doctor", () => {
     }
   });
 
+  describe("the permission that a check names", () => {
+    const checks = [...ZONE_CHECKS, ...FIRST_CHECKS, ...ACCOUNT_CHECKS] as ZoneCheck[];
+    /** `Zone > DNS > Edit` is `DNS Write` in the specification. */
+    const groupOf = (name: PermissionName) =>
+      PERMISSIONS[name].grant
+        .replace(/^\w+ > /, "")
+        .replace(" > ", " ")
+        .replace("Edit", "Write") as Permission;
+    const read = (check: ZoneCheck) => {
+      const { state, url } = cloudflare;
+      const client = createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
+      const [zone] = state.zones;
+      if (zone === undefined) throw new Error("no zone");
+      const account = { account: state.account.id, worker: "latchkey", zones: [zone], now: Date.now() };
+      return check.read({ client, zone, ...account } as ZoneSource);
+    };
+
+    it.each(checks.flatMap((check) => (check.permission === null ? [] : [[check.id, check] as const])))(
+      "is all that %s needs, and it needs it",
+      async (_, check) => {
+        const needed = groupOf(check.permission as PermissionName);
+        cloudflare.state.permissions = new Set([needed]);
+        await read(check);
+        cloudflare.state.permissions = new Set(ALL_PERMISSIONS);
+        cloudflare.state.permissions.delete(needed);
+        cloudflare.state.permissions.delete(needed.replace("Read", "Write") as Permission);
+        await expect(read(check)).rejects.toMatchObject({
+          problem: { kind: "permission", permission: check.permission },
+        });
+      },
+    );
+
+    it("is missing only where nothing is read from Cloudflare", async () => {
+      cloudflare.requests.length = 0;
+      for (const check of checks.filter(({ permission }) => permission === null)) {
+        await read(check).catch(() => undefined);
+      }
+      expect(cloudflare.requests).toEqual([]);
+    });
+  });
+
   it("calls gRPC unknown where the zone has no such setting", async () => {
     cloudflare.state.zones[0]?.settings.delete("grpc");
     expect((await checksInProcess()).find(({ id }) => id === "grpc")).toMatchObject({
@@ -260,7 +308,8 @@ describe("latchkey doctor", () => {
 
   const EVERYONE = { everyone: {} };
   it.each<[status: string, decision: string, include: object[], exclude: object[], type?: string]>([
-    ["ok", "allow", [EVERYONE], []],
+    ["ok", "allow", [{ email: { email: "alice@example.com" } }], []],
+    ["warning", "allow", [EVERYONE], []],
     ["failed", "allow", [EVERYONE], [], "bookmark"],
     ["failed", "bypass", [EVERYONE], []],
     ["warning", "bypass", [EVERYONE], [{ geo: { country_code: "KP" } }]],
