@@ -81,6 +81,9 @@ describe("the card", () => {
   it("opens the page with the code filled in; nothing is sent until a button is pressed", async () => {
     const page = await (await newPerson(browser, test.edge, { viewport: "phone" })).newPage();
     const complaints = complaintsOf(page);
+    await page.goto(pageUrl(test.edge, `${PATHS.home}#main`));
+    expect(await page.getByLabel("The code on the card").isVisible(), "no code in the address").toBe(false);
+    await page.goto("about:blank");
     await page.goto(link);
     expect(await page.getByLabel("The code on the card").inputValue()).toBe(card.token);
     expect(page.url()).toBe(pageUrl(test.edge, PATHS.home));

@@ -61,7 +61,8 @@ dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
  */
 export const SCRIPT = `"use strict";
 const code = document.querySelector("input[name=code], input#card");
-if (code && /^#[0-9A-Z]{26}/.test(location.hash)) {
+const form = code?.id === "card" ? /^#[0-9A-Z]{26}$/ : /^#./;
+if (code && form.test(location.hash)) {
   code.value = location.hash.slice(1);
   code.closest("details")?.setAttribute("open", "");
   history.replaceState(null, "", location.pathname);
