@@ -31,9 +31,9 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import { run } from "../cli/run.ts";
+import { runOnceAsProcess } from "../cli/run-here.ts";
 
-// The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
+// The whole doctor, at first as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
 // what it meets outside. Where the edge and the stand-in share their authority, a probe passes.
 
 const HOST = "vault.example.com";
@@ -113,7 +113,7 @@ async function doctor(...words: string[]) {
     LATCHKEY_CA: edge.paths.ca,
   };
   const all = ["doctor", "--config", config, "--connect-to", `127.0.0.1:${edge.port}`, "--ca", edge.paths.ca];
-  const { code, stdout, stderr } = await run([...all, "--json", ...words], environment);
+  const { code, stdout, stderr } = await runOnceAsProcess([...all, "--json", ...words], environment);
   const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Finding[] };
   const of = (id: string) => checks.find((check) => check.id === id);
   const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
@@ -137,7 +137,9 @@ describe("latchkey doctor", () => {
     expect(probed.of("outside-forged-headers")?.status).toBe("ok");
     const [certificate] = cloudflare.state.zones[0]?.certificates ?? [];
     expect(certificate?.status).toBe("pending_revocation");
-    expect((await run(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain("latchkey-doctor");
+    expect((await runOnceAsProcess(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain(
+      "latchkey-doctor",
+    );
   });
 
   it("takes the certificate of an active device, and passes with all in order", async () => {
@@ -151,8 +153,8 @@ describe("latchkey doctor", () => {
       status: "unknown",
       reason: "the certificate is not enrolled",
     });
-    await run(["users", "add", "alice"], apiEnvironment());
-    await run(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
+    await runOnceAsProcess(["users", "add", "alice"], apiEnvironment());
+    await runOnceAsProcess(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
     // That the certificate was unknown is remembered for two seconds.
     await expect
       .poll(() => doctor("--cert", cert, "--key", key), { timeout: 20_000 })
@@ -163,7 +165,7 @@ describe("latchkey doctor", () => {
     // The edge names its authority; a client that obeys sends no certificate of another one.
     const foreign = await issueSelfSignedCertificate("alice nas");
     writeFileSync(cert, foreign.certificate);
-    await run(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
+    await runOnceAsProcess(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
     const { of } = await doctor();
     expect(of("outside-certificate")?.status).toBe("ok");
     expect(of("outside-authorities")).toMatchObject({ status: "warning" });
@@ -173,7 +175,7 @@ describe("latchkey doctor", () => {
   it("prints for people the problems last, each with its remedy", async () => {
     const zone = cloudflare.state.zones[0];
     for (const route of zone?.routes ?? []) route.request_limit_fail_open = true;
-    const { stdout, code } = await run(["doctor", "--config", config, "--no-outside"], {
+    const { stdout, code } = await runOnceAsProcess(["doctor", "--config", config, "--no-outside"], {
       ...cloudflare.environment,
       ...apiEnvironment(),
     });
@@ -408,7 +410,10 @@ describe("latchkey doctor", () => {
 
   it("is a failure to scripts where the gate does not answer", async () => {
     const words = ["doctor", "--config", config, "--no-outside", "--url", "https://127.0.0.1:1", "--json"];
-    const { code, stdout } = await run(words, { ...cloudflare.environment, ...apiEnvironment() });
+    const { code, stdout } = await runOnceAsProcess(words, {
+      ...cloudflare.environment,
+      ...apiEnvironment(),
+    });
     const { ok, failed, unknown, checks } = JSON.parse(stdout) as Record<string, unknown> & {
       checks: Finding[];
     };
