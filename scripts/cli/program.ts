@@ -19,6 +19,8 @@ import { addInvitations, addInvite } from "./credentials/invitations.ts";
 import { addLogin, addLogout, addMe } from "./credentials/login.ts";
 import { addSessions } from "./credentials/sessions.ts";
 import { addToken } from "./credentials/tokens.ts";
+import { addDeviceToken } from "./device-tokens/device-token.ts";
+import { addFeed } from "./device-tokens/feed.ts";
 import { addDevices, addForget, addNote, addRename, addShow } from "./devices/devices.ts";
 import { addLimit } from "./devices/limit.ts";
 import { addRevoke } from "./devices/revoke.ts";
@@ -101,6 +103,8 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addDevices,
     addIssue,
     addEnrol,
+    addDeviceToken,
+    addFeed,
     addShow,
     addRename,
     addNote,

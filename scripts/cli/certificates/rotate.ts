@@ -1,25 +1,21 @@
-// Renewing a device's certificate, whether Cloudflare signs the next one or a file holds it.
+// Renewing what a device shows: a certificate, whether Cloudflare signs the next one or a file holds it, or a token.
 import { Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
-import { RETIREMENT_MAX_SECONDS } from "../../../src/contract/limits.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { withHint } from "../../client/answer.ts";
 import type { Api, Made } from "../../client/api.ts";
-import { deviceLabel, living } from "../../client/device.ts";
+import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
-import { printable, short } from "../../terminal/text.ts";
+import { short } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
-import {
-  PASSWORD_HELP,
-  type PasswordOptions,
-  parseDuration,
-  passwordOption,
-  passwordSource,
-} from "../command/arguments.ts";
+import { PASSWORD_HELP, type PasswordOptions, passwordOption, passwordSource } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { Session } from "../command/session.ts";
+import { UNTIL_HELP, untilOption } from "../command/until.ts";
+import { validOption } from "../device-tokens/enrolment.ts";
+import { makeNextSecret } from "../device-tokens/next.ts";
 import {
   ISSUANCE_HELP,
   type IssuanceOptions,
@@ -30,6 +26,7 @@ import {
 
 interface RotateOptions extends PasswordOptions, IssuanceOptions {
   certificate?: string;
+  valid?: string;
   until?: string;
   retireAfter?: string;
 }
@@ -37,12 +34,12 @@ interface RotateOptions extends PasswordOptions, IssuanceOptions {
 export const addRotate: AddCommand = (program) => {
   program
     .command("rotate")
-    .summary("renew a device's certificate; the old one ends once the new one is seen")
+    .summary("renew a device's certificate or token; the old one ends once the new one is seen")
     .description(
-      "Give a device its next certificate, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is made as issue makes it, or read from a file.",
+      "Give a device its next certificate, token or feed's secret, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next certificate is made as issue makes it, or read from a file; a token is shown once.",
     )
     .device()
-    .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
+    .option("--until <time>", "when the old one ends at the latest, such as 2026-12-24 or 30d")
     .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"))
     .with(issuanceOptions)
     .option(
@@ -50,11 +47,13 @@ export const addRotate: AddCommand = (program) => {
       "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
     )
     .with(passwordOption)
+    .option("--valid <time>", "of a token or a feed: how long the next one works (default: 365d)")
     .notes(`
-Without --until, the old certificate works until the next one is seen. show
-reports how far the renewal has got; retire ends one of the two immediately.
+Without --until, the old one works until the next one is seen. show reports how
+far the renewal has got; retire ends one of the two immediately.
+${UNTIL_HELP}
 
-${ISSUANCE_HELP}
+The next certificate: ${ISSUANCE_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
 its private key.
 
@@ -63,20 +62,55 @@ ${PASSWORD_HELP}
 Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`)
-    .run((session, reference: string, options: RotateOptions) => {
-      const { until = options.retireAfter } = options;
+  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem
+  latchkey rotate alice/tv --until 7d`)
+    .run(async (session, reference: string, options: RotateOptions) => {
+      const { certificate, until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
-      const retireBy = until === undefined ? undefined : untilOption(option, until, session.now());
-      const { certificate } = options;
-      return certificate === undefined
-        ? rotateByIssuing(session, reference, options, retireBy)
-        : rotateFromFile(session, reference, certificate, options, retireBy);
+      const retireBy = until === undefined ? undefined : untilOption(until, session.now(), option);
+      validOption(options.valid);
+      if (certificate !== undefined) {
+        return rotateFromFile(session, reference, certificate, options, retireBy);
+      }
+      if (options.password !== undefined) {
+        throw misuse(
+          "--password means nothing without --certificate",
+          "leave it out: issuing makes a password",
+        );
+      }
+      const api = await session.connect();
+      const device = await findDevice(api, reference);
+      return device.kind === "certificate"
+        ? rotateByIssuing(session, api, device, options, retireBy)
+        : rotateSecret(session, api, device, options, retireBy);
     });
 };
 
 /** The options that say how a certificate is made. */
 const FOR_ISSUING = ["days", "rsa", "out", "mobileconfig", "zone", "revokeLeftovers"] as const;
+
+/** One of these that is given. */
+function idleOption(options: RotateOptions): string | undefined {
+  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+  return idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+}
+
+async function rotateSecret(
+  session: Session,
+  api: Api,
+  device: Device,
+  options: RotateOptions,
+  retireBy: number | undefined,
+): Promise<void> {
+  const idle = idleOption(options);
+  if (idle !== undefined) {
+    const shows = `${deviceLabel(device)}, which shows a ${device.kind}`;
+    throw misuse(`--${idle} means nothing for ${shows}`, "leave it out: nothing is signed");
+  }
+  requireRenewable(device);
+  const validSeconds = validOption(options.valid);
+  await makeNextSecret(session, api, device, { retireBy, validSeconds, endOne: endOne(device) });
+}
 
 async function rotateFromFile(
   session: Session,
@@ -86,14 +120,13 @@ async function rotateFromFile(
   retireBy: number | undefined,
 ): Promise<void> {
   const { output, now } = session;
-  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
-  if (idle !== undefined) {
-    const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
-    throw misuse(`--${option} means nothing with --certificate`, "leave one of the two out");
-  }
+  const idle = idleOption(options);
+  if (idle !== undefined)
+    throw misuse(`--${idle} means nothing with --certificate`, "leave one of the two out");
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
   const device = await findDevice(api, reference);
+  requireCertificate(device, options);
   if (!device.credentials.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
   const { created, value } = await addCertificate(api, device, pem, retireBy);
   output.object(value);
@@ -106,21 +139,19 @@ async function rotateFromFile(
 
 async function rotateByIssuing(
   session: Session,
-  reference: string,
+  api: Api,
+  device: Device,
   options: RotateOptions,
   retireBy: number | undefined,
 ): Promise<void> {
-  if (options.password !== undefined) {
-    throw misuse("--password means nothing without --certificate", "leave it out: issuing makes a password");
-  }
+  requireCertificate(device, options);
   if ((session.environment.CLOUDFLARE_API_TOKEN ?? "") === "") {
     throw misuse(
       "the next certificate is missing",
       "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
     );
   }
-  const [api] = await Promise.all([session.connect(), session.cloudflare()]);
-  const device = await findDevice(api, reference);
+  await session.cloudflare();
   const label = deviceLabel(device);
   const issued = await issueCertificate(
     session,
@@ -154,36 +185,22 @@ function added(device: Device, fingerprint: string, now: number): string[] {
   ];
 }
 
-/** `2026-12-24`, with or without a time of day, which is local unless it says otherwise (ISO 8601). */
-const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?$/;
-
-/**
- * When the old certificate ends at the latest: a date, or a time span from now, in milliseconds since 1970. Anything
- * else is a misuse, and so is a time in the past.
- */
-function untilOption(option: string, text: string, now: number): number {
-  const seconds = parseDuration(text);
-  const written = `${option} '${printable(text)}'`;
-  // A date without a time would be read as UTC.
-  const until =
-    seconds === undefined
-      ? DATE.test(text)
-        ? Date.parse(text.includes("T") ? text : `${text}T00:00`)
-        : Number.NaN
-      : now + seconds * 1000;
-  if (Number.isNaN(until)) {
-    throw misuse(`${written} is neither a date nor a time span`, "write a date such as 2026-12-24, or 30d");
-  }
-  if (until <= now || until > now + RETIREMENT_MAX_SECONDS * 1000) {
+function requireCertificate(device: Device, { valid }: RotateOptions): void {
+  if (device.kind !== "certificate") {
     throw misuse(
-      `${written} is in the past, or more than ten years away`,
-      "give a time within the next ten years",
+      `${deviceLabel(device)} shows a ${device.kind}, not a certificate`,
+      `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes its next ${CREDENTIAL_NOUN[device.kind]}`,
     );
   }
-  return until;
+  if (valid !== undefined) {
+    throw misuse(
+      `--valid means nothing for ${deviceLabel(device)}, which shows a certificate`,
+      "a certificate says itself how long it is valid; --days says so when one is made",
+    );
+  }
 }
 
-/** Fails where `addCertificate` would, before a certificate is made. */
+/** Fails where the registry would, before anything is made. */
 function requireRenewable(device: Device): void {
   const label = deviceLabel(device);
   if (device.status !== "active" && device.status !== "suspended") {
@@ -196,7 +213,7 @@ function requireRenewable(device: Device): void {
 
 const ONLY_LIVING = "only a device that is active or suspended can be renewed";
 const endOne = (device: Device) =>
-  `wait until the old certificate ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
+  `wait until the old ${CREDENTIAL_NOUN[device.kind]} ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
 
 /**
  * Gives a device its next certificate (PEM). The present one ends when the next one is first seen, and at `retireBy`

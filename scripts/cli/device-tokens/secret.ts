@@ -1,6 +1,6 @@
 // A device's token or a feed's secret, just made: shown this once, with where to put it and whom it lets in.
 import type { Device, NewDeviceToken } from "../../../src/contract/answers.ts";
-import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
+import type { Recipe } from "../../../src/domain/apps/recipes.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { drawQrCode } from "../../terminal/qr-code.ts";
 import { printable } from "../../terminal/text.ts";
@@ -25,7 +25,7 @@ export interface Shown {
   /** What was done, printable; the secret is in none of these lines. */
   done: readonly string[];
   /** Lines to copy that contain the secret. */
-  recipes?: readonly { title: string; lines: readonly string[] }[];
+  recipes?: readonly Recipe[];
   /** Draws it as a QR code; `undefined`: on a terminal. */
   qr?: boolean | undefined;
 }
@@ -35,52 +35,42 @@ export function showSecret({ output, now }: Session, { made, origin, done, recip
   output.object(made);
   const { device } = made;
   const secret = printable(made.token);
-  const addresses = device.kind === "feed" ? feedAddresses(device, origin, secret) : [secret];
-  output.whole(...addresses);
-  output.lines("", ...done, ...(device.kind === "feed" ? howToRead(device, secret) : []));
-  output.lines(...warnings(device, now()));
+  const whole = device.kind === "feed" ? feedAddresses(device, origin, secret) : [secret];
+  // Of a feed that reads a folder no address is known in full: then it is what has to be added to one.
+  output.whole(...(whole.length > 0 ? whole : [`?latchkey=${secret}`]));
+  output.lines("", ...done, ...(device.kind === "feed" ? howToRead(device) : []), ...warnings(made, now()));
   for (const { title, lines } of recipes) {
     output.lines("", output.style("bold", printable(title)));
     output.whole(...lines.map((line) => `  ${printable(line)}`));
   }
-  for (const address of addresses) drawQrCode(address, output, qr);
+  for (const text of whole) drawQrCode(text, output, qr);
 }
 
-const isPattern = (path: string) => path.endsWith("/*");
+const isFolder = (path: string) => path.endsWith("/*");
 
-/** Every address that is known in full, else what has to be added to one. */
 function feedAddresses(device: Device, origin: string, secret: string): string[] {
-  const exact = (device.paths ?? []).filter((path) => !isPattern(path));
-  const addresses = appUrls(device, origin).flatMap((url) =>
+  const exact = (device.paths ?? []).filter((path) => !isFolder(path));
+  return appUrls(device, origin).flatMap((url) =>
     exact.map((path) => `${url}${printable(path)}?latchkey=${secret}`),
   );
-  return addresses.length > 0 ? addresses : [`?latchkey=${secret}`];
 }
 
-function howToRead({ apps, paths }: Device, secret: string): string[] {
-  const below = (paths ?? []).filter(isPattern).map((path) => printable(path.slice(0, -1)));
-  const hosts = (apps ?? []).map(printable).join(" or ");
+function howToRead({ paths }: Device): string[] {
+  const folders = (paths ?? []).filter(isFolder).map((path) => printable(path.slice(0, -1)));
   return [
-    ...below.map((path) => `to read anything below ${path} at ${hosts}, add ?latchkey=… to its address`),
-    `in an address that has a ? already, the end is &latchkey=…, with the same secret (${secret.slice(0, 8)}…)`,
+    ...folders.map((folder) => `any address below ${folder} works with ?latchkey=… at its end`),
+    "if an address has a ? already, write &latchkey=… instead",
   ];
 }
 
-function warnings(device: Device, now: number): string[] {
-  const { kind, credentials } = device;
-  const [end = null] = credentials.slice(-1).map(({ notAfter }) => notAfter);
-  const it = kind === "feed" ? "the address" : "the token";
+function warnings({ device }: NewDeviceToken, now: number): string[] {
+  const isFeed = device.kind === "feed";
+  const end = device.credentials.at(-1)?.notAfter ?? null;
+  const reference = referenceTo(device);
   return [
-    `whoever knows ${it} is let in, from any machine: give it only to the program that uses it`,
-    ...(kind === "feed"
-      ? ["addresses end up in histories and logs, those of Cloudflare's own analytics among them"]
-      : []),
-    `it is shown only this once${end === null ? "" : `, and works until ${timeWithHint(end, now)}`}; the next one: ${LATCHKEY} rotate ${referenceTo(device)}`,
-    `to end it: ${LATCHKEY} revoke ${referenceTo(device)}`,
+    `whoever knows ${isFeed ? "the address" : "the token"} is let in, from any machine: give it only to the program that uses it`,
+    ...(isFeed ? ["addresses end up in histories and logs, Cloudflare's among them"] : []),
+    `it is shown only this once${end === null ? "" : `, and works until ${timeWithHint(end, now)}`}`,
+    `its next one: ${LATCHKEY} rotate ${reference}; to end it: ${LATCHKEY} revoke ${reference}`,
   ];
-}
-
-/** `its token`, for a device that is not a certificate's. */
-export function secretOf(device: Device): string {
-  return `the ${CREDENTIAL_NOUN[device.kind]} of ${deviceLabel(device)}`;
 }
