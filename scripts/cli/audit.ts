@@ -113,6 +113,11 @@ function target({ target, user: log }: LoggedEntry, user: UserId | undefined): s
 
 function detail(entry: AuditEntry): string {
   return Object.entries(entry.detail ?? {})
-    .map(([key, value]) => shortenIds(printable(`${key}: ${value ?? "none"}`)))
+    .map(([key, value]) => shortenIds(printable(`${key}: ${value === null ? "none" : readable(value)}`)))
     .join(", ");
+}
+
+/** A time as the rest of the line shows it; anything else as it is. */
+function readable(value: string): string {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) ? localTime(value) : value;
 }
