@@ -6,7 +6,7 @@ import { type LoggedEntry, readEverything } from "../client/all-logs.ts";
 import { misuse } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import type { Cell } from "../terminal/table.ts";
-import { plural, printable, shortenIds } from "../terminal/text.ts";
+import { parseJson, plural, printable, shortenIds } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
 import { numberOption, userArgument } from "./command/arguments.ts";
 import type { AddCommand } from "./command/command.ts";
@@ -117,7 +117,9 @@ function detail(entry: AuditEntry): string {
     .join(", ");
 }
 
-/** A time as the rest of the line shows it; anything else as it is. */
+/** A time as the rest of the line shows it, and a list without its JSON; anything else as it is. */
 function readable(value: string): string {
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) ? localTime(value) : value;
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return localTime(value);
+  const list = value.startsWith("[") ? parseJson(value) : undefined;
+  return Array.isArray(list) ? list.join(" ") : value;
 }

@@ -101,7 +101,7 @@ function describe(invitation: NewInvitation, now: number): string[] {
   const only = limitWords(limits, now);
   return [
     `enrols one device for ${printable(user)}${app === null ? "" : ` on ${printable(app)}`}, until ${timeWithHint(expiresAt, now)}`,
-    ...(only === "" ? [] : [`the device is then let in${only}`]),
+    ...(only === "" ? [] : [`the device is then let in${only.replace(/^,/, "")}`]),
     ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
     `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
   ];

@@ -137,7 +137,7 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     expect(await statusOf(next.credential)).toBe(200);
     expect(await shown("watch")).toMatchObject({
       status: "active",
-      certificates: [{ retiredAt: until.toISOString() }, { retiredAt: null }],
+      credentials: [{ retiredAt: until.toISOString() }, { retiredAt: null }],
     });
   });
 
@@ -175,8 +175,8 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     ],
     [
       ["--certificate", fixture("device.pem"), "--until", "soon"],
-      "--until 'soon' is neither a date nor a time span",
-      "write a date such as 2026-12-24, or 30d",
+      "--until 'soon' is not a time",
+      "write a date (2026-12-24), a date and time (2026-12-24T18:00), a time (18:00), a weekday (sunday) or a time span (3d, 12h)",
     ],
     [
       ["--certificate", fixture("device.pem"), "--until", "2020-01-01"],
@@ -208,7 +208,7 @@ describe("retire", () => {
     const { stdout } = await latchkey("retire", "alice/told", old.digits, "--yes", "--json");
     expect(JSON.parse(stdout)).toMatchObject({
       name: "told",
-      certificates: [{ retiredAt: expect.any(String) }, { retiredAt: null }],
+      credentials: [{ retiredAt: expect.any(String) }, { retiredAt: null }],
     });
   });
 
