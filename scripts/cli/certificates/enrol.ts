@@ -64,7 +64,8 @@ nothing. Before you enrol an unknown certificate, compare its fingerprint with
 that of the device.
 
 Without limits, the device reaches every app, from anywhere and for good; limit
-changes them. ${UNTIL_HELP}
+changes them.
+${UNTIL_HELP}
 
 ${PASSWORD_HELP}
 

@@ -42,7 +42,8 @@ export const addIssue: AddCommand = (program) => {
 ${ISSUANCE_HELP}
 
 Without limits, the device reaches every app, from anywhere and for good; limit
-changes them. ${UNTIL_HELP}
+changes them.
+${UNTIL_HELP}
 
 Examples:
   latchkey issue alice pixel-9 --out ~/certificates

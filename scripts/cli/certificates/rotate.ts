@@ -53,7 +53,7 @@ Without --until, the old one works until the next one is seen. show reports how
 far the renewal has got; retire ends one of the two immediately.
 ${UNTIL_HELP}
 
-The next certificate: ${ISSUANCE_HELP}
+${ISSUANCE_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
 its private key.
 

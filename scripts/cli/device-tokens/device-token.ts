@@ -37,7 +37,7 @@ ${UNTIL_HELP}
 Examples:
   latchkey device-token alice tv --app photos.example.com
   latchkey device-token alice watch --app ntfy.example.com --valid 90d
-  latchkey device-token bob script --app dav.example.com --for webdav --country CH`)
+  latchkey device-token bob nas --app dav.example.com --for webdav --country CH`)
     .run((session, user: string, name: string, options: TokenOptions) => {
       const named = options.for === undefined ? undefined : appNameOption(options.for);
       return enrol(

@@ -33,7 +33,7 @@ and see whether the program adds it.
 ${UNTIL_HELP}
 
 Examples:
-  latchkey feed alice calendar --app cloud.example.com --path /calendars/home.ics
+  latchkey feed alice calendar --app dav.example.com --path /calendars/home.ics
   latchkey feed alice reader --app rss.example.com --path '/feeds/*' --valid 90d`)
     .run((session, user: string, name: string, { path, ...options }: FeedOptions) => {
       if (path === undefined) {

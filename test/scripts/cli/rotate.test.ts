@@ -167,12 +167,18 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     expect(result.stderr).toContain("hint: only a device that is active or suspended can be renewed");
   });
 
+  it("of a certificate, with none and no token to have one signed, is misuse", async () => {
+    await renewable("without");
+    expect(await latchkey("rotate", "alice/without")).toEqual(
+      failure(
+        2,
+        "the next certificate is missing",
+        "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
+      ),
+    );
+  });
+
   it.each([
-    [
-      [],
-      "the next certificate is missing",
-      "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
-    ],
     [
       ["--certificate", fixture("device.pem"), "--until", "soon"],
       "--until 'soon' is not a time",
