@@ -78,7 +78,9 @@ export class Bundles {
       const refusal = this.#refusal(by, bundle);
       if (refusal !== undefined) return refuseAudited(this.#sql, by, "invite", { id, name: null }, refusal);
     }
-    const made = this.#invitations.invite(by, invitation, digest, generation);
+    const { name, renews, key } = bundle;
+    const brings = { name, fingerprint: fingerprintOf(key), renews };
+    const made = this.#invitations.invite(by, invitation, digest, generation, brings);
     if (made.ok) this.#table.insert(id, bundle, expiresAt);
     return made;
   }
@@ -186,9 +188,4 @@ function enrolmentOf({ brings, bundle }: Found): Enrolment {
 
 function nextOf({ key, details, retireBy }: StoredBundle): NextCredential {
   return { key, details, retireBy };
-}
-
-/** What an invitation says of its bundle. */
-export function bundleRecord({ name, renews, key }: NewBundle): BundleRecord {
-  return { name, fingerprint: fingerprintOf(key), renews };
 }

@@ -32,10 +32,7 @@ export const INVITATIONS_SCHEMA = `
 export const INVITATIONS_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 /** What somebody who invites decides. */
-export type NewInvitation = Pick<
-  InvitationRecord,
-  "id" | "app" | "approval" | "expiresAt" | "limits" | "bundle"
->;
+export type NewInvitation = Pick<InvitationRecord, "id" | "app" | "approval" | "expiresAt" | "limits">;
 
 type InvitationRow = {
   id: string;
@@ -70,15 +67,16 @@ export class Invitations {
 
   /**
    * Writes an invitation whose code has this digest, and which the directory indexed in this generation of the
-   * user. Repeating it changes nothing.
+   * user. `bundle`: the certificate that it brings along. Repeating it changes nothing.
    */
   invite(
     by: Actor,
     invitation: NewInvitation,
     digest: SecretDigest,
     generation: number,
+    bundle: BundleRecord | null = null,
   ): Result<InvitationRecord, RegistryError | StaleClaim> {
-    const { id, app, approval, expiresAt, limits, bundle = null } = invitation;
+    const { id, app, approval, expiresAt, limits } = invitation;
     const refusal = this.#state.refuseGeneration(by, generation);
     if (refusal?.code === "stale-claim") return err(refusal);
     if (refusal !== undefined) return refuseAudited(this.#sql, by, "invite", { id, name: null }, refusal);
