@@ -13,11 +13,10 @@ import {
   LostRequest,
   StatusActRequest,
 } from "../../contract/requests.ts";
-import { type CredentialKey, keyOf } from "../../domain/credential-key.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
-import { type Fingerprint, parseFingerprint } from "../../domain/fingerprint.ts";
+import { parseFingerprint } from "../../domain/fingerprint.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
-import { type CertificateDetails, type DeviceRecord, NO_DETAILS } from "../../domain/records.ts";
+import type { DeviceRecord } from "../../domain/records.ts";
 import {
   body,
   type Context,

@@ -91,7 +91,11 @@ export class BundleTable {
   }
 
   /** The same once more changes nothing. */
-  insert(invitation: string, { key, details, retireBy, ciphertext, proof }: NewBundle, expiresAt: number): void {
+  insert(
+    invitation: string,
+    { key, details, retireBy, ciphertext, proof }: NewBundle,
+    expiresAt: number,
+  ): void {
     const { subject, issuer, serial, notBefore, notAfter } = details;
     insert(
       this.#sql,

@@ -171,7 +171,11 @@ function isUsable(device: DeviceRecord, key: CredentialKey, now: number): boolea
   return (device.status === "active" || device.status === "pending") && !isRetired;
 }
 
-function welcome({ invitation, brings, bundle }: Found, device: DeviceRecord, { isLook }: BundleUse): Welcome {
+function welcome(
+  { invitation, brings, bundle }: Found,
+  device: DeviceRecord,
+  { isLook }: BundleUse,
+): Welcome {
   return {
     invitation: invitation.id,
     device,

@@ -166,7 +166,11 @@ export class Invitations {
   }
 }
 
-function toBundle({ bundle_name: name, bundle_key: key, bundle_renews: renews }: InvitationRow): BundleRecord | null {
+function toBundle({
+  bundle_name: name,
+  bundle_key: key,
+  bundle_renews: renews,
+}: InvitationRow): BundleRecord | null {
   if (name === null || key === null) return null;
   return { name, fingerprint: fingerprintOf(key as CredentialKey), renews };
 }
