@@ -77,7 +77,7 @@ export interface Api {
   ): Promise<AuditList>;
   invitations(user: UserId): Promise<Invitation[]>;
   invite(user: UserId, request: Sent<"createInvitation">): Promise<NewInvitation>;
-  withdraw(invitation: Invitation): Promise<void>;
+  withdraw(invitation: Pick<Invitation, "user" | "id">): Promise<void>;
   tokens(): Promise<Token[]>;
   createToken(request: Sent<"createToken">): Promise<NewToken>;
   revokeToken(token: Token): Promise<void>;

@@ -78,7 +78,7 @@ export async function issue(
 }
 
 /** Before anything is signed: the user exists, and has no device of this name that is not revoked. */
-async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
+export async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
   let devices: Device[];
   try {
     devices = await api.devices(user);

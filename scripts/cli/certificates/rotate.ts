@@ -16,6 +16,7 @@ import {
   type PasswordOptions,
   parseDuration,
   passwordSource,
+  userArgument,
 } from "../command/arguments.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { AddCommand, Session } from "../command/session.ts";
@@ -26,8 +27,10 @@ import {
   issueCertificate,
   showIssued,
 } from "./issuance.ts";
+import { LINK_HELP, type LinkOptions, makeLink, renewalOf } from "./link.ts";
 
-interface RotateOptions extends PasswordOptions, IssuanceOptions {
+interface RotateOptions extends PasswordOptions, LinkOptions {
+  link?: boolean;
   certificate?: string;
   until?: string;
   retireAfter?: string;
@@ -47,10 +50,15 @@ export const addRotate: AddCommand = (program, open) => {
     .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
     .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
     .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"));
-  addIssuanceOptions(command).option(
-    "--certificate <file>",
-    "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
-  );
+  addIssuanceOptions(command)
+    .option(
+      "--certificate <file>",
+      "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
+    )
+    .option("--link", "write no files, and make a link that brings it to the device")
+    .option("--expires <time>", "with --link: how long the link works: 5m to 7d (default: 24h)")
+    .option("--qr", "with --link: draw the link as a QR code, outside a terminal too")
+    .option("--no-qr", "with --link: draw no QR code");
   addPasswordOption(command)
     .addHelpText(
       "after",
@@ -59,6 +67,7 @@ Without --until, the old certificate works until the next one is seen. show
 reports how far the renewal has got; retire ends one of the two immediately.
 
 ${ISSUANCE_HELP}
+${LINK_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
 its private key.
 
@@ -66,6 +75,7 @@ ${PASSWORD_HELP}
 
 Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
+  latchkey rotate alice/pixel-9 --link
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
   latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`,
     )
@@ -81,15 +91,18 @@ Examples:
     });
 };
 
-/** The options that say how a certificate is made. */
+/** The options that say how a certificate is made, and how it gets to the device. */
 const FOR_ISSUING = {
+  link: "--link",
   days: "--days",
   rsa: "--rsa",
   out: "--out",
   mobileconfig: "--mobileconfig",
   zone: "--zone",
   revokeLeftovers: "--revoke-leftovers",
-} as const satisfies Record<keyof IssuanceOptions, string>;
+  expires: "--expires",
+  qr: "--qr",
+} as const satisfies Record<keyof LinkOptions | "link", string>;
 
 async function rotateFromFile(
   session: Session,
@@ -99,7 +112,7 @@ async function rotateFromFile(
   retireBy: number | undefined,
 ): Promise<void> {
   const { output, now } = session;
-  for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof IssuanceOptions, string][]) {
+  for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof typeof FOR_ISSUING, string][]) {
     if (options[name] !== undefined) {
       throw misuse(`${option} means nothing with --certificate`, "leave one of the two out");
     }
@@ -135,12 +148,23 @@ async function rotateByIssuing(
   const [api] = await Promise.all([session.connect(), session.cloudflare()]);
   const device = await findDevice(api, reference);
   const label = deviceLabel(device);
+  const check = async () => requireRenewable(device);
+  if (options.link === true) {
+    const { name } = device;
+    const user = userArgument(device.user);
+    await makeLink(session, { user, name, check, bundle: renewalOf(device, retireBy) }, options);
+    return;
+  }
+  for (const name of ["expires", "qr"] as const) {
+    if (options[name] === undefined) continue;
+    throw misuse(`${FOR_ISSUING[name]} means nothing without --link`, "add --link, or leave it out");
+  }
   const issued = await issueCertificate(
     session,
     {
       user: device.user,
       name: device.name,
-      check: async () => requireRenewable(device),
+      check,
       async register({ certificate }) {
         const { registerSigned } = await import("../../cloudflare/issue/registration.ts");
         return registerSigned(

@@ -8,15 +8,17 @@ import { ofAllUsers } from "../../client/all-users.ts";
 import { withUnknownUser } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { failed } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
-import { qrCode } from "../../terminal/qr-code.ts";
+import { drawQrCode } from "../../terminal/qr-code.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
-import { appOption, durationOption, userArgument } from "../command/arguments.ts";
+import { requireFree } from "../certificates/issue.ts";
+import { LINK_HELP, makeLink } from "../certificates/link.ts";
+import { appOption, deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
-import { type AddCommand, addListVerb } from "../command/session.ts";
+import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
 
 interface InviteOptions {
   app?: string;
@@ -24,7 +26,20 @@ interface InviteOptions {
   expires?: string;
   /** `undefined`: on a terminal. */
   qr?: boolean;
+  withCertificate?: string;
+  days?: string;
+  rsa?: boolean;
+  zone?: string;
+  revokeLeftovers?: boolean;
 }
+
+/** What says how a certificate is made. */
+const FOR_ISSUING = {
+  days: "--days",
+  rsa: "--rsa",
+  zone: "--zone",
+  revokeLeftovers: "--revoke-leftovers",
+} as const;
 
 export const addInvite: AddCommand = (program, open) => {
   program
@@ -34,27 +49,44 @@ export const addInvite: AddCommand = (program, open) => {
       "Make a link with which a user enrols one device by themselves. It is shown once and works once.",
     )
     .argument("<user>", "the user's id, such as alice")
+    .option("--with-certificate <name>", "make a certificate too: the link brings it to this new device")
     .option("--app <host>", "the link leads to this app, and works only there")
     .option("--approval", "the device waits until you have compared the code on its screen, see approve")
     .option("--expires <time>", "how long the link works: 5m to 7d (default: 24h)")
     .option("--qr", "draw the link as a QR code, outside a terminal too")
     .option("--no-qr", "draw no QR code")
+    .option("--days <number>", "with --with-certificate: how long it is valid, as with issue")
+    .option("--rsa", "with --with-certificate: an RSA key with 2048 bits, for old devices")
+    .option("--zone <name>", "with --with-certificate: the zone whose authority signs")
+    .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
     .addHelpText(
       "after",
       `
-The device needs a certificate that Cloudflare verifies, installed before the
-link is opened. The page says whose device it will be before it is enrolled.
+With --with-certificate, the key is made on this machine and Cloudflare signs
+it, as with issue, which needs CLOUDFLARE_API_TOKEN. ${LINK_HELP}
+With --app, the device reaches only that app.
+
+Otherwise the device needs a certificate that Cloudflare verifies, installed
+before the link is opened. The page says whose device it will be before it is enrolled.
 Anyone who has the link can use it: if you send it over a channel that others
 can read, or through somebody else, add --approval, and compare the code on the
 device's screen.
 
 Examples:
+  latchkey invite alice --with-certificate pixel-9
   latchkey invite alice
   latchkey invite alice --app vault.example.com --approval --expires 2h`,
     )
     .action(async (text: string, options: InviteOptions) => {
       const user = userArgument(text);
-      const { app, approval, expires } = options;
+      const { app, approval, expires, withCertificate } = options;
+      if (withCertificate !== undefined) {
+        return inviteWithCertificate(open(), user, deviceNameArgument(withCertificate), options);
+      }
+      for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof typeof FOR_ISSUING, string][]) {
+        if (options[name] === undefined) continue;
+        throw misuse(`${option} means nothing without --with-certificate`, "add it, or leave both out");
+      }
       const request = {
         ...(app === undefined ? {} : { app: appOption(app) }),
         ...(approval === undefined ? {} : { approval }),
@@ -72,9 +104,27 @@ Examples:
       }
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
-      draw(made.link, output, options.qr);
+      drawQrCode(made.link, output, options.qr);
     });
 };
+
+async function inviteWithCertificate(
+  session: Session,
+  user: UserId,
+  name: string,
+  { app, approval, ...options }: InviteOptions,
+): Promise<void> {
+  const limits = app === undefined ? {} : { limits: { apps: [appOption(app)] } };
+  await makeLink(
+    session,
+    {
+      ...{ user, name, bundle: { name } },
+      check: async () => requireFree(await session.connect(), user, name),
+      rest: { ...(approval === undefined ? {} : { approval }), ...limits },
+    },
+    options,
+  );
+}
 
 function describe(invitation: NewInvitation, now: number): string[] {
   const { user, app, approval, expiresAt } = invitation;
@@ -83,17 +133,6 @@ function describe(invitation: NewInvitation, now: number): string[] {
     ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
     `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
   ];
-}
-
-/** Last, so that a small screen shows all of it. */
-function draw(link: string, output: Output, wanted: boolean | undefined): void {
-  if (!(wanted ?? output.drawable !== undefined)) return;
-  const { lines, columns } = qrCode(link);
-  if (output.drawable !== undefined && output.drawable < columns) {
-    output.lines("", `the QR code needs a terminal of ${columns} columns`);
-    return;
-  }
-  output.lines("", ...lines);
 }
 
 export const addInvitations: AddCommand = (program, open) => {
@@ -117,7 +156,7 @@ Examples:
     const list = user === undefined ? await ofAllUsers(api, api.invitations) : await invitationsOf(api, user);
     output.object({ invitations: list });
     output.table(
-      ["INVITATION", "STATUS", "APP", "APPROVAL", "CREATED", "EXPIRES"],
+      ["INVITATION", "STATUS", "DEVICE", "APP", "APPROVAL", "CREATED", "EXPIRES"],
       list.map((invitation) => row(invitation, output, now())),
       `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
     );
@@ -140,15 +179,23 @@ Examples:
         );
       }
       await api.withdraw(invitation);
-      output.lines(`withdrew the invitation ${referenceToInvitation(invitation)}`);
+      output.lines(
+        `withdrew the invitation ${referenceToInvitation(invitation)}`,
+        ...(invitation.bundle === null
+          ? []
+          : [
+              "its certificate is enrolled nowhere, so the gate refuses it; the next --revoke-leftovers for that device revokes it",
+            ]),
+      );
     });
 };
 
 function row(invitation: Invitation, output: Output, now: number): Cell[] {
-  const { status, app, approval, createdAt } = invitation;
+  const { status, app, approval, createdAt, bundle } = invitation;
   return [
     referenceToInvitation(invitation),
     output.style(status === "open" ? "green" : "dim", printable(status)),
+    bundle === null ? "any" : printable(bundle.name),
     app === null ? "any" : printable(app),
     approval ? "yes" : "no",
     timeCell(createdAt, now),
