@@ -62,14 +62,14 @@ export async function makeInvitation(
 async function newBundle(
   { registry, adminHost, by }: { registry: Context["registry"]; adminHost: string | null; by: Actor },
   user: UserId,
-  { name, device: renews = null, certificate, ciphertext, proof, retireBy }: NonNullable<Wanted["bundle"]>,
+  { name, device: renews, certificate, ciphertext, proof, retireBy }: NonNullable<Wanted["bundle"]>,
 ): Promise<Result<NewBundle, RegistryError>> {
   if (adminHost === null) {
     throw invalid("bundle", "the page that hands out certificates needs an ADMIN_HOST, and there is none");
   }
   const rest = { ciphertext, proof, retireBy: futureTime(retireBy ?? null, by.at, "bundle.retireBy") };
   const stored = { ...rest, ...certificateOf(undefined, certificate, by.at) };
-  if (renews === null) return ok({ ...stored, name: name ?? "", renews });
+  if (renews === undefined) return ok({ ...stored, name: name ?? "", renews: null });
   const found = await registry.ofUser(user);
   if (!found.ok) return found;
   const device = await found.value.ask((user) => user.get(renews));

@@ -23,7 +23,6 @@ import type { AddCommand, Session } from "../command/session.ts";
 import {
   addIssuanceOptions,
   ISSUANCE_HELP,
-  type IssuanceOptions,
   issueCertificate,
   showIssued,
 } from "./issuance.ts";

@@ -47,7 +47,7 @@ export async function answerWelcome(
   now: number,
 ): Promise<Response> {
   const [proof, browser] = [field(form, "proof"), field(form, "browser")];
-  if (browser === "" || browser.length > SECRET_MAX || proof.length > SECRET_MAX) return NOTHING();
+  if (browser === "" || browser.length > SECRET_MAX || proof.length > SECRET_MAX) return nothing();
   const fetched = await codes.fetchBundle({
     code: field(form, "code"),
     ...{ proof, browser },
@@ -56,7 +56,7 @@ export async function answerWelcome(
     by: visit.by("invitation", now),
   });
   if (!fetched.ok) {
-    if (fetched.error.code === "invalid-invitation") return NOTHING();
+    if (fetched.error.code === "invalid-invitation") return nothing();
     return json({ code: registryProblem(fetched.error).code }, 409);
   }
   const { device } = fetched.value;
@@ -71,7 +71,9 @@ export async function answerWelcome(
   );
 }
 
-const NOTHING = () => json({ code: "unknown-invitation" }, 404);
+function nothing(): Response {
+  return json({ code: "unknown-invitation" }, 404);
+}
 
 function represent({ invitation, device, ...rest }: Welcome, apps: string[]): WelcomeAnswer {
   const { user, name, status, comparisonCode } = device;
