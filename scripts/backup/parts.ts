@@ -1,5 +1,4 @@
 // Sends a backup to the API in parts, each of which fits into one request: to be restored, or only to be planned.
-import type * as v from "valibot";
 import {
   RESTORE_MAX_BODY_BYTES,
   type RestoredDirectory,
@@ -25,12 +24,12 @@ export async function restoreDirectory(
   api: Api,
   { createdAt: madeAt, users, tokens, unknownCertificates }: BackupJson,
   dryRun: boolean,
-): Promise<v.InferOutput<typeof RestoredDirectory>> {
+): Promise<RestoredDirectory> {
   const people = users.map(({ id, name, createdAt }) => ({ id, name, createdAt }));
   const withUser = tokens.map((token) => ({ token, user: people.find(({ id }) => id === token.user) }));
   const none = { madeAt, users: [], tokens: [], unknownCertificates: [], dryRun };
   const [added, renamed] = [new Set<string>(), new Set<string>()];
-  const result: v.InferOutput<typeof RestoredDirectory> = {
+  const result: RestoredDirectory = {
     ...{ added: [], renamed: [], tokens: [], unknownCertificates: [] },
   };
   for (const part of [
@@ -61,9 +60,9 @@ export async function restoreUser(
   part: BackupUser,
   resurrect: ReadonlySet<string>,
   dryRun: boolean,
-): Promise<{ user: string } & v.InferOutput<typeof RestoredUser>> {
+): Promise<{ user: string } & RestoredUser> {
   const [user, { devices }] = [userIdOf(part), part];
-  const result: v.InferOutput<typeof RestoredUser> = { devices: [], left: [] };
+  const result: RestoredUser = { devices: [], left: [] };
   // A user without devices, too, has a registry that may have to be opened.
   for (const some of devices.length === 0 ? [[]] : chunks(devices)) {
     const ids = some.map(({ id }) => id).filter((id) => resurrect.has(id));

@@ -1,5 +1,4 @@
 // What a restore of a backup would do, by the registry's own plan. Only reads.
-import type * as v from "valibot";
 import type { RestoredUser } from "../../src/contract/backup.ts";
 import type { PlannedToken } from "../../src/domain/restore-plan.ts";
 import type { Api } from "../client/api.ts";
@@ -18,7 +17,7 @@ export interface Difference {
 }
 
 /** What becomes of one user's devices. */
-export type UserDifference = { user: string } & v.InferOutput<typeof RestoredUser>;
+export type UserDifference = { user: string } & RestoredUser;
 
 /**
  * An audit log of the backup. `taken`: this number of its lines is taken over; `there`: the registry has them;

@@ -1,5 +1,4 @@
 // Restores a backup, after its plan was shown and agreed to.
-import type * as v from "valibot";
 import type { RestoredAudit, RestoredDirectory } from "../../src/contract/backup.ts";
 import type { Api } from "../client/api.ts";
 import type { BackupJson } from "./backup-file.ts";
@@ -8,12 +7,12 @@ import type { Difference, UserDifference } from "./plan.ts";
 
 /** What was done, by the registry's own word. */
 export interface RestoreResult {
-  directory: v.InferOutput<typeof RestoredDirectory>;
+  directory: RestoredDirectory;
   users: UserDifference[];
   logs: LogResult[];
 }
 
-type LogResult = { user: string | null } & v.InferOutput<typeof RestoredAudit>;
+type LogResult = { user: string | null } & RestoredAudit;
 
 /**
  * Restores the logs before their first own line, and users before their devices and tokens. Each request is one
@@ -44,7 +43,7 @@ async function restoreLog(
 ): Promise<LogResult[]> {
   const user = of === undefined ? undefined : userIdOf(of);
   if (logs.find((log) => log.user === (user ?? null))?.state !== "taken") return [];
-  let done: v.InferOutput<typeof RestoredAudit> | undefined;
+  let done: RestoredAudit | undefined;
   for (const some of chunks(entries)) {
     done = await api.restoreAudit(user, some);
     if (done.isClosed) break;

@@ -1,4 +1,3 @@
-import type * as v from "valibot";
 import type {
   AuditEntry,
   Credential,
@@ -87,7 +86,7 @@ function representCredential(credential: CredentialRecord, now: number): Credent
 }
 
 /** What is planned for a restore, or was done. */
-export function representRestored({ devices, left }: Restored): v.InferOutput<typeof RestoredUser> {
+export function representRestored({ devices, left }: Restored): RestoredUser {
   return {
     devices: devices.map(({ keys, ...device }) => ({ ...device, fingerprints: keys.map(fingerprintOf) })),
     left,
@@ -106,10 +105,7 @@ export function representUnknownCertificate(certificate: UnknownCertificateRecor
   };
 }
 
-export function representBackup({
-  tokens,
-  unknownCertificates,
-}: DirectoryBackup): v.InferOutput<typeof BackupAnswer> {
+export function representBackup({ tokens, unknownCertificates }: DirectoryBackup): BackupAnswer {
   return {
     tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
     unknownCertificates: unknownCertificates.map((each) => ({

@@ -16,8 +16,7 @@ const CLIENT_MAX = 200;
 
 /**
  * Who sends a request, by an API token or a page's session. Forged credentials are refused without asking the
- * directory, so nothing that strangers do is counted, and nothing they do makes right credentials wait. One
- * lives as long as its isolate.
+ * directory, so nothing that strangers do is counted or makes right credentials wait. One lives as long as its isolate.
  */
 export class Authenticator {
   readonly #adminToken: string;
@@ -45,7 +44,7 @@ export class Authenticator {
 
   /**
    * Reads `Authorization: Bearer TOKEN`: the `ADMIN_TOKEN`, or a user's own. `undefined`: none is sent; other
-   * schemes are the app's own affair. Throws `wrong-credentials`.
+   * schemes are the app's own business. Throws `wrong-credentials`.
    */
   async ofBearer(request: Request): Promise<Principal | undefined> {
     const header = request.headers.get("authorization") ?? "";
@@ -68,7 +67,7 @@ export class Authenticator {
     });
   }
 
-  /** Whose session this value of the cookie is. `undefined`: nobody's, one of another host, or it has ended. */
+  /** Whose session a cookie's value belongs to. `undefined`: nobody's, another host's, or it has ended. */
   async ofSession(value: string, hostname: string): Promise<Principal | undefined> {
     const key = await this.#sessions.read(value, hostname);
     if (key === undefined) return undefined;
@@ -81,7 +80,7 @@ export class Authenticator {
 
   /**
    * Opens a session with a token, for one host. The cookie's value is always a new one. A wrong token writes
-   * nothing; a right one is limited by its own number of sign-ins, never by anybody else's.
+   * nothing; a right one is limited by its own sign-ins only.
    */
   async signIn(
     { request, hostname, by }: { request: Request; hostname: string; by: Actor },

@@ -1,9 +1,9 @@
 import { ShortMemory } from "../domain/bounded-map.ts";
 
 /**
- * For how long, in milliseconds, a secret that is nobody's is not looked up again. What has ended does not
- * come back: not even a restore brings back a revoked token, and any token that it does bring was made by
- * another registry, so it failed the check and is not remembered here.
+ * How long a secret that is nobody's is not looked up again, in milliseconds. What has ended does not come back: a
+ * restore never brings back a revoked token, and a token that it does bring was made by another registry, so it failed
+ * the check and is not remembered here.
  */
 export const DEAD_MS = 60 * 60_000;
 const MAX_ENTRIES = 1_000;
@@ -17,7 +17,7 @@ export class DeadSecrets {
   readonly #now: () => number;
   readonly #waitUntil: (work: Promise<unknown>) => void;
   readonly #dead = new ShortMemory<string, true>(DEAD_MS, MAX_ENTRIES);
-  /** Questions that are under way. */
+  /** Questions under way. */
   readonly #asked = new Map<string, Promise<void>>();
 
   constructor(now: () => number, waitUntil: (work: Promise<unknown>) => void) {
@@ -27,8 +27,8 @@ export class DeadSecrets {
 
   /** What `ask` finds; `null`: nothing, now or within the last hour. Rejects as `ask` does. */
   async unlessDead<T>(secret: string, ask: () => Promise<T | null>): Promise<T | null> {
-    // Many at the same time: if the first finds nothing, that goes for all of them. If it finds something,
-    // that is for the first only: whoever comes after a revocation was acknowledged must ask again.
+    // If the first of several at the same time finds nothing, that holds for all of them. What it finds is for itself
+    // only: whoever comes after an acknowledged revocation must ask again.
     const first = this.#asked.get(secret);
     if (first !== undefined) await first;
     if (this.has(secret)) return null;

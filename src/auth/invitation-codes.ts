@@ -33,8 +33,8 @@ export interface PresentedLink {
 }
 
 /**
- * Invitation codes as people type them. A wrong one is refused in the isolate; one that was used, has ended
- * or is another app's is looked up once an hour. An instance lives as long as its isolate.
+ * Invitation codes as people type them. A wrong one is refused in the isolate; one that was used, has expired
+ * or belongs to another app is looked up once an hour. One lives as long as its isolate.
  */
 export class InvitationCodes {
   readonly #secrets: KeyedSecrets;
@@ -47,7 +47,7 @@ export class InvitationCodes {
     this.#invitations = invitations;
   }
 
-  /** Whether it is worth asking about a code: it is one of ours, and is not known to have ended. Asks nobody. */
+  /** Whether it is worth asking about a code: it is one of ours, and not known to have ended. Asks no object. */
   async mayBeGood(presented: PresentedCode): Promise<boolean> {
     const digest = await this.#secrets.readCode(presented.code);
     return digest !== undefined && !this.#dead.has(keyOf(digest, presented));
@@ -101,8 +101,8 @@ export class InvitationCodes {
 }
 
 /**
- * Dead for this certificate on this host: on another it may be good, and the device that it enrolled may present it
- * again.
+ * A code is dead for one certificate on one host: on another host it may be good, and the device that it enrolled may
+ * present it again.
  */
 function keyOf(digest: SecretDigest, { app, enrolment }: PresentedCode): string {
   return `${digest} ${app} ${enrolment.key}`;

@@ -5,20 +5,17 @@ import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { CredentialCheck } from "../registry/directory/credential-check.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
 
-// Tokens and codes: random texts whose last characters are made of the others (HMAC-SHA-256, cut off) under a key
-// that the directory holds and only the Worker is given. So an isolate recognises mistyped and forged ones by
-// itself. The registry keeps only their digests.
+// Tokens and codes: random strings whose last characters are a truncated HMAC-SHA-256 of the others. The directory
+// holds the key and gives it only to the Worker, so an isolate recognises mistyped and forged ones by itself. The
+// registry keeps only their digests.
 
 const TOKEN_PREFIX = "lkt_";
-/** 256 bits: no guessing, however often. */
+/** 256 bits: cannot be guessed. */
 const TOKEN_BYTES = 32;
-/** 48 bits: of forged tokens, one in 2^48 is looked up. */
+/** 48 bits: one forged token in 2^48 is looked up. */
 const TOKEN_CHECK_CHARACTERS = 8;
 const TOKEN_FORM = /^(lkt_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/;
-/**
- * The form with the public checksum that tokens had before there was a key: they pass only if they are
- * exempt.
- */
+/** Tokens from before there was a key, with a public checksum: they pass only if they are exempt. */
 const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 
 /** Of one form, each with a prefix and a check of its own, so that a feed's secret never passes for a header's. */
@@ -29,19 +26,16 @@ const DEVICE_SECRETS = {
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
 const CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** 20 random characters of 5 bits, and 6 that check them: of wrong codes, one in 2^30 is looked up. */
+/** 20 random characters of 5 bits, and 6 that check them: one wrong code in 2^30 is looked up. */
 const CODE_RANDOM_CHARACTERS = 20;
 const CODE_CHECK_CHARACTERS = 6;
 const CODE_FORM = /^([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{6})$/;
-/** Longer than any code with everything that people type between its characters. */
+/** Longer than any code, whatever people type between its characters. */
 const TYPED_MAX = 200;
 
-/**
- * When something fails the check and the directory's answer is at least this old, the directory is asked
- * again.
- */
+/** If something fails the check and the directory's answer is at least this old, the directory is asked again. */
 export const ASK_AGAIN_MS = 10 * 60_000;
-/** After a question that failed, in milliseconds. */
+/** How long to wait after a failed question, in milliseconds. */
 const PAUSE_MS = 1_000;
 
 interface Known {
@@ -59,7 +53,7 @@ export class KeyedSecrets {
   #question: Promise<Known> | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
 
-  /** `ask` asks the directory, and throws `RegistryUnavailable`: then each of the methods does. */
+  /** `ask` asks the directory. Where it throws `RegistryUnavailable`, so does each method. */
   constructor(
     ask: () => Promise<CredentialCheck>,
     now: () => number,
@@ -118,8 +112,8 @@ export class KeyedSecrets {
   }
 
   /**
-   * The digest of a code as people type it: in any case, with spaces and hyphens, with O for 0 and I or L
-   * for 1. `undefined`: it is not one of ours.
+   * The digest of a code as people type it: in upper or lower case, with spaces and hyphens, with O
+   * for 0 and I or L for 1. `undefined`: it is not one of ours.
    */
   async readCode(text: string): Promise<SecretDigest | undefined> {
     if (text.length > TYPED_MAX) return undefined;
@@ -131,8 +125,8 @@ export class KeyedSecrets {
   }
 
   /**
-   * Checks against what this isolate knows and, if that refuses and is old, against what the directory says
-   * now: a restore may have brought the token since.
+   * Checks against what this isolate knows. If that refuses and is old, checks against what the directory says
+   * now, since a restore may have brought the token in the meantime.
    */
   async #passes(isOurs: (known: Known) => Promise<boolean>): Promise<boolean> {
     const known = await this.#current();
@@ -195,7 +189,7 @@ function codeCheck(mac: Uint8Array): string {
   return codeText(mac.subarray(0, CODE_CHECK_CHARACTERS));
 }
 
-/** A character for each byte: 32 divides 256, so each is as likely. */
+/** One character per byte: 32 divides 256, so all are equally likely. */
 function codeText(bytes: Uint8Array): string {
   return [...bytes].map((byte) => CODE_ALPHABET[byte % CODE_ALPHABET.length]).join("");
 }

@@ -1,7 +1,7 @@
-// What all secrets are made of: digests, comparison, random texts.
+// What all secrets are made of: digests, comparison, random strings.
 import type { SecretDigest } from "../domain/credential.ts";
 
-/** SHA-256 in hex. Long random texts need no slower digest. */
+/** SHA-256 in hex. Long random strings need no slower digest. */
 export async function digestOf(text: string): Promise<SecretDigest> {
   return new Uint8Array(await sha256(text)).toHex() as SecretDigest;
 }

@@ -2,15 +2,15 @@ import type { SecretDigest } from "../domain/credential.ts";
 import type { SessionKey } from "../registry/directory/session-table.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
 
-/** 256 bits: no guessing, however often. */
+/** 256 bits: cannot be guessed. */
 const SESSION_BYTES = 32;
-/** The random text, whose session it is (a token's id, or `admin`), and the code. */
+/** A random string, whose session it is (a token's id, or `admin`), and the code. */
 const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * Makes and reads the values of sessions' cookies: a random text, whose session it is, and a code (HMAC-SHA-256,
- * keyed with the `ADMIN_TOKEN`) over both and the host that it is for. So a made-up one never costs a
- * question to the registry, a copy is of no use on another host, and a new `ADMIN_TOKEN` ends all of them.
+ * Makes and reads the values of session cookies: a random string, whose session it is, and a code (HMAC-SHA-256,
+ * keyed with the `ADMIN_TOKEN`) over both and the host that it is for. So a forged one
+ * never costs a question to the registry, a copy is useless on another host, and a new `ADMIN_TOKEN` ends them all.
  * One lives as long as its isolate.
  */
 export class SessionValues {

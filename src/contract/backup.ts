@@ -214,7 +214,7 @@ export const BackupAuditEntry = v.strictObject({
 });
 
 /** `GET /backup`: what no list shows. */
-export const BackupAnswer = v.object({
+export const BackupAnswerSchema = v.object({
   tokens: v.array(v.object({ ...TokenSchema.entries, digest: v.string() })),
   unknownCertificates: v.array(
     v.object({ ...UnknownCertificateSchema.entries, notBefore: v.nullable(v.string()) }),
@@ -244,7 +244,7 @@ export const RestoreUserRequest = v.strictObject({
 /** `POST /restore/audit` and `POST /users/{user}/restore/audit`: lines in their order. */
 export const RestoreAuditRequest = v.strictObject({ entries: v.array(BackupAuditEntry, "must be a list") });
 
-export const RestoredDirectory = v.object({
+export const RestoredDirectorySchema = v.object({
   /** Ids of users. */
   added: v.array(v.string()),
   renamed: v.array(v.string()),
@@ -255,11 +255,11 @@ export const RestoredDirectory = v.object({
       reason: v.nullable(v.picklist(TOKEN_REASONS)),
     }),
   ),
-  /** Fingerprints that wait again. */
+  /** Fingerprints that are listed as unknown again. */
   unknownCertificates: v.array(v.string()),
 });
 
-export const RestoredUser = v.object({
+export const RestoredUserSchema = v.object({
   devices: v.array(
     v.object({
       id: v.string(),
@@ -278,9 +278,14 @@ export const RestoredUser = v.object({
   left: v.array(v.object({ id: v.string(), name: v.string() })),
 });
 
-export const RestoredAudit = v.object({
+export const RestoredAuditSchema = v.object({
   /** How many lines of the log are a backup's now. */
   lines: v.number(),
   /** The log has lines of its own, and takes no more. */
   isClosed: v.boolean(),
 });
+
+export type BackupAnswer = v.InferOutput<typeof BackupAnswerSchema>;
+export type RestoredDirectory = v.InferOutput<typeof RestoredDirectorySchema>;
+export type RestoredUser = v.InferOutput<typeof RestoredUserSchema>;
+export type RestoredAudit = v.InferOutput<typeof RestoredAuditSchema>;

@@ -237,27 +237,27 @@ export const OPERATIONS = {
 
   showBackup: row("GET /backup", "root everybody", {
     summary: "Show what a backup needs besides the lists",
-    answers: { 200: backup.BackupAnswer },
+    answers: { 200: backup.BackupAnswerSchema },
   }),
   restoreDirectory: row("POST /restore", "root everybody", {
     summary: "Restore users, tokens and unknown certificates that are missing",
     body: backup.RestoreDirectoryRequest,
-    answers: { 200: backup.RestoredDirectory },
+    answers: { 200: backup.RestoredDirectorySchema },
   }),
   restoreAudit: row("POST /restore/audit", "root everybody", {
     summary: "Restore the directory's audit log if it is empty",
     body: backup.RestoreAuditRequest,
-    answers: { 200: backup.RestoredAudit },
+    answers: { 200: backup.RestoredAuditSchema },
   }),
   restoreUser: row("POST /users/:user/restore", "root user", {
     summary: "Restore a user's devices, in one transaction",
     body: backup.RestoreUserRequest,
-    answers: { 200: backup.RestoredUser },
+    answers: { 200: backup.RestoredUserSchema },
   }),
   restoreUserAudit: row("POST /users/:user/restore/audit", "root user", {
     summary: "Restore a user's audit log if it is empty",
     body: backup.RestoreAuditRequest,
-    answers: { 200: backup.RestoredAudit },
+    answers: { 200: backup.RestoredAuditSchema },
   }),
 
   listSessions: row("GET /sessions", "read own", {

@@ -8,7 +8,7 @@ export type TokenScope = (typeof TOKEN_SCOPES)[number];
 /** SHA-256 of a token, a session's cookie or an invitation's code, in hex: they are never stored themselves. */
 export type SecretDigest = string & { readonly secretDigest: unique symbol };
 
-/** Whose credentials these are and how far they reach; `root` is the `ADMIN_TOKEN`'s alone. */
+/** Whose credentials these are and how far they reach; `root` is the `ADMIN_TOKEN`'s only. */
 export interface Grant {
   scope: "root" | TokenScope;
   /** `null`: all users. */

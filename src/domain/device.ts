@@ -51,8 +51,8 @@ const UNPRINTABLE =
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 /**
- * Whether a text would show as nothing, or as something else than it is: in one line, without marks
- * that hide or turn letters around.
+ * Whether a string, shown in one line, would look empty or like another one: it has marks that hide letters or turn
+ * them around.
  */
 export function isDeceptive(text: string): boolean {
   return UNPRINTABLE.test(text) || !text.isWellFormed() || !VISIBLE.test(text);
@@ -78,7 +78,7 @@ export function deviceNameKey(name: string): string {
 const TYPED_NAME_MAX = 1_000;
 
 /**
- * Whether what somebody typed is a device's name, as `deviceNameKey` compares. Longer texts are not looked at:
+ * Whether what somebody typed is a device's name, as `deviceNameKey` compares. Longer strings are not looked at:
  * composing Unicode is quadratic in combining marks.
  */
 export function isDeviceName(typed: string, name: string): boolean {

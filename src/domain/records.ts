@@ -235,7 +235,7 @@ export type RegistryError =
   /** A token or a feed that would reach every app. */
   | { code: "scope-required" };
 
-/** Those of an enrolment by fingerprint only. */
+/** The details that are known after an enrolment by fingerprint: none. */
 export const NO_DETAILS: CertificateDetails = {
   subject: null,
   issuer: null,
@@ -244,7 +244,7 @@ export const NO_DETAILS: CertificateDetails = {
   notAfter: null,
 };
 
-/** Only the details, of something that has more. */
+/** The details only, from something that has more. */
 export function detailsOf({
   subject,
   issuer,

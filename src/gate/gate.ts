@@ -6,7 +6,8 @@ import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { ControlReason, Reason } from "../domain/reason.ts";
 import { detailsOf, NO_DETAILS } from "../domain/records.ts";
 import { type App, DEFAULT_PROFILE } from "../domain/request/app.ts";
-import type { Known, ShownSecret } from "../domain/request/shown.ts";
+import { ABSENT } from "../domain/request/certificate.ts";
+import type { Known, Shown, ShownSecret } from "../domain/request/shown.ts";
 import type { UserId } from "../domain/user.ts";
 import { errorLine, type FoldedLog } from "../log.ts";
 import { lookUp, tellWipe } from "../registry/client/lookup.ts";
@@ -38,6 +39,7 @@ export interface GateEffects {
 interface Judged {
   decision: Decision;
   app: App | undefined;
+  shown: Shown;
   standing: Standing | undefined;
 }
 
@@ -135,15 +137,16 @@ export class Gate {
   /** Without a promise when the isolate remembers enough, as it nearly always does. Never throws. */
   #judge(visit: Visit, asOpen: boolean): Judged | Promise<Judged> {
     // Where a judgement begins: as long as nothing else is decided, it refuses.
-    const judged: Judged = { decision: UNDECIDED, app: undefined, standing: undefined };
+    const judged: Judged = { decision: UNDECIDED, app: undefined, shown: ABSENT, standing: undefined };
     try {
+      judged.shown = visit.shown;
       const app = this.#appOf(visit.hostname);
       judged.app = app;
       const input: DecisionInput = {
         isBlocked: this.blocks(visit),
         app,
         isOpen: asOpen && app !== undefined && isOpenTo(app, visit),
-        shown: visit.shown,
+        shown: judged.shown,
         request: visit,
         standing: undefined,
         now: this.#effects.now(),
@@ -172,6 +175,7 @@ export class Gate {
   ): Judged | Promise<Judged> {
     if (secret === undefined) return judged;
     visit.secret = secret;
+    judged.shown = secret;
     input.shown = secret;
     input.isBlocked = this.blocks(visit);
     judged.decision = screen(input) ?? UNDECIDED;
@@ -199,12 +203,12 @@ export class Gate {
     return { ...judged, decision: refuse("internal-error") };
   }
 
-  #refuse(visit: Visit, reason: Reason, { app, standing }: Judged): Response {
+  #refuse(visit: Visit, reason: Reason, { app, shown, standing }: Judged): Response {
     const profile = app?.profile ?? DEFAULT_PROFILE;
     const preflight =
       reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
     if (preflight !== undefined) return preflight;
-    this.#effects.log.refusal(visit, reason, visit.shown);
+    this.#effects.log.refusal(visit, reason, shown);
     if (isWipe(reason, profile)) this.#noteWipe(visit, standing);
     return answer(reason, profile, visit);
   }

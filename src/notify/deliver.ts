@@ -12,8 +12,8 @@ export type Delivery =
   | { kind: "unreachable"; message: string };
 
 /**
- * Posts a notification to one target, once. 2xx means taken; everything else, refused, even a redirect: it could lead
- * anywhere. Never throws.
+ * Posts a notification to one target, once. 2xx means taken; everything else is refused, redirects too, which could
+ * lead anywhere. Never throws.
  *
  * Generic JSON has the headers of Standard Webhooks, and is signed if there is a secret. Source:
  * github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -45,7 +45,7 @@ export async function deliver(
       signal: late.signal,
     });
     const response = await fetch(request);
-    // An answer that nobody reads would hold its connection. What was taken stays taken.
+    // An unread answer would keep its connection open. What was taken stays taken.
     await response.body?.cancel().catch(() => undefined);
     return response.ok ? { kind: "taken" } : { kind: "refused", status: response.status };
   } catch (error) {
@@ -74,7 +74,7 @@ const NTFY_LOOKS: Record<Notification["type"], { tags: string[]; priority: numbe
   "wipe-delivered": { tags: ["wastebasket"], priority: 4 },
 };
 
-/** The same at each repetition. */
+/** Identical at each repetition. */
 export function bodyFor(target: NotifyTarget, notification: Notification): string {
   const { id, type, at, title, message, data } = notification;
   if (target.format === "json") return JSON.stringify({ id, type, at, title, message, data });

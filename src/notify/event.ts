@@ -114,7 +114,7 @@ export function deviceLost(of: { user: UserId; device: Device; by: string; since
   };
 }
 
-/** `lostSince` tells this loss from an earlier one of the same device. */
+/** `lostSince` distinguishes this loss from an earlier one of the same device. */
 export function wipeDelivered(of: {
   user: UserId;
   device: Device;
@@ -142,12 +142,12 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** Nothing else of a whole record may slip into what is sent. */
+/** Keeps the rest of a record out of what is sent. */
 function pick({ id, name }: Device): Device {
   return { id, name };
 }
 
-/** In one line, short, and made of whole characters. */
+/** One short line, never cut within a character. */
 function printable(text: string): string {
   const plain = [...text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")];
   return plain.length <= SUBJECT_MAX_CHARACTERS

@@ -6,7 +6,7 @@ interface Address {
   url: string;
   /** The header `Authorization`, if the address named a user or a password. */
   authorization: string | null;
-  /** All that a log may show: the rest may be secret, as an ntfy topic is. */
+  /** The only part that a log may show: the rest may be secret, as an ntfy topic is. */
   host: string;
 }
 
@@ -14,7 +14,7 @@ interface Address {
 export type NotifyTarget = Address & ({ format: "json" } | { format: "ntfy"; topic: string });
 
 export interface NotifySettings {
-  /** None: nothing is recorded and nothing is sent. */
+  /** If empty, nothing is recorded and nothing is sent. */
   targets: readonly NotifyTarget[];
   /** The key of the signature; `null` = notifications are not signed. */
   secret: Uint8Array<ArrayBuffer> | null;
@@ -44,7 +44,7 @@ const TargetSchema = v.pipe(
 );
 
 /**
- * `NOTIFY_URLS`: a list, or one string with spaces, line breaks or commas in between, since secrets and the dashboard's
+ * `NOTIFY_URLS`: a list, or one string separated by spaces, line breaks or commas, since secrets and the dashboard's
  * variables are strings. Empty: no notifications.
  */
 export const NotifyUrlsSchema = v.pipe(
@@ -56,7 +56,7 @@ export const NotifyUrlsSchema = v.pipe(
       ),
       v.array(v.unknown()),
     ],
-    "must be a list of addresses, or a string of addresses with spaces between them",
+    "must be a list of addresses, or one string of addresses separated by spaces",
   ),
   v.array(TargetSchema),
   v.maxLength(NOTIFY_TARGETS_MAX, `has more than ${NOTIFY_TARGETS_MAX} addresses`),

@@ -4,8 +4,8 @@ import { type Line, type Lines, type Log, logsOf, readLines, type Wanted, wanted
 import type { PageContext } from "./context.ts";
 
 /**
- * How many lines an export reads at once, and how often: each read is two calls, and a Worker of the free plan makes 50
- * for a request.
+ * How many lines an export reads at once, and how often: each read is two calls, and on the free plan a Worker may make 50
+ * per request.
  */
 const EXPORT_STEP = 500;
 const EXPORT_READS_MAX = 18;
@@ -65,11 +65,11 @@ export function csvLine(cells: readonly string[]): string {
   return `${quoted.join(",")}\r\n`;
 }
 
-function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+function streamOf(parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await texts.next();
+      const { done, value } = await parts.next();
       if (done) controller.close();
       else controller.enqueue(encoder.encode(value));
     },

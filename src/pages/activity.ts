@@ -6,7 +6,7 @@ import type { PageContext } from "./context.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout, person } from "./html/layout.ts";
 import { clockOnly, date } from "./html/times.ts";
-import { possessive } from "./html/words.ts";
+import { capital, possessive } from "./html/words.ts";
 
 export async function activity(context: PageContext): Promise<Html> {
   const wanted = await wantedOf(context);
@@ -47,7 +47,7 @@ function filterForm({ principal }: PageContext, { log, users, isWhole, search }:
 ${
   principal.user !== null
     ? ""
-    : html`<p><label for="log">Show</label><select id="log" name="log">${isWhole ? option("", "Everything") : ""}${option("directory", "Users, sign-ins, tokens, certificates")}${users.map(({ id, name }) => option(`user:${id}`, `${possessive(name ?? id)} devices`))}</select></p>`
+    : html`<p><label for="log">Show</label><select id="log" name="log">${isWhole ? option("", "Everything") : ""}${option("directory", "Users, sign-ins, tokens, certificates")}${users.map(({ id, name }) => option(`user:${id}`, `${capital(possessive(name ?? id))} devices`))}</select></p>`
 }
 <p><label for="search">Search</label><input id="search" name="search" type="search" value="${search ?? ""}" maxlength="100"></p>
 <p><button>Search</button></p>

@@ -5,7 +5,7 @@ import { devicePath } from "../contract/paths.ts";
 import type { Line } from "./audit-lines.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
-import { possessive } from "./html/words.ts";
+import { capital, possessive } from "./html/words.ts";
 
 export function sentence(line: Line): Html {
   return line.outcome === "refused" ? refused(line) : html`${done(line)}${reason(line)}.`;
@@ -13,35 +13,41 @@ export function sentence(line: Line): Html {
 
 function done(line: Line): Html {
   const { act, detail, log, actor } = line;
-  const what = line.log === "" ? nameOf(line) : device(line);
+  const owner = possessive(log);
+  const what = log === "" ? nameOf(line) : html`${owner} ${device(line)}`;
+  /** The same at the beginning of a sentence. */
+  const subject = log === "" ? nameOf(line) : html`${capital(owner)} ${device(line)}`;
   switch (act) {
     case "enrol":
-      return html`${what} was enrolled${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
+      return html`${subject} was enrolled${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
     case "approve":
-      return html`${what} was approved`;
+      return html`${subject} was approved`;
     case "suspend":
     case "revoke":
     case "lost":
     case "reinstate":
-      return statusChange(act, what, detail);
+      return statusChange(act, subject, detail);
     case "edit":
-      return detail.nameBefore === undefined
-        ? html`The note on ${what} was ${detail.note === null ? "removed" : "changed"}`
-        : html`${possessive(log)} ${detail.nameBefore} was renamed ${device(line, false)}`;
+      if (detail.nameBefore !== undefined) {
+        return html`${capital(owner)} ${detail.nameBefore} was renamed ${device(line)}`;
+      }
+      return detail.noteBefore === undefined
+        ? html`The limits of ${what} were changed`
+        : html`The note on ${what} was ${detail.note === null ? "removed" : "changed"}`;
     case "forget":
-      return html`${device(line, true, false)} was forgotten`;
+      return html`${capital(owner)} ${device(line, false)} was forgotten`;
     case "add-credential":
-      return html`${what} was given its next certificate, ${short(detail.fingerprint)}`;
+      return html`${subject} was given its next ${noun(detail.kind)}, ${short(detail.fingerprint)}`;
     case "retire-credential":
-      return html`Certificate ${short(detail.fingerprint)} of ${what} was retired`;
+      return html`${capital(noun(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
     case "wipe-delivered":
-      return html`${what} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
+      return html`${subject} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
     case "invite":
-      return html`${log} was invited to enrol a device`;
+      return html`${capital(log)} was invited to enrol a device`;
     case "withdraw":
       return html`An invitation for ${log} was withdrawn`;
     case "restore":
-      return line.target === null ? html`A backup was restored` : html`${what} was restored from a backup`;
+      return line.target === null ? html`A backup was restored` : html`${subject} was restored from a backup`;
     case "create-user":
       return html`User ${log || what} was added`;
     case "rename-user":
@@ -55,7 +61,7 @@ function done(line: Line): Html {
     case "revoke-token":
       return html`Token ${what} was revoked`;
     case "sign-in":
-      return html`${person(actor)} signed in`;
+      return html`${capital(person(actor))} signed in`;
     case "sign-out":
       return html`A session was signed out`;
     default:
@@ -70,10 +76,10 @@ const STATUS_WORDS = {
   reinstate: "let back in",
 } as const;
 
-function statusChange(act: keyof typeof STATUS_WORDS, what: Html, detail: AuditEntry["detail"]): Html {
-  // Repeated: the status did not change, and another reason was given.
-  if (detail.before === detail.status) return html`${what} stays ${detail.status}, for another reason`;
-  return html`${what} was ${STATUS_WORDS[act]}`;
+function statusChange(act: keyof typeof STATUS_WORDS, subject: Html, detail: AuditEntry["detail"]): Html {
+  // Repeated with another reason: the status did not change.
+  if (detail.before === detail.status) return html`${subject} stays ${detail.status}, for another reason`;
+  return html`${subject} was ${STATUS_WORDS[act]}`;
 }
 
 function reason({ detail }: Line): Html {
@@ -82,18 +88,21 @@ function reason({ detail }: Line): Html {
 
 function refused(line: Line): Html {
   const { act, detail, log, target } = line;
-  const what = target === null ? html`${log}` : line.log === "" ? nameOf(line) : device(line);
+  const what =
+    target === null ? html`${log}` : log === "" ? nameOf(line) : html`${possessive(log)} ${device(line)}`;
   return html`<strong class="refused">Refused:</strong> ${act.replaceAll("-", " ")} ${what} (${(detail.reason ?? "no reason given").replaceAll("-", " ")})`;
 }
 
-/** `alice’s pixel-9`, which leads to the device. */
-function device({ log, target }: Line, withOwner = true, isThere = true): Html {
+/** What a device shows, by its kind; older lines are about certificates and do not say so. */
+function noun(kind: string | null | undefined): string {
+  return kind === "token" ? "token" : kind === "feed" ? "feed URL" : "certificate";
+}
+
+/** The device's name, which leads to its page while there is one. */
+function device({ log, target }: Line, isThere = true): Html {
   const name = target?.name ?? short(target?.id);
-  const link =
-    target === null || !isThere
-      ? html`<strong>${name}</strong>`
-      : html`<a href="${devicePath({ user: log, id: target.id })}"><strong>${name}</strong></a>`;
-  return withOwner ? html`${possessive(log)} ${link}` : link;
+  if (target === null || !isThere) return html`<strong>${name}</strong>`;
+  return html`<a href="${devicePath({ user: log, id: target.id })}"><strong>${name}</strong></a>`;
 }
 
 /** The subject of the directory's lines: users, tokens, certificates. */

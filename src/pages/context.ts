@@ -23,8 +23,8 @@ export interface PageContext extends Services {
 }
 
 /**
- * How many users' registries one page asks: a Worker of the free plan makes no more than 50 calls for a request. If
- * there are more users, the pages list them instead.
+ * How many users' registries one page asks: on the free plan, a Worker may make 50 calls per request. With more users,
+ * the pages list them instead.
  */
 export const USERS_AT_ONCE = 20;
 
@@ -42,7 +42,7 @@ export async function visibleUsers({
   return { users: items, isWhole: items.length <= USERS_AT_ONCE };
 }
 
-/** The first of a user's devices after a cursor; none for a user who has been removed meanwhile. */
+/** A user's first devices after a cursor; none if the user has been removed in the meantime. */
 export async function devicesOf(
   { registry, by }: Pick<PageContext, "registry" | "by">,
   user: UserRecord,

@@ -22,7 +22,7 @@ export const ACT_LABELS: Record<DeviceAct, string> = {
   forget: "Forget",
 };
 
-/** The acts that a device's status allows, from the easiest to undo to what is final. */
+/** The acts that a device's status allows, from the easiest to undo to the final one. */
 export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
   switch (status) {
     case "pending":
@@ -56,7 +56,7 @@ export function deviceLines(device: Device, context: PageContext): Html[] {
   ];
 }
 
-/** What became of the answer that makes Bitwarden delete its vault, in the words of `latchkey show`. */
+/** Whether the answer that makes Bitwarden delete its vault was delivered, in the words of `latchkey show`. */
 function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
   if (wipe !== null) {
     const { firstAt, tokenRefresh } = wipe;

@@ -9,7 +9,7 @@ import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
 import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, mayChange, statusBadge } from "./device-view.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
-import { possessive } from "./html/words.ts";
+import { capital, possessive } from "./html/words.ts";
 
 export async function devices(context: PageContext): Promise<Html> {
   const { principal } = context;
@@ -36,7 +36,7 @@ export async function devicesOfUser(context: PageContext): Promise<Html> {
   if (user === null) throw registryProblem({ code: "unknown-user" });
   const after = Number(url.searchParams.get("after") ?? 0);
   const page = await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);
-  const title = possessive(user.name ?? user.id);
+  const title = capital(possessive(user.name ?? user.id));
   return layout(
     { title: `${title} devices`, principal, current: PATHS.devices, below: true },
     html`${BACK_TO_DEVICES}${section(context, user, page)}`,

@@ -36,7 +36,7 @@ const ELSEWHERE: Html = notice(
  */
 const TLS_ALWAYS = "max-age=31536000";
 
-/** A page's request: when it arrived, and, once it is known, who sent it: for the page of an error. */
+/** A page's request, when it arrived, and who sent it, once that is known: an error's page shows it. */
 interface Asked {
   visit: Visit;
   route: Route;
@@ -68,7 +68,7 @@ export class Pages {
     return response;
   }
 
-  /** The page for an address that has none, to whoever is signed in; `undefined` to everybody else. */
+  /** The page for an address without one, for whoever is signed in; `undefined` for everybody else. */
   async notFound(visit: Visit): Promise<Response | undefined> {
     if (visit.method !== "GET" || !isForReading(visit.request.headers)) return undefined;
     const principal = await this.#principal(visit).catch(() => undefined);

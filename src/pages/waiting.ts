@@ -12,7 +12,7 @@ import { field, parseFields, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { ago, at, onDate } from "./html/times.ts";
-import { grouped, possessive } from "./html/words.ts";
+import { capital, grouped, possessive } from "./html/words.ts";
 
 export async function waiting(context: PageContext): Promise<Html> {
   const { directory, principal } = context;
@@ -62,7 +62,7 @@ export async function dismiss(context: PageContext): Promise<Response> {
 function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
   const { comparisonCode, enrolledAt, user, name } = device;
   const isRoot = principal.scope === "root";
-  return html`<li class="card"><h3>${possessive(user)} <a href="${devicePath(device)}">${name}</a></h3>
+  return html`<li class="card"><h3>${capital(possessive(user))} <a href="${devicePath(device)}">${name}</a></h3>
 <p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
 ${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;

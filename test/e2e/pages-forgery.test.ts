@@ -161,7 +161,7 @@ describe("a user's token", () => {
     };
     const owners = sessions.find(({ token }) => token === null)?.id;
     if (owners === undefined) throw new Error("the owner is signed in");
-    const fingerprint = tablet.certificates[0]?.fingerprint ?? "";
+    const fingerprint = tablet.credentials[0]?.fingerprint ?? "";
     const posts: [string, Record<string, string>][] = [
       [devicePath(tablet), { name: "Stolen", note: "" }],
       ...["suspend", "revoke", "approve", "reinstate", "forget"].map(

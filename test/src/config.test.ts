@@ -16,7 +16,14 @@ const GOOD = {
 };
 
 /** An app without settings. */
-const PLAIN: App = { countries: null, profile: { name: "web" }, publicPaths: NO_PATHS, preflight: false };
+const PLAIN: App = {
+  countries: null,
+  profile: { name: "web" },
+  publicPaths: NO_PATHS,
+  preflight: false,
+  basic: false,
+  origins: new Set(),
+};
 
 function parse(change: Record<string, unknown> = {}) {
   const changed = { ...GOOD, ...change };

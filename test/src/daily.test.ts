@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { DAY_MS } from "../../src/domain/relative-time.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import worker from "../../src/index.ts";
+import { certificateKey } from "./fixtures.ts";
 import { logged } from "./gate/fixtures.ts";
 import { at, configure, HOOK, NOW, receivers } from "./notify/fixtures.ts";
 import {
@@ -11,7 +12,6 @@ import {
   DETAILS,
   directory,
   enrolment,
-  fingerprint,
   intercepted,
   registry,
   registryStub,
@@ -34,7 +34,7 @@ async function users(count: number): Promise<UserId[]> {
   for (const [n, id] of ids.entries()) {
     await directory().putUser(by(), id, undefined);
     const details = { ...DETAILS, notAfter: NOW + 5 * DAY_MS };
-    await registry(id).enrol(by(), enrolment({ fingerprint: fingerprint(n + 1), details }), Date.now(), 0);
+    await registry(id).enrol(by(), enrolment({ key: certificateKey(n + 1), details }), Date.now(), 0);
   }
   return ids;
 }

@@ -2,8 +2,10 @@ import { env, exports } from "cloudflare:workers";
 import { KeyedSecrets } from "../../src/auth/keyed-secrets.ts";
 import type { Device, NewToken } from "../../src/contract/answers.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
+import { type CredentialKey, keyOf } from "../../src/domain/credential-key.ts";
 import type { DeviceStatus, Standing } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
+import { type Limits, NO_LIMITS } from "../../src/domain/limits.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { directoryOf } from "../../src/registry/client/objects.ts";
 
@@ -16,6 +18,11 @@ export const ADMIN_HOST = "latchkey.example.com";
 /** The n-th fingerprint of a test: 64 hex digits. */
 export function fingerprint(n: number): Fingerprint {
   return n.toString(16).padStart(64, "0") as Fingerprint;
+}
+
+/** The key of the n-th certificate of a test. */
+export function certificateKey(n: number): CredentialKey {
+  return keyOf("certificate", fingerprint(n));
 }
 
 /** `request.cf.tlsClientAuth` as Cloudflare sends it for a certificate that it verified. */
@@ -33,9 +40,10 @@ export function tlsClientAuth(of: Fingerprint = fingerprint(1)) {
   };
 }
 
-/** What the registry says of a device with this status. */
-export function standingOf(status: DeviceStatus): Standing {
-  return { kind: "device", user: "alice" as UserId, status, name: "phone", since: 0 };
+/** What the registry says of a device with this status, and these limits. */
+export function standingOf(status: DeviceStatus, limits: Partial<Limits> = {}): Standing {
+  const of = { kind: "device", user: "alice" as UserId, name: "phone", since: 0 } as const;
+  return { ...of, status, limits: { ...NO_LIMITS, ...limits }, validUntil: null };
 }
 
 /** Calls the API through the Worker, with the right credentials unless `init` has others. */

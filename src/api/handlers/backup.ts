@@ -18,7 +18,7 @@ import { representBackup, representRestored } from "../represent.ts";
 
 export const showBackup: Handler = async (_, { directory }) => {
   const backup = await directory.ask((directory) => directory.backup());
-  return json<v.InferOutput<typeof BackupAnswer>>(representBackup(backup));
+  return json<BackupAnswer>(representBackup(backup));
 };
 
 export const restoreDirectory: Handler = async (request, { directory, by }) => {
@@ -26,7 +26,7 @@ export const restoreDirectory: Handler = async (request, { directory, by }) => {
   const { users, tokens, unknownCertificates } = await directory.ask((directory) =>
     dryRun ? directory.planRestore(wanted, by.at) : directory.restore(by, wanted),
   );
-  return json<v.InferOutput<typeof RestoredDirectory>>({ ...users, tokens, unknownCertificates });
+  return json<RestoredDirectory>({ ...users, tokens, unknownCertificates });
 };
 
 export const restoreUser: Handler = async (request, { backups, by }) => {
@@ -42,20 +42,20 @@ export const restoreUser: Handler = async (request, { backups, by }) => {
   const restored = dryRun
     ? await backups.planUser(by, user, wanted)
     : must(await backups.restoreUser(by, user, wanted));
-  return json<v.InferOutput<typeof RestoredUser>>(representRestored(restored));
+  return json<RestoredUser>(representRestored(restored));
 };
 
 export const restoreAudit: Handler = async (request, { directory }) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
   const restored = await directory.ask((directory) => directory.restoreAudit(plain(entries)));
-  return json<v.InferOutput<typeof RestoredAudit>>(restored);
+  return json<RestoredAudit>(restored);
 };
 
 export const restoreUserAudit: Handler = async (request, context) => {
   const { entries } = await body(request, RestoreAuditRequest, RESTORE_MAX_BODY_BYTES);
   const { ask } = await registryOfUser(request, context);
   const restored = await ask((user) => user.restoreAudit(plain(entries)));
-  return json<v.InferOutput<typeof RestoredAudit>>(restored);
+  return json<RestoredAudit>(restored);
 };
 
 /** Whether a line came from an earlier backup does not matter: it comes from this one now. */

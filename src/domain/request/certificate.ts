@@ -19,7 +19,7 @@ export interface VerifiedCertificate {
 /**
  * What a request says of its client certificate. Only a verified one carries a fingerprint that
  * may be looked up: Cloudflare fills the field in for certificates that failed, too. `short` is
- * for the log alone.
+ * for the log only.
  */
 export type Certificate =
   | { kind: "absent" }
@@ -28,7 +28,7 @@ export type Certificate =
   | { kind: "malformed"; short: string | null }
   | VerifiedCertificate;
 
-/** None was presented. */
+/** No certificate was presented. */
 export const ABSENT: Certificate = { kind: "absent" };
 
 /**
@@ -70,7 +70,7 @@ export function readCertificate(tlsClientAuth: unknown): Certificate {
   };
 }
 
-/** Whether it is valid at `now`, by our own clock. Written so that a time that is no number refuses. */
+/** Whether it is valid at `now`, by our own clock. Written so that NaN refuses. */
 export function isWithinDates({ notBefore, notAfter }: VerifiedCertificate, now: number): boolean {
   return notBefore <= now && now <= notAfter;
 }
@@ -82,6 +82,6 @@ function text(value: unknown): string | null {
 /** The common name in a subject, to suggest as the device's. */
 export function commonName(subject: string | null): string {
   const name = /(?:^|[,/]\s*)CN\s*=\s*([^,/]{1,64})/i.exec(subject ?? "")?.[1]?.trim() ?? "";
-  // Cloudflare's dashboard calls all of its certificates so.
+  // Cloudflare's dashboard gives all of its certificates this name.
   return name === "Cloudflare" ? "" : name;
 }

@@ -4,7 +4,7 @@ import { BoundedMap } from "../bounded-map.ts";
 const HOSTNAME =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
-/** Whether a text is a hostname as we compare them: lower case, no port, no dot at the end. */
+/** Whether a string is a hostname as we compare them: lower case, no port, no dot at the end. */
 export function isHostname(text: string): boolean {
   return HOSTNAME.test(text);
 }

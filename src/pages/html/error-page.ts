@@ -4,6 +4,7 @@ import { PROBLEMS } from "../../contract/problems.ts";
 import type { Principal } from "../../domain/credential.ts";
 import { show } from "./html.ts";
 import { notice } from "./layout.ts";
+import { capital } from "./words.ts";
 
 /** An error page for people; `start` is the page that it links back to. */
 export function errorPage(
@@ -46,5 +47,5 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
 
 /** The API's details begin in lower case and end without a full stop. */
 function asSentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return `${capital(text)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

@@ -75,7 +75,7 @@ export class Directory extends DurableObject {
 
   /**
    * The gate's question: whom to ask about this credential. When nobody claims it, a verified
-   * certificate is noted as waiting to be enrolled, and a notification is sent if it is new. `notHeldBy`:
+   * certificate is noted as unknown, and a notification is sent if it is new. `notHeldBy`:
    * since the sighting, the caller has asked this user's registry, which does not have it; a claim of that
    * user's that was old enough by then counts as abandoned and is dropped.
    */
@@ -288,7 +288,7 @@ export class Directory extends DurableObject {
     return this.#unknownCertificates.get(fingerprint) ?? null;
   }
 
-  /** Takes a certificate off the waiting list; it comes back when it is seen again. */
+  /** Takes a certificate off the list of unknown ones; it comes back when it is seen again. */
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
     return this.#transaction(() => {
       const known = this.#unknownCertificates.get(fingerprint);

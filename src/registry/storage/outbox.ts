@@ -65,7 +65,7 @@ export class Outbox {
     if (!this.isOn) return;
     const row = { id: notification.id, event: JSON.stringify(notification), delivered: "[]" };
     const written = insert(this.#storage.sql, "outbox", { ...row, tries: 0, next_at: now }, "IGNORE");
-    // Nothing that is left can be due earlier, except what is due already.
+    // Nothing that is left can be due earlier, except what is already due.
     if (written > 0) this.#wakeAt(now);
   }
 
@@ -80,8 +80,8 @@ export class Outbox {
 
   /**
    * Delivers what is due, one request after the other, and sets the alarm for what is left. It is the
-   * object's alarm, which comes at least once: what was taken is written down at once, so that a run
-   * that was cut off repeats one request at most.
+   * object's alarm, which comes at least once: what was taken is written down immediately, so that a run
+   * that was cut off repeats at most one request.
    * Throws only when the storage does, and then the runtime repeats the alarm.
    */
   async deliverDue(clock: () => number): Promise<void> {
@@ -128,7 +128,7 @@ export class Outbox {
       const delivery = await deliver(target, notification, this.#settings.secret, clock());
       if (delivery.kind === "taken") {
         taken.add(key);
-        // When it was the last one, the row goes at once.
+        // After the last one, the row is deleted below.
         if (targets.some((other) => !taken.has(other.key))) {
           update(this.#storage.sql, "outbox", { id }, { delivered: JSON.stringify([...taken]) });
         }

@@ -110,7 +110,7 @@ describe("enrol", () => {
       note: "new",
       lastSeen: null,
     });
-    expect(device.certificates).toMatchObject([
+    expect(device.credentials).toMatchObject([
       { fingerprint: DEVICE, subject: "O=Home, CN=device", issuer: "CN=Test CA" },
     ]);
   });

@@ -148,7 +148,7 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     expect((await latchkey(...words, "--retire-after", "1d")).stdout).toBe(
       `alice/laptop has the certificate ${next.digits} already; nothing was changed\n`,
     );
-    expect((await shown("laptop")).certificates).toMatchObject([{ retireBy: null }, { retireBy: null }]);
+    expect((await shown("laptop")).credentials).toMatchObject([{ retireBy: null }, { retireBy: null }]);
     const third = await issue("laptop-3");
     expect(await latchkey("rotate", "alice/laptop", "--certificate", third.file)).toEqual(
       failure(
@@ -218,7 +218,7 @@ describe("retire", () => {
     await latchkey("retire", "alice/camera", next.digits, "--yes");
     expect(await statusOf(next.credential)).toBe(404);
     expect(await statusOf(old.credential)).toBe(200);
-    expect((await shown("camera")).certificates[0]).toMatchObject({ retiredAt: null, retireBy: null });
+    expect((await shown("camera")).credentials[0]).toMatchObject({ retiredAt: null, retireBy: null });
   });
 
   it("of the only one, of none, and unasked is refused", async () => {

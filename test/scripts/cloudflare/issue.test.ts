@@ -43,7 +43,7 @@ const read = (folder: string, name: string) => readFileSync(join(folder, name), 
 async function expectNoneUnknown(told: string): Promise<void> {
   const devices = await zone.devices("alice");
   const known = new Set(
-    devices.flatMap(({ certificates }) => certificates.map(({ fingerprint }) => fingerprint)),
+    devices.flatMap(({ credentials }) => credentials.map(({ fingerprint }) => fingerprint)),
   );
   for (const { id, fingerprint_sha256, common_name } of active()) {
     const isTold = told.includes(id) || told.includes(`CN=${common_name}`);

@@ -31,7 +31,7 @@ const named = (name: string) =>
     .flatMap(({ certificates }) => certificates)
     .filter(({ common_name, status }) => common_name === `alice ${name}` && status === "active");
 const certificatesOf = async (name: string) =>
-  (await zone.devices("alice")).find((device) => device.name === name)?.certificates ?? [];
+  (await zone.devices("alice")).find((device) => device.name === name)?.credentials ?? [];
 const fingerprintOf = (pem: string) =>
   createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
 

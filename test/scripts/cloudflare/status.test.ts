@@ -105,7 +105,7 @@ it("shows who waits, what expires, what is lost and what is blocked, also to pro
     usage: { workerRequests: 1234, objectRequests: 56, limit: 100_000 },
   });
 
-  const phone = (await zone.devices("alice")).find(({ name }) => name === "phone")?.certificates[0]
+  const phone = (await zone.devices("alice")).find(({ name }) => name === "phone")?.credentials[0]
     ?.fingerprint;
   relay.answer("GET /.latchkey/api/v1/blocked", () => ({ blocked: [phone, "c".repeat(64)] }));
   expect(fact((await status()).stdout, "blocked")).toBe("2 certificates: alice/phone, cccccccc");

@@ -20,7 +20,7 @@ afterEach(reset);
 
 const at = (path = "") => `/users/alice/devices/${device.id}${path}`;
 const add = (body: unknown = { fingerprint: NEW }) => api("POST", at("/certificates"), body);
-const retire = (of: string) => api("DELETE", at(`/certificates/${of}`));
+const retire = (of: string) => api("DELETE", at(`/credentials/${of}`));
 const shown = async () => (await api("GET", at())).json<Device>();
 
 function visit(of: Fingerprint, path = "/"): Promise<Response> {
@@ -36,7 +36,7 @@ describe("POST certificates", () => {
     const answer: Device = await response.json();
     expect(answer).toMatchObject({
       id: device.id,
-      certificates: [
+      credentials: [
         { fingerprint: OLD, retiredAt: null, retireBy: null, replaces: null },
         { fingerprint: NEW, retiredAt: null, retireBy: null, replaces: OLD },
       ],
@@ -48,7 +48,7 @@ describe("POST certificates", () => {
 
   it("takes a certificate, whose details are known then", async () => {
     await add({ certificate: DEVICE_PEM });
-    expect((await shown()).certificates[1]).toMatchObject({
+    expect((await shown()).credentials[1]).toMatchObject({
       fingerprint: DEVICE_FINGERPRINT,
       serial: DEVICE_SERIAL,
     });
@@ -57,18 +57,18 @@ describe("POST certificates", () => {
   it("takes a time for the old one's end", async () => {
     const until = new Date(Date.now() + 3_600_000).toISOString();
     expect((await add({ fingerprint: NEW, retireBy: until })).status).toBe(201);
-    expect((await shown()).certificates).toMatchObject([{ retireBy: until }, { retireBy: null }]);
+    expect((await shown()).credentials).toMatchObject([{ retireBy: until }, { retireBy: null }]);
   });
 
   it("takes a time with another offset, and tells it in UTC", async () => {
     await add({ fingerprint: NEW, retireBy: "2030-01-01T00:00:00+01:00" });
-    expect((await shown()).certificates[0]?.retireBy).toBe("2029-12-31T23:00:00.000Z");
+    expect((await shown()).credentials[0]?.retireBy).toBe("2029-12-31T23:00:00.000Z");
   });
 
   it("takes seconds for it", async () => {
     const before = Date.now();
     await add({ fingerprint: NEW, retireBy: 3600 });
-    const until = Date.parse((await shown()).certificates[0]?.retireBy ?? "");
+    const until = Date.parse((await shown()).credentials[0]?.retireBy ?? "");
     expect(until).toBeGreaterThanOrEqual(before + 3_600_000);
     expect(until).toBeLessThanOrEqual(Date.now() + 3_600_000);
   });
@@ -114,11 +114,11 @@ describe("POST certificates", () => {
   });
 });
 
-describe("DELETE certificates", () => {
+describe("DELETE credentials", () => {
   it("retires one: 204, and again", async () => {
     await add();
     for (let n = 0; n < 2; n++) expect((await retire(OLD)).status).toBe(204);
-    const [old, next] = (await shown()).certificates;
+    const [old, next] = (await shown()).credentials;
     expect(old?.retiredAt).toMatch(/^\d{4}-/);
     expect(next).toMatchObject({ fingerprint: NEW, retiredAt: null, replaces: null });
   });
@@ -133,7 +133,7 @@ describe("DELETE certificates", () => {
     await expectProblem(await retire(OLD), "last-credential");
     for (const none of [NEW, "x", "%zz"]) await expectProblem(await retire(none), "unknown-credential");
     await expectProblem(
-      await api("DELETE", `/users/bob/devices/${device.id}/certificates/${OLD}`),
+      await api("DELETE", `/users/bob/devices/${device.id}/credentials/${OLD}`),
       "unknown-user",
     );
   });
@@ -152,10 +152,7 @@ it("at the gate both pass, then the new one alone; the device and its log are on
     ["add-credential", "admin", device.id],
     ["enrol", "admin", device.id],
   ]);
-  expect((await shown()).certificates).toMatchObject([
-    { retiredAt: expect.any(String) },
-    { retiredAt: null },
-  ]);
+  expect((await shown()).credentials).toMatchObject([{ retiredAt: expect.any(String) }, { retiredAt: null }]);
 });
 
 it("a certificate that was retired before is refused as a revoked device is", async () => {
@@ -173,7 +170,7 @@ it.each(["devices", "read"])("a user's own token for %s reaches neither", async 
   const { token } = await made.json<NewToken>();
   const as = { headers: { Authorization: `Bearer ${token}` } };
   await expectProblem(await api("POST", at("/certificates"), { fingerprint: NEW }, as), "forbidden");
-  await expectProblem(await api("DELETE", at(`/certificates/${OLD}`), undefined, as), "forbidden");
+  await expectProblem(await api("DELETE", at(`/credentials/${OLD}`), undefined, as), "forbidden");
   expect(await shown()).toEqual(device);
   expect(env.ADMIN_TOKEN).not.toBe(token);
 });

@@ -128,7 +128,7 @@ describe("enrolling", () => {
       statusReason: null,
       note: null,
       enrolledAt: expect.stringMatching(ISO),
-      certificates: [
+      credentials: [
         {
           fingerprint: F,
           subject: null,
@@ -157,7 +157,7 @@ describe("enrolling", () => {
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({
       note: "black",
-      certificates: [
+      credentials: [
         {
           fingerprint: DEVICE_FINGERPRINT,
           subject: "O=Household, CN=alice-phone",
@@ -190,7 +190,7 @@ describe("enrolling", () => {
     await api("POST", DEVICES, { name: "Phone", fingerprint: F });
     const again = await api("POST", DEVICES, { name: "Phone", fingerprint: written(F) });
     expect(again.status).toBe(200);
-    expect(await again.json()).toMatchObject({ certificates: [{ fingerprint: F }] });
+    expect(await again.json()).toMatchObject({ credentials: [{ fingerprint: F }] });
   });
 
   it("again is 200, the device unchanged, without a Location; by its certificate too", async () => {
@@ -311,10 +311,10 @@ describe("a device", () => {
   it("shows when and where it was last seen, and the details of its certificate", async () => {
     const before = Date.now();
     expect((await visit()).status).toBe(200);
-    const { lastSeen, certificates } = await get<Device>(at());
+    const { lastSeen, credentials } = await get<Device>(at());
     expect(lastSeen).toEqual({ at: expect.stringMatching(ISO), app: HOST, country: "CH", ip: "203.0.113.5" });
     expect(Date.parse(lastSeen?.at ?? "")).toBeGreaterThanOrEqual(before);
-    expect(certificates).toMatchObject([
+    expect(credentials).toMatchObject([
       {
         subject: tlsClientAuth().certSubjectDN,
         issuer: tlsClientAuth().certIssuerDN,
@@ -485,7 +485,7 @@ describe("unknown certificates", () => {
       name: "Phone",
       note: "new",
       status: "active",
-      certificates: [{ fingerprint: F, subject: tlsClientAuth().certSubjectDN }],
+      credentials: [{ fingerprint: F, subject: tlsClientAuth().certSubjectDN }],
     });
     expect(await unknown()).toEqual([]);
     const again = await api("POST", `/unknown-certificates/${F}/enrol`, { user: "alice", name: "B" });

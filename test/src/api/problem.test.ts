@@ -1,9 +1,10 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { NewDeviceToken } from "../../../src/contract/answers.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
 import { PROBLEMS, type ProblemCode } from "../../../src/contract/problems.ts";
-import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
+import { ADMIN_HOST, api, bearer, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
 import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
@@ -27,6 +28,11 @@ const broken = {
     getByName: () => ({ users: () => Promise.reject(new Error("secret of the storage")) }),
   },
 };
+
+async function deviceToken(name: string): Promise<NewDeviceToken> {
+  const body = { name, kind: "token", apps: [HOST] };
+  return (await api("POST", "/users/alice/device-tokens", body)).json();
+}
 
 // A way to each problem. The type demands an entry for every code there is.
 const WAYS: Record<ProblemCode, () => Promise<Response>> = {
@@ -70,6 +76,14 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     return api("POST", certificates, { fingerprint: fingerprint(9) });
   },
   "last-credential": () => api("DELETE", `${devices}/${phone}/credentials/${fingerprint(1)}`),
+  "wrong-kind": async () => {
+    const { device } = await deviceToken("radio");
+    return api("POST", `${devices}/${device.id}/certificates`, { fingerprint: fingerprint(9) });
+  },
+  "scope-required": async () => {
+    const { device } = await deviceToken("lamp");
+    return api("PATCH", `${devices}/${device.id}/limits`, { apps: null });
+  },
   "not-revoked": () => api("DELETE", `${devices}/${phone}`),
   "body-too-large": () => api("PUT", "/users/bob", { name: "x".repeat(65536) }),
   "wrong-content-type": () => api("PUT", "/users/bob", {}, { headers: { "content-type": "text/plain" } }),

@@ -3,7 +3,7 @@ import { digestOf } from "../../../src/auth/secrets.ts";
 import type { Device, NewInvitation, NewToken } from "../../../src/contract/answers.ts";
 import { OPERATIONS, type OperationId } from "../../../src/contract/operations.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import { api, bearer, enrol, keyedSecrets, makeToken } from "../fixtures.ts";
+import { api, bearer, certificateKey, enrol, keyedSecrets, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
 
@@ -32,13 +32,13 @@ export async function makeScene(): Promise<Scene> {
   await api("POST", `/users/alice/devices/${laptop.id}/certificates`, { fingerprint: NEXT });
   const revoked = await enrol("alice", "Old", fingerprint(2));
   await api("POST", `/users/alice/devices/${revoked.id}/revoke`);
-  const pending = enrolment({ name: "New", fingerprint: fingerprint(3), status: "pending" });
-  const claim = await directory().claim(by(), pending.fingerprint, ALICE);
+  const pending = enrolment({ name: "New", key: certificateKey(3), status: "pending" });
+  const claim = await directory().claim(by(), pending.key, ALICE);
   if (!claim.ok) throw new Error("no claim");
   const { claimedAt, generation } = claim.value;
   const waiting = await registry(ALICE).enrol(by(), pending, claimedAt, generation);
   if (!waiting.ok) throw new Error("nothing waits");
-  await directory().resolve(PENDING, sighting());
+  await directory().resolve(certificateKey(9), sighting());
   const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();
   const spare = await makeToken("alice", "devices", "spare");
   const session = await openSession(spare.token);
@@ -119,7 +119,7 @@ const TABLET = {
     wipe: null,
     comparisonCode: null,
   },
-  certificates: [
+  credentials: [
     {
       ...{ fingerprint: fingerprint(8), addedAt: LONG_AGO, ...NO_DETAILS },
       ...{ retiredAt: null, retireBy: null, replaces: null },

@@ -6,17 +6,8 @@ import { KeyedSecrets } from "../../../src/auth/keyed-secrets.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
 import { directoryOf } from "../../../src/registry/client/objects.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
-import { keyedSecrets } from "../fixtures.ts";
-import {
-  ALICE,
-  by,
-  type Call,
-  directory,
-  enrolment,
-  fingerprint,
-  intercepted,
-  registry,
-} from "../registry/fixtures.ts";
+import { certificateKey, keyedSecrets } from "../fixtures.ts";
+import { ALICE, by, type Call, directory, enrolment, intercepted, registry } from "../registry/fixtures.ts";
 
 // What a code costs that is wrong, or has ended.
 
@@ -53,12 +44,20 @@ function isolate(): InvitationCodes {
   return new InvitationCodes(secrets, new DeadSecrets(clock, waitUntil), invitations);
 }
 
+const UNLIMITED = { apps: null, countries: null, expiresAt: null };
+
 async function invite(change: { app?: string; expiresAt?: number } = {}): Promise<string> {
   const { code, digest } = await keyedSecrets().newCode();
   const expiresAt = change.expiresAt ?? now + 24 * 60 * 60_000;
   const indexed = await directory().indexInvitation(by(), digest, ALICE, expiresAt);
   if (!indexed.ok) throw new Error(indexed.error.code);
-  const invitation = { id: crypto.randomUUID(), app: change.app ?? null, approval: false, expiresAt };
+  const invitation = {
+    id: crypto.randomUUID(),
+    app: change.app ?? null,
+    approval: false,
+    expiresAt,
+    limits: UNLIMITED,
+  };
   const made = await registry(ALICE).invite(by(), invitation, digest, indexed.value.generation);
   if (!made.ok) throw new Error(made.error.code);
   return code;
@@ -66,7 +65,7 @@ async function invite(change: { app?: string; expiresAt?: number } = {}): Promis
 
 /** The n-th certificate presents a code. */
 function present(codes: InvitationCodes, code: string, n = 1, app = APP) {
-  const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n) });
+  const wanted = enrolment({ name: `Phone ${n}`, key: certificateKey(n) });
   const presented = { by: by({ actor: "invitation", at: now }), code, app, enrolment: wanted };
   return codes.redeem(presented, ALICE);
 }
@@ -124,7 +123,7 @@ describe("a code that has ended", () => {
     const code = await invite();
     await present(codes, code, 1);
     calls = [];
-    const presented = { by: by(), code, app: APP, enrolment: enrolment({ fingerprint: fingerprint(2) }) };
+    const presented = { by: by(), code, app: APP, enrolment: enrolment({ key: certificateKey(2) }) };
     for (let n = 0; n < 50; n++) expect(await codes.offer(presented)).toEqual(INVALID);
     expect(calls).toEqual(["directory.invitationOwner", "alice.offer"]);
     expect(await refusals()).toEqual([]);
@@ -135,7 +134,7 @@ it("a code is not used up by a name that is taken, and works with the next one",
   const codes = isolate();
   const [first, second] = [await invite(), await invite()];
   await present(codes, first, 1);
-  const wanted = enrolment({ name: "Phone 1", fingerprint: fingerprint(2) });
+  const wanted = enrolment({ name: "Phone 1", key: certificateKey(2) });
   const taken = { ok: false, error: { code: "name-taken", name: "Phone 1" } };
   const presented = { by: by(), code: second, app: APP, enrolment: wanted };
   for (let n = 0; n < 3; n++) {

@@ -5,7 +5,7 @@ import { OPERATIONS, type Operation, type OperationId } from "../../../src/contr
 import { PROBLEMS, ProblemSchema } from "../../../src/contract/problems.ts";
 import { DEVICE_PEM } from "../api/fixtures.ts";
 import { ask, makeCredentials, makeScene } from "../api/scene.ts";
-import { api, enrol, fingerprint } from "../fixtures.ts";
+import { api, certificateKey, enrol, fingerprint } from "../fixtures.ts";
 import { ALICE, registry, sighting } from "../registry/fixtures.ts";
 
 // What the API gives is what it says that it gives: nothing is missing, and nothing is there besides.
@@ -66,11 +66,11 @@ describe("every answer is as the table says", () => {
     const { root } = await makeCredentials();
     // A device with everything that can be told of one.
     await api("POST", "/users/alice/devices", { name: "Full", certificate: DEVICE_PEM, note: "a note" });
-    await registry(ALICE).standing(fingerprint(1), sighting());
+    await registry(ALICE).standing(certificateKey(1), sighting());
     const place = { at: Date.now(), app: "vault.example.com", country: null, ip: null };
     if (id.startsWith("list") || id.startsWith("show")) {
       await api("POST", `/users/alice/devices/${scene.phone.id}/lost`, { confirm: "Phone" });
-      await registry(ALICE).noteWipe(fingerprint(1), { ...place, count: 1, tokenRefresh: true });
+      await registry(ALICE).noteWipe(certificateKey(1), { ...place, count: 1, tokenRefresh: true });
     }
     if (id === "putUser" || id === "deleteUser") await removeAlice();
 

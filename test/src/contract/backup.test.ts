@@ -10,6 +10,7 @@ import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Device, NewToken } from "../../../src/contract/answers.ts";
 import { BackupDevice, RestoreDirectoryRequest } from "../../../src/contract/backup.ts";
+import { fingerprintOf, keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
@@ -78,7 +79,7 @@ async function visit(of: Fingerprint): Promise<number> {
 const standing = async (of: Fingerprint) => {
   const details = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null };
   const sighting = { at: Date.now(), app: "a", country: null, ip: null, details };
-  return (await registry(ALICE).standing(of, sighting))?.status;
+  return (await registry(ALICE).standing(keyOf("certificate", of), sighting))?.status;
 };
 
 /** Another one each time: the gate remembers for a while what it has refused. */
@@ -541,7 +542,7 @@ describe("a dry run", () => {
     });
     await runInDurableObject(directoryStub(), (directory, state) => {
       expect(cost(state, () => directory.planRestore(wanted, Date.now())).written).toBe(0);
-      const all = devices.flatMap(({ certificates }) => certificates.map((each) => each.fingerprint));
+      const all = devices.flatMap(({ credentials }) => credentials.map((each) => fingerprintOf(each.key)));
       expect(cost(state, () => directory.claimedByOthers(all, ALICE)).written).toBe(0);
     });
   });
@@ -629,17 +630,17 @@ describe("a request to restore", () => {
       [{ user: "bob" }, "devices.0.user"],
       [{ id: "x" }, "devices.0.id"],
       [{ name: " " }, "devices.0.name"],
-      [{ certificates: [] }, "devices.0.certificates"],
+      [{ credentials: [] }, "devices.0.credentials"],
       [
-        { certificates: [{ ...device?.certificates[0], fingerprint: "x" }] },
-        "devices.0.certificates.0.fingerprint",
+        { credentials: [{ ...device?.credentials[0], fingerprint: "x" }] },
+        "devices.0.credentials.0.fingerprint",
       ],
-      [{ certificates: [device?.certificates[0], device?.certificates[0]] }, "devices.0.certificates"],
+      [{ credentials: [device?.credentials[0], device?.credentials[0]] }, "devices.0.credentials"],
       [{ enrolledAt: "yesterday" }, "devices.0.enrolledAt"],
       // A form of ISO 8601 that the runtime cannot read: as no time at all, it would let the certificate in.
       [
-        { certificates: [{ ...device?.certificates[0], retiredAt: "2026-01-01T00:00:00+05" }] },
-        "devices.0.certificates.0.retiredAt",
+        { credentials: [{ ...device?.credentials[0], retiredAt: "2026-01-01T00:00:00+05" }] },
+        "devices.0.credentials.0.retiredAt",
       ],
       [{ comparisonCode: "12" }, "devices.0.comparisonCode"],
       [{ more: 1 }, "devices.0.more"],
@@ -655,8 +656,8 @@ describe("a request to restore", () => {
   it("is refused when a device is listed twice, whatever its certificates are", async () => {
     await enrol("alice", "Phone", fingerprint(1));
     const [phone] = await devicesOf();
-    const certificates = [{ ...phone?.certificates[0], fingerprint: fingerprint(2) }];
-    const body = { madeAt: MADE_AT, devices: [phone, { ...phone, name: "Other", certificates }] };
+    const credentials = [{ ...phone?.credentials[0], fingerprint: fingerprint(2) }];
+    const body = { madeAt: MADE_AT, devices: [phone, { ...phone, name: "Other", credentials }] };
     const problem = await expectProblem(await api("POST", "/users/alice/restore", body), "invalid-fields");
     expect(problem.errors).toEqual([{ path: "devices", message: "a device is listed twice" }]);
     expect(await devicesOf()).toEqual([phone]);

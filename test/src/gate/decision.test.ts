@@ -1,14 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
+import { keyOf } from "../../../src/domain/credential-key.ts";
+import { DEVICE_STATUSES, type Standing } from "../../../src/domain/device.ts";
+import type { Limits } from "../../../src/domain/limits.ts";
 import { REASONS, type Reason } from "../../../src/domain/reason.ts";
 import type { Certificate } from "../../../src/domain/request/certificate.ts";
-import { type DecisionInput, decide, refuse, screen } from "../../../src/gate/decision.ts";
-import { fingerprint, standingOf } from "../fixtures.ts";
+import type { Shown } from "../../../src/domain/request/shown.ts";
+import * as decision from "../../../src/gate/decision.ts";
+import { type DecisionInput, refuse } from "../../../src/gate/decision.ts";
+import { certificateKey, fingerprint, standingOf } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 
 const CERTIFICATE = {
   kind: "verified",
+  key: certificateKey(1),
   fingerprint: fingerprint(1),
   notBefore: NOW - 1_000,
   notAfter: NOW + 1_000,
@@ -17,16 +22,52 @@ const CERTIFICATE = {
   serial: "0A1B2C",
 } as const satisfies Certificate;
 
+const TOKEN: Shown = { kind: "token", key: keyOf("token", fingerprint(1)) };
+const FEED: Shown = { kind: "feed", key: keyOf("feed", fingerprint(1)) };
+
+/** What a decision depends on, with the facts of the request among the rest. */
+interface Facts extends Omit<DecisionInput, "shown" | "request"> {
+  certificate: Shown;
+  country: string | null;
+  host: string;
+  method: string;
+  path: string;
+}
+
+function input({ certificate, country, host, method, path, ...rest }: Facts): DecisionInput {
+  const address = `https://${host}${path}`;
+  const request = { hostname: host, method, address, url: new URL(address), country };
+  return { ...rest, shown: certificate, request };
+}
+
+const decide = (facts: Facts) => decision.decide(input(facts));
+const screen = (facts: Facts) => decision.screen(input(facts));
+
 /** Everything is as it should be: each test changes one fact. */
-const GOOD: DecisionInput = {
+const GOOD: Facts = {
   isBlocked: false,
   app: { countries: new Set(["CH", "LI"]) },
   isOpen: false,
   certificate: CERTIFICATE,
   country: "CH",
+  host: "photos.example.com",
+  method: "GET",
+  path: "/feed/all.xml",
   standing: standingOf("active"),
   now: NOW,
 };
+
+/** An active device with these limits, and the end of its token or secret. */
+function limited(limits: Partial<Limits>, validUntil: number | null = null): Standing {
+  const standing = standingOf("active", limits);
+  return standing.kind === "device" ? { ...standing, validUntil } : standing;
+}
+
+/** A feed that may read what the request asks for. */
+const READS = {
+  certificate: FEED,
+  standing: limited({ kind: "feed", paths: ["/feed/*"] }, NOW + 1),
+} as const;
 
 /** What no type allows, but a newer registry or a bug may bring. */
 const bad = <T>(value: unknown) => value as T;
@@ -34,7 +75,7 @@ const bad = <T>(value: unknown) => value as T;
 /** Every reason that `decide` gives, with the facts that alone make it. */
 const REFUSALS: Record<
   Exclude<Reason, "misconfigured" | "internal-error">,
-  [what: string, change: Partial<DecisionInput>][]
+  [what: string, change: Partial<Facts>][]
 > = {
   blocked: [["a certificate that the configuration blocks", { isBlocked: true }]],
   "unknown-app": [["no app has this host", { app: undefined }]],
@@ -49,6 +90,8 @@ const REFUSALS: Record<
     ["two at once", { country: "CH,LI" }],
     ["a property of every object", { country: "constructor" }],
     ["an app open to no country", { app: { countries: new Set() } }],
+    ["a country that the device is not limited to", { standing: limited({ countries: ["LI"] }) }],
+    ["a device that is limited to no country", { standing: limited({ countries: [] }) }],
   ],
   "no-certificate": [["none presented", { certificate: { kind: "absent" } }]],
   "unverified-certificate": [
@@ -93,11 +136,49 @@ const REFUSALS: Record<
   "device-suspended": [["a suspended device", { standing: standingOf("suspended") }]],
   "device-lost": [["a lost device", { standing: standingOf("lost") }]],
   "device-revoked": [["a revoked device", { standing: standingOf("revoked") }]],
+  "device-expired": [
+    ["in the first millisecond after its end", { standing: standingOf("active", { expiresAt: NOW }) }],
+    ["an end that is no number", { standing: standingOf("active", { expiresAt: Number.NaN }) }],
+    ["with a token", { certificate: TOKEN, standing: limited({ kind: "token", expiresAt: NOW - 1 }) }],
+  ],
+  "expired-credential": [
+    ["in the first millisecond after it", { certificate: TOKEN, standing: limited({ kind: "token" }, NOW) }],
+    ["an end that is no number", { certificate: FEED, standing: limited({ kind: "feed" }, Number.NaN) }],
+  ],
+  "wrong-app": [
+    ["another app", { standing: limited({ apps: ["music.example.com"] }) }],
+    ["no app at all", { standing: limited({ apps: [] }) }],
+    ["a part of the name", { standing: limited({ apps: ["example.com", "photos.example.co"] }) }],
+    ["a feed that writes", { ...READS, method: "POST" }],
+    ["a feed that asks what it may do", { ...READS, method: "OPTIONS" }],
+    ["a feed that writes by another verb", { ...READS, method: "PROPFIND" }],
+    ["a feed's other path", { ...READS, path: "/api/delete" }],
+    ["a feed's path with dots", { ...READS, path: "/feed/../api/delete" }],
+    ["a feed's path, encoded", { ...READS, path: "/feed/%2e%2e/api/delete" }],
+    ["a feed without paths", { certificate: FEED, standing: limited({ kind: "feed", paths: [] }) }],
+    ["a feed whose paths are missing", { certificate: FEED, standing: limited({ kind: "feed" }) }],
+  ],
 };
 
 describe("a request is let through", () => {
-  it.each<[string, Partial<DecisionInput>]>([
+  it.each<[string, Partial<Facts>]>([
     ["when everything is as it should be", {}],
+    [
+      "with a token",
+      { certificate: TOKEN, standing: limited({ kind: "token", apps: [GOOD.host] }, NOW + 1) },
+    ],
+    ["with a feed's secret", READS],
+    ["with a feed's secret, to look only", { ...READS, method: "HEAD" }],
+    [
+      "on each app that the device is limited to",
+      { standing: limited({ apps: ["a.example.com", GOOD.host] }) },
+    ],
+    ["from each country that the device is limited to", { standing: limited({ countries: ["LI", "CH"] }) }],
+    ["in the last millisecond before the device's end", { standing: limited({ expiresAt: NOW + 1 }) }],
+    [
+      "by an older registry, which knows no limits",
+      { standing: bad({ ...standingOf("active"), limits: undefined }) },
+    ],
     ["from each country that the app names", { country: "LI" }],
     ["from anywhere, when the app names no country", { app: { countries: null }, country: "BR" }],
     ["by Tor, when the app names no country", { app: { countries: null }, country: "T1" }],
@@ -149,7 +230,7 @@ describe("the reasons", () => {
 
 describe("of several reasons, the first in this order is told", () => {
   /** Each of these facts alone is a reason; the later ones must not be told before the earlier. */
-  const ORDER: [Reason, Partial<DecisionInput>][] = [
+  const ORDER: [Reason, Partial<Facts>][] = [
     ["blocked", { isBlocked: true }],
     ["unknown-app", { app: undefined }],
     ["country", { country: "DE" }],
@@ -161,6 +242,14 @@ describe("of several reasons, the first in this order is told", () => {
     expect(decide({ ...GOOD, ...change })).toEqual({ kind: "refuse", reason });
   });
 
+  it.each<[Reason, Partial<Facts>]>([
+    ["expired-credential", { standing: limited({ expiresAt: NOW, apps: [], countries: [] }, NOW) }],
+    ["device-expired", { standing: limited({ expiresAt: NOW, apps: [], countries: [] }) }],
+    ["wrong-app", { standing: limited({ apps: [], countries: [] }) }],
+  ])("%s, of those that the standing brings", (reason, change) => {
+    expect(decide({ ...GOOD, ...change })).toEqual(refuse(reason));
+  });
+
   it("expired-certificate, before the standing", () => {
     expect(decide({ ...GOOD, now: CERTIFICATE.notAfter + 1, standing: standingOf("revoked") })).toEqual(
       refuse("expired-certificate"),
@@ -169,7 +258,7 @@ describe("of several reasons, the first in this order is told", () => {
 });
 
 describe("a certificate that the configuration blocks", () => {
-  it.each<[string, Partial<DecisionInput>]>([
+  it.each<[string, Partial<Facts>]>([
     ["on an open path", { isOpen: true }],
     ["of an active device", {}],
     ["of a lost device, which is not told to wipe then", { standing: standingOf("lost") }],
@@ -184,7 +273,7 @@ describe("a certificate that the configuration blocks", () => {
 });
 
 describe("a path that the app leaves open", () => {
-  const OPEN: DecisionInput = { ...GOOD, isOpen: true, certificate: { kind: "absent" }, standing: undefined };
+  const OPEN: Facts = { ...GOOD, isOpen: true, certificate: { kind: "absent" }, standing: undefined };
 
   it("passes without a certificate, and without asking the registry", () => {
     expect(screen(OPEN)).toEqual({ kind: "allow" });
@@ -199,14 +288,14 @@ describe("a path that the app leaves open", () => {
 });
 
 describe("a lost device", () => {
-  const LOST: DecisionInput = { ...GOOD, standing: standingOf("lost") };
+  const LOST: Facts = { ...GOOD, standing: standingOf("lost") };
 
   it("is told wherever it is: its certificate is asked about in every country", () => {
     expect(screen({ ...LOST, country: "BR" })).toBeUndefined();
     expect(decide({ ...LOST, country: "BR" })).toEqual(refuse("device-lost"));
   });
 
-  it.each<[string, Partial<DecisionInput>]>([
+  it.each<[string, Partial<Facts>]>([
     ["without a certificate", { certificate: { kind: "absent" } }],
     ["with one that failed", { certificate: { kind: "unverified", short: null } }],
     ["with one revoked at Cloudflare", { certificate: { kind: "revoked", short: null } }],
@@ -232,6 +321,7 @@ describe("without asking the registry", () => {
   const ASKED: Reason[] = [
     ...(["registry-unavailable", "unknown-device", "device-pending"] as const),
     ...(["device-suspended", "device-lost", "device-revoked"] as const),
+    ...(["device-expired", "expired-credential", "wrong-app"] as const),
   ];
 
   it.each(Object.entries(REFUSALS))("%s is refused when it can be", (reason, cases) => {

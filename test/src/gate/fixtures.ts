@@ -1,8 +1,11 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
+import type { NewDeviceToken } from "../../../src/contract/answers.ts";
+import { type CredentialKey, keyOf } from "../../../src/domain/credential-key.ts";
 import type { DeviceStatus } from "../../../src/domain/device.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import { NO_DETAILS, type WipeDelivery } from "../../../src/domain/records.ts";
 import type { App } from "../../../src/domain/request/app.ts";
 import { DEFAULT_PROFILE } from "../../../src/domain/request/app.ts";
@@ -50,9 +53,12 @@ export async function device(status: DeviceStatus) {
     // Nothing enrols devices as pending yet; the registry can.
     await api("PUT", `/users/${user}`, {});
     const by = { actor: "admin", ip: null, country: null, at: Date.now() };
-    const claim = await env.DIRECTORY.getByName("directory").claim(by, of, user);
+    const claim = await env.DIRECTORY.getByName("directory").claim(by, keyOf("certificate", of), user);
     if (!claim.ok) throw new Error("no claim");
-    const enrolment = { name: "phone", note: null, fingerprint: of, details: NO_DETAILS, status };
+    const enrolment = {
+      ...{ name: "phone", note: null, key: keyOf("certificate", of) },
+      ...{ limits: NO_LIMITS, details: NO_DETAILS, status },
+    };
     const { claimedAt, generation } = claim.value;
     await env.USER_REGISTRY.getByName(user).enrol(by, enrolment, claimedAt, generation);
     return { of, user, path: "" };
@@ -68,6 +74,28 @@ export async function device(status: DeviceStatus) {
   return { of, user, path };
 }
 
+/** `request.cf` of a client that shows no certificate. */
+export const NO_CERTIFICATE: Cf = {
+  tlsClientAuth: { certPresented: "0", certVerified: "NONE" },
+  country: "CH",
+};
+
+/** A new device that shows a token, or the secret of a feed, with a user of its own. */
+export async function deviceToken(apps = [HOST], body: Record<string, unknown> = {}) {
+  const user = `user-${devices++}` as UserId;
+  await api("PUT", `/users/${user}`, {});
+  const response = await api("POST", `/users/${user}/device-tokens`, {
+    name: "tv",
+    kind: "token",
+    apps,
+    ...body,
+  });
+  if (response.status !== 201) throw new Error(`token: ${response.status} ${await response.text()}`);
+  const { device, token }: NewDeviceToken = await response.json();
+  const path = `/users/${user}/devices/${device.id}`;
+  return { user, device, token, path, short: device.credentials[0]?.fingerprint.slice(0, 8) ?? "" };
+}
+
 /** Tells a user's registry of wipe answers, as the gate does. */
 export async function noteWipeOf(
   user: string,
@@ -75,16 +103,25 @@ export async function noteWipeOf(
   change: Pick<WipeDelivery, "at" | "count" | "tokenRefresh">,
 ): Promise<void> {
   const place = { app: "vault.example.com", country: "CH", ip: null };
-  await env.USER_REGISTRY.getByName(user).noteWipe(of, { ...place, ...change });
+  await env.USER_REGISTRY.getByName(user).noteWipe(keyOf("certificate", of), { ...place, ...change });
 }
+
+/** An app without any rules of its own. */
+export const OPEN_APP: App = {
+  ...{ countries: null, profile: DEFAULT_PROFILE, publicPaths: NO_PATHS },
+  ...{ preflight: false, basic: false, origins: new Set() },
+};
 
 /** A gate with one app for every host and scripted objects, unless `change` says otherwise. */
 export function gateOf(change: Partial<GateSettings & { now: () => number; log: Log }> = {}): Gate {
-  const app: App = { countries: null, profile: DEFAULT_PROFILE, publicPaths: NO_PATHS, preflight: false };
+  const app = OPEN_APP;
   const { now = Date.now, log = () => {}, ...settings } = change;
   const { bindings } = scripted();
   return new Gate(
-    { appOf: () => app, bindings, revocationDelayMs: 10_000, blocked: new Set(), ...settings },
+    {
+      ...{ appOf: () => app, bindings, revocationDelayMs: 10_000, blocked: new Set(), ...settings },
+      readSecret: settings.readSecret ?? (async () => undefined),
+    },
     { now, log: new FoldedLog(log, now) },
   );
 }
@@ -216,7 +253,7 @@ export function scripted(
             counts.standing++;
             return (answers.standing ?? (() => ({ status: "active", name: "phone", since: 0 })))(user);
           },
-          noteWipe: async (_: Fingerprint, delivery: WipeDelivery) => {
+          noteWipe: async (_: CredentialKey, delivery: WipeDelivery) => {
             told.push(delivery);
             return answers.noteWipe?.(delivery);
           },

@@ -13,10 +13,12 @@ import {
   type Cf,
   cf,
   device,
+  deviceToken,
   type Echo,
   gateOf,
   Isolate,
   logged,
+  NO_CERTIFICATE,
   NOT_FOUND,
   newFingerprint,
   runtimeError,
@@ -37,19 +39,26 @@ const broken = () => {
 
 const failing = () => scripted({ resolve: () => Promise.reject(runtimeError({})) }).bindings;
 
+async function inRegistry(user: string, sql: string): Promise<void> {
+  await runInDurableObject(env.USER_REGISTRY.getByName(user), (_, { storage }) => storage.sql.exec(sql));
+}
+
 /** Every reason, end to end: what must be asked of which Worker. */
 const REFUSED: Record<
   Reason,
-  () => Promise<{ cf: Cf; host?: string; change?: Record<string, unknown>; short: string | null }>
+  () => Promise<{
+    cf: Cf;
+    host?: string;
+    change?: Record<string, unknown>;
+    headers?: Record<string, string>;
+    short: string | null;
+  }>
 > = {
   blocked: async () => {
     const { of } = await device("active");
     return { cf: cf({}, of), change: { BLOCKED: of }, short: "00000000" };
   },
-  "no-certificate": async () => ({
-    cf: { tlsClientAuth: { certPresented: "0", certVerified: "NONE" }, country: "CH" },
-    short: null,
-  }),
+  "no-certificate": async () => ({ cf: NO_CERTIFICATE, short: null }),
   "unverified-certificate": async () => ({
     cf: cf({ certVerified: "FAILED:self signed certificate" }),
     short: "00000000",
@@ -68,6 +77,20 @@ const REFUSED: Record<
   "device-suspended": async () => ({ cf: cf({}, (await device("suspended")).of), short: "00000000" }),
   "device-revoked": async () => ({ cf: cf({}, (await device("revoked")).of), short: "00000000" }),
   "device-lost": async () => ({ cf: cf({}, (await device("lost")).of), short: "00000000" }),
+  "device-expired": async () => {
+    const { of, user } = await device("active");
+    await inRegistry(user, "UPDATE devices SET expires_at = 1");
+    return { cf: cf({}, of), short: "00000000" };
+  },
+  "expired-credential": async () => {
+    const { user, token, short } = await deviceToken();
+    await inRegistry(user, "UPDATE credentials SET not_after = 1");
+    return { cf: NO_CERTIFICATE, headers: { "X-Latchkey-Token": token }, short };
+  },
+  "wrong-app": async () => {
+    const { token, short } = await deviceToken([SWISS_HOST]);
+    return { cf: NO_CERTIFICATE, headers: { "X-Latchkey-Token": token }, short };
+  },
   "unknown-app": async () => {
     const { of } = await device("active");
     return { cf: cf({}, of), host: "other.example.com", short: "00000000" };
@@ -120,6 +143,7 @@ describe.each(REASONS)("%s, end to end", (reason) => {
       body: "SECRET",
       ...request,
       headers: {
+        ...request.headers,
         "CF-Ray": "8f00000000000000-ZRH",
         "CF-Connecting-IP": "198.51.100.7",
         Cookie: "session=SECRET",
@@ -449,14 +473,14 @@ describe("what the registry is told", () => {
       cf: cf({}, of),
       headers: { "CF-Connecting-IP": "198.51.100.7" },
     });
-    const { lastSeen, certificates } = await (await api("GET", path)).json<{
+    const { lastSeen, credentials } = await (await api("GET", path)).json<{
       lastSeen: { at: string };
-      certificates: unknown[];
+      credentials: unknown[];
     }>();
     expect(lastSeen).toEqual({ at: expect.any(String), app: HOST, country: "CH", ip: "198.51.100.7" });
     expect(Date.parse(lastSeen.at)).toBeGreaterThanOrEqual(before);
     expect(Date.parse(lastSeen.at)).toBeLessThanOrEqual(Date.now());
-    expect(certificates).toEqual([
+    expect(credentials).toEqual([
       expect.objectContaining({
         subject: "CN=phone",
         issuer: "CN=Household CA",

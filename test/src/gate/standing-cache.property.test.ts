@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { fingerprintOf } from "../../../src/domain/credential-key.ts";
 import type { Standing } from "../../../src/domain/device.ts";
 import { type Asker, type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
-import { fingerprint, standingOf } from "../fixtures.ts";
+import { certificateKey, standingOf } from "../fixtures.ts";
 
 const RUNS = 1_500;
 const DEVICES = 2;
@@ -61,9 +62,9 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
 
   const truth = (of: number): Standing =>
     standingOf(revokedAt[of] === undefined ? "active" : isLost[of] ? "lost" : "revoked");
-  const ask = ({ certificate: { fingerprint: of } }: Asker) => {
+  const ask = ({ shown: { key } }: Asker) => {
     const { promise, ...settle } = Promise.withResolvers<StandingAnswer>();
-    questions.push({ device: Number.parseInt(of, 16), read: undefined, settle });
+    questions.push({ device: Number.parseInt(fingerprintOf(key), 16), read: undefined, settle });
     return promise;
   };
   const cache = new StandingCache(delayMs, ask, maxEntries);
@@ -128,7 +129,7 @@ async function tell(delayMs: number, maxEntries: number, story: Step[]): Promise
 }
 
 const askerOf = (device: number): Asker => ({
-  ...{ certificate: { fingerprint: fingerprint(device) }, method: "GET", pathname: "/" },
+  ...{ shown: { key: certificateKey(device) }, method: "GET", pathname: "/" },
   ctx: { waitUntil: () => {} },
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
+import type { CredentialKey } from "../../../src/domain/credential-key.ts";
 import type { Standing } from "../../../src/domain/device.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
-import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import {
   type Asker,
@@ -13,11 +13,11 @@ import {
   type StandingAnswer,
   StandingCache,
 } from "../../../src/gate/standing-cache.ts";
-import { fingerprint, standingOf } from "../fixtures.ts";
+import { certificateKey, standingOf } from "../fixtures.ts";
 
 const DELAY = 10_000;
 const START = Date.UTC(2026, 10, 24, 12);
-const PHONE = fingerprint(1);
+const PHONE = certificateKey(1);
 const ALICE = "alice" as UserId;
 const BOB = "bob" as UserId;
 
@@ -27,7 +27,7 @@ const UNKNOWN: Standing = { kind: "unknown" };
 const UNAVAILABLE: Standing = { kind: "unavailable" };
 
 interface Asked {
-  fingerprint: Fingerprint;
+  key: CredentialKey;
   rememberedUser: UserId | undefined;
   /** Lets the registry answer; resolves when the cache has taken note. */
   answer(standing: Standing, user?: UserId): Promise<void>;
@@ -44,7 +44,7 @@ class Stand {
   constructor(delayMs = DELAY, maxEntries?: number) {
     this.cache = new StandingCache(
       delayMs,
-      ({ certificate }, _, rememberedUser) => this.#ask(certificate.fingerprint, rememberedUser),
+      ({ shown }, _, rememberedUser) => this.#ask(shown.key, rememberedUser),
       maxEntries,
     );
   }
@@ -76,16 +76,16 @@ class Stand {
     for (let n = 0; n < 6; n++) await Promise.resolve();
   }
 
-  asker(fingerprint: Fingerprint, method = "GET", pathname = "/"): Asker {
+  asker(key: CredentialKey, method = "GET", pathname = "/"): Asker {
     const ctx = { waitUntil: (promise: Promise<unknown>) => void this.kept.push(promise) };
-    return { certificate: { fingerprint }, method, pathname, ctx };
+    return { shown: { key }, method, pathname, ctx };
   }
 
-  #ask(of: Fingerprint, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
+  #ask(of: CredentialKey, rememberedUser: UserId | undefined): Promise<StandingAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<StandingAnswer>();
     const settled = () => this.settled();
     this.asked.push({
-      fingerprint: of,
+      key: of,
       rememberedUser,
       answer: (standing, user = ALICE) => {
         resolve({ standing, user });
@@ -106,7 +106,7 @@ describe("what was never asked", () => {
     const standing = stand.request();
     expect(standing).toBeInstanceOf(Promise);
     const question = stand.question(1);
-    expect(question).toMatchObject({ fingerprint: PHONE, rememberedUser: undefined });
+    expect(question).toMatchObject({ key: PHONE, rememberedUser: undefined });
     await question.answer(ACTIVE);
     expect(await standing).toEqual(ACTIVE);
   });
@@ -183,11 +183,11 @@ describe("an active device is remembered", () => {
 
   it("each for itself", async () => {
     const stand = new Stand();
-    await stand.learn(ACTIVE, fingerprint(1));
-    await stand.learn(REVOKED, fingerprint(2));
-    expect(stand.request(0, fingerprint(1))).toEqual(ACTIVE);
-    expect(stand.request(0, fingerprint(2))).toEqual(REVOKED);
-    expect(stand.request(0, fingerprint(3))).toBeInstanceOf(Promise);
+    await stand.learn(ACTIVE, certificateKey(1));
+    await stand.learn(REVOKED, certificateKey(2));
+    expect(stand.request(0, certificateKey(1))).toEqual(ACTIVE);
+    expect(stand.request(0, certificateKey(2))).toEqual(REVOKED);
+    expect(stand.request(0, certificateKey(3))).toBeInstanceOf(Promise);
   });
 });
 
@@ -245,9 +245,9 @@ describe("a question on its way", () => {
 
   it("about another certificate is another question", () => {
     const stand = new Stand();
-    void stand.request(0, fingerprint(1));
-    void stand.request(0, fingerprint(2));
-    expect(stand.asked.map((asked) => asked.fingerprint)).toEqual([fingerprint(1), fingerprint(2)]);
+    void stand.request(0, certificateKey(1));
+    void stand.request(0, certificateKey(2));
+    expect(stand.asked.map((asked) => asked.key)).toEqual([certificateKey(1), certificateKey(2)]);
   });
 
   it("that fails, fails for all who share it, and the next asks anew", async () => {
@@ -306,7 +306,9 @@ describe("a slow answer", () => {
 describe("who may not pass", () => {
   const negatives: Standing[] = [
     UNKNOWN,
-    ...DEVICE_STATUSES.filter((status) => !["active", "lost", "revoked"].includes(status)).map(standingOf),
+    ...DEVICE_STATUSES.filter((status) => !["active", "lost", "revoked"].includes(status)).map((status) =>
+      standingOf(status),
+    ),
   ];
 
   it.each(negatives)("is remembered for two seconds, and not refreshed meanwhile: %o", async (standing) => {
@@ -428,9 +430,9 @@ describe("a lost device", () => {
     const stand = new Stand();
     await stand.learn(LOST);
     for (let n = 0; n <= LOST_QUESTIONS_MAX; n++) void stand.request(stand.asked.length > 0 ? DELAY : 0);
-    const other = stand.request(0, fingerprint(2));
+    const other = stand.request(0, certificateKey(2));
     expect(other).toBeInstanceOf(Promise);
-    expect(stand.asked.at(-1)?.fingerprint).toBe(fingerprint(2));
+    expect(stand.asked.at(-1)?.key).toBe(certificateKey(2));
   });
 });
 
@@ -487,7 +489,7 @@ describe("the mapping to a user", () => {
     const stand = new Stand();
     await stand.learn(ACTIVE, PHONE, BOB);
     void stand.request(24 * 3_600_000);
-    expect(stand.question(2)).toMatchObject({ fingerprint: PHONE, rememberedUser: BOB });
+    expect(stand.question(2)).toMatchObject({ key: PHONE, rememberedUser: BOB });
   });
 
   it("is corrected by the next answer", async () => {
@@ -525,60 +527,60 @@ describe("a clock that is set back", () => {
 describe("the memory's size", () => {
   it("is bounded, and whoever was longest not asked about goes first", async () => {
     const stand = new Stand(DELAY, 3);
-    for (const n of [1, 2, 3]) await stand.learn(ACTIVE, fingerprint(n));
+    for (const n of [1, 2, 3]) await stand.learn(ACTIVE, certificateKey(n));
     stand.now += DELAY;
-    await stand.learn(ACTIVE, fingerprint(1));
-    await stand.learn(ACTIVE, fingerprint(4));
+    await stand.learn(ACTIVE, certificateKey(1));
+    await stand.learn(ACTIVE, certificateKey(4));
     expect(stand.cache.size).toBe(3);
     const before = stand.asked.length;
-    expect(stand.request(0, fingerprint(1)), "asked again, so kept").toEqual(ACTIVE);
-    expect(stand.request(0, fingerprint(4))).toEqual(ACTIVE);
+    expect(stand.request(0, certificateKey(1)), "asked again, so kept").toEqual(ACTIVE);
+    expect(stand.request(0, certificateKey(4))).toEqual(ACTIVE);
     expect(stand.asked).toHaveLength(before);
-    void stand.request(0, fingerprint(2));
+    void stand.request(0, certificateKey(2));
     expect(stand.question(before + 1).rememberedUser, "forgotten with its mapping").toBeUndefined();
   });
 
   it("holds against questions that are never answered", () => {
     const stand = new Stand(DELAY, 10);
-    for (let n = 0; n < 100; n++) void stand.request(0, fingerprint(n));
+    for (let n = 0; n < 100; n++) void stand.request(0, certificateKey(n));
     expect(stand.cache.size).toBe(10);
   });
 
   it("is ten thousand, unless told otherwise", () => {
     const stand = new Stand();
-    for (let n = 0; n <= MAX_REMEMBERED; n++) void stand.request(0, fingerprint(n));
+    for (let n = 0; n <= MAX_REMEMBERED; n++) void stand.request(0, certificateKey(n));
     expect(MAX_REMEMBERED).toBe(10_000);
     expect(stand.cache.size).toBe(MAX_REMEMBERED);
   });
 
   it("does not let an answer grow it whose question was forgotten", async () => {
     const stand = new Stand(DELAY, 1);
-    const standing = stand.request(0, fingerprint(1));
-    void stand.request(0, fingerprint(2));
+    const standing = stand.request(0, certificateKey(1));
+    void stand.request(0, certificateKey(2));
     await stand.asked[0]?.answer(ACTIVE);
     expect(await standing, "who asked gets the answer").toEqual(ACTIVE);
     expect(stand.cache.size).toBe(1);
-    expect(stand.request(0, fingerprint(1)), "and nobody after").toBeInstanceOf(Promise);
+    expect(stand.request(0, certificateKey(1)), "and nobody after").toBeInstanceOf(Promise);
   });
 
   it("does not let a slow answer overwrite a later one, though it was forgotten in between", async () => {
     const stand = new Stand(DELAY, 1);
-    void stand.request(0, fingerprint(1));
-    void stand.request(1, fingerprint(2));
-    await stand.learn(REVOKED, fingerprint(1));
+    void stand.request(0, certificateKey(1));
+    void stand.request(1, certificateKey(2));
+    await stand.learn(REVOKED, certificateKey(1));
     await stand.asked[0]?.answer(ACTIVE);
-    expect(stand.request(1, fingerprint(1))).toEqual(REVOKED);
+    expect(stand.request(1, certificateKey(1))).toEqual(REVOKED);
   });
 });
 
-describe("a fingerprint that is forgotten", () => {
+describe("a credential that is forgotten", () => {
   it("is asked about at the next request, and no other is", async () => {
     const stand = new Stand();
     await stand.learn(UNKNOWN);
-    await stand.learn(ACTIVE, fingerprint(2));
+    await stand.learn(ACTIVE, certificateKey(2));
     stand.cache.forget(PHONE);
     await stand.learn(ACTIVE);
-    expect(stand.request(0, fingerprint(2))).toEqual(ACTIVE);
+    expect(stand.request(0, certificateKey(2))).toEqual(ACTIVE);
   });
 
   it("is not remembered by the answer to a question that was asked before, nor shares it", async () => {

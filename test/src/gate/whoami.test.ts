@@ -31,6 +31,7 @@ const WHOAMI = "/.latchkey/whoami";
 /** What a device is told, when this is what it is. */
 const told = (of: string, device: object | null, change: { app?: string; country?: string | null } = {}) => ({
   app: change.app ?? HOST,
+  credential: "certificate",
   fingerprint: of,
   enrolled: device !== null,
   device,

@@ -4,7 +4,6 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { DEVICE_STATUSES, type DeviceStatus } from "../../../src/domain/device.ts";
 import type { App } from "../../../src/domain/request/app.ts";
-import { NO_PATHS } from "../../../src/domain/request/path-rules.ts";
 import { RECEIPT_EVERY_MS } from "../../../src/gate/receipts.ts";
 import { LOST_QUESTIONS_MAX } from "../../../src/gate/standing-cache.ts";
 import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
@@ -22,6 +21,7 @@ import {
   logged,
   NOT_FOUND,
   newFingerprint,
+  OPEN_APP,
   OWN,
   OWN_HOST,
   runtimeError,
@@ -455,12 +455,7 @@ describe("the receipt, through the gate", () => {
     logged();
     const noted = Promise.withResolvers<void>();
     const { bindings, told } = scripted({ standing: () => LOST, noteWipe: () => noted.promise });
-    const vault: App = {
-      countries: null,
-      profile: { name: "bitwarden" },
-      publicPaths: NO_PATHS,
-      preflight: false,
-    };
+    const vault: App = { ...OPEN_APP, profile: { name: "bitwarden" } };
     const gate = gateOf({ appOf: () => vault, bindings });
     const kept: Promise<unknown>[] = [];
     const ctx = { waitUntil: (promise: Promise<unknown>) => kept.push(promise) };

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { keyOf } from "../../../src/domain/credential-key.ts";
 import { DAY_MS } from "../../../src/domain/relative-time.ts";
 import { bodyFor } from "../../../src/notify/deliver.ts";
 import {
-  certificateExpiring,
   certificateWaiting,
+  credentialExpiring,
   deviceLost,
   wipeDelivered,
 } from "../../../src/notify/event.ts";
@@ -19,8 +20,8 @@ const DEVICE = { id: "d1", name: "Zoë's Pixel" };
 describe("what is told", () => {
   it("of a certificate that ends soon", () => {
     const notAfter = NOW + 6.9 * DAY_MS;
-    const of = { user: ALICE, device, fingerprint: F, notAfter, threshold: 7 };
-    expect(certificateExpiring(of, NOW)).toEqual({
+    const of = { user: ALICE, device, key: keyOf("certificate", F), notAfter, threshold: 7 };
+    expect(credentialExpiring(of, NOW)).toEqual({
       id: `certificate-expiring:${F}:7`,
       type: "certificate-expiring",
       at: "2026-11-24T12:00:00.000Z",
@@ -43,8 +44,8 @@ describe("what is told", () => {
     [DAY_MS / 16, "in 1 h 30 min"],
     [1, "in less than a minute"],
   ])("with %d ms to go", (left, words) => {
-    const of = { user: ALICE, device, fingerprint: F, notAfter: NOW + left, threshold: 30 };
-    expect(certificateExpiring(of, NOW).title).toMatch(new RegExp(`expires ${words}$`));
+    const of = { user: ALICE, device, key: keyOf("certificate", F), notAfter: NOW + left, threshold: 30 };
+    expect(credentialExpiring(of, NOW).title).toMatch(new RegExp(`expires ${words}$`));
   });
 
   it("of a certificate that waits", () => {

@@ -106,7 +106,7 @@ describe("a reason", () => {
     const { entries } = await ((await api("GET", "/users/alice/audit")).json() as Promise<AuditList>);
     expect(entries[0]).toMatchObject({ act: "lost", detail: { reason: "in the <tram>" } });
     expect(words(await page(PATHS.activity))).toContain(
-      "alice’s Phone was reported lost: in the &lt;tram&gt;",
+      "Alice’s Phone was reported lost: in the &lt;tram&gt;",
     );
   });
 
@@ -170,10 +170,10 @@ describe("the activity", () => {
     const told = words(shown);
     for (const sentence of [
       "User alice was added .",
-      "alice’s Phone was enrolled .",
-      "alice’s Phone was let back in .",
-      "alice’s Phone was renamed Pixel .",
-      "admin signed in .",
+      "Alice’s Phone was enrolled .",
+      "Alice’s Phone was let back in .",
+      "Alice’s Phone was renamed Pixel .",
+      "Admin signed in .",
     ]) {
       expect(told.replaceAll(/ ?\./g, " ."), sentence).toContain(sentence);
     }

@@ -21,14 +21,16 @@ import {
   intercepted,
   interrupted,
   justBefore,
+  key,
   registry,
   sighting,
+  UNLIMITED,
 } from "./fixtures.ts";
 
 // A claim that its user's registry does not stand behind gives way once it is abandoned and the certificate is seen.
 
 const NOW = Date.UTC(2126, 0, 1);
-const F = fingerprint(1);
+const F = key(1);
 const worker = new RegistryClient(env);
 
 beforeEach(async () => {
@@ -41,7 +43,7 @@ afterEach(async () => {
 });
 
 async function enrolled(of = F, name = "Pixel 9") {
-  const result = await worker.enrol(by(), ALICE, enrolment({ fingerprint: of, name }));
+  const result = await worker.enrol(by(), ALICE, enrolment({ key: of, name }));
   return result.ok ? result.value.device : expect.fail(result.error.code);
 }
 
@@ -79,7 +81,7 @@ const WAYS: [string, () => Promise<unknown>][] = [
       const device = await enrolled();
       await reset();
       for (const user of [ALICE, BOB]) await worker.putUser(by(), user, undefined);
-      const through = justBefore("alice.restore", () => enrolled(fingerprint(2), device.name));
+      const through = justBefore("alice.restore", () => enrolled(key(2), device.name));
       const request = { devices: [device], resurrect: [], madeAt: NOW };
       expect(
         await new Backups(through, new RegistryClient(through)).restoreUser(by(), ALICE, request),
@@ -92,14 +94,20 @@ const WAYS: [string, () => Promise<unknown>][] = [
     "two that raced for one invitation",
     async () => {
       const digest = "digest" as SecretDigest;
-      const invitation = { id: "i", app: null, approval: false, expiresAt: NOW + 3600_000 };
+      const invitation = {
+        id: "i",
+        app: null,
+        approval: false,
+        expiresAt: NOW + 3600_000,
+        limits: UNLIMITED,
+      };
       await new Invitations(env, worker).create(by(), ALICE, invitation, digest);
       const redeem = (through: typeof env | ReturnType<typeof justBefore>, n: number) =>
         new Invitations(through, new RegistryClient(through)).redeem(
           by(),
           digest,
           "app.example.com",
-          enrolment({ fingerprint: fingerprint(n), name: `Device ${n}` }),
+          enrolment({ key: key(n), name: `Device ${n}` }),
           ALICE,
         );
       const through = justBefore("alice.enrol", async () => {
@@ -134,11 +142,11 @@ describe.each(WAYS)("a claim that was left by %s", (_, leave) => {
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS + 1_000);
     expect(await waiting()).toEqual([]);
     expect(await seen()).toMatchObject({ found: false, user: undefined });
-    expect(await waiting()).toEqual([F]);
-    expect(await directory().unknownCertificate(F)).toMatchObject({
+    expect(await waiting()).toEqual([fingerprint(1)]);
+    expect(await directory().unknownCertificate(fingerprint(1))).toMatchObject({
       ...{ firstSeen: Date.now(), count: 1, subject: DETAILS.subject },
     });
-    const approved = await worker.approve(by(), F, BOB, { name: "Phone", note: null });
+    const approved = await worker.approve(by(), fingerprint(1), BOB, { name: "Phone", note: null });
     expect(approved).toMatchObject({ ok: true, value: { created: true } });
     expect(await seen()).toMatchObject({ found: true, user: BOB, device: { status: "active" } });
   });
@@ -265,9 +273,9 @@ describe("a claim that was overtaken", () => {
 });
 
 it("a restore that is made again looks into the claims of others once: 50 calls are all that a request has", async () => {
-  const others = Array.from({ length: 12 }, (_, n) => fingerprint(n + 20));
+  const others = Array.from({ length: 12 }, (_, n) => key(n + 20));
   for (const [n, of] of others.entries()) {
-    const enrolling = worker.enrol(by(), BOB, enrolment({ fingerprint: of, name: `Bob ${n}` }));
+    const enrolling = worker.enrol(by(), BOB, enrolment({ key: of, name: `Bob ${n}` }));
     expect(await enrolling).toMatchObject({ ok: true });
   }
   const own = await enrolled();
@@ -275,7 +283,7 @@ it("a restore that is made again looks into the claims of others once: 50 calls 
     ...own,
     id: crypto.randomUUID(),
     name: `Alice ${n}`,
-    certificates: own.certificates.map((certificate) => ({ ...certificate, fingerprint: of })),
+    credentials: own.credentials.map((credential) => ({ ...credential, key: of })),
   }));
   let calls = 0;
   let puts = 0;

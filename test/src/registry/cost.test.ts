@@ -10,9 +10,11 @@ import {
   directoryStub,
   enrolment,
   fingerprint,
+  key,
   registryStub,
   rows,
   sighting,
+  UNLIMITED,
   userId,
 } from "./fixtures.ts";
 
@@ -28,8 +30,8 @@ function fill(state: DurableObjectState, devices: number): void {
        ${numbers} SELECT 'id-' || i, 'Device ' || i, 'device ' || i, 'active', 0, 1000, 'app.example.com', 'CH' FROM n`,
   );
   state.storage.sql.exec(
-    `INSERT INTO certificates (fingerprint, device, not_after, added_at)
-       ${numbers} SELECT printf('%064x', i), i, 4e12, 0 FROM n`,
+    `INSERT INTO credentials (key, device, not_after, added_at)
+       ${numbers} SELECT printf('cert:%064x', i), i, 4e12, 0 FROM n`,
   );
 }
 
@@ -38,31 +40,29 @@ const WIPE = { at: 2000, count: 1, tokenRefresh: true, app: "app.example.com", c
 async function costsWith(devices: number) {
   return runInDurableObject(registryStub(userId(`with-${devices}`)), (alice, state) => {
     fill(state, devices);
-    const last = fingerprint(devices);
+    const last = key(devices);
     const measure = (work: () => unknown) => cost(state, work);
     return {
       standing: measure(() => expect(alice.standing(last, sighting({ at: 1000 }))).not.toBeNull()),
-      "standing of a stranger": measure(() => alice.standing(fingerprint(99_999), sighting())),
+      "standing of a stranger": measure(() => alice.standing(key(99_999), sighting())),
       "standing, last seen due": measure(() => alice.standing(last, sighting())),
       get: measure(() => expect(alice.get(`id-${devices}`)).not.toBeNull()),
       holds: measure(() => alice.holds(last)),
       "list a page": measure(() => alice.list(5, 0)),
       "audit a page": measure(() => alice.audit(5, null)),
       checkEnrolment: measure(() => {
-        expect(alice.checkEnrolment(by(), enrolment({ fingerprint: fingerprint(50_000) })).ok).toBe(true);
+        expect(alice.checkEnrolment(by(), enrolment({ key: key(50_000) })).ok).toBe(true);
       }),
       enrol: measure(() => {
-        expect(alice.enrol(by(), enrolment({ fingerprint: fingerprint(50_000) }), Date.now(), 0).ok).toBe(
-          true,
-        );
+        expect(alice.enrol(by(), enrolment({ key: key(50_000) }), Date.now(), 0).ok).toBe(true);
       }),
       changeStatus: measure(() => {
         expect(alice.changeStatus(by(), `id-${devices}`, "revoke").ok).toBe(true);
       }),
       lost: measure(() => expect(alice.changeStatus(by(), "id-5", "lost").ok).toBe(true)),
-      "noteWipe, the first": measure(() => alice.noteWipe(fingerprint(5), WIPE)),
-      noteWipe: measure(() => alice.noteWipe(fingerprint(5), WIPE)),
-      "noteWipe of an active device": measure(() => alice.noteWipe(fingerprint(6), WIPE)),
+      "noteWipe, the first": measure(() => alice.noteWipe(key(5), WIPE)),
+      noteWipe: measure(() => alice.noteWipe(key(5), WIPE)),
+      "noteWipe of an active device": measure(() => alice.noteWipe(key(6), WIPE)),
       edit: measure(() => alice.edit(by(), "id-3", { name: "Other name", note: undefined })),
       forget: measure(() => expect(alice.forget(by(), `id-${devices}`, 0).ok).toBe(true)),
     };
@@ -90,18 +90,20 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
         state.storage.sql.exec(`DELETE FROM ${table}`);
       const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${users})`;
       state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
-      state.storage.sql.exec(`INSERT INTO claims ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`);
-      for (let n = 1; n <= 5; n++) directory.resolve(fingerprint(90_000 + n), sighting());
+      state.storage.sql.exec(
+        `INSERT INTO claims ${numbers} SELECT printf('cert:%064x', i), 'u' || i, 0 FROM n`,
+      );
+      for (let n = 1; n <= 5; n++) directory.resolve(key(90_000 + n), sighting());
       const measure = (work: () => unknown) => cost(state, work);
       const last = userId(`u${users}`);
       let removal = 0;
       return {
-        resolve: measure(() => expect(directory.resolve(fingerprint(users), sighting())).toBe(last)),
+        resolve: measure(() => expect(directory.resolve(key(users), sighting())).toBe(last)),
         user: measure(() => expect(directory.user(last)).not.toBeNull()),
         unknownCertificates: measure(() => directory.unknownCertificates()),
         "users, a page": measure(() => directory.users(5, "u")),
-        claim: measure(() => expect(directory.claim(by(), fingerprint(50_000), last).ok).toBe(true)),
-        release: measure(() => directory.release([fingerprint(50_000)], last, Number.MAX_SAFE_INTEGER)),
+        claim: measure(() => expect(directory.claim(by(), key(50_000), last).ok).toBe(true)),
+        release: measure(() => directory.release([key(50_000)], last, Number.MAX_SAFE_INTEGER)),
         putUser: measure(() => directory.putUser(by(), userId("new"), undefined)),
         asOf: measure(() => {
           removal = directory.asOf(last) ?? expect.fail();
@@ -129,7 +131,7 @@ describe("credentials of people", () => {
     for (const table of ["users", "claims", "tokens", "sign_ins", "invitation_index", "audit"])
       sql.exec(`DELETE FROM ${table}`);
     sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
-    sql.exec(`INSERT INTO claims ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`);
+    sql.exec(`INSERT INTO claims ${numbers} SELECT printf('cert:%064x', i), 'u' || i, 0 FROM n`);
     sql.exec(
       `INSERT INTO tokens (id, digest, user, name, scope, created_at, last_used_at)
          ${numbers} SELECT 'id-' || i, printf('%064x', i), 'u' || i, 'token', 'devices', 0, ${NOW} FROM n`,
@@ -184,8 +186,8 @@ describe("credentials of people", () => {
       }),
       "invitation, found": measure(() => expect(directory.invitationOwner(found)).not.toBeNull()),
       "invitation, not found": measure(() => expect(directory.invitationOwner(nobodys)).toBeNull()),
-      "owner of a certificate": measure(() => directory.owner(fingerprint(count))),
-      "owner of an unknown one": measure(() => directory.owner(fingerprint(0xdead00))),
+      "owner of a certificate": measure(() => directory.owner(key(count))),
+      "owner of an unknown one": measure(() => directory.owner(key(0xdead00))),
       // Calls of those who manage it.
       createToken: measure(() => {
         const wanted = {
@@ -264,14 +266,12 @@ describe("credentials of people", () => {
              ${numbers} SELECT 'id-' || i, printf('%064x', i), NULL, 0, 0, 'admin', 9e15 FROM n`,
         );
         const measure = (work: () => unknown) => cost(state, work);
-        const wanted = enrolment({ name: "New", fingerprint: fingerprint(50_000) });
+        const wanted = enrolment({ name: "New", key: key(50_000) });
         const use = (n: number) => ({ digest: digest(n), app: "app.example.com" });
-        const invitation = { id: "new", app: null, approval: false, expiresAt: 8e15 };
+        const invitation = { id: "new", app: null, approval: false, expiresAt: 8e15, limits: UNLIMITED };
         return {
-          deviceOf: measure(() => expect(registry.deviceOf(fingerprint(3), Date.now())).not.toBeNull()),
-          "deviceOf, not found": measure(() =>
-            expect(registry.deviceOf(fingerprint(50_000), Date.now())).toBeNull(),
-          ),
+          deviceOf: measure(() => expect(registry.deviceOf(key(3), Date.now())).not.toBeNull()),
+          "deviceOf, not found": measure(() => expect(registry.deviceOf(key(50_000), Date.now())).toBeNull()),
           "a code that is good": measure(() =>
             expect(registry.checkEnrolment(by(), wanted, use(count)).ok).toBe(true),
           ),
@@ -301,11 +301,11 @@ describe("reading writes nothing", () => {
         alice.list(5, 0);
         alice.get("id-3");
         alice.get("nobody's");
-        alice.holds(fingerprint(3));
+        alice.holds(key(3));
         alice.audit(10, null);
-        alice.standing(fingerprint(99), sighting());
-        alice.standing(fingerprint(3), sighting({ at: 1000 }));
-        alice.checkEnrolment(by(), enrolment({ fingerprint: fingerprint(99) }));
+        alice.standing(key(99), sighting());
+        alice.standing(key(3), sighting({ at: 1000 }));
+        alice.checkEnrolment(by(), enrolment({ key: key(99) }));
       });
       expect(written).toBe(0);
     });
@@ -314,16 +314,16 @@ describe("reading writes nothing", () => {
   it("in the directory", async () => {
     await runInDurableObject(directoryStub(), (directory, state) => {
       directory.putUser(by(), ALICE, undefined);
-      directory.claim(by(), fingerprint(1), ALICE);
-      directory.resolve(fingerprint(2), sighting());
+      directory.claim(by(), key(1), ALICE);
+      directory.resolve(key(2), sighting());
       const { written } = cost(state, () => {
         directory.users(10, "");
         directory.user(ALICE);
         directory.unknownCertificates();
         directory.unknownCertificate(fingerprint(2));
         directory.audit(10, null);
-        directory.resolve(fingerprint(1), sighting());
-        directory.resolve(fingerprint(2), sighting());
+        directory.resolve(key(1), sighting());
+        directory.resolve(key(2), sighting());
       });
       expect(written).toBe(0);
     });

@@ -1,9 +1,12 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { type CredentialKey, type DeviceKind, keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import {
   type CertificateDetails,
   type Enrolment,
+  type GuestLimits,
   NO_DETAILS,
   type Sighting,
 } from "../../../src/domain/records.ts";
@@ -42,11 +45,20 @@ export function by(change: Partial<Actor> = {}): Actor {
   return { actor: "admin", ip: "198.51.100.7", country: "CH", at: Date.now(), ...change };
 }
 
+/** The key of the credential with the n-th fingerprint. */
+export function key(n: number, kind: DeviceKind = "certificate"): CredentialKey {
+  return keyOf(kind, fingerprint(n));
+}
+
+/** An invitation that limits its device to nothing. */
+export const UNLIMITED: GuestLimits = { apps: null, countries: null, expiresAt: null };
+
 export function enrolment(change: Partial<Enrolment> = {}): Enrolment {
   return {
     name: "Pixel 9",
     note: null,
-    fingerprint: fingerprint(1),
+    key: key(1),
+    limits: NO_LIMITS,
     details: NO_DETAILS,
     status: "active",
     ...change,

@@ -19,6 +19,7 @@ import {
   directoryStub,
   enrolment,
   fingerprint,
+  key,
   registry,
   registryStub,
   rows,
@@ -28,7 +29,7 @@ import {
 
 // What the registry tells of, and that it tells of it once.
 
-const F = fingerprint(1);
+const F = key(1);
 const alice = () => registry(ALICE);
 let posts: Post[];
 
@@ -48,7 +49,7 @@ const waiting = () => told(directoryStub());
 
 async function enrol(n: number, daysLeft: number | null = null, status: "active" | "pending" = "active") {
   const details = { ...DETAILS, notAfter: daysLeft === null ? null : NOW + daysLeft * DAY_MS };
-  const device = enrolment({ fingerprint: fingerprint(n), name: `Device ${n}`, details, status });
+  const device = enrolment({ key: key(n), name: `Device ${n}`, details, status });
   const result = await alice().enrol(by(), device, Date.now(), 0);
   if (!result.ok) throw new Error(result.error.code);
   return result.value.device.id;
@@ -66,24 +67,24 @@ describe("a certificate that waits", () => {
     expect(await directory().resolve(F, seen)).toBeNull();
     expect(await waiting()).toMatchObject([
       {
-        id: `certificate-waiting:${F}:${NOW - 5}`,
+        id: `certificate-waiting:${fingerprint(1)}:${NOW - 5}`,
         type: "certificate-waiting",
-        data: { fingerprint: F, subject: "CN=phone", app: "app.example.com", country: "CH" },
+        data: { fingerprint: fingerprint(1), subject: "CN=phone", app: "app.example.com", country: "CH" },
       },
     ]);
     for (const later of [0, 3600_000]) await directory().resolve(F, sighting({ at: NOW + later }));
     expect(await waiting()).toEqual([]);
-    await directory().resolve(fingerprint(2), sighting());
+    await directory().resolve(key(2), sighting());
     expect(await waiting()).toMatchObject([{ data: { fingerprint: fingerprint(2) } }]);
   });
 
   it("is told of again after it was dismissed", async () => {
     await directory().resolve(F, sighting());
     const [first] = await waiting();
-    await directory().dismiss(by(), F);
+    await directory().dismiss(by(), fingerprint(1));
     await directory().resolve(F, sighting({ at: NOW + 60_000 }));
     const [second] = await waiting();
-    expect(second?.id).toBe(`certificate-waiting:${F}:${NOW + 60_000}`);
+    expect(second?.id).toBe(`certificate-waiting:${fingerprint(1)}:${NOW + 60_000}`);
     expect(second?.id).not.toBe(first?.id);
   });
 
@@ -92,7 +93,7 @@ describe("a certificate that waits", () => {
     await directory().claim(by(), F, ALICE);
     at(NOW + 3 * 60_000);
     expect(await directory().resolve(F, sighting({ at: Date.now() }), ALICE)).toBeNull();
-    expect(await waiting()).toMatchObject([{ data: { fingerprint: F } }]);
+    expect(await waiting()).toMatchObject([{ data: { fingerprint: fingerprint(1) } }]);
   });
 
   it("is not told of when it belongs to somebody", async () => {
@@ -208,7 +209,7 @@ describe("a certificate that ends", () => {
             {
               user: "alice",
               device: { id, name: "Device 1" },
-              fingerprint: F,
+              fingerprint: fingerprint(1),
               notAfter: new Date(NOW + (daysLeft ?? 0) * DAY_MS).toISOString(),
               threshold,
             },

@@ -1,21 +1,13 @@
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { type CredentialKey, fingerprintOf } from "../../../src/domain/credential-key.ts";
 import type { DeviceRecord } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { lookUp } from "../../../src/registry/client/lookup.ts";
 import { type RegistryBindings, userRegistryOf } from "../../../src/registry/client/objects.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
-import {
-  ALICE,
-  BOB,
-  by,
-  enrolment,
-  type Fingerprint,
-  fingerprint,
-  intercepted,
-  sighting,
-} from "./fixtures.ts";
+import { ALICE, BOB, by, enrolment, intercepted, key, sighting } from "./fixtures.ts";
 import { inOneStorage, type OneStorage } from "./one-storage.ts";
 
 // What happens when calls to the objects take time, and so arrive in any order. Each call is held before it is made,
@@ -127,18 +119,18 @@ async function interleave(
 }
 
 /** Certificates that nobody has at first, and that of Alice's old phone. */
-const [ONE, TWO, OLD] = [fingerprint(1), fingerprint(2), fingerprint(3)];
+const [ONE, TWO, OLD] = [key(1), key(2), key(3)];
 
 /** The Worker's clock is not the objects'. */
 const somebody = () => by({ at: Date.now() - 25 });
 
 const enrolling =
-  (user: UserId, of: Fingerprint): Act =>
+  (user: UserId, of: CredentialKey): Act =>
   (bindings) =>
     new RegistryClient(bindings).enrol(
       somebody(),
       user,
-      enrolment({ fingerprint: of, name: `phone ${of.slice(-1)}` }),
+      enrolment({ key: of, name: `phone ${of.slice(-1)}` }),
     );
 
 /** What can happen at once; `old` is Alice's phone, which was there before. */
@@ -151,9 +143,9 @@ const ACTS = {
   "enrol the old phone for bob": () => enrolling(BOB, OLD),
   "enrol the next certificate for bob": () => enrolling(BOB, TWO),
   renew: (old) => (bindings) =>
-    new RegistryClient(bindings).addCertificate(somebody(), ALICE, old.id, {
-      fingerprint: TWO,
-      details: old.certificates[0] ?? expect.fail(),
+    new RegistryClient(bindings).addCredential(somebody(), ALICE, old.id, {
+      key: TWO,
+      details: old.credentials[0] ?? expect.fail(),
       retireBy: null,
     }),
   forget: (old) => async (bindings) => {
@@ -179,13 +171,13 @@ function faults(
   outcomes: readonly Outcome[],
 ): string[] {
   const found: string[] = [];
-  const holders = new Map<Fingerprint, UserId>();
+  const holders = new Map<CredentialKey, UserId>();
   const devices = new Map<string, DeviceRecord>();
   for (const [user, registry] of registries) {
     for (const device of registry.list(100, 0).items) {
       devices.set(device.id, device);
       if (directory.user(user) === null) found.push(`${device.name} has no user`);
-      for (const { fingerprint: of } of device.certificates) {
+      for (const { key: of } of device.credentials) {
         if (directory.owner(of) !== user) found.push(`${user} has ${device.name} without its claim`);
         const other = holders.get(of);
         if (other !== undefined) found.push(`${other} and ${user} both have ${device.name}`);
@@ -223,9 +215,9 @@ async function stuck({ bindings, directory, registries }: OneStorage): Promise<s
   for (const of of [ONE, TWO, OLD]) {
     if ([...registries.values()].some((each) => each.holds(of))) continue;
     await lookUp(bindings, of, undefined, sighting({ at: Date.now() }));
-    if (!directory.unknownCertificates().some((each) => each.fingerprint === of))
+    if (!directory.unknownCertificates().some((each) => each.fingerprint === fingerprintOf(of)))
       found.push(`${of} is not shown`);
-    const enrolled = await registry.enrol(by(), ALICE, enrolment({ fingerprint: of, name: of }));
+    const enrolled = await registry.enrol(by(), ALICE, enrolment({ key: of, name: of }));
     if (!enrolled.ok) found.push(`${of} cannot be enrolled: ${enrolled.error.code}`);
   }
   return found;
@@ -244,7 +236,7 @@ async function play(
       objects.reset();
       const random = seeded(seed);
       for (const user of [ALICE, BOB]) await registry.putUser(by(), user, undefined);
-      const enrolled = await registry.enrol(by(), ALICE, enrolment({ fingerprint: OLD, name: "phone 3" }));
+      const enrolled = await registry.enrol(by(), ALICE, enrolment({ key: OLD, name: "phone 3" }));
       const old = enrolled.ok ? enrolled.value.device : expect.fail(enrolled.error.code);
       if (!withOldPhone) {
         await userRegistryOf(bindings, ALICE).ask((user) => user.changeStatus(by(), old.id, "revoke"));

@@ -11,15 +11,15 @@ import {
   by,
   cost,
   enrolment,
-  fingerprint,
   intercepted,
+  key,
   registry,
   registryStub,
   sighting,
   totalChanges,
 } from "./fixtures.ts";
 
-const F = fingerprint(1);
+const F = key(1);
 const T = Date.UTC(2026, 10, 24, 12);
 const alice = () => registry(ALICE);
 
@@ -179,12 +179,7 @@ describe("the receipt of a lost device", () => {
   });
 
   it("is this device's alone", async () => {
-    const other = await alice().enrol(
-      by(),
-      enrolment({ name: "Laptop", fingerprint: fingerprint(2) }),
-      Date.now(),
-      0,
-    );
+    const other = await alice().enrol(by(), enrolment({ name: "Laptop", key: key(2) }), Date.now(), 0);
     const laptop = other.ok ? other.value.device.id : expect.fail(other.error.code);
     await alice().changeStatus(by(), laptop, "lost");
     await note();
@@ -232,21 +227,16 @@ describe("nothing is noted", () => {
   });
 
   it("of a device that is pending", async () => {
-    await alice().enrol(
-      by(),
-      enrolment({ name: "Tablet", fingerprint: fingerprint(2), status: "pending" }),
-      Date.now(),
-      0,
-    );
+    await alice().enrol(by(), enrolment({ name: "Tablet", key: key(2), status: "pending" }), Date.now(), 0);
     const before = await changes();
-    await note({}, fingerprint(2));
+    await note({}, key(2));
     expect(await changes()).toBe(before);
   });
 
   it("of a certificate that this user does not have", async () => {
     await act("lost");
     const before = await changes();
-    await note({}, fingerprint(9));
+    await note({}, key(9));
     await registry(BOB).noteWipe(F, delivery());
     expect(await changes()).toBe(before);
     expect(await wipe()).toBeNull();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readCertificate } from "../../../../src/domain/request/certificate.ts";
-import { fingerprint, tlsClientAuth } from "../../fixtures.ts";
+import { certificateKey, fingerprint, tlsClientAuth } from "../../fixtures.ts";
 
 const DIGITS = "0123456789abcdef".repeat(4);
 const COLONS = DIGITS.replace(/..(?=.)/g, "$&:");
@@ -29,6 +29,7 @@ describe("a certificate that Cloudflare verified", () => {
   it("is read with all its details", () => {
     expect(readCertificate(tlsClientAuth(fingerprint(0xab)))).toEqual({
       kind: "verified",
+      key: certificateKey(0xab),
       fingerprint: fingerprint(0xab),
       notBefore: Date.UTC(2020, 0, 1),
       notAfter: Date.UTC(2120, 0, 1),

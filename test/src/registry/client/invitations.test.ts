@@ -20,9 +20,11 @@ import {
   fingerprint,
   intercepted,
   interrupted,
+  key,
   registry,
   registryStub,
   sighting,
+  UNLIMITED,
 } from "../fixtures.ts";
 
 const HOUR = 60 * 60_000;
@@ -52,7 +54,7 @@ async function invite(
   const made = await invitations.create(
     by({ at: now }),
     user,
-    { id: `id of ${code}`, app, approval, expiresAt },
+    { id: `id of ${code}`, app, approval, expiresAt, limits: UNLIMITED },
     digest(code),
   );
   if (!made.ok) throw new Error(made.error.code);
@@ -79,7 +81,7 @@ function redeem(
   } = {},
 ) {
   const redeemer = new Invitations(bindings, new RegistryClient(bindings));
-  const wanted = enrolment({ name: `Phone ${n}`, fingerprint: fingerprint(n), details: DETAILS, ...change });
+  const wanted = enrolment({ name: `Phone ${n}`, key: key(n), details: DETAILS, ...change });
   return redeemer.redeem(by({ ...VISITOR, at }), digest(code), app, wanted, agreed);
 }
 
@@ -144,7 +146,7 @@ describe("an invitation", () => {
 
   it("is for a user who is there", async () => {
     const nobody = "nobody" as UserId;
-    const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY };
+    const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY, limits: UNLIMITED };
     const unknown = { ok: false, error: { code: "unknown-user" } };
     expect(await invitations.create(by(), nobody, wanted, digest("x"))).toEqual(unknown);
     expect(await registryOfAll.ofUser(nobody)).toEqual(unknown);
@@ -180,7 +182,7 @@ describe("an invitation", () => {
     ["alice.invite", "after"],
   ] as const)("can be made again when %s was lost (%s it was done): once", async (name, when) => {
     const bindings = interrupted(name, when);
-    const wanted = { id: "id of A", app: null, approval: false, expiresAt: now + DAY };
+    const wanted = { id: "id of A", app: null, approval: false, expiresAt: now + DAY, limits: UNLIMITED };
     const create = (with_: RegistryBindings) =>
       new Invitations(with_, new RegistryClient(with_)).create(by({ at: now }), ALICE, wanted, digest("A"));
     await expect(create(bindings)).rejects.toThrow("the registry does not answer");
@@ -204,14 +206,14 @@ describe("a code", () => {
           name: "Pixel 9",
           status: "active",
           comparisonCode: null,
-          certificates: [{ fingerprint: fingerprint(1), ...DETAILS }],
+          credentials: [{ fingerprint: fingerprint(1), ...DETAILS }],
         },
       },
     });
     if (!enrolled.ok) return;
     const { id } = enrolled.value.device;
-    expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
+    expect(await registry(ALICE).standing(key(1), sighting())).toMatchObject({ status: "active" });
+    expect(await directory().resolve(key(1), sighting())).toBe("alice");
     expect(await registry(ALICE).invitations()).toMatchObject([{ usedAt: now, usedBy: id }]);
     expect((await audit()).at(-1)).toMatchObject({
       ...VISITOR,
@@ -229,7 +231,7 @@ describe("a code", () => {
     expect(await redeem("A", 2)).toEqual(INVALID);
     expect(await redeem("A", 2, { at: now + 1 })).toEqual(INVALID);
     expect(await devices()).toHaveLength(1);
-    expect(await registry(ALICE).standing(fingerprint(2), sighting())).toBeNull();
+    expect(await registry(ALICE).standing(key(2), sighting())).toBeNull();
   });
 
   it("that is presented by many certificates at a time enrols exactly one of them", async () => {
@@ -241,7 +243,7 @@ describe("a code", () => {
     expect(others).toEqual([]);
     expect(await registry(ALICE).invitations()).toMatchObject([{ usedBy: winner?.id }]);
     const active = await Promise.all(
-      Array.from({ length: 8 }, (_, n) => registry(ALICE).standing(fingerprint(n + 1), sighting())),
+      Array.from({ length: 8 }, (_, n) => registry(ALICE).standing(key(n + 1), sighting())),
     );
     expect(active.filter((standing) => standing !== null)).toHaveLength(1);
   });
@@ -256,7 +258,7 @@ describe("a code", () => {
   it("whose losers are enrolled with another code, or by hand, is no obstacle for them", async () => {
     await invite("A");
     await Promise.all([redeem("A", 1), redeem("A", 2)]);
-    const loser = (await devices())[0]?.certificates[0]?.fingerprint === fingerprint(1) ? 2 : 1;
+    const loser = (await devices())[0]?.credentials[0]?.key === key(1) ? 2 : 1;
     await invite("B", { user: BOB });
     await invite("C");
     expect(await redeem("C", loser)).toMatchObject({ ok: true, value: { created: true } });
@@ -328,7 +330,7 @@ describe("a code", () => {
     const inDirectory = await dump(directoryStub());
     expect(await redeem(code)).toEqual(INVALID);
     expect(await devices()).toEqual(before);
-    expect(await registry(ALICE).standing(fingerprint(1), sighting())).toBeNull();
+    expect(await registry(ALICE).standing(key(1), sighting())).toBeNull();
     expect(await dump(directoryStub())).toEqual(inDirectory);
     // Whose it was is known by its user only: the refusal stands there.
     const refused = (await audit()).filter(({ outcome }) => outcome === "refused");
@@ -414,7 +416,7 @@ describe("a code is not used up", () => {
     await invite("A");
     expect(await redeem("A", 1)).toEqual({ ok: false, error: { code: "fingerprint-revoked" } });
     expect(await open()).toEqual(["id of A"]);
-    expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
+    expect(await registry(ALICE).standing(key(1), sighting())).toMatchObject({ status: "revoked" });
   });
 });
 
@@ -437,17 +439,17 @@ describe("with approval", () => {
     expect(device).toMatchObject({ status: "pending", comparisonCode: expect.stringMatching(/^\d{6}$/) });
     expect(await open()).toEqual([]);
     // Looking again, or sending the code again, shows the same digits.
-    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toEqual(device);
+    expect(await invitations.deviceOf(ALICE, key(1), Date.now())).toEqual(device);
     expect(await redeem("A", 1)).toEqual({ ok: true, value: { device, created: false } });
-    expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
+    expect(await registry(ALICE).standing(key(1), sighting())).toMatchObject({ status: "pending" });
 
     const approved = await registry(ALICE).changeStatus(by(), device.id, "approve");
     expect(approved).toMatchObject({ ok: true, value: { status: "active", comparisonCode: null } });
-    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toMatchObject({
+    expect(await invitations.deviceOf(ALICE, key(1), Date.now())).toMatchObject({
       status: "active",
       comparisonCode: null,
     });
-    expect(await registry(ALICE).standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
+    expect(await registry(ALICE).standing(key(1), sighting())).toMatchObject({ status: "active" });
   });
 
   it("the digits are other ones each time, and say nothing of the certificate", async () => {
@@ -494,7 +496,7 @@ describe("when the user is deleted", () => {
       error: { code: expect.stringMatching(/unknown-user|invalid-invitation/) },
     });
     expect(await devices()).toEqual([]);
-    expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
+    expect(await directory().resolve(key(1), sighting())).toBeNull();
   });
 
   it("while an invitation is made, none is left", async () => {
@@ -502,7 +504,7 @@ describe("when the user is deleted", () => {
       if (call.name === "alice.invite") await registryOfAll.deleteUser(by(), ALICE);
       return call.proceed();
     });
-    const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY };
+    const wanted = { id: "x", app: null, approval: false, expiresAt: now + DAY, limits: UNLIMITED };
     const made = await new Invitations(bindings, new RegistryClient(bindings)).create(
       by(),
       ALICE,
@@ -517,14 +519,14 @@ describe("when the user is deleted", () => {
 
 describe("who looks at the page", () => {
   it("is told of the own device, and leaves no trace", async () => {
-    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toBeNull();
+    expect(await invitations.deviceOf(ALICE, key(1), Date.now())).toBeNull();
     await registryOfAll.enrol(by(), ALICE, enrolment());
     const before = [await dump(directoryStub()), await dump(registryStub(ALICE))];
-    expect(await invitations.deviceOf(ALICE, fingerprint(1), Date.now())).toMatchObject({
+    expect(await invitations.deviceOf(ALICE, key(1), Date.now())).toMatchObject({
       user: "alice",
       name: "Pixel 9",
     });
-    expect(await invitations.deviceOf(ALICE, fingerprint(2), Date.now())).toBeNull();
+    expect(await invitations.deviceOf(ALICE, key(2), Date.now())).toBeNull();
     expect([await dump(directoryStub()), await dump(registryStub(ALICE))]).toEqual(before);
   });
 });
@@ -549,7 +551,7 @@ describe("looking at what a code would do", () => {
   });
 
   it("says of a name that is taken, or a device that was revoked, the same as redeeming, and writes nothing", async () => {
-    await registryOfAll.enrol(by(), ALICE, enrolment({ fingerprint: fingerprint(2) }));
+    await registryOfAll.enrol(by(), ALICE, enrolment({ key: key(2) }));
     await invite("A");
     const before = await dumps();
     expect(await offer("A")).toEqual({ ok: false, error: { code: "name-taken", name: "Pixel 9" } });

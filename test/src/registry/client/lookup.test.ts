@@ -15,12 +15,13 @@ import {
   fingerprint,
   intercepted,
   interrupted,
+  key,
   registryStub,
   sighting,
   registry as userRegistry,
 } from "../fixtures.ts";
 
-const F = fingerprint(1);
+const F = key(1);
 let device: string;
 
 /** What the gate is told of it. */
@@ -65,7 +66,7 @@ describe("lookUp", () => {
   });
 
   it("costs a stranger one call, which notes the certificate as waiting", async () => {
-    expect(await counted(undefined, fingerprint(7))).toEqual({
+    expect(await counted(undefined, key(7))).toEqual({
       found: false,
       user: undefined,
       calls: ["directory.resolve"],
@@ -92,8 +93,8 @@ describe("lookUp", () => {
   });
 
   it("does not ask the same registry twice when the mapping is right and the device is not there", async () => {
-    await directory().claim(by(), fingerprint(5), ALICE);
-    expect(await counted(ALICE, fingerprint(5))).toEqual({
+    await directory().claim(by(), key(5), ALICE);
+    expect(await counted(ALICE, key(5))).toEqual({
       found: false,
       user: "alice",
       calls: ["alice.standing", "directory.resolve"],

@@ -16,11 +16,11 @@ import {
   directory,
   directoryStub,
   enrolment,
-  type Fingerprint,
   fingerprint,
   intercepted,
   interrupted,
   justBefore,
+  key,
   registry,
   registryStub,
   rows,
@@ -28,7 +28,7 @@ import {
   userId,
 } from "../fixtures.ts";
 
-const F = fingerprint(1);
+const F = key(1);
 const SUPERSEDED = { ok: false, error: { code: "deletion-superseded" } };
 const worker = new RegistryClient(env);
 
@@ -48,18 +48,18 @@ async function enrolled(user: UserId, change: Partial<Enrolment> = {}): Promise<
   return result.ok ? result.value.device.id : expect.fail(result.error.code);
 }
 
-const standing = (of: Fingerprint = F, remembered?: UserId) => lookUp(env, of, remembered, sighting());
+const standing = (of = F, remembered?: UserId) => lookUp(env, of, remembered, sighting());
 const revoke = (user: UserId, id: string) => registry(user).changeStatus(by(), id, "revoke");
 
-/** Who has a row for the fingerprint, seen from inside both registries. */
-async function holders(of: Fingerprint = F): Promise<string[]> {
+/** Who has a row for the key, seen from inside both registries. */
+async function holders(of = F): Promise<string[]> {
   const found: string[] = [];
   for (const user of [ALICE, BOB]) {
     await runInDurableObject(registryStub(user), (_, state) => {
-      const query = "SELECT 1 FROM certificates c JOIN devices d ON d.seq = c.device WHERE c.fingerprint = ?";
+      const query = "SELECT 1 FROM credentials c JOIN devices d ON d.seq = c.device WHERE c.key = ?";
       if (rows(state, query, of).length > 0) found.push(user);
       expect(rows(state, "SELECT 1 FROM devices").length).toBe(
-        rows(state, "SELECT 1 FROM certificates").length,
+        rows(state, "SELECT 1 FROM credentials").length,
       );
     });
   }
@@ -114,10 +114,10 @@ describe("enrol", () => {
 
   it("that cannot succeed leaves no claim", async () => {
     await enrolled(ALICE);
-    expect(await enrol(ALICE, { fingerprint: fingerprint(2) })).toMatchObject({
+    expect(await enrol(ALICE, { key: key(2) })).toMatchObject({
       error: { code: "name-taken" },
     });
-    expect(await enrol(BOB, { fingerprint: fingerprint(2) })).toMatchObject({ ok: true });
+    expect(await enrol(BOB, { key: key(2) })).toMatchObject({ ok: true });
   });
 
   it("brings a fingerprint back only after its revoked record was forgotten", async () => {
@@ -136,10 +136,10 @@ describe("concurrent enrolments", () => {
   it("of one fingerprint by two users: exactly one wins, and the loser has no row", async () => {
     const winners = new Set<string>();
     for (let round = 0; round < 30; round++) {
-      const of = fingerprint(1000 + round);
+      const of = key(1000 + round);
       const users = round % 2 === 0 ? [ALICE, BOB] : [BOB, ALICE];
       const results = await Promise.all(
-        users.map((user) => enrol(user, { fingerprint: of, name: `Device ${round}` })),
+        users.map((user) => enrol(user, { key: of, name: `Device ${round}` })),
       );
       expect(results.filter(({ ok }) => ok)).toHaveLength(1);
       const loss = results.find(({ ok }) => !ok);
@@ -156,8 +156,8 @@ describe("concurrent enrolments", () => {
   it("of one fingerprint by two users, whichever step the other one comes before", async () => {
     let n = 2000;
     for (const step of ["directory.user", "alice.checkEnrolment", "directory.claim", "alice.enrol"]) {
-      const of = fingerprint(++n);
-      const change = { fingerprint: of, name: `Device ${n}` };
+      const of = key(++n);
+      const change = { key: of, name: `Device ${n}` };
       let other: Awaited<ReturnType<typeof enrol>> | undefined;
       const through = justBefore(step, async () => {
         other = await enrol(BOB, change);
@@ -181,12 +181,12 @@ describe("concurrent enrolments", () => {
 
   it("of one name: one gets it, the others are told, and nobody is let in by a loser's fingerprint", async () => {
     const numbers = Array.from({ length: 12 }, (_, n) => n + 1);
-    const results = await Promise.all(numbers.map((n) => enrol(ALICE, { fingerprint: fingerprint(n) })));
+    const results = await Promise.all(numbers.map((n) => enrol(ALICE, { key: key(n) })));
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
     for (const result of results) {
       if (!result.ok) expect(result.error).toEqual({ code: "name-taken", name: "Pixel 9" });
     }
-    const standings = await Promise.all(numbers.map((n) => standing(fingerprint(n))));
+    const standings = await Promise.all(numbers.map((n) => standing(key(n))));
     expect(standings.filter(({ found }) => found)).toHaveLength(1);
     expect((await registry(ALICE).list(100, 0)).items).toHaveLength(1);
   });
@@ -421,10 +421,10 @@ describe("users", () => {
       await worker.putUser(by(), user, undefined);
       const [deletion, enrolled] = await Promise.all([
         worker.deleteUser(by(), user),
-        enrol(user, { fingerprint: fingerprint(3000 + n) }),
+        enrol(user, { key: key(3000 + n) }),
       ]);
       const exists = (await directory().user(user)) !== null;
-      const holds = await registry(user).holds(fingerprint(3000 + n));
+      const holds = await registry(user).holds(key(3000 + n));
       expect([deletion.ok, enrolled.ok]).toEqual([!exists, holds]);
       expect(holds && !exists).toBe(false);
     }
@@ -477,7 +477,7 @@ describe("users", () => {
         const deleting = new RegistryClient(interrupted(name, when)).deleteUser(by(), ALICE);
         await deleting.catch(() => {});
         expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
-        expect(await enrol(ALICE, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
+        expect(await enrol(ALICE, { key: key(2), name: "B" })).toMatchObject({ ok: true });
         expect(await worker.putUser(by(), ALICE, undefined)).toMatchObject({ created: false });
         expect(await standing()).toMatchObject({ found: true });
       });
@@ -503,8 +503,8 @@ describe("users", () => {
             exists ? { ok: true } : { ok: false, error: { code: "unknown-user" } },
           );
           expect(await worker.putUser(by(), user, undefined)).toMatchObject({ created: !exists });
-          expect(await enrol(user, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
-          expect(await standing(fingerprint(2))).toMatchObject({ found: true, user });
+          expect(await enrol(user, { key: key(2), name: "B" })).toMatchObject({ ok: true });
+          expect(await standing(key(2))).toMatchObject({ found: true, user });
         },
       );
     },
@@ -572,9 +572,9 @@ describe("users", () => {
   it("who were not deleted because of a device are as they were", async () => {
     const id = await enrolled(ALICE);
     await worker.deleteUser(by(), ALICE);
-    expect(await enrol(ALICE, { fingerprint: fingerprint(2), name: "B" })).toMatchObject({ ok: true });
+    expect(await enrol(ALICE, { key: key(2), name: "B" })).toMatchObject({ ok: true });
     await revoke(ALICE, id);
-    expect(await standing(fingerprint(2))).toMatchObject({
+    expect(await standing(key(2))).toMatchObject({
       found: true,
       user: "alice",
       device: { status: "active" },
@@ -588,13 +588,13 @@ describe("users", () => {
 
 describe("approve", () => {
   const approve = (user: UserId, through: RegistryBindings = env) =>
-    new RegistryClient(through).approve(by(), F, user, { name: "Pixel 9", note: null });
+    new RegistryClient(through).approve(by(), fingerprint(1), user, { name: "Pixel 9", note: null });
 
   it("enrols a waiting certificate with the details that were seen", async () => {
     await standing();
     expect(await approve(ALICE)).toMatchObject({
       ok: true,
-      value: { created: true, device: { status: "active", certificates: [{ fingerprint: F, ...DETAILS }] } },
+      value: { created: true, device: { status: "active", credentials: [{ key: F, ...DETAILS }] } },
     });
     expect(await directory().unknownCertificates()).toEqual([]);
     expect(await standing()).toMatchObject({ found: true, user: "alice", device: { status: "active" } });
@@ -607,7 +607,7 @@ describe("approve", () => {
 
   it("leaves the certificate waiting when it is refused", async () => {
     await standing();
-    await enrolled(ALICE, { fingerprint: fingerprint(2) });
+    await enrolled(ALICE, { key: key(2) });
     expect(await approve(ALICE)).toMatchObject({ error: { code: "name-taken" } });
     expect(await approve(userId("nobody"))).toEqual({ ok: false, error: { code: "unknown-user" } });
     expect(await directory().unknownCertificates()).toHaveLength(1);
@@ -638,7 +638,7 @@ describe("approve", () => {
 
 it("the directory alone lets nobody in: a claim written by hand changes nothing", async () => {
   await runInDurableObject(directoryStub(), (_, state) => {
-    state.storage.sql.exec("INSERT INTO claims (fingerprint, user, claimed_at) VALUES (?, 'alice', 0)", F);
+    state.storage.sql.exec("INSERT INTO claims (key, user, claimed_at) VALUES (?, 'alice', 0)", F);
   });
   expect(await standing()).toMatchObject({ found: false });
 });

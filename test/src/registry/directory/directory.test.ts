@@ -1,5 +1,6 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { CredentialKey } from "../../../../src/domain/credential-key.ts";
 import type { UserId } from "../../../../src/domain/user.ts";
 import {
   NOTED_EVERY_MS,
@@ -14,8 +15,8 @@ import {
   DETAILS,
   directory,
   directoryStub,
-  type Fingerprint,
   fingerprint,
+  key,
   rows,
   sighting,
   totalChanges,
@@ -93,16 +94,16 @@ describe("users", () => {
 
   it("are removed with their claims and nobody else's", async () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
-    await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().claim(by(), fingerprint(2), BOB);
+    await directory().claim(by(), key(1), ALICE);
+    await directory().claim(by(), key(2), BOB);
     const removal = await asOf(ALICE);
     expect(await directory().removeUser(by(), ALICE, removal)).toEqual({ ok: true, value: null });
     const unknown = { ok: false, error: { code: "unknown-user" } };
     expect(await directory().removeUser(by(), ALICE, removal)).toEqual(unknown);
     expect(await directory().asOf(ALICE)).toBeNull();
     expect((await directory().users(10, "")).items.map(({ id }) => id)).toEqual(["bob"]);
-    expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
-    expect(await directory().resolve(fingerprint(2), sighting())).toBe("bob");
+    expect(await directory().resolve(key(1), sighting())).toBeNull();
+    expect(await directory().resolve(key(2), sighting())).toBe("bob");
     expect((await audit()).filter(({ act }) => act === "delete-user")).toHaveLength(1);
   });
 
@@ -123,17 +124,17 @@ describe("users", () => {
     const times: number[] = [];
     for (let n = 0; n < 3; n++) {
       times.push((await directory().putUser(by(), ALICE, undefined)).generation);
-      times.push(await claimedAt(fingerprint(n)));
+      times.push(await claimedAt(key(n)));
     }
-    const all = await directory().claimAll([fingerprint(1), fingerprint(9)], ALICE);
+    const all = await directory().claimAll([key(1), key(9)], ALICE);
     times.push(all.ok ? all.value.generation : expect.fail());
     vi.setSystemTime(NOW - 60_000);
     await abortAllDurableObjects();
-    times.push(await claimedAt(fingerprint(5)));
+    times.push(await claimedAt(key(5)));
     expect(times).toEqual(Array.from({ length: 8 }, (_, n) => NOW + n));
     expect(await asOf(ALICE)).toBe(times.at(-1));
     vi.setSystemTime(NOW + 60_000);
-    expect(await claimedAt(fingerprint(6))).toBe(NOW + 60_000);
+    expect(await claimedAt(key(6))).toBe(NOW + 60_000);
   });
 
   it("put again while they are being removed stay", async () => {
@@ -150,14 +151,14 @@ describe("users", () => {
 
   it.each(RESTARTS)("survive %s", async (_, restart) => {
     await directory().putUser(by(), ALICE, "Alice");
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().claim(by(), key(1), ALICE);
     await restart();
     expect(await directory().user(ALICE)).toMatchObject({ name: "Alice" });
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
+    expect(await directory().resolve(key(1), sighting())).toBe("alice");
   });
 });
 
-async function claimedAt(of: Fingerprint): Promise<number> {
+async function claimedAt(of: CredentialKey): Promise<number> {
   const claim = await directory().claim(by(), of, ALICE);
   return claim.ok ? claim.value.claimedAt : expect.fail(claim.error.code);
 }
@@ -176,25 +177,25 @@ describe("claim", () => {
   const taken = { ok: false, error: { code: "fingerprint-taken", owner: "alice" } };
 
   it("is granted to the first user, and again to the same one, with the time of asking", async () => {
-    expect(await directory().claim(by(), fingerprint(1), ALICE)).toEqual({
+    expect(await directory().claim(by(), key(1), ALICE)).toEqual({
       ok: true,
       value: { claimedAt: NOW, generation: NOW - 1_000 },
     });
     vi.setSystemTime(NOW + 5_000);
-    expect(await directory().claim(by(), fingerprint(1), ALICE)).toEqual({
+    expect(await directory().claim(by(), key(1), ALICE)).toEqual({
       ok: true,
       value: { claimedAt: NOW + 5_000, generation: NOW - 1_000 },
     });
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
+    expect(await directory().resolve(key(1), sighting())).toBe("alice");
   });
 
   it("is refused to another user, and the attempt is audited once it is final", async () => {
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().claim(by(), key(1), ALICE);
     const before = await audit();
-    expect(await directory().claim(by({ at: NOW }), fingerprint(1), BOB)).toEqual(taken);
+    expect(await directory().claim(by({ at: NOW }), key(1), BOB)).toEqual(taken);
     expect(await audit(), "the caller looks into the owner's registry first").toEqual(before);
-    expect(await directory().claim(by({ at: NOW }), fingerprint(1), BOB, held(ALICE))).toEqual(taken);
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
+    expect(await directory().claim(by({ at: NOW }), key(1), BOB, held(ALICE))).toEqual(taken);
+    expect(await directory().resolve(key(1), sighting())).toBe("alice");
     expect((await audit()).at(-1)).toMatchObject({
       at: NOW,
       act: "enrol",
@@ -206,32 +207,32 @@ describe("claim", () => {
 
   it("is refused to a user who does not exist", async () => {
     const nobody = userId("nobody");
-    expect(await directory().claim(by(), fingerprint(1), nobody)).toEqual({
+    expect(await directory().claim(by(), key(1), nobody)).toEqual({
       ok: false,
       error: { code: "unknown-user" },
     });
-    expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
+    expect(await directory().resolve(key(1), sighting())).toBeNull();
   });
 
   it("passes to another user only when it is called abandoned and is old enough", async () => {
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().claim(by(), key(1), ALICE);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS);
-    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(ALICE))).toEqual(taken);
+    expect(await directory().claim(by(), key(1), BOB, abandoned(ALICE))).toEqual(taken);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS + 1);
-    expect(await directory().claim(by(), fingerprint(1), BOB)).toEqual(taken);
-    expect(await directory().claim(by(), fingerprint(1), BOB, held(ALICE))).toEqual(taken);
-    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(userId("carol")))).toEqual(taken);
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
-    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(ALICE))).toMatchObject({ ok: true });
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("bob");
+    expect(await directory().claim(by(), key(1), BOB)).toEqual(taken);
+    expect(await directory().claim(by(), key(1), BOB, held(ALICE))).toEqual(taken);
+    expect(await directory().claim(by(), key(1), BOB, abandoned(userId("carol")))).toEqual(taken);
+    expect(await directory().resolve(key(1), sighting())).toBe("alice");
+    expect(await directory().claim(by(), key(1), BOB, abandoned(ALICE))).toMatchObject({ ok: true });
+    expect(await directory().resolve(key(1), sighting())).toBe("bob");
   });
 
   it("is young again when its user asks again", async () => {
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().claim(by(), key(1), ALICE);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS);
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().claim(by(), key(1), ALICE);
     vi.setSystemTime(NOW + CLAIM_ABANDONED_MS + 1);
-    expect(await directory().claim(by(), fingerprint(1), BOB, abandoned(ALICE))).toEqual(taken);
+    expect(await directory().claim(by(), key(1), BOB, abandoned(ALICE))).toEqual(taken);
   });
 
   it("cannot be enrolled on any more by the time that it counts as abandoned", () => {
@@ -240,15 +241,15 @@ describe("claim", () => {
   });
 
   it("is released by its user and by no other", async () => {
-    await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().claim(by(), fingerprint(2), ALICE);
-    await directory().release([fingerprint(1), fingerprint(2)], BOB, await asOf(BOB));
-    expect(await directory().resolve(fingerprint(1), sighting())).toBe("alice");
-    await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
-    await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
-    expect(await directory().resolve(fingerprint(1), sighting())).toBeNull();
-    expect(await directory().resolve(fingerprint(2), sighting())).toBe("alice");
-    expect(await directory().claim(by(), fingerprint(1), BOB)).toMatchObject({ ok: true });
+    await directory().claim(by(), key(1), ALICE);
+    await directory().claim(by(), key(2), ALICE);
+    await directory().release([key(1), key(2)], BOB, await asOf(BOB));
+    expect(await directory().resolve(key(1), sighting())).toBe("alice");
+    await directory().release([key(1)], ALICE, await asOf(ALICE));
+    await directory().release([key(1)], ALICE, await asOf(ALICE));
+    expect(await directory().resolve(key(1), sighting())).toBeNull();
+    expect(await directory().resolve(key(2), sighting())).toBe("alice");
+    expect(await directory().claim(by(), key(1), BOB)).toMatchObject({ ok: true });
   });
 });
 
@@ -256,7 +257,7 @@ describe("unknown certificates", () => {
   const unknown = () => directory().unknownCertificates();
 
   it("are noted with what Cloudflare told of them", async () => {
-    expect(await directory().resolve(fingerprint(1), sighting({ at: NOW }))).toBeNull();
+    expect(await directory().resolve(key(1), sighting({ at: NOW }))).toBeNull();
     const noted = {
       fingerprint: fingerprint(1),
       ...DETAILS,
@@ -273,16 +274,16 @@ describe("unknown certificates", () => {
 
   it("are written at most once in ten minutes", async () => {
     const changes = () => runInDurableObject(directoryStub(), (_, state) => totalChanges(state));
-    await directory().resolve(fingerprint(1), sighting({ at: NOW }));
+    await directory().resolve(key(1), sighting({ at: NOW }));
     const written = await changes();
     for (const at of [NOW, NOW + 1, NOW + NOTED_EVERY_MS - 1, NOW - 60_000]) {
-      await directory().resolve(fingerprint(1), sighting({ at, app: "other.example.com", country: "DE" }));
+      await directory().resolve(key(1), sighting({ at, app: "other.example.com", country: "DE" }));
     }
     expect(await changes()).toBe(written);
     expect(await unknown()).toMatchObject([{ lastSeen: NOW, app: "app.example.com", count: 1 }]);
 
     const at = NOW + NOTED_EVERY_MS;
-    await directory().resolve(fingerprint(1), sighting({ at, app: "other.example.com", country: "DE" }));
+    await directory().resolve(key(1), sighting({ at, app: "other.example.com", country: "DE" }));
     expect(await unknown()).toMatchObject([
       { firstSeen: NOW, lastSeen: at, app: "other.example.com", country: "DE", count: 2 },
     ]);
@@ -291,13 +292,12 @@ describe("unknown certificates", () => {
 
   it("are 100 at most: the one not seen for longest goes", async () => {
     await runInDurableObject(directoryStub(), (instance) => {
-      for (let n = 1; n <= UNKNOWN_CERTIFICATES_MAX; n++)
-        instance.resolve(fingerprint(n), sighting({ at: NOW + n }));
+      for (let n = 1; n <= UNKNOWN_CERTIFICATES_MAX; n++) instance.resolve(key(n), sighting({ at: NOW + n }));
       // The first is seen again, so the second is now the oldest.
-      instance.resolve(fingerprint(1), sighting({ at: NOW + NOTED_EVERY_MS + 500 }));
+      instance.resolve(key(1), sighting({ at: NOW + NOTED_EVERY_MS + 500 }));
     });
     expect(await unknown()).toHaveLength(100);
-    await directory().resolve(fingerprint(1000), sighting({ at: NOW + NOTED_EVERY_MS + 600 }));
+    await directory().resolve(key(1000), sighting({ at: NOW + NOTED_EVERY_MS + 600 }));
     const after = (await unknown()).map((certificate) => certificate.fingerprint);
     expect(after).toHaveLength(100);
     expect(after.slice(0, 2)).toEqual([fingerprint(1000), fingerprint(1)]);
@@ -307,40 +307,40 @@ describe("unknown certificates", () => {
 
   it("go when they are enrolled, and are not noted while they are", async () => {
     await directory().putUser(by(), ALICE, undefined);
-    await directory().resolve(fingerprint(1), sighting());
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().resolve(key(1), sighting());
+    await directory().claim(by(), key(1), ALICE);
     expect(await unknown()).toEqual([]);
-    await directory().resolve(fingerprint(1), sighting());
+    await directory().resolve(key(1), sighting());
     expect(await unknown()).toEqual([]);
   });
 
   it("are noted anew, with nothing of the past, when they were enrolled and forgotten", async () => {
     await directory().putUser(by(), ALICE, undefined);
-    await directory().resolve(fingerprint(1), sighting({ at: NOW }));
-    await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().release([fingerprint(1)], ALICE, await asOf(ALICE));
+    await directory().resolve(key(1), sighting({ at: NOW }));
+    await directory().claim(by(), key(1), ALICE);
+    await directory().release([key(1)], ALICE, await asOf(ALICE));
     expect(await unknown()).toEqual([]);
-    await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
+    await directory().resolve(key(1), sighting({ at: NOW + 1 }));
     expect(await unknown()).toMatchObject([{ firstSeen: NOW + 1, count: 1 }]);
   });
 
   it("come back to the list when the user who claimed them is deleted", async () => {
     await directory().putUser(by(), ALICE, undefined);
-    await directory().resolve(fingerprint(1), sighting());
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().resolve(key(1), sighting());
+    await directory().claim(by(), key(1), ALICE);
     await directory().removeUser(by(), ALICE, await asOf(ALICE));
     expect(await unknown()).toHaveLength(1);
   });
 
   it("stay when the claim is refused", async () => {
-    await directory().resolve(fingerprint(1), sighting());
-    await directory().claim(by(), fingerprint(1), ALICE);
+    await directory().resolve(key(1), sighting());
+    await directory().claim(by(), key(1), ALICE);
     expect(await unknown()).toHaveLength(1);
   });
 
   it("are dismissed, once, with an audit line, and come back when seen again", async () => {
-    await directory().resolve(fingerprint(1), sighting({ at: NOW }));
-    await directory().resolve(fingerprint(2), sighting({ at: NOW }));
+    await directory().resolve(key(1), sighting({ at: NOW }));
+    await directory().resolve(key(2), sighting({ at: NOW }));
     expect(await directory().dismiss(by(), fingerprint(1))).toEqual({ ok: true, value: null });
     expect((await unknown()).map((certificate) => certificate.fingerprint)).toEqual([fingerprint(2)]);
     expect(await directory().dismiss(by(), fingerprint(1))).toEqual({
@@ -350,7 +350,7 @@ describe("unknown certificates", () => {
     expect(await audit()).toMatchObject([
       { act: "dismiss", outcome: "done", target: { id: fingerprint(1), name: "CN=phone" } },
     ]);
-    await directory().resolve(fingerprint(1), sighting({ at: NOW + 1 }));
+    await directory().resolve(key(1), sighting({ at: NOW + 1 }));
     expect(await directory().unknownCertificate(fingerprint(1))).toMatchObject({
       firstSeen: NOW + 1,
       count: 1,
@@ -358,7 +358,7 @@ describe("unknown certificates", () => {
   });
 
   it.each(RESTARTS)("survive %s", async (_, restart) => {
-    await directory().resolve(fingerprint(1), sighting());
+    await directory().resolve(key(1), sighting());
     await restart();
     expect(await unknown()).toHaveLength(1);
   });
@@ -370,8 +370,8 @@ describe("when the audit line cannot be written", () => {
 
   beforeEach(async () => {
     for (const user of [ALICE, BOB]) await directory().putUser(by(), user, undefined);
-    await directory().claim(by(), fingerprint(1), ALICE);
-    await directory().resolve(fingerprint(2), sighting());
+    await directory().claim(by(), key(1), ALICE);
+    await directory().resolve(key(2), sighting());
     removal = await asOf(BOB);
     await runInDurableObject(directoryStub(), (_, state) => {
       before = tables(state);
@@ -386,7 +386,7 @@ describe("when the audit line cannot be written", () => {
     ["a rename", () => directory().putUser(by(), ALICE, "Alice")],
     ["a deletion", () => directory().removeUser(by(), BOB, removal)],
     ["a dismissal", () => directory().dismiss(by(), fingerprint(2))],
-    ["a refused claim", () => directory().claim(by(), fingerprint(1), BOB, held(ALICE))],
+    ["a refused claim", () => directory().claim(by(), key(1), BOB, held(ALICE))],
   ])("%s does not happen either", async (_, change) => {
     await expect(change()).rejects.toThrow("no audit");
     await abortAllDurableObjects();

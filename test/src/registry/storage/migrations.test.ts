@@ -13,6 +13,7 @@ import {
   directoryStub,
   enrolment,
   fingerprint,
+  key,
   registry,
   registryStub,
   rows,
@@ -193,7 +194,7 @@ describe("after a rollback to code that is older than the database", () => {
   it("a user's registry lets nobody in, and changes nothing", async () => {
     const { id } = await enrol("alice", "Pixel 9", fingerprint(1));
     await setVersion(registryStub(ALICE), 99);
-    await expect(registry(ALICE).standing(fingerprint(1), sighting())).rejects.toThrow(/schema 99/);
+    await expect(registry(ALICE).standing(key(1), sighting())).rejects.toThrow(/schema 99/);
     await expect(registry(ALICE).checkEnrolment(by(), enrolment())).rejects.toThrow(/schema 99/);
     const refused = await api("POST", `/users/alice/devices/${id}/revoke`);
     expect(refused.status).toBe(503);
@@ -203,7 +204,7 @@ describe("after a rollback to code that is older than the database", () => {
   it("the directory says nothing", async () => {
     await enrol("alice", "Pixel 9", fingerprint(1));
     await setVersion(directoryStub(), 99);
-    await expect(directory().resolve(fingerprint(1), sighting())).rejects.toThrow(/schema 99/);
+    await expect(directory().resolve(key(1), sighting())).rejects.toThrow(/schema 99/);
     expect((await api("GET", "/users")).status).toBe(503);
   });
 

@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { DeviceStatus } from "../../../../src/domain/device.ts";
-import type { CertificateRecord, DeviceRecord } from "../../../../src/domain/records.ts";
+import { NO_LIMITS } from "../../../../src/domain/limits.ts";
+import type { CredentialRecord, DeviceRecord } from "../../../../src/domain/records.ts";
 import { leftAlone, planRestore, type RestoreInput } from "../../../../src/registry/user/restore-plan.ts";
-import { ALICE, DETAILS, fingerprint } from "../fixtures.ts";
+import { ALICE, DETAILS, key } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 25);
 
-function certificate(n: number, change: Partial<CertificateRecord> = {}): CertificateRecord {
+function certificate(n: number, change: Partial<CredentialRecord> = {}): CredentialRecord {
   const none = { retiredAt: null, retireBy: null, replaces: null };
-  return { fingerprint: fingerprint(n), ...DETAILS, addedAt: 1, ...none, ...change };
+  return { key: key(n), ...DETAILS, addedAt: 1, ...none, ...change };
 }
 
 function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
@@ -21,10 +22,11 @@ function device(n: number, change: Partial<DeviceRecord> = {}): DeviceRecord {
     statusReason: null,
     note: null,
     enrolledAt: 1,
-    certificates: [certificate(n)],
+    credentials: [certificate(n)],
     lastSeen: null,
     wipe: null,
     comparisonCode: null,
+    ...NO_LIMITS,
     ...change,
   };
 }
@@ -109,7 +111,7 @@ describe("a device that is", () => {
     for (const status of ["active", "pending", "suspended", "lost", "revoked"] as const) {
       const wanted = device(1, { status });
       expect(one(wanted, undefined)).toMatchObject({
-        planned: { outcome: "added", status, fingerprints: [fingerprint(1)], changes: [] },
+        planned: { outcome: "added", status, keys: [key(1)], changes: [] },
         after: wanted,
       });
     }
@@ -141,10 +143,10 @@ describe("a device that is there", () => {
 
   it("gets a certificate that is missing, and keeps one that was added since", () => {
     const wanted = device(1, {
-      certificates: [certificate(1), certificate(2, { replaces: fingerprint(1) })],
+      credentials: [certificate(1), certificate(2, { replaces: key(1) })],
     });
     expect(one(wanted, device(1))).toMatchObject({
-      planned: { changes: ["certificates"], fingerprints: [fingerprint(2)] },
+      planned: { changes: ["credentials"], keys: [key(2)] },
       after: wanted,
     });
     expect(one(device(1), wanted).planned.outcome).toBe("same");
@@ -153,32 +155,32 @@ describe("a device that is there", () => {
   it("keeps a certificate retired that was retired since, and retires one that was then", () => {
     const both = [certificate(1), certificate(2)];
     const retired = [certificate(1, { retiredAt: 5 }), certificate(2)];
-    expect(
-      one(device(1, { certificates: both }), device(1, { certificates: retired })).planned,
-    ).toMatchObject({ outcome: "same" });
-    expect(one(device(1, { certificates: retired }), device(1, { certificates: both }))).toMatchObject({
-      planned: { changes: ["certificates"], fingerprints: [] },
-      after: { certificates: [{ retiredAt: 5 }, { retiredAt: null }] },
+    expect(one(device(1, { credentials: both }), device(1, { credentials: retired })).planned).toMatchObject({
+      outcome: "same",
+    });
+    expect(one(device(1, { credentials: retired }), device(1, { credentials: both }))).toMatchObject({
+      planned: { changes: ["credentials"], keys: [] },
+      after: { credentials: [{ retiredAt: 5 }, { retiredAt: null }] },
     });
   });
 
   it("never has more than two, nor none", () => {
-    const two = device(1, { certificates: [certificate(1), certificate(3)] });
-    const other = device(1, { certificates: [certificate(1), certificate(2)] });
+    const two = device(1, { credentials: [certificate(1), certificate(3)] });
+    const other = device(1, { credentials: [certificate(1), certificate(2)] });
     expect(one(other, two).planned).toMatchObject({ outcome: "conflict", reason: "too-many-credentials" });
-    const retired = device(1, { certificates: [certificate(1, { retiredAt: 5 })] });
+    const retired = device(1, { credentials: [certificate(1, { retiredAt: 5 })] });
     expect(one(retired, device(1)).planned).toMatchObject({ outcome: "conflict", reason: "no-certificate" });
   });
 });
 
 describe("a conflict", () => {
-  const conflict = (reason: string) => ({ outcome: "conflict", reason, changes: [], fingerprints: [] });
+  const conflict = (reason: string) => ({ outcome: "conflict", reason, changes: [], keys: [] });
 
   it("is a fingerprint that another user has, or another device", () => {
     expect(one(device(1), undefined, { mayHave: () => false }).planned).toMatchObject(
       conflict("fingerprint-taken"),
     );
-    const other = device(2, { certificates: [certificate(1)] });
+    const other = device(2, { credentials: [certificate(1)] });
     expect(one(device(1), other).planned).toMatchObject(conflict("fingerprint-taken"));
   });
 
@@ -190,7 +192,7 @@ describe("a conflict", () => {
   });
 
   it("leaves the device as it is, and the others go on", () => {
-    const steps = plan([device(1), device(2)], [], { mayHave: (each) => each !== fingerprint(1) });
+    const steps = plan([device(1), device(2)], [], { mayHave: (each) => each !== key(1) });
     expect(steps.map(({ planned, after }) => [planned.outcome, after?.id])).toEqual([
       ["conflict", undefined],
       ["added", "id-2"],

@@ -7,7 +7,7 @@ import {
   by,
   DETAILS,
   enrolment,
-  fingerprint,
+  key,
   registry,
   registryStub,
   sighting,
@@ -23,7 +23,7 @@ afterEach(reset);
 const ACTIVE = { status: "active", name: "Pixel 9", since: T - 1000 };
 
 const see = (change: Partial<Sighting> = {}) =>
-  registry(ALICE).standing(fingerprint(1), sighting({ ...FIRST, ...change }));
+  registry(ALICE).standing(key(1), sighting({ ...FIRST, ...change }));
 
 const device = async () => (await registry(ALICE).list(1, 0)).items[0] ?? expect.fail("no device");
 const changes = () => runInDurableObject(registryStub(ALICE), (_, state) => totalChanges(state));
@@ -113,10 +113,10 @@ describe("details of a certificate", () => {
   it("are filled in from the first sighting when the enrolment gave none, and then kept", async () => {
     await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
     await see();
-    expect((await device()).certificates).toMatchObject([DETAILS]);
+    expect((await device()).credentials).toMatchObject([DETAILS]);
     const written = await changes();
     await see({ details: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
-    expect((await device()).certificates).toMatchObject([DETAILS]);
+    expect((await device()).credentials).toMatchObject([DETAILS]);
     expect(await changes()).toBe(written);
   });
 
@@ -124,35 +124,35 @@ describe("details of a certificate", () => {
     await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
     await see({ details: { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null } });
     await see({ at: T + 1 });
-    expect(await device()).toMatchObject({ lastSeen: { at: T }, certificates: [DETAILS] });
+    expect(await device()).toMatchObject({ lastSeen: { at: T }, credentials: [DETAILS] });
   });
 
   it("that the enrolment gave are not overwritten", async () => {
     await registry(ALICE).enrol(by(), enrolment({ details: DETAILS }), Date.now(), 0);
     await see({ details: { subject: "CN=x", issuer: "CN=y", serial: "FF", notBefore: 1, notAfter: 2 } });
-    expect((await device()).certificates).toMatchObject([DETAILS]);
+    expect((await device()).credentials).toMatchObject([DETAILS]);
   });
 
   it("that the enrolment gave in part are kept, and the rest filled in", async () => {
     const given = { ...DETAILS, subject: "CN=given", issuer: null, notAfter: null };
     await registry(ALICE).enrol(by(), enrolment({ details: given }), Date.now(), 0);
     await see();
-    expect((await device()).certificates).toMatchObject([{ ...DETAILS, subject: "CN=given" }]);
+    expect((await device()).credentials).toMatchObject([{ ...DETAILS, subject: "CN=given" }]);
   });
 
   it("of one certificate do not touch those of another", async () => {
     await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
-    await registry(ALICE).enrol(by(), enrolment({ name: "B", fingerprint: fingerprint(2) }), Date.now(), 0);
+    await registry(ALICE).enrol(by(), enrolment({ name: "B", key: key(2) }), Date.now(), 0);
     await see();
     const [first, second] = (await registry(ALICE).list(2, 0)).items;
-    expect(first?.certificates).toMatchObject([DETAILS]);
-    expect(second).toMatchObject({ lastSeen: null, certificates: [{ subject: null, notAfter: null }] });
+    expect(first?.credentials).toMatchObject([DETAILS]);
+    expect(second).toMatchObject({ lastSeen: null, credentials: [{ subject: null, notAfter: null }] });
   });
 });
 
 it("a certificate that this user does not have leaves no trace", async () => {
   await registry(ALICE).enrol(by(), enrolment(), Date.now(), 0);
   const written = await changes();
-  expect(await registry(ALICE).standing(fingerprint(2), sighting())).toBeNull();
+  expect(await registry(ALICE).standing(key(2), sighting())).toBeNull();
   expect(await changes()).toBe(written);
 });

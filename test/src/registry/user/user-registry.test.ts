@@ -11,6 +11,7 @@ import {
   dump,
   enrolment,
   fingerprint,
+  key,
   registry,
   registryStub,
   rows,
@@ -60,7 +61,7 @@ describe("enrol", () => {
       statusReason: null,
       note: "black",
       enrolledAt: at,
-      certificates: [
+      credentials: [
         {
           fingerprint: fingerprint(1),
           ...DETAILS,
@@ -78,7 +79,7 @@ describe("enrol", () => {
     if (!result.ok) return;
     expect(await alice().get(result.value.device.id)).toEqual(device);
     expect(await alice().list(10, 0)).toEqual({ items: [device], next: null });
-    expect(await alice().holds(fingerprint(1))).toBe(true);
+    expect(await alice().holds(key(1))).toBe(true);
     expect(await audit()).toEqual([
       {
         id: 1,
@@ -96,9 +97,9 @@ describe("enrol", () => {
 
   it("lets an active device in, and a pending one not before it is approved", async () => {
     const { id } = await enrol({ status: "pending" });
-    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "pending" });
+    expect(await alice().standing(key(1), sighting())).toMatchObject({ status: "pending" });
     await alice().changeStatus(by(), id, "approve");
-    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
+    expect(await alice().standing(key(1), sighting())).toMatchObject({ status: "active" });
   });
 
   it("changes nothing when the fingerprint is here already, whatever else is said of it", async () => {
@@ -119,7 +120,7 @@ describe("enrol", () => {
     const refusal = { ok: false, error: { code: "fingerprint-revoked" } };
     expect(await alice().checkEnrolment(by(), enrolment())).toEqual(refusal);
     expect(await alice().enrol(by(), enrolment(), Date.now(), 0)).toEqual(refusal);
-    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
+    expect(await alice().standing(key(1), sighting())).toMatchObject({ status: "revoked" });
     expect((await audit()).slice(2)).toMatchObject([
       { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
       { act: "enrol", outcome: "refused", detail: { reason: "fingerprint-revoked" } },
@@ -128,11 +129,11 @@ describe("enrol", () => {
 
   it("refuses a name that another device has, and audits the attempt", async () => {
     await enrol({ name: "Zoë's phone" });
-    const second = enrolment({ fingerprint: fingerprint(2), name: "ZOE\u0308'S PHONE" });
+    const second = enrolment({ key: key(2), name: "ZOE\u0308'S PHONE" });
     const refusal = { ok: false, error: { code: "name-taken", name: second.name } };
     expect(await alice().checkEnrolment(by(), second)).toEqual(refusal);
     expect(await alice().enrol(by(), second, Date.now(), 0)).toEqual(refusal);
-    expect(await alice().holds(fingerprint(2))).toBe(false);
+    expect(await alice().holds(key(2))).toBe(false);
     expect((await audit()).at(-1)).toMatchObject({
       act: "enrol",
       outcome: "refused",
@@ -144,7 +145,7 @@ describe("enrol", () => {
   it("gives the name of a revoked device to another one", async () => {
     const old = await enrol();
     await alice().changeStatus(by(), old.id, "revoke");
-    const young = await enrol({ fingerprint: fingerprint(2) });
+    const young = await enrol({ key: key(2) });
     expect([young.name, young.status]).toEqual(["Pixel 9", "active"]);
     expect((await alice().get(old.id))?.name).toBe("Pixel 9");
   });
@@ -162,7 +163,7 @@ describe("enrol", () => {
     const device = await enrol({ details: DETAILS });
     await restart();
     expect(await alice().get(device.id)).toEqual(device);
-    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
+    expect(await alice().standing(key(1), sighting())).toMatchObject({ status: "active" });
     expect(await audit()).toHaveLength(1);
   });
 });
@@ -196,7 +197,7 @@ describe("changeStatus", () => {
     for (const act of ["suspend", "reinstate", "lost", "reinstate"] as const) {
       await alice().changeStatus(by(), id, act);
     }
-    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "active" });
+    expect(await alice().standing(key(1), sighting())).toMatchObject({ status: "active" });
     expect((await audit()).map(({ act }) => act)).toEqual([
       "enrol",
       "suspend",
@@ -282,7 +283,7 @@ describe("changeStatus", () => {
     const at = (minute: number) => by({ at: Date.UTC(2026, 5, 1, 12, minute) });
     const since = async () => {
       const { statusSince } = (await alice().get(id)) ?? expect.fail("no device");
-      expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ since: statusSince });
+      expect(await alice().standing(key(1), sighting())).toMatchObject({ since: statusSince });
       return (statusSince - at(0).at) / 60_000;
     };
     const enrolled = await alice().enrol(at(0), enrolment({ status: "pending" }), Date.now(), 0);
@@ -316,17 +317,17 @@ describe("changeStatus", () => {
 
   it("revokes one device and leaves the others as they are", async () => {
     const lost = await enrol();
-    const kept = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
+    const kept = await enrol({ name: "Laptop", key: key(2) });
     await alice().changeStatus(by(), lost.id, "revoke");
     expect(await alice().get(kept.id)).toEqual(kept);
-    expect(await alice().standing(fingerprint(2), sighting())).toMatchObject({ status: "active" });
+    expect(await alice().standing(key(2), sighting())).toMatchObject({ status: "active" });
   });
 
   it.each(RESTARTS)("a revocation, once acknowledged, survives %s", async (_, restart) => {
     const { id } = await enrol();
     await alice().changeStatus(by({ reason: "stolen" }), id, "revoke");
     await restart();
-    expect(await alice().standing(fingerprint(1), sighting())).toMatchObject({ status: "revoked" });
+    expect(await alice().standing(key(1), sighting())).toMatchObject({ status: "revoked" });
     expect(await alice().get(id)).toMatchObject({ status: "revoked", statusReason: "stolen" });
     expect((await audit()).map(({ act }) => act)).toEqual(["enrol", "revoke"]);
   });
@@ -376,7 +377,7 @@ describe("edit", () => {
 
   it("refuses the name of another device, and audits the attempt", async () => {
     await enrol();
-    const { id } = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
+    const { id } = await enrol({ name: "Laptop", key: key(2) });
     expect(await alice().edit(by(), id, { name: "pixel 9", note: "x" })).toEqual({
       ok: false,
       error: { code: "name-taken", name: "pixel 9" },
@@ -388,7 +389,7 @@ describe("edit", () => {
   it("gives a device the name of a revoked one, and a revoked one any name", async () => {
     const revoked = await enrol();
     await alice().changeStatus(by(), revoked.id, "revoke");
-    const { id } = await enrol({ name: "Laptop", fingerprint: fingerprint(2) });
+    const { id } = await enrol({ name: "Laptop", key: key(2) });
     expect(await alice().edit(by(), id, { name: "Pixel 9", note: undefined })).toMatchObject({ ok: true });
     expect(await alice().edit(by(), revoked.id, { name: "Pixel 9", note: "old" })).toMatchObject({
       ok: true,
@@ -402,7 +403,7 @@ describe("forget", () => {
     await alice().changeStatus(by(), id, "revoke");
     expect(await alice().forget(by(), id, 0)).toMatchObject({ ok: true, value: { id } });
     expect(await alice().get(id)).toBeNull();
-    expect(await alice().standing(fingerprint(1), sighting())).toBeNull();
+    expect(await alice().standing(key(1), sighting())).toBeNull();
     expect((await audit()).at(-1)).toMatchObject({
       act: "forget",
       outcome: "done",
@@ -436,7 +437,7 @@ describe("close and open", () => {
     await restart();
     const refusal = { ok: false, error: { code: "unknown-user" } };
     expect(await alice().enrol(by(), enrolment(), Date.now(), 0)).toEqual(refusal);
-    expect(await alice().holds(fingerprint(1))).toBe(false);
+    expect(await alice().holds(key(1))).toBe(false);
   });
 
   it("opens again, and audits both once however often they are asked for", async () => {
@@ -484,7 +485,7 @@ describe("close and open", () => {
         else await alice().close(by(), Number(time));
       }
       expect(await alice().enrol(by(), enrolment(), Date.now(), generation)).toMatchObject(outcome);
-      expect(await alice().holds(fingerprint(1))).toBe(outcome.ok);
+      expect(await alice().holds(key(1))).toBe(outcome.ok);
     },
   );
 
@@ -500,7 +501,7 @@ describe("close and open", () => {
     await alice().changeStatus(by(), id, "revoke");
     await alice().forget(by(), id, now);
     expect(await alice().enrol(by(), enrolment(), now, 0)).toEqual(STALE);
-    expect(await alice().holds(fingerprint(1))).toBe(false);
+    expect(await alice().holds(key(1))).toBe(false);
     expect(await alice().enrol(by(), enrolment(), now + 1, 0)).toMatchObject({ ok: true });
   });
 
@@ -509,13 +510,13 @@ describe("close and open", () => {
     await alice().changeStatus(by(), id, "revoke");
     const before = await dump(registryStub(ALICE));
     const use = { digest: "d" as SecretDigest, app: "a" };
-    const other = enrolment({ fingerprint: fingerprint(2), name: "B" });
+    const other = enrolment({ key: key(2), name: "B" });
     const old = alice() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     for (const call of [
       () => old.open?.(by()),
       () => old.enrol?.(by(), other, Date.now()),
       () => old.enrol?.(by(), other, Date.now(), use),
-      () => old.addCertificate?.(by(), id, { ...other, retireBy: null }, Date.now()),
+      () => old.addCredential?.(by(), id, { ...other, retireBy: null }, Date.now()),
       () => old.restore?.(by(), { devices: [], resurrect: [], madeAt: 1 }, [], Date.now()),
       () => old.invite?.(by(), { id: "i", app: null, approval: false, expiresAt: 9 }, use.digest),
       () => old.forget?.(by(), id),
@@ -547,7 +548,7 @@ describe("when the audit line cannot be written", () => {
 
   beforeEach(async () => {
     id = (await enrol()).id;
-    const revoked = await enrol({ name: "Old", fingerprint: fingerprint(9) });
+    const revoked = await enrol({ name: "Old", key: key(9) });
     await alice().changeStatus(by(), revoked.id, "revoke");
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       before = tables(state);
@@ -558,10 +559,7 @@ describe("when the audit line cannot be written", () => {
   });
 
   it.each([
-    [
-      "an enrolment",
-      () => alice().enrol(by(), enrolment({ fingerprint: fingerprint(2), name: "B" }), Date.now(), 0),
-    ],
+    ["an enrolment", () => alice().enrol(by(), enrolment({ key: key(2), name: "B" }), Date.now(), 0)],
     ["a rename", () => alice().edit(by(), id, { name: "B", note: undefined })],
     ["a suspension", () => alice().changeStatus(by(), id, "suspend")],
     ["a revocation", () => alice().changeStatus(by(), id, "revoke")],
@@ -598,7 +596,7 @@ describe("when the audit line cannot be written", () => {
 
 describe("list", () => {
   it("pages in the order of enrolment, each device with its own certificates", async () => {
-    for (let n = 1; n <= 5; n++) await enrol({ name: `Device ${6 - n}`, fingerprint: fingerprint(n) });
+    for (let n = 1; n <= 5; n++) await enrol({ name: `Device ${6 - n}`, key: key(n) });
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       state.storage.sql.exec(
         "INSERT INTO certificates (fingerprint, device, added_at) SELECT ?, device, added_at + 1 FROM certificates WHERE fingerprint = ?",
@@ -611,7 +609,7 @@ describe("list", () => {
         2,
         Number(after),
       );
-      pages.push(page.items.map(({ name, certificates }) => [name, certificates.length]));
+      pages.push(page.items.map(({ name, credentials }) => [name, credentials.length]));
       after = page.next;
     }
     expect(pages).toEqual([
@@ -629,7 +627,7 @@ describe("list", () => {
 
   it("ends with a full page when that was the last one", async () => {
     await enrol();
-    await enrol({ name: "B", fingerprint: fingerprint(2) });
+    await enrol({ name: "B", key: key(2) });
     expect((await alice().list(2, 0)).next).toBeNull();
     expect((await alice().list(1, 0)).next).not.toBeNull();
   });

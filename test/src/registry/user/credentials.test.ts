@@ -2,8 +2,9 @@ import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject }
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { representDevice } from "../../../../src/api/represent.ts";
+import { type CredentialKey, fingerprintOf } from "../../../../src/domain/credential-key.ts";
 import type { StatusAct } from "../../../../src/domain/device.ts";
-import type { DeviceRecord, NextCertificate } from "../../../../src/domain/records.ts";
+import type { DeviceRecord, NextCredential } from "../../../../src/domain/records.ts";
 import { NO_DETAILS } from "../../../../src/domain/records.ts";
 import type { UserId } from "../../../../src/domain/user.ts";
 import { lookUp } from "../../../../src/registry/client/lookup.ts";
@@ -18,10 +19,10 @@ import {
   DETAILS,
   directory,
   enrolment,
-  type Fingerprint,
   fingerprint,
   intercepted,
   interrupted,
+  key,
   registry,
   registryStub,
   rows,
@@ -31,7 +32,7 @@ import {
 
 // A device and its next certificate: both are let in until the next one is seen or a date passes.
 
-const [OLD, NEW, THIRD] = [fingerprint(1), fingerprint(2), fingerprint(3)];
+const [OLD, NEW, THIRD] = [key(1), key(2), key(3)];
 const worker = new RegistryClient(env);
 const alice = () => registry(ALICE);
 let id: string;
@@ -45,20 +46,20 @@ afterEach(async () => {
   await reset();
 });
 
-async function enrol(user: UserId, of: Fingerprint, name = "Pixel 9"): Promise<string> {
-  const result = await worker.enrol(by(), user, enrolment({ fingerprint: of, name, details: DETAILS }));
+async function enrol(user: UserId, of: CredentialKey, name = "Pixel 9"): Promise<string> {
+  const result = await worker.enrol(by(), user, enrolment({ key: of, name, details: DETAILS }));
   return result.ok ? result.value.device.id : expect.fail(result.error.code);
 }
 
-const next = (change: Partial<NextCertificate> = {}): NextCertificate => ({
-  fingerprint: NEW,
+const next = (change: Partial<NextCredential> = {}): NextCredential => ({
+  key: NEW,
   details: NO_DETAILS,
   retireBy: null,
   ...change,
 });
-const add = (change: Partial<NextCertificate> = {}, through: RegistryBindings = env, at = Date.now()) =>
-  new RegistryClient(through).addCertificate(by({ at }), ALICE, id, next(change));
-const retire = (of: Fingerprint) => registry(ALICE).retireCredential(by(), id, of);
+const add = (change: Partial<NextCredential> = {}, through: RegistryBindings = env, at = Date.now()) =>
+  new RegistryClient(through).addCredential(by({ at }), ALICE, id, next(change));
+const retire = (of: CredentialKey) => registry(ALICE).retireCredential(by(), id, fingerprintOf(of));
 const act = (what: StatusAct) => registry(ALICE).changeStatus(by(), id, what);
 const refused = (code: string) => ({ ok: false, error: { code } });
 
@@ -66,17 +67,17 @@ async function device(): Promise<DeviceRecord> {
   return (await alice().get(id)) ?? expect.fail("the device is gone");
 }
 
-async function standing(of: Fingerprint, at = Date.now()): Promise<string | undefined> {
+async function standing(of: CredentialKey, at = Date.now()): Promise<string | undefined> {
   const found = await lookUp(env, of, ALICE, sighting({ at }));
   return found.found ? found.device.status : undefined;
 }
 
-/** The lines about certificates, oldest first. */
+/** The lines about credentials, oldest first. */
 async function audit() {
   const { items } = await alice().audit(100, null);
   return items
     .reverse()
-    .filter(({ act }) => act.includes("certificate"))
+    .filter(({ act }) => act.includes("credential"))
     .map(({ act, outcome, actor, detail }) => ({ act, outcome, actor, ...detail }));
 }
 
@@ -95,9 +96,9 @@ describe("a device's next certificate", () => {
     expect(await add({ details: DETAILS }, bindings)).toMatchObject({ ok: true, value: { created: true } });
     expect(calls).toEqual([
       "directory.user",
-      "alice.checkCertificate",
+      "alice.checkCredential",
       "directory.claim",
-      "alice.addCertificate",
+      "alice.addCredential",
     ]);
   });
 
@@ -109,16 +110,16 @@ describe("a device's next certificate", () => {
     expect(added.ok && added.value.device).toMatchObject({
       id,
       name: "Pixel 9",
-      certificates: [
-        { fingerprint: OLD, ...DETAILS, ...none, retireBy: until },
-        { fingerprint: NEW, ...DETAILS, addedAt: at, ...none, replaces: OLD },
+      credentials: [
+        { key: OLD, ...DETAILS, ...none, retireBy: until },
+        { key: NEW, ...DETAILS, addedAt: at, ...none, replaces: OLD },
       ],
     });
     expect(await alice().list(10, 0)).toMatchObject({ items: [{ id }], next: null });
     expect(await audit()).toEqual([
       {
         ...{ act: "add-credential", outcome: "done", actor: "admin" },
-        ...{ fingerprint: NEW, replaces: OLD, retireBy: new Date(until).toISOString() },
+        ...{ fingerprint: fingerprint(2), replaces: fingerprint(1), retireBy: new Date(until).toISOString() },
       },
     ]);
   });
@@ -126,7 +127,7 @@ describe("a device's next certificate", () => {
   it("and the old one are both let in, however often the old one comes", async () => {
     await add();
     for (let n = 0; n < 3; n++) expect(await standing(OLD)).toBe("active");
-    expect((await device()).certificates.map(({ retiredAt }) => retiredAt)).toEqual([null, null]);
+    expect((await device()).credentials.map(({ retiredAt }) => retiredAt)).toEqual([null, null]);
   });
 
   it("retires the old one at the moment when it is first seen, and the device stays active", async () => {
@@ -137,15 +138,15 @@ describe("a device's next certificate", () => {
     expect(await standing(NEW, at + 2)).toBe("active");
     expect(await device()).toMatchObject({
       status: "active",
-      certificates: [
-        { fingerprint: OLD, retiredAt: at },
-        { fingerprint: NEW, retiredAt: null, replaces: null },
+      credentials: [
+        { key: OLD, retiredAt: at },
+        { key: NEW, retiredAt: null, replaces: null },
       ],
     });
     expect((await audit()).slice(1)).toEqual([
       {
         ...{ act: "retire-credential", outcome: "done", actor: "gate" },
-        ...{ fingerprint: OLD, reason: "successor-seen", successor: NEW },
+        ...{ fingerprint: fingerprint(1), reason: "successor-seen", successor: fingerprint(2) },
       },
     ]);
   });
@@ -182,9 +183,9 @@ describe("a device's next certificate", () => {
   });
 
   it("with the same fingerprint as the present one changes nothing either", async () => {
-    expect(await add({ fingerprint: OLD, retireBy: Date.now() + 1 })).toMatchObject({
+    expect(await add({ key: OLD, retireBy: Date.now() + 1 })).toMatchObject({
       ok: true,
-      value: { created: false, device: { certificates: [{ fingerprint: OLD, retireBy: null }] } },
+      value: { created: false, device: { credentials: [{ key: OLD, retireBy: null }] } },
     });
   });
 
@@ -202,7 +203,7 @@ describe("a device's next certificate", () => {
   it("is filled in with its own details when it is seen", async () => {
     await add();
     await standing(NEW);
-    expect((await device()).certificates).toMatchObject([DETAILS, DETAILS]);
+    expect((await device()).credentials).toMatchObject([DETAILS, DETAILS]);
   });
 });
 
@@ -218,7 +219,7 @@ describe("a next certificate is refused", () => {
   });
 
   it("for a device that waits for approval", async () => {
-    const pending = enrolment({ fingerprint: THIRD, name: "Tablet", status: "pending" });
+    const pending = enrolment({ key: THIRD, name: "Tablet", status: "pending" });
     const made = await worker.enrol(by(), ALICE, pending);
     id = made.ok ? made.value.device.id : "";
     expect(await add()).toMatchObject(refused("forbidden-transition"));
@@ -226,13 +227,13 @@ describe("a next certificate is refused", () => {
 
   it("for a device that has two already, until one of them is retired", async () => {
     await add();
-    expect(await add({ fingerprint: THIRD })).toEqual(refused("too-many-credentials"));
+    expect(await add({ key: THIRD })).toEqual(refused("too-many-credentials"));
     expect(await directory().owner(THIRD)).toBeNull();
     await standing(NEW);
-    expect(await add({ fingerprint: THIRD })).toMatchObject({
+    expect(await add({ key: THIRD })).toMatchObject({
       ok: true,
       value: {
-        device: { certificates: [{ fingerprint: OLD }, { fingerprint: NEW }, { replaces: NEW }] },
+        device: { credentials: [{ key: OLD }, { key: NEW }, { replaces: NEW }] },
       },
     });
     await standing(THIRD);
@@ -243,7 +244,7 @@ describe("a next certificate is refused", () => {
   it("that another user has, who is not named", async () => {
     await enrol(BOB, NEW);
     expect(await add()).toEqual(refused("fingerprint-taken"));
-    expect((await device()).certificates).toHaveLength(1);
+    expect((await device()).credentials).toHaveLength(1);
   });
 
   it("that another device of the same user has", async () => {
@@ -260,19 +261,17 @@ describe("a next certificate is refused", () => {
   it("that was retired, for this device and for another one", async () => {
     await add();
     await standing(NEW);
-    expect(await add({ fingerprint: OLD })).toEqual(refused("fingerprint-revoked"));
-    expect(await worker.enrol(by(), ALICE, enrolment({ fingerprint: OLD, name: "Other" }))).toEqual(
+    expect(await add({ key: OLD })).toEqual(refused("fingerprint-revoked"));
+    expect(await worker.enrol(by(), ALICE, enrolment({ key: OLD, name: "Other" }))).toEqual(
       refused("fingerprint-revoked"),
     );
-    expect(await worker.enrol(by(), BOB, enrolment({ fingerprint: OLD }))).toEqual(
-      refused("fingerprint-taken"),
-    );
+    expect(await worker.enrol(by(), BOB, enrolment({ key: OLD }))).toEqual(refused("fingerprint-taken"));
   });
 
   it("for a device or a user who is not there, without a claim", async () => {
-    expect(await worker.addCertificate(by(), BOB, id, next())).toEqual(refused("unknown-device"));
+    expect(await worker.addCredential(by(), BOB, id, next())).toEqual(refused("unknown-device"));
     const nobody = "nobody" as UserId;
-    expect(await worker.addCertificate(by(), nobody, id, next())).toEqual(refused("unknown-user"));
+    expect(await worker.addCredential(by(), nobody, id, next())).toEqual(refused("unknown-user"));
     expect(await directory().owner(NEW)).toBeNull();
   });
 
@@ -280,10 +279,10 @@ describe("a next certificate is refused", () => {
     const now = Date.now();
     vi.useFakeTimers({ toFake: ["Date"], now });
     const { generation } = await directory().putUser(by(), ALICE, undefined);
-    expect(await alice().addCertificate(by(), id, next(), now - CLAIM_VALID_MS - 1, generation)).toEqual(
+    expect(await alice().addCredential(by(), id, next(), now - CLAIM_VALID_MS - 1, generation)).toEqual(
       refused("stale-claim"),
     );
-    expect((await device()).certificates).toHaveLength(1);
+    expect((await device()).credentials).toHaveLength(1);
   });
 });
 
@@ -298,11 +297,11 @@ describe("the date", () => {
     expect(await standing(OLD, UNTIL + 5)).toBe("revoked");
     expect((await audit()).slice(1)).toEqual([
       {
-        ...{ act: "retire-credential", outcome: "done", actor: "gate", fingerprint: OLD },
+        ...{ act: "retire-credential", outcome: "done", actor: "gate", fingerprint: fingerprint(1) },
         ...{ reason: "date", retiredAt: new Date(UNTIL).toISOString() },
       },
     ]);
-    expect((await device()).certificates).toMatchObject([{ retiredAt: UNTIL }, { retiredAt: null }]);
+    expect((await device()).credentials).toMatchObject([{ retiredAt: UNTIL }, { retiredAt: null }]);
   });
 
   it("tells since when the certificate is revoked", async () => {
@@ -317,8 +316,8 @@ describe("the date", () => {
   it("counts in what is shown before anybody came by", async () => {
     await add({ retireBy: UNTIL }, env, T);
     const stored = await device();
-    expect(stored.certificates[0]).toMatchObject({ retiredAt: null, retireBy: UNTIL });
-    const shown = (at: number) => representDevice(stored, { at }).certificates[0]?.retiredAt;
+    expect(stored.credentials[0]).toMatchObject({ retiredAt: null, retireBy: UNTIL });
+    const shown = (at: number) => representDevice(stored, { at }).credentials[0]?.retiredAt;
     expect([shown(UNTIL - 1), shown(UNTIL)]).toEqual([null, new Date(UNTIL).toISOString()]);
     expect(await audit()).toHaveLength(1);
   });
@@ -326,8 +325,8 @@ describe("the date", () => {
   it("is what ended it, though its successor came later", async () => {
     await add({ retireBy: UNTIL }, env, T);
     expect(await standing(NEW, UNTIL + 1000)).toBe("active");
-    expect((await audit()).at(-1)).toMatchObject({ reason: "date", successor: NEW });
-    expect((await device()).certificates).toMatchObject([{ retiredAt: UNTIL }, { replaces: null }]);
+    expect((await audit()).at(-1)).toMatchObject({ reason: "date", successor: fingerprint(2) });
+    expect((await device()).credentials).toMatchObject([{ retiredAt: UNTIL }, { replaces: null }]);
   });
 
   it("means nothing once the successor was seen", async () => {
@@ -340,13 +339,13 @@ describe("the date", () => {
 
   it("frees the place of a certificate that nobody has come with since", async () => {
     await add({ retireBy: UNTIL }, env, T);
-    expect(await add({ fingerprint: THIRD }, env, UNTIL - 1)).toEqual(refused("too-many-credentials"));
-    expect(await add({ fingerprint: THIRD }, env, UNTIL)).toMatchObject({ ok: true });
+    expect(await add({ key: THIRD }, env, UNTIL - 1)).toEqual(refused("too-many-credentials"));
+    expect(await add({ key: THIRD }, env, UNTIL)).toMatchObject({ ok: true });
     expect(await audit()).toMatchObject([
       { act: "add-credential" },
       { outcome: "refused" },
-      { act: "retire-credential", actor: "gate", fingerprint: OLD, reason: "date" },
-      { act: "add-credential", fingerprint: THIRD, replaces: NEW },
+      { act: "retire-credential", actor: "gate", fingerprint: fingerprint(1), reason: "date" },
+      { act: "add-credential", fingerprint: fingerprint(3), replaces: fingerprint(2) },
     ]);
   });
 });
@@ -361,7 +360,7 @@ describe("retire", () => {
     expect((await audit()).slice(1)).toEqual([
       {
         ...{ act: "retire-credential", outcome: "done", actor: "admin" },
-        ...{ fingerprint: OLD, reason: "asked" },
+        ...{ fingerprint: fingerprint(1), reason: "asked" },
       },
     ]);
   });
@@ -372,9 +371,9 @@ describe("retire", () => {
     await retire(NEW);
     expect(await standing(NEW)).toBe("revoked");
     expect(await standing(OLD, until + 1)).toBe("active");
-    expect((await device()).certificates).toMatchObject([
-      { fingerprint: OLD, retiredAt: null, retireBy: null },
-      { fingerprint: NEW, replaces: null },
+    expect((await device()).credentials).toMatchObject([
+      { key: OLD, retiredAt: null, retireBy: null },
+      { key: NEW, replaces: null },
     ]);
   });
 
@@ -396,7 +395,7 @@ describe("retire", () => {
     await enrol(ALICE, THIRD, "Tablet");
     expect(await retire(THIRD)).toEqual(refused("unknown-credential"));
     expect(await retire(NEW)).toEqual(refused("unknown-credential"));
-    expect(await registry(BOB).retireCredential(by(), id, OLD)).toEqual(refused("unknown-device"));
+    expect(await registry(BOB).retireCredential(by(), id, fingerprint(1))).toEqual(refused("unknown-device"));
   });
 });
 
@@ -436,15 +435,15 @@ describe("a device with a retired certificate", () => {
   it("leaves a line of a date that passed unseen, when it is forgotten", async () => {
     const other = await enrol(ALICE, THIRD, "Tablet");
     const until = Date.now() + 1000;
-    const last = { fingerprint: fingerprint(4), details: NO_DETAILS, retireBy: until };
-    expect(await worker.addCertificate(by(), ALICE, other, last)).toMatchObject({ ok: true });
+    const last = { key: key(4), details: NO_DETAILS, retireBy: until };
+    expect(await worker.addCredential(by(), ALICE, other, last)).toMatchObject({ ok: true });
     const later = by({ at: until + 1000 });
     await registry(ALICE).changeStatus(later, other, "revoke");
     expect(await worker.forget(later, ALICE, other)).toMatchObject({ ok: true });
     expect((await audit()).at(-1)).toMatchObject({
       act: "retire-credential",
       actor: "gate",
-      fingerprint: THIRD,
+      key: THIRD,
       reason: "date",
       retiredAt: new Date(until).toISOString(),
     });
@@ -458,25 +457,23 @@ describe("a device with a retired certificate", () => {
 
 describe("when it is interrupted", () => {
   it.each([
-    ["alice.checkCertificate", "before"],
-    ["alice.checkCertificate", "after"],
+    ["alice.checkCredential", "before"],
+    ["alice.checkCredential", "after"],
     ["directory.claim", "before"],
     ["directory.claim", "after"],
-    ["alice.addCertificate", "before"],
-    ["alice.addCertificate", "after"],
+    ["alice.addCredential", "before"],
+    ["alice.addCredential", "after"],
   ] as const)("%s lost %s it was done: repeated, it is there once", async (name, when) => {
     await expect(add({}, interrupted(name, when))).rejects.toThrow();
     expect(await standing(OLD)).toBe("active");
     expect(await add()).toMatchObject({ ok: true });
-    expect((await device()).certificates.map((each) => each.fingerprint)).toEqual([OLD, NEW]);
+    expect((await device()).credentials.map((each) => each.key)).toEqual([OLD, NEW]);
     expect(await audit()).toHaveLength(1);
   });
 
   it("with the claim alone, another user gets the fingerprint once that is abandoned", async () => {
-    await expect(add({}, interrupted("alice.addCertificate", "before"))).rejects.toThrow();
-    expect(await worker.enrol(by(), BOB, enrolment({ fingerprint: NEW }))).toEqual(
-      refused("fingerprint-taken"),
-    );
+    await expect(add({}, interrupted("alice.addCredential", "before"))).rejects.toThrow();
+    expect(await worker.enrol(by(), BOB, enrolment({ key: NEW }))).toEqual(refused("fingerprint-taken"));
     expect(await standing(NEW)).toBeUndefined();
   });
 
@@ -492,7 +489,7 @@ describe("when it is interrupted", () => {
     log.mockRestore();
     // Both or neither: without the audit line, the old one is not retired.
     expect(await standing(OLD)).toBe("active");
-    expect((await device()).certificates).toMatchObject([{ retiredAt: null }, { replaces: OLD }]);
+    expect((await device()).credentials).toMatchObject([{ retiredAt: null }, { replaces: OLD }]);
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       state.storage.sql.exec("DROP TRIGGER full");
     });
@@ -530,18 +527,18 @@ describe("at the same time", () => {
     await add();
     const results = await Promise.all([retire(OLD), retire(NEW)]);
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
-    expect((await device()).certificates.filter(({ retiredAt }) => retiredAt === null)).toHaveLength(1);
+    expect((await device()).credentials.filter(({ retiredAt }) => retiredAt === null)).toHaveLength(1);
   });
 
-  it("two next certificates: one is added, and the other one refused", async () => {
-    const results = await Promise.all([add(), add({ fingerprint: THIRD })]);
+  it("two next credentials: one is added, and the other one refused", async () => {
+    const results = await Promise.all([add(), add({ key: THIRD })]);
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
     expect(results.filter(({ ok }) => !ok)).toEqual([refused("too-many-credentials")]);
   });
 
   it("one next certificate for two users: exactly one gets it", async () => {
     const bobs = await enrol(BOB, THIRD);
-    const results = await Promise.all([add(), worker.addCertificate(by(), BOB, bobs, next())]);
+    const results = await Promise.all([add(), worker.addCredential(by(), BOB, bobs, next())]);
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
   });
 });
@@ -552,7 +549,7 @@ describe("the cost", () => {
     await standing(OLD);
     const { at, measured } = await runInDurableObject(registryStub(ALICE), (object, state) => {
       const at = (object.get(id)?.lastSeen?.at ?? 0) + 1;
-      const ask = (of: Fingerprint, when: number) =>
+      const ask = (of: CredentialKey, when: number) =>
         cost(state, () => object.standing(of, sighting({ at: when })));
       return { at, measured: [ask(OLD, at), ask(NEW, at), ask(NEW, at + 1), ask(OLD, at + 2)] };
     });
@@ -575,9 +572,9 @@ describe("the cost", () => {
             `d${n}`,
           );
           state.storage.sql.exec(
-            `INSERT INTO certificates (fingerprint, device, added_at)
+            `INSERT INTO credentials (key, device, added_at)
              SELECT ?, seq, 0 FROM devices WHERE id = ?`,
-            fingerprint(1000 + n),
+            key(1000 + n),
             `d${n}`,
           );
         }
@@ -585,13 +582,11 @@ describe("the cost", () => {
       return runInDurableObject(registryStub(ALICE), (object, state) => {
         const base = 50_000 + devices;
         const measured = {
-          check: cost(state, () => object.checkCertificate(by(), id, next())),
-          add: cost(state, () =>
-            object.addCertificate(by(), id, next({ fingerprint: fingerprint(base) }), Date.now(), 0),
-          ),
+          check: cost(state, () => object.checkCredential(by(), id, next())),
+          add: cost(state, () => object.addCredential(by(), id, next({ key: key(base) }), Date.now(), 0)),
           retire: cost(state, () => object.retireCredential(by(), id, fingerprint(base))),
         };
-        state.storage.sql.exec("DELETE FROM certificates WHERE fingerprint = ?", fingerprint(base));
+        state.storage.sql.exec("DELETE FROM credentials WHERE key = ?", key(base));
         return measured;
       });
     };
