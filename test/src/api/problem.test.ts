@@ -6,7 +6,7 @@ import { API_PATH } from "../../../src/contract/paths.ts";
 import { PROBLEMS, type ProblemCode } from "../../../src/contract/problems.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
-import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
+import { DEVICE_PEM, DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let phone: string;
 let revoked: string;
@@ -74,6 +74,15 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     const certificates = `${devices}/${phone}/certificates`;
     await api("POST", certificates, { fingerprint: fingerprint(8) });
     return api("POST", certificates, { fingerprint: fingerprint(9) });
+  },
+  "too-many-bundles": async () => {
+    await runInDurableObject(env.USER_REGISTRY.getByName("alice"), (_, state) => {
+      const row = "INSERT INTO bundles (invitation, key, ciphertext, proof, expires_at) VALUES (?, ?, 'x', 'x', ?)";
+      for (let n = 0; n < 10; n++) state.storage.sql.exec(row, `${n}`, `${n}`, Date.now() + 60_000);
+    });
+    const sealed = { ciphertext: "x", proof: "0".repeat(64), certificate: DEVICE_PEM };
+    const bundle = { id: crypto.randomUUID(), name: "Tablet", ...sealed };
+    return api("POST", "/users/alice/invitations", { bundle });
   },
   "last-credential": () => api("DELETE", `${devices}/${phone}/credentials/${fingerprint(1)}`),
   "wrong-kind": async () => {
