@@ -4,7 +4,6 @@ import { randomUUID } from "node:crypto";
 import type { Device, NewInvitation } from "../../../src/contract/answers.ts";
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { NoAnswer } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
@@ -79,7 +78,7 @@ export async function makeLink(session: Session, holder: LinkHolder, options: Li
   drawQrCode(made.link, output, options.qr);
 }
 
-/** Without an answer, the invitation may have been made: then it is withdrawn, since its certificate is revoked. */
+/** Without a clear answer, the invitation may have been made: then it is withdrawn, since its certificate is revoked. */
 async function invite(
   api: Api,
   user: UserId,
@@ -88,7 +87,8 @@ async function invite(
   try {
     return await api.invite(user, request);
   } catch (error) {
-    if (error instanceof NoAnswer) await api.withdraw({ user, id: request.bundle.id }).catch(() => undefined);
+    const { isRefused } = await import("../../cloudflare/issue/registration.ts");
+    if (!isRefused(error)) await api.withdraw({ user, id: request.bundle.id }).catch(() => undefined);
     throw error;
   }
 }

@@ -20,12 +20,7 @@ import {
 } from "../command/arguments.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { AddCommand, Session } from "../command/session.ts";
-import {
-  addIssuanceOptions,
-  ISSUANCE_HELP,
-  issueCertificate,
-  showIssued,
-} from "./issuance.ts";
+import { addIssuanceOptions, ISSUANCE_HELP, issueCertificate, showIssued } from "./issuance.ts";
 import { LINK_HELP, type LinkOptions, makeLink, renewalOf } from "./link.ts";
 
 interface RotateOptions extends PasswordOptions, LinkOptions {

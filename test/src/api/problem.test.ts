@@ -6,7 +6,7 @@ import { API_PATH } from "../../../src/contract/paths.ts";
 import { PROBLEMS, type ProblemCode } from "../../../src/contract/problems.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
-import { DEVICE_PEM, DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
+import { DEVICE_PEM, EXPIRED_PEM, expectProblem, seen, withEnv } from "./fixtures.ts";
 
 let phone: string;
 let revoked: string;
@@ -77,7 +77,8 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   },
   "too-many-bundles": async () => {
     await runInDurableObject(env.USER_REGISTRY.getByName("alice"), (_, state) => {
-      const row = "INSERT INTO bundles (invitation, key, ciphertext, proof, expires_at) VALUES (?, ?, 'x', 'x', ?)";
+      const row =
+        "INSERT INTO bundles (invitation, key, ciphertext, proof, expires_at) VALUES (?, ?, 'x', 'x', ?)";
       for (let n = 0; n < 10; n++) state.storage.sql.exec(row, `${n}`, `${n}`, Date.now() + 60_000);
     });
     const sealed = { ciphertext: "x", proof: "0".repeat(64), certificate: DEVICE_PEM };
