@@ -233,7 +233,7 @@ describe("the link", () => {
     expect(await page.locator("#comparison").innerText()).toBe(`${digits.slice(0, 3)} ${digits.slice(3)}`);
     expect(await statusWith(credential)).toBe(404);
     await runHere(["approve", "alice/guest", "--yes"], zone.environment);
-    await expect.poll(() => statusWith(credential)).toBe(200);
+    await expect.poll(() => statusWith(credential), { timeout: 10_000 }).toBe(200);
   });
 
   it("renews a device's certificate: the old one ends when the next one is first used", async () => {
