@@ -3,7 +3,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -14,11 +13,9 @@ import { type LocalZone, startLocalZone } from "../cloudflare/zone.ts";
 import { runHere } from "../scripts/cli/run-here.ts";
 import { apiOf } from "./support/api.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
+import { inspect } from "./support/inspect.ts";
 import { complaintsOf } from "./support/pages.ts";
 import { TlsClient } from "./support/tls-client.ts";
-
-/** For looking at the pages: a folder, with `SHOTS=folder`. */
-const SHOTS = process.env.SHOTS;
 
 let zone: LocalZone;
 let browser: Browser;
@@ -69,10 +66,9 @@ async function expectGone(page: Page): Promise<void> {
   expect(await page.locator("#password").innerText()).toBe("");
 }
 
-async function shot(page: Page, name: string): Promise<void> {
-  if (SHOTS === undefined) return;
-  await mkdir(SHOTS, { recursive: true });
-  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+/** Looks at the page with other screens and other eyes, and keeps pictures of it. */
+async function expectWell(page: Page, name: string): Promise<void> {
+  expect(await inspect(page, `link-${name}`)).toEqual([]);
 }
 
 async function save(page: Page, button: string): Promise<{ path: string; name: string }> {
@@ -125,13 +121,12 @@ describe("the link", () => {
     const page = await open("about:blank", complaints);
     page.on("request", (request) => sent.push(`${request.url()} ${request.postData() ?? ""}`));
     await page.goto(link);
-    await shot(page, "start");
+    await expectWell(page, "start");
     // A program that previews the link does as much.
     expect(await device("pixel-9")).toBeUndefined();
     expect(sent.some((request) => request.includes(code))).toBe(false);
 
     const credential = await fetched(page);
-    await shot(page, "ready-desktop");
     expect((await device("pixel-9"))?.status).toBe("active");
     expect(await page.getByText("This is for pixel-9, one of alice’s devices.").isVisible()).toBe(true);
     expect(await password(page)).toMatch(/^\w{4}(-\w{4}){3}$/);
@@ -141,7 +136,7 @@ describe("the link", () => {
     expect(await statusWith(credential)).toBe(200);
     await page.getByRole("button", { name: "Is it working?" }).click();
     await expect.poll(() => page.locator("#seen").innerText()).toContain("Yes.");
-    await shot(page, "working");
+    await expectWell(page, "working");
 
     const secrets = [key, await password(page)];
     expect(sent.filter((request) => secrets.some((secret) => request.includes(secret)))).toEqual([]);
@@ -156,7 +151,7 @@ describe("the link", () => {
     await page.goto(link);
     await get(page);
     await page.getByText("There is nothing more to do here.").waitFor();
-    await shot(page, "done");
+    await expectWell(page, "done");
     await page.close();
     expect(complaints).toEqual([]);
   });
@@ -185,7 +180,7 @@ describe("the link", () => {
     const other = await open(link);
     await get(other);
     await expectGone(other);
-    await shot(other, "gone");
+    await expectWell(other, "gone");
     expect(await statusWith(first)).toBe(200);
   });
 
@@ -226,7 +221,7 @@ describe("the link", () => {
   it("shows a device that waits for approval the digits to read out", async () => {
     const page = await open((await invite("guest", "--approval", "--app", "app.localhost")).link);
     const credential = await fetched(page);
-    await shot(page, "waiting");
+    await expectWell(page, "waiting");
     const guest = await device("guest");
     expect(guest).toMatchObject({ status: "pending", apps: ["app.localhost"] });
     const digits = guest?.comparisonCode ?? "none";
@@ -243,7 +238,6 @@ describe("the link", () => {
     expect(bundle?.renews).toBe((await device("tablet"))?.id);
     const page = await open(link);
     const next = await fetched(page);
-    await shot(page, "renewal");
     expect(next.certificate).not.toBe(old.certificate);
     expect(await statusWith(old)).toBe(200);
     expect(await statusWith(next)).toBe(200);
@@ -271,7 +265,6 @@ describe("the link", () => {
     await page.goto((await invite(name)).link);
     await get(page);
     await page.getByText("1. Save the file").waitFor();
-    await shot(page, `ready-${name}`);
     expect(await page.locator("section:not([hidden]) a.button:visible").getAttribute("id")).toBe(first);
   });
 });

@@ -12,7 +12,7 @@ const STEPS: readonly { system: string; names: readonly string[]; steps: Html }[
   {
     system: "iPhone, iPad",
     names: ["iOS"],
-    steps: html`Open the file, then Settings → Profile downloaded → Install. Safari uses it; the Bitwarden app takes the file on its self-hosted screen.`,
+    steps: html`Open the file (Files → Downloads), then Settings → Profile downloaded → Install. Safari uses it; the Bitwarden app takes the file on its self-hosted screen.`,
   },
   {
     system: "macOS",

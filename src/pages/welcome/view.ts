@@ -10,7 +10,7 @@ export function welcomePage(userAgent: string | null): Html {
     { title: "A certificate for this device" },
     html`<section data-state="start">
 <p>Whoever sent you this link wants to let this device in. For that it gets a certificate: a small file that you install once.</p>
-<p>Open the link on the device itself. It works once, in the browser in which you press the button.</p>
+<p>Open the link on the device itself. It works once, in the browser in which you press the button: if a chat program shows this page in a window of its own, open it in your browser first.</p>
 <noscript><p class="message" role="alert">This page needs JavaScript: only your browser can decrypt the certificate.</p></noscript>
 <p><button id="get">Get the certificate</button></p>
 <p id="problem" role="alert"></p>
@@ -40,7 +40,7 @@ ${installSteps(userAgent)}
 <h2>3. Open the app</h2>
 <p>If you are asked which certificate to use, choose this one. Close the browser completely first if it doesn’t ask.</p>
 <ul id="apps"></ul>
-<p><button id="look">Is it working?</button></p>
+<p><button id="look" class="quiet">Is it working?</button></p>
 <p id="seen" role="status"></p>
 <p class="hint">Until the certificate is first used, you can open the link again in this browser. Delete the file once it works: anyone who has it and its password is let in.</p>
 </section>
@@ -51,9 +51,9 @@ ${installSteps(userAgent)}
 /** The file that suits the system first; the others for whoever knows better. */
 function files(userAgent: string | null): Html {
   const system = systemOf(userAgent ?? "");
-  const profile = html`<a class="button" id="profile">Save the profile</a>`;
-  const p12 = html`<a class="button" id="p12">Save the .p12 file</a>`;
   const isApple = system === "iOS" || system === "macOS";
+  const profile = html`<a class="button${isApple ? " go" : ""}" id="profile">Save the profile</a>`;
+  const p12 = html`<a class="button${isApple ? "" : " go"}" id="p12">Save the .p12 file</a>`;
   const [first, second, why] = isApple
     ? [profile, p12, "For Firefox, and for apps that ask for a file, such as Bitwarden’s:"]
     : [p12, profile, "For iPhone, iPad and macOS, as a configuration profile:"];
