@@ -26,6 +26,7 @@ const CONVERSION: ConversionConfig = {
   // Code cannot be described: `v.metadata` after it says what it demands, or else the check's own hint.
   overrideSchema: ({ valibotSchema }) => (valibotSchema.type === "custom" ? {} : undefined),
   overrideAction: ({ valibotAction, jsonSchema }) => {
+    if (valibotAction.type === "raw_check") return jsonSchema;
     if (valibotAction.type !== "check") return undefined;
     const { message } = valibotAction as { message?: unknown };
     return typeof message === "string" ? { ...jsonSchema, description: message } : jsonSchema;
@@ -35,6 +36,7 @@ const CONVERSION: ConversionConfig = {
 const TAGS = {
   users: "Who has devices.",
   devices: "A user's devices and their status.",
+  "device-tokens": "Devices that show a token or a feed's secret.",
   invitations: "Codes with which a user enrols one device.",
   audit: "What was changed, by whom, and what was refused.",
   "unknown-certificates": "Verified certificates that nobody has enrolled.",

@@ -40,6 +40,9 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   revokeDevice:       [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
 
   addCertificate:     [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  limitDevice:        [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  createDeviceToken:  [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  rotateDeviceToken:  [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
   retireCredential:  [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
 
   listInvitations:    [200, 200, HIDDEN, 200, 200],

@@ -128,6 +128,7 @@ describe("enrolling", () => {
       statusReason: null,
       note: null,
       enrolledAt: expect.stringMatching(ISO),
+      ...{ kind: "certificate", apps: null, countries: null, expiresAt: null, paths: null },
       credentials: [
         {
           fingerprint: F,

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 import { digestOf } from "../../../src/auth/secrets.ts";
-import type { Device, NewInvitation, NewToken } from "../../../src/contract/answers.ts";
+import type { Device, NewDeviceToken, NewInvitation, NewToken } from "../../../src/contract/answers.ts";
 import { OPERATIONS, type OperationId } from "../../../src/contract/operations.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
-import { api, bearer, certificateKey, enrol, keyedSecrets, makeToken } from "../fixtures.ts";
+import { api, bearer, certificateKey, enrol, HOST, keyedSecrets, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
 
@@ -13,6 +13,8 @@ export interface Scene {
   /** It is being renewed. */
   laptop: Device;
   revoked: Device;
+  /** It shows a token. */
+  radio: Device;
   /** The id of a device that waits for approval. */
   waiting: string;
   invitation: NewInvitation;
@@ -32,6 +34,10 @@ export async function makeScene(): Promise<Scene> {
   await api("POST", `/users/alice/devices/${laptop.id}/certificates`, { fingerprint: NEXT });
   const revoked = await enrol("alice", "Old", fingerprint(2));
   await api("POST", `/users/alice/devices/${revoked.id}/revoke`);
+  const radioBody = { name: "Radio", kind: "token", apps: [HOST] };
+  const { device: radio }: NewDeviceToken = await (
+    await api("POST", "/users/alice/device-tokens", radioBody)
+  ).json();
   const pending = enrolment({ name: "New", key: certificateKey(3), status: "pending" });
   const claim = await directory().claim(by(), pending.key, ALICE);
   if (!claim.ok) throw new Error("no claim");
@@ -43,7 +49,7 @@ export async function makeScene(): Promise<Scene> {
   const spare = await makeToken("alice", "devices", "spare");
   const session = await openSession(spare.token);
   const ids = { waiting: waiting.value.device.id, session, spareToken: spare.id };
-  return { phone, laptop, revoked, invitation, ...ids };
+  return { phone, laptop, revoked, radio, invitation, ...ids };
 }
 
 /** Opens a session with a token, as the sign-in page does. Its id. */
@@ -86,8 +92,11 @@ export function ask(
   isolate = new Isolate(),
 ): Promise<Response> {
   const { method, path } = OPERATIONS[id];
-  const { phone, laptop, revoked, waiting } = scene;
-  const devices = { forgetDevice: revoked.id, approveDevice: waiting, retireCredential: laptop.id };
+  const { phone, laptop, revoked, radio, waiting } = scene;
+  const devices = {
+    ...{ forgetDevice: revoked.id, approveDevice: waiting },
+    ...{ retireCredential: laptop.id, rotateDeviceToken: radio.id },
+  };
   const device = devices[id as keyof typeof devices] ?? phone.id;
   const filled = path
     .replace(":user", "alice")
@@ -133,6 +142,9 @@ const BODIES: Partial<Record<OperationId, unknown>> = {
   editDevice: { name: "Pixel" },
   reportDeviceLost: { confirm: "Phone" },
   addCertificate: { fingerprint: fingerprint(7) },
+  limitDevice: { apps: [HOST], countries: ["CH"], expiresAt: 3600 },
+  createDeviceToken: { name: "TV", kind: "feed", apps: [HOST], paths: ["/feeds/*"] },
+  rotateDeviceToken: {},
   restoreDirectory: {
     madeAt: LONG_AGO,
     users: [{ id: "dora", name: "Dora", createdAt: LONG_AGO }],

@@ -35,6 +35,8 @@ describe("a profile", () => {
       profile: { name: "web" },
       publicPaths: pathRules([]),
       preflight: false,
+      basic: false,
+      origins: new Set(),
     });
     expect(app({ profile: "web" })).toEqual(app({}));
   });
@@ -50,6 +52,8 @@ describe("a profile", () => {
       profile: { name: "sync" },
       publicPaths: pathRules(["/s/*"]),
       preflight: true,
+      basic: false,
+      origins: new Set(),
     });
   });
 

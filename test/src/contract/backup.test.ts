@@ -10,7 +10,7 @@ import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Device, NewToken } from "../../../src/contract/answers.ts";
 import { BackupDevice, RestoreDirectoryRequest } from "../../../src/contract/backup.ts";
-import { fingerprintOf, keyOf } from "../../../src/domain/credential-key.ts";
+import { keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
@@ -285,7 +285,7 @@ describe("a restore into a registry that went on", () => {
     await api("POST", `${at}/revoke`);
     await api("DELETE", at);
     expect(await restore(before, [phone.id])).toMatchObject({
-      devices: [{ outcome: "conflict", reason: "no-certificate" }],
+      devices: [{ outcome: "conflict", reason: "no-credential" }],
     });
     expect(await restore(renewing, [phone.id])).toMatchObject({ devices: [{ outcome: "added" }] });
     expect(await standing(fingerprint(1))).toBe("revoked");
@@ -542,7 +542,7 @@ describe("a dry run", () => {
     });
     await runInDurableObject(directoryStub(), (directory, state) => {
       expect(cost(state, () => directory.planRestore(wanted, Date.now())).written).toBe(0);
-      const all = devices.flatMap(({ credentials }) => credentials.map((each) => fingerprintOf(each.key)));
+      const all = devices.flatMap(({ credentials }) => credentials.map(({ key }) => key));
       expect(cost(state, () => directory.claimedByOthers(all, ALICE)).written).toBe(0);
     });
   });
