@@ -112,6 +112,8 @@ describe("an invitation", () => {
       user: "alice",
       app: APP,
       approval: true,
+      limits: UNLIMITED,
+      bundle: null,
       createdAt: now,
       createdBy: "admin",
       expiresAt: now + DAY,

@@ -133,7 +133,7 @@ describe.each([
     "a user's registry",
     USER_REGISTRY_MIGRATIONS,
     () => registryStub(ALICE),
-    ["devices", "certificates", "invitations", "registry_state", ...COMMON],
+    ["devices", "credentials", "invitations", "bundles", "registry_state", ...COMMON],
   ],
   [
     "the directory",
