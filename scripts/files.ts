@@ -50,24 +50,29 @@ async function writeBeside(path: string, content: string | Uint8Array, mode: num
   return unfinished;
 }
 
-/** A text file's content, or `undefined` if there is no such file. */
-export async function readIfThere(path: string): Promise<string | undefined> {
+/** What was read or opened, or `undefined` if there is no such file. */
+export async function orMissing<T>(result: Promise<T>): Promise<T | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await result;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/** A text file's content, or `undefined` if there is no such file. */
+export function readIfThere(path: string): Promise<string | undefined> {
+  return orMissing(readFile(path, "utf8"));
 }
 
 /** No certificate, token or bundle comes near this; a larger file is the wrong one. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Reads a small file that the caller named; `-` is the standard input. Errors say `what` it should be. */
-export async function readSmallFile(path: string, what: string): Promise<Buffer> {
+export async function readSmallFile(path: string, what: string, maxBytes = MAX_FILE_BYTES): Promise<Buffer> {
   let bytes: Buffer | undefined;
   try {
-    bytes = await readAtMost(path === "-" ? process.stdin : createReadStream(path), MAX_FILE_BYTES);
+    bytes = await readAtMost(path === "-" ? process.stdin : createReadStream(path), maxBytes);
   } catch (error) {
     throw fileFailure(error, path, what);
   }

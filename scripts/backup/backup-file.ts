@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+// The file of a backup: its format, how it is written and how it is read.
 import { lstat, mkdir, stat } from "node:fs/promises";
 import * as v from "valibot";
 import {
@@ -8,9 +8,9 @@ import {
   BackupUnknownCertificate,
   BackupUser,
 } from "../../src/contract/backup.ts";
-import { FOLDER_MODE, readAtMost, SECRET_MODE, writeNew } from "../files.ts";
+import { FOLDER_MODE, readSmallFile, SECRET_MODE, writeNew } from "../files.ts";
 import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
-import { excerpt, plural, printable, shellWord } from "../terminal/text.ts";
+import { excerpt, parseJson, plural, printable, shellWord } from "../terminal/text.ts";
 import { checksumOf } from "./canonical.ts";
 
 export const FORMAT = "latchkey-backup";
@@ -22,7 +22,7 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 /** The bits of a folder's mode by which its group, and everybody, may make and replace files in it. */
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** Of all that is wrong with a file, so much is told. */
+/** How many of a file's errors are shown. */
 const PROBLEMS_SHOWN = 5;
 
 const list = <Schema extends v.GenericSchema>(schema: Schema) => v.array(schema, "must be a list");
@@ -55,7 +55,12 @@ const BackupContent = v.strictObject({
       "a device is listed twice",
     ),
     v.check(
-      (users) => isUnique(users.flatMap(({ devices }) => devices.flatMap(keysOf))),
+      (users) =>
+        isUnique(
+          users.flatMap(({ devices }) =>
+            devices.flatMap(({ credentials }) => credentials.map(({ key }) => key)),
+          ),
+        ),
       "a certificate is listed twice",
     ),
   ),
@@ -76,7 +81,7 @@ export interface ReadBackup {
   json: BackupJson;
 }
 
-/** Writes a backup: whole or not at all, readable by its owner alone, and never over a file that is there. */
+/** Writes a backup: whole or not at all, readable only by its owner, and never over a file that is there. */
 export async function writeBackup(path: string, content: BackupJson): Promise<void> {
   try {
     await writeNew(path, backupText(content), SECRET_MODE);
@@ -85,7 +90,7 @@ export async function writeBackup(path: string, content: BackupJson): Promise<vo
   }
 }
 
-/** Makes a folder that is for its owner alone. If it is there, it must be one that nobody else may write to. */
+/** Makes a folder that only its owner can read. If it is there already, nobody else may be able to write to it. */
 export async function ownFolder(path: string): Promise<string> {
   let mode: number;
   try {
@@ -101,7 +106,7 @@ export async function ownFolder(path: string): Promise<string> {
   );
 }
 
-/** Before the registry is read: a place that cannot be written to is told at once. */
+/** Before the registry is read: a place that cannot be written to is reported immediately. */
 export async function refuseExisting(path: string): Promise<void> {
   const there = await lstat(path).catch(() => undefined);
   if (there !== undefined) throw writeFailure(Object.assign(new Error(), { code: "EEXIST" }), path);
@@ -112,26 +117,29 @@ export function backupText(content: BackupJson): string {
 }
 
 /**
- * Reads a backup. Throws a misuse that says what is wrong with it and where: it is no JSON, of another format
+ * Reads a backup. Throws a misuse that says what is wrong with it and where: it is not JSON, of another format
  * or version, damaged (the checksum), or not of the right shape.
  */
 export async function readBackup(path: string): Promise<ReadBackup> {
   const shown = printable(path);
-  const file = parseJson(await readText(path), shown);
+  const file = parseJson((await readSmallFile(path, "a backup", MAX_FILE_BYTES)).toString("utf8"));
+  if (file === undefined) {
+    throw misuse(`${shown} is not JSON: it was cut short, or is another file`, "take another copy of it");
+  }
   if (typeof file !== "object" || file === null || !("format" in file) || file.format !== FORMAT) {
     throw misuse(`${shown} is not a backup of latchkey`, "give a file that latchkey backup wrote");
   }
   const { checksum, ...content } = file as Record<string, unknown>;
   if (content.version !== VERSION) {
     throw misuse(
-      `${shown} is a backup of version ${told(content.version)}, and this clone reads version ${VERSION}`,
+      `${shown} is a backup of version ${shownMember(content.version)}, and this clone reads version ${VERSION}`,
       "use a clone that is as new as the one that wrote it",
     );
   }
   const computed = computedChecksum(content, shown);
   if (checksum !== computed) {
     throw misuse(
-      `${shown} is damaged or was changed: its checksum is ${told(checksum)}, and its content has ${computed}`,
+      `${shown} is damaged or was changed: its checksum is ${shownMember(checksum)}, and its content has ${computed}`,
       "take another copy of it",
     );
   }
@@ -147,33 +155,8 @@ export async function readBackup(path: string): Promise<ReadBackup> {
   );
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    const bytes = await readAtMost(createReadStream(path), MAX_FILE_BYTES);
-    if (bytes === undefined) throw misuse(`${printable(path)} is too large for a backup`, "check the path");
-    return bytes.toString("utf8");
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw error;
-    throw misuse(
-      code === "ENOENT"
-        ? `there is no file ${printable(path)} to read a backup from`
-        : `${printable(path)} cannot be read (${code})`,
-      "check the path, the owner and the mode of the file",
-    );
-  }
-}
-
-function parseJson(text: string, shown: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw misuse(`${shown} is not JSON: it was cut short, or is another file`, "take another copy of it");
-  }
-}
-
 /** A member that may be anything, and of any length or depth. */
-function told(member: unknown): string {
+function shownMember(member: unknown): string {
   return typeof member === "string" || typeof member === "number" ? excerpt(String(member)) : "missing";
 }
 
@@ -187,10 +170,6 @@ function computedChecksum(content: object, shown: string): string {
   }
 }
 
-function keysOf({ credentials }: v.InferOutput<typeof BackupDevice>): string[] {
-  return credentials.map(({ key }) => key);
-}
-
 function isUnique(texts: readonly string[]): boolean {
   return new Set(texts).size === texts.length;
 }
@@ -198,10 +177,8 @@ function isUnique(texts: readonly string[]): boolean {
 function writeFailure(error: unknown, path: string): Failure | unknown {
   const code = errorCode(error);
   const shown = printable(path);
-  if (code === "EEXIST") {
-    return misuse(`${shown} is there already, and is not overwritten`, "give another --out FILE");
-  }
-  return code === undefined
-    ? error
+  if (code === undefined) return error;
+  return code === "EEXIST"
+    ? misuse(`${shown} is there already, and is not overwritten`, "give another --out FILE")
     : failed(`${shown} cannot be written (${code})`, "check the path and its folder, or give another --out");
 }

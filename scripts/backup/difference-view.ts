@@ -7,7 +7,7 @@ const REASONS: Record<RestoreReason, string> = {
   "revoked-since": "it is revoked now",
   "forgotten-since": "it was revoked and forgotten since",
   "shut-out-since": "it is shut out now",
-  "found-since": "it was lost then, and is not told to delete its vault again",
+  "found-since": "it was lost then, and its vault is not deleted again",
   "name-taken": "another device has its name",
   "fingerprint-taken": "another device has its certificate",
   "too-many-credentials": "it would have more than two certificates",
@@ -43,7 +43,7 @@ export function differenceLines(difference: Difference): string[] {
 
 const TOKEN_REASONS = {
   "revoked-since": "it was revoked since",
-  expired: "it has ended",
+  expired: "it has expired",
   "unknown-user": "its user is not there",
   "name-taken": "another token has its name",
 };

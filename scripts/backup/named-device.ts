@@ -5,7 +5,7 @@ import type { Backup } from "./backup-file.ts";
 
 export type BackedUpDevice = Backup["users"][number]["devices"][number];
 
-/** The one device of a backup that is named: `alice/pixel-9`, `alice/ID`, or an id alone. */
+/** The one device of a backup that is named: `alice/pixel-9`, `alice/ID`, or only an id. */
 export function deviceInBackup({ users }: Backup, reference: string): BackedUpDevice {
   const slash = reference.indexOf("/");
   const [user, name] = [reference.slice(0, Math.max(slash, 0)), reference.slice(slash + 1)];

@@ -15,7 +15,7 @@ export interface RestoreResult {
 type LogResult = { user: string | null } & RestoredAudit;
 
 /**
- * Restores the logs before their first own line, and users before their devices and tokens. Each request is one
+ * Restores each log before the registry writes to it, and users before their devices and tokens. Each request is one
  * transaction and can be repeated, so a restore that was interrupted is simply run again.
  */
 export async function restore(
@@ -34,7 +34,7 @@ export async function restore(
   return { directory, users, logs };
 }
 
-/** A log that has lines of its own is left alone; one that gets some meanwhile keeps what it has by then. */
+/** A log that has lines of its own stays as it is; one that gets some in the meantime keeps what it has by then. */
 async function restoreLog(
   api: Api,
   of: BackupUser | undefined,

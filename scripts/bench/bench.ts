@@ -37,24 +37,40 @@ function whole(text: string): number {
   return program.error(`'${text}' is not a whole number`, { exitCode: 2 });
 }
 
-const parts: Record<string, string[]> = {
-  default: ["start-up", "speed", "growth"],
-  all: ["start-up", "speed", "growth", "revocation"],
-  "start-up": ["start-up"],
-  speed: ["speed"],
-  growth: ["growth"],
-  revocation: ["revocation"],
+type Part = "start-up" | "speed" | "growth" | "revocation";
+const PARTS: Record<Part, () => Promise<[data: unknown, text: string]>> = {
+  async "start-up"() {
+    const result = await measureStartUp(folder, progress);
+    return [result, startUpReport(result)];
+  },
+  async speed() {
+    const result = await measureSpeed({ folder, rounds, soak, progress });
+    return [result, speedReport(result)];
+  },
+  async growth() {
+    const rows = await measureGrowth(progress);
+    return [rows, growthReport(rows)];
+  },
+  async revocation() {
+    const rows = await measureRevocation({ folder, trials, delays: DELAYS_SECONDS }, progress);
+    return [rows, revocationReport(rows)];
+  },
 };
-const chosen = parts[what];
-if (chosen === undefined)
-  program.error(`there is no '${what}': start-up, speed, growth, revocation, all`, { exitCode: 2 });
+const all = Object.keys(PARTS) as Part[];
+const chosen =
+  what === "default"
+    ? all.filter((part) => part !== "revocation")
+    : what === "all"
+      ? all
+      : all.filter((part) => part === what);
+if (chosen.length === 0) program.error(`there is no '${what}': ${all.join(", ")}, all`, { exitCode: 2 });
 
 const progress = (text: string) => process.stderr.write(`${text} ...\n`);
 const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
 const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`;
 try {
-  for (const part of chosen ?? []) {
-    const [data, text] = await run(part);
+  for (const part of chosen) {
+    const [data, text] = await PARTS[part]();
     console.log(`\n${text}`);
     mkdirSync(out, { recursive: true });
     const measuredAt = new Date().toISOString();
@@ -67,25 +83,4 @@ try {
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
-}
-
-async function run(part: string): Promise<[unknown, string]> {
-  switch (part) {
-    case "start-up": {
-      const result = await measureStartUp(folder, progress);
-      return [result, startUpReport(result)];
-    }
-    case "speed": {
-      const result = await measureSpeed({ folder, rounds, soak, progress });
-      return [result, speedReport(result)];
-    }
-    case "growth": {
-      const rows = await measureGrowth(folder, progress);
-      return [rows, growthReport(rows)];
-    }
-    default: {
-      const rows = await measureRevocation({ folder, trials, delays: DELAYS_SECONDS }, progress);
-      return [rows, revocationReport(rows)];
-    }
-  }
 }

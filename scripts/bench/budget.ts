@@ -1,6 +1,5 @@
 // npm run budget: what a day of a household, and a day of strangers, cost of the free plan's limits.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { table } from "../terminal/table.ts";
@@ -14,9 +13,9 @@ import {
   type StrangersResult,
 } from "./budget/strangers.ts";
 import { barChart } from "./chart.ts";
+import { DURABLE_OBJECTS } from "./gate-under-test.ts";
 import { liveStrangersDay } from "./strangers.ts";
-import { Workerd } from "./workerd.ts";
-import { bundleWorker, compatibility } from "./workers.ts";
+import { order, withWorker } from "./workers.ts";
 
 /** Per day and account; developers.cloudflare.com/workers/platform/pricing and /durable-objects/platform/pricing. */
 const FREE_PLAN = {
@@ -25,30 +24,28 @@ const FREE_PLAN = {
   read: 5_000_000,
   written: 100_000,
 } as const;
-/** What the default delay is to stay below, of each limit but the Worker's, which does not depend on it. */
+/** The share of each limit that the default delay must stay below; Worker requests do not depend on the delay. */
 const GOAL_SHARE = 0.1;
 const DELAYS_SECONDS = [0, 1, 2, 5, 10, 20, 30, 60];
 const DEFAULT_DELAY_SECONDS = 10;
 const DAY_HOURS = 24;
-/** Not the documentation's: git ignores it. */
+/** Ignored by git, unlike the documentation's. */
 const OUT = "dist/performance";
 
-interface Row extends DayResult {
-  delaySeconds: number;
-}
+type Row = DayResult & { delaySeconds: number };
 
 const program = new Command("npm run budget --")
   .description(
-    "Simulate one day with the real standing cache, registry client and Durable Objects, on a virtual clock; and a day of strangers with the whole Worker. Exits with 1 if strangers cost too much, or keep people from anything.",
+    "Simulate one day with the real standing cache, registry client and Durable Objects, on a virtual clock; and a day of strangers with the whole Worker. Exits with 1 if strangers cost too much, or stop people from doing anything.",
   )
   .option("--devices <n>", "devices of the household", whole, 8)
   .option("--users <n>", "users whose devices they are", whole, 3)
-  .option("--requests <n>", "requests of the devices on that day", whole, 20_000)
-  .option("--isolates <n>", "isolates that they come to", whole, 12)
+  .option("--requests <n>", "the devices' requests on that day", whole, 20_000)
+  .option("--isolates <n>", "isolates that receive them", whole, 12)
   .option("--scanner <n>", "requests without a certificate", whole, 50_000)
   .option("--stranger <n>", "requests with a verified certificate that nobody enrolled", whole, 1_000)
   .option("--anonymous <n>", "requests from strangers, of every kind, on a day of their own", whole, 100_000)
-  .option("--anonymous-isolates <n>", "isolates that these requests come to", whole, 10)
+  .option("--anonymous-isolates <n>", "isolates that receive these requests", whole, 10)
   .option("--networks <n>", "networks that these requests come from", whole, 65_536)
   .option("--seed <n>", "another day of the same kind", whole, 1)
   .option(
@@ -65,8 +62,9 @@ interface Options extends DayOptions {
   out: string;
 }
 const { users, anonymous, anonymousIsolates, networks, out, ...options } = program.opts<Options>();
+const { seed } = options;
 const strangersOptions: StrangersOptions = {
-  ...{ requests: anonymous, hours: DAY_HOURS, isolates: anonymousIsolates, networks, seed: options.seed },
+  ...{ requests: anonymous, hours: DAY_HOURS, isolates: anonymousIsolates, networks, seed },
 };
 
 function whole(text: string): number {
@@ -74,63 +72,57 @@ function whole(text: string): number {
   throw new InvalidArgumentError("It is not a whole number.");
 }
 
-const folder = mkdtempSync(join(tmpdir(), "latchkey-budget-"));
-const worker = await Workerd.start({
-  folder,
-  code: await bundleWorker("household.ts"),
-  durableObjects: { USER_REGISTRY: "UserRegistry", DIRECTORY: "Directory" },
-  ...compatibility(),
-});
-try {
-  const events = makeDay(options);
-  const rows: Row[] = [];
+const events = makeDay(options);
+const rows = await withWorker("household.ts", DURABLE_OBJECTS, async (worker) => {
+  const found: Row[] = [];
   for (const [index, delaySeconds] of DELAYS_SECONDS.entries()) {
     process.stderr.write(`simulating a day with a delay of ${delaySeconds} s ...\n`);
-    const scenario: DayScenario = {
+    const day: DayScenario = {
       ...{ name: `d${delaySeconds}`, seed: index + 1, users, devices: options.devices },
       ...{ isolates: options.isolates, delayMs: delaySeconds * 1000, events },
     };
-    const response = await fetch(worker.url, { method: "POST", body: JSON.stringify(scenario) });
-    if (!response.ok) throw new Error(await response.text());
-    rows.push({ delaySeconds, ...((await response.json()) as DayResult) });
+    const result = await order<DayResult>(worker, "/", { method: "POST", body: JSON.stringify(day) });
+    found.push({ delaySeconds, ...result });
   }
-  process.stderr.write(`simulating a day with ${count(anonymous)} requests from strangers ...\n`);
-  const strangers = await liveStrangersDay(strangersOptions);
-  show(rows);
-  showStrangers(strangers);
-  mkdirSync(out, { recursive: true });
-  const report = {
-    options: { users, ...options },
-    rows,
-    strangers: { options: strangersOptions, ...strangers },
-  };
-  writeFileSync(join(out, "budget.json"), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(out, "budget.svg"), chart(rows));
-  process.stderr.write(`written: ${join(out, "budget.json")}, ${join(out, "budget.svg")}\n`);
-} finally {
-  await worker.stop();
-  rmSync(folder, { recursive: true, force: true });
-}
+  return found;
+});
+process.stderr.write(`simulating a day with ${count(anonymous)} requests from strangers ...\n`);
+const strangers = await liveStrangersDay(strangersOptions);
+show(rows);
+showStrangers(strangers);
+mkdirSync(out, { recursive: true });
+const report = {
+  options: { users, ...options },
+  rows,
+  strangers: { options: strangersOptions, ...strangers },
+};
+writeFileSync(join(out, "budget.json"), `${JSON.stringify(report, null, 2)}\n`);
+writeFileSync(join(out, "budget.svg"), chart(rows));
+process.stderr.write(`written: ${join(out, "budget.json")}, ${join(out, "budget.svg")}\n`);
 
 function count(value: number): string {
   return value.toLocaleString("en-GB");
 }
 
-function percent(value: number, limit: number): string {
-  return `${((100 * value) / limit).toFixed(1)} %`;
+function share(value: number, limit: number): string {
+  return `${count(value)} (${((100 * value) / limit).toFixed(1)} %)`;
 }
 
-function share(value: number, limit: number): string {
-  return `${count(value)} (${percent(value, limit)})`;
+/** What it cost, with the shares of the plan. */
+function shares({ objectRequests, read, written }: Omit<Cost, "requests">): string[] {
+  return [
+    share(objectRequests, FREE_PLAN.objectRequests),
+    share(read, FREE_PLAN.read),
+    share(written, FREE_PLAN.written),
+  ];
 }
 
 /** The strangers' table; the exit code is 1 when a bound is broken. */
 function showStrangers(result: StrangersResult): void {
   const { kinds, logLines, people } = result;
-  const cost = (name: string, { requests, objectRequests, read, written }: Cost) => [
-    ...[name, share(requests, FREE_PLAN.workerRequests)],
-    ...[share(objectRequests, FREE_PLAN.objectRequests), share(read, FREE_PLAN.read)],
-    share(written, FREE_PLAN.written),
+  const cost = (name: string, of: Cost) => [
+    ...[name, share(of.requests, FREE_PLAN.workerRequests)],
+    ...shares(of),
   ];
   const lines = table(
     ["STRANGERS", "WORKER REQUESTS", "OBJECT REQUESTS", "ROWS READ", "ROWS WRITTEN"],
@@ -155,13 +147,9 @@ function showStrangers(result: StrangersResult): void {
 function show(rows: Row[]): void {
   const lines = table(
     ["DELAY", "WORKER REQUESTS", "LET IN", "OBJECT REQUESTS", "ROWS READ", "ROWS WRITTEN"],
-    rows.map(({ delaySeconds, requests, allowed, objectRequests, read, written }) => [
-      delayLabel(delaySeconds),
-      share(requests, FREE_PLAN.workerRequests),
-      count(allowed),
-      share(objectRequests, FREE_PLAN.objectRequests),
-      share(read, FREE_PLAN.read),
-      share(written, FREE_PLAN.written),
+    rows.map((row) => [
+      ...[delayLabel(row.delaySeconds), share(row.requests, FREE_PLAN.workerRequests), count(row.allowed)],
+      ...shares(row),
     ]),
     Number.POSITIVE_INFINITY,
   );

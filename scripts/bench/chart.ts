@@ -2,7 +2,7 @@
 
 interface Bar {
   label: string;
-  /** What is written behind it. */
+  /** The text after it. */
   value: string;
   /** Its length: 1 is the whole axis, beyond which no bar reaches. */
   share: number;
@@ -46,8 +46,8 @@ text { fill: var(--text); font: 12px system-ui, sans-serif; stroke: var(--page);
 .inside { stroke: none }`;
 
 /**
- * Horizontal bars in groups on one axis from 0 to 100 %, as an SVG that follows the reader's light or dark mode. The
- * bars are named, not placed on a scale; no line crosses a text.
+ * Groups of horizontal bars on one axis from 0 to 100 %, as an SVG that follows the reader's light or dark mode. No line
+ * crosses a text.
  */
 export function barChart({ title, subtitle, groups, axis }: Chart): string {
   const xAt = (share: number) => LEFT + share * (WIDTH - LEFT - RIGHT);

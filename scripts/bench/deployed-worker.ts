@@ -27,11 +27,11 @@ export function buildDeployedWorker(): DeployedWorker {
       stdio: ["ignore", "ignore", "inherit"],
       env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
     });
-    // A source map and a note are written beside it, and not uploaded.
+    // Wrangler writes a source map and a note beside it, which it does not upload.
     const modules = readdirSync(folder).filter((name) => !/^README\.md$|\.map$/.test(name));
     const [module, ...others] = modules;
     if (module === undefined || others.length > 0) {
-      throw new Error(`wrangler is to write one module, and wrote: ${modules.join(", ") || "none"}`);
+      throw new Error(`wrangler should write one module, but wrote: ${modules.join(", ") || "none"}`);
     }
     const code = readFileSync(join(folder, module));
     return {

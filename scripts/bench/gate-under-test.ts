@@ -1,5 +1,5 @@
 // The gate in a workerd process, with one enrolled device, and the requests that are sent to it.
-import { request } from "node:http";
+import { type Dispatcher, request } from "undici";
 import { CF_HEADER, type Workerd } from "./workerd.ts";
 
 export const HOST = "app.example.com";
@@ -13,8 +13,8 @@ export function gateVars(revocationDelaySeconds: number): Record<string, unknown
 
 export const fingerprint = (n: number) => n.toString(16).padStart(64, "0");
 
-/** `request.cf` of a request whose certificate Cloudflare verified: every field that it sends. */
-export function cfOf(certificate: string | undefined): string {
+/** `request.cf` with every field that Cloudflare sends, for a verified certificate or for none. */
+function cfOf(certificate: string | undefined): string {
   const text = (value: string) => (certificate === undefined ? "" : value);
   return JSON.stringify({
     country: "CH",
@@ -44,7 +44,7 @@ export function cfOf(certificate: string | undefined): string {
   });
 }
 
-/** As a browser sends them, with Cloudflare's own. */
+/** A browser's headers, and Cloudflare's own. */
 export function headersOf(certificate: string | undefined): Record<string, string> {
   return {
     host: HOST,
@@ -59,31 +59,24 @@ export function headersOf(certificate: string | undefined): Record<string, strin
   };
 }
 
-/** Calls the API of a gate, or the path of an app; resolves to the status and the JSON, if it is any. */
-export function call(
+/** Calls the API of a gate, or the path of an app; resolves to the status and the JSON or text. */
+export async function call(
   gate: Workerd,
-  method: string,
+  method: Dispatcher.HttpMethod,
   path: string,
   { body, certificate }: { body?: unknown; certificate?: string } = {},
 ): Promise<{ status: number; body: unknown }> {
-  return new Promise((resolve, reject) => {
-    const headers = {
+  const answer = await request(`${gate.url}${path}`, {
+    method,
+    headers: {
       ...headersOf(certificate),
       ...(certificate === undefined ? { authorization: `Bearer ${ADMIN_TOKEN}` } : {}),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
-    };
-    const outgoing = request(
-      { host: "127.0.0.1", port: gate.port, method, path, headers },
-      async (answer) => {
-        let text = "";
-        for await (const chunk of answer) text += chunk;
-        const isJson = answer.headers["content-type"] === "application/json";
-        resolve({ status: answer.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
-      },
-    );
-    outgoing.once("error", reject);
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+    },
+    body: body === undefined ? null : JSON.stringify(body),
   });
+  const isJson = answer.headers["content-type"] === "application/json";
+  return { status: answer.statusCode, body: await (isJson ? answer.body.json() : answer.body.text()) };
 }
 
 const API = "/.latchkey/api/v1";

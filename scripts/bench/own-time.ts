@@ -1,13 +1,13 @@
-// The gate's own time for a request, in a tight loop inside workerd with `fetch` stubbed: steadier than any
-// ratio, since neither network nor load generator is in it.
+// The gate's own time for a request, in a tight loop inside workerd with `fetch` stubbed: steadier than any ratio,
+// since neither the network nor a load generator plays a part.
 import { join } from "node:path";
 import { ADMIN_TOKEN, fingerprint, HOST, headersOf } from "./gate-under-test.ts";
-import { median, spread } from "./statistics.ts";
+import { median, rotated, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
 import { compatibility, TWENTY_LINES } from "./workers.ts";
 
 const TIMES = 50_000;
-/** Each round is short; their number makes the figure steady. */
+/** Rounds are short: many of them make a steady figure. */
 const ROUNDS_PER_ROUND = 4;
 
 export interface OwnTimeRow {
@@ -18,7 +18,7 @@ export interface OwnTimeRow {
   spread: number;
 }
 
-/** What the loop calls: the bare one is what it costs itself. */
+/** What the loop calls. The first one measures the loop itself. */
 const CALLS = {
   "loop and stub": { certificate: true, call: "stub(request)" },
   "gate, allowing": { certificate: true, call: "gate.fetch(request, env, ctx)" },
@@ -55,7 +55,7 @@ export default {
 };
 `;
 
-/** Times of the Worker's code, and of the usual 20 lines. Empty if the system does not report processor times. */
+/** Times of the Worker's code and of the usual 20 lines; empty if the system does not report processor times. */
 export async function measureOwnTime(
   code: string,
   { folder, rounds }: { folder: string; rounds: number },
@@ -70,9 +70,7 @@ export async function measureOwnTime(
     for (const name of NAMES) await timeOf(worker, name);
     for (let round = 0; round < rounds * ROUNDS_PER_ROUND; round++) {
       const loop = await timeOf(worker, "loop and stub");
-      for (let index = 0; index < NAMES.length; index++) {
-        const name = NAMES[(index + round) % NAMES.length];
-        if (name === undefined) continue;
+      for (const name of rotated(NAMES, round)) {
         const us = name === "loop and stub" ? loop : (await timeOf(worker, name)) - loop;
         results.get(name)?.push(us);
       }

@@ -1,11 +1,12 @@
-// How long a revoked device is still let in: several isolates under constant traffic from it, one registry.
+// How long a revoked device still passes: several isolates under its constant traffic, and one registry.
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { call, DURABLE_OBJECTS, enrol, fingerprint, gateVars } from "./gate-under-test.ts";
 import { Workerd } from "./workerd.ts";
 import { bundleWorker, compatibility, ORIGIN } from "./workers.ts";
 
 const ISOLATES = 3;
-/** Devices that are revoked at the same time: as many as the traffic of each stays dense. */
+/** Devices that are revoked at the same time: few enough to keep each one's traffic dense. */
 const AT_ONCE = 10;
 /** Between two requests of one device at one isolate, in milliseconds. */
 const PAUSE_MS = 15;
@@ -13,7 +14,7 @@ const PAUSE_MS = 15;
 export interface RevocationRow {
   delaySeconds: number;
   trials: number;
-  /** From the acknowledged revocation to the sending of the last request that was let in, milliseconds. */
+  /** From the acknowledged revocation to the last request that passed, in milliseconds. */
   lastAllowedMs: number[];
 }
 
@@ -64,7 +65,7 @@ export async function measureRevocation(
   return rows;
 }
 
-/** One device: traffic, revocation, and the last request that came through. */
+/** One device: traffic, revocation, and the last request that passed. */
 async function trial(
   registry: Workerd,
   isolates: Workerd[],
@@ -91,13 +92,13 @@ async function trial(
         }
       } else if (sentAt > revokedAt) return lastAllowed;
       if (sentAt > revokedAt + (delaySeconds + 5) * 1000)
-        throw new Error("still let in long after the revocation");
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        throw new Error("requests still pass long after the revocation");
+      await sleep(PAUSE_MS);
     }
   });
   await warm.promise;
-  // Not all at the same age of what the isolates remember.
-  await new Promise((resolve) => setTimeout(resolve, (index % AT_ONCE) * delaySeconds * 100));
+  // So that the isolates' memories differ in age.
+  await sleep((index % AT_ONCE) * delaySeconds * 100);
   const { status } = await call(registry, "POST", `${path}/revoke`, { body: {} });
   if (status !== 200) throw new Error(`revoke: ${status}`);
   revokedAt = performance.now();

@@ -1,10 +1,10 @@
-// What the gate adds to a request: side by side with the floor and with the usual 20 lines.
+// What the gate adds to a request, compared with bare forwarding and with the usual 20 lines.
 import { join } from "node:path";
 import autocannon from "autocannon";
 import { buildDeployedWorker } from "./deployed-worker.ts";
 import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
 import { measureOwnTime, type OwnTimeRow } from "./own-time.ts";
-import { median, spread } from "./statistics.ts";
+import { median, rotated, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
 import { BARE, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
 
@@ -19,16 +19,19 @@ export interface SpeedOptions {
   progress(text: string): void;
 }
 
-export interface SpeedRow {
-  name: string;
+interface Round {
   requestsPerSecond: number;
-  /** Half the distance between the quartiles, as a part of the median. */
-  spread: number;
   p50Ms: number;
   p99Ms: number;
   /** Processor time of workerd, in microseconds per request; `null` where the system does not report it. */
   cpuUs: number | null;
-  /** Of the requests per second, to the row that it is compared with. */
+}
+
+export interface SpeedRow extends Round {
+  name: string;
+  /** Half the distance between the quartiles, as a part of the median. */
+  spread: number;
+  /** Requests per second, relative to the row that it is compared with. */
   ratio: number;
   cpuRatio: number | null;
   comparedWith: string;
@@ -46,13 +49,6 @@ interface Contender {
   certificate: string | undefined;
   status: number;
   comparedWith: string;
-}
-
-interface Round {
-  requestsPerSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  cpuUs: number | null;
 }
 
 export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOptions): Promise<SpeedResult> {
@@ -74,48 +70,24 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     const phone = fingerprint(1);
     for (const gate of [warm, strict]) await enrol(gate, "alice", "phone", phone);
 
+    const passing = { certificate: phone, status: 200, comparedWith: "bare" };
+    const refused = { certificate: undefined, status: 404, comparedWith: "20 lines, refusing" };
     const contenders: Contender[] = [
-      { name: "bare", worker: bare, certificate: phone, status: 200, comparedWith: "bare" },
-      { name: "20 lines", worker: twenty, certificate: phone, status: 200, comparedWith: "bare" },
-      { name: "gate, warm", worker: warm, certificate: phone, status: 200, comparedWith: "bare" },
-      { name: "gate, delay 0", worker: strict, certificate: phone, status: 200, comparedWith: "bare" },
-      {
-        name: "20 lines, refusing",
-        worker: twenty,
-        certificate: undefined,
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
-      {
-        name: "20 lines and a log, refusing",
-        worker: logging,
-        certificate: undefined,
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
-      {
-        name: "gate, no certificate",
-        worker: warm,
-        certificate: undefined,
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
-      {
-        name: "gate, unknown device",
-        worker: warm,
-        certificate: fingerprint(2),
-        status: 404,
-        comparedWith: "20 lines, refusing",
-      },
+      { ...passing, name: "bare", worker: bare },
+      { ...passing, name: "20 lines", worker: twenty },
+      { ...passing, name: "gate, warm", worker: warm },
+      { ...passing, name: "gate, delay 0", worker: strict },
+      { ...refused, name: "20 lines, refusing", worker: twenty },
+      { ...refused, name: "20 lines and a log, refusing", worker: logging },
+      { ...refused, name: "gate, no certificate", worker: warm },
+      { ...refused, name: "gate, unknown device", worker: warm, certificate: fingerprint(2) },
     ];
     const results = new Map(contenders.map(({ name }) => [name, [] as Round[]]));
     for (const contender of contenders) await load(contender, 1);
     for (let round = 1; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}`);
-      // Another order each round: what else the machine does affects all alike.
-      for (let index = 0; index < contenders.length; index++) {
-        const contender = contenders[(index + round) % contenders.length];
-        if (contender !== undefined) results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));
+      for (const contender of rotated(contenders, round)) {
+        results.get(contender.name)?.push(await load(contender, ROUND_SECONDS));
       }
     }
     progress("the gate's own time");
@@ -157,7 +129,7 @@ function toRow(name: string, comparedWith: string, results: Map<string, Round[]>
   const floor = results.get(comparedWith) ?? [];
   const of = (list: Round[], field: keyof Round) => list.map((round) => round[field] ?? Number.NaN);
   const cpuUs = median(of(rounds, "cpuUs"));
-  // The ratios of each round apart, since the machine's speed changes from round to round.
+  // One ratio per round, since the machine's speed changes between rounds.
   const ratios = rounds.map(
     (round, index) => round.requestsPerSecond / (floor[index]?.requestsPerSecond ?? Number.NaN),
   );

@@ -18,7 +18,7 @@ interface Start {
 export interface StartUpResult {
   bare: Start;
   gate: Start;
-  /** What the gate takes more than the bare Worker of the same round. */
+  /** How much longer the gate takes than the bare Worker of the same round. */
   over: Start;
   rounds: number;
   kib: number;

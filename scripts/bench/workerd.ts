@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { request } from "undici";
 
 const WORKERD = fileURLToPath(new URL("../../node_modules/workerd/bin/workerd", import.meta.url));
 
@@ -13,7 +13,7 @@ export const CF_HEADER = "cf-blob";
 
 /** One Worker in a workerd process of its own. */
 export interface WorkerdOptions {
-  /** A folder of this process's own: its configuration and the Durable Objects' databases. */
+  /** For this process only: its configuration and the Durable Objects' databases. */
   folder: string;
   /** The Worker's code, one module. */
   code: string;
@@ -31,7 +31,7 @@ export interface WorkerdOptions {
   compatibilityFlags: readonly string[];
 }
 
-/** A running workerd, raw: no Miniflare in between. */
+/** A running workerd, without Miniflare. */
 export class Workerd {
   readonly port: number;
   /** From the start of the process to its first answer, in milliseconds. */
@@ -75,14 +75,10 @@ export class Workerd {
   }
 
   /** Sends one GET, whatever its `Host` is; resolves to the status. */
-  get(path: string, headers: Record<string, string>): Promise<number> {
-    return new Promise((resolve, reject) => {
-      request({ host: "127.0.0.1", port: this.port, path, headers }, (answer) => {
-        answer.resume().once("end", () => resolve(answer.statusCode ?? 0));
-      })
-        .once("error", reject)
-        .end();
-    });
+  async get(path: string, headers: Record<string, string>): Promise<number> {
+    const { statusCode, body } = await request(`${this.url}${path}`, { headers });
+    await body.dump();
+    return statusCode;
   }
 
   /** Resident memory in MiB, or `undefined` where the system does not report it. */
@@ -167,7 +163,7 @@ const main :Workerd.Worker = (
 }
 
 /** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -1,19 +1,22 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { unstable_readConfig } from "wrangler";
+import { Workerd } from "./workerd.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
 
-/** What stands in for the app: an answer of a kilobyte, at native speed. */
+/** Stands in for the app: answers a kilobyte, at native speed. */
 export const ORIGIN = `
 const BODY = "x".repeat(1024);
 export default { fetch: () => new Response(BODY) };
 `;
 
-/** The floor: nothing but the forwarding. */
+/** The floor: only forwards. */
 export const BARE = "export default { fetch: (request) => fetch(request) };";
 
-/** What most people write: Cloudflare's verdict, 404 or the app. It knows no devices. */
+/** What most people write: 404 or the app, by Cloudflare's verdict, without a list of devices. */
 export const TWENTY_LINES = `
 export default {
   async fetch(request) {
@@ -29,7 +32,7 @@ export default {
 };
 `;
 
-/** The same, with a line in the log for each refusal: otherwise the reason would be unknown. */
+/** The same, logging each refusal: otherwise nobody would know the reason. */
 export const TWENTY_LINES_AND_A_LOG = TWENTY_LINES.replaceAll(
   'return new Response("Not Found", { status: 404 });',
   `{
@@ -43,6 +46,33 @@ export const TWENTY_LINES_AND_A_LOG = TWENTY_LINES.replaceAll(
     return new Response("Not Found", { status: 404 });
   }`,
 );
+
+/** Runs a Worker of the bench's own, from `workers/`, with its two objects, in a folder that is gone afterwards. */
+export async function withWorker<T>(
+  file: string,
+  durableObjects: { USER_REGISTRY: string; DIRECTORY: string },
+  work: (worker: Workerd) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  try {
+    const code = await bundleWorker(file);
+    const worker = await Workerd.start({ folder, code, durableObjects, ...compatibility() });
+    try {
+      return await work(worker);
+    } finally {
+      await worker.stop();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Sends an order to a Worker of the bench's own, and returns its result. */
+export async function order<T>(worker: Workerd, path: string, init: RequestInit): Promise<T> {
+  const response = await fetch(`${worker.url}${path}`, init);
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+  return (await response.json()) as T;
+}
 
 /** A Worker of the bench's own, bundled from `workers/`. */
 export async function bundleWorker(file: string): Promise<string> {
@@ -58,7 +88,7 @@ export async function bundleWorker(file: string): Promise<string> {
   return result.outputFiles[0]?.text ?? "";
 }
 
-/** Of `wrangler.toml`. */
+/** From `wrangler.toml`. */
 export function compatibility(): { compatibilityDate: string; compatibilityFlags: string[] } {
   const config = unstable_readConfig({ config: join(PROJECT, "wrangler.toml") });
   return {

@@ -16,11 +16,10 @@ export interface Validity {
   notAfter: Date;
 }
 
-const HOUR_MS = 60 * 60 * 1000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Clocks differ: what is issued now is valid a little earlier. */
-const BACKDATED_MS = HOUR_MS;
+/** Clocks differ: what is issued now has been valid for an hour. */
+const BACKDATED_MS = 60 * 60 * 1000;
 /** Longer than what it signs. */
 const AUTHORITY_DAYS = 15 * 365;
 /** Browsers refuse a server's certificate that is valid for more than 398 days. */
@@ -37,14 +36,10 @@ const SERIAL_BYTES = 16;
 
 /** A certificate authority that signs itself, for servers and devices of this machine only. */
 export async function createAuthority(commonName: string, now: Date): Promise<Credential> {
-  return issue({
-    commonName,
-    validity: validFrom(now, AUTHORITY_DAYS),
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-    ],
-  });
+  return issue(commonName, validFrom(now, AUTHORITY_DAYS), [
+    new x509.BasicConstraintsExtension(true, 0, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ]);
 }
 
 /** A server's certificate for these names and addresses. */
@@ -54,15 +49,11 @@ export async function issueServerCertificate(
   now: Date,
 ): Promise<Credential> {
   const names = hosts.map((host) => ({ type: isIP(host) ? "ip" : "dns", value: host }) as const);
-  return issue({
-    commonName: hosts[0] ?? "localhost",
-    validity: validFrom(now, SERVER_DAYS),
-    authority,
-    extensions: [
-      ...leafExtensions(x509.ExtendedKeyUsage.serverAuth),
-      new x509.SubjectAlternativeNameExtension(names),
-    ],
-  });
+  const extensions = [
+    ...leafExtensions(x509.ExtendedKeyUsage.serverAuth),
+    new x509.SubjectAlternativeNameExtension(names),
+  ];
+  return issue(hosts[0] ?? "localhost", validFrom(now, SERVER_DAYS), extensions, authority);
 }
 
 /** A device's certificate. Without a validity: from now on for ten years. */
@@ -71,12 +62,7 @@ export async function issueDeviceCertificate(
   commonName: string,
   validity: Validity = validFrom(new Date(), DEVICE_DAYS),
 ): Promise<Credential> {
-  return issue({
-    commonName,
-    validity,
-    authority,
-    extensions: leafExtensions(x509.ExtendedKeyUsage.clientAuth),
-  });
+  return issue(commonName, validity, leafExtensions(x509.ExtendedKeyUsage.clientAuth), authority);
 }
 
 /** A device's certificate that no authority has signed. */
@@ -84,7 +70,7 @@ export async function issueSelfSignedCertificate(
   commonName: string,
   validity: Validity = validFrom(new Date(), DEVICE_DAYS),
 ): Promise<Credential> {
-  return issue({ commonName, validity, extensions: leafExtensions(x509.ExtendedKeyUsage.clientAuth) });
+  return issue(commonName, validity, leafExtensions(x509.ExtendedKeyUsage.clientAuth));
 }
 
 function validFrom(now: Date, days: number): Validity {
@@ -105,15 +91,13 @@ function leafExtensions(purpose: x509.ExtendedKeyUsage): x509.Extension[] {
   ];
 }
 
-interface Order {
-  commonName: string;
-  validity: Validity;
-  extensions: readonly x509.Extension[];
-  /** The authority that signs; without one, the certificate signs itself. */
-  authority?: Credential;
-}
-
-async function issue({ commonName, validity, extensions, authority }: Order): Promise<Credential> {
+/** Without an authority, the certificate signs itself. */
+async function issue(
+  commonName: string,
+  validity: Validity,
+  extensions: readonly x509.Extension[],
+  authority?: Credential,
+): Promise<Credential> {
   const { keys, pem } = await x509.newKeys(KEY_KIND);
   const subject = subjectOf(ORGANIZATION, commonName);
   const certificate = await sign(
@@ -136,20 +120,17 @@ export async function signerOf({ certificate, key }: Credential): Promise<Signer
   return { name, publicKey, privateKey };
 }
 
+interface ToSign {
+  subject: x509.Name;
+  publicKey: x509.PublicKey | CryptoKey;
+  validity: Validity;
+  extensions: readonly x509.Extension[];
+}
+
 /** Signs a certificate for a key, with a serial number of its own and both key identifiers. */
 export async function sign(
   signer: Signer,
-  {
-    subject,
-    publicKey,
-    validity,
-    extensions,
-  }: {
-    subject: x509.Name;
-    publicKey: x509.PublicKey | CryptoKey;
-    validity: Validity;
-    extensions: readonly x509.Extension[];
-  },
+  { subject, publicKey, validity, extensions }: ToSign,
 ): Promise<x509.X509Certificate> {
   return x509.X509CertificateGenerator.create({
     subject,

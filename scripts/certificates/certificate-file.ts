@@ -1,3 +1,4 @@
+// The certificate in a file that somebody names.
 import { createHash, X509Certificate } from "node:crypto";
 import type { Credential } from "../../src/contract/answers.ts";
 import { type Fingerprint, parseFingerprint } from "../../src/domain/fingerprint.ts";
@@ -6,9 +7,14 @@ import { failed, misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
 import type { Pkcs12Certificate } from "./pkcs12/read.ts";
 
+/** What a certificate says about itself. */
+export type CertificateDetails = Pick<
+  Credential,
+  "fingerprint" | "subject" | "issuer" | "serial" | "notBefore" | "notAfter"
+>;
+
 /** A device's certificate out of a file; nothing else of the file leaves this module. */
-export interface CertificateFromFile
-  extends Omit<Credential, "addedAt" | "retiredAt" | "retireBy" | "replaces"> {
+export interface CertificateFromFile extends CertificateDetails {
   fingerprint: Fingerprint;
   pem: string;
 }

@@ -1,12 +1,12 @@
 // The files in which a device gets its certificate, and the password that protects them.
 import { randomInt, randomUUID } from "node:crypto";
 import { access, constants, lstat, mkdir, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { FOLDER_MODE, SECRET_MODE, writeNew } from "../files.ts";
+import { basename, join, resolve } from "node:path";
+import { FOLDER_MODE, orMissing, SECRET_MODE, writeNew } from "../files.ts";
 import { errorCode, failed, misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
 import { toMobileConfig } from "./mobileconfig.ts";
-import { toPkcs12 } from "./pkcs12/write.ts";
+import { type Pkcs12Form, toPkcs12 } from "./pkcs12/write.ts";
 
 /** The files of one device's certificate. All of them are secrets, or lie beside one: mode 0600. */
 export interface DeviceFiles {
@@ -40,13 +40,13 @@ export function deviceFiles(
   };
 }
 
-export function allOf({ p12, modern, certificate, key, mobileConfig }: DeviceFiles): string[] {
+function allOf({ p12, modern, certificate, key, mobileConfig }: DeviceFiles): string[] {
   return [p12, modern, certificate, key, ...(mobileConfig === undefined ? [] : [mobileConfig])];
 }
 
 /**
- * Letters and digits of any language stay; what a shell, a file system or a phone's file chooser may take
- * amiss becomes a hyphen.
+ * Letters and digits of any language stay; what a shell, a file system or a phone's file chooser may
+ * misread becomes a hyphen.
  */
 export function fileNameOf(name: string): string {
   return name
@@ -61,14 +61,15 @@ export async function claimFiles(files: DeviceFiles): Promise<void> {
     await mkdir(files.folder, { recursive: true, mode: FOLDER_MODE });
     await access(files.folder, constants.W_OK | constants.X_OK);
     for (const path of allOf(files)) {
-      if (await isThere(path)) throw existsFailure(path);
+      // Also a link that leads nowhere: nothing is written over it.
+      if ((await orMissing(lstat(path))) !== undefined) throw existsFailure(path);
     }
   } catch (error) {
     throw folderFailure(error, files);
   }
 }
 
-export interface Contents {
+interface Contents {
   /** `alice pixel-9` */
   name: string;
   certificate: string;
@@ -80,19 +81,20 @@ export interface Contents {
 /** Writes all files, or none: what was written before one failed is deleted again. */
 export async function writeFiles(files: DeviceFiles, contents: Contents): Promise<void> {
   const { name, certificate, key, fingerprint, password } = contents;
-  const legacy = toPkcs12({ certificate, key }, password, name, "legacy");
+  const p12 = (form: Pkcs12Form) => toPkcs12({ certificate, key }, password, name, form);
+  const legacy = p12("legacy");
   const toWrite: [string, string | Buffer][] = [
     [files.key, key],
     [files.certificate, certificate],
     [files.p12, legacy],
-    [files.modern, toPkcs12({ certificate, key }, password, name, "modern")],
+    [files.modern, p12("modern")],
   ];
   if (files.mobileConfig !== undefined) {
     const profile = toMobileConfig({
       name,
       fingerprint,
       pkcs12: legacy,
-      pkcs12FileName: files.p12.slice(dirname(files.p12).length + 1),
+      pkcs12FileName: basename(files.p12),
       uuids: [randomUUID(), randomUUID()],
     });
     toWrite.push([files.mobileConfig, profile]);
@@ -109,24 +111,13 @@ export async function writeFiles(files: DeviceFiles, contents: Contents): Promis
   }
 }
 
-/** Deletes files that `writeFiles` wrote. */
+/** Deletes the files that `writeFiles` wrote. */
 export async function deleteFiles(files: DeviceFiles): Promise<void> {
   await deleteAll(allOf(files));
 }
 
 async function deleteAll(paths: readonly string[]): Promise<void> {
   for (const path of paths) await rm(path, { force: true });
-}
-
-/** Also a link that leads nowhere: nothing is written over it. */
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
-  }
 }
 
 function existsFailure(path: string) {
@@ -152,12 +143,8 @@ function folderFailure(error: unknown, { folder }: DeviceFiles): unknown {
 
 /** Lower-case letters and digits that look different in every font: 31 of them. */
 const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
-const GROUPS = 4;
-const GROUP_CHARACTERS = 4;
 
 /** A password to type on a phone, `k7mf-2wxa-p9dn-ehq4`: 79 bits, too many to try, even with PKCS#12's old key derivation. */
 export function newImportPassword(): string {
-  const group = () =>
-    Array.from({ length: GROUP_CHARACTERS }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
-  return Array.from({ length: GROUPS }, group).join("-");
+  return "????-????-????-????".replaceAll("?", () => ALPHABET.charAt(randomInt(ALPHABET.length)));
 }

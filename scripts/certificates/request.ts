@@ -1,13 +1,5 @@
 // Requests for certificates, and the names in them.
-import {
-  ALGORITHMS,
-  type KeyKind,
-  Name,
-  newKeys,
-  Pkcs10CertificateRequestGenerator,
-  withNewline,
-  X509Certificate,
-} from "./x509.ts";
+import * as x509 from "./x509.ts";
 
 export interface KeyAndRequest {
   /** PEM, PKCS#8, not encrypted. It stays on this machine. */
@@ -33,9 +25,9 @@ export function isCommonNameCut(user: string, device: string): boolean {
 
 /** The common name in a certificate (PEM) with a subject of ours; `undefined` for every other. */
 export function commonNameIn(pem: string): string | undefined {
-  let subject: Name;
+  let subject: x509.Name;
   try {
-    subject = new X509Certificate(pem).subjectName;
+    subject = new x509.X509Certificate(pem).subjectName;
   } catch {
     return undefined;
   }
@@ -43,17 +35,17 @@ export function commonNameIn(pem: string): string | undefined {
 }
 
 /** Makes a key, and a request for a certificate with the subject `O=Latchkey, CN=...`. */
-export async function createKeyAndRequest(commonName: string, kind: KeyKind): Promise<KeyAndRequest> {
-  const { keys, pem } = await newKeys(kind);
-  const request = await Pkcs10CertificateRequestGenerator.create({
+export async function createKeyAndRequest(commonName: string, kind: x509.KeyKind): Promise<KeyAndRequest> {
+  const { keys, pem } = await x509.newKeys(kind);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: subjectOf(ORGANIZATION, commonName),
     keys,
-    signingAlgorithm: ALGORITHMS[kind],
+    signingAlgorithm: x509.ALGORITHMS[kind],
   });
-  return { key: pem, csr: withNewline(request.toString("pem")) };
+  return { key: pem, csr: x509.withNewline(request.toString("pem")) };
 }
 
 /** `O=..., CN=...`. Plain strings would be unescaped first, and a device's name may hold quotes and backslashes. */
-export function subjectOf(organization: string, commonName: string): Name {
-  return new Name([{ O: [{ utf8String: organization }] }, { CN: [{ utf8String: commonName }] }]);
+export function subjectOf(organization: string, commonName: string): x509.Name {
+  return new x509.Name([{ O: [{ utf8String: organization }] }, { CN: [{ utf8String: commonName }] }]);
 }

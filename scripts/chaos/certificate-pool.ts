@@ -3,7 +3,7 @@ import { REVOKED_MEMORY_MS } from "../../src/gate/standing-cache.ts";
 import type { Credential } from "../certificates/authority.ts";
 import type { Gate } from "./gate.ts";
 
-/** Another user's unfinished change holds a certificate for two minutes; plus a moment. */
+/** An unfinished change reserves a certificate for its user for two minutes; plus a moment. */
 const ABANDONED_MS = 125_000;
 /** How long the gate remembers that a revoked device's certificate was refused; plus a moment. */
 const REFUSED_MS = REVOKED_MEMORY_MS + 1_000;
@@ -13,7 +13,7 @@ export interface Certificate {
   fingerprint: string;
 }
 
-/** Certificates that nobody of the household has enrolled. */
+/** Certificates that nobody in the household has enrolled. */
 export class CertificatePool {
   readonly #gate: Gate;
   readonly #waiting: (Certificate & { from: number })[] = [];
@@ -34,8 +34,8 @@ export class CertificatePool {
   }
 
   /**
-   * `isCertain`: whether the directory surely knows that nobody has it; otherwise it is somebody's until it
-   * is abandoned.
+   * `isCertain`: whether the directory is known to have no owner for them; otherwise they may be somebody's until the
+   * claim is abandoned.
    */
   give(certificates: readonly Certificate[], isCertain: boolean): void {
     const from = Date.now() + (isCertain ? REFUSED_MS : ABANDONED_MS);

@@ -1,21 +1,17 @@
 // Random choices, the same for the same seed.
+import { seeded } from "../bench/budget/random.ts";
 
 /** Random choices that a seed repeats. */
 export class Chance {
-  #state: number;
+  readonly #random: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#random = seeded(seed);
   }
 
-  /** From 0 up to, and without, `limit`. */
+  /** From 0 to below `limit`. */
   number(limit: number): number {
-    // mulberry32
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit;
+    return this.#random() * limit;
   }
 
   pick<T>(choices: readonly [T, ...T[]]): T {

@@ -1,4 +1,4 @@
-// npm run chaos: kills the running gate again and again, and compares what is there with what was acknowledged.
+// npm run chaos: kills the running gate again and again, and compares its state with what it acknowledged.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,17 +16,17 @@ interface Options {
   latency: number;
 }
 
-/** It is killed after 0 to this many changes were acknowledged, and after this many milliseconds at the latest. */
+/** It is killed after 0 to this many acknowledged changes, or after this many milliseconds. */
 const MOST_CHANGES = 120;
 const LONGEST_LIFE_MS = 10_000;
-/** The time between two looks at their number: long enough that a kill falls anywhere in a change. */
+/** How often their number is checked: rarely enough for a kill to hit any part of a change. */
 const LOOK_MS = 7;
 const PEOPLE = 4;
 const COLUMNS = 120;
 
 const program = new Command("npm run chaos --")
   .description(
-    "Kill the running gate under concurrent writers, and compare everything with what it had acknowledged.",
+    "Kill the running gate under concurrent writers, and compare everything with what it acknowledged.",
   )
   .enablePositionalOptions();
 
@@ -63,7 +63,7 @@ interface Scene {
   isOver: () => boolean;
 }
 
-/** Runs with a gate and a state folder of its own, which are both gone afterwards. */
+/** Runs with a gate and a state folder of its own, and removes both. */
 async function run<T extends Options>(
   options: T,
   work: (scene: Scene, options: T) => Promise<readonly string[]>,

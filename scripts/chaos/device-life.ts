@@ -6,7 +6,7 @@ import { type Answer, Lost } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
 import { ABSENT, actsOn, change, read, type Scene } from "./scene.ts";
 
-/** What a device is: its status, its name, its note, and the fingerprints that are let in while it is active. */
+/** A device as the API shows it, with the fingerprints that pass while it is active. */
 interface DeviceState {
   status: string;
   name: string;
@@ -14,7 +14,7 @@ interface DeviceState {
   living: readonly string[];
 }
 
-/** The time between two checks whether a refusal is forgotten, in milliseconds. */
+/** How often to check whether a refusal is forgotten, in milliseconds. */
 const LOOK_AGAIN_MS = 250;
 
 const written = ({ status, name, note, living }: DeviceState) => [status, name, note, ...living].join(" ");
@@ -27,10 +27,10 @@ export class DeviceLife {
   /** How many devices there were before this one. */
   #count = 0;
   #ledger = new Ledger(ABSENT);
-  /** What the ledger's state and the one after it say. */
+  /** The devices that the ledger's states stand for. */
   #known = new Map<string, DeviceState>();
   #id: string | undefined;
-  /** Of this device, newest last. Some may be retired, or never have been added. */
+  /** This device's, newest last. Some may be retired, or were never added. */
   #certificates: Certificate[] = [];
   /** Whether every change of this device was answered. */
   #isCertain = true;
@@ -106,7 +106,7 @@ export class DeviceLife {
   }
 
   /**
-   * The certificates go back to the pool: whichever device gets them next is let in only once it is enrolled.
+   * Returns the certificates to the pool: the next device that gets them must not pass before it is enrolled.
    */
   #startOver(): void {
     this.#scene.pool.give(this.#certificates, this.#isCertain);
@@ -170,7 +170,7 @@ export class DeviceLife {
     return this.#change({ ...state, status }, act, () => gate.api("POST", `${this.#path}/${act}`, body));
   }
 
-  /** The note only: the name finds the device again. */
+  /** Only the note, since the device is found by its name. */
   #edit(state: DeviceState): Promise<unknown> {
     const { gate } = this.#scene;
     const note = String(this.#scene.chance.number(1));
@@ -190,7 +190,7 @@ export class DeviceLife {
   async #retire(state: DeviceState): Promise<void> {
     const { gate, chance, tally } = this.#scene;
     const [old, next] = this.#living(state);
-    if (next === undefined || old === undefined) throw new Error("there is nothing to retire");
+    if (next === undefined || old === undefined) throw new Error("there is no certificate to retire");
     const left = { ...state, living: state.living.filter((fingerprint) => fingerprint !== old.fingerprint) };
     if (chance.happens(0.5)) {
       await this.#change(left, "retire-credential", () =>
@@ -211,15 +211,15 @@ export class DeviceLife {
     this.#startOver();
   }
 
-  /** Every certificate is let in or refused as was acknowledged last. */
+  /** Checks that every certificate passes or is refused, as was last acknowledged. */
   async #visit(): Promise<void> {
     const { gate, tally, violations } = this.#scene;
     const state = this.#state;
-    // The first visit with a certificate's successor retires it: that is a change.
+    // The first visit with a new certificate retires the old one, which is a change.
     const next = state === undefined ? undefined : this.#living(state)[1];
     for (const { credential, fingerprint } of this.#certificates.filter((each) => each !== next)) {
       const mayPass = state?.status === "active" && state.living.includes(fingerprint);
-      // A refusal is remembered for a moment, whatever the revocation delay is.
+      // The gate remembers a refusal for a moment, whatever the revocation delay.
       const until = Date.now() + NEGATIVE_MEMORY_MS + 500;
       let { status } = await gate.visit(credential);
       while (mayPass && status === 404 && Date.now() < until) {
@@ -239,7 +239,7 @@ export class DeviceLife {
     return this.#certificates.filter(({ fingerprint }) => state.living.includes(fingerprint));
   }
 
-  /** `undefined` is a device that is gone; a refused change has no answer. */
+  /** `next` is `undefined` for a device that goes. Resolves to `undefined` if the change was refused. */
   async #change(next: DeviceState | undefined, act: string, call: () => Promise<Answer>) {
     const after = next === undefined ? ABSENT : written(next);
     if (next !== undefined) this.#known.set(after, next);

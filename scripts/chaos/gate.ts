@@ -1,18 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { Agent, request } from "node:https";
+import { Agent } from "node:https";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
 import { type Credential, issueDeviceCertificate } from "../certificates/authority.ts";
+import { askLocally } from "../edge/local-api.ts";
 import { type StatePaths, statePaths } from "../edge/state/paths.ts";
 
-/** A call that has no answer after this long counts as lost, in milliseconds. */
+/** An answer that takes longer counts as lost, in milliseconds. */
 const PATIENCE_MS = 30_000;
-/** The time between two checks whether killed processes are gone, in milliseconds. */
+/** How often to check whether killed processes are gone, in milliseconds. */
 const LOOK_MS = 10;
 
 export interface Answer {
@@ -21,7 +21,7 @@ export interface Answer {
   body: unknown;
 }
 
-/** The connection broke before the answer was there: whether the change was made is unknown. */
+/** The connection broke before the answer came: nobody knows whether the change was made. */
 export class Lost extends Error {
   override name = "Lost";
 }
@@ -31,7 +31,7 @@ interface Address {
   app: URL;
 }
 
-/** The real local gate as a process that is killed and started again, on one state folder. */
+/** The real local gate, as a process that is killed and restarted on the same state folder. */
 export class Gate {
   readonly #paths: StatePaths;
   readonly #latencyMs: number;
@@ -66,10 +66,10 @@ export class Gate {
     if (api === undefined || app === undefined) throw new Error("the gate did not start");
     child.stdout.resume();
     this.#address = { api: new URL(api), app: new URL(app) };
-    this.#agent = new Agent({ keepAlive: true, ca: readFileSync(this.#paths.ca) });
+    this.#agent = new Agent({ keepAlive: true });
   }
 
-  /** Ends the gate as a loss of power would, except for what the system has yet to write. */
+  /** Ends the gate as a power cut would, except that the system still writes its buffers. */
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
@@ -94,62 +94,44 @@ export class Gate {
     return this.#send("api", method, `${API_PATH}${path}`, headers, JSON.stringify(body));
   }
 
-  /** A visit of the app with this certificate. Throws `Lost`. */
+  /** Visits the app with this certificate. Throws `Lost`. */
   visit(credential: Credential): Promise<Answer> {
     return this.#send("app", "GET", "/headers", {}, undefined, credential);
   }
 
   /**
-   * Agrees, on an invitation's page and with this certificate, to become one of `user`'s devices. Throws
-   * `Lost`.
+   * Accepts an invitation of `user`'s with this certificate. Throws `Lost`.
    */
   redeem(code: string, name: string, user: string, credential: Credential): Promise<Answer> {
     const headers = {
       "content-type": "application/x-www-form-urlencoded",
       origin: this.#address?.app.origin ?? "",
     };
-    return this.#send(
-      "app",
-      "POST",
-      ENROL_PATH,
-      headers,
-      String(new URLSearchParams({ code, name, user })),
-      credential,
-    );
+    const form = new URLSearchParams({ code, name, user });
+    return this.#send("app", "POST", ENROL_PATH, headers, String(form), credential);
   }
 
-  #send(
+  async #send(
     to: keyof Address,
     method: string,
     path: string,
     headers: Record<string, string>,
     body: string | undefined,
-    as?: Credential,
+    credential?: Credential,
   ): Promise<Answer> {
     const url = this.#address?.[to];
-    if (url === undefined) return Promise.reject(new Lost("the gate does not run"));
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        {
-          ...{ host: "127.0.0.1", port: url.port, servername: url.hostname, method, path },
-          headers: { host: url.host, ...headers },
-          // A connection per visit: each shows its certificate.
-          ...(as === undefined
-            ? { agent: this.#agent }
-            : { agent: false, ca: readFileSync(this.#paths.ca), cert: as.certificate, key: as.key }),
-          timeout: PATIENCE_MS,
-        },
-        (response) => {
-          text(response).then(
-            (received) => resolve({ status: response.statusCode ?? 0, body: parse(received) }),
-            (error: unknown) => reject(new Lost(String(error))),
-          );
-        },
-      );
-      outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
-      outgoing.on("error", (error) => reject(new Lost(String(error))));
-      outgoing.end(body);
-    });
+    if (url === undefined) throw new Lost("the gate does not run");
+    try {
+      const { status, text } = await askLocally({
+        ...{ host: url.hostname, port: url.port, ca: readFileSync(this.#paths.ca, "utf8") },
+        ...{ method, path, headers, body, signal: AbortSignal.timeout(PATIENCE_MS) },
+        // A connection per visit: each shows its certificate.
+        ...(credential === undefined ? { agent: this.#agent } : { credential }),
+      });
+      return { status, body: parse(text) };
+    } catch (error) {
+      throw new Lost(String(error));
+    }
   }
 }
 

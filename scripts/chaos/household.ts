@@ -1,4 +1,4 @@
-// Writers who change a registry without pause, and remember what was acknowledged.
+// Writers who change a registry constantly, and remember what was acknowledged.
 import type { TokenList, UserList } from "../../src/contract/answers.ts";
 import { CertificatePool } from "./certificate-pool.ts";
 import type { Chance } from "./chance.ts";
@@ -7,7 +7,7 @@ import { Person } from "./person.ts";
 import { auditLog, PAGE, read, type Scene, type Tally } from "./scene.ts";
 import { TokenHolder } from "./token-holder.ts";
 
-/** The writers of one registry. One run of it ends when the gate does. */
+/** The writers of one registry. They stop when the gate does. */
 export class Household {
   readonly #scene: Scene;
   readonly #people: Person[];
@@ -28,7 +28,7 @@ export class Household {
     return this.#scene.violations;
   }
 
-  /** Changes things until `isOver`, or until the gate is gone. */
+  /** Makes changes until `isOver`, or until the gate is gone. */
   async live(isOver: () => boolean): Promise<void> {
     const writers = [...this.#people, ...this.#tokens];
     await Promise.all(
@@ -51,7 +51,7 @@ export class Household {
     for (const person of this.#people) {
       for (const [fingerprint, device] of await person.compare(users, log)) {
         const owner = owners.get(fingerprint);
-        if (owner !== undefined) violations.push(`${fingerprint} is of ${owner} and of ${device}`);
+        if (owner !== undefined) violations.push(`${fingerprint} belongs to both ${owner} and ${device}`);
         owners.set(fingerprint, device);
       }
     }

@@ -1,13 +1,12 @@
-// What the gate was asked to change, and what it must therefore hold.
+// What the gate was asked to change, and what its state must therefore be.
 
 /**
- * What happened to one thing, such as a device, as far as its writer knows. Its states are compared as
- * strings.
+ * The history of one thing, such as a device, as far as its writer knows it. States are compared as strings.
  */
 export class Ledger {
-  /** One, unless the answer to the last change was lost: then the one before it, and the one after. */
+  /** One, unless the answer to the last change was lost: then those before and after it. */
   #states: readonly [string] | readonly [before: string, after: string];
-  /** The acts that its audit log must have, in order. */
+  /** The acts that its audit log must contain, in order. */
   readonly acts: string[] = [];
   #lastAct: string | undefined;
 
@@ -38,8 +37,8 @@ export class Ledger {
   }
 
   /**
-   * Compares with what is there and with the audit log, and goes on from what is there. Returns what is wrong.
-   * `logged`: the acts of its audit log; `undefined` where there is none to compare.
+   * Compares with the state found and with the audit log, and continues from what was found. Returns what is wrong.
+   * `logged`: the acts in its audit log; `undefined` if there is none to compare.
    */
   compare(name: string, found: string, logged: readonly string[] | undefined): string[] {
     const wrong: string[] = [];

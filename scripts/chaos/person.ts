@@ -12,7 +12,7 @@ export class Person {
   readonly #id: string;
   readonly #ledger = new Ledger(ABSENT);
   readonly #lives: DeviceLife[];
-  /** A deletion was begun, and not acknowledged as far as is known. */
+  /** A deletion was begun, and no acknowledgement has arrived. */
   #isBeingDeleted = false;
   auditLines = 0;
 
@@ -28,7 +28,7 @@ export class Person {
     if (this.#ledger.state === ABSENT) {
       await change(this.#scene, this.#ledger, PRESENT, "create-user", path, () => gate.api("PUT", path, {}));
     }
-    // One that was cut off leaves a user to whom nothing can be added: a PUT ends that, as its answer says.
+    // An interrupted deletion leaves a user to whom nothing can be added, until the next PUT.
     if (this.#isBeingDeleted) {
       const { status } = await gate.api("PUT", path, {});
       if (status !== 200) throw new Lost(`PUT ${path} was answered ${status}`);
@@ -45,13 +45,13 @@ export class Person {
     this.#isBeingDeleted = false;
   }
 
-  /** Returns whose certificates are whose: the fingerprints of this person's devices. */
+  /** Returns the owner of each certificate: this person's devices by fingerprint. */
   async compare(users: readonly string[], log: readonly AuditEntry[]): Promise<Map<string, string>> {
     const { gate, violations } = this.#scene;
     const state = users.includes(this.#id) ? PRESENT : ABSENT;
     const acts = actsOn(log, this.#id);
     violations.push(...this.#ledger.compare(this.#id, state, acts));
-    // A deleted user's registry still has its log, which can be read when the user is back.
+    // A deleted user's log still exists, but can be read only once the user is back.
     const isThere = state === PRESENT;
     const path = `/users/${this.#id}`;
     const devices = isThere ? (await read<DeviceList>(gate, `${path}/devices?limit=${PAGE}`)).devices : [];
@@ -60,17 +60,17 @@ export class Person {
     for (const life of this.#lives) await life.compare(devices, audit);
     const known = new Set(this.#lives.map(({ name }) => name));
     for (const { name } of devices.filter((device) => !known.has(device.name))) {
-      violations.push(`${this.#id}/${name} is there, and nobody has enrolled it`);
+      violations.push(`${this.#id}/${name} exists, but nobody enrolled it`);
     }
-    const owners = new Map<string, string>();
-    for (const device of devices) {
-      for (const { fingerprint } of device.credentials) owners.set(fingerprint, `${this.#id}/${device.name}`);
-    }
-    return owners;
+    return new Map(
+      devices.flatMap(({ name, credentials }) =>
+        credentials.map(({ fingerprint }) => [fingerprint, `${this.#id}/${name}`] as const),
+      ),
+    );
   }
 }
 
-/** Waits for all of them, even when one is lost. */
+/** Waits for all of them, even if one is lost. */
 async function together<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
   const results = await Promise.allSettled(all.map(work));
   for (const result of results) if (result.status === "rejected") throw result.reason;

@@ -1,5 +1,5 @@
-// Deletions, additions and enrolments of one user, all at the same moment. Whatever their order: what was
-// acknowledged is there afterwards, and one certificate has one owner.
+// Deletions, additions and enrolments of one user, all at the same moment. Whatever their order, what was acknowledged
+// must exist afterwards, and each certificate must have one owner.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Device, DeviceList } from "../../src/contract/answers.ts";
@@ -24,9 +24,9 @@ export function raceName({ deletions, additions, enrolments }: Race): string {
   return `${deletions} DELETE, ${additions} PUT, ${enrolments} enrolments`;
 }
 
-/** All calls of a round begin within this many milliseconds, about as long as a change takes. */
+/** All calls of a round start within this many milliseconds, about the duration of a change. */
 const SPREAD_MS = 150;
-/** Rounds at the same time, each with a user of its own. */
+/** Concurrent rounds, each with a user of its own. */
 const WIDTH = 12;
 
 /** Runs rounds until there are enough, or `isOver`. Returns how many it ran, and what it found. */
@@ -91,14 +91,14 @@ async function judge(
       `${raceName(race)}: ${lost.length} of ${acknowledged.length} acknowledged devices of ${user} are gone (list: ${listed.status})`,
     );
   }
-  // A user who is added again has what the registry holds.
+  // A user who is added again has everything that the registry kept.
   await sure(gate, "PUT", `/users/${user}`, {});
   const { devices } = await sure<DeviceList>(gate, "GET", `/users/${user}/devices`);
   for (const device of devices.filter(({ status }) => status === "active")) {
     const fingerprint = device.credentials[0]?.fingerprint;
     const taken = await gate.api("POST", `/users/${other}/devices`, { name: device.name, fingerprint });
     if (taken.status === 201) {
-      violations.push(`${raceName(race)}: ${fingerprint} is active for ${user} and for ${other}`);
+      violations.push(`${raceName(race)}: ${fingerprint} is active for both ${user} and ${other}`);
     }
   }
   return violations;

@@ -1,4 +1,4 @@
-// What all writers share, and how each of them changes something.
+// What all writers share, and how they make a change.
 import type { AuditEntry, AuditList } from "../../src/contract/answers.ts";
 import type { CertificatePool } from "./certificate-pool.ts";
 import type { Chance } from "./chance.ts";
@@ -19,7 +19,6 @@ export interface Tally {
   auditLines: number;
 }
 
-/** All that the writers share. */
 export interface Scene {
   gate: Gate;
   chance: Chance;
@@ -28,7 +27,7 @@ export interface Scene {
   pool: CertificatePool;
 }
 
-/** Sends a change. Throws `Lost` when its outcome is unknown; a refusal is a violation, since each was allowed. */
+/** Sends a change. Throws `Lost` if its outcome is unknown. A refusal is a violation, since every change is allowed. */
 export async function change(
   { tally, violations }: Scene,
   ledger: Ledger,

@@ -47,9 +47,9 @@ export class TokenHolder {
     violations.push(...this.#ledger.compare(this.#fullName, token === undefined ? ABSENT : PRESENT, acts));
     if (this.#ledger.state === ABSENT) this.#begin();
     await this.#use(this.#token, true);
-    // Not more often: wrong tokens are throttled.
+    // No more often than this, since wrong tokens are throttled.
     await this.#use(this.#revoked, false);
-    // A token whose secret nobody received is left as it is.
+    // If nobody received the token's secret, it is left alone.
     if (this.#token === undefined) this.#begin();
   }
 
@@ -58,7 +58,7 @@ export class TokenHolder {
     const { status } = await this.#scene.gate.api("GET", "/me", undefined, token.token);
     if ((status === 200) === isGood && status < 500) return;
     const stand = isGood ? "there" : "revoked";
-    this.#scene.violations.push(`the token ${token.name} is ${stand}, and was answered ${status}`);
+    this.#scene.violations.push(`the token ${token.name} is ${stand}, but got the answer ${status}`);
   }
 
   #begin(): void {

@@ -1,17 +1,15 @@
 // The audit log: who changed what.
-import type { AuditEntry, AuditList } from "../../src/contract/answers.ts";
+import type { AuditEntry } from "../../src/contract/answers.ts";
 import { relativeTime } from "../../src/domain/relative-time.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { type LoggedEntry, readEverything } from "../client/all-logs.ts";
-import { withUnknownUser } from "../client/answer.ts";
-import type { Api } from "../client/api.ts";
 import { misuse } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import type { Cell } from "../terminal/table.ts";
 import { plural, printable, shortenIds } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
-import { userArgument } from "./command/arguments.ts";
-import type { AddCommand } from "./command/session.ts";
+import { numberOption, userArgument } from "./command/arguments.ts";
+import type { AddCommand } from "./command/command.ts";
 import { from } from "./devices/view.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -27,7 +25,7 @@ interface AuditOptions {
   search?: string;
 }
 
-export const addAudit: AddCommand = (program, open) => {
+export const addAudit: AddCommand = (program) => {
   program
     .command("audit")
     .summary("show who changed what, newest first")
@@ -39,25 +37,21 @@ export const addAudit: AddCommand = (program, open) => {
     .option("--limit <n>", "how many entries", String(DEFAULT_LIMIT))
     .option("--search <text>", "only entries that contain this text, in any case")
     .option("--before <cursor>", "with a user or --directory: continue an earlier list from its 'next'")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Ids and fingerprints are shown by their first 8 digits; --json has all of them.
 
 Examples:
   latchkey audit
   latchkey audit alice --search revoke
-  latchkey audit --directory --limit 200 --json`,
-    )
-    .action(async (text: string | undefined, options: AuditOptions) => {
+  latchkey audit --directory --limit 200 --json`)
+    .run(async ({ output, now, connect }, text: string | undefined, options: AuditOptions) => {
       const user = text === undefined ? undefined : userArgument(text);
-      const limit = parseLimit(options.limit);
+      const limit = numberOption("--limit", options.limit, MAX_LIMIT, "entries");
       if (options.search !== undefined) checkSearch(options.search);
       const isOneLog = checkLog(user, options);
-      const { output, now, connect } = open();
       const api = await connect();
       const { entries, next } = isOneLog
-        ? await readLog(api, user, limit, options)
+        ? await api.audit(user, limit, options.before, options.search)
         : await readEverything(api, limit, options.search);
       output.object({ entries, next });
       output.table(
@@ -69,7 +63,8 @@ Examples:
         { below: 2 },
       );
       if (next === null) return;
-      output.lines("", `${plural(entries.length, "entry", "entries")}; ${older(next, isOneLog)}`);
+      const older = isOneLog ? `older ones: --before ${printable(next)}` : "more: --limit";
+      output.lines("", `${plural(entries.length, "entry", "entries")}; ${older}`);
     });
 };
 
@@ -81,31 +76,6 @@ function checkLog(user: UserId | undefined, { directory = false, before }: Audit
   const isOneLog = user !== undefined || directory;
   if (before === undefined || isOneLog) return isOneLog;
   throw misuse("--before continues only a single log", "name a user, or add --directory");
-}
-
-function older(next: string, isOneLog: boolean): string {
-  return isOneLog ? `older ones: --before ${printable(next)}` : "more: --limit";
-}
-
-async function readLog(
-  api: Api,
-  user: UserId | undefined,
-  limit: number,
-  { before, search }: AuditOptions,
-): Promise<AuditList> {
-  try {
-    return await api.audit(user, limit, before, search);
-  } catch (error) {
-    throw user === undefined ? error : withUnknownUser(error, user);
-  }
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!/^\d+$/.test(text) || limit < 1 || limit > MAX_LIMIT) {
-    throw misuse(`--limit '${printable(text)}' is not a number of entries`, `give 1 to ${MAX_LIMIT}`);
-  }
-  return limit;
 }
 
 function checkSearch(text: string): void {

@@ -6,25 +6,20 @@ import { escapedJson } from "../../src/domain/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import { plural, printable } from "../terminal/text.ts";
-import type { AddCommand } from "./command/session.ts";
+import type { AddCommand } from "./command/command.ts";
 
-export const addBackup: AddCommand = (program, open) => {
+export const addBackup: AddCommand = (program) => {
   program
     .command("backup")
     .summary("write everything in the registry into a file")
     .description(
-      [
-        "Write everything in the registry into one file: users, devices with their certificates and notes, audit",
-        "logs, unknown certificates, and tokens by their digests. Only its owner can read the file.",
-      ].join(" "),
+      "Write everything in the registry into one file: users, devices with their certificates and notes, audit logs, unknown certificates, and tokens by their digests. Only its owner can read the file.",
     )
     .option(
       "--out <file>",
       "where to write it; - is the standard output (default: a new file in your backup folder)",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Without --out the file goes to a folder of your own, outside any repository, and
 its path is printed:
 ${backupFolder().replace(homedir(), "~")}
@@ -36,10 +31,8 @@ which device, and when and from where it was used.
 Examples:
   latchkey backup
   latchkey backup --out ~/backups/latchkey-november.json
-  latchkey restore ~/backups/latchkey-november.json --dry-run`,
-    )
-    .action(async (options: { out?: string }) => {
-      const { output, now, connect } = open();
+  latchkey restore ~/backups/latchkey-november.json --dry-run`)
+    .run(async ({ output, now, connect }, options: { out?: string }) => {
       const path = options.out ?? join(await ownFolder(backupFolder()), defaultName(now()));
       if (path !== "-") await refuseExisting(path);
       const content = await takeBackup(await connect(), now());

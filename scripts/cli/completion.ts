@@ -1,101 +1,57 @@
 // Completion in bash, zsh and fish. Every command, option and choice is in the script itself: a script that called this
 // program at each Tab, as completion libraries do, would make people wait half a second. It is called only for the names
 // of users and devices.
-import { Argument, type Command, type Option } from "commander";
+import type { Command, Option } from "commander";
 import { parseUserId } from "../../src/domain/user.ts";
-import { ofAllUsers } from "../client/all-users.ts";
+import { ofUsers } from "../client/all-users.ts";
 import { deviceLabel } from "../client/device.ts";
 import { misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { type AddCommand, type GlobalOptions, openSession } from "./command/session.ts";
+import type { AddCommand } from "./command/command.ts";
+import { openSession } from "./command/session.ts";
 
-export const SHELLS = ["bash", "zsh", "fish"] as const;
-export type Shell = (typeof SHELLS)[number];
+const SHELLS = ["bash", "zsh", "fish"] as const;
 
-export function isShell(text: string): text is Shell {
-  return SHELLS.some((shell) => shell === text);
-}
-
-export function completionScript(program: Command, shell: Shell): string {
-  const nodes = nodesOf(program);
-  switch (shell) {
-    case "bash":
-      return bash(nodes);
-    case "zsh":
-      return `autoload -U +X bashcompinit && bashcompinit\n${bash(nodes)}`;
-    case "fish":
-      return fish(nodes);
-  }
-}
+/** What completes an argument, by the name that the argument has in the help: in bash and zsh, and in fish. */
+const COMPLETED_BY: Readonly<Record<string, { bash: string; fish: string }>> = {
+  user: { bash: "names=user", fish: "(latchkey complete-names user 2>/dev/null </dev/null)" },
+  device: {
+    bash: "names=device",
+    fish: "(latchkey complete-names device (commandline -ct) 2>/dev/null </dev/null)",
+  },
+  file: { bash: "files=1", fish: "(__fish_complete_path (commandline -ct))" },
+  shell: { bash: `candidates="${SHELLS.join(" ")}"`, fish: SHELLS.join(" ") },
+};
 
 /** What a shell has to know about one command. */
 interface Node {
   /** `""` is the program, `token create` a subcommand. A command with an alias is listed twice and offered once. */
   path: string;
-  subcommands: readonly Described[];
-  options: readonly Flag[];
-  /** What each argument names; `*` is the place of one that may be repeated. */
-  names: readonly { place: string; kind: Names }[];
+  subcommands: readonly Command[];
+  options: readonly Option[];
+  /** What completes each argument; `*` is the place of one that may be repeated. */
+  completed: readonly { place: string; bash: string; fish: string }[];
 }
-
-interface Described {
-  word: string;
-  text: string;
-}
-
-interface Flag extends Described {
-  takesValue: boolean;
-  takesFile: boolean;
-}
-
-type Names = "user" | "device" | "file" | "shell" | "nothing";
 
 function nodesOf(command: Command, path = ""): Node[] {
   const help = command.createHelp();
   const subcommands = help.visibleCommands(command);
-  const own = {
-    path,
-    subcommands: subcommands.map((each) => ({ word: each.name(), text: each.summary() })),
-    options: [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)].flatMap(flags),
-    names: command.registeredArguments.map((argument, index) => ({
-      place: argument.variadic ? "*" : String(index),
-      kind: namesOf(argument),
-    })),
-  };
+  const options = [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)];
+  const completed = command.registeredArguments.flatMap((argument, index) => {
+    const by = COMPLETED_BY[argument.name().replace(/^devices$/, "device")];
+    return by === undefined ? [] : [{ place: argument.variadic ? "*" : String(index), ...by }];
+  });
   return [
-    own,
+    { path, subcommands, options, completed },
     ...subcommands.flatMap((each) =>
       [each.name(), ...each.aliases()].flatMap((word) => nodesOf(each, `${path} ${word}`.trim())),
     ),
   ];
 }
 
-function flags({ long, short, description, required, optional, flags: written }: Option): Flag[] {
-  const takesValue = required || optional;
-  const takesFile = /<(?:file|folder)>/.test(written);
-  return [long, short].flatMap((word) =>
-    word === undefined || word === null ? [] : [{ word, text: description, takesValue, takesFile }],
-  );
-}
-
-/** Arguments are known by the names they have in the help. */
-function namesOf(argument: Argument): Names {
-  switch (argument.name()) {
-    case "user":
-      return "user";
-    case "device":
-    case "devices":
-      return "device";
-    case "file":
-      return "file";
-    case "shell":
-      return "shell";
-    default:
-      return "nothing";
-  }
-}
-
-const words = (list: readonly Described[]) => list.map(({ word }) => word).join(" ");
+const spellings = ({ long, short }: Option) => [long, short].flatMap((word) => word ?? []);
+const takesFile = ({ flags }: Option) => /<(?:file|folder)>/.test(flags);
+const takesValue = ({ required, optional }: Option) => required || optional;
 
 /** Every command except the program itself, quoted so that all three shells can read it. */
 const pathsOf = (nodes: readonly Node[]) =>
@@ -103,18 +59,11 @@ const pathsOf = (nodes: readonly Node[]) =>
 
 /** The options that take a file, or those that take another value. */
 function valued(nodes: readonly Node[], files: boolean): string[] {
-  const options = nodes.flatMap((node) => node.options);
-  const wanted = options.filter(({ takesValue, takesFile }) => takesValue && takesFile === files);
-  return [...new Set(wanted.map(({ word }) => word))];
+  const wanted = nodes.flatMap(({ options }) =>
+    options.filter((option) => takesValue(option) && takesFile(option) === files),
+  );
+  return [...new Set(wanted.flatMap(spellings))];
 }
-
-const ACTIONS: Record<Names, string> = {
-  user: "names=user",
-  device: "names=device",
-  file: "files=1",
-  shell: `candidates="${SHELLS.join(" ")}"`,
-  nothing: ":",
-};
 
 /**
  * For bash, including the 3.2 of macOS, and for zsh, which can read bash's scripts (`bashcompinit`). It first finds the
@@ -124,12 +73,10 @@ function bash(nodes: readonly Node[]): string {
   const [files, others] = [valued(nodes, true).join("|"), valued(nodes, false).join("|")];
   const commands = nodes.map(
     ({ path, subcommands, options }) =>
-      `    "${path}") flags="${words(options)}"; commands="${words(subcommands)}" ;;`,
+      `    "${path}") flags="${options.flatMap(spellings).join(" ")}"; commands="${subcommands.map((each) => each.name()).join(" ")}" ;;`,
   );
-  const named = nodes.flatMap(({ path, names }) =>
-    names
-      .filter(({ kind }) => kind !== "nothing")
-      .map(({ place, kind }) => `      "${path}":${place}) ${ACTIONS[kind]} ;;`),
+  const named = nodes.flatMap(({ path, completed }) =>
+    completed.map(({ place, bash }) => `      "${path}":${place}) ${bash} ;;`),
   );
   return `_latchkey() {
   local called="" count=0 skip="" index=1 word flags commands name IFS=$'\\n'
@@ -176,13 +123,6 @@ complete -F _latchkey latchkey
 `;
 }
 
-const FISH_ACTIONS: Record<Exclude<Names, "nothing">, string> = {
-  user: "'(latchkey complete-names user 2>/dev/null </dev/null)'",
-  device: "'(latchkey complete-names device (commandline -ct) 2>/dev/null </dev/null)'",
-  file: "'(__fish_complete_path (commandline -ct))'",
-  shell: `'${SHELLS.join(" ")}'`,
-};
-
 /** fish asks for each line whether it applies, that is, whether the words before the cursor call this command. */
 function fish(nodes: readonly Node[]): string {
   const withValue = [...valued(nodes, true), ...valued(nodes, false)];
@@ -212,27 +152,24 @@ function __latchkey_at
   test (count $argv) -lt 2; or test $count -eq $argv[2]
 end
 complete -c latchkey -f
-${nodes
-  .flatMap(({ path, subcommands, options, names }) => [
-    ...subcommands.map(
-      ({ word, text }) =>
-        `complete -c latchkey -n '__latchkey_at "${path}" 0' -a ${word} -d '${fishQuoted(text)}'`,
-    ),
-    ...options.map(({ word, text, takesValue, takesFile }) => {
-      const flag = word.startsWith("--") ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`;
-      const value = takesFile ? " -rF" : takesValue ? " -x" : "";
-      return `complete -c latchkey -n '__latchkey_at "${path}"' ${flag}${value} -d '${fishQuoted(text)}'`;
-    }),
-    ...names.flatMap(({ place, kind }) =>
-      kind === "nothing"
-        ? []
-        : [
-            `complete -c latchkey -n '__latchkey_at "${path}" ${place === "*" ? "" : place}' -a ${FISH_ACTIONS[kind]}`,
-          ],
-    ),
-  ])
-  .join("\n")}
+${nodes.flatMap(fishLines).join("\n")}
 `;
+}
+
+function fishLines({ path, subcommands, options, completed }: Node): string[] {
+  const line = (place: string, rest: string) =>
+    `complete -c latchkey -n '__latchkey_at "${path}"${place}' ${rest}`;
+  return [
+    ...subcommands.map((each) => line(" 0", `-a ${each.name()} -d '${fishQuoted(each.summary())}'`)),
+    ...options.flatMap((option) =>
+      spellings(option).map((word) => {
+        const flag = word.startsWith("--") ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`;
+        const value = takesFile(option) ? " -rF" : takesValue(option) ? " -x" : "";
+        return line("", `${flag}${value} -d '${fishQuoted(option.description)}'`);
+      }),
+    ),
+    ...completed.map(({ place, fish }) => line(place === "*" ? "" : ` ${place}`, `-a '${fish}'`)),
+  ];
 }
 
 function fishQuoted(text: string): string {
@@ -246,10 +183,8 @@ export const addCompletion: AddCommand = (program) => {
     .description(
       "Print a script that completes commands, options, and the names of users and devices in your shell.",
     )
-    .addArgument(new Argument("<shell>", SHELLS.join(", ")))
-    .addHelpText(
-      "after",
-      `
+    .argument("<shell>", SHELLS.join(", "))
+    .notes(`
 It completes the word latchkey. In this clone's folder npx runs the command, so
 define an alias before the script is read: alias latchkey='npx --no -- latchkey'
 Names come from the gate, if it answers within two seconds. Write the script
@@ -258,13 +193,18 @@ again after an update.
 Examples, for ~/.bashrc, ~/.zshrc (after compinit) and fish:
   latchkey completion bash > ~/.latchkey.bash   and: source ~/.latchkey.bash
   latchkey completion zsh > ~/.latchkey.zsh     and: source ~/.latchkey.zsh
-  latchkey completion fish > ~/.config/fish/completions/latchkey.fish`,
-    )
+  latchkey completion fish > ~/.config/fish/completions/latchkey.fish`)
     .action((shell: string) => {
-      if (!isShell(shell)) {
-        throw misuse(`'${printable(shell)}' is not a supported shell`, `give one of ${SHELLS.join(", ")}`);
+      const nodes = nodesOf(program);
+      switch (shell) {
+        case "bash":
+          return void process.stdout.write(bash(nodes));
+        case "zsh":
+          return void process.stdout.write(`autoload -U +X bashcompinit && bashcompinit\n${bash(nodes)}`);
+        case "fish":
+          return void process.stdout.write(fish(nodes));
       }
-      process.stdout.write(completionScript(program, shell));
+      throw misuse(`'${printable(shell)}' is not a supported shell`, `give one of ${SHELLS.join(", ")}`);
     });
 };
 
@@ -277,21 +217,16 @@ export const addNames: AddCommand = (program) => {
     .command("complete-names", { hidden: true })
     .argument("<kind>")
     .argument("[typed]")
-    .action(async (kind: string, typed = "") => {
+    .run(async ({ options }, kind: string, word?: string) => {
+      const typed = word ?? "";
       try {
-        const session = openSession({ ...program.opts<GlobalOptions>(), timeout: TIMEOUT_SECONDS });
-        const api = await session.connect();
-        const user = parseUserId(typed.split("/")[0]);
-        let names: string[];
-        if (kind === "user") names = (await api.users()).map(({ id }) => printable(id));
-        else {
-          // Once a user is typed, nobody else's devices are needed.
-          const devices =
-            typed.includes("/") && user !== undefined
-              ? await api.devices(user)
-              : await ofAllUsers(api, api.devices);
-          names = devices.map(deviceLabel);
-        }
+        const api = await openSession({ ...options, timeout: TIMEOUT_SECONDS }).connect();
+        // Once a user is typed, nobody else's devices are needed.
+        const user = typed.includes("/") ? parseUserId(typed.split("/")[0]) : undefined;
+        const names =
+          kind === "user"
+            ? (await api.users()).map(({ id }) => printable(id))
+            : (await ofUsers(api, user, api.devices)).map(deviceLabel);
         for (const name of new Set(names)) process.stdout.write(`${name}\n`);
       } catch {
         // Completion is silent.

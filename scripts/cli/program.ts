@@ -1,5 +1,5 @@
 // The whole command line: every command, the general help, and how one line is run.
-import { type Argument, Command, CommanderError, Option } from "commander";
+import { type Argument, type Command, CommanderError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { DEFAULT_TIMEOUT_SECONDS } from "../client/connection.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
@@ -13,7 +13,7 @@ import { addEnrol, addFingerprint } from "./certificates/enrol.ts";
 import { addIssue } from "./certificates/issue.ts";
 import { addRetire } from "./certificates/retire.ts";
 import { addRotate } from "./certificates/rotate.ts";
-import { type AddCommand, type GlobalOptions, openSession } from "./command/session.ts";
+import { type AddCommand, LatchkeyCommand } from "./command/command.ts";
 import { addCompletion, addNames } from "./completion.ts";
 import { addInvitations, addInvite } from "./credentials/invitations.ts";
 import { addLogin, addLogout, addMe } from "./credentials/login.ts";
@@ -73,7 +73,7 @@ const addHelp: AddCommand = (program) => {
     .description("Print the help, or that of a command, as --help does.")
     .argument("[command...]", "such as devices, or token create")
     .action((words: string[]) => {
-      let command = program;
+      let command: Command = program;
       for (const word of words) {
         const found = subcommandNamed(command, word);
         if (found === undefined) throw unknownCommand(command, word);
@@ -124,8 +124,8 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
 const MIN_WIDTH_TO_WRAP = 24;
 
 /** `runProgram` runs it. */
-export function createProgram(): Command {
-  const program = new Command("latchkey")
+export function createProgram(): LatchkeyCommand {
+  const program = new LatchkeyCommand("latchkey")
     .description("Enrol and revoke the devices that may pass the gate.")
     .version(packageJson.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help, or that of a command")
@@ -136,7 +136,7 @@ export function createProgram(): Command {
     .option("--json", "print the API's own objects, for programs")
     .option("-y, --yes", "go ahead without asking")
     .addOption(new Option("--token [token]").hideHelp())
-    .addHelpText("after", USAGE)
+    .notes(USAGE)
     .configureHelp({
       showGlobalOptions: true,
       minWidthToWrap: MIN_WIDTH_TO_WRAP,
@@ -154,10 +154,9 @@ export function createProgram(): Command {
       "set LATCHKEY_TOKEN, or name a file that holds it with --token-file",
     );
   });
-  const open = () => openSession(program.opts<GlobalOptions>());
   for (const [group, commands] of Object.entries(COMMANDS)) {
     program.commandsGroup(group);
-    for (const add of commands) add(program, open);
+    for (const add of commands) add(program);
   }
   return program;
 }

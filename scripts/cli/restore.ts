@@ -9,23 +9,20 @@ import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed, misuse } from "../terminal/failure.ts";
 import { excerpt, plural, printable, shellWord } from "../terminal/text.ts";
 import { timeWithHint } from "../terminal/time.ts";
+import type { AddCommand } from "./command/command.ts";
 import { looksLikeDevice } from "./command/device-reference.ts";
-import type { AddCommand } from "./command/session.ts";
 
 interface RestoreOptions {
   dryRun?: boolean;
   resurrect?: string[];
 }
 
-export const addRestore: AddCommand = (program, open) => {
+export const addRestore: AddCommand = (program) => {
   program
     .command("restore")
     .summary("restore the registry from a backup")
     .description(
-      [
-        "Restore the registry from a backup: shows what would change, asks, and does it. Anything added",
-        "since then stays. A device that was revoked or otherwise shut out since then stays so unless it is named.",
-      ].join(" "),
+      "Restore the registry from a backup: shows what would change, asks, and does it. Anything added since then stays. A device that was revoked or otherwise shut out since then stays so unless it is named.",
     )
     .argument("<file>", "a file that latchkey backup wrote")
     .option("--dry-run", "show what would change, and change nothing")
@@ -34,19 +31,15 @@ export const addRestore: AddCommand = (program, open) => {
       "let this device back in although it was shut out since: USER/NAME or id; may be repeated",
       (device: string, others: string[] = []) => [...others, device],
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 If a restore was interrupted, run it again: nothing is done twice. Audit logs
 are restored only into an empty registry, and then show which lines are not its
 own.
 
 Examples:
   latchkey restore latchkey-backup.json --dry-run
-  latchkey restore latchkey-backup.json --resurrect alice/pixel-9`,
-    )
-    .action(async (path: string, options: RestoreOptions) => {
-      const { output, now, connect, confirm } = open();
+  latchkey restore latchkey-backup.json --resurrect alice/pixel-9`)
+    .run(async ({ output, now, connect, confirm }, path: string, options: RestoreOptions) => {
       refuseDevice(path);
       const { backup, json } = await readBackup(path);
       const resurrect = new Set((options.resurrect ?? []).map((device) => deviceInBackup(backup, device).id));

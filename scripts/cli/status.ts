@@ -4,7 +4,7 @@ import { DEVICE_STATUSES } from "../../src/domain/device.ts";
 import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
 import { canWipe } from "../../src/domain/request/app.ts";
 import { ofAllUsers } from "../client/all-users.ts";
-import { isOutOfOrder, ProblemFailure } from "../client/answer.ts";
+import { isOutOfOrder, orAbsent } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
 import { deviceLabel, living } from "../client/device.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
@@ -12,7 +12,8 @@ import { Failure } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import { plural, printable, short } from "../terminal/text.ts";
 import { shortTime } from "../terminal/time.ts";
-import type { AddCommand, Session } from "./command/session.ts";
+import type { AddCommand } from "./command/command.ts";
+import type { Session } from "./command/session.ts";
 import { powers } from "./credentials/login.ts";
 import { NOTHING_TO_WIPE } from "./devices/view.ts";
 
@@ -21,25 +22,21 @@ const NAMES_SHOWN = 3;
 /** The share of a day's requests at which the doctor warns, too. */
 const MANY = 0.7;
 
-export const addStatus: AddCommand = (program, open) => {
+export const addStatus: AddCommand = (program) => {
   program
     .command("status")
     .summary("show the gate on one screen: devices, what is waiting, what expires, usage")
     .description(
       "Show the gate on one screen: whether it answers, who you are, the devices by status, what is waiting for you, which certificates expire soon, and today's usage of Cloudflare's free plan.",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Today's usage needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md.
 Exit code 1: the gate or its registry does not answer. doctor looks closer.
 
 Examples:
   latchkey status
-  latchkey status --json | jq .registry.waiting`,
-    )
-    .action(async () => {
-      const session = open();
+  latchkey status --json | jq .registry.waiting`)
+    .run(async (session) => {
       const { output } = session;
       const now = session.now();
       const api = await session.connect();
@@ -49,15 +46,24 @@ Examples:
         orWhy(() => api.blocked()),
         orWhy(() => readUse(session, api.origin, now)),
       ]);
-      const status: Status = {
+      const registry = isUnknown(found) ? found : summary(found, now);
+      const blockedDevices = isUnknown(blocked) ? blocked : blocked.map((each) => withDevice(each, found));
+      output.object({
         gate: { url: api.origin, answers: true },
         me,
-        registry: isUnknown(found) ? found : summary(found, now),
-        blocked: isUnknown(blocked) ? blocked : blocked.map((each) => withDevice(each, found)),
+        registry,
+        blocked: blockedDevices,
         usage,
-      };
-      output.object(status);
-      show(output, status, now);
+      });
+      output.facts([
+        ["gate", `${api.origin} answers`],
+        ["you", `${printable(me.actor)}, may ${powers(me)}`],
+        ...(isUnknown(registry)
+          ? [["registry", output.style("red", registry.unknown)] as const]
+          : registryFacts(registry, me, output, now)),
+        ["blocked", isUnknown(blockedDevices) ? null : blockedText(blockedDevices, output)],
+        ["today", isUnknown(usage) ? `not known: ${usage.unknown}` : useText(usage, output)],
+      ]);
       if (isUnknown(found)) process.exitCode = 1;
     });
 };
@@ -99,46 +105,32 @@ interface Found {
 }
 
 async function readRegistry(api: Api): Promise<Found> {
-  const [devices, certificates] = await Promise.all([ofAllUsers(api, api.devices), unknownFingerprints(api)]);
-  return { devices, certificates };
+  const [devices, certificates] = await Promise.all([
+    ofAllUsers(api, api.devices),
+    orAbsent(api.unknownCertificates(), "forbidden"),
+  ]);
+  return { devices, certificates: certificates?.map(({ fingerprint }) => fingerprint) ?? null };
 }
 
-async function unknownFingerprints(api: Api): Promise<string[] | null> {
-  try {
-    return (await api.unknownCertificates()).map(({ fingerprint }) => fingerprint);
-  } catch (error) {
-    if (error instanceof ProblemFailure && error.code === "forbidden") return null;
-    throw error;
-  }
-}
+type Summary = ReturnType<typeof summary>;
 
-interface Expiring {
-  device: string;
-  notAfter: string;
-}
-
-interface Summary {
-  /** How many devices have each status. */
-  devices: Record<string, number>;
-  waiting: { devices: readonly string[]; certificates: readonly string[] | null };
-  /** Active devices whose last certificate expires soon or has expired, the first to expire first. */
-  expiring: readonly Expiring[];
-  /** Lost devices that have not received the wipe yet. */
-  wipeNotDelivered: readonly string[];
-}
-
-function summary({ devices, certificates }: Found, now: number): Summary {
+function summary({ devices, certificates }: Found, now: number) {
   const labels = (wanted: (device: Device) => boolean) => devices.filter(wanted).map(deviceLabel);
   const count = (status: string) => devices.filter((device) => device.status === status).length;
   return {
+    /** How many devices have each status. */
     devices: Object.fromEntries(DEVICE_STATUSES.map((status) => [status, count(status)])),
     waiting: { devices: labels(({ status }) => status === "pending"), certificates },
     expiring: expiringSoon(devices, now),
+    /** Lost devices that have not received the wipe yet. */
     wipeNotDelivered: labels(({ status, wipe }) => status === "lost" && wipe === null),
   };
 }
 
-function expiringSoon(devices: readonly Device[], now: number): Expiring[] {
+type Expiring = ReturnType<typeof expiringSoon>[number];
+
+/** Active devices whose last certificate expires soon or has expired, the first to expire first. */
+function expiringSoon(devices: readonly Device[], now: number) {
   return devices
     .filter(({ status }) => status === "active")
     .flatMap((device) => {
@@ -152,28 +144,18 @@ function expiringSoon(devices: readonly Device[], now: number): Expiring[] {
     .sort((a, b) => a.notAfter.localeCompare(b.notAfter));
 }
 
-interface Blocked {
-  fingerprint: string;
-  /** `null` if no device has it, or the registry does not say. */
-  device: string | null;
-}
+type Blocked = ReturnType<typeof withDevice>;
 
-function withDevice(fingerprint: string, found: Found | Unknown): Blocked {
+/** `null` if no device has it, or the registry does not say. */
+function withDevice(fingerprint: string, found: Found | Unknown) {
   const device = isUnknown(found)
     ? undefined
     : found.devices.find((each) => each.credentials.some((own) => own.fingerprint === fingerprint));
   return { fingerprint, device: device === undefined ? null : deviceLabel(device) };
 }
 
-interface Use {
-  workerRequests: number;
-  objectRequests: number;
-  /** Of each kind per day, on the free plan. */
-  limit: number;
-}
-
 /** Since 00:00 UTC, of the account with the gate's zone. */
-async function readUse(session: Session, origin: string, now: number): Promise<Use | Unknown> {
+async function readUse(session: Session, origin: string, now: number) {
   if (!session.environment.CLOUDFLARE_API_TOKEN) {
     return { unknown: "set CLOUDFLARE_API_TOKEN, or see Workers & Pages in the dashboard" };
   }
@@ -186,36 +168,14 @@ async function readUse(session: Session, origin: string, now: number): Promise<U
   return { ...(await readUsage({ client, account: account.id, now })), limit: FREE_REQUESTS_PER_DAY };
 }
 
-interface Status {
-  gate: { url: string; answers: boolean };
-  me: Me;
-  registry: Summary | Unknown;
-  blocked: readonly Blocked[] | Unknown;
-  usage: Use | Unknown;
-}
-
-function show(output: Output, { gate, me, registry, blocked, usage }: Status, now: number): void {
-  output.facts([
-    ["gate", `${gate.url} answers`],
-    ["you", `${printable(me.actor)}, may ${powers(me)}`],
-    ...(isUnknown(registry) ? [noRegistry(registry, output)] : registryFacts(registry, me, output, now)),
-    ["blocked", isUnknown(blocked) ? null : blockedText(blocked, output)],
-    ["today", isUnknown(usage) ? `not known: ${usage.unknown}` : useText(usage, output)],
-  ]);
-}
-
-type Line = [label: string, text: string | null];
-
-function noRegistry({ unknown }: Unknown, output: Output): Line {
-  return ["registry", output.style("red", unknown)];
-}
+type Use = Exclude<Awaited<ReturnType<typeof readUse>>, Unknown>;
 
 function registryFacts(
   { devices, waiting, expiring, wipeNotDelivered }: Summary,
   { apps }: Partial<Me>,
   output: Output,
   now: number,
-): Line[] {
+): [label: string, text: string | null][] {
   const counts = DEVICE_STATUSES.filter((status) => devices[status]).map(
     (status) => `${devices[status]} ${output.status(status)}`,
   );

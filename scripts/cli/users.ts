@@ -1,31 +1,27 @@
 // The users, who own the devices.
 import type { User } from "../../src/contract/answers.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
-import { ProblemFailure, withHint, withUnknownUser } from "../client/answer.ts";
+import { ProblemFailure, withHint } from "../client/answer.ts";
 import type { Api, Made } from "../client/api.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed } from "../terminal/failure.ts";
-import { nearest, printable, shellWord } from "../terminal/text.ts";
+import { nearest, printable } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
 import { userArgument } from "./command/arguments.ts";
-import { type AddCommand, addListVerb } from "./command/session.ts";
+import type { AddCommand } from "./command/command.ts";
 
-export const addUsers: AddCommand = (program, open) => {
+export const addUsers: AddCommand = (program) => {
   const users = program
     .command("users")
     .summary("list the users; add, rename or remove one")
     .description("List the users, who own the devices. Subcommands add, rename or remove one.")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey users
   latchkey users add alice --name "Alice Example"
   latchkey users rename alice "Alice E."
-  latchkey users remove alice`,
-    );
-  addListVerb(users, async () => {
-    const { output, connect } = open();
+  latchkey users remove alice`);
+  users.lists(async ({ output, connect }) => {
     const list = await (await connect()).users();
     output.object({ users: list, next: null });
     output.table(
@@ -43,9 +39,8 @@ Examples:
     )
     .argument("<id>", "1 to 63 lower-case letters, digits and hyphens")
     .option("--name <name>", "the person's name, for people to read")
-    .action(async (id: string, options: { name?: string }) => {
+    .run(async ({ output, connect }, id: string, options: { name?: string }) => {
       const user = userArgument(id);
-      const { output, connect } = open();
       const { created, value } = await addUser(await connect(), user, options.name);
       output.object(value);
       const named = value.name === null ? "" : `, named '${printable(value.name)}'`;
@@ -58,9 +53,8 @@ Examples:
     .description("Give a user another name. The id never changes: devices are found by it.")
     .argument("<user>", "the user's id")
     .argument("<name>", "the person's name, for people to read")
-    .action(async (id: string, name: string) => {
+    .run(async ({ output, connect }, id: string, name: string) => {
       const user = userArgument(id);
-      const { output, connect } = open();
       const api = await connect();
       // The API would add an unknown user: a typing mistake must not.
       const ids = (await api.users()).flatMap((known) => parseUserId(known.id) ?? []);
@@ -82,22 +76,13 @@ Examples:
     .summary("remove a user who has no devices left")
     .description("Remove a user who has no devices left: revoke and forget them first.")
     .argument("<user>", "the user's id")
-    .action(async (id: string) => {
+    .run(async ({ output, connect }, id: string) => {
       const user = userArgument(id);
-      const { output, connect } = open();
       const api = await connect();
-      try {
-        await api.deleteUser(user);
-      } catch (error) {
-        throw withUnknownUser(
-          withHint(
-            error,
-            "user-has-devices",
-            `revoke and forget them first; ${LATCHKEY} devices ${shellWord(user)} lists them`,
-          ),
-          user,
-        );
-      }
+      await api.deleteUser(user).catch((error: unknown) => {
+        const hint = `revoke and forget them first; ${LATCHKEY} devices ${user} lists them`;
+        throw withHint(error, "user-has-devices", hint);
+      });
       output.lines(`removed user ${user}`);
     });
 };

@@ -4,7 +4,7 @@ import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
 
-/** The origin of an address. Throws a misuse for what is none, or would not protect the token. */
+/** The origin of an address. Throws a misuse for anything else, and for what would not protect the token. */
 export function parseAddress(text: string | undefined): string {
   const example = "such as https://latchkey.example.com";
   if (text === undefined || text === "") {

@@ -1,6 +1,7 @@
 import type { AuditEntry } from "../../src/contract/answers.ts";
+import type { UserId } from "../../src/domain/user.ts";
 import { ofAllUsers } from "./all-users.ts";
-import { ProblemFailure } from "./answer.ts";
+import { orAbsent } from "./answer.ts";
 import type { Api } from "./api.ts";
 
 /** An entry of one of several logs: a user's, or the directory's (`null`). Without `user` if only one was read. */
@@ -18,22 +19,19 @@ export async function readEverything(
   search: string | undefined,
 ): Promise<{ entries: LoggedEntry[]; next: string | null }> {
   let isMore = false;
-  const read = async (user: Parameters<Api["audit"]>[0]): Promise<LoggedEntry[]> => {
+  const read = async (user?: UserId): Promise<LoggedEntry[]> => {
     const { entries, next } = await api.audit(user, limit, undefined, search);
     isMore ||= next !== null;
     return entries.map((entry) => ({ ...entry, user: user ?? null }));
   };
   const [directory, users] = await Promise.all([
-    read(undefined).catch(noneIfForbidden),
-    ofAllUsers(api, (user) => read(user)),
+    // A user's own token does not reach the directory's log.
+    orAbsent(read(undefined), "forbidden"),
+    ofAllUsers(api, read),
   ]);
-  const entries = [...directory, ...users].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id));
+  const entries = [...(directory ?? []), ...users].sort((a, b) =>
+    a.at < b.at ? 1 : a.at > b.at ? -1 : b.id - a.id,
+  );
   isMore ||= entries.length > limit;
   return { entries: entries.slice(0, limit), next: isMore ? "older" : null };
-}
-
-/** A user's own token does not reach the directory's log. */
-function noneIfForbidden(error: unknown): [] {
-  if (error instanceof ProblemFailure && error.code === "forbidden") return [];
-  throw error;
 }

@@ -1,5 +1,5 @@
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
-import { ProblemFailure } from "./answer.ts";
+import { orAbsent } from "./answer.ts";
 import type { Api } from "./api.ts";
 
 /** How many users are asked about at the same time: few enough to spare the server, enough not to wait long. */
@@ -11,17 +11,18 @@ export async function ofAllUsers<T>(api: Api, list: (user: UserId) => Promise<T[
   const found: T[] = [];
   for (let index = 0; index < users.length; index += USERS_AT_ONCE) {
     const batch = users.slice(index, index + USERS_AT_ONCE);
-    found.push(...(await Promise.all(batch.map((user) => orNone(list(user))))).flat());
+    // A user removed since the list was made has nothing.
+    const lists = await Promise.all(batch.map((user) => orAbsent(list(user), "unknown-user")));
+    found.push(...lists.flatMap((each) => each ?? []));
   }
   return found;
 }
 
-/** A user removed since the list was made has nothing. */
-async function orNone<T>(list: Promise<T[]>): Promise<T[]> {
-  try {
-    return await list;
-  } catch (error) {
-    if (error instanceof ProblemFailure && error.code === "unknown-user") return [];
-    throw error;
-  }
+/** The same of one user, or of all if none is named. */
+export function ofUsers<T>(
+  api: Api,
+  user: UserId | undefined,
+  list: (user: UserId) => Promise<T[]>,
+): Promise<T[]> {
+  return user === undefined ? ofAllUsers(api, list) : list(user);
 }

@@ -1,8 +1,7 @@
 import { PROBLEMS, type Problem, type ProblemCode, remedyOf } from "../../src/contract/problems.ts";
-import type { UserId } from "../../src/domain/user.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure, failed } from "../terminal/failure.ts";
-import { asMessage, printable } from "../terminal/text.ts";
+import { asMessage, parseJson, printable } from "../terminal/text.ts";
 import { isLocalhostName } from "./address.ts";
 import type { Answer } from "./transport.ts";
 
@@ -57,8 +56,15 @@ export class ProblemFailure extends Failure {
     this.#problem = problem;
   }
 
-  withHint(hint: string): ProblemFailure {
-    return new ProblemFailure(this.#problem, hint);
+  /** The same problem, with another hint or in other words. */
+  with({
+    hint = this.hint,
+    detail = this.#problem.detail,
+  }: {
+    hint?: string;
+    detail?: string;
+  }): ProblemFailure {
+    return new ProblemFailure({ ...this.#problem, detail }, hint);
   }
 }
 
@@ -91,15 +97,29 @@ function causeOf({ code, title, detail, errors = [] }: Problem): string {
   return asMessage(detail === "" || detail === remedyOf(code) ? title : detail);
 }
 
-/** Gives the failure of one code a better hint; anything else stays what it is. */
-export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
-  return error instanceof ProblemFailure && error.code === code ? error.withHint(hint) : error;
+/** The answer, or `undefined` if the API says one of these instead. */
+export async function orAbsent<T>(answer: Promise<T>, ...codes: ProblemCode[]): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ProblemFailure && codes.includes(error.code)) return undefined;
+    throw error;
+  }
 }
 
-/** The failure of a command that named a user who is not there. */
-export function withUnknownUser(error: unknown, user: UserId, hint = hintOf("unknown-user")): unknown {
-  const unknown = error instanceof ProblemFailure && error.code === "unknown-user";
-  return unknown ? failed(`there is no user ${user}`, hint) : error;
+/** Gives the failure of one code a better hint; anything else stays what it is. */
+export function withHint(error: unknown, code: ProblemCode, hint: string): unknown {
+  return error instanceof ProblemFailure && error.code === code ? error.with({ hint }) : error;
+}
+
+/** What to do when something is made for a user who does not exist. */
+export const addFirst = (user: string) => `add the user first: ${LATCHKEY} users add ${user}`;
+
+/** Names the user who does not exist, if that is the problem. `making`: something for this user. */
+export function withUser(error: ProblemFailure, user: unknown, making: boolean): ProblemFailure {
+  if (error.code !== "unknown-user" || typeof user !== "string") return error;
+  const detail = `there is no user ${user}`;
+  return error.with(making ? { detail, hint: addFirst(user) } : { detail });
 }
 
 /** The JSON of a good answer, `undefined` of an empty one; everything else is thrown as a failure. */
@@ -117,14 +137,6 @@ export function readAnswer(answer: Answer, origin: string): unknown {
   throw foreignAnswer(answer, type, origin);
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function parseProblem(text: string): Problem | undefined {
   const body = parseJson(text) as Partial<Problem> | null | undefined;
   if (typeof body?.code !== "string" || !Object.hasOwn(PROBLEMS, body.code)) return undefined;
@@ -135,6 +147,17 @@ function parseProblem(text: string): Problem | undefined {
   );
   return { ...(body as Problem), errors };
 }
+
+const STRANGERS_ANSWERS: Readonly<Record<number, { text: string; hint: string }>> = {
+  404: {
+    text: "Not Found",
+    hint: "check that ADMIN_TOKEN is set on the Worker (32 characters or more), and that the host is right: ADMIN_HOST, when set, is the only one",
+  },
+  503: {
+    text: "Service Unavailable",
+    hint: "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail shows the reason",
+  },
+};
 
 /** Answers that are not the API's: who gave them, and why. The order matters: the clearest sign first. */
 function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
@@ -185,27 +208,14 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
   if (status === 429) {
     return failed(`${origin} answered 429: too many requests${named}`, "wait a minute and try again");
   }
-  const isGates =
-    type === "text/plain" &&
-    ((status === 404 && text.trim() === "Not Found") ||
-      (status === 503 && text.trim() === "Service Unavailable"));
-  if (isGates && isLocalhostName(new URL(origin).hostname)) {
+  // What the gate answers to strangers. The API's own failures are problems in JSON.
+  const words = type === "text/plain" ? STRANGERS_ANSWERS[status] : undefined;
+  if (words !== undefined && text.trim() === words.text) {
     return failed(
-      `the gate at ${origin} answers ${status} ${text.trim()}, as it does to strangers`,
-      "look at the terminal of npm start: its lines name the setting that is wrong; and at the host: it prints the right LATCHKEY_URL",
-    );
-  }
-  if (status === 404 && type === "text/plain" && text.trim() === "Not Found") {
-    return failed(
-      `the gate at ${origin} answers 404 Not Found, as it does to strangers`,
-      "check that ADMIN_TOKEN is set on the Worker (32 characters or more), and that the host is right: ADMIN_HOST, when set, is the only one",
-    );
-  }
-  // The API's own failures are problems in JSON: this is what strangers are answered.
-  if (status === 503 && type === "text/plain" && text.trim() === "Service Unavailable") {
-    return failed(
-      `the gate at ${origin} answers 503 Service Unavailable, as it does to strangers`,
-      "check that the host is one of APPS (ADMIN_HOST, when set, is the only one) and that ADMIN_TOKEN is set; npx wrangler tail shows the reason",
+      `the gate at ${origin} answers ${status} ${words.text}, as it does to strangers`,
+      isLocalhostName(new URL(origin).hostname)
+        ? "look at the terminal of npm start: its lines name the setting that is wrong; and at the host: it prints the right LATCHKEY_URL"
+        : words.hint,
     );
   }
   if (status >= 500) {

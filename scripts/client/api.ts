@@ -1,20 +1,7 @@
 // The command line's client, derived from the contract: every call is typed by its operation, and every answer is
 // parsed with the operation's schema. Fields that the schema does not know are ignored, so a newer Worker may answer.
 import * as v from "valibot";
-import type {
-  AuditEntry,
-  AuditList,
-  Device,
-  Invitation,
-  Me,
-  NewDeviceToken,
-  NewInvitation,
-  NewToken,
-  Session,
-  Token,
-  UnknownCertificate,
-  User,
-} from "../../src/contract/answers.ts";
+import type { AuditEntry, Device, Invitation, Session, Token } from "../../src/contract/answers.ts";
 import { PAGE_LIMIT_MAX } from "../../src/contract/limits.ts";
 import {
   type AnswerOf,
@@ -31,7 +18,7 @@ import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { Failure, failed } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { MISMATCH, NoAnswer, ProblemFailure, readAnswer } from "./answer.ts";
+import { MISMATCH, NoAnswer, ProblemFailure, readAnswer, withUser } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import { createTransport } from "./transport.ts";
 
@@ -44,61 +31,12 @@ export interface Made<T> {
   value: T;
 }
 
-/** The API, one method per operation. Lists are complete: every page is asked for. */
-export interface Api {
-  readonly origin: string;
-  me(): Promise<Me>;
-  users(): Promise<User[]>;
-  putUser(user: UserId, name: string | undefined): Promise<Made<User>>;
-  deleteUser(user: UserId): Promise<void>;
-  devices(user: UserId): Promise<Device[]>;
-  device(user: UserId, device: string): Promise<Device>;
-  enrol(user: UserId, request: Sent<"enrolDevice">): Promise<Made<Device>>;
-  edit(device: Device, request: Sent<"editDevice">): Promise<Device>;
-  /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
-  act(device: Device, act: StatusAct, reason: string | undefined): Promise<Device>;
-  forget(device: Device): Promise<void>;
-  limit(device: Device, request: Sent<"limitDevice">): Promise<Device>;
-  createDeviceToken(user: UserId, request: Sent<"createDeviceToken">): Promise<NewDeviceToken>;
-  rotateDeviceToken(device: Device, request: Sent<"rotateDeviceToken">): Promise<NewDeviceToken>;
-  addCertificate(device: Device, request: Sent<"addCertificate">): Promise<Made<Device>>;
-  retireCredential(device: Device, fingerprint: string): Promise<void>;
-  /** The certificates that the Worker's secret `BLOCKED` names: answered without the registry. */
-  blocked(): Promise<Fingerprint[]>;
-  unknownCertificates(): Promise<UnknownCertificate[]>;
-  approve(fingerprint: Fingerprint, request: Sent<"enrolUnknownCertificate">): Promise<Made<Device>>;
-  dismiss(fingerprint: Fingerprint): Promise<void>;
-  /** Newest first, at most `limit`: of the directory's own log if no user is named; `search`: only those with this text. */
-  audit(
-    user: UserId | undefined,
-    limit: number,
-    before: string | undefined,
-    search?: string,
-  ): Promise<AuditList>;
-  invitations(user: UserId): Promise<Invitation[]>;
-  invite(user: UserId, request: Sent<"createInvitation">): Promise<NewInvitation>;
-  withdraw(invitation: Pick<Invitation, "user" | "id">): Promise<void>;
-  tokens(): Promise<Token[]>;
-  createToken(request: Sent<"createToken">): Promise<NewToken>;
-  revokeToken(token: Token): Promise<void>;
-  /** With a user's token, those of that user. */
-  sessions(): Promise<Session[]>;
-  /** What a backup needs besides the lists. */
-  backup(): Promise<AnswerOf<"showBackup">>;
-  restoreDirectory(request: Sent<"restoreDirectory">): Promise<AnswerOf<"restoreDirectory">>;
-  restoreUser(user: UserId, request: Sent<"restoreUser">): Promise<AnswerOf<"restoreUser">>;
-  /** Of the directory's own log when no user is named. */
-  restoreAudit(
-    user: UserId | undefined,
-    entries: Sent<"restoreAudit">["entries"],
-  ): Promise<AnswerOf<"restoreAudit">>;
-  endSession(session: Session): Promise<void>;
-  endSessions(): Promise<void>;
-}
-
 type Page<T> = { items: T[]; next: string | null };
 
-export function createApi(connection: Connection): Api {
+export type Api = ReturnType<typeof createApi>;
+
+/** The API, one method per operation. Lists are complete: every page is asked for. */
+export function createApi(connection: Connection) {
   const { origin } = connection;
   const transport = createTransport(connection);
 
@@ -121,7 +59,9 @@ export function createApi(connection: Connection): Api {
       if (!parsed.success) throw unexpected(`${method} ${filled}`, v.getDotPath(parsed.issues[0]));
       return { created: answer.status === 201, value: parsed.output as AnswerOf<Id> };
     } catch (error) {
-      throw error instanceof Failure && !(error instanceof ProblemFailure) ? new NoAnswer(error) : error;
+      if (error instanceof ProblemFailure)
+        throw withUser(error, { ...(sent as object), ...given }.user, 201 in answers);
+      throw error instanceof Failure ? new NoAnswer(error) : error;
     }
   }
 
@@ -161,41 +101,39 @@ export function createApi(connection: Connection): Api {
         const { users, next } = await call("listUsers", {}, query);
         return { items: users, next };
       }),
-    putUser: (user, name) => made("putUser", { user }, name === undefined ? {} : { name }),
-    async deleteUser(user) {
-      await call("deleteUser", { user });
-    },
-    devices: (user) =>
+    putUser: (user: UserId, name?: string) => made("putUser", { user }, { name }),
+    deleteUser: (user: UserId) => call("deleteUser", { user }),
+    devices: (user: UserId) =>
       everyPage(`GET /users/${user}/devices`, async (query) => {
         const { devices, next } = await call("listDevices", { user }, query);
         return { items: devices, next };
       }),
-    device: (user, device) => call("showDevice", { user, device }),
-    enrol: (user, request) => made("enrolDevice", { user }, request),
-    edit: (device, request) => call("editDevice", of(device), request),
-    act(device, act, reason) {
-      const request = reason === undefined ? {} : { reason };
-      return act === "lost"
-        ? call("reportDeviceLost", of(device), { ...request, confirm: device.name })
-        : call(STATUS_OPERATIONS[act], of(device), request);
-    },
-    limit: (device, request) => call("limitDevice", of(device), request),
-    createDeviceToken: (user, request) => call("createDeviceToken", { user }, request),
-    rotateDeviceToken: (device, request) => call("rotateDeviceToken", of(device), request),
-    async forget(device) {
-      await call("forgetDevice", of(device));
-    },
-    addCertificate: (device, request) => made("addCertificate", of(device), request),
-    async retireCredential(device, fingerprint) {
-      await call("retireCredential", { ...of(device), fingerprint });
-    },
+    device: (user: UserId, device: string) => call("showDevice", { user, device }),
+    enrol: (user: UserId, request: Sent<"enrolDevice">) => made("enrolDevice", { user }, request),
+    edit: (device: Device, request: Sent<"editDevice">) => call("editDevice", of(device), request),
+    /** The API asks for a lost device's name: by the time of this call, somebody has confirmed it. */
+    act: (device: Device, act: StatusAct, reason: string | undefined) =>
+      act === "lost"
+        ? call("reportDeviceLost", of(device), { reason, confirm: device.name })
+        : call(STATUS_OPERATIONS[act], of(device), { reason }),
+    limit: (device: Device, request: Sent<"limitDevice">) => call("limitDevice", of(device), request),
+    createDeviceToken: (user: UserId, request: Sent<"createDeviceToken">) =>
+      call("createDeviceToken", { user }, request),
+    rotateDeviceToken: (device: Device, request: Sent<"rotateDeviceToken">) =>
+      call("rotateDeviceToken", of(device), request),
+    forget: (device: Device) => call("forgetDevice", of(device)),
+    addCertificate: (device: Device, request: Sent<"addCertificate">) =>
+      made("addCertificate", of(device), request),
+    retireCredential: (device: Device, fingerprint: string) =>
+      call("retireCredential", { ...of(device), fingerprint }),
+    /** The certificates that the Worker's secret `BLOCKED` names: answered without the registry. */
     blocked: async () => (await call("listBlocked", {})).blocked,
     unknownCertificates: async () => (await call("listUnknownCertificates", {})).unknownCertificates,
-    approve: (fingerprint, request) => made("enrolUnknownCertificate", { fingerprint }, request),
-    async dismiss(fingerprint) {
-      await call("dismissUnknownCertificate", { fingerprint });
-    },
-    async audit(user, limit, before, search) {
+    approve: (fingerprint: Fingerprint, request: Sent<"enrolUnknownCertificate">) =>
+      made("enrolUnknownCertificate", { fingerprint }, request),
+    dismiss: (fingerprint: Fingerprint) => call("dismissUnknownCertificate", { fingerprint }),
+    /** Newest first, at most `limit`; the directory's own log if no user is named. `search`: only those with this text. */
+    async audit(user: UserId | undefined, limit: number, before?: string, search?: string) {
       const entries: AuditEntry[] = [];
       let next = before ?? null;
       do {
@@ -215,29 +153,25 @@ export function createApi(connection: Connection): Api {
       } while (next !== null && entries.length < limit);
       return { entries, next };
     },
-    invitations: async (user) => (await call("listInvitations", { user })).invitations,
-    invite: (user, request) => call("createInvitation", { user }, request),
-    async withdraw({ user, id }) {
-      await call("withdrawInvitation", { user, invitation: id });
-    },
+    invitations: async (user: UserId) => (await call("listInvitations", { user })).invitations,
+    invite: (user: UserId, request: Sent<"createInvitation">) => call("createInvitation", { user }, request),
+    withdraw: ({ user, id }: Pick<Invitation, "user" | "id">) =>
+      call("withdrawInvitation", { user, invitation: id }),
     tokens: async () => (await call("listTokens", {})).tokens,
-    createToken: (request) => call("createToken", {}, request),
-    async revokeToken({ id }) {
-      await call("revokeToken", { token: id });
-    },
+    createToken: (request: Sent<"createToken">) => call("createToken", {}, request),
+    revokeToken: ({ id }: Token) => call("revokeToken", { token: id }),
+    /** With a user's token, those of that user. */
     sessions: async () => (await call("listSessions", {})).sessions,
+    endSession: ({ id }: Session) => call("endSession", { session: id }),
+    endSessions: () => call("endAllSessions", {}),
+    /** What a backup needs besides the lists. */
     backup: () => call("showBackup", {}),
-    restoreDirectory: (request) => call("restoreDirectory", {}, request),
-    restoreUser: (user, request) => call("restoreUser", { user }, request),
-    restoreAudit: (user, entries) =>
+    restoreDirectory: (request: Sent<"restoreDirectory">) => call("restoreDirectory", {}, request),
+    restoreUser: (user: UserId, request: Sent<"restoreUser">) => call("restoreUser", { user }, request),
+    /** The directory's own log if no user is named. */
+    restoreAudit: (user: UserId | undefined, entries: Sent<"restoreAudit">["entries"]) =>
       user === undefined
         ? call("restoreAudit", {}, { entries })
         : call("restoreUserAudit", { user }, { entries }),
-    async endSession({ id }) {
-      await call("endSession", { session: id });
-    },
-    async endSessions() {
-      await call("endAllSessions", {});
-    },
   };
 }

@@ -1,26 +1,23 @@
+// What login stores on this machine.
 import { chmod, mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import envPaths from "env-paths";
 import * as v from "valibot";
-import { FOLDER_MODE, SECRET_MODE, writeWhole } from "../files.ts";
+import { FOLDER_MODE, orMissing, SECRET_MODE, writeWhole } from "../files.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { errorCode, type Failure, failed, misuse } from "../terminal/failure.ts";
-import { printable, shellWord } from "../terminal/text.ts";
+import { parseJson, printable, shellWord } from "../terminal/text.ts";
 
 const LoginSchema = v.strictObject({
+  /** Scheme, host and port: the only ones that the token is sent to. */
   url: v.string(),
   token: v.string(),
+  /** The absolute path of the authority's certificate, when one was given. */
   ca: v.nullable(v.string()),
 });
 
 /** What `login` keeps. */
-export interface Login {
-  /** Scheme, host and port: the only ones that the token is sent to. */
-  url: string;
-  token: string;
-  /** The absolute path of the authority's certificate, when one was given. */
-  ca: string | null;
-}
+export type Login = v.InferOutput<typeof LoginSchema>;
 
 /** In the user's own folder for settings; on Linux `XDG_CONFIG_HOME` moves it. */
 export function loginFile(): string {
@@ -43,6 +40,7 @@ export async function writeLogin(login: Login, path = loginFile()): Promise<void
 export async function readLogin(path = loginFile()): Promise<Login | undefined> {
   const text = await readPrivate(path);
   if (text === undefined) return undefined;
+  // The file's content is in no message: it holds the token.
   const parsed = v.safeParse(LoginSchema, parseJson(text));
   if (parsed.success) return parsed.output;
   throw misuse(`${printable(path)} is not a login that was stored here`, `log in again: ${LATCHKEY} login`);
@@ -51,17 +49,16 @@ export async function readLogin(path = loginFile()): Promise<Login | undefined> 
 /** Deletes the stored login; returns whether there was one. */
 export async function deleteLogin(path = loginFile()): Promise<boolean> {
   try {
-    await rm(path);
-    return true;
+    return (await orMissing(rm(path).then(() => true))) ?? false;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
     throw fileFailure(error, path, "deleted");
   }
 }
 
 async function readPrivate(path: string): Promise<string | undefined> {
   try {
-    const file = await open(path);
+    const file = await orMissing(open(path));
+    if (file === undefined) return undefined;
     try {
       // Of the open file, so that what is checked is what is read.
       const { mode } = await file.stat();
@@ -72,7 +69,6 @@ async function readPrivate(path: string): Promise<string | undefined> {
       await file.close();
     }
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
     throw fileFailure(error, path, "read");
   }
 }
@@ -82,15 +78,6 @@ function readByOthers(path: string): Failure {
     `${printable(path)} holds a token, and other users of this machine can read it`,
     `chmod 600 ${shellWord(path)}; if they may have read it, revoke the token and log in with a new one`,
   );
-}
-
-/** The file's content is in no message: it holds the token. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function fileFailure(error: unknown, path: string, done: string): Failure | unknown {

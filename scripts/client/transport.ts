@@ -1,4 +1,5 @@
 import { Agent, request as send } from "undici";
+import type { Method } from "../../src/contract/operations.ts";
 import { errorCode, type Failure, failed } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
 import { isLocalhostName } from "./address.ts";
@@ -6,8 +7,6 @@ import type { Connection } from "./connection.ts";
 
 /** No page of the API comes near this size: a longer answer is not the API's. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-
-export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
 export interface Answer {
   status: number;

@@ -24,19 +24,14 @@ const CLOUDFLARE_HEADERS: ReadonlySet<string> = new Set([
   "x-forwarded-proto",
 ]);
 
+/** Where clients are: ISO 3166-1 alpha-2, or Cloudflare's `T1` and `XX`. */
 export const DEFAULT_COUNTRY = "CH";
-
-/** Where a client is, as far as the edge is to believe. */
-export interface Place {
-  /** ISO 3166-1 alpha-2, or Cloudflare's `T1` and `XX`. */
-  country: string;
-}
 
 /**
  * Rewrites a request's headers in place, as Cloudflare does before the Worker runs. Everything that
  * begins with `mf-` is Miniflare's and the edge's own language, and dropped.
  */
-export function rewriteHeaders(headers: IncomingHttpHeaders, clientIp: string, { country }: Place): void {
+export function rewriteHeaders(headers: IncomingHttpHeaders, clientIp: string, country: string): void {
   for (const name of Object.keys(headers)) {
     if (name.startsWith("mf-") || CLOUDFLARE_HEADERS.has(name)) delete headers[name];
   }
@@ -56,7 +51,7 @@ export function rewriteHeaders(headers: IncomingHttpHeaders, clientIp: string, {
 export function cfProperties(
   socket: TLSSocket,
   tlsClientAuth: TlsClientAuth,
-  { country }: Place,
+  country: string,
   acceptEncoding: string,
 ): Record<string, unknown> {
   return {

@@ -97,7 +97,6 @@ async function start(
   const listeners = new Set<(line: WorkerLogLine) => void>();
   if (options.onWorkerLog !== undefined) listeners.add(options.onWorkerLog);
   const onError = options.onError ?? (() => undefined);
-  const place = { country: options.country ?? DEFAULT_COUNTRY };
 
   const origin = options.origin === undefined ? undefined : parseOrigin(options.origin);
   const config = readWorkerConfig(options.vars ?? {});
@@ -142,7 +141,8 @@ async function start(
 
   const app: DemoApp | undefined = origin === undefined ? await startDemoApp() : undefined;
   if (app !== undefined) undo.push(() => app.stop());
-  const adminToken = adminTokenOf(options.vars) ?? state.adminToken;
+  const { ADMIN_TOKEN: given } = options.vars ?? {};
+  const adminToken = typeof given === "string" ? given : state.adminToken;
   const worker = await startWorker({
     config,
     vars: { ...config.vars, ADMIN_TOKEN: adminToken },
@@ -159,7 +159,7 @@ async function start(
   const proxy = new EdgeProxy({
     worker,
     handshakes: new Handshakes(),
-    place,
+    country: options.country ?? DEFAULT_COUNTRY,
     revoked: async () => {
       const written = await readRevoked(paths.revoked);
       return issuer === undefined ? written : new Set([...written, ...issuer.revokedSerials()]);
@@ -203,10 +203,6 @@ async function start(
 /** The first that is served. With an app for all hosts (`*`), none may be named. */
 function firstOf(preferred: readonly string[], hosts: readonly string[]): string {
   return preferred.find((host) => hosts.includes(host)) ?? hosts[0] ?? "localhost";
-}
-
-function adminTokenOf(vars: Vars | undefined): string | undefined {
-  return typeof vars?.ADMIN_TOKEN === "string" ? vars.ADMIN_TOKEN : undefined;
 }
 
 function onceAsync(action: () => Promise<void>): () => Promise<void> {

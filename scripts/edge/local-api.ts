@@ -1,41 +1,60 @@
-import { request } from "node:https";
-import { json } from "node:stream/consumers";
+// Requests to an edge on this machine, through its front door. Its hosts need not resolve, whatever they are called.
+import { once } from "node:events";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { type Agent, request } from "node:https";
+import { text } from "node:stream/consumers";
 import { API_PATH } from "../../src/contract/paths.ts";
-import type { Edge } from "./edge.ts";
+import type { Credential } from "../certificates/authority.ts";
 
-/**
- * Calls the API through the edge's front door, as the command line does. Unlike that, it needs no
- * name to resolve: the edge is on this machine, whatever its hosts are called.
- */
+export interface LocalRequest {
+  host: string;
+  port: number | string;
+  /** PEM: who signed the edge's certificate. */
+  ca: string;
+  method: string;
+  path: string;
+  headers?: IncomingHttpHeaders;
+  body?: string | undefined;
+  /** What to show; nothing without it. */
+  credential?: Credential | undefined;
+  /** Without one, the request has a connection of its own. */
+  agent?: Agent;
+  signal?: AbortSignal;
+}
+
+export async function askLocally(asked: LocalRequest): Promise<{
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}> {
+  const { host, port, headers, body, credential, agent = false, ...rest } = asked;
+  const outgoing = request({
+    ...{ ...rest, host: "127.0.0.1", servername: host, port, agent },
+    headers: { host: `${host}:${port}`, ...headers },
+    ...(credential === undefined ? {} : { cert: credential.certificate, key: credential.key }),
+  });
+  // What goes wrong after the head of the answer is an error of the answer.
+  outgoing.on("error", () => undefined);
+  outgoing.end(body);
+  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) };
+}
+
+/** Calls the API as the command line does. */
 export async function callApi(
-  edge: Pick<Edge, "apiHost" | "port" | "ca" | "adminToken">,
+  { apiHost: host, port, ca, adminToken }: { apiHost: string; port: number; ca: string; adminToken: string },
   method: string,
   path: string,
   body?: unknown,
 ): Promise<{ status: number; body: unknown }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: unknown }>();
-  const outgoing = request(
-    {
-      host: "127.0.0.1",
-      servername: edge.apiHost,
-      port: edge.port,
-      path: `${API_PATH}${path}`,
-      method,
-      ca: edge.ca,
-      agent: false,
-      headers: {
-        host: `${edge.apiHost}:${edge.port}`,
-        authorization: `Bearer ${edge.adminToken}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
+  const answer = await askLocally({
+    ...{ host, port, ca, method, path: `${API_PATH}${path}` },
+    headers: {
+      authorization: `Bearer ${adminToken}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
-    (response) => {
-      const isJson = /^application\/(problem\+)?json\b/.test(response.headers["content-type"] ?? "");
-      const received = isJson ? json(response) : Promise.resolve(response.resume()).then(() => undefined);
-      received.then((value) => resolve({ status: response.statusCode ?? 0, body: value }), reject);
-    },
-  );
-  outgoing.on("error", reject);
-  outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-  return promise;
+    body: JSON.stringify(body),
+  });
+  const isJson = /^application\/(problem\+)?json\b/.test(answer.headers["content-type"] ?? "");
+  return { status: answer.status, body: isJson ? JSON.parse(answer.text) : undefined };
 }

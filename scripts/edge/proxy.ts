@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, Serve
 import type { Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { cfProperties, type Place, rewriteHeaders } from "./cloudflare.ts";
+import { cfProperties, rewriteHeaders } from "./cloudflare.ts";
 import { RuntimeAgent } from "./runtime-agent.ts";
 import type { Handshakes } from "./tls/client-auth.ts";
 import { withRevocation } from "./tls/client-auth.ts";
@@ -27,7 +27,8 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 export interface ProxyOptions {
   worker: RunningWorker;
   handshakes: Handshakes;
-  place: Place;
+  /** Where all clients appear to be. */
+  country: string;
   revoked(): Promise<ReadonlySet<string>>;
   /** The value of the Worker's variable `BLOCKED`; `undefined` leaves it as it is. */
   blocked(): Promise<unknown>;
@@ -176,7 +177,7 @@ export class EdgeProxy {
 
   /** The client's headers, and in them what Cloudflare knows and the client cannot say. */
   async #headersFor(request: IncomingMessage): Promise<Record<string, string | string[]>> {
-    const { worker, handshakes, place } = this.#options;
+    const { worker, handshakes, country } = this.#options;
     const { socket, headers } = request;
     if (!(socket instanceof TLSSocket)) throw new Error("the connection is not a TLS connection");
     const handshake = handshakes.of(socket);
@@ -185,13 +186,13 @@ export class EdgeProxy {
     const blocked = await this.#options.blocked();
 
     const isUpgrade = headers.upgrade?.toLowerCase() === "websocket";
-    rewriteHeaders(headers, socket.remoteAddress ?? "", place);
+    rewriteHeaders(headers, socket.remoteAddress ?? "", country);
     for (const name of CONNECTION_HEADERS) delete headers[name];
     const acceptEncoding = String(headers["accept-encoding"] ?? "");
     return {
       ...(headers as Record<string, string | string[]>),
       ...(isUpgrade ? { connection: "Upgrade" } : {}),
-      [CF_HEADER]: headerJson(cfProperties(socket, clientAuth, place, acceptEncoding)),
+      [CF_HEADER]: headerJson(cfProperties(socket, clientAuth, country, acceptEncoding)),
       [SECRET_HEADER]: worker.secret,
       ...(blocked === undefined ? {} : { [BLOCKED_HEADER]: headerJson(blocked) }),
     };

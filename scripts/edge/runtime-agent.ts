@@ -1,4 +1,4 @@
-import { Agent, type AgentOptions, type ClientRequestArgs } from "node:http";
+import { Agent, type ClientRequestArgs } from "node:http";
 import { Socket, type TcpNetConnectOpts } from "node:net";
 import type { Duplex } from "node:stream";
 
@@ -7,8 +7,8 @@ const IDLE_MS = 2_000;
 
 /** Keeps connections to the runtime, and reads each to its end even when writing to it fails. */
 export class RuntimeAgent extends Agent {
-  constructor(options: AgentOptions = {}) {
-    super({ keepAlive: true, timeout: IDLE_MS, ...options });
+  constructor() {
+    super({ keepAlive: true, timeout: IDLE_MS });
   }
 
   /** As `net.createConnection`: the agent's `noDelay` is among the options. */

@@ -2,12 +2,12 @@
 // live in the memory of `npm start`, and the Worker knows only its own sign-in form.
 import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { PATHS } from "../../src/contract/paths.ts";
 import { html, show } from "../../src/pages/html/html.ts";
 import { layout } from "../../src/pages/html/layout.ts";
 import { isFromOurPage } from "../../src/pages/html/same-origin.ts";
+import { askLocally } from "./local-api.ts";
 
 const PATH = "/.latchkey/once";
 /** 128 bits: no guessing within a quarter of an hour, and the link fits into a terminal. */
@@ -27,13 +27,6 @@ interface SignInOptions {
   ca: string;
   /** What the link signs in with; no browser gets it. */
   token: string;
-}
-
-/** The Worker's answer to its sign-in form. */
-interface Answer {
-  status: number;
-  headers: IncomingMessage["headers"];
-  body: string;
 }
 
 /**
@@ -94,7 +87,11 @@ export class SignInLinks {
     const expiresAt = this.#codes.get(digest) ?? 0;
     // Before anything else can happen: of two who press it at the same time, one is signed in.
     this.#codes.delete(digest);
-    const { status, headers, body } = await this.#askWorker(request).catch((error: unknown) => {
+    const {
+      status,
+      headers,
+      text: body,
+    } = await this.#askWorker(request).catch((error: unknown) => {
       this.#codes.set(digest, expiresAt);
       throw error;
     });
@@ -106,30 +103,17 @@ export class SignInLinks {
   }
 
   /** Sends the sign-in form for the browser. */
-  async #askWorker({ headers }: IncomingMessage): Promise<Answer> {
-    const { host, port, ca, token } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const outgoing = httpsRequest(
-      {
-        ...{ host: "127.0.0.1", servername: host, port, ca, agent: false },
-        ...{ method: "POST", path: PATHS.signIn },
-        headers: {
-          ...Object.fromEntries(PASSED_ON.flatMap((name) => (headers[name] ? [[name, headers[name]]] : []))),
-          host: `${host}:${port}`,
-          origin: this.#origin,
-          "content-type": "application/x-www-form-urlencoded",
-        },
+  #askWorker({ headers }: IncomingMessage) {
+    const { token, ...place } = this.#options;
+    return askLocally({
+      ...{ ...place, method: "POST", path: PATHS.signIn },
+      headers: {
+        ...Object.fromEntries(PASSED_ON.flatMap((name) => (headers[name] ? [[name, headers[name]]] : []))),
+        origin: this.#origin,
+        "content-type": "application/x-www-form-urlencoded",
       },
-      (incoming) => {
-        text(incoming).then(
-          (body) => resolve({ status: incoming.statusCode ?? 502, headers: incoming.headers, body }),
-          reject,
-        );
-      },
-    );
-    outgoing.on("error", reject);
-    outgoing.end(new URLSearchParams({ token, next: PATHS.home }).toString());
-    return promise;
+      body: new URLSearchParams({ token, next: PATHS.home }).toString(),
+    });
   }
 }
 
@@ -159,13 +143,9 @@ function overPage(status: 400 | 410): Promise<Response> {
 
 /** With the headers that the Worker gives to its own pages. */
 async function send(response: ServerResponse, page: Promise<Response>): Promise<void> {
-  const { status, headers, body } = await page.then(async (answer) => ({
-    status: answer.status,
-    headers: Object.fromEntries(answer.headers),
-    body: await answer.text(),
-  }));
-  response.writeHead(status, headers);
-  response.end(body);
+  const answer = await page;
+  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  response.end(await answer.text());
 }
 
 function sha256(text: string): string {

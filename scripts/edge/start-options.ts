@@ -2,7 +2,7 @@ import { isAbsolute, relative, resolve, sep } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { type Failure, misuse } from "../terminal/failure.ts";
 import { misuseFromCommander } from "../terminal/misuse.ts";
-import { printable, shellWord } from "../terminal/text.ts";
+import { parseJson, printable, shellWord } from "../terminal/text.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
 import { parseOrigin } from "./origin.ts";
@@ -67,6 +67,16 @@ function withDefault(flags: string, description: string, value: string): Option 
   return new Option(flags, description).default(value, value);
 }
 
+/** What the Worker reads besides the `ADMIN_TOKEN`; it ignores any other name. */
+const VARIABLES = [
+  "APPS",
+  "REVOCATION_DELAY_SECONDS",
+  "ADMIN_HOST",
+  "BLOCKED",
+  "NOTIFY_URLS",
+  "NOTIFY_SECRET",
+];
+
 /** `NAME=VALUE`; a value that is JSON is what it says, everything else is a string. */
 function addVar(text: string, vars: Record<string, unknown> = {}): Record<string, unknown> {
   const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
@@ -79,22 +89,20 @@ function addVar(text: string, vars: Record<string, unknown> = {}): Record<string
       "the state folder holds it, in the file admin-token",
     );
   }
-  return { ...vars, [name]: parseValue(value) };
-}
-
-function parseValue(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
+  if (!VARIABLES.includes(name)) {
+    throw misuse(
+      `--var names no variable of the Worker: ${printable(name)}`,
+      `there are ${VARIABLES.join(", ")}`,
+    );
   }
+  const parsed = parseJson(value);
+  return { ...vars, [name]: parsed === undefined ? value : parsed };
 }
 
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535))
-    throw misuse(`--port '${printable(text)}' is not a port`, "give a number up to 65535");
-  return port;
+function parseWhole(text: string, limit: number, option: string, kind: string, hint: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= limit) return number;
+  throw misuse(`${option} '${printable(text)}' is not a ${kind}`, hint);
 }
 
 function parseCountry(text: string): string {
@@ -102,15 +110,6 @@ function parseCountry(text: string): string {
     throw misuse(`--country '${printable(text)}' is not a code`, "give two capital letters, such as CH");
   }
   return text;
-}
-
-/** Latency between any two places is below a second. */
-function parseLatency(text: string): number {
-  const latency = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(latency <= 1_000)) {
-    throw misuse(`--latency '${printable(text)}' is not a latency`, "give milliseconds, 0 to 1000");
-  }
-  return latency;
 }
 
 /**
@@ -156,7 +155,7 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
   const { port, state, origin, country, latency, var: vars } = program.opts<Options>();
   if (origin !== undefined) parseOrigin(origin);
   return {
-    port: parsePort(port),
+    port: parseWhole(port, 65_535, "--port", "port", "give a number up to 65535"),
     // The default one is the clone's.
     stateDir:
       program.getOptionValueSource("state") === "default"
@@ -164,7 +163,8 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
         : resolve(callersFolder(environment), state),
     vars: vars ?? {},
     country: parseCountry(country),
-    latencyMs: parseLatency(latency),
+    // Latency between any two places is below a second.
+    latencyMs: parseWhole(latency, 1_000, "--latency", "latency", "give milliseconds, 0 to 1000"),
     ...(origin === undefined ? {} : { origin }),
   };
 }

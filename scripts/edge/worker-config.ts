@@ -1,32 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildOptions } from "esbuild";
-import {
-  type SourcelessWorkerOptions,
-  unstable_getMiniflareWorkerOptions,
-  unstable_readConfig,
-} from "wrangler";
+import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { isLocalhostName } from "../client/address.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
 export type Vars = Readonly<Record<string, unknown>>;
 
 /** What `wrangler.toml` says: the one source of the Worker's settings, here as in production. */
-export interface WorkerConfig {
-  /** Variables, Durable Objects, compatibility date and flags. */
-  options: SourcelessWorkerOptions;
-  /** The entry file. */
-  main: string;
-  /** How wrangler would bundle it. */
-  bundling: Pick<BuildOptions, "define" | "minify" | "keepNames">;
-  vars: Vars;
-  /** The hostnames that the variables name, sorted: all, and those of apps. */
-  hosts: readonly string[];
-  appHosts: readonly string[];
-  adminHost: string | undefined;
-  /** The first app with the profile `bitwarden`. */
-  bitwardenHost: string | undefined;
-}
+export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -40,11 +22,12 @@ const LOCAL_ADMIN_HOST = "latchkey.localhost";
  * Reads the project's `wrangler.toml`; `vars` take the place of its variables of the same name. An `ADMIN_HOST` of a
  * zone becomes one of this machine, unless it is in `vars`.
  */
-export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml")): WorkerConfig {
+export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml")) {
   const { workerOptions, main, define } = unstable_getMiniflareWorkerOptions(path);
   if (main === undefined || !existsSync(main)) throw new Error(`${path} names no entry file that exists`);
   const { minify = false, keep_names: keepNames = true } = unstable_readConfig({ config: path });
-  const bundling = { define, minify, keepNames };
+  /** How wrangler would bundle it. */
+  const bundling: Pick<BuildOptions, "define" | "minify" | "keepNames"> = { define, minify, keepNames };
   const written = (workerOptions.bindings as Vars | undefined) ?? {};
   const effective = { ...written, ...localAdminHost(written), ...vars };
   const { APPS, ADMIN_HOST } = effective;
@@ -53,13 +36,17 @@ export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml"))
   const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
   const bitwardenHost = appHosts.find((host) => profileOf(APPS, host) === "bitwarden");
   return {
+    /** Variables, Durable Objects, compatibility date and flags. */
     options: workerOptions,
+    /** The entry file. */
     main,
     bundling,
-    vars: effective,
+    vars: effective as Vars,
+    /** The hostnames that the variables name, sorted: all, and those of apps. */
     hosts,
     appHosts,
     adminHost,
+    /** The first app with the profile `bitwarden`. */
     bitwardenHost,
   };
 }

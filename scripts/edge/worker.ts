@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { build } from "esbuild";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptions } from "miniflare";
+import {
+  convertV4MiniflareOptions,
+  type Json,
+  Log,
+  LogLevel,
+  Miniflare,
+  type V4WorkerOptions,
+} from "miniflare";
 import { notifySettings } from "../../src/notify/settings.ts";
 import type { Origin } from "./origin.ts";
 import type { Vars, WorkerConfig } from "./worker-config.ts";
@@ -44,18 +50,12 @@ const LOOPBACK = "127.0.0.1";
  * Starts the real Worker in the real runtime: its `fetch` goes to the origin without passing
  * through Node, so it streams and speaks WebSocket as in production.
  */
-export async function startWorker({
-  config,
-  vars,
-  origin,
-  registry,
-  latencyMs,
-  log,
-}: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { config, vars, origin, registry, latencyMs, log } = options;
   const secret = randomBytes(32).toString("hex");
   const [gate, tunnel] = await Promise.all([
     bundle(config, { secret, latencyMs }),
-    bundleFile(join(import.meta.dirname, "workerd", "origin.ts")),
+    bundleSource('export { default, tunnel } from "./workerd/origin.ts";', {}),
   ]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -87,7 +87,8 @@ function gateWorker({ options }: WorkerConfig, vars: Vars, code: string): V4Work
     ...settings,
     ...moduleOf(code),
     name: WORKER,
-    bindings: jsonVars(vars),
+    // Variables are what JSON can express.
+    bindings: JSON.parse(JSON.stringify(vars)) as Record<string, Json>,
     // The socket leads to the Worker itself. Miniflare's own entry would rewrite Accept-Encoding,
     // answer some paths and show stack traces.
     unsafeDirectSockets: [{ host: LOOPBACK, port: 0 }],
@@ -119,34 +120,19 @@ function externalServer({ address, hostname, secure }: Origin) {
     : { address, http: {} };
 }
 
-type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
-
-/** Variables are what JSON can express. */
-function jsonVars(vars: Vars): Record<string, Json> {
-  return JSON.parse(JSON.stringify(vars)) as Record<string, Json>;
-}
-
 /**
  * The Worker as `wrangler deploy` would bundle it, behind the door. The secret is in the code, so
  * that the Worker's environment is exactly that of `wrangler.toml`.
  */
 function bundle({ main, bundling }: WorkerConfig, options: DoorOptions): Promise<string> {
-  const door = join(import.meta.dirname, "workerd", "door.ts");
   return bundleSource(
     [
       `import worker from ${JSON.stringify(main)};`,
-      `import { behindDoor } from ${JSON.stringify(door)};`,
+      'import { behindDoor } from "./workerd/door.ts";',
       `export * from ${JSON.stringify(main)};`,
       `export default behindDoor(worker, ${JSON.stringify(options)});`,
     ].join("\n"),
     bundling,
-  );
-}
-
-function bundleFile(path: string): Promise<string> {
-  return bundleSource(
-    `export * from ${JSON.stringify(path)}; export { default } from ${JSON.stringify(path)};`,
-    {},
   );
 }
 

@@ -1,61 +1,30 @@
-import { ApiError, type Call, checkAccount, type Endpoint, fieldsOf, pageOf, textOf } from "./call.ts";
+import { ApiError, type Call, type Endpoint, endpoint, fieldsOf, pageOf, textOf } from "./call.ts";
 import { type AccessApp, type AccessPolicy, newId } from "./state.ts";
 
-const READ = "Access: Apps and Policies Read";
-const WRITE = "Access: Apps and Policies Write";
 const APPS = "/accounts/:account/access/apps";
+const WRITE = "Access: Apps and Policies Write";
 
 /** Access applications and their policies. */
 export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
-  endpoint("GET", APPS, READ, ({ state, query }) => pageOf(state.accessApps, query, 100)),
+  endpoint("GET", APPS, "Access: Apps and Policies Read", (call) => pageOf(appsOf(call), call.query, 100)),
   endpoint("POST", APPS, WRITE, (call) => {
     const app = appFrom(call, newId());
-    call.state.accessApps.push(app);
+    appsOf(call).push(app);
     return { status: 201, result: app };
   }),
-  endpoint("GET", `${APPS}/:app`, READ, (call) => ({ result: appOf(call) })),
-  endpoint("PUT", `${APPS}/:app`, WRITE, (call) => {
-    const app = appOf(call);
-    Object.assign(app, { policies: app.policies }, appFrom(call, app.id));
-    return { result: app };
-  }),
-  endpoint("DELETE", `${APPS}/:app`, WRITE, (call) => {
-    const { id } = appOf(call);
-    call.state.accessApps = call.state.accessApps.filter((app) => app.id !== id);
-    return { status: 202, result: { id } };
-  }),
-  endpoint("GET", `${APPS}/:app/policies`, READ, (call) => pageOf(appOf(call).policies, call.query, 100)),
   endpoint("POST", `${APPS}/:app/policies`, WRITE, (call) => {
-    const app = appOf(call);
+    const app = appsOf(call).find(({ id }) => id === call.params.app);
+    if (app === undefined) throw new ApiError(404, 11021, "access.api.error.unknown_application");
     const policy = policyFrom(fieldsOf(call), app.policies.length + 1);
     app.policies.push(policy);
     return { status: 201, result: policy };
   }),
 ];
 
-function endpoint(
-  method: string,
-  pattern: string,
-  permission: typeof READ | typeof WRITE,
-  handle: Endpoint["handle"],
-): Endpoint {
-  return {
-    method,
-    pattern,
-    permissions: [permission],
-    handle(call) {
-      checkAccount(call);
-      // An account that never opened Zero Trust.
-      if (!call.state.accessEnabled) throw new ApiError(403, 9999, "access.api.error.not_enabled");
-      return handle(call);
-    },
-  };
-}
-
-function appOf(call: Call): AccessApp {
-  const app = call.state.accessApps.find(({ id }) => id === call.params.app);
-  if (app === undefined) throw new ApiError(404, 11021, "access.api.error.unknown_application");
-  return app;
+function appsOf({ state }: Call): AccessApp[] {
+  // An account that has never opened Zero Trust.
+  if (!state.accessEnabled) throw new ApiError(403, 9999, "access.api.error.not_enabled");
+  return state.accessApps;
 }
 
 function appFrom(call: Call, id: string): AccessApp {

@@ -16,13 +16,13 @@ import { type CloudflareState, createState, emptyZone } from "./state.ts";
 /** The local hosts' zone, which signs for devices, and one for `setup --dry-run` by the examples of the documentation. */
 const ZONES = ["localhost", "example.com"];
 
-/** Tells what the token is for, wherever it turns up. */
+/** Shows what the token is for, wherever it turns up. */
 const TOKEN_PREFIX = "stand-in-";
 
 /** How long a revocation stays pending, in milliseconds: long enough to be seen. Cloudflare takes about a minute. */
 const SETTLE_MS = 3_000;
 
-/** What GraphQL answers on the day's use: at home, nobody counts. */
+/** GraphQL's answer on the day's use, which nobody counts here. */
 const NOTHING_USED = {
   viewer: { accounts: [{ workersInvocationsAdaptive: [], durableObjectsInvocationsAdaptiveGroups: [] }] },
 };
@@ -101,7 +101,7 @@ function revokedIn({ zones }: CloudflareState): ReadonlySet<string> {
 
 const ABOUT = "The state of the local stand-in for Cloudflare's API: not Cloudflare.";
 
-/** JSON; what it has no form for stands as `{ "$map": [...] }` and `{ "$set": [...] }`. The token is a file of its own. */
+/** JSON, with maps as `{ "$map": [...] }` and sets as `{ "$set": [...] }`. The token has a file of its own. */
 function toText({ port, state }: Kept): string {
   const { token: _, ...rest } = state;
   const replace = (_key: string, value: unknown) => {
@@ -119,7 +119,7 @@ async function readKept(path: string): Promise<Kept | undefined> {
       if (Array.isArray(value?.$map)) return new Map(value.$map);
       return Array.isArray(value?.$set) ? new Set(value.$set) : value;
     }) as Kept;
-    // A field that is new since then has the value that it has at the start.
+    // A field that was added since then gets its initial value.
     const zones = state.zones.map((zone) => ({ ...emptyZone(zone.name), ...zone }));
     return { port: Number.isInteger(port) ? port : 0, state: { ...state, zones } };
   } catch {

@@ -38,21 +38,32 @@ export interface Endpoint {
   pattern: string;
   /** Any one of these suffices; none is needed when the list is empty. */
   permissions: readonly Permission[];
-  /** What a missing permission is called: 10000, or 9109 by the services that say so. */
-  forbidden?: 10000 | 9109;
+  /** The code for a missing permission: 10000, or 9109 from some services. */
+  forbidden: keyof typeof FORBIDDEN;
   handle(call: Call): Reply | Promise<Reply>;
+}
+
+/** The message of the two codes for a token that may not do something. */
+export const FORBIDDEN = {
+  10000: "Authentication error",
+  9109: "Unauthorized to access requested resource",
+} as const;
+
+export function endpoint(
+  method: string,
+  pattern: string,
+  permissions: Permission | readonly Permission[],
+  handle: Endpoint["handle"],
+  forbidden: keyof typeof FORBIDDEN = 10000,
+): Endpoint {
+  return { method, pattern, permissions: [permissions].flat(), forbidden, handle };
 }
 
 export function zoneOf({ state, params }: Call): Zone {
   const zone = state.zones.find(({ id }) => id === params.zone);
   // What the real one answers for a zone that the token does not reach.
-  if (zone === undefined) throw new ApiError(403, 9109, "Unauthorized to access requested resource");
+  if (zone === undefined) throw new ApiError(403, 9109, FORBIDDEN[9109]);
   return zone;
-}
-
-/** Refuses an account that is not the stand-in's. */
-export function checkAccount({ state, params }: Call): void {
-  if (params.account !== state.account.id) throw new ApiError(403, 10000, "Authentication error");
 }
 
 export function fieldsOf({ body }: Call): Record<string, unknown> {

@@ -5,7 +5,7 @@ export type Fault =
   | { kind: "rate-limit"; retryAfterSeconds: number }
   /** With `retryAfterSeconds: 0`, a client need not make pauses that a test would wait for. */
   | { kind: "server-error"; status?: 500 | 502 | 503 | 504; retryAfterSeconds?: number; when?: When }
-  /** 403 with code 10000, or 9109 where the real one is believed to say that. */
+  /** 403 with code 10000, or 9109 where Cloudflare is believed to use that. */
   | { kind: "no-permission"; code?: 10000 | 9109 }
   /** The connection ends without an answer. */
   | { kind: "reset"; when?: When }
@@ -13,14 +13,14 @@ export type Fault =
   | { kind: "hang"; when?: When }
   /** The right answer, late. */
   | { kind: "slow"; ms: number }
-  /** The call is done, and its answer, `result` and all, is changed on the way back. */
+  /** The call is done, and the whole body of its answer is changed. */
   | { kind: "answer"; change: (body: Record<string, unknown>) => unknown }
   /** A page that is not the API's: what a proxy in between might answer. */
   | { kind: "garbage"; status?: number; when?: When };
 
 export type When = "before-the-change" | "after-the-change";
 
-/** Which calls a fault is for: a text is part of `METHOD /path`. */
+/** The calls that a fault is for: a string is a part of `METHOD /path`. */
 export type CallMatch = string | RegExp;
 
 interface Plan {

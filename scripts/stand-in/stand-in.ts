@@ -6,7 +6,7 @@
 // (github.com/pedropaulovc/agent-sessions-backup, infra/cf/mtls.md, September 2026): a certificate is made with
 // 201, has a UUID, keeps `O` and `CN`, and its fingerprint is 64 lower-case digits; the list holds active ones
 // only, unless asked for others; a revocation is pending first; a zone that never asked for certificates answers
-// `"hostnames": null`; zones that have moved away stay listed; expressions are stored without outer parentheses.
+// `"hostnames": null`; zones that have moved away stay listed.
 // As Cloudflare's changelog of 2025-04-15 shows it: a route without a word about it fails closed.
 //
 // Believed only:
@@ -23,13 +23,14 @@
 // - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed
 //   tunnel has no configuration;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Credential, createAuthority } from "../certificates/authority.ts";
 import { ACCESS_ENDPOINTS } from "./access.ts";
-import { ApiError, type Endpoint, type Reply } from "./call.ts";
+import { ApiError, type Endpoint, FORBIDDEN, type Reply } from "./call.ts";
 import { clientCertificateEndpoints, settleCertificates } from "./client-certificates.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { allows, type CloudflareState, createState } from "./state.ts";
@@ -54,23 +55,7 @@ export interface RecordedRequest {
   answer?: unknown;
 }
 
-export interface StandIn {
-  /** `http://127.0.0.1:PORT/client/v4` */
-  url: string;
-  state: CloudflareState;
-  faults: Faults;
-  /** Every call since the start, refused ones too. */
-  requests: RecordedRequest[];
-  /** All that it can answer. */
-  endpoints: readonly Endpoint[];
-  /** The managed CA. Give its files to an edge, and that edge verifies what was signed here. */
-  authority: Credential;
-  /** What the command line needs to find this instead of Cloudflare. */
-  environment: { CLOUDFLARE_API_TOKEN: string; LATCHKEY_CLOUDFLARE_API: string };
-  /** Lets the time pass that Cloudflare takes: pending revocations are done. */
-  settle(): void;
-  stop(): Promise<void>;
-}
+export type StandIn = Awaited<ReturnType<typeof startCloudflare>>;
 
 export interface StandInOptions {
   zones?: readonly string[];
@@ -91,7 +76,7 @@ const REQUESTS_KEPT = 10_000;
 /** The largest body that is read, in bytes: far above a Worker's upload. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
-export async function startCloudflare(options: StandInOptions = {}): Promise<StandIn> {
+export async function startCloudflare(options: StandInOptions = {}) {
   const { zones = ["example.com"], keepRequests = REQUESTS_KEPT } = options;
   const authority = options.authority ?? (await createAuthority("Stand-in managed CA", new Date()));
   const state = options.state ?? createState(zones);
@@ -113,27 +98,20 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "GET", url = "/", headers } = request;
-    const body = await bodyOf(request, headers.authorization === `Bearer ${state.token}`);
+    const received = await bodyOf(request, headers.authorization === `Bearer ${state.token}`);
     const path = url.startsWith(BASE_PATH) ? url.slice(BASE_PATH.length) : url;
-    const record: RecordedRequest = { method, path, headers, body, status: 0 };
+    const record: RecordedRequest = { method, path, headers, body: received, status: 0 };
     requests.push(record);
     if (requests.length > keepRequests) requests.shift();
     const fault = faults.take(`${method} ${path}`);
-    if (fault?.kind === "slow") {
+    if (fault === undefined || fault.kind === "slow" || fault.kind === "answer") {
       const done = await answerAndKeep(record);
-      await delay(fault.ms);
-      return send(response, record, done.status, done.body);
+      if (fault?.kind === "slow") await delay(fault.ms);
+      const body = fault?.kind === "answer" ? fault.change(done.body as Record<string, unknown>) : done.body;
+      return send(response, record, done.status, body);
     }
-    if (fault?.kind === "answer") {
-      const { status, body } = await answerTo(endpoints, state, record);
-      return send(response, record, status, fault.change(body as Record<string, unknown>));
-    }
-    const done =
-      fault !== undefined && !("when" in fault && fault.when === "after-the-change")
-        ? undefined
-        : await answerAndKeep(record);
-    if (fault === undefined && done !== undefined) send(response, record, done.status, done.body);
-    else if (fault !== undefined) await fail(response, record, fault);
+    if ("when" in fault && fault.when === "after-the-change") await answerAndKeep(record);
+    await fail(response, record, fault);
   }
 
   const server = createServer((request, response) => {
@@ -142,19 +120,22 @@ export async function startCloudflare(options: StandInOptions = {}): Promise<Sta
       send(response, { status: 0 }, 500, envelope(undefined, [{ code: 0, message: String(error) }]));
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port ?? 0, "127.0.0.1", resolve);
-  });
+  await once(server.listen(options.port ?? 0, "127.0.0.1"), "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE_PATH}`;
   return {
+    /** `http://127.0.0.1:PORT/client/v4` */
     url,
     state,
     faults,
+    /** Every call since the start, refused ones too. */
     requests,
+    /** All that it can answer. */
     endpoints,
+    /** The managed CA. An edge with its files verifies what was signed here. */
     authority,
+    /** How the command line finds this instead of Cloudflare. */
     environment: { CLOUDFLARE_API_TOKEN: state.token, LATCHKEY_CLOUDFLARE_API: url },
+    /** Completes pending revocations, for which Cloudflare takes some time. */
     settle: () => settleCertificates(state),
     stop: () =>
       new Promise<void>((resolve) => {
@@ -203,21 +184,19 @@ async function handle(
   const { authorization } = record.headers;
   if (authorization === undefined) throw new ApiError(400, 9106, "Missing X-Auth-Key or Authorization");
   if (!/^Bearer [\w-]+$/.test(authorization)) throw new ApiError(400, 6003, "Invalid request headers");
-  const isKnown = authorization === `Bearer ${state.token}`;
-  if (!isKnown && path.includes("/tokens/verify")) throw new ApiError(401, 1000, "Invalid API Token");
-  if (!isKnown) throw new ApiError(403, 9109, "Invalid access token");
+  if (authorization !== `Bearer ${state.token}`) throw new ApiError(403, 9109, "Invalid access token");
   const { pathname, searchParams } = new URL(path, "http://stand-in");
   for (const endpoint of endpoints) {
     const params = endpoint.method === method ? matchPath(endpoint.pattern, pathname) : undefined;
     if (params === undefined) continue;
     record.endpoint = endpoint;
-    const { permissions, forbidden = 10000 } = endpoint;
+    const { permissions, forbidden } = endpoint;
     if (permissions.length > 0 && !permissions.some((each) => allows(state, each))) {
-      throw new ApiError(
-        403,
-        forbidden,
-        forbidden === 10000 ? "Authentication error" : "Unauthorized to access requested resource",
-      );
+      throw new ApiError(403, forbidden, FORBIDDEN[forbidden]);
+    }
+    // Another account than the stand-in's own.
+    if ((params.account ?? state.account.id) !== state.account.id) {
+      throw new ApiError(403, 10000, FORBIDDEN[10000]);
     }
     return endpoint.handle({ state, params, query: searchParams, body: parse(body) });
   }
@@ -272,34 +251,35 @@ function send(
   response.end(JSON.stringify(body));
 }
 
+function sendError(
+  response: ServerResponse,
+  record: RecordedRequest,
+  status: number,
+  code: number,
+  message: string,
+  retryAfterSeconds?: number,
+): void {
+  const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
+  send(response, record, status, envelope(null, [{ code, message }]), headers);
+}
+
 async function fail(
   response: ServerResponse,
   record: RecordedRequest,
   fault: Exclude<Fault, { kind: "slow" | "answer" }>,
 ): Promise<void> {
   switch (fault.kind) {
-    case "rate-limit":
-      return send(
-        response,
-        record,
-        429,
-        envelope(null, [{ code: 971, message: "Please wait and consider throttling your request speed" }]),
-        { "retry-after": String(fault.retryAfterSeconds) },
-      );
+    case "rate-limit": {
+      const message = "Please wait and consider throttling your request speed";
+      return sendError(response, record, 429, 971, message, fault.retryAfterSeconds);
+    }
     case "server-error": {
       const { status = 500, retryAfterSeconds } = fault;
-      return send(
-        response,
-        record,
-        status,
-        envelope(null, [{ code: 10013, message: "Unknown error" }]),
-        retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) },
-      );
+      return sendError(response, record, status, 10013, "Unknown error", retryAfterSeconds);
     }
     case "no-permission": {
       const { code = 10000 } = fault;
-      const message = code === 10000 ? "Authentication error" : "Unauthorized to access requested resource";
-      return send(response, record, 403, envelope(null, [{ code, message }]));
+      return sendError(response, record, 403, code, FORBIDDEN[code]);
     }
     case "reset":
       response.socket?.resetAndDestroy();

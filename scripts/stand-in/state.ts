@@ -1,35 +1,8 @@
 // What the stand-in for Cloudflare holds: one account, its zones, its Workers, its Access applications.
 // Tests read and write it as they like; the calls do, too.
 
-/** Permission groups by the names of the specification (`x-api-token-group`); `Write` includes `Read`. */
-export type Permission =
-  | "Zone Read"
-  | "Zone Settings Read"
-  | "Zone Settings Write"
-  | "SSL and Certificates Read"
-  | "SSL and Certificates Write"
-  | "Workers Routes Read"
-  | "Workers Routes Write"
-  | "Workers Scripts Read"
-  | "Workers Scripts Write"
-  | "Access: Apps and Policies Read"
-  | "Access: Apps and Policies Write"
-  | "Zone WAF Read"
-  | "Zone WAF Write"
-  | "Account WAF Read"
-  | "Account WAF Write"
-  | "Firewall Services Read"
-  | "Account Firewall Access Rules Read"
-  | "Bot Management Read"
-  | "Bot Management Write"
-  | "DNS Read"
-  | "DNS Write"
-  | "Cloudflare Tunnel Read"
-  | "Account Settings Read"
-  | "Account Analytics Read";
-
 /** Everything that Latchkey may need, each at its strongest: of two that allow the same, the zone's. */
-export const ALL_PERMISSIONS: readonly Permission[] = [
+export const ALL_PERMISSIONS = [
   "Zone Read",
   "Zone Settings Write",
   "SSL and Certificates Write",
@@ -41,11 +14,15 @@ export const ALL_PERMISSIONS: readonly Permission[] = [
   "Bot Management Write",
   "DNS Write",
   "Cloudflare Tunnel Read",
-  "Account Settings Read",
   "Account Analytics Read",
-];
+] as const;
 
-export type CertificateStatus = "active" | "pending_revocation" | "revoked" | "pending_reactivation";
+type GroupOf<Name> = Name extends `${infer Group} ${"Read" | "Write"}` ? Group : never;
+/** Permission groups by the names of the specification (`x-api-token-group`); `Write` includes `Read`. */
+export type Permission =
+  | `${GroupOf<(typeof ALL_PERMISSIONS)[number]>} ${"Read" | "Write"}`
+  | "Account WAF Read"
+  | "Account Firewall Access Rules Read";
 
 export interface ClientCertificate {
   id: string;
@@ -64,7 +41,7 @@ export interface ClientCertificate {
   serial_number: string;
   signature: string;
   ski: string;
-  status: CertificateStatus;
+  status: "active" | "pending_revocation" | "revoked" | "pending_reactivation";
   validity_days: number;
 }
 
@@ -131,35 +108,6 @@ export interface DnsRecord {
   comment?: string;
 }
 
-/** A certificate that the edge shows to clients. */
-export interface CertificatePack {
-  id: string;
-  type: string;
-  status: string;
-  hosts: string[];
-  certificates: { id: string; hosts: string[]; status: string }[];
-}
-
-export interface Zone {
-  id: string;
-  name: string;
-  status: "active" | "pending" | "initializing" | "moved";
-  plan: string;
-  certificates: ClientCertificate[];
-  /** Active and pending certificates together; one more is error 1445. */
-  certificateQuota: number;
-  /** The hostnames that are associated for mTLS with the managed CA; answered as `null` while there is none. */
-  associations: string[];
-  routes: Route[];
-  /** By phase, such as `http_request_firewall_custom`; a phase without an entry has no ruleset yet. */
-  rulesets: Map<string, Rule[]>;
-  accessRules: { id: string; mode: string; configuration: { target: string; value: string } }[];
-  settings: Map<string, unknown>;
-  botManagement: Record<string, unknown>;
-  dnsRecords: DnsRecord[];
-  certificatePacks: CertificatePack[];
-}
-
 export interface Tunnel {
   /** A UUID; `ID.cfargotunnel.com` is where a name points to. */
   id: string;
@@ -172,82 +120,79 @@ export interface Tunnel {
   originRequest?: Record<string, unknown>;
 }
 
-export interface CloudflareState {
-  token: string;
-  tokenStatus: "active" | "disabled" | "expired";
-  permissions: Set<Permission>;
-  account: { id: string; name: string };
-  /** One that has moved away is listed still. */
-  zones: Zone[];
-  scripts: Map<string, Script>;
-  /** The account's `NAME.workers.dev`. */
-  workersSubdomain: string | null;
-  /** Custom Domains of Workers: each makes a Worker the origin of its host. */
-  workersDomains: { id: string; zone_id: string; zone_name: string; hostname: string; service: string }[];
-  accessEnabled: boolean;
-  accessApps: AccessApp[];
-  tunnels: Tunnel[];
-  /** What the GraphQL API answers as `data`. */
-  analytics: unknown;
-}
-
 /** A new identifier: 32 hex digits, as Cloudflare's. */
 export function newId(): string {
   return crypto.randomUUID().replaceAll("-", "");
 }
 
+export type Zone = ReturnType<typeof emptyZone>;
+
 /** An empty zone on the free plan, with the settings that a new one has. */
-export function emptyZone(name: string): Zone {
+export function emptyZone(name: string) {
   return {
     id: newId(),
     name,
-    status: "active",
+    status: "active" as "active" | "pending" | "initializing" | "moved",
     plan: "Free Website",
-    certificates: [],
+    certificates: [] as ClientCertificate[],
+    /** How many may be active; one more is error 1445. */
     certificateQuota: 100,
-    associations: [],
-    routes: [],
-    rulesets: new Map(),
-    accessRules: [],
+    /** The hostnames that ask for a certificate of the managed CA; answered as `null` while there is none. */
+    associations: [] as string[],
+    routes: [] as Route[],
+    /** By phase, such as `http_request_firewall_custom`; a phase without an entry has no ruleset yet. */
+    rulesets: new Map<string, Rule[]>(),
+    accessRules: [] as { id: string; mode: string; configuration: { target: string; value: string } }[],
     settings: new Map<string, unknown>([
       ["security_level", "medium"],
       ["browser_check", "on"],
       ["always_use_https", "off"],
       ["grpc", "off"],
     ]),
-    botManagement: { enable_js: false, fight_mode: false, using_latest_model: true },
-    dnsRecords: [],
+    botManagement: { enable_js: false, fight_mode: false, using_latest_model: true } as Record<
+      string,
+      unknown
+    >,
+    dnsRecords: [] as DnsRecord[],
     certificatePacks: [certificatePack("universal", [name, `*.${name}`])],
   };
 }
 
-/** Of the SDK's `CertificatePackListResponse`, the fields that it requires. */
-export function certificatePack(type: string, hosts: string[], status = "active"): CertificatePack {
+export type CertificatePack = ReturnType<typeof certificatePack>;
+
+/** A certificate that the edge shows to clients: of the SDK's type, the fields that it requires. */
+export function certificatePack(type: string, hosts: string[], status = "active") {
   return { id: newId(), type, status, hosts, certificates: [{ id: newId(), hosts, status }] };
 }
 
-export function createState(zoneNames: readonly string[]): CloudflareState {
+export type CloudflareState = ReturnType<typeof createState>;
+
+export function createState(zoneNames: readonly string[]) {
   return {
     token: `stand-in-${newId()}`,
-    tokenStatus: "active",
-    permissions: new Set(ALL_PERMISSIONS),
+    permissions: new Set<Permission>(ALL_PERMISSIONS),
     account: { id: newId(), name: "Household" },
+    /** One that has moved away is still listed. */
     zones: zoneNames.map(emptyZone),
-    scripts: new Map(),
-    workersSubdomain: null,
-    workersDomains: [],
+    scripts: new Map<string, Script>(),
+    /** Custom Domains of Workers: each makes a Worker the origin of its host. */
+    workersDomains: [] as {
+      id: string;
+      zone_id: string;
+      zone_name: string;
+      hostname: string;
+      service: string;
+    }[],
+    /** Whether the account has ever opened Zero Trust. */
     accessEnabled: true,
-    accessApps: [],
-    tunnels: [],
-    analytics: null,
+    accessApps: [] as AccessApp[],
+    tunnels: [] as Tunnel[],
+    /** The `data` of the GraphQL API's answer. */
+    analytics: null as unknown,
   };
 }
 
-/** What the permissions allow: `Write` includes `Read`. */
-export function allows(state: CloudflareState, needed: Permission): boolean {
-  if (state.permissions.has(needed)) return true;
-  return (
-    needed.endsWith(" Read") &&
-    (state.permissions as ReadonlySet<string>).has(needed.replace(/ Read$/, " Write"))
-  );
+/** Whether the token has the permission. */
+export function allows({ permissions }: CloudflareState, needed: Permission): boolean {
+  return permissions.has(needed) || permissions.has(needed.replace(/Read$/, "Write") as Permission);
 }

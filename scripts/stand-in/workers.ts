@@ -1,57 +1,36 @@
-import { ApiError, type Call, checkAccount, type Endpoint, fieldsOf, textOf, zoneOf } from "./call.ts";
+import { ApiError, type Call, type Endpoint, endpoint, fieldsOf, textOf, zoneOf } from "./call.ts";
 import { newId, type Route, type Script } from "./state.ts";
 
-/** Workers: their routes, secrets, addresses and settings. Uploads are taken as they come, and not run. */
+const ROUTES = "/zones/:zone/workers/routes";
+const ROUTES_WRITE = "Workers Routes Write";
+const WORKERS = "/accounts/:account/workers";
+const READ = "Workers Scripts Read";
+const WRITE = "Workers Scripts Write";
+
+/** Workers: their routes, secrets, addresses and settings. Uploads are accepted unchecked, and not run. */
 export const WORKER_ENDPOINTS: readonly Endpoint[] = [
-  {
-    method: "GET",
-    pattern: "/zones/:zone/workers/routes",
-    permissions: ["Workers Routes Read"],
-    handle: (call) => ({ result: zoneOf(call).routes }),
-  },
-  {
-    method: "POST",
-    pattern: "/zones/:zone/workers/routes",
-    permissions: ["Workers Routes Write"],
-    handle(call) {
-      const route = { id: newId(), ...routeFrom(call) };
-      zoneOf(call).routes.push(route);
-      return { result: route };
-    },
-  },
-  {
-    method: "GET",
-    pattern: "/zones/:zone/workers/routes/:route",
-    permissions: ["Workers Routes Read"],
-    handle: (call) => ({ result: routeOf(call) }),
-  },
-  {
-    method: "PUT",
-    pattern: "/zones/:zone/workers/routes/:route",
-    permissions: ["Workers Routes Write"],
-    handle(call) {
-      const route = routeOf(call);
-      const replacement = routeFrom(call, route.id);
-      delete route.script;
-      Object.assign(route, replacement);
-      return { result: { ...route } };
-    },
-  },
-  {
-    method: "DELETE",
-    pattern: "/zones/:zone/workers/routes/:route",
-    permissions: ["Workers Routes Write"],
-    handle(call) {
-      const zone = zoneOf(call);
-      const { id } = routeOf(call);
-      zone.routes = zone.routes.filter((route) => route.id !== id);
-      return { result: { id } };
-    },
-  },
-  ...account("GET", "/scripts", "Workers Scripts Read", ({ state }) => ({
+  endpoint("GET", ROUTES, "Workers Routes Read", (call) => ({ result: zoneOf(call).routes })),
+  endpoint("POST", ROUTES, ROUTES_WRITE, (call) => {
+    const route = { id: newId(), ...routeFrom(call) };
+    zoneOf(call).routes.push(route);
+    return { result: route };
+  }),
+  endpoint("PUT", `${ROUTES}/:route`, ROUTES_WRITE, (call) => {
+    const route = routeOf(call);
+    const replacement = routeFrom(call, route.id);
+    delete route.script;
+    return { result: Object.assign(route, replacement) };
+  }),
+  endpoint("DELETE", `${ROUTES}/:route`, ROUTES_WRITE, (call) => {
+    const zone = zoneOf(call);
+    const { id } = routeOf(call);
+    zone.routes = zone.routes.filter((route) => route.id !== id);
+    return { result: { id } };
+  }),
+  endpoint("GET", `${WORKERS}/scripts`, READ, ({ state }) => ({
     result: [...state.scripts.values()].map(({ id, modified_on }) => ({ id, modified_on })),
   })),
-  ...account("PUT", "/scripts/:script", "Workers Scripts Write", ({ state, params, body }) => {
+  endpoint("PUT", `${WORKERS}/scripts/:script`, WRITE, ({ state, params, body }) => {
     const { script: id = "" } = params;
     const modified_on = new Date().toISOString();
     const script: Script = state.scripts.get(id) ?? {
@@ -67,7 +46,7 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     state.scripts.set(id, { ...script, modified_on, versions: [...version, ...(script.versions ?? [])] });
     return { result: { id, modified_on, startup_time_ms: 12 } };
   }),
-  ...account("DELETE", "/scripts/:script", "Workers Scripts Write", (call) => {
+  endpoint("DELETE", `${WORKERS}/scripts/:script`, WRITE, (call) => {
     const { id } = scriptOf(call);
     call.state.scripts.delete(id);
     // With `force`, what leads to it goes along.
@@ -75,11 +54,10 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     return { result: null };
   }),
   // What `wrangler deploy` calls: the Worker's routes are replaced. Believed: those that stay keep their failure mode.
-  ...account("PUT", "/scripts/:script/routes", "Workers Routes Write", (call) => {
+  endpoint("PUT", `${WORKERS}/scripts/:script/routes`, ROUTES_WRITE, (call) => {
     const { id: script } = scriptOf(call);
-    const wanted = call.body;
-    if (!Array.isArray(wanted)) throw new ApiError(400, 1000, "The request body is not a list of routes");
-    const patterns = wanted.map(({ pattern }) => textOf(pattern, "pattern"));
+    if (!Array.isArray(call.body)) throw new ApiError(400, 1000, "The request body is not a list of routes");
+    const patterns = call.body.map(({ pattern }) => textOf(pattern, "pattern"));
     for (const zone of call.state.zones) {
       zone.routes = zone.routes.filter(
         (route) => route.script !== script || patterns.includes(route.pattern),
@@ -89,16 +67,13 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
       result: call.state.zones.flatMap(({ routes }) => routes.filter((each) => each.script === script)),
     };
   }),
-  ...account("GET", "/scripts/:script/settings", "Workers Scripts Read", (call) => ({
+  endpoint("GET", `${WORKERS}/scripts/:script/settings`, READ, (call) => ({
     result: scriptOf(call).settings,
   })),
-  ...account("GET", "/scripts/:script/script-settings", "Workers Scripts Read", (call) => ({
-    result: scriptOf(call).settings,
-  })),
-  ...account("GET", "/scripts/:script/versions", "Workers Scripts Read", (call) => ({
+  endpoint("GET", `${WORKERS}/scripts/:script/versions`, READ, (call) => ({
     result: { items: scriptOf(call).versions ?? [] },
   })),
-  ...account("GET", "/scripts/:script/deployments", "Workers Scripts Read", (call) => {
+  endpoint("GET", `${WORKERS}/scripts/:script/deployments`, READ, (call) => {
     const { versions: [newest] = [], modified_on: created_on } = scriptOf(call);
     const versions = newest === undefined ? [] : [{ version_id: newest.id, percentage: 100 }];
     const deployment = {
@@ -110,19 +85,13 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     };
     return { result: { deployments: [deployment] } };
   }),
-  ...account("GET", "/scripts/:script/subdomain", "Workers Scripts Read", (call) => ({
-    result: { ...scriptOf(call).subdomain },
+  endpoint("GET", `${WORKERS}/scripts/:script/subdomain`, READ, (call) => ({
+    result: scriptOf(call).subdomain,
   })),
-  ...account("POST", "/scripts/:script/subdomain", "Workers Scripts Write", (call) => {
-    const script = scriptOf(call);
-    const { enabled, previews_enabled = enabled } = fieldsOf(call);
-    script.subdomain = { enabled: enabled === true, previews_enabled: previews_enabled === true };
-    return { result: { ...script.subdomain } };
-  }),
-  ...account("GET", "/scripts/:script/secrets", "Workers Scripts Read", (call) => ({
+  endpoint("GET", `${WORKERS}/scripts/:script/secrets`, READ, (call) => ({
     result: [...scriptOf(call).secrets.keys()].map((name) => ({ name, type: "secret_text" })),
   })),
-  ...account("PUT", "/scripts/:script/secrets", "Workers Scripts Write", (call) => {
+  endpoint("PUT", `${WORKERS}/scripts/:script/secrets`, WRITE, (call) => {
     const { name, text } = fieldsOf(call);
     const script = scriptOf(call);
     script.secrets.set(textOf(name, "name"), textOf(text, "text"));
@@ -130,37 +99,14 @@ export const WORKER_ENDPOINTS: readonly Endpoint[] = [
     script.versions?.unshift({ id: crypto.randomUUID(), annotations: { "workers/triggered_by": "secret" } });
     return { result: { name, type: "secret_text" } };
   }),
-  ...account("DELETE", "/scripts/:script/secrets/:secret", "Workers Scripts Write", (call) => {
+  endpoint("DELETE", `${WORKERS}/scripts/:script/secrets/:secret`, WRITE, (call) => {
     if (!scriptOf(call).secrets.delete(call.params.secret ?? "")) {
       throw new ApiError(404, 10056, "Secret not found");
     }
     return { result: null };
   }),
-  ...account("GET", "/subdomain", "Workers Scripts Read", ({ state }) => {
-    if (state.workersSubdomain === null) throw new ApiError(404, 10007, "There is no subdomain yet");
-    return { result: { subdomain: state.workersSubdomain } };
-  }),
-  ...account("GET", "/domains", "Workers Scripts Read", ({ state }) => ({ result: state.workersDomains })),
+  endpoint("GET", `${WORKERS}/domains`, READ, ({ state }) => ({ result: state.workersDomains })),
 ];
-
-function account(
-  method: string,
-  path: string,
-  permission: "Workers Scripts Read" | "Workers Scripts Write" | "Workers Routes Write",
-  handle: Endpoint["handle"],
-): Endpoint[] {
-  return [
-    {
-      method,
-      pattern: `/accounts/:account/workers${path}`,
-      permissions: [permission],
-      handle(call) {
-        checkAccount(call);
-        return handle(call);
-      },
-    },
-  ];
-}
 
 function routeOf(call: Call): Route {
   const route = zoneOf(call).routes.find(({ id }) => id === call.params.route);

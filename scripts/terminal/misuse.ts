@@ -14,7 +14,7 @@ const NEVER_GUESSED: ReadonlySet<string> = new Set(
   ),
 );
 
-/** What people used to other programs type, and the commands they may mean. */
+/** What people who know other programs type, and the commands they may mean. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     "rm, remove, delete, del": `to refuse a device for good: ${LATCHKEY} revoke; to delete the record of a revoked one: ${LATCHKEY} forget`,

@@ -12,7 +12,7 @@
 // - Questions come last, when everything that can be checked has been, and only if somebody is there to answer.
 import { styleText } from "node:util";
 import type { DeviceStatus } from "../../src/domain/device.ts";
-import { type Cell, facts, type Layout, table } from "./table.ts";
+import { type Cell, facts, type Layout, table, wrap } from "./table.ts";
 import { printable, printableJson } from "./text.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -48,7 +48,8 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
   // Some terminals do not know their width, and say 0.
   const columns = (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY;
   const lines = (...texts: string[]) => {
-    if (!json && texts.length > 0) stream.write(`${texts.join("\n")}\n`);
+    const shown = texts.flatMap((text) => wrap(text, columns));
+    if (!json && shown.length > 0) stream.write(`${shown.join("\n")}\n`);
   };
   return {
     json,

@@ -1,18 +1,25 @@
 // What a command asks people. Questions and answers use the standard error: the standard output stays clean.
 import { isDeviceName } from "../../src/domain/device.ts";
 import { failed, misuse } from "./failure.ts";
+import { wrap } from "./table.ts";
 import { excerpt, printable } from "./text.ts";
 
 /** How many attempts there are at typing a name: in a hurry, one slip must not end the command. */
 const NAME_TRIES = 3;
+
+/** What is shown before a question whose answer is one of these names. */
+export interface ByName {
+  warning: readonly string[];
+  names: readonly string[];
+}
 
 export interface Prompt {
   /** Somebody is there to answer. */
   readonly interactive: boolean;
   /** Resolves if the answer is yes; any other answer ends the command. */
   confirm(question: string): Promise<void>;
-  /** Warns, and resolves if one of these names is typed, in any case. Asks up to three times. */
-  confirmByName(warning: readonly string[], question: string, names: readonly string[]): Promise<void>;
+  /** Warns, and resolves if one of the names is typed, in any case. Asks up to three times. */
+  confirmByName(question: string, { warning, names }: ByName): Promise<void>;
   password(question: string): Promise<string>;
   /** What is typed is shown. Only for when somebody is there to answer; so is the next. */
   text(question: string): Promise<string>;
@@ -37,10 +44,13 @@ export function createPrompt(): Prompt {
       if (isCancel(answer) || !answer)
         throw failed("nothing was done", "answer yes, or add --yes, to go ahead");
     },
-    async confirmByName(warning, question, names) {
+    async confirmByName(question, { warning, names }) {
       const { isCancel, text } = await import("@clack/prompts");
       const wanted = names.map(printable).join(" or ");
-      streams.output.write(`${warning.map(printable).join("\n")}\n`);
+      const shown = warning.flatMap((line) =>
+        wrap(printable(line), process.stderr.columns || Number.POSITIVE_INFINITY),
+      );
+      streams.output.write(`${shown.join("\n")}\n`);
       for (let left = NAME_TRIES; left > 0; left--) {
         const answer = await text({ message: printable(question), ...streams });
         if (isCancel(answer)) break;

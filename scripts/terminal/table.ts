@@ -5,24 +5,6 @@ import stringWidth from "string-width";
 /** Between two columns. */
 const GAP = "  ";
 
-const NO_BORDERS = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: GAP,
-} as const;
-
 /** One text, or a short one as well, for when the table would be too wide. */
 export type Cell = string | { full: string; short: string };
 
@@ -44,9 +26,9 @@ export function table(
   { bold = (text) => text, below = 0 }: Layout = {},
 ): string[] {
   const cells = [head, ...rows];
+  const withBoldHead = ([first = [], ...others]: string[][]) => [first.map(bold), ...others];
   const shown = shortened(cells, columns);
-  const [first = [], ...others] = shown;
-  if (totalWidth(shown) <= columns) return trimmed(grid([first.map(bold), ...others]));
+  if (totalWidth(shown) <= columns) return grid(withBoldHead(shown));
   if (below > 0) {
     const upper = shortened(
       cells.map((row) => row.slice(0, row.length - below)),
@@ -54,14 +36,14 @@ export function table(
     );
     const widths = narrowed(upper, columns);
     if (widths !== undefined) {
-      return upper.flatMap((row, index) => [
-        ...trimmed(grid([index === 0 ? row.map(bold) : row], widths)),
-        ...belowLines(rows[index - 1], below, columns),
+      return withBoldHead(upper).flatMap((row, index) => [
+        ...grid([row], widths),
+        ...belowLines(rows[index - 1] ?? [], below, columns),
       ]);
     }
   }
   const widths = narrowed(shown, columns);
-  if (widths !== undefined) return trimmed(grid([first.map(bold), ...others], widths));
+  if (widths !== undefined) return grid(withBoldHead(shown), widths);
   return rows.flatMap((row, index) => [
     ...(index === 0 ? [] : [""]),
     ...facts(
@@ -111,25 +93,18 @@ function widthsUnlessEmpty(
 }
 
 /** What moved below a row: indented, on as many lines as it needs. */
-function belowLines(row: readonly Cell[] | undefined, below: number, columns: number): string[] {
-  const indent = GAP.repeat(2);
-  const texts = (row ?? []).slice(-below).map(full);
-  const lines: string[] = [];
-  for (const word of texts
-    .filter((text) => text !== "")
-    .join("; ")
-    .split(" ")) {
-    const line = `${lines.at(-1) ?? indent} ${word}`;
-    if (lines.length === 0 || stringWidth(line) > columns) lines.push(`${indent}${word}`);
-    else lines[lines.length - 1] = line;
-  }
-  return lines.filter((line) => line !== indent);
+function belowLines(row: readonly Cell[], below: number, columns: number): string[] {
+  const texts = row
+    .slice(-below)
+    .map(full)
+    .filter((text) => text !== "");
+  return texts.length === 0 ? [] : wrap(`${GAP.repeat(2)}${texts.join("; ")}`, columns);
 }
 
 /** Widths that fit, no column narrower than its longest word; `undefined` if none do. The widest column gives first. */
 function narrowed(rows: readonly (readonly string[])[], columns: number): number[] | undefined {
   const widths = columnWidths(rows);
-  const least = columnWidths(rows, (text) => largest(text.split(" ").map((word) => stringWidth(word))));
+  const least = columnWidths(rows, longestWord);
   while (sumOf(widths) > columns) {
     const [widest] = widths
       .map((width, column) => ({ column, width }))
@@ -141,11 +116,12 @@ function narrowed(rows: readonly (readonly string[])[], columns: number): number
   return widths;
 }
 
-function columnWidths(
-  rows: readonly (readonly string[])[],
-  measure = (text: string) => stringWidth(text),
-): number[] {
+function columnWidths(rows: readonly (readonly string[])[], measure = (text: string) => stringWidth(text)) {
   return (rows[0] ?? []).map((_, column) => largest(rows.map((row) => measure(row[column] ?? ""))));
+}
+
+function longestWord(text: string): number {
+  return largest(text.split(" ").map((word) => stringWidth(word)));
 }
 
 /** Unlike `Math.max`, of any number of values. */
@@ -169,25 +145,41 @@ export function facts(
   columns = Number.POSITIVE_INFINITY,
 ): string[] {
   const rows = pairs.flatMap(([label, value]) => (value === null || value === "" ? [] : [[label, value]]));
-  return trimmed(grid(rows, totalWidth(rows) <= columns ? undefined : narrowed(rows, columns)));
+  return grid(rows, totalWidth(rows) <= columns ? undefined : narrowed(rows, columns));
 }
 
-function trimmed(lines: readonly string[]): string[] {
-  return lines.map((line) => line.trimEnd());
+/** A command to copy, as hints and results name it. */
+const COMMAND = /\b(?:npx|latchkey) [^;:,]+/g;
+/** Stands for a space where no line may end. */
+const NO_BREAK = "\ue000";
+
+/** One line of prose as several, indented like it. Words and commands to copy stay whole. */
+export function wrap(line: string, columns: number): string[] {
+  if (stringWidth(line) <= columns) return [line];
+  const text = line.trimStart();
+  const indent = line.slice(0, -text.length);
+  const room = columns - indent.length;
+  const glued = text.replace(COMMAND, (command) =>
+    stringWidth(command) <= room ? command.replaceAll(" ", NO_BREAK) : command,
+  );
+  const lines = wrapped([glued], [Math.max(room, longestWord(glued))]);
+  return lines.map((each) => `${indent}${each.replaceAll(NO_BREAK, " ")}`.trimEnd());
 }
 
 /** The rows as lines; cells that are longer than their column continue on the next line. */
 function grid(rows: readonly (readonly string[])[], widths = columnWidths(rows)): string[] {
-  return rows.flatMap((row) => {
+  const lines = rows.flatMap((row) => {
     const room = row.map((text, column) => (widths[column] ?? 0) - stringWidth(text));
     if (room.some((left) => left < 0)) return wrapped(row, widths);
     return [row.map((text, column) => text + " ".repeat(room[column] ?? 0)).join(GAP)];
   });
+  return lines.map((line) => line.trimEnd());
 }
 
 function wrapped(row: readonly string[], widths: number[]): string[] {
   const cells = new Table({
-    chars: NO_BORDERS,
+    // No border is drawn: those that are not named here are.
+    chars: Object.fromEntries(BORDERS.map((name) => [name, name === "middle" ? GAP : ""])),
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
     colWidths: widths,
     wordWrap: true,
@@ -195,3 +187,9 @@ function wrapped(row: readonly string[], widths: number[]): string[] {
   cells.push([...row]);
   return cells.toString().split("\n");
 }
+
+/** As cli-table3 calls them. */
+const BORDERS = [
+  ...["top", "bottom", "left", "mid", "right"].flatMap((side) => [side, `${side}-mid`]),
+  ...["top-left", "top-right", "bottom-left", "bottom-right", "middle"],
+];

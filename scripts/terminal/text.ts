@@ -27,6 +27,15 @@ export function printableJson(value: unknown): string {
   return escapedJson(JSON.stringify(value, null, 2));
 }
 
+/** The value, or `undefined` if the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A sentence in the form of our messages: it begins in lower case and has no full stop. */
 export function asMessage(sentence: string): string {
   const text = printable(sentence.trim()).replace(/\.$/, "");
@@ -52,6 +61,15 @@ export function shortenIds(text: string): string {
   return text
     .replace(/\b[0-9a-f]{64}\b/g, short)
     .replace(/\b([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/g, "$1");
+}
+
+/**
+ * A subject or an issuer, printable, in the order of the certificate: `O=Household, CN=phone`. Cloudflare reports those
+ * that it verified in the reverse order (RFC 2253), and without spaces: `CN=phone,O=Household`.
+ */
+export function distinguishedName(name: string): string {
+  const parts = name.split(/(?<!\\),(?! )/);
+  return printable(parts.reverse().join(", "));
 }
 
 /** `123 456`: a comparison code as the device shows it. */

@@ -20,7 +20,7 @@ import { type StandIn, startCloudflare } from "../../scripts/stand-in/stand-in.t
 // told. A host answers once it has a record and a route; the Worker that answers is the very code that was uploaded,
 // in the real runtime; certificates come from real handshakes, over HTTP/1.1 and HTTP/2.
 
-const PLACE = { country: "CH" };
+const COUNTRY = "CH";
 
 export interface ProvingGround {
   cloudflare: StandIn;
@@ -116,7 +116,7 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
 
   const proxy = (worker: Awaited<ReturnType<UploadedWorker["start"]>>) =>
     new EdgeProxy({
-      ...{ worker, handshakes, place: PLACE },
+      ...{ worker, handshakes, country: COUNTRY },
       revoked: async () => revoked(),
       blocked: async () => undefined,
       onError: () => undefined,
@@ -141,7 +141,7 @@ export async function startProvingGround(zones: readonly string[] = ["example.co
     if (socket === undefined) throw new Error("a request without a connection");
     const auth = withRevocation(handshakes.of(socket), revoked());
     const headers = Object.entries(request.headers).filter(([name]) => !name.startsWith(":"));
-    const cf = { ...cfProperties(socket, auth, PLACE, ""), httpProtocol: "HTTP/2" };
+    const cf = { ...cfProperties(socket, auth, COUNTRY, ""), httpProtocol: "HTTP/2" };
     const outgoing = httpRequest(
       {
         hostname: worker.url.hostname,

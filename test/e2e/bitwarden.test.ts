@@ -87,7 +87,6 @@ function client(name: string, certificate: string | undefined): BitwardenClient 
   return new BitwardenClient({
     folder: join(folder, "clients", name),
     caFile: edge.paths.ca,
-    compileCache: join(folder, "compiled"),
     certificate: certificate === undefined ? undefined : certificates.get(certificate),
     session,
   });

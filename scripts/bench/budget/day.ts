@@ -1,9 +1,10 @@
-// A day of traffic, made of what households do. Times are milliseconds since the epoch.
+// A day of a household's traffic. Times are milliseconds since the epoch.
 import { seeded } from "./random.ts";
+import type { Cost } from "./strangers.ts";
 
 export interface DayEvent {
   at: number;
-  /** Which isolate it comes to: a connection stays with one. */
+  /** The isolate that receives it: a connection stays with one. */
   isolate: number;
   who: "device" | "scanner" | "stranger";
   /** Which device, for `device`. */
@@ -22,13 +23,7 @@ export interface DayScenario {
   events: DayEvent[];
 }
 
-export interface DayResult {
-  requests: number;
-  allowed: number;
-  objectRequests: number;
-  read: number;
-  written: number;
-}
+export type DayResult = Cost & { allowed: number };
 
 export interface DayOptions {
   devices: number;
@@ -37,7 +32,7 @@ export interface DayOptions {
   isolates: number;
   /** Requests without a certificate. */
   scanner: number;
-  /** Requests with a verified certificate that is enrolled nowhere. */
+  /** Requests with a verified certificate that nobody enrolled. */
   stranger: number;
   seed: number;
 }
@@ -49,9 +44,9 @@ const MINUTE_MS = 60_000;
 const SECOND_MS = 1_000;
 
 /**
- * What devices do, and which part of the requests it makes. A phone synchronises in bursts all day,
- * with several apps by turns; a browser's session goes on for a while, with a WebSocket (one request)
- * and a call now and then; a nightly backup of photos is one long burst.
+ * What devices do, with its share of the requests. A phone synchronises in bursts all day, with several apps in turn; a
+ * browser's session lasts for a while, with a WebSocket (one request) and a call now and then; a nightly backup of photos
+ * is one long burst.
  */
 const HABITS = [
   { share: 0.55, lengthMs: 10 * SECOND_MS, requests: 15, apps: 2 },
@@ -59,7 +54,7 @@ const HABITS = [
   { share: 0.15, lengthMs: 10 * MINUTE_MS, requests: 600, apps: 1 },
 ] as const;
 
-/** The events of one day in the order of their times; the same for the same options. */
+/** The events of one day in chronological order; the same for the same options. */
 export function makeDay(options: DayOptions): DayEvent[] {
   const random = seeded(options.seed);
   const whole = (below: number) => Math.floor(random() * below);
@@ -72,7 +67,7 @@ export function makeDay(options: DayOptions): DayEvent[] {
     while (left > 0) {
       const device = whole(options.devices);
       const begin = random() * (DAY_MS - lengthMs);
-      // A connection for each app, and each to an isolate of its own.
+      // One connection per app, each to an isolate of its own.
       const connections = Array.from(
         { length: apps },
         () => [whole(options.isolates), whole(APPS.length)] as const,

@@ -1,6 +1,6 @@
 // Reproducible random numbers.
 
-/** Numbers from 0 to 1 (mulberry32): the same row for the same seed, so that runs can be compared. */
+/** Numbers from 0 to 1 (mulberry32), the same sequence for the same seed, so that runs can be compared. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

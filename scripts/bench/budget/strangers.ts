@@ -1,4 +1,4 @@
-// A day of strangers: requests of people without credentials, or with some that have ended.
+// A day of strangers: requests without credentials, or with ended ones.
 
 /** What strangers send, and its share of their requests in thousandths: the worst mix we know of. */
 export const STRANGERS_MIX = {
@@ -27,12 +27,12 @@ export interface StrangersOptions {
   requests: number;
   hours: number;
   isolates: number;
-  /** Addresses that they come from: an IPv6 /48 has 65,536 networks. */
+  /** The networks that they come from: an IPv6 /48 has 65,536. */
   networks: number;
   seed: number;
 }
 
-/** What a part of the day cost. */
+/** What requests cost. */
 export interface Cost {
   requests: number;
   objectRequests: number;
@@ -48,10 +48,10 @@ export interface StrangersResult extends Cost {
   people: Record<string, boolean>;
 }
 
-/** The bound: a part of each limit of the free plan's day. */
+/** The bound: this share of each of the free plan's daily limits. */
 export const STRANGERS_SHARE = 0.05;
 
-/** Which bounds a day broke, as sentences; none: it held. `limits`: of the free plan's day. */
+/** The bounds that a day broke, as sentences; `limits` are the free plan's. */
 export function brokenBounds(
   result: StrangersResult,
   limits: Pick<Cost, "objectRequests" | "read" | "written">,

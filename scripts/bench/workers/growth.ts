@@ -1,7 +1,9 @@
-// Runs in workerd: one object with many devices, and what a call of it costs. The time is taken by who
-// asks, since clocks stand still inside a Worker: each call is repeated within one request.
+// Runs in workerd: one object with many devices, and what calling it costs. The caller takes the time, since clocks
+// stand still inside a Worker; so each call is repeated within one request.
 
+import { keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import { NO_DETAILS, type Sighting } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { Directory } from "../../../src/registry/directory/directory.ts";
@@ -15,45 +17,39 @@ const SIGHTING: Sighting = { at: 1, app: "app.example.com", country: "CH", ip: n
 /** Devices that exist are numbered from 1; those that a measurement enrols, from here. */
 const NEW = 10_000_000;
 
-const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
+const key = (n: number) => keyOf("certificate", n.toString(16).padStart(64, "0") as Fingerprint);
 
-/** Spread over all devices, so that no page of the database is always the same. */
+/** Spread over all devices, so as not to read the same page of the database each time. */
 const spread = (index: number, devices: number) => ((index * 7_919) % devices) + 1;
 
 type Operation = (index: number, devices: number) => unknown;
 
+const numbersTo = (devices: number) =>
+  `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+
 export class GrowthRegistry extends UserRegistry {
   #operations: Record<string, Operation> = {
-    lookup: (index, devices) => this.standing(fingerprint(spread(index, devices)), SIGHTING),
-    "lookup of a stranger": (index) => this.standing(fingerprint(NEW * 2 + index), SIGHTING),
-    enrolment: (index) =>
-      this.enrol(
-        BY,
-        {
-          name: `New ${index}`,
-          note: null,
-          fingerprint: fingerprint(NEW + index),
-          details: NO_DETAILS,
-          status: "active",
-        },
-        Date.now(),
-        0,
-      ),
+    lookup: (index, devices) => this.standing(key(spread(index, devices)), SIGHTING),
+    "lookup of a stranger": (index) => this.standing(key(NEW * 2 + index), SIGHTING),
+    enrolment: (index) => {
+      const named = { name: `New ${index}`, note: null, limits: NO_LIMITS, key: key(NEW + index) };
+      return this.enrol(BY, { ...named, details: NO_DETAILS, status: "active" }, Date.now(), 0);
+    },
     revocation: (index, devices) =>
       this.changeStatus(BY, `id-${spread(index, devices)}`, index < devices ? "revoke" : "reinstate"),
     listing: (index, devices) => this.list(100, Math.max(0, spread(index, devices) - 100)),
   };
 
   fill(devices: number): void {
-    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+    const numbers = numbersTo(devices);
     this.ctx.storage.transactionSync(() => {
       this.ctx.storage.sql.exec(
         `INSERT INTO devices (id, name, name_key, status, enrolled_at, last_seen_at, last_seen_app, last_seen_country)
          ${numbers} SELECT 'id-' || i, 'Device ' || i, 'device ' || i, 'active', 0, 1, 'app.example.com', 'CH' FROM n`,
       );
       this.ctx.storage.sql.exec(
-        `INSERT INTO certificates (fingerprint, device, not_after, added_at)
-         ${numbers} SELECT printf('%064x', i), i, 4e12, 0 FROM n`,
+        `INSERT INTO credentials (key, device, not_after, added_at)
+         ${numbers} SELECT printf('cert:%064x', i), i, 4e12, 0 FROM n`,
       );
     });
     countStatements(this.ctx.storage.sql);
@@ -66,22 +62,21 @@ export class GrowthRegistry extends UserRegistry {
 
 export class GrowthDirectory extends Directory {
   #operations: Record<string, Operation> = {
-    lookup: (index, devices) => this.resolve(fingerprint(spread(index, devices)), SIGHTING),
-    "lookup of a stranger": (index) => this.resolve(fingerprint(NEW * 2 + (index % 5)), SIGHTING),
-    enrolment: (index) => this.claim(BY, fingerprint(NEW + index), "u1" as UserId),
-    revocation: (index, devices) =>
-      this.release([fingerprint(spread(index, devices))], "u1" as UserId, Date.now()),
+    lookup: (index, devices) => this.resolve(key(spread(index, devices)), SIGHTING),
+    "lookup of a stranger": (index) => this.resolve(key(NEW * 2 + (index % 5)), SIGHTING),
+    enrolment: (index) => this.claim(BY, key(NEW + index), "u1" as UserId),
+    revocation: (index, devices) => this.release([key(spread(index, devices))], "u1" as UserId, Date.now()),
     listing: () => this.users(100, "u5"),
   };
 
   fill(devices: number): void {
-    const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${devices})`;
+    const numbers = numbersTo(devices);
     this.ctx.storage.transactionSync(() => {
       this.ctx.storage.sql.exec(
         `INSERT INTO users (id, name, created_at) ${numbers} SELECT 'u' || i, NULL, 0 FROM n`,
       );
       this.ctx.storage.sql.exec(
-        `INSERT INTO claims (fingerprint, user, claimed_at) ${numbers} SELECT printf('%064x', i), 'u' || i, 0 FROM n`,
+        `INSERT INTO claims (key, user, claimed_at) ${numbers} SELECT printf('cert:%064x', i), 'u' || i, 0 FROM n`,
       );
     });
     countStatements(this.ctx.storage.sql);

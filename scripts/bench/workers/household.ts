@@ -1,7 +1,9 @@
-// Runs in workerd: a day of a household, played by a virtual clock to the real standing caches, the real
-// registry client and the real Durable Objects.
+// Runs in workerd: a household's day on a virtual clock, with the real standing caches, registry client and Durable
+// Objects.
 
+import { type CredentialKey, keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import { NO_DETAILS } from "../../../src/domain/records.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { type Asker, type StandingAnswer, StandingCache } from "../../../src/gate/standing-cache.ts";
@@ -14,13 +16,13 @@ import { takeTally } from "./tally.ts";
 
 export { Directory, UserRegistry } from "./counted-objects.ts";
 
-const fingerprint = (n: number) => n.toString(16).padStart(64, "0") as Fingerprint;
-/** As every handshake brings them. */
+const key = (n: number) => keyOf("certificate", n.toString(16).padStart(64, "0") as Fingerprint);
+/** What every handshake reports. */
 const DETAILS = {
   ...{ subject: "CN=device", issuer: "CN=Household", serial: "0A1B" },
   ...{ notBefore: Date.UTC(2026, 0, 1), notAfter: Date.UTC(2036, 0, 1) },
 };
-/** Certificates that are enrolled nowhere. */
+/** The first number of certificates that nobody enrolled. */
 const STRANGER = 1_000_000;
 
 export default {
@@ -31,9 +33,9 @@ export default {
 };
 
 async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise<DayResult> {
-  // Users of this day only: several days run in one Worker.
+  // Each day has its own users, since several days run in one Worker.
   const user = (device: number) => `${scenario.name}-u${device % scenario.users}` as UserId;
-  const own = (device: number) => fingerprint(scenario.seed * 10_000_000 + device);
+  const own = (device: number) => key(scenario.seed * 10_000_000 + device);
   await enrolAll(new RegistryClient(env), scenario, user, own);
   takeTally();
 
@@ -47,7 +49,7 @@ async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise
   for (const event of scenario.events) {
     // Without a certificate, `screen` refuses: no registry is asked.
     if (event.who === "scanner") continue;
-    const of = event.who === "stranger" ? fingerprint(STRANGER + scenario.seed) : own(event.device);
+    const of = event.who === "stranger" ? key(STRANGER + scenario.seed) : own(event.device);
     if (await isAllowed(caches[event.isolate], new DayAsker(counted, of, event))) allowed += 1;
   }
   return { requests: scenario.events.length, objectRequests: calls.count, allowed, ...takeTally() };
@@ -58,24 +60,24 @@ class DayAsker implements Asker {
   readonly method = "GET";
   readonly pathname = "/";
   readonly env: RegistryBindings;
-  readonly certificate: { fingerprint: Fingerprint };
+  readonly shown: { key: CredentialKey };
   readonly event: DayEvent;
   readonly behind: Promise<unknown>[] = [];
   readonly ctx = { waitUntil: (promise: Promise<unknown>) => void this.behind.push(promise) };
 
-  constructor(env: RegistryBindings, fingerprint: Fingerprint, event: DayEvent) {
+  constructor(env: RegistryBindings, key: CredentialKey, event: DayEvent) {
     this.env = env;
-    this.certificate = { fingerprint };
+    this.shown = { key };
     this.event = event;
   }
 }
 
 async function askRegistry(
-  { env, certificate, event: { at, app, country } }: DayAsker,
+  { env, shown, event: { at, app, country } }: DayAsker,
   _: number,
   remembered: UserId | undefined,
 ): Promise<StandingAnswer> {
-  const found = await lookUp(env, certificate.fingerprint, remembered, {
+  const found = await lookUp(env, shown.key, remembered, {
     ...{ at, app, country, ip: null, details: DETAILS },
   });
   return {
@@ -95,19 +97,16 @@ async function enrolAll(
   registry: RegistryClient,
   { users, devices }: DayScenario,
   user: (device: number) => UserId,
-  own: (device: number) => Fingerprint,
+  own: (device: number) => CredentialKey,
 ): Promise<void> {
   const by = { actor: "bench", ip: null, country: null, at: Date.now() };
   for (let index = 0; index < users; index++) await registry.putUser(by, user(index), undefined);
   for (let device = 0; device < devices; device++) {
+    const named = { name: `Device ${device}`, note: null, limits: NO_LIMITS, key: own(device) };
     const enrolled = await registry.enrol(by, user(device), {
-      ...{
-        name: `Device ${device}`,
-        note: null,
-        fingerprint: own(device),
-        details: NO_DETAILS,
-        status: "active",
-      },
+      ...named,
+      details: NO_DETAILS,
+      status: "active",
     });
     if (!enrolled.ok) throw new Error(enrolled.error.code);
   }

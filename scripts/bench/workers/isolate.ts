@@ -1,5 +1,5 @@
-// Runs in workerd: the real Worker, as one isolate of many. Its registry is in another process, which is
-// asked over HTTP: the one thing that differs from Cloudflare's network.
+// Runs in workerd: the real Worker, as one isolate of many. Its registry is in another process, reached over HTTP: the
+// only difference from Cloudflare's network.
 import worker from "../../../src/index.ts";
 
 export { Directory, UserRegistry } from "../../../src/index.ts";
@@ -9,7 +9,7 @@ interface Env {
   REGISTRY: { fetch(url: string, init: RequestInit): Promise<Response> };
 }
 
-/** Built once: the Worker keeps what it remembers by its `env`. */
+/** Built once, since the Worker's memory belongs to its `env`. */
 let wrapped: object | undefined;
 
 export default {

@@ -1,4 +1,4 @@
-// Runs in workerd: the real Worker with its registry, which other processes may ask over HTTP.
+// Runs in workerd: the real Worker with its registry, which other processes call over HTTP.
 import worker from "../../../src/index.ts";
 
 export { Directory, UserRegistry } from "../../../src/index.ts";

@@ -1,5 +1,5 @@
-// Runs in workerd: a day of strangers, on a virtual clock, at the real Worker's entry. Each environment
-// stands for one isolate's memory. All of them share the real Durable Objects, whose calls are counted.
+// Runs in workerd: a day of strangers on a virtual clock, at the real Worker's entry. Each environment stands for one
+// isolate's memory; all share the real Durable Objects, whose calls are counted.
 import { API_PATH, ENROL_PATH, PATHS, WHOAMI_PATH } from "../../../src/contract/paths.ts";
 import { SESSION_COOKIE } from "../../../src/domain/request/session-cookie.ts";
 import worker from "../../../src/index.ts";
@@ -26,7 +26,7 @@ const HOUR_MS = 3_600_000;
 const DELAY_SECONDS = 10;
 
 /** The devices of the household, and a certificate that nobody enrolled. */
-const [PHONE, TABLET, UNKNOWN] = ["a", "b", "c"].map((digit) => digit.repeat(64));
+const [PHONE, TABLET, UNKNOWN] = ["a".repeat(64), "b".repeat(64), "c".repeat(64)];
 
 let clock = START;
 let logLines = 0;
@@ -66,7 +66,7 @@ async function liveOneDay(env: RegistryBindings, options: StrangersOptions): Pro
     const cost = kinds[kind];
     const before = calls.count;
     const address = `2001:db8:0:${whole(options.networks).toString(16)}::1`;
-    const { host, path, certificate, ...init } = household.requestOf(kind, n);
+    const { host, path, certificate, ...init } = household.requests[kind](n);
     await isolateOf(whole(options.isolates)).send(host, path, { ...init, address }, certificate);
     const { read, written } = takeTally();
     cost.requests += 1;
@@ -109,7 +109,7 @@ class Isolate {
     this.#env = { APPS: apps, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS: DELAY_SECONDS, ...bindings };
   }
 
-  /** Sends a request, and waits for whatever goes on after its answer. */
+  /** Sends a request, and waits for whatever continues after its answer. */
   async send(
     host: string,
     path: string,
@@ -152,7 +152,7 @@ function form(host: string, fields: Record<string, string>): Sent {
   return { method: "POST", headers, body: new URLSearchParams(fields).toString() };
 }
 
-/** Two devices and their user's token; and ended credentials that a stranger may have got hold of. */
+/** Two devices and their user's token, and ended credentials that a stranger may have found. */
 async function makeHousehold(isolate: Isolate) {
   await isolate.api("PUT", "/users/alice", {});
   const phone = await isolate.api<{ id: string }>("POST", "/users/alice/devices", {
@@ -166,64 +166,47 @@ async function makeHousehold(isolate: Isolate) {
   await isolate.api("DELETE", `/tokens/${revoked.id}`);
   const { code } = await isolate.api<{ code: string }>("POST", "/users/alice/invitations", {});
   await isolate.api("POST", "/users/alice/devices", { name: "Tablet", fingerprint: TABLET });
-  const { invitations } = await isolate.api<{ invitations: { id: string }[] }>(
-    ...(["GET", "/users/alice/invitations"] as const),
-  );
-  for (const { id } of invitations) await isolate.api("DELETE", `/users/alice/invitations/${id}`);
+  const path = "/users/alice/invitations";
+  const { invitations } = await isolate.api<{ invitations: { id: string }[] }>("GET", path);
+  for (const { id } of invitations) await isolate.api("DELETE", `${path}/${id}`);
   if (endedCookie === "") throw new Error("nobody was signed in");
 
   const forged = (n: number, characters: number) => n.toString(36).padEnd(characters, "A");
-  const bearer = (token: string): Sent => ({ headers: { Authorization: `Bearer ${token}` } });
-  const cookie = (value: string): Sent => ({ headers: { Cookie: value } });
-  const enrol = (of: string) => form(APP, { name: "Mine", code: of });
-
-  /** The n-th request of the day, of this kind. */
-  function requestOf(
-    kind: StrangerKind,
-    n: number,
-  ): Sent & { host: string; path: string; certificate?: string } {
-    const onAdmin = { host: ADMIN_HOST };
-    const onApp = { host: APP };
-    const shown = UNKNOWN === undefined ? {} : { certificate: UNKNOWN };
-    switch (kind) {
-      case "sign-in, a guess":
-        return { ...onAdmin, path: PATHS.signIn, ...form(ADMIN_HOST, { token: `hunter${n}` }) };
-      case "sign-in, a forged token":
-        return { ...onAdmin, path: PATHS.signIn, ...form(ADMIN_HOST, { token: `lkt_${forged(n, 51)}` }) };
-      case "API, a forged token":
-        return { ...onAdmin, path: `${API_PATH}/me`, ...bearer(`lkt_${forged(n, 51)}`) };
-      case "API, a revoked token":
-        return { ...onAdmin, path: `${API_PATH}/me`, ...bearer(revoked.token) };
-      case "pages, a forged cookie": {
-        const value = `${forged(n, 43)}.admin.${forged(n, 43)}`;
-        return { ...onAdmin, path: PATHS.devices, ...cookie(`${SESSION_COOKIE}=${value}`) };
-      }
-      case "pages, the cookie of an ended session":
-        return { ...onAdmin, path: PATHS.devices, ...cookie(endedCookie) };
-      case "enrolment, a wrong code without a certificate":
-        return { ...onApp, path: ENROL_PATH, ...enrol(String(n).padStart(26, "0")) };
-      case "enrolment, a wrong code with a verified certificate":
-        return { ...onApp, path: ENROL_PATH, ...shown, ...enrol(String(n).padStart(26, "0")) };
-      case "enrolment, a withdrawn code with a verified certificate":
-        return { ...onApp, path: ENROL_PATH, ...shown, ...enrol(code) };
-      case "enrolment page without a certificate":
-        return { ...onApp, path: ENROL_PATH };
-      case "enrolment page with a verified certificate":
-        return { ...onApp, path: ENROL_PATH, ...shown };
-      case "whoami without a certificate":
-        return { ...onApp, path: WHOAMI_PATH };
-      case "whoami with a verified certificate":
-        return { ...onApp, path: WHOAMI_PATH, ...shown };
-      case "unknown paths of ours":
-        return { host: n % 2 === 0 ? APP : ADMIN_HOST, path: `/.latchkey/${n}` };
-      case "an app without a certificate":
-        return { ...onApp, path: `/api/${n}` };
-    }
-  }
-  return { isolate, phone, token: own.token, requestOf };
+  const wrong = (n: number) => String(n).padStart(26, "0");
+  const onAdmin = { host: ADMIN_HOST };
+  const signIn = (token: string) => ({ ...onAdmin, path: PATHS.signIn, ...form(ADMIN_HOST, { token }) });
+  const askMe = (token: string) => ({
+    ...{ ...onAdmin, path: `${API_PATH}/me`, headers: { Authorization: `Bearer ${token}` } },
+  });
+  const devicesPage = (Cookie: string) => ({ ...onAdmin, path: PATHS.devices, headers: { Cookie } });
+  const enrol = (of: string) => ({ path: ENROL_PATH, ...form(APP, { name: "Mine", code: of }) });
+  const onApp = { host: APP };
+  const shown = { ...onApp, certificate: UNKNOWN };
+  /** The n-th request of the day, by its kind. */
+  const requests: Record<
+    StrangerKind,
+    (n: number) => Sent & { host: string; path: string; certificate?: string }
+  > = {
+    "sign-in, a guess": (n) => signIn(`hunter${n}`),
+    "sign-in, a forged token": (n) => signIn(`lkt_${forged(n, 51)}`),
+    "API, a forged token": (n) => askMe(`lkt_${forged(n, 51)}`),
+    "API, a revoked token": () => askMe(revoked.token),
+    "pages, a forged cookie": (n) => devicesPage(`${SESSION_COOKIE}=${forged(n, 43)}.admin.${forged(n, 43)}`),
+    "pages, the cookie of an ended session": () => devicesPage(endedCookie),
+    "enrolment, a wrong code without a certificate": (n) => ({ ...onApp, ...enrol(wrong(n)) }),
+    "enrolment, a wrong code with a verified certificate": (n) => ({ ...shown, ...enrol(wrong(n)) }),
+    "enrolment, a withdrawn code with a verified certificate": () => ({ ...shown, ...enrol(code) }),
+    "enrolment page without a certificate": () => ({ ...onApp, path: ENROL_PATH }),
+    "enrolment page with a verified certificate": () => ({ ...shown, path: ENROL_PATH }),
+    "whoami without a certificate": () => ({ ...onApp, path: WHOAMI_PATH }),
+    "whoami with a verified certificate": () => ({ ...shown, path: WHOAMI_PATH }),
+    "unknown paths of ours": (n) => ({ host: n % 2 === 0 ? APP : ADMIN_HOST, path: `/.latchkey/${n}` }),
+    "an app without a certificate": (n) => ({ ...onApp, path: `/api/${n}` }),
+  };
+  return { isolate, phone, token: own.token, requests };
 }
 
-/** What people can do at the end of the day, at every isolate that the strangers came to. */
+/** What people can still do at the end of the day, at every isolate. */
 async function tryAsPeople(
   { phone, token }: Awaited<ReturnType<typeof makeHousehold>>,
   isolates: readonly Isolate[],

@@ -31,19 +31,18 @@ export interface Digest {
   create: () => forge.md.MessageDigest;
 }
 
+const digest = (oid: string, name: "sha1" | "sha256" | "sha384" | "sha512", bytes: number): Digest => ({
+  ...{ oid, name, bytes },
+  create: forge.md[name].create,
+});
 /** The digests of a MAC. */
-export const SHA1: Digest = { oid: "1.3.14.3.2.26", name: "sha1", bytes: 20, create: forge.md.sha1.create };
-export const SHA256: Digest = {
-  oid: "2.16.840.1.101.3.4.2.1",
-  name: "sha256",
-  bytes: 32,
-  create: forge.md.sha256.create,
-};
+export const SHA1 = digest("1.3.14.3.2.26", "sha1", 20);
+export const SHA256 = digest("2.16.840.1.101.3.4.2.1", "sha256", 32);
 export const DIGESTS: readonly Digest[] = [
   SHA1,
   SHA256,
-  { oid: "2.16.840.1.101.3.4.2.2", name: "sha384", bytes: 48, create: forge.md.sha384.create },
-  { oid: "2.16.840.1.101.3.4.2.3", name: "sha512", bytes: 64, create: forge.md.sha512.create },
+  digest("2.16.840.1.101.3.4.2.2", "sha384", 48),
+  digest("2.16.840.1.101.3.4.2.3", "sha512", 64),
 ];
 
 /** What a derived key is for (RFC 7292, appendix B.3). */

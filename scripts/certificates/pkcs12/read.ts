@@ -75,20 +75,10 @@ function checkMac(mac: Asn1, content: string, password: string | null): void {
   const oid = oidOf(children(algorithm)[0]);
   const digest = DIGESTS.find((each) => each.oid === oid);
   if (digest === undefined) throw new Unsupported(`its MAC is of an unknown kind (${oid})`);
-  const key = derive(
-    password,
-    {
-      salt: Buffer.from(octetsOf(salt), "binary"),
-      iterations:
-        iterations === undefined
-          ? 1
-          : Number(`0x${Buffer.from(octetsOf(iterations), "binary").toString("hex")}`),
-    },
-    PURPOSE.mac,
-    digest,
-  );
+  const rounds = iterations === undefined ? 1 : Number(`0x${bytesOf(iterations).toString("hex")}`);
+  const key = derive(password, { salt: bytesOf(salt), iterations: rounds }, PURPOSE.mac, digest);
   const actual = createHmac(digest.name, key).update(content, "binary").digest();
-  const wanted = Buffer.from(octetsOf(expected), "binary");
+  const wanted = bytesOf(expected);
   if (actual.length !== wanted.length || !timingSafeEqual(actual, wanted)) throw new WrongPassword();
 }
 
@@ -121,7 +111,7 @@ function readBags(safeContents: Asn1): Bag[] {
     if (oid !== OID.certificateBag) return [];
     const [certificateType, certificate] = children(value);
     if (oidOf(certificateType) !== OID.x509Certificate) return [];
-    return [{ key: false, der: Buffer.from(octetsOf(children(certificate)[0]), "binary"), localKeyId }];
+    return [{ key: false, der: bytesOf(children(certificate)[0]), localKeyId }];
   });
 }
 
@@ -155,6 +145,10 @@ function decrypt(safe: Asn1, password: string | null): Asn1 {
     if (isSequence(safeContents)) return safeContents;
   } catch {}
   throw new WrongPassword();
+}
+
+function bytesOf(node: Asn1 | undefined): Buffer {
+  return Buffer.from(octetsOf(node), "binary");
 }
 
 function contentOf(contentInfo: Asn1 | undefined): string {

@@ -1,3 +1,4 @@
+// A certificate with its key as a PKCS#12 file.
 import {
   createCipheriv,
   createHash,
@@ -11,7 +12,6 @@ import {
   type Asn1,
   bmpString,
   context,
-  type Digest,
   derive,
   integer,
   nothing,
@@ -26,12 +26,6 @@ import {
   toDer,
 } from "./asn1.ts";
 
-/** A certificate and its private key, both PEM. The key: ECDSA or RSA, PKCS#8, not encrypted. */
-interface CertificateWithKey {
-  certificate: string;
-  key: string;
-}
-
 /**
  * - `legacy`: 3DES and a SHA-1 MAC, which every system imports. What OpenSSL 3 writes by default gives a
  *   false "incorrect password" on older Android and Apple systems.
@@ -39,18 +33,17 @@ interface CertificateWithKey {
  */
 export type Pkcs12Form = "legacy" | "modern";
 
-const MAC: Readonly<Record<Pkcs12Form, Digest>> = { legacy: SHA1, modern: SHA256 };
-
 /** OpenSSL's number. The strength lies in the password, which is generated; more rounds would be slow on old phones. */
 const ITERATIONS = 2048;
 const SALT_BYTES = 16;
 
 /**
- * A certificate with its key as a PKCS#12 file (RFC 7292). The bytes of the certificate stay as they are, since its
+ * A certificate with its key, both PEM, as a PKCS#12 file (RFC 7292). The key: ECDSA or RSA, PKCS#8, not encrypted.
+ * The bytes of the certificate stay as they are, since its
  * fingerprint is made of them. (node-forge's own writer does not support ECDSA.)
  */
 export function toPkcs12(
-  { certificate, key }: CertificateWithKey,
+  { certificate, key }: { certificate: string; key: string },
   password: string,
   friendlyName: string,
   form: Pkcs12Form,
@@ -136,7 +129,7 @@ function encryptModern(content: Buffer, password: string): Encrypted {
 
 /** MacData (RFC 7292, section 4). */
 function macOf(content: Buffer, password: string, form: Pkcs12Form): Asn1 {
-  const digest = MAC[form];
+  const digest = form === "legacy" ? SHA1 : SHA256;
   const salt = randomBytes(SALT_BYTES);
   const key = derive(password, { salt, iterations: ITERATIONS }, PURPOSE.mac, digest);
   const mac = createHmac(digest.name, key).update(content).digest();

@@ -7,7 +7,6 @@ import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { isLoopback } from "../../client/address.ts";
 import { isOutOfOrder, ProblemFailure } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
-import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { BLOCKED_TEMPLATE, blockedEntry } from "../../edge/state/blocked.ts";
 import { PUBLIC_MODE, readIfThere, writeWhole } from "../../files.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -15,7 +14,7 @@ import { type Failure, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
 import type { Session } from "../command/session.ts";
-import type { AtCloudflare } from "../command/target.ts";
+import { type AtCloudflare, atCloudflareIn } from "../command/target.ts";
 import { readSettings } from "../zone/wrangler-config.ts";
 
 /** A secret holds 5 KB (developers.cloudflare.com/workers/platform/limits), a fingerprint and its comma 65 bytes. */
@@ -42,7 +41,7 @@ export interface BlockListOptions {
   zone?: string;
 }
 
-export function addBlockListOptions(command: Command): Command {
+export function blockListOptions(command: Command): Command {
   return command
     .addOption(
       new Option("--edge <folder>", "the list of the local edge with this state folder").conflicts([
@@ -67,15 +66,14 @@ export async function openBrake(session: Session, options: BlockListOptions): Pr
   const [first] = hosts;
   const host = adminHost ?? first?.host;
   const api = await session.connect(host === undefined ? undefined : `https://${host}`);
-  const place: Place = { zone, hostname: new URL(api.origin).hostname };
-  // The client is made when it is first needed: reading the list needs no Cloudflare token.
   const atCloudflare = {
+    ...atCloudflareIn(session, api, zone),
+    // Made when it is first needed: reading the list needs no Cloudflare token.
     async client() {
       // Tests and demos have a stand-in for Cloudflare, beside a local edge.
       if (isLocal(api) && !session.environment.LATCHKEY_CLOUDFLARE_API) throw localEdge(api);
       return session.cloudflare();
     },
-    place,
   };
   return { list: deployedBlockList(api, atCloudflare, worker), atCloudflare };
 }
@@ -136,6 +134,25 @@ function deployedBlockList(
       );
     },
   };
+}
+
+/** Makes the list exactly `after`. If the gate doesn't come to use it, programs still learn what was stored. */
+export async function putInForce(
+  { output }: Session,
+  list: BlockList,
+  after: readonly Fingerprint[],
+  result: object,
+  done: string,
+): Promise<void> {
+  await list.write(after);
+  output.lines(done);
+  let confirmed = false;
+  try {
+    output.lines(await list.settle(after));
+    confirmed = true;
+  } finally {
+    output.object({ done: true, confirmed, ...result });
+  }
 }
 
 /** How long to wait for a new secret. Storing one deploys the Worker, which takes seconds. */

@@ -6,14 +6,15 @@ import { failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { plural, shellWord } from "../../terminal/text.ts";
 import { PASSWORD_HELP } from "../command/arguments.ts";
-import type { AddCommand } from "../command/session.ts";
-import { addTargetOptions, requireWipe, type TargetOptions, targetsNamed } from "../command/target.ts";
+import type { AddCommand } from "../command/command.ts";
+import { requireWipe, type TargetOptions, targetOptions, targetsNamed } from "../command/target.ts";
 import {
-  addBlockListOptions,
   BLOCKED_MAX,
   type BlockList,
   type BlockListOptions,
+  blockListOptions,
   openBrake,
+  putInForce,
 } from "./block-list.ts";
 
 interface BlockOptions extends BlockListOptions, TargetOptions {
@@ -22,24 +23,20 @@ interface BlockOptions extends BlockListOptions, TargetOptions {
   force?: boolean;
 }
 
-export const addBlock: AddCommand = (program, open) => {
-  const command = program
+export const addBlock: AddCommand = (program) => {
+  program
     .command("block")
     .summary("the emergency brake: refuse certificates without the registry")
     .description(
-      [
-        "Refuse a device's certificates at the gate, whatever the registry says: for when the registry cannot be",
-        "written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
-      ].join(" "),
+      "Refuse a device's certificates at the gate, whatever the registry says: for when the registry cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
     .option("--replace", "make the list exactly this, whatever it is now: for a gate that does not answer")
     .option("--force", "even if the device is lost and has not received the wipe yet")
-    .option("--dry-run", "show what would be blocked, and change nothing");
-  addBlockListOptions(addTargetOptions(command))
-    .addHelpText(
-      "after",
-      `
+    .option("--dry-run", "show what would be blocked, and change nothing")
+    .with(targetOptions)
+    .with(blockListOptions)
+    .notes(`
 Needs CLOUDFLARE_API_TOKEN with Account > Workers Scripts > Edit, and the
 ADMIN_TOKEN to read the list from the gate. If the registry does not answer, the
 certificates are looked up at Cloudflare, by the names that issue gives them.
@@ -51,16 +48,14 @@ Examples:
   latchkey block alice/pixel-9
   latchkey block alice/pixel-9 --backup latchkey.json
   latchkey block --certificate pixel-9.pem --yes
-  latchkey block alice/alice-phone --edge .latchkey`,
-    )
-    .action(async (references: string[], options: BlockOptions) => {
+  latchkey block alice/alice-phone --edge .latchkey`)
+    .run(async (session, references: string[], options: BlockOptions) => {
       if (references.length === 0 && options.certificate === undefined) {
         throw misuse(
           "nothing to block was named",
           `name a device or a fingerprint, see ${LATCHKEY} block --help`,
         );
       }
-      const session = open();
       const { output } = session;
       const brake = await openBrake(session, options);
       // A missing token is reported before anything is done.
@@ -90,16 +85,10 @@ Examples:
         );
         return;
       }
-      await session.confirm(questionFor(labels, wanted, options.replace === true));
-      await brake.list.write(after);
-      output.lines(`${labels}: blocked (${after.length} of at most ${BLOCKED_MAX} certificates)`);
-      let confirmed = false;
-      try {
-        output.lines(await brake.list.settle(after));
-        confirmed = true;
-      } finally {
-        output.object({ done: true, confirmed, ...result });
-      }
+      const rest = options.replace === true ? ", and nothing else" : "";
+      await session.confirm(`Block ${labels} (${plural(wanted.length, "certificate")})${rest}?`);
+      const done = `${labels}: blocked (${after.length} of at most ${BLOCKED_MAX} certificates)`;
+      await putInForce(session, brake.list, after, result, done);
       const again = [...references, ...(options.edge === undefined ? [] : ["--edge", options.edge])];
       output.lines(
         `revoke it in the registry as soon as it answers, then: ${[LATCHKEY, "unblock", ...again.map(shellWord)].join(" ")}`,
@@ -127,9 +116,4 @@ function requireRoom(list: readonly Fingerprint[]): void {
     `that would make ${list.length} blocked certificates, but the Worker's secret holds only ${BLOCKED_MAX}`,
     `revoke some of the devices in the registry, then take them off the list: ${LATCHKEY} blocked, ${LATCHKEY} unblock`,
   );
-}
-
-function questionFor(labels: string, wanted: readonly Fingerprint[], replace: boolean): string {
-  const rest = replace ? ", and nothing else" : "";
-  return `Block ${labels} (${plural(wanted.length, "certificate")})${rest}?`;
 }

@@ -5,40 +5,38 @@ import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, failed, misuse } from "../../terminal/failure.ts";
 import { plural, printable, short } from "../../terminal/text.ts";
-import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
-import { addTargetOptions, type Target, type TargetOptions, targetsNamed } from "../command/target.ts";
-import { addBlockListOptions, BLOCKED_MAX, type BlockListOptions, openBrake } from "./block-list.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
+import { type Target, type TargetOptions, targetOptions, targetsNamed } from "../command/target.ts";
+import { BLOCKED_MAX, type BlockListOptions, blockListOptions, openBrake, putInForce } from "./block-list.ts";
 
 interface UnblockOptions extends BlockListOptions, TargetOptions {
   dryRun?: boolean;
 }
 
-export const addUnblock: AddCommand = (program, open) => {
-  const command = program
+export const addUnblock: AddCommand = (program) => {
+  program
     .command("unblock")
     .summary("take certificates off the list of blocked ones")
     .description(
       "Take certificates out of the Worker's secret BLOCKED. From then on the registry decides about them again.",
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
-    .option("--dry-run", "show what would be taken off, and change nothing");
-  addBlockListOptions(addTargetOptions(command))
-    .addHelpText(
-      "after",
-      `
+    .option("--dry-run", "show what would be taken off, and change nothing")
+    .with(targetOptions)
+    .with(blockListOptions)
+    .notes(`
 A device that is active in the registry is let in again: revoke it first,
 unless that is what you want.
 
 Examples:
   latchkey blocked
   latchkey unblock alice/pixel-9
-  latchkey unblock --certificate pixel-9.pem`,
-    )
-    .action(async (references: string[], options: UnblockOptions) => {
+  latchkey unblock --certificate pixel-9.pem`)
+    .run(async (session, references: string[], options: UnblockOptions) => {
       if (references.length === 0 && options.certificate === undefined) {
         throw misuse("nothing to unblock was named", `see what is blocked: ${LATCHKEY} blocked`);
       }
-      const session = open();
       const { output } = session;
       const { list, atCloudflare } = await openBrake(session, options);
       if (options.dryRun !== true) await atCloudflare?.client();
@@ -60,15 +58,7 @@ Examples:
         return;
       }
       await session.confirm(`Unblock ${labels} (${plural(removed.length, "certificate")})? ${standing}`);
-      await list.write(after);
-      output.lines(`${labels}: no longer blocked; ${standing}`);
-      let confirmed = false;
-      try {
-        output.lines(await list.settle(after));
-        confirmed = true;
-      } finally {
-        output.object({ done: true, confirmed, ...result });
-      }
+      await putInForce(session, list, after, result, `${labels}: no longer blocked; ${standing}`);
     });
 };
 
@@ -80,48 +70,45 @@ function standingOf({ label, device }: Target): string {
     : `the registry refuses ${label}: it is ${device.status}`;
 }
 
-export const addBlocked: AddCommand = (program, open) => {
-  const command = program
+export const addBlocked: AddCommand = (program) => {
+  program
     .command("blocked")
     .summary("list the certificates that are blocked without the registry")
     .description(
       "List the certificates that the gate refuses whatever the registry says, with their devices.",
-    );
-  addBlockListOptions(command).addHelpText(
-    "after",
-    `
+    )
+    .with(blockListOptions)
+    .notes(`
 The list comes from the gate itself, the devices' names from the registry, if it
 answers.
 
 Examples:
   latchkey blocked
   latchkey blocked --edge .latchkey
-  latchkey blocked --json | jq -r '.blocked[].fingerprint'`,
-  );
-  addListVerb(command, async () => {
-    const session = open();
-    const { output } = session;
-    const { list } = await openBrake(session, command.opts<BlockListOptions>());
-    const fingerprints = await list.read();
-    const devices = fingerprints.length === 0 ? new Map<string, Named>() : await devicesBy(session);
-    const blocked = fingerprints.map((fingerprint) => ({
-      fingerprint,
-      ...(devices.get(fingerprint) ?? { device: null, status: null }),
-    }));
-    output.object({ blocked });
-    output.table(
-      ["FINGERPRINT", "DEVICE", "STATUS"],
-      blocked.map(({ fingerprint, device, status }) => [
-        // Without a device, nothing else says which one it is.
-        device === null ? fingerprint : { full: fingerprint, short: short(fingerprint) },
-        device === null ? "unknown" : printable(device),
-        status === null ? "unknown" : output.status(status),
-      ]),
-      "nothing is blocked",
-    );
-    if (blocked.length > 0)
-      output.lines("", `${plural(blocked.length, "certificate")} of at most ${BLOCKED_MAX}`);
-  });
+  latchkey blocked --json | jq -r '.blocked[].fingerprint'`)
+    .lists(async (session, _, options: BlockListOptions) => {
+      const { output } = session;
+      const { list } = await openBrake(session, options);
+      const fingerprints = await list.read();
+      const devices = fingerprints.length === 0 ? new Map<string, Named>() : await devicesBy(session);
+      const blocked = fingerprints.map((fingerprint) => ({
+        fingerprint,
+        ...(devices.get(fingerprint) ?? { device: null, status: null }),
+      }));
+      output.object({ blocked });
+      output.table(
+        ["FINGERPRINT", "DEVICE", "STATUS"],
+        blocked.map(({ fingerprint, device, status }) => [
+          // Without a device, nothing else says which one it is.
+          device === null ? fingerprint : { full: fingerprint, short: short(fingerprint) },
+          device === null ? "unknown" : printable(device),
+          status === null ? "unknown" : output.status(status),
+        ]),
+        "nothing is blocked",
+      );
+      if (blocked.length > 0)
+        output.lines("", `${plural(blocked.length, "certificate")} of at most ${BLOCKED_MAX}`);
+    });
 };
 
 interface Named {

@@ -2,22 +2,21 @@
 import type { Device } from "../../../src/contract/answers.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
-import { withUnknownUser } from "../../client/answer.ts";
 import type { Made } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
-import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { short } from "../../terminal/text.ts";
 import {
-  addPasswordOption,
   deviceNameArgument,
   fingerprintArgument,
   PASSWORD_HELP,
   type PasswordOptions,
+  passwordOption,
   passwordSource,
   userArgument,
 } from "../command/arguments.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
 import { findUnknownCertificate } from "../devices/unknown.ts";
 import { certificateFacts } from "../devices/view.ts";
 
@@ -28,8 +27,8 @@ interface EnrolOptions extends PasswordOptions {
   note?: string;
 }
 
-export const addEnrol: AddCommand = (program, open) => {
-  const command = program
+export const addEnrol: AddCommand = (program) => {
+  program
     .command("enrol")
     .alias("enroll")
     .summary("let a device in, by its certificate or fingerprint")
@@ -44,11 +43,9 @@ export const addEnrol: AddCommand = (program, open) => {
     )
     .option("--fingerprint <hex>", "or its SHA-256: 64 hex digits, with or without colons")
     .option("--unknown <hex>", "or an unknown certificate: its fingerprint, or the first 8 digits or more")
-    .option("--note <text>", "a note for people to read");
-  addPasswordOption(command)
-    .addHelpText(
-      "after",
-      `
+    .option("--note <text>", "a note for people to read")
+    .with(passwordOption)
+    .notes(`
 Only the certificate is sent. A private key in the file is not sent, and not
 even decrypted. Enrolling the same certificate again for the same user changes
 nothing. Before you enrol an unknown certificate, compare its fingerprint with
@@ -60,28 +57,21 @@ Examples:
   latchkey enrol alice pixel-9 --certificate pixel-9.pem
   latchkey enrol alice laptop --certificate laptop.p12 --note "from work"
   latchkey enrol alice tablet --unknown 3a1b09fe
-  latchkey enrol bob tablet --fingerprint 9F:86:D0:81:...`,
-    )
-    .action(async (userText: string, nameText: string, options: EnrolOptions) => {
+  latchkey enrol bob tablet --fingerprint 9F:86:D0:81:...`)
+    .run(async (session, userText: string, nameText: string, options: EnrolOptions) => {
       const user = userArgument(userText);
       const name = deviceNameArgument(nameText);
-      const device = { user, name, ...(options.note === undefined ? {} : { note: options.note }) };
       requireOne(options);
-      const session = open();
       const { output } = session;
-      try {
-        const { created, value } = await enrol(session, device, options);
-        output.object(value);
-        const label = deviceLabel(value);
-        const digits = value.credentials.map(({ fingerprint }) => short(fingerprint)).join(", ");
-        output.lines(
-          created
-            ? `enrolled ${label} (certificate ${digits}): it is let in from now on`
-            : `${label} is already enrolled with this certificate and ${output.status(value.status)}; nothing was changed`,
-        );
-      } catch (error) {
-        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
-      }
+      const { created, value } = await enrol(session, user, { name, note: options.note }, options);
+      output.object(value);
+      const label = deviceLabel(value);
+      const digits = value.credentials.map(({ fingerprint }) => short(fingerprint)).join(", ");
+      output.lines(
+        created
+          ? `enrolled ${label} (certificate ${digits}): it is let in from now on`
+          : `${label} is already enrolled with this certificate and ${output.status(value.status)}; nothing was changed`,
+      );
     });
 };
 
@@ -96,7 +86,8 @@ function requireOne({ fingerprint, certificate, unknown }: EnrolOptions): void {
 
 async function enrol(
   session: Session,
-  { user, ...device }: { user: UserId; name: string; note?: string },
+  user: UserId,
+  device: { name: string; note: string | undefined },
   options: EnrolOptions,
 ): Promise<Made<Device>> {
   const { fingerprint, certificate, unknown } = options;
@@ -112,18 +103,17 @@ async function enrol(
   return api.enrol(user, { ...device, ...identity });
 }
 
-export const addFingerprint: AddCommand = (program, open) => {
-  const command = program
+export const addFingerprint: AddCommand = (program) => {
+  program
     .command("fingerprint")
     .summary("print the fingerprint of a certificate file")
     .description(
       "Print the SHA-256 fingerprint of the device's certificate in a file. Nothing is sent anywhere.",
     )
-    .argument("<file>", "PEM, DER or PKCS#12; - reads the standard input");
-  addPasswordOption(command)
-    .addHelpText("after", `\n${PASSWORD_HELP}\n\nExample:\n  latchkey fingerprint pixel-9.p12`)
-    .action(async (file: string, options: PasswordOptions) => {
-      const session = open();
+    .argument("<file>", "PEM, DER or PKCS#12; - reads the standard input")
+    .with(passwordOption)
+    .notes(`\n${PASSWORD_HELP}\n\nExample:\n  latchkey fingerprint pixel-9.p12`)
+    .run(async (session, file: string, options: PasswordOptions) => {
       const { output, now } = session;
       const { pem: _, ...certificate } = await readCertificateFile(file, passwordSource(options, session));
       output.object(certificate);

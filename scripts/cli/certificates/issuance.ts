@@ -1,14 +1,15 @@
 // Having Cloudflare sign a certificate for a key made on this machine, and writing its files: for a new device (issue) or
 // one that has a certificate already (rotate).
+import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
 import type { DeviceFiles } from "../../certificates/device-files.ts";
 import type { Interruption } from "../../cloudflare/client/interruption.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { SignedCertificate } from "../../cloudflare/issue/signed-certificate.ts";
-import { misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
+import { numberOption } from "../command/arguments.ts";
 import type { Session } from "../command/session.ts";
 
 /** Five years, about the life of a phone: the registry can end a certificate at any time, whatever its date. */
@@ -30,7 +31,7 @@ Zone > SSL and Certificates > Edit. If a step fails, the earlier ones are undone
 or named. Files are never overwritten. Their password is printed once, on the
 standard output, and stored nowhere.`;
 
-export function addIssuanceOptions(command: Command): Command {
+export function issuanceOptions(command: Command): Command {
   return command
     .option("--days <number>", `how long it is valid (default: ${DEFAULT_DAYS}, at most ${MAX_DAYS})`)
     .option("--rsa", "an RSA key with 2048 bits, for old devices (default: ECDSA P-256)")
@@ -64,8 +65,9 @@ export async function issueCertificate(
   { user, name, check, register }: Holder,
   options: IssuanceOptions,
 ): Promise<Issued> {
-  // The libraries take most of a second to load: misuse is reported first.
-  parseDays(options.days);
+  daysOption(options);
+  await Promise.all([session.connect(), session.cloudflare()]);
+  // The libraries below take most of a second to load: misuse is reported first.
   const { claimFiles, deleteFiles, deviceFiles, newImportPassword, writeFiles } = await import(
     "../../certificates/device-files.ts"
   );
@@ -105,7 +107,7 @@ export async function withIssued<T>(
     as: { commonName: string; zone: Zone },
   ) => Promise<T>,
 ): Promise<T> {
-  const days = parseDays(options.days);
+  const days = daysOption(options);
   const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
   const { commonNameOf } = await import("../../certificates/request.ts");
   const { withSignedCertificate } = await import("../../cloudflare/issue/signed-certificate.ts");
@@ -126,12 +128,8 @@ export async function withIssued<T>(
   );
 }
 
-function parseDays(text: string | undefined): number {
-  const days = text === undefined ? DEFAULT_DAYS : Number(text);
-  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS) {
-    throw misuse(`--days '${printable(text ?? "")}' is not a number of days`, `give 1 to ${MAX_DAYS}`);
-  }
-  return days;
+function daysOption({ days }: Pick<IssuanceOptions, "days">): number {
+  return numberOption("--days", days ?? String(DEFAULT_DAYS), MAX_DAYS, "days");
 }
 
 /** Names, or revokes if asked to, what an interrupted run for the same device left at Cloudflare. */
@@ -172,58 +170,52 @@ export function showIssued({ output }: Session, issued: Issued, lines: readonly 
     password,
     cloudflare: { zone: zone.name, id: signed.id, serial: signed.serial },
   });
-  const [p12 = "", ...others] = [files.p12, files.modern, files.certificate, files.key].map((path) =>
-    baseName(path, folder),
-  );
-  const profile = mobileConfig === null ? [] : [baseName(mobileConfig, folder)];
+  const p12 = basename(files.p12);
+  const profile = mobileConfig === null ? undefined : basename(mobileConfig);
+  const named: [string, string][] = [
+    [p12, "certificate and key, for phones, computers and browsers"],
+    [basename(files.modern), "the same with AES-256, for systems that refuse 3DES"],
+    [basename(files.certificate), "the certificate"],
+    [basename(files.key), "the key, not encrypted: for curl and the like"],
+    ...(profile === undefined
+      ? []
+      : [[profile, "the same as a profile for iPhone, iPad and macOS"] as [string, string]]),
+  ];
+  output.lines(...lines, "", `Files in ${printable(folder)}, readable only by you:`);
+  output.facts(indented(named));
   output.lines(
-    ...lines,
     "",
-    `Files in ${printable(folder)}, readable only by you:`,
-    ...describeFiles([p12, ...others, ...profile]),
-    "",
-    `Password of the .p12 files${mobileConfig === null ? "" : " and of the profile"}, shown only this once:`,
+    `Password of the .p12 files${profile === undefined ? "" : " and of the profile"}, shown only this once:`,
     `  ${password}`,
     "",
-    ...installHelp(p12, profile[0]),
+    "How to install it (each system asks for the password):",
+  );
+  output.facts(indented(installHelp(p12, profile)));
+  output.lines(
     "",
     "Delete the files once the device has its certificate: anyone who has them and the password is let in.",
   );
 }
 
-function describeFiles(names: readonly string[]): string[] {
-  const width = Math.max(...names.map((name) => name.length));
-  return names.map((name) => `  ${name.padEnd(width)}  ${purposeOf(name)}`);
-}
+const indented = (pairs: readonly [string, string][]) =>
+  pairs.map(([label, text]) => [`  ${label}`, text] as const);
 
-function baseName(path: string, folder: string): string {
-  return path.slice(folder.length).replace(/^[/\\]/, "");
-}
-
-function purposeOf(name: string): string {
-  if (name.endsWith("-modern.p12")) return "the same with AES-256, for systems that refuse 3DES";
-  if (name.endsWith(".p12")) return "certificate and key, for phones, computers and browsers";
-  if (name.endsWith(".mobileconfig")) return "the same as a profile for iPhone, iPad and macOS";
-  return name.endsWith(".key") ? "the key, not encrypted: for curl and the like" : "the certificate";
-}
-
-/** How to install the files that were just written, for each system. */
-function installHelp(p12: string, mobileConfig: string | undefined): string[] {
-  const apple =
-    mobileConfig === undefined
-      ? `open ${p12}, then Settings > General > VPN & Device Management > install it`
-      : `open ${mobileConfig}, then Settings > General > VPN & Device Management > install it`;
+function installHelp(p12: string, profile = p12): [string, string][] {
   return [
-    "How to install it (each system asks for the password):",
-    `  Android     copy ${p12} to the device, then Settings > Security > Encryption & credentials >`,
-    "              Install a certificate > VPN & app user certificate",
-    `  iPhone      ${apple}`,
-    `  macOS       open ${mobileConfig ?? p12}: it goes into the login keychain; if that fails, use the -modern file`,
-    `  Windows     open ${p12}: current user, store chosen by the wizard`,
-    "  Firefox     Settings > Privacy & Security > View Certificates > Your Certificates > Import:",
-    "              Firefox has a certificate store of its own",
-    "  Bitwarden   Android: the system's certificate or the file, on the self-hosted screen under",
-    "              Client certificate; iPhone: the file, in the same place; desktop and browser",
-    "              extensions: the system's or the browser's own store",
+    [
+      "Android",
+      `copy ${p12} to the device, then Settings > Security > Encryption & credentials > Install a certificate > VPN & app user certificate`,
+    ],
+    ["iPhone", `open ${profile}, then Settings > General > VPN & Device Management > install it`],
+    ["macOS", `open ${profile}: it goes into the login keychain; if that fails, use the -modern file`],
+    ["Windows", `open ${p12}: current user, store chosen by the wizard`],
+    [
+      "Firefox",
+      "Settings > Privacy & Security > View Certificates > Your Certificates > Import: Firefox has a certificate store of its own",
+    ],
+    [
+      "Bitwarden",
+      "Android: the system's certificate or the file, on the self-hosted screen under Client certificate; iPhone: the file, in the same place; desktop and browser extensions: the system's or the browser's own store",
+    ],
   ];
 }

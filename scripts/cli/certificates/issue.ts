@@ -1,8 +1,7 @@
 // A certificate for a new device.
-import type { Device } from "../../../src/contract/answers.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { withUnknownUser } from "../../client/answer.ts";
+import { addFirst, withHint } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -10,11 +9,12 @@ import { failed } from "../../terminal/failure.ts";
 import { shellWord, short } from "../../terminal/text.ts";
 import { localTime } from "../../terminal/time.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
 import {
-  addIssuanceOptions,
   ISSUANCE_HELP,
   type IssuanceOptions,
+  issuanceOptions,
   issueCertificate,
   showIssued,
 } from "./issuance.ts";
@@ -23,31 +23,25 @@ interface IssueOptions extends IssuanceOptions {
   note?: string;
 }
 
-export const addIssue: AddCommand = (program, open) => {
-  const command = program
+export const addIssue: AddCommand = (program) => {
+  program
     .command("issue")
     .summary("make a certificate for a new device, enrol it, and write its files")
     .description(
-      [
-        "Make a certificate for a new device: the key is made on this machine, Cloudflare signs it, the gate lets",
-        "it in, and files are written that phones and computers can import. The key leaves this machine only with them.",
-      ].join(" "),
+      "Make a certificate for a new device: the key is made on this machine, Cloudflare signs it, the gate lets it in, and files are written that phones and computers can import. The key leaves this machine only with them.",
     )
     .argument("<user>", "the user's id, such as alice")
-    .argument("<name>", "the device's name, such as pixel-9");
-  addIssuanceOptions(command)
+    .argument("<name>", "the device's name, such as pixel-9")
+    .with(issuanceOptions)
     .option("--note <text>", "a note for people to read")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 ${ISSUANCE_HELP}
 
 Examples:
   latchkey issue alice pixel-9 --out ~/certificates
-  latchkey issue bob ipad --mobileconfig --days 730`,
-    )
-    .action((user: string, name: string, options: IssueOptions) =>
-      issue(open(), userArgument(user), deviceNameArgument(name), options),
+  latchkey issue bob ipad --mobileconfig --days 730`)
+    .run((session, user: string, name: string, options: IssueOptions) =>
+      issue(session, userArgument(user), deviceNameArgument(name), options),
     );
 };
 
@@ -79,12 +73,9 @@ export async function issue(
 
 /** Before anything is signed: the user exists, and has no device of this name that is not revoked. */
 export async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
-  let devices: Device[];
-  try {
-    devices = await api.devices(user);
-  } catch (error) {
-    throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
-  }
+  const devices = await api.devices(user).catch((error: unknown) => {
+    throw withHint(error, "unknown-user", addFirst(user));
+  });
   const key = deviceNameKey(name);
   const taken = devices.find((device) => device.status !== "revoked" && deviceNameKey(device.name) === key);
   if (taken !== undefined) {

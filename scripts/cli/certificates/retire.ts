@@ -3,9 +3,9 @@ import { deviceLabel, living } from "../../client/device.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findDevice } from "../command/device-reference.ts";
-import type { AddCommand } from "../command/session.ts";
-import { requireWipe, withWaysOut } from "../command/target.ts";
+import { atCloudflareIn, requireWipe, revokeAt, withWaysOut } from "../command/target.ts";
 import { EVERYWHERE } from "../devices/status.ts";
 
 interface RetireOptions {
@@ -14,21 +14,19 @@ interface RetireOptions {
   force?: boolean;
 }
 
-export const addRetire: AddCommand = (program, open) => {
+export const addRetire: AddCommand = (program) => {
   program
     .command("retire")
     .summary("end one of a device's two certificates immediately")
     .description(
       "End one of a device's two certificates immediately: it is refused; the device and its other one are not.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
     .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .option("--force", "with --at-cloudflare: even if the device is lost and has not received the wipe yet")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Retiring the next certificate cancels a renewal: the old one stays, without an
 end date. A device's only certificate cannot be retired: revoke the device
 instead. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even
@@ -36,9 +34,8 @@ for a certificate that is retired already.
 
 Examples:
   latchkey retire alice/pixel-9 9f86d081
-  latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`,
-    )
-    .action(async (reference: string, text: string, options: RetireOptions) => {
+  latchkey retire alice/pixel-9 9f86d081 --at-cloudflare`)
+    .run(async (session, reference: string, text: string, options: RetireOptions) => {
       const { atCloudflare = false, zone, force = false } = options;
       if (!atCloudflare && (zone !== undefined || force)) {
         throw misuse(
@@ -46,12 +43,11 @@ Examples:
           "add it, or leave both out",
         );
       }
-      const session = open();
-      const { output, connect, cloudflare, confirm } = session;
+      const { output, connect, confirm } = session;
       const digits = fingerprintPrefix(text);
       const api = await connect();
       // A missing token is reported before anything is done.
-      const client = atCloudflare ? await cloudflare() : undefined;
+      if (atCloudflare) await session.cloudflare();
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
       // A lost device may connect with either certificate, and needs it to receive the wipe.
@@ -81,17 +77,16 @@ Examples:
       output.lines(`${what} is retired: it is refused ${EVERYWHERE}`);
       // Read only for programs, and last: nothing else waits for it.
       const changed = () => api.device(userArgument(device.user), device.id);
-      if (client === undefined) {
+      if (!atCloudflare) {
         if (output.json) output.object(await changed());
         return;
       }
-      const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
-      const place = { zone, hostname: new URL(api.origin).hostname };
-      const revoked = await revokeEverywhere(client, [fingerprint], place, [
-        "in the registry the certificate is retired: it is refused, whatever Cloudflare says",
-      ]);
-      output.lines(...revoked.map(({ line }) => line));
-      if (!output.json) return;
-      output.object({ device: await changed(), cloudflare: revoked.map(({ line, ...facts }) => facts) });
+      const { cloudflare, lines } = await revokeAt(
+        atCloudflareIn(session, api, zone),
+        [fingerprint],
+        ["in the registry the certificate is retired: it is refused, whatever Cloudflare says"],
+      );
+      output.lines(...lines);
+      if (output.json) output.object({ device: await changed(), cloudflare });
     });
 };

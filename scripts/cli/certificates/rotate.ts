@@ -11,16 +11,17 @@ import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
 import {
-  addPasswordOption,
   PASSWORD_HELP,
   type PasswordOptions,
   parseDuration,
+  passwordOption,
   passwordSource,
   userArgument,
 } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
-import type { AddCommand, Session } from "../command/session.ts";
-import { addIssuanceOptions, ISSUANCE_HELP, issueCertificate, showIssued } from "./issuance.ts";
+import type { Session } from "../command/session.ts";
+import { ISSUANCE_HELP, issuanceOptions, issueCertificate, showIssued } from "./issuance.ts";
 import { LINK_HELP, type LinkOptions, makeLink, renewalOf } from "./link.ts";
 
 interface RotateOptions extends PasswordOptions, LinkOptions {
@@ -30,21 +31,17 @@ interface RotateOptions extends PasswordOptions, LinkOptions {
   retireAfter?: string;
 }
 
-export const addRotate: AddCommand = (program, open) => {
-  const command = program
+export const addRotate: AddCommand = (program) => {
+  program
     .command("rotate")
     .summary("renew a device's certificate; the old one ends once the new one is seen")
     .description(
-      [
-        "Give a device its next certificate, under the same name and with the same history. Both are let in until",
-        "the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is",
-        "made as issue makes it, or read from a file.",
-      ].join(" "),
+      "Give a device its next certificate, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is made as issue makes it, or read from a file.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
-    .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"));
-  addIssuanceOptions(command)
+    .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"))
+    .with(issuanceOptions)
     .option(
       "--certificate <file>",
       "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
@@ -52,11 +49,9 @@ export const addRotate: AddCommand = (program, open) => {
     .option("--link", "write no files, and make a link that brings it to the device")
     .option("--expires <time>", "with --link: how long the link works: 5m to 7d (default: 24h)")
     .option("--qr", "with --link: draw the link as a QR code, outside a terminal too")
-    .option("--no-qr", "with --link: draw no QR code");
-  addPasswordOption(command)
-    .addHelpText(
-      "after",
-      `
+    .option("--no-qr", "with --link: draw no QR code")
+    .with(passwordOption)
+    .notes(`
 Without --until, the old certificate works until the next one is seen. show
 reports how far the renewal has got; retire ends one of the two immediately.
 
@@ -71,10 +66,8 @@ Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
   latchkey rotate alice/pixel-9 --link
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`,
-    )
-    .action((reference: string, options: RotateOptions) => {
-      const session = open();
+  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`)
+    .run((session, reference: string, options: RotateOptions) => {
       const { until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
       const retireBy = until === undefined ? undefined : untilOption(option, until, session.now());
@@ -85,18 +78,19 @@ Examples:
     });
 };
 
+/** The options that say how a link is made. */
+const FOR_LINKS = ["expires", "qr"] as const;
 /** The options that say how a certificate is made, and how it gets to the device. */
-const FOR_ISSUING = {
-  link: "--link",
-  days: "--days",
-  rsa: "--rsa",
-  out: "--out",
-  mobileconfig: "--mobileconfig",
-  zone: "--zone",
-  revokeLeftovers: "--revoke-leftovers",
-  expires: "--expires",
-  qr: "--qr",
-} as const satisfies Record<keyof LinkOptions | "link", string>;
+const FOR_ISSUING = [
+  "link",
+  "days",
+  "rsa",
+  "out",
+  "mobileconfig",
+  "zone",
+  "revokeLeftovers",
+  ...FOR_LINKS,
+] as const;
 
 async function rotateFromFile(
   session: Session,
@@ -106,10 +100,10 @@ async function rotateFromFile(
   retireBy: number | undefined,
 ): Promise<void> {
   const { output, now } = session;
-  for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof typeof FOR_ISSUING, string][]) {
-    if (options[name] !== undefined) {
-      throw misuse(`${option} means nothing with --certificate`, "leave one of the two out");
-    }
+  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+  if (idle !== undefined) {
+    const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+    throw misuse(`--${option} means nothing with --certificate`, "leave one of the two out");
   }
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
@@ -149,10 +143,9 @@ async function rotateByIssuing(
     await makeLink(session, { user, name, check, bundle: renewalOf(device, retireBy) }, options);
     return;
   }
-  for (const name of ["expires", "qr"] as const) {
-    if (options[name] === undefined) continue;
-    throw misuse(`${FOR_ISSUING[name]} means nothing without --link`, "add --link, or leave it out");
-  }
+  const idle = FOR_LINKS.find((name) => options[name] !== undefined);
+  if (idle !== undefined)
+    throw misuse(`--${idle} means nothing without --link`, "add --link, or leave it out");
   const issued = await issueCertificate(
     session,
     {
@@ -242,7 +235,7 @@ async function addCertificate(
   try {
     return await api.addCertificate(device, {
       certificate: pem,
-      ...(retireBy === undefined ? {} : { retireBy: new Date(retireBy).toISOString() }),
+      retireBy: retireBy === undefined ? undefined : new Date(retireBy).toISOString(),
     });
   } catch (error) {
     throw withHint(

@@ -51,6 +51,13 @@ export function appOption(text: string): string {
   );
 }
 
+/** An option that is a whole number from 1 to `max`. `what`: it counts these. */
+export function numberOption(option: string, text: string, max: number, what: string): number {
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= max) return number;
+  throw misuse(`${option} '${printable(text)}' is not a number of ${what}`, `give 1 to ${max}`);
+}
+
 /** The units of a time span, largest first, in seconds. */
 const UNITS = [
   ["d", "day", 24 * 3600],
@@ -99,7 +106,7 @@ export interface PasswordOptions {
 export const PASSWORD_HELP = `The password of a PKCS#12 file is asked for if it has one. Programs set
 LATCHKEY_P12_PASSWORD: other users of this machine can see --password.`;
 
-export function addPasswordOption(command: Command): Command {
+export function passwordOption(command: Command): Command {
   return command.option("--password <password>", "the password of a PKCS#12 file");
 }
 

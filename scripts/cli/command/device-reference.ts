@@ -1,8 +1,8 @@
 // How a command line names a device, and how a device is named back.
 import type { Device } from "../../../src/contract/answers.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
-import { parseUserId, type UserId } from "../../../src/domain/user.ts";
-import { ProblemFailure, withUnknownUser } from "../../client/answer.ts";
+import type { UserId } from "../../../src/domain/user.ts";
+import { orAbsent } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -42,7 +42,7 @@ export async function findDevice(
   }
   const user = userArgument(reference.slice(0, slash));
   const name = reference.slice(slash + 1);
-  const devices = await devicesOf(api, user);
+  const devices = await api.devices(user);
   const matches = matchByName(devices, name, preference);
   const [found, ...others] =
     matches.length > 0 ? matches : devices.filter(({ id }) => id === name.toLowerCase());
@@ -57,15 +57,6 @@ export async function findDevice(
   return found;
 }
 
-/** The devices of a user who may not exist. */
-export async function devicesOf(api: Api, user: UserId): Promise<Device[]> {
-  try {
-    return await api.devices(user);
-  } catch (error) {
-    throw withUnknownUser(error, user);
-  }
-}
-
 /** Status before spelling: a revoked `Pixel` must not be taken for the `pixel` that is still let in. */
 function matchByName(devices: readonly Device[], name: string, preference: Preference): Device[] {
   const same = devices.filter((device) => deviceNameKey(device.name) === deviceNameKey(name));
@@ -77,15 +68,8 @@ function matchByName(devices: readonly Device[], name: string, preference: Prefe
 
 async function findById(api: Api, id: string): Promise<Device> {
   for (const user of await api.users()) {
-    const userId = parseUserId(user.id);
-    if (userId === undefined) continue;
-    try {
-      return await api.device(userId, id);
-    } catch (error) {
-      const elsewhere =
-        error instanceof ProblemFailure && (error.code === "unknown-device" || error.code === "unknown-user");
-      if (!elsewhere) throw error;
-    }
+    const device = await orAbsent(api.device(userArgument(user.id), id), "unknown-device", "unknown-user");
+    if (device !== undefined) return device;
   }
   throw failed(`no user has a device with the id ${id}`, `list the devices with: ${LATCHKEY} devices`);
 }

@@ -1,18 +1,19 @@
 // The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
-import type { Me } from "../../../src/contract/answers.ts";
+import type { Device, Me } from "../../../src/contract/answers.ts";
 import { fingerprintOf } from "../../../src/domain/credential-key.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { canWipe } from "../../../src/domain/request/app.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
+import type { Api } from "../../client/api.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
-import { printable, shellWord, short } from "../../terminal/text.ts";
-import { addPasswordOption, fingerprintArgument, type PasswordOptions, passwordSource } from "./arguments.ts";
+import { distinguishedName, printable, shellWord, short } from "../../terminal/text.ts";
+import { fingerprintArgument, type PasswordOptions, passwordOption, passwordSource } from "./arguments.ts";
 import { findDevice } from "./device-reference.ts";
 import type { Session } from "./session.ts";
 
@@ -38,13 +39,29 @@ export interface AtCloudflare {
   place: Place;
 }
 
+export function atCloudflareIn(session: Session, api: Api, zone: string | undefined): AtCloudflare {
+  return { client: session.cloudflare, place: { zone, hostname: new URL(api.origin).hostname } };
+}
+
+/** Revokes certificates in every zone that has them. `standing`: what is true meanwhile, for a failure. */
+export async function revokeAt(
+  { client, place }: AtCloudflare,
+  fingerprints: readonly string[],
+  standing: readonly string[],
+) {
+  const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
+  const revoked = await revokeEverywhere(await client(), fingerprints, place, standing);
+  return {
+    cloudflare: revoked.map(({ line, ...facts }) => facts),
+    lines: revoked.map(({ line }) => line),
+  };
+}
+
 /** What else names a device's certificates when the registry cannot be read. */
-export function addTargetOptions(command: Command): Command {
-  return addPasswordOption(
-    command
-      .option("--certificate <file>", "this certificate: PEM, DER or PKCS#12; - reads the standard input")
-      .option("--backup <file>", "look the device up in this backup instead of the registry"),
-  );
+export function targetOptions(command: Command): Command {
+  return passwordOption(command)
+    .option("--certificate <file>", "this certificate: PEM, DER or PKCS#12; - reads the standard input")
+    .option("--backup <file>", "look the device up in this backup instead of the registry");
 }
 
 /** Everything a command line names: a certificate file, devices, fingerprints. */
@@ -57,11 +74,9 @@ export async function targetsNamed(
   const targets: Target[] = [];
   if (options.certificate !== undefined)
     targets.push(await targetInFile(options.certificate, options, session));
-  for (const reference of references) {
-    targets.push(
-      (await givenTarget(reference, options.backup)) ??
-        (await targetByName(session, reference, atCloudflare)),
-    );
+  for (const each of references) {
+    const given = await givenTarget(each, options.backup);
+    targets.push(given ?? (await targetByName(session, each, atCloudflare)));
   }
   return targets;
 }
@@ -73,7 +88,7 @@ export async function targetInFile(
   session: Session,
 ): Promise<Target> {
   const { fingerprint, subject } = await readCertificateFile(path, passwordSource(options, session));
-  return certificateTarget(fingerprint, `${printable(path)}: ${printable(subject ?? "no subject")}`);
+  return certificateTarget(fingerprint, `${printable(path)}: ${distinguishedName(subject ?? "no subject")}`);
 }
 
 /** What can be looked up without the registry: a full fingerprint, or a device of a backup. */
@@ -112,23 +127,24 @@ async function targetInBackup(path: string, reference: string): Promise<Target> 
   return deviceTarget({ ...device, credentials: shown }, `the backup of ${backup.createdAt}`);
 }
 
-interface KnownDevice {
-  user: string;
-  name: string;
-  status: string;
+/** What a registry or a backup says of a device, as far as it is shown. */
+interface Shown {
   wipe: unknown;
   credentials: readonly { fingerprint: string; subject: string | null }[];
 }
 
 /** Every credential of a device, retired ones included: an app may still present any of them. */
-export function deviceTarget(device: KnownDevice, source: string): Target {
+export function deviceTarget(
+  device: Pick<Device, "user" | "name" | "status"> & Shown,
+  source: string,
+): Target {
   const { user, name, status, wipe, credentials } = device;
   return {
     label: printable(`${user}/${name}`),
     fingerprints: credentials.map(({ fingerprint }) => fingerprintArgument(fingerprint)),
     found: credentials.map(
       ({ fingerprint, subject }) =>
-        `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
+        `${printable(fingerprint)}  ${distinguishedName(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
     ),
     device: { status, wipe },
   };

@@ -4,8 +4,7 @@ import type { Invitation, NewInvitation } from "../../../src/contract/answers.ts
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
 import { relativeTime } from "../../../src/domain/relative-time.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { ofAllUsers } from "../../client/all-users.ts";
-import { withUnknownUser } from "../../client/answer.ts";
+import { ofAllUsers, ofUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
@@ -17,8 +16,9 @@ import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
 import { requireFree } from "../certificates/issue.ts";
 import { LINK_HELP, makeLink } from "../certificates/link.ts";
 import { appOption, deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
-import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 
 interface InviteOptions {
   app?: string;
@@ -34,14 +34,9 @@ interface InviteOptions {
 }
 
 /** What says how a certificate is made. */
-const FOR_ISSUING = {
-  days: "--days",
-  rsa: "--rsa",
-  zone: "--zone",
-  revokeLeftovers: "--revoke-leftovers",
-} as const;
+const FOR_ISSUING = ["days", "rsa", "zone", "revokeLeftovers"] as const;
 
-export const addInvite: AddCommand = (program, open) => {
+export const addInvite: AddCommand = (program) => {
   program
     .command("invite")
     .summary("let a user enrol one device by themselves, with a link")
@@ -59,15 +54,14 @@ export const addInvite: AddCommand = (program, open) => {
     .option("--rsa", "with --with-certificate: an RSA key with 2048 bits, for old devices")
     .option("--zone <name>", "with --with-certificate: the zone whose authority signs")
     .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 With --with-certificate, the key is made on this machine and Cloudflare signs
 it, as with issue, which needs CLOUDFLARE_API_TOKEN. ${LINK_HELP}
 With --app, the device reaches only that app.
 
 Otherwise the device needs a certificate that Cloudflare verifies, installed
-before the link is opened. The page says whose device it will be before it is enrolled.
+before the link is opened. The page says whose device it will be before it is
+enrolled.
 Anyone who has the link can use it: if you send it over a channel that others
 can read, or through somebody else, add --approval, and compare the code on the
 device's screen.
@@ -75,33 +69,26 @@ device's screen.
 Examples:
   latchkey invite alice --with-certificate pixel-9
   latchkey invite alice
-  latchkey invite alice --app vault.example.com --approval --expires 2h`,
-    )
-    .action(async (text: string, options: InviteOptions) => {
+  latchkey invite alice --app vault.example.com --approval --expires 2h`)
+    .run(async (session, text: string, options: InviteOptions) => {
+      const { output, now, connect } = session;
       const user = userArgument(text);
       const { app, approval, expires, withCertificate } = options;
       if (withCertificate !== undefined) {
-        return inviteWithCertificate(open(), user, deviceNameArgument(withCertificate), options);
+        return inviteWithCertificate(session, user, deviceNameArgument(withCertificate), options);
       }
-      for (const [name, option] of Object.entries(FOR_ISSUING) as [keyof typeof FOR_ISSUING, string][]) {
-        if (options[name] === undefined) continue;
-        throw misuse(`${option} means nothing without --with-certificate`, "add it, or leave both out");
+      const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+      if (idle !== undefined) {
+        const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+        throw misuse(`--${option} means nothing without --with-certificate`, "add it, or leave both out");
       }
       const request = {
-        ...(app === undefined ? {} : { app: appOption(app) }),
-        ...(approval === undefined ? {} : { approval }),
-        ...(expires === undefined
-          ? {}
-          : { expiresInSeconds: durationOption("--expires", expires, INVITATION_SECONDS) }),
+        app: app === undefined ? undefined : appOption(app),
+        approval,
+        expiresInSeconds:
+          expires === undefined ? undefined : durationOption("--expires", expires, INVITATION_SECONDS),
       };
-      const { output, now, connect } = open();
-      const api = await connect();
-      let made: NewInvitation;
-      try {
-        made = await api.invite(user, request);
-      } catch (error) {
-        throw withUnknownUser(error, user, `add the user first: ${LATCHKEY} users add ${user}`);
-      }
+      const made = await (await connect()).invite(user, request);
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
       drawQrCode(made.link, output, options.qr);
@@ -114,13 +101,13 @@ async function inviteWithCertificate(
   name: string,
   { app, approval, ...options }: InviteOptions,
 ): Promise<void> {
-  const limits = app === undefined ? {} : { limits: { apps: [appOption(app)] } };
+  const limits = app === undefined ? undefined : { apps: [appOption(app)] };
   await makeLink(
     session,
     {
       ...{ user, name, bundle: { name } },
       check: async () => requireFree(await session.connect(), user, name),
-      rest: { ...(approval === undefined ? {} : { approval }), ...limits },
+      rest: { approval, limits },
     },
     options,
   );
@@ -135,29 +122,27 @@ function describe(invitation: NewInvitation, now: number): string[] {
   ];
 }
 
-export const addInvitations: AddCommand = (program, open) => {
+export const addInvitations: AddCommand = (program) => {
   const invitations = program
     .command("invitations")
     .summary("list the invitations of one user, or of all; withdraw one")
     .description("List the invitations of one user, or of all users. A subcommand withdraws one.")
     .argument("[user]", "the user's id; all users when left out")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey invitations
   latchkey invitations alice
-  latchkey invitations withdraw alice/3f2a1b9c`,
-    );
-  addListVerb(invitations, async (text) => {
+  latchkey invitations withdraw alice/3f2a1b9c`);
+  invitations.lists(async ({ output, now, connect }, text) => {
     const user = text === undefined ? undefined : userArgument(text);
-    const { output, now, connect } = open();
     const api = await connect();
-    const list = user === undefined ? await ofAllUsers(api, api.invitations) : await invitationsOf(api, user);
+    const list = await ofUsers(api, user, api.invitations);
     output.object({ invitations: list });
+    // Only some bring a certificate, for a device that has its name already.
+    const names = list.some(({ bundle }) => bundle !== null) ? ["DEVICE"] : [];
     output.table(
-      ["INVITATION", "STATUS", "DEVICE", "APP", "APPROVAL", "CREATED", "EXPIRES"],
-      list.map((invitation) => row(invitation, output, now())),
+      ["INVITATION", "STATUS", ...names, "APP", "APPROVAL", "CREATED", "EXPIRES"],
+      list.map((invitation) => row(invitation, output, now(), names.length > 0)),
       `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
     );
   });
@@ -168,8 +153,7 @@ Examples:
     .summary("make an invitation's link useless")
     .description("Withdraw an invitation that nobody has used: its link no longer enrols a device.")
     .argument("<invitation>", "USER/ID, such as alice/3f2a1b9c, or only its id; the first characters will do")
-    .action(async (reference: string) => {
-      const { output, connect } = open();
+    .run(async ({ output, connect }, reference: string) => {
       const api = await connect();
       const invitation = await findInvitation(api, reference);
       if (invitation.status === "used") {
@@ -190,12 +174,12 @@ Examples:
     });
 };
 
-function row(invitation: Invitation, output: Output, now: number): Cell[] {
+function row(invitation: Invitation, output: Output, now: number, withName: boolean): Cell[] {
   const { status, app, approval, createdAt, bundle } = invitation;
   return [
     referenceToInvitation(invitation),
     output.style(status === "open" ? "green" : "dim", printable(status)),
-    bundle === null ? "any" : printable(bundle.name),
+    ...(withName ? [bundle === null ? "any" : printable(bundle.name)] : []),
     app === null ? "any" : printable(app),
     approval ? "yes" : "no",
     timeCell(createdAt, now),
@@ -222,16 +206,7 @@ async function findInvitation(api: Api, reference: string): Promise<Invitation> 
   }
   const user = userArgument(reference.slice(0, slash));
   const id = idArgument(reference.slice(slash + 1), kind(user));
-  return findById(await invitationsOf(api, user), id, kind(user));
-}
-
-/** The invitations of a user who may not exist. */
-async function invitationsOf(api: Api, user: UserId): Promise<Invitation[]> {
-  try {
-    return await api.invitations(user);
-  } catch (error) {
-    throw withUnknownUser(error, user);
-  }
+  return findById(await api.invitations(user), id, kind(user));
 }
 
 function kind(user?: UserId): Kind<Invitation> {

@@ -10,18 +10,17 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { Failure, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
 
-export const addLogin: AddCommand = (program, open) => {
+export const addLogin: AddCommand = (program) => {
   program
     .command("login")
     .summary("store the gate's address and a token on this machine")
     .description(
       "Store the gate's address and a token on this machine, so that the other commands need neither. The token is read from --token-file, the standard input, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE, in this order, or asked for. It is tried before it is stored.",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 They are stored where only you can read them, replacing an earlier login:
   ${loginFile()}
 The token is sent only to this address. Options and variables take precedence
@@ -29,10 +28,8 @@ over what is stored.
 
 Examples:
   latchkey login --url https://latchkey.example.com
-  pass show latchkey | latchkey login --url https://latchkey.example.com`,
-    )
-    .action(async () => {
-      const session = open();
+  pass show latchkey | latchkey login --url https://latchkey.example.com`)
+    .run(async (session) => {
       const { output, environment, options } = session;
       const origin = await address(session);
       const ca = givenCa(options, environment);
@@ -50,9 +47,8 @@ Examples:
 async function address({ options, environment, prompt }: Session): Promise<string> {
   const given = givenUrl(options, environment);
   if (given !== undefined || !prompt.interactive) return parseAddress(given);
-  return parseAddress(
-    (await prompt.text("Address of the gate, such as https://latchkey.example.com")).trim(),
-  );
+  const answer = await prompt.text("Address of the gate, such as https://latchkey.example.com");
+  return parseAddress(answer.trim());
 }
 
 /** `--token-file`, else what is piped into this command, else a variable. */
@@ -89,15 +85,14 @@ async function pipedText(): Promise<string> {
 /** Users' own tokens begin with this; the `ADMIN_TOKEN` is whatever the owner chose. */
 const OWN_TOKEN = "lkt_";
 
-export const addLogout: AddCommand = (program, open) => {
+export const addLogout: AddCommand = (program) => {
   program
     .command("logout")
     .summary("forget what login stored")
     .description(
       "Delete the address and the token that login stored on this machine. The token itself stays valid.",
     )
-    .action(async () => {
-      const { output } = open();
+    .run(async ({ output }) => {
       const hint = await howToEnd();
       output.lines((await deleteLogin()) ? `logged out; ${hint}` : "nobody was logged in");
     });
@@ -117,14 +112,13 @@ async function howToEnd(): Promise<string> {
   }
 }
 
-export const addMe: AddCommand = (program, open) => {
+export const addMe: AddCommand = (program) => {
   program
     .command("me")
     .alias("whoami")
     .summary("show who you are signed in as")
     .description("Show who you are signed in as: whose token this is, and what it may do.")
-    .action(async () => {
-      const { output, connect } = open();
+    .run(async ({ output, connect }) => {
       const api = await connect();
       const me = await api.me();
       output.object(me);

@@ -6,26 +6,23 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { timeCell } from "../../terminal/time.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
-import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 import { fromCell } from "../devices/view.ts";
 import { tokenLabel } from "./tokens.ts";
 
-export const addSessions: AddCommand = (program, open) => {
+export const addSessions: AddCommand = (program) => {
   const sessions = program
     .command("sessions")
     .summary("list the browsers that are signed in; sign them out")
     .description("List the browsers that are signed in on the pages. A subcommand signs them out.")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey sessions
   latchkey sessions end 3f2a1b9c
-  latchkey sessions end --all`,
-    );
-  addListVerb(sessions, async () => {
-    const { output, now, connect } = open();
+  latchkey sessions end --all`);
+  sessions.lists(async ({ output, now, connect }) => {
     const list = await (await connect()).sessions();
     output.object({ sessions: list });
     output.table(
@@ -51,15 +48,15 @@ Examples:
     )
     .argument("[session]", "the session's id; its first characters will do")
     .option("--all", "sign out everywhere")
-    .action(async (reference: string | undefined, { all = false }: { all?: boolean }) => {
+    .run(async (session, reference: string | undefined, { all = false }: { all?: boolean }) => {
       if ((reference === undefined) !== all) {
         throw misuse(
           all ? "give a session or --all, not both" : "name the session to end",
           `give its id, as listed by ${LATCHKEY} sessions, or --all`,
         );
       }
-      if (reference === undefined) await endAll(open());
-      else await endOne(open(), reference);
+      if (reference === undefined) await endAll(session);
+      else await endOne(session, reference);
     });
 };
 

@@ -5,14 +5,15 @@ import { TOKEN_SECONDS } from "../../../src/contract/limits.ts";
 import { TOKEN_SCOPES, type TokenScope } from "../../../src/domain/credential.ts";
 import { deviceNameKey, deviceNameProblem } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { withHint, withUnknownUser } from "../../client/answer.ts";
+import { withHint } from "../../client/answer.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { nearest, printable, shellWord } from "../../terminal/text.ts";
 import { timeCell, timeWithHint } from "../../terminal/time.ts";
 import { durationOption, userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findById, parseIdPrefix, shortId } from "../command/id-reference.ts";
-import { type AddCommand, addListVerb, type Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 
 interface CreateOptions {
   for?: string;
@@ -21,7 +22,7 @@ interface CreateOptions {
   name?: string;
 }
 
-const addTokenCreate: AddCommand = (token, open) => {
+const addTokenCreate: AddCommand = (token) => {
   token
     .command("create")
     .summary("make a token, and print it once")
@@ -33,35 +34,25 @@ const addTokenCreate: AddCommand = (token, open) => {
     .option("--for <what>", "devices: see and change the user's devices; read: only see them")
     .option("--expires <time>", "when it expires: 5m to 3650d from now, or never (default: 90d)")
     .option("--name <name>", "its name in the audit log (default: what it is for, and the date)")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey token create alice --for devices --name laptop
-  latchkey token create --everyone --for read --name grafana > grafana-token`,
-    )
-    .action(async (text: string | undefined, options: CreateOptions) => {
+  latchkey token create --everyone --for read --name grafana > grafana-token`)
+    .run(async ({ output, now, connect }, text: string | undefined, options: CreateOptions) => {
       const user = userOption(text, options.everyone === true);
       const scope = scopeOption(options.for, user);
       const expiresInSeconds = expiresOption(options.expires);
-      const { output, now, connect } = open();
       const name = nameOption(options.name, scope, now());
       const api = await connect();
-      try {
-        const expiry = expiresInSeconds === undefined ? {} : { expiresInSeconds };
-        const made = await api.createToken({ user, name, scope, ...expiry });
-        output.object(made);
-        output.lines(printable(made.token));
-        output.aside(
-          `made the token ${tokenLabel(made)}, ${made.expiresAt === null ? "valid until it is revoked" : `valid until ${timeWithHint(made.expiresAt, now())}`}`,
-          `it is printed only this once; to use it: ${LATCHKEY} login`,
-        );
-      } catch (error) {
-        const better = withHint(error, "name-taken", "choose another --name, or revoke that token first");
-        throw user === null
-          ? better
-          : withUnknownUser(better, user, `add the user first: ${LATCHKEY} users add ${user}`);
-      }
+      const made = await api.createToken({ user, name, scope, expiresInSeconds }).catch((error: unknown) => {
+        throw withHint(error, "name-taken", "choose another --name, or revoke that token first");
+      });
+      output.object(made);
+      output.lines(printable(made.token));
+      output.aside(
+        `made the token ${tokenLabel(made)}, valid until ${made.expiresAt === null ? "it is revoked" : timeWithHint(made.expiresAt, now())}`,
+        `it is printed only this once; to use it: ${LATCHKEY} login`,
+      );
     });
 };
 
@@ -105,7 +96,7 @@ function nameOption(text: string | undefined, scope: TokenScope, now: number): s
   throw misuse(`--name '${printable(text)}' is not a name: ${problem}`, "put a name with spaces in quotes");
 }
 
-export const addToken: AddCommand = (program, open) => {
+export const addToken: AddCommand = (program) => {
   const token = program
     .command("token")
     .alias("tokens")
@@ -113,18 +104,15 @@ export const addToken: AddCommand = (program, open) => {
     .description(
       "List the tokens, each of which lets somebody use the API and the pages. Subcommands create or revoke one.",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey token
   latchkey token create alice --for devices --expires 90d --name laptop
   latchkey token create --everyone --for read --expires never --name grafana
-  latchkey token revoke alice/laptop`,
-    );
-  addListVerb(token, () => listTokens(open()));
-  addTokenCreate(token, open);
-  addTokenRevoke(token, open);
+  latchkey token revoke alice/laptop`);
+  token.lists(listTokens);
+  addTokenCreate(token);
+  addTokenRevoke(token);
 };
 
 async function listTokens({ output, now, connect }: Session): Promise<void> {
@@ -144,22 +132,18 @@ async function listTokens({ output, now, connect }: Session): Promise<void> {
   );
 }
 
-const addTokenRevoke: AddCommand = (token, open) => {
+const addTokenRevoke: AddCommand = (token) => {
   token
     .command("revoke")
     .aliases(["rm", "delete"])
     .summary("make a token useless, and sign out its browsers")
     .description("Revoke a token for good. The browsers that signed in with it are signed out.")
     .argument("<token>", "USER/NAME, such as alice/laptop, NAME, or its id; its first characters will do")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey token revoke alice/laptop
-  latchkey token revoke 3f2a1b9c --yes`,
-    )
-    .action(async (reference: string) => {
-      const { output, connect, confirm } = open();
+  latchkey token revoke 3f2a1b9c --yes`)
+    .run(async ({ output, connect, confirm }, reference: string) => {
       const api = await connect();
       const found = findToken(await api.tokens(), reference);
       const label = tokenLabel(found);

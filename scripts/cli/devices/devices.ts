@@ -1,29 +1,27 @@
 // The devices and their records: list, show, rename, note, forget.
 import type { Device } from "../../../src/contract/answers.ts";
-import { ofAllUsers } from "../../client/all-users.ts";
+import { ofUsers } from "../../client/all-users.ts";
 import { withHint } from "../../client/answer.ts";
 import { deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
-import { devicesOf, findDevice, referenceTo } from "../command/device-reference.ts";
-import { type AddCommand, addListVerb } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import { findDevice, referenceTo } from "../command/device-reference.ts";
 import { canWipeAnything } from "../command/target.ts";
 import { DEVICE_HEAD, deviceRow, showDevice } from "./view.ts";
 
 /** What `--expiring` takes, in seconds: up to ten years. */
 const EXPIRING_SECONDS = { min: 60, max: 3650 * 24 * 3600 };
 
-export const addDevices: AddCommand = (program, open) => {
-  const command = program
+export const addDevices: AddCommand = (program) => {
+  program
     .command("devices")
     .aliases(["ls", "list"])
     .summary("list the devices of one user, or of all")
     .description("List the devices of one user, or of all users.")
     .argument("[user]", "the user's id; all users when left out")
     .option("--expiring <time>", "only those whose certificate expires within this time, or has expired")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 With --expiring, the certificate that expires first comes first; revoked devices
 are left out. A time is a number and d, h or m: 30d, 12h, 90m.
 
@@ -32,26 +30,23 @@ Examples:
   latchkey devices alice
   latchkey devices --expiring 30d
   latchkey devices --json | jq -r '.devices[].name'
-  latchkey devices list list    (of a user whose id is list)`,
-    );
-  addListVerb(command, async (text) => {
-    const { expiring } = command.opts<{ expiring?: string }>();
-    const user = text === undefined ? undefined : userArgument(text);
-    const seconds =
-      expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
-    const { output, now, connect } = open();
-    const api = await connect();
-    const all = user === undefined ? await ofAllUsers(api, api.devices) : await devicesOf(api, user);
-    const devices = seconds === undefined ? all : expiringBefore(all, now() + seconds * 1000);
-    output.object({ devices, next: null });
-    output.table(
-      DEVICE_HEAD,
-      devices.map((device) => deviceRow(device, output, now())),
-      expiring !== undefined
-        ? `no certificate expires within ${expiring}`
-        : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
-    );
-  });
+  latchkey devices list list    (of a user whose id is list)`)
+    .lists(async ({ output, now, connect }, text, { expiring }: { expiring?: string }) => {
+      const user = text === undefined ? undefined : userArgument(text);
+      const seconds =
+        expiring === undefined ? undefined : durationOption("--expiring", expiring, EXPIRING_SECONDS);
+      const api = await connect();
+      const all = await ofUsers(api, user, api.devices);
+      const devices = seconds === undefined ? all : expiringBefore(all, now() + seconds * 1000);
+      output.object({ devices, next: null });
+      output.table(
+        DEVICE_HEAD,
+        devices.map((device) => deviceRow(device, output, now())),
+        expiring !== undefined
+          ? `no certificate expires within ${expiring}`
+          : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
+      );
+    });
 };
 
 /** Devices with a certificate that expires by this time, in milliseconds; the first to expire comes first. */
@@ -70,16 +65,15 @@ function firstExpiry(device: Device): number {
   return Math.min(...ends, Number.POSITIVE_INFINITY);
 }
 
-export const addShow: AddCommand = (program, open) => {
+export const addShow: AddCommand = (program) => {
   program
     .command("show")
     .summary("show everything about a device")
     .description(
       "Show everything about a device: its id, status, certificates, note, and when it was last seen.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .action(async (reference: string) => {
-      const session = open();
+    .device()
+    .run(async (session, reference: string) => {
       const { output, now, connect } = session;
       const device = await findDevice(await connect(), reference);
       output.object(device);
@@ -88,17 +82,16 @@ export const addShow: AddCommand = (program, open) => {
     });
 };
 
-export const addRename: AddCommand = (program, open) => {
+export const addRename: AddCommand = (program) => {
   program
     .command("rename")
     .summary("give a device another name")
     .description("Give a device another name. Nothing else changes, and its history stays.")
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .argument("<name>", "the new name, without the user")
     .addHelpText("after", "\nExample:\n  latchkey rename alice/pixel-9 old-pixel")
-    .action(async (reference: string, nameText: string) => {
+    .run(async ({ output, connect }, reference: string, nameText: string) => {
       const name = deviceNameArgument(nameText);
-      const { output, connect } = open();
       const api = await connect();
       const device = await findDevice(api, reference);
       const renamed = await api.edit(device, { name });
@@ -107,22 +100,18 @@ export const addRename: AddCommand = (program, open) => {
     });
 };
 
-export const addNote: AddCommand = (program, open) => {
+export const addNote: AddCommand = (program) => {
   program
     .command("note")
     .summary("write a device's note")
     .description("Write a device's note, replacing the old one. An empty text removes it.")
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
+    .device()
     .argument("<text>", "the note")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey note alice/pixel-9 "screen broken, in repair"
-  latchkey note alice/pixel-9 ""`,
-    )
-    .action(async (reference: string, text: string) => {
-      const { output, connect } = open();
+  latchkey note alice/pixel-9 ""`)
+    .run(async ({ output, connect }, reference: string, text: string) => {
       const api = await connect();
       const device = await api.edit(await findDevice(api, reference), { note: text === "" ? null : text });
       output.object(device);
@@ -130,16 +119,15 @@ Examples:
     });
 };
 
-export const addForget: AddCommand = (program, open) => {
+export const addForget: AddCommand = (program) => {
   program
     .command("forget")
     .summary("delete the record of a revoked device")
     .description(
       "Delete the record of a revoked device. Its certificate can then be enrolled again; the audit log stays.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id")
-    .action(async (reference: string) => {
-      const { output, connect, confirm } = open();
+    .device()
+    .run(async ({ output, connect, confirm }, reference: string) => {
       const api = await connect();
       const device = await findDevice(api, reference, "revoked");
       const label = deviceLabel(device);

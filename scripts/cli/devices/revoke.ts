@@ -6,23 +6,24 @@ import { Failure, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { plural, printable, shellWord } from "../../terminal/text.ts";
 import { fingerprintArgument } from "../command/arguments.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
 import {
   type AtCloudflare,
-  addTargetOptions,
+  atCloudflareIn,
   deviceTarget,
   givenTarget,
   requireWipe,
+  revokeAt,
   type Target,
   type TargetOptions,
   targetAtCloudflare,
   targetInFile,
-  withWaysOut,
+  targetOptions,
 } from "../command/target.ts";
-import { addReasonOption, changeStatus, EVERYWHERE } from "./status.ts";
+import { changeStatus, EVERYWHERE, type ReasonOptions, reasonOption } from "./status.ts";
 
-interface RevokeOptions extends TargetOptions {
-  reason?: string;
+interface RevokeOptions extends TargetOptions, ReasonOptions {
   atCloudflare?: boolean;
   zone?: string;
   force?: boolean;
@@ -32,23 +33,21 @@ interface RevokeOptions extends TargetOptions {
 /** These have a meaning only with `--at-cloudflare`. */
 const CLOUDFLARE_OPTIONS = ["zone", "fingerprint", "certificate", "backup"] as const;
 
-export const addRevoke: AddCommand = (program, open) => {
-  const command = program
+export const addRevoke: AddCommand = (program) => {
+  program
     .command("revoke")
     .summary("refuse a device for good")
     .description(
       "Refuse a device for good. Other devices aren't affected. Its certificates can never be used again.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
-  addReasonOption(command, "why, for the audit log")
+    .device()
+    .with(reasonOption)
     .option("--at-cloudflare", "then revoke the certificate at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .option("--force", "even if the device is lost and has not received the wipe yet")
-    .option("--fingerprint <hex>", "with --at-cloudflare, if the registry does not answer: the certificate");
-  addTargetOptions(command)
-    .addHelpText(
-      "after",
-      `
+    .option("--fingerprint <hex>", "with --at-cloudflare, if the registry does not answer: the certificate")
+    .with(targetOptions)
+    .notes(`
 If the device may turn up again, report it lost or suspend it instead.
 A connection that is open already, such as a WebSocket, lasts until it closes.
 --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
@@ -64,73 +63,49 @@ Examples:
   latchkey revoke alice/pixel-9
   latchkey revoke alice/pixel-9 --reason stolen --yes
   latchkey revoke alice/pixel-9 --at-cloudflare
-  latchkey revoke alice/pixel-9 --at-cloudflare --backup latchkey.json`,
-    )
-    .action(async (reference: string, options: RevokeOptions) => {
-      const { reason, atCloudflare = false, zone, force = false } = options;
+  latchkey revoke alice/pixel-9 --at-cloudflare --backup latchkey.json`)
+    .run(async (session, reference: string, options: RevokeOptions) => {
+      const { atCloudflare = false, zone, force = false } = options;
       const idle = CLOUDFLARE_OPTIONS.find((name) => options[name] !== undefined);
       if (!atCloudflare && idle !== undefined) {
         throw misuse(`--${idle} means nothing without --at-cloudflare`, "add it, or leave both out");
       }
-      const session = open();
-      const common = { act: "revoke", device: reference, reason } as const;
-      if (!atCloudflare) {
-        try {
-          await changeStatus(session, {
-            ...common,
-            question: (label) => `Revoke ${label} for good?`,
-            done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
-            check: async (device, label) => {
-              if (!force) await requireWipe(session, { device, label });
-            },
-          });
-        } catch (error) {
-          throw withWaysOut(error, [
-            `revoke ${shellWord(reference)} --at-cloudflare`,
-            `block ${shellWord(reference)}`,
-          ]);
-        }
-        return;
-      }
       // A missing token is reported before anything is done. Cloudflare itself is called later: a failure there must
       // not keep the registry from refusing the device.
-      const client = await session.cloudflare();
-      const place = async () => ({ zone, hostname: new URL((await session.connect()).origin).hostname });
+      if (atCloudflare) await session.cloudflare();
+      const at = atCloudflareIn(session, await session.connect(), zone);
+      const word = shellWord(reference);
       let found: Device | undefined;
       let isAsked = false;
       try {
-        await changeStatus(session, {
-          ...common,
+        await changeStatus(session, "revoke", reference, options, {
           question: (label) => {
             isAsked = true;
-            return `Revoke ${label} for good, here and at Cloudflare?`;
+            return `Revoke ${label} for good${atCloudflare ? ", here and at Cloudflare" : ""}?`;
           },
           done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
           check: async (device, label) => {
             found = device;
             if (!force) await requireWipe(session, { device, label });
           },
-          afterwards: async (changed) => {
-            const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
-            const revoked = await revokeEverywhere(
-              client,
-              changed.credentials.map(({ fingerprint }) => fingerprint),
-              await place(),
-              ["in the registry the device is revoked: it is refused, whatever Cloudflare says"],
-            );
-            return {
-              object: { device: changed, cloudflare: revoked.map(({ line, ...facts }) => facts) },
-              lines: revoked.map(({ line }) => line),
-            };
-          },
+          ...(atCloudflare
+            ? { afterwards: (changed: Device) => revokeToo(at, changed) }
+            : { waysOut: [`revoke ${word} --at-cloudflare`, `block ${word}`] }),
         });
       } catch (error) {
-        if (!isOutOfOrder(error)) throw error;
-        const at = { client: async () => client, place: await place() };
+        if (!atCloudflare || !isOutOfOrder(error)) throw error;
         await revokeOnlyThere(session, { error, at, found, isAsked, reference, options });
       }
     });
 };
+
+async function revokeToo(at: AtCloudflare, device: Device) {
+  const fingerprints = device.credentials.map(({ fingerprint }) => fingerprint);
+  const { cloudflare, lines } = await revokeAt(at, fingerprints, [
+    "in the registry the device is revoked: it is refused, whatever Cloudflare says",
+  ]);
+  return { object: { device, cloudflare }, lines };
+}
 
 interface RegistryOut {
   /** What the registry answered, or that it did not answer. */
@@ -155,16 +130,17 @@ async function revokeOnlyThere(session: Session, out: RegistryOut): Promise<neve
     const what = `${target.label} (${plural(target.fingerprints.length, "certificate")})`;
     await session.confirm(`Revoke ${what} at Cloudflare for good, without the registry?`);
   }
-  const { revokeEverywhere } = await import("../../cloudflare/issue/revocation.ts");
-  const standing = `the registry was not changed, as far as is known: ${error.message}`;
-  const block = `to shut it out without either: ${LATCHKEY} block ${shellWord(reference)}`;
-  const revoked = await revokeEverywhere(await at.client(), target.fingerprints, at.place, [standing, block]);
+  const block = `${LATCHKEY} block ${shellWord(reference)}`;
+  const { cloudflare, lines } = await revokeAt(at, target.fingerprints, [
+    `the registry was not changed, as far as is known: ${error.message}`,
+    `to shut it out without either: ${block}`,
+  ]);
   session.output.object({
     device: found ?? null,
     registry: { revoked: false, reason: error.message },
-    cloudflare: revoked.map(({ line, ...facts }) => facts),
+    cloudflare,
   });
-  session.output.lines(...revoked.map(({ line }) => line));
+  session.output.lines(...lines);
   throw new Failure(
     3,
     `${target.label} is revoked at Cloudflare, but not in the registry: ${error.message}`,
@@ -173,7 +149,7 @@ async function revokeOnlyThere(session: Session, out: RegistryOut): Promise<neve
       list: [
         "as soon as Cloudflare reports it revoked, the gate refuses it everywhere: within about a minute",
         "the registry still has the device as it was, as far as is known",
-        `to shut it out within seconds: ${LATCHKEY} block ${shellWord(reference)}`,
+        `to shut it out within seconds: ${block}`,
       ],
     },
   );

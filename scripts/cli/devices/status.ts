@@ -1,62 +1,93 @@
 // The commands that change a device's status: approve, suspend, reinstate, lost; `revoke` has a file of its own.
 import { type Command, Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
-import { type DeviceStatus, STATUS_ACTS, type StatusAct, transition } from "../../../src/domain/device.ts";
+import { STATUS_ACTS, type StatusAct, transition } from "../../../src/domain/device.ts";
 import { withHint } from "../../client/answer.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { groupedCode, printable, shellWord } from "../../terminal/text.ts";
+import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { Session } from "../command/session.ts";
 import { canWipeAnything, withWaysOut } from "../command/target.ts";
 
-/** The delay is the Worker's `REVOCATION_DELAY_SECONDS`, which the API does not reveal. */
-export const EVERYWHERE = "everywhere within the revocation delay (10 s unless configured)";
+/** The API does not reveal the Worker's `REVOCATION_DELAY_SECONDS`. */
+export const EVERYWHERE = "everywhere within 10 seconds (or your REVOCATION_DELAY_SECONDS)";
 
-/** `--reason`, which each of these commands takes. */
-export function addReasonOption(command: Command, description: string): Command {
-  command.option("--reason <text>", description).addOption(new Option("--note [text]").hideHelp());
-  return command.on("option:note", () => {
-    throw misuse(
-      "this command takes --reason, not --note",
-      `write --reason TEXT; to change the device's own note: ${LATCHKEY} note`,
-    );
-  });
+export interface ReasonOptions {
+  reason?: string;
 }
 
-interface StatusCommand {
-  act: StatusAct;
-  device: string;
-  reason: string | undefined;
+/** `--reason`, which each of these commands takes. */
+export function reasonOption(command: Command, description = "why, for the audit log"): Command {
+  return command
+    .option("--reason <text>", description, (text) => {
+      if (text.trim() !== "") return text;
+      throw misuse("--reason is empty", "say why in a few words, or leave --reason out");
+    })
+    .addOption(new Option("--note [text]").hideHelp())
+    .on("option:note", () => {
+      throw misuse(
+        "this command takes --reason, not --note",
+        `write --reason TEXT; to change the device's own note: ${LATCHKEY} note`,
+      );
+    });
+}
+
+/** What distinguishes one of these commands from the others. */
+interface Change {
   /** The question to ask first, if the act needs consent. */
   question?: (label: string, device: Device) => string;
   /** What the act does, shown before the question. The answer is then the device's name, typed. */
   warning?: () => Promise<readonly string[]>;
-  /** What to say when it is done; `before` is the status the device had. */
-  done: (label: string, before: DeviceStatus, device: Device) => string[];
+  /** What to say when it is done, of the device as it was before. */
+  done: (label: string, before: Device) => string[];
   /** Refuses the act for a device as it is, before anybody is asked and anything is done. */
   check?: (device: Device, label: string) => Promise<void>;
   /** What follows the registry's own act. With `--json` its object is printed instead of the device. */
-  afterwards?: (changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>;
+  afterwards?: ((changed: Device) => Promise<{ object: unknown; lines: readonly string[] }>) | undefined;
+  /** Commands that shut the device out if the registry does not answer. */
+  waysOut?: readonly string[] | undefined;
 }
 
 /** Does what `approve`, `suspend`, `reinstate`, `lost` and `revoke` have in common. */
-export async function changeStatus(session: Session, command: StatusCommand): Promise<void> {
-  const { act, reason, question, warning, done, check, afterwards } = command;
+export async function changeStatus(
+  session: Session,
+  act: StatusAct,
+  reference: string,
+  { reason }: ReasonOptions,
+  change: Change,
+): Promise<void> {
+  try {
+    await doChange(session, act, reference, reason, change);
+  } catch (error) {
+    throw change.waysOut === undefined ? error : withWaysOut(error, change.waysOut);
+  }
+}
+
+async function doChange(
+  session: Session,
+  act: StatusAct,
+  reference: string,
+  reason: string | undefined,
+  { question, warning, done, check, afterwards }: Change,
+): Promise<void> {
+  const { output } = session;
   const api = await session.connect();
-  const device = await findDevice(api, command.device);
+  const device = await findDevice(api, reference);
   const label = deviceLabel(device);
   await check?.(device, label);
   const { to } = STATUS_ACTS[act];
   const { kind } = transition(device.status, act);
   // What changes nothing needs no consent, unless something follows it; the server still has the last word.
   if (question !== undefined && (kind === "changed" || (kind === "unchanged" && afterwards !== undefined))) {
-    const asked = `${question(label, device)} ${identity(device)}`;
+    const asked = `${question(label, device)} (${device.status}, id ${device.id})`;
     if (warning === undefined) await session.confirm(asked);
     else {
       const names = [device.name, `${device.user}/${device.name}`];
-      await session.confirmByName(await warning(), `${asked} Type its name, ${device.name}`, names);
+      const typed = `${asked} Type its name, ${device.name}`;
+      await session.confirm(typed, { warning: await warning(), names });
     }
   }
   let changed: Device;
@@ -65,20 +96,15 @@ export async function changeStatus(session: Session, command: StatusCommand): Pr
   } catch (error) {
     throw withHint(error, "forbidden-transition", transitionHint(device, act));
   }
-  if (device.status === to) session.output.lines(`${label} was ${session.output.status(to)} already`);
-  else session.output.lines(...done(label, device.status, device));
-  let after: Awaited<ReturnType<NonNullable<typeof afterwards>>> | undefined;
+  if (device.status === to) output.lines(`${label} was ${output.status(to)} already`);
+  else output.lines(...done(label, device));
+  let after: { object: unknown; lines: readonly string[] } = { object: changed, lines: [] };
   try {
-    after = await afterwards?.(changed);
+    if (afterwards !== undefined) after = await afterwards(changed);
   } finally {
-    session.output.object(after?.object ?? changed);
+    output.object(after.object);
   }
-  session.output.lines(...(after?.lines ?? []));
-}
-
-/** What distinguishes a device in a question. */
-function identity({ id, status }: Device): string {
-  return `(${status}, id ${id})`;
+  output.lines(...after.lines);
 }
 
 function transitionHint(device: Device, act: StatusAct): string {
@@ -88,30 +114,24 @@ function transitionHint(device: Device, act: StatusAct): string {
   return `${act} is for devices that are ${STATUS_ACTS[act].from.join(" or ")}; this one is ${device.status}`;
 }
 
-export const addApprove: AddCommand = (program, open) => {
+export const addApprove: AddCommand = (program) => {
   const command = program
     .command("approve")
     .summary("let in a device that is waiting for approval")
     .description(
       "Let in a device that was invited and is waiting for approval: compare the code on its screen first.",
     )
-    .argument("<device>", "USER/NAME, such as alice/tablet, or the device's id")
-    .allowExcessArguments();
-  addReasonOption(command, "why, for the audit log")
-    .addHelpText(
-      "after",
-      `
-Unknown certificates are enrolled, not approved, see enrol --unknown.
+    .device("tablet")
+    .allowExcessArguments()
+    .with(reasonOption)
+    .notes(`
+Unknown certificates are enrolled, not approved: see enrol --unknown.
 
 Example:
-  latchkey approve alice/tablet`,
-    )
-    .action((device: string, { reason }: { reason?: string }) => {
+  latchkey approve alice/tablet`)
+    .run((session, device: string, options: ReasonOptions) => {
       requireDevice(command.args);
-      return changeStatus(open(), {
-        act: "approve",
-        device,
-        reason,
+      return changeStatus(session, "approve", device, options, {
         question: comparison,
         done: (label) => [`${label} is approved: it is let in from now on`],
       });
@@ -137,43 +157,33 @@ function comparison(label: string, { comparisonCode }: Device): string {
     : `Does ${label} show the code ${groupedCode(comparisonCode)}? A yes lets it in`;
 }
 
-export const addSuspend: AddCommand = (program, open) => {
-  const command = program
+export const addSuspend: AddCommand = (program) => {
+  program
     .command("suspend")
     .summary("refuse a device for a while")
     .description("Refuse a device for a while; reinstate lets it back in.")
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
-  addReasonOption(command, "why, for the audit log").action(
-    async (device: string, { reason }: { reason?: string }) => {
-      try {
-        await changeStatus(open(), {
-          act: "suspend",
-          device,
-          reason,
-          done: (label) => [`${label} is suspended: it is refused ${EVERYWHERE}`],
-        });
-      } catch (error) {
-        throw withWaysOut(error, [`block ${shellWord(device)}`]);
-      }
-    },
-  );
+    .device()
+    .with(reasonOption)
+    .run((session, device: string, options: ReasonOptions) =>
+      changeStatus(session, "suspend", device, options, {
+        done: (label) => [`${label} is suspended: it is refused ${EVERYWHERE}`],
+        waysOut: [`block ${shellWord(device)}`],
+      }),
+    );
 };
 
-export const addReinstate: AddCommand = (program, open) => {
-  const command = program
+export const addReinstate: AddCommand = (program) => {
+  program
     .command("reinstate")
     .summary("let a suspended or lost device back in")
     .description("Let a device back in that was suspended, or lost and found again.")
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
-  addReasonOption(command, "why, for the audit log").action(
-    (device: string, { reason }: { reason?: string }) =>
-      changeStatus(open(), {
-        act: "reinstate",
-        device,
-        reason,
-        done: (label, before) => [`${label} was ${before} and is active again: it is let in from now on`],
+    .device()
+    .with(reasonOption)
+    .run((session, device: string, options: ReasonOptions) =>
+      changeStatus(session, "reinstate", device, options, {
+        done: (label, { status }) => [`${label} was ${status} and is active again: it is let in from now on`],
       }),
-  );
+    );
 };
 
 const WIPES = [
@@ -182,57 +192,39 @@ const WIPES = [
 ];
 const NOTHING_DELETED = "No app here has the profile bitwarden: nothing will be deleted on the device.";
 
-export const addLost: AddCommand = (program, open) => {
-  const command = program
+export const addLost: AddCommand = (program) => {
+  program
     .command("lost")
     .summary("report a device lost, and have Bitwarden on it delete its vault")
     .description(
-      [
-        "Report a device lost. On apps with the profile bitwarden, Bitwarden on the device deletes its vault",
-        "when it next connects; all other apps refuse the device. If it turns up, reinstate lets it back in.",
-      ].join(" "),
+      "Report a device lost. On apps with the profile bitwarden, Bitwarden on the device deletes its vault when it next connects; all other apps refuse the device. If it turns up, reinstate lets it back in.",
     )
-    .argument("<device>", "USER/NAME, such as alice/pixel-9, or the device's id");
-  addReasonOption(command, "where and when, for the audit log")
-    .addHelpText(
-      "after",
-      `
+    .device()
+    .with((command) => reasonOption(command, "where and when, for the audit log"))
+    .notes(`
 Asks you to type the device's name. show says whether the wipe was delivered.
 That needs the device's certificate: don't revoke it, here or at Cloudflare,
 before then. A phone that is switched off receives nothing.
 
 Example:
-  latchkey lost alice/pixel-9 --reason "left in the tram"`,
-    )
-    .action(async (device: string, { reason }: { reason?: string }) => {
-      const session = open();
+  latchkey lost alice/pixel-9 --reason "left on the tram"`)
+    .run(async (session, device: string, options: ReasonOptions) => {
       let wipes = true;
-      try {
-        await changeStatus(session, {
-          act: "lost",
-          device,
-          reason,
-          warning: async () => {
-            wipes = await canWipeAnything(session);
-            return [...(wipes ? WIPES : [NOTHING_DELETED]), "Other devices aren't affected."];
-          },
-          question: (label) => `Report ${label} lost?`,
-          done: (label, _, lost) => [
-            `${label} is reported lost: it is refused ${EVERYWHERE}`,
-            ...(wipes
-              ? [
-                  `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`,
-                  `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke, but only after the wipe was delivered`,
-                ]
-              : [
-                  NOTHING_DELETED,
-                  `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke`,
-                ]),
-          ],
-        });
-      } catch (error) {
+      await changeStatus(session, "lost", device, options, {
+        warning: async () => {
+          wipes = await canWipeAnything(session);
+          return [...(wipes ? WIPES : [NOTHING_DELETED]), "Other devices aren't affected."];
+        },
+        question: (label) => `Report ${label} lost?`,
+        done: (label, lost) => [
+          `${label} is reported lost: it is refused ${EVERYWHERE}`,
+          wipes
+            ? `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`
+            : NOTHING_DELETED,
+          `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke${wipes ? ", but only after the wipe was delivered" : ""}`,
+        ],
         // Not at Cloudflare: the wipe needs a certificate that Cloudflare still verifies once it is unblocked.
-        throw withWaysOut(error, [`block ${shellWord(device)}`]);
-      }
+        waysOut: [`block ${shellWord(device)}`],
+      });
     });
 };

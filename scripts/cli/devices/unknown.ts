@@ -7,29 +7,25 @@ import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
-import { groupedCode, printable, short } from "../../terminal/text.ts";
+import { distinguishedName, groupedCode, printable, short } from "../../terminal/text.ts";
 import { timeCell } from "../../terminal/time.ts";
 import { fingerprintPrefix } from "../command/arguments.ts";
-import { type AddCommand, addListVerb } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
 
-export const addUnknown: AddCommand = (program, open) => {
+export const addUnknown: AddCommand = (program) => {
   const unknown = program
     .command("unknown")
     .summary("list unknown certificates, and devices waiting for approval")
     .description(
       "List the certificates that Cloudflare verified and nobody has enrolled: enrol or dismiss them. Below them, the devices that were invited and are waiting for approval.",
     )
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey unknown
   latchkey enrol alice pixel-9 --unknown 9f86d081
   latchkey dismiss 9f86d081
-  latchkey approve alice/tablet`,
-    );
-  addListVerb(unknown, async () => {
-    const { output, now, connect } = open();
+  latchkey approve alice/tablet`);
+  unknown.lists(async ({ output, now, connect }) => {
     const api = await connect();
     const certificates = await api.unknownCertificates();
     const devices = (await ofAllUsers(api, api.devices)).filter(({ status }) => status === "pending");
@@ -55,7 +51,7 @@ function showCertificates(certificates: readonly UnknownCertificate[], output: O
     ["FINGERPRINT", "SUBJECT", "EXPIRES", "APP", { full: "COUNTRY", short: "FROM" }, "LAST SEEN", "SEEN"],
     certificates.map((certificate) => [
       { full: printable(certificate.fingerprint), short: short(certificate.fingerprint) },
-      printable(certificate.subject ?? "unknown"),
+      distinguishedName(certificate.subject ?? "unknown"),
       certificate.notAfter === null ? "unknown" : timeCell(certificate.notAfter, now),
       printable(certificate.app),
       printable(certificate.country ?? "unknown"),
@@ -66,7 +62,7 @@ function showCertificates(certificates: readonly UnknownCertificate[], output: O
   );
 }
 
-export const addDismiss: AddCommand = (program, open) => {
+export const addDismiss: AddCommand = (program) => {
   program
     .command("dismiss")
     .summary("remove a certificate from the list of unknown ones")
@@ -74,8 +70,7 @@ export const addDismiss: AddCommand = (program, open) => {
       "Remove a certificate from the list of unknown ones. It stays refused; if it is used again, it is listed again.",
     )
     .argument("<fingerprint>", "64 hex digits, or at least the first 8 of an unknown certificate")
-    .action(async (text: string) => {
-      const { output, connect } = open();
+    .run(async ({ output, connect }, text: string) => {
       const api = await connect();
       const fingerprint = await findUnknownCertificate(api, text);
       await api.dismiss(fingerprint);
@@ -91,22 +86,20 @@ export async function findUnknownCertificate(api: Api, text: string): Promise<Fi
   const matches = (await api.unknownCertificates()).filter(({ fingerprint }) =>
     fingerprint.startsWith(prefix),
   );
-  const [found, ...others] = matches;
-  const fingerprint = parseFingerprint(found?.fingerprint);
-  if (fingerprint === undefined) {
+  const [found, ...others] = matches.flatMap(({ fingerprint }) => parseFingerprint(fingerprint) ?? []);
+  if (found === undefined) {
     throw failed(
       `no unknown certificate begins with ${prefix}`,
       `list the unknown certificates with: ${LATCHKEY} unknown`,
     );
   }
-  if (others.length > 0) {
-    throw failed(
-      `${matches.length} unknown certificates begin with ${prefix}`,
-      "give more digits",
-      matches.map(
-        ({ fingerprint, subject }) => `${printable(fingerprint)}  ${printable(subject ?? "unknown subject")}`,
-      ),
-    );
-  }
-  return fingerprint;
+  if (others.length === 0) return found;
+  throw failed(
+    `${matches.length} unknown certificates begin with ${prefix}`,
+    "give more digits",
+    matches.map(
+      ({ fingerprint, subject }) =>
+        `${printable(fingerprint)}  ${distinguishedName(subject ?? "unknown subject")}`,
+    ),
+  );
 }

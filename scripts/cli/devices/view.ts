@@ -1,26 +1,30 @@
 // How a device and its certificates are shown: as a row of a list, or in full.
+
 import type { Credential, Device } from "../../../src/contract/answers.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
+import type { CertificateDetails } from "../../certificates/certificate-file.ts";
 import { deviceLabel, living } from "../../client/device.ts";
 import type { Output } from "../../terminal/output.ts";
 import type { Cell } from "../../terminal/table.ts";
-import { groupedCode, printable, printableLines, short } from "../../terminal/text.ts";
+import { distinguishedName, groupedCode, printable, printableLines, short } from "../../terminal/text.ts";
 import { shortTime, timeWithHint } from "../../terminal/time.ts";
 
 export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST SEEN"] as const;
 
 export function deviceRow(device: Device, output: Output, now: number): Cell[] {
+  const { lastSeen: seen } = device;
   return [
     deviceLabel(device),
     `${output.status(device.status)}${statusDetail(device)}`,
     living(device)
       .map(({ fingerprint }) => short(fingerprint))
       .join(", ") || "none",
-    {
-      full: expiries(device, output, now, relativeTime),
-      short: expiries(device, output, now, shortTime),
-    },
-    lastSeen(device, now),
+    timed((format) =>
+      living(device)
+        .map(({ notAfter }) => expiry(notAfter, output, now, format))
+        .join(", "),
+    ),
+    seen === null ? "never" : timed((format) => `${format(seen.at, now)}, ${printable(seen.app)}`),
   ];
 }
 
@@ -56,23 +60,23 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
   }
 }
 
-/** How one certificate succeeds another: when it was retired, or when it will be. */
+/** How one certificate succeeds another: when it was retired, or when it will be. A Worker may be older than renewals. */
 function renewalFacts(
   { credentials }: Device,
-  { fingerprint, retiredAt, retireBy, replaces }: Credential,
+  certificate: Credential,
   now: number,
 ): [string, string | null][] {
+  const { fingerprint, retiredAt = null, retireBy = null, replaces = null } = certificate;
   const successor = credentials.find((other) => other.replaces === fingerprint);
-  const date = (retireBy ?? null) === null ? "" : `, or ${timeWithHint(retireBy ?? "", now)}`;
+  const date = retireBy === null ? "" : `, or ${timeWithHint(retireBy, now)}`;
+  const ends =
+    successor === undefined || retiredAt !== null
+      ? null
+      : `when ${short(successor.fingerprint)} is first seen${date}`;
   return [
-    ["retired", (retiredAt ?? null) === null ? null : timeWithHint(retiredAt ?? "", now)],
-    [
-      "ends",
-      successor === undefined || (retiredAt ?? null) !== null
-        ? null
-        : `when ${short(successor.fingerprint)} is first seen${date}`,
-    ],
-    ["replaces", (replaces ?? null) === null ? null : `${short(replaces ?? "")}, when it is first seen`],
+    ["retired", retiredAt === null ? null : timeWithHint(retiredAt, now)],
+    ["ends", ends],
+    ["replaces", replaces === null ? null : `${short(replaces)}, when it is first seen`],
   ];
 }
 
@@ -114,21 +118,21 @@ function wipe(
 }
 
 /** What a certificate says about itself, and when it was added, if it is a device's. */
-type CertificateLike = Omit<Credential, "addedAt" | "retiredAt" | "retireBy" | "replaces"> & {
-  addedAt?: string;
-};
-
-export function certificateFacts(certificate: CertificateLike, now: number): [string, string | null][] {
+export function certificateFacts(
+  certificate: CertificateDetails & { addedAt?: string },
+  now: number,
+): [string, string | null][] {
   const { fingerprint, subject, issuer, serial, notBefore, notAfter, addedAt } = certificate;
-  const text = (value: string | null) => (value === null ? "not known yet" : printable(value));
+  const text = (value: string | null, show = printable) => (value === null ? "not known yet" : show(value));
+  const time = (iso: string) => timeWithHint(iso, now);
   return [
     ["fingerprint", printable(fingerprint)],
-    ["subject", text(subject)],
-    ["issuer", text(issuer)],
+    ["subject", text(subject, distinguishedName)],
+    ["issuer", text(issuer, distinguishedName)],
     ["serial", text(serial)],
-    ["valid from", notBefore === null ? "not known yet" : timeWithHint(notBefore, now)],
-    ["expires", notAfter === null ? "not known yet" : timeWithHint(notAfter, now)],
-    ["added", addedAt === undefined ? null : timeWithHint(addedAt, now)],
+    ["valid from", text(notBefore, time)],
+    ["expires", text(notAfter, time)],
+    ["added", addedAt === undefined ? null : time(addedAt)],
   ];
 }
 
@@ -137,18 +141,11 @@ export function from({ ip, country }: { ip: string | null; country: string | nul
   return printable([ip, country].filter((part) => part !== null).join(", "));
 }
 
-function lastSeen({ lastSeen: seen }: Device, now: number): Cell {
-  if (seen === null) return "never";
-  const text = (time: string) => `${time}, ${printable(seen.app)}`;
-  return { full: text(relativeTime(seen.at, now)), short: text(shortTime(seen.at, now)) };
-}
-
 type FormatTime = (iso: string, now: number) => string;
 
-function expiries(device: Device, output: Output, now: number, format: FormatTime): string {
-  return living(device)
-    .map(({ notAfter }) => expiry(notAfter, output, now, format))
-    .join(", ");
+/** A text with times in it, which are shorter where there is little room. */
+function timed(text: (format: FormatTime) => string): Cell {
+  return { full: text(relativeTime), short: text(shortTime) };
 }
 
 /** With a short form: of an IPv6 address only the network, which is the part that stays the same. */

@@ -1,4 +1,5 @@
 // JSON objects in a log that arrives in pieces.
+import { parseJson } from "../../terminal/text.ts";
 
 /** Longer objects are dropped, in characters: the largest event of a tail is far smaller. */
 const OBJECT_MAX = 4 * 1024 * 1024;
@@ -54,10 +55,6 @@ export class LogReader {
 
 /** The object that the text holds, or `undefined`. */
 export function parseObject(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
+  return typeof value === "object" && value !== null ? value : undefined;
 }

@@ -7,6 +7,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout } from "node:timers/promises";
 import { WORKER_LOG } from "../../edge/state/worker-log.ts";
+import { orMissing } from "../../files.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { LogReader } from "./log-reader.ts";
@@ -33,7 +34,7 @@ export const wranglerTail: LogSource = {
     const wrangler = join(dirname(require.resolve("wrangler/package.json")), "bin", "wrangler.js");
     const tail = spawn(process.execPath, [wrangler, "tail", "--format", "json"], {
       cwd: ROOT,
-      // What it says about signing in is for the person watching.
+      // Its messages about signing in are for the person who is watching.
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = new Promise<number | null>((resolve) => {
@@ -117,20 +118,14 @@ async function* follow(
 
 /** Whether the path leads to another file now; not if it leads nowhere. */
 async function isAnother(path: string, file: FileHandle): Promise<boolean> {
-  try {
-    const [there, ours] = await Promise.all([stat(path), file.stat()]);
-    return there.ino !== ours.ino || there.dev !== ours.dev;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
-  }
+  const [there, ours] = await Promise.all([orMissing(stat(path)), file.stat()]);
+  return there !== undefined && (there.ino !== ours.ino || there.dev !== ours.dev);
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path);
+    return await orMissing(open(path));
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
     throw failed(
       `${printable(path)} cannot be read (${errorCode(error) ?? String(error)})`,
       "follow it as the user who started the local edge",

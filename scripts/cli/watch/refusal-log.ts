@@ -7,7 +7,7 @@ export interface Refusal {
   reason: string;
   app: string;
   pathPrefix: string;
-  /** The program, and the part of it that called. */
+  /** The program, and the part of it that called: `Bitwarden Android icons`. */
   client: string;
   count: number;
 }
@@ -19,13 +19,7 @@ const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: 
 const VARIOUS_PATHS = "various paths";
 
 /** Refusals of one kind: the same program, refused for the same reason, at the same place. */
-export interface RefusalGroup {
-  app: string;
-  reason: string;
-  pathPrefix: string;
-  /** `Bitwarden Android icons` */
-  client: string;
-  count: number;
+export interface RefusalGroup extends Refusal {
   firstAt: number;
   lastAt: number;
 }

@@ -8,8 +8,9 @@ import { misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import { localTime } from "../../terminal/time.ts";
-import { appOption } from "../command/arguments.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import { appOption, numberOption } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./log-source.ts";
 import { type RefusalGroup, RefusalGroups, refusalsIn } from "./refusal-log.ts";
 
@@ -26,15 +27,12 @@ interface WatchOptions {
   minutes: string;
 }
 
-export const addWatch: AddCommand = (program, open) => {
+export const addWatch: AddCommand = (program) => {
   program
     .command("watch")
     .summary("show refused requests live, grouped by program")
     .description(
-      [
-        "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app,",
-        "reason, path and program. Ctrl-C ends it with a table, the only thing that it prints with --json.",
-      ].join(" "),
+      "Follow the log of refusals of the deployed Worker (wrangler tail) or of the local edge, grouped by app, reason, path and program. Ctrl-C ends it with a table, the only thing that it prints with --json.",
     )
     .addOption(
       new Option("--edge <folder>", "follow the local edge with this state folder").conflicts("stdin"),
@@ -42,18 +40,14 @@ export const addWatch: AddCommand = (program, open) => {
     .option("--stdin", "read the log from the standard input: its lines, or wrangler tail --format json")
     .option("--app <host>", "only this app")
     .option("--minutes <n>", "count the refusals of this many minutes", String(DEFAULT_MINUTES))
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Examples:
   latchkey watch
   latchkey watch --edge .latchkey
-  npx wrangler tail --format json | latchkey watch --stdin`,
-    )
-    .action(async (options: WatchOptions) => {
-      const minutes = parseMinutes(options.minutes);
+  npx wrangler tail --format json | latchkey watch --stdin`)
+    .run(async (session, options: WatchOptions) => {
+      const minutes = numberOption("--minutes", options.minutes, MAX_MINUTES, "minutes");
       const app = options.app === undefined ? undefined : appOption(options.app);
-      const session = open();
       const { output, now } = session;
       const source = await sourceOf(options, session);
       const groups = new RefusalGroups(minutes * 60_000);
@@ -91,12 +85,6 @@ async function sourceOf({ edge, stdin }: WatchOptions, session: Session): Promis
     );
   }
   return wranglerTail;
-}
-
-function parseMinutes(text: string): number {
-  const minutes = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (minutes >= 1 && minutes <= MAX_MINUTES) return minutes;
-  throw misuse(`--minutes '${printable(text)}' is not a number of minutes`, `give 1 to ${MAX_MINUTES}`);
 }
 
 /** `vault.example.com  Bitwarden Android icons: no certificate, 12 in 5 min (/icons)` */

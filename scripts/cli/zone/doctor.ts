@@ -1,11 +1,12 @@
 // Checking the zone, the Worker, the registry, and the way in from outside.
-import type { Command } from "commander";
+import { readAuthorities } from "../../client/connection.ts";
 import type { CheckStatus, Finding } from "../../cloudflare/doctor/check.ts";
 import { readSmallFile } from "../../files.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
-import type { AddCommand, Session } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
 import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
 
 /** How long to wait for one answer, from Cloudflare or from a host. */
@@ -22,23 +23,22 @@ export interface DoctorOptions {
   outside: boolean;
 }
 
-export const addDoctor: AddCommand = (program, open) => {
-  const command = program
+export const addDoctor: AddCommand = (program) => {
+  program
     .command("doctor")
     .summary("check that nothing bypasses the gate or blocks your devices")
     .description(
-      [
-        "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, except with",
-        "--issue-probe. Anything that could not be read is unknown, which is never a pass.",
-      ].join(" "),
-    );
-  addOutsideOptions(command)
+      "Check the zone, the Worker, the registry, and real requests from outside. Nothing is changed, except with --issue-probe. Anything that could not be read is unknown, which is never a pass.",
+    )
+    .option("--cert <file>", "the certificate (PEM) of an active device, to try it from outside")
+    .option("--key <file>", "and its private key (PEM)")
+    .option("--issue-probe", "issue, enrol, try and revoke a certificate of the doctor's own")
+    .option("--connect-to <host:port>", "send https from outside there, as curl's --connect-to")
+    .option("--no-outside", "ask only Cloudflare and the registry")
     .option("--zone <zone>", "only the apps of this zone")
     .option("--config <file>", "another wrangler.toml")
     .option("--strict", "exit with 1 if anything is unknown, too")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or
 LATCHKEY_TOKEN_FILE. The API is called at --url or LATCHKEY_URL, else on the
 first app's host.
@@ -51,35 +51,19 @@ certificate. For scripts, --strict makes every unknown check a failure.
 Examples:
   latchkey doctor
   latchkey doctor --cert pixel-9.pem --key pixel-9.key
-  latchkey doctor --json | jq '.checks[] | select(.status == "failed")'`,
-    )
-    .action(async (options: DoctorOptions) => {
-      const session = open();
-      const path = options.config ?? WRANGLER_TOML;
-      const checks = await examine(session, program.opts<{ ca?: string }>().ca, options, path);
+  latchkey doctor --json | jq '.checks[] | select(.status == "failed")'`)
+    .run(async (session, options: DoctorOptions) => {
+      const checks = await examine(session, options);
       showChecks(session.output, checks);
       if (isFailure(checks, options.strict)) process.exitCode = 1;
     });
 };
 
-function addOutsideOptions(command: Command): Command {
-  return command
-    .option("--cert <file>", "the certificate (PEM) of an active device, to try it from outside")
-    .option("--key <file>", "and its private key (PEM)")
-    .option("--issue-probe", "issue, enrol, try and revoke a certificate of the doctor's own")
-    .option("--connect-to <host:port>", "send https from outside there, as curl's --connect-to")
-    .option("--no-outside", "ask only Cloudflare and the registry");
-}
-
 /** All checks. `doctor` prints them, and so does `setup` at its end. */
-export async function examine(
-  session: Session,
-  ca: string | undefined,
-  options: DoctorOptions,
-  path: string,
-): Promise<Finding[]> {
-  const [{ findings, readState }] = await Promise.all([import("../../cloudflare/doctor/doctor.ts")]);
+export async function examine(session: Session, options: DoctorOptions): Promise<Finding[]> {
+  const { findings, readState } = await import("../../cloudflare/doctor/checks/doctor.ts");
   const client = await session.cloudflare();
+  const path = options.config ?? WRANGLER_TOML;
   const local = await readSettings(path);
   const [first] = local.hosts;
   if (first === undefined) {
@@ -95,10 +79,9 @@ export async function examine(
   const inside = findings(state);
   if (options.outside === false) return inside;
   const { examineOutside } = await import("../../cloudflare/doctor/outside/outside.ts");
-  const authority =
-    ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
+  const ca = await readAuthorities(session.options.ca);
   const look = (by: typeof credential) =>
-    examineOutside(state, { connectTo, ca: authority, timeoutMs: TIMEOUT_MS, credential: by });
+    examineOutside(state, { connectTo, ca, timeoutMs: TIMEOUT_MS, credential: by });
   const [zone] = state.zones;
   if (options.issueProbe !== true || zone === undefined) return [...inside, ...(await look(credential))];
   const [{ withProbe }, { findZone }] = await Promise.all([
@@ -142,8 +125,8 @@ const STYLES = { ok: "green", unknown: "cyan", warning: "yellow", failed: "red" 
 
 /** Passed checks come first, the worst last, at the bottom of the terminal, with what to do about them. */
 export function showChecks(output: Output, checks: readonly Finding[]): void {
-  const failures = checks.filter(({ status }) => status === "failed").length;
-  const unknown = checks.filter(({ status }) => status === "unknown").length;
+  const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
+  const [failures, unknown] = [count("failed"), count("unknown")];
   output.object({ ok: !isFailure(checks), failed: failures, unknown, checks });
   const sorted = ORDER.flatMap((wanted) => checks.filter(({ status }) => status === wanted));
   for (const { id, status, reason, remedy } of sorted) {
@@ -151,7 +134,6 @@ export function showChecks(output: Output, checks: readonly Finding[]): void {
     output.lines(`${mark}  ${id}: ${printable(reason)}`);
     if (remedy !== null) output.lines(`         -> ${printable(remedy)}`);
   }
-  const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
   output.lines(
     "",
     `${plural(failures, "check")} failed, ${plural(count("warning"), "warning")}, ${unknown} unknown, ${count("ok")} passed`,

@@ -2,18 +2,20 @@
 import { existsSync } from "node:fs";
 import packageJson from "../../../package.json" with { type: "json" };
 import { isHostname } from "../../../src/domain/request/hostname.ts";
+import { readAuthorities } from "../../client/connection.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { Finding, SceneOptions } from "../../cloudflare/prove/probe.ts";
+import type { Result } from "../../cloudflare/prove/probes/run.ts";
 import type { Report } from "../../cloudflare/prove/report.ts";
-import type { Result } from "../../cloudflare/prove/run.ts";
 import type { Names } from "../../cloudflare/prove/things.ts";
 import type { Undoing } from "../../cloudflare/prove/undo.ts";
-import { PUBLIC_MODE, readSmallFile, writeNew } from "../../files.ts";
+import { PUBLIC_MODE, writeNew } from "../../files.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
-import { type AddCommand, type GlobalOptions, requireShownPlan, type Session } from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import { requireShownPlan, type Session } from "../command/session.ts";
 import { parseConnectTo } from "./doctor.ts";
 
 /** How long to wait for one answer on the throw-away host. */
@@ -30,16 +32,12 @@ interface ProveOptions {
   connectTo?: string;
 }
 
-export const addProve: AddCommand = (program, open) => {
+export const addProve: AddCommand = (program) => {
   program
     .command("prove")
     .summary("try out on your zone what Latchkey assumes about Cloudflare; write a report")
     .description(
-      [
-        "Make a throw-away host with a Worker of its own, test on it what Latchkey assumes about Cloudflare, remove",
-        "everything again, and write what was seen: a JSON file without names, addresses, ids or secrets. Your apps,",
-        "routes and devices are not touched.",
-      ].join(" "),
+      "Make a throw-away host with a Worker of its own, test on it what Latchkey assumes about Cloudflare, remove everything again, and write what was seen: a JSON file without names, addresses, ids or secrets. Your apps, routes and devices are not touched.",
     )
     .option("--zone <zone>", "the zone to try it in (default: the only one that the API token sees)")
     .option("--host <host>", "the throw-away host (default: a random name in the zone)")
@@ -52,9 +50,7 @@ export const addProve: AddCommand = (program, open) => {
       "also use up the day's Worker requests: every Worker of the account stops until 00:00 UTC",
     )
     .option("--connect-to <host:port>", "send https there, as curl's --connect-to")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Needs CLOUDFLARE_API_TOKEN with the permissions of setup, see
 docs/cloudflare.md. It takes about ten minutes, a few hundred of the day's
 Worker requests, and a client certificate, which is revoked at the end.
@@ -68,16 +64,12 @@ Exit codes:
 Examples:
   latchkey prove --dry-run
   latchkey prove --zone example.com
-  latchkey prove --zone example.com --no-uploads --out report.json`,
-    )
-    .action((options: ProveOptions) => {
-      const globals = program.opts<GlobalOptions>();
-      requireShownPlan(globals, options.dryRun);
-      return run(open(), options, globals.ca);
-    });
+  latchkey prove --zone example.com --no-uploads --out report.json`)
+    .run(prove);
 };
 
-async function run(session: Session, options: ProveOptions, ca: string | undefined): Promise<void> {
+async function prove(session: Session, options: ProveOptions): Promise<void> {
+  requireShownPlan(session.options, options.dryRun);
   const { output } = session;
   const out = options.out ?? (output.json ? undefined : `latchkey-prove-${today(session)}.json`);
   if (out !== undefined && options.dryRun !== true && existsSync(out)) {
@@ -90,8 +82,7 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
     throw misuse(`'${printable(options.host)}' is not a hostname`, "give, for example, prove.example.com");
   }
   const connectTo = parseConnectTo(options.connectTo);
-  const authority =
-    ca === undefined ? undefined : (await readSmallFile(ca, "an authority")).toString("latin1");
+  const ca = await readAuthorities(session.options.ca);
 
   const client = await session.cloudflare();
   const zone = await chooseZone(client, options);
@@ -100,7 +91,7 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
   const names = newNames(zone, options.host);
   const scene: SceneOptions = {
     connectTo,
-    ca: authority,
+    ca,
     timeoutMs: TIMEOUT_MS,
     uploads: options.uploads,
     exhaustQuota: options.exhaustQuota !== undefined,
@@ -120,8 +111,8 @@ async function run(session: Session, options: ProveOptions, ca: string | undefin
   }
   await showPlan(session, zone, names, scene, [], false);
   await session.confirm(`Try it in ${zone.name}?`);
-  const { prove } = await import("../../cloudflare/prove/run.ts");
-  const result = await prove(client, zone, names, scene, {
+  const run = await import("../../cloudflare/prove/probes/run.ts");
+  const result = await run.prove(client, zone, names, scene, {
     progress,
     found: ({ title }, finding, why) => output.lines(...foundLines(session, title, finding, why)),
   });

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { ProfileName } from "../../../src/domain/request/app.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import type { Api } from "../../client/api.ts";
+import { ofAllUsers } from "../../client/all-users.ts";
 import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { Plan } from "../../cloudflare/setup/step.ts";
@@ -13,13 +13,8 @@ import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import { issue } from "../certificates/issue.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
-import {
-  type AddCommand,
-  type GlobalOptions,
-  openSession,
-  requireShownPlan,
-  type Session,
-} from "../command/session.ts";
+import type { AddCommand } from "../command/command.ts";
+import { openSession, requireShownPlan, type Session } from "../command/session.ts";
 import { examine, isFailure, showChecks } from "./doctor.ts";
 import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
 
@@ -34,15 +29,12 @@ interface SetupOptions {
   outside: boolean;
 }
 
-export const addSetup: AddCommand = (program, open) => {
+export const addSetup: AddCommand = (program) => {
   program
     .command("setup")
     .summary("put the gate in front of your apps, step by step; may be repeated")
     .description(
-      [
-        "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor.",
-        "Each step may be repeated: what is right already stays. If a run ends early, the next one completes it.",
-      ].join(" "),
+      "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor. Each step may be repeated: what is right already stays. If a run ends early, the next one completes it.",
     )
     .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
     .option("--app <host=profile>", "an app and its profile; may be repeated", collect)
@@ -52,9 +44,7 @@ export const addSetup: AddCommand = (program, open) => {
     .option("--dry-run", "show the plan, have wrangler check it, and change nothing")
     .option("--config <file>", "another wrangler.toml")
     .option("--no-outside", "end without requests from outside")
-    .addHelpText(
-      "after",
-      `
+    .notes(`
 Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The gate's token is kept in
 --token-file or LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made if
 there is none, and never shown.
@@ -63,26 +53,22 @@ Examples:
   latchkey setup
   latchkey setup --app vault.example.com=bitwarden --dry-run
   latchkey setup --app vault.example.com=bitwarden --admin-host keys.example.com
-  latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`,
-    )
-    .action(async (options: SetupOptions) => {
-      const globals = program.opts<GlobalOptions>();
+  latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`)
+    .run(async (session, options: SetupOptions) => {
+      const { environment, options: globals, prompt } = session;
       requireShownPlan(globals, options.dryRun);
-      const session = open();
-      const { environment } = session;
       const tokenFile =
         globals.tokenFile ?? (environment.LATCHKEY_TOKEN_FILE || join(homedir(), ".latchkey-token"));
       const device = options.device === undefined ? undefined : parseDevice(options.device);
       await checkHosts(options);
       if (!environment.LATCHKEY_CLOUDFLARE_API) refuseEdgeToken(tokenFile);
-      const asks = session.prompt.interactive && globals.yes !== true && options.dryRun !== true;
+      const asks = prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
       // The token may exist only now, too late for this session. It takes precedence over LATCHKEY_TOKEN.
       const after = openSession({ ...globals, ...(existsSync(tokenFile) ? { tokenFile } : {}) });
-      const config = options.config ?? WRANGLER_TOML;
+      const { zone, outside, config = WRANGLER_TOML } = options;
       await firstDevice(after, device, asks, config);
-      const zone = options.zone === undefined ? {} : { zone: options.zone };
-      const checks = await examine(after, globals.ca, { ...zone, outside: options.outside }, config);
+      const checks = await examine(after, { ...(zone === undefined ? {} : { zone }), outside, config });
       showChecks(after.output, checks);
       if (isFailure(checks)) process.exitCode = 1;
     });
@@ -132,7 +118,10 @@ async function setUp(
   const { dryRun, wrangler } = await import("../../cloudflare/setup/deployment.ts");
   const { carryOut, isDone } = await import("../../cloudflare/setup/run.ts");
 
-  const { zones, apps, adminHost } = await whatIsWanted(session, options, config, asks);
+  const local = await readSettings(config);
+  const { zones, apps } = await whichApps(session, options, local, asks);
+  const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...apps.keys()])];
+  const adminHost = await whichAdminHost(session, options, local, hosts, zones, asks);
   const { longestSuffix } = await import("../../cloudflare/client/zone.ts");
   const wanted = {
     apps,
@@ -176,32 +165,13 @@ async function setUp(
   return true;
 }
 
-interface Chosen {
-  zones: readonly Zone[];
-  apps: Map<string, ProfileName>;
-  /** `null`: no pages. */
-  adminHost: string | null | undefined;
-}
-
 /** From the command line, else from the person there, else from `wrangler.toml`. */
-async function whatIsWanted(
-  session: Session,
-  options: SetupOptions,
-  config: string,
-  asks: boolean,
-): Promise<Chosen> {
-  const local = await readSettings(config);
-  const { zones, apps } = await whichApps(session, options, local, asks);
-  const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...apps.keys()])];
-  return { zones, apps, adminHost: await whichAdminHost(session, options, local, hosts, zones, asks) };
-}
-
 async function whichApps(
   session: Session,
   options: SetupOptions,
   { hosts }: LocalSettings,
   asks: boolean,
-): Promise<Pick<Chosen, "zones" | "apps">> {
+): Promise<{ zones: readonly Zone[]; apps: Map<string, ProfileName> }> {
   const client = await session.cloudflare();
   const { findZone, listZones } = await import("../../cloudflare/client/zone.ts");
   const { askForApps, askForZone, parseApp } = await import("../../cloudflare/setup/dialogue.ts");
@@ -230,7 +200,7 @@ async function whichApps(
   return { zones, apps: await askForApps(zone.name, hosts) };
 }
 
-/** The host in `wrangler.toml` is kept unless another is named: people know its address. */
+/** `null`: no pages. The host in `wrangler.toml` is kept unless another is named: people know its address. */
 async function whichAdminHost(
   session: Session,
   { adminHost: given }: SetupOptions,
@@ -298,13 +268,6 @@ function parseDevice(text: string): DeviceName {
   return { user: userArgument(user), name: deviceNameArgument(name) };
 }
 
-async function hasDevices(api: Api): Promise<boolean> {
-  for (const { id } of await api.users()) {
-    if ((await api.devices(userArgument(id))).length > 0) return true;
-  }
-  return false;
-}
-
 /** Issues a certificate for the device that was named; if none was, and no device is enrolled at all, offers one. */
 async function firstDevice(
   session: Session,
@@ -317,14 +280,14 @@ async function firstDevice(
   const api = await session.connect(`https://${adminHost ?? hosts[0]?.host}`);
   let device = named;
   if (device === undefined) {
-    if (await hasDevices(api)) return;
+    if ((await ofAllUsers(api, api.devices)).length > 0) return;
     const { askForDevice } = await import("../../cloudflare/setup/dialogue.ts");
     const answer = await askForDevice();
     if (answer === undefined) return;
     device = parseDevice(answer);
   }
   const { user, name } = device;
-  await api.putUser(user, undefined);
+  await api.putUser(user);
   if ((await api.devices(user)).some((each) => each.name === name && each.status !== "revoked")) {
     progress(`${user}/${name} exists already`);
     return;

@@ -75,28 +75,57 @@ export function sliceOf<T>(item: v.GenericSchema<unknown, T>) {
 }
 
 const text = optional(v.string());
+const lowerCase = v.pipe(v.string(), v.toLowerCase());
 
-export const ZONE = fields({
-  id: v.string(),
-  name: v.string(),
-  status: text,
-  account: fields({ id: v.string(), name: text }),
-});
+export const ZONE = v.pipe(
+  fields({
+    id: v.string(),
+    name: v.string(),
+    status: v.nullish(v.string(), "active"),
+    account: fields({ id: v.string(), name: v.nullish(v.string(), "") }),
+  }),
+  v.transform(({ id, name, status, account }) => ({
+    ...{ id, name, account },
+    /** Whether Cloudflare serves it: a zone that has moved away stays listed, and a pending one is listed too. */
+    isActive: status === "active",
+  })),
+);
 
 /** `null`: a zone that never asked for certificates, as the public log of a real zone shows. */
 export const ASSOCIATIONS = resultOf(fields({ hostnames: v.nullable(v.array(v.string()), []) }));
 
-export const ROUTE = fields({
-  id: v.string(),
-  pattern: v.string(),
-  script: text,
-  // In no published schema: a value that is not a boolean counts as not reported.
-  request_limit_fail_open: optional(v.unknown()),
-});
+export const ROUTE = v.pipe(
+  fields({
+    id: v.string(),
+    pattern: v.string(),
+    script: text,
+    request_limit_fail_open: optional(v.unknown()),
+  }),
+  v.transform(({ id, pattern, script, request_limit_fail_open: failsOpen }) => ({
+    id,
+    pattern,
+    /** `undefined`: no Worker runs on it. */
+    script: script || undefined,
+    /** In no published schema. `undefined`: Cloudflare did not report it, or not as a boolean. */
+    failsOpen: typeof failsOpen === "boolean" ? failsOpen : undefined,
+  })),
+);
+
+export const CERTIFICATE_STATUSES = [
+  "active",
+  "pending_revocation",
+  "revoked",
+  "pending_reactivation",
+] as const;
+export type ClientCertificateStatus = (typeof CERTIFICATE_STATUSES)[number];
 
 export const CLIENT_CERTIFICATE = fields({
   id: v.string(),
-  status: v.string(),
+  // An unknown status is kept, and never counts as revoked.
+  status: v.pipe(
+    v.string(),
+    v.transform((status) => status as ClientCertificateStatus),
+  ),
   certificate: text,
   fingerprint_sha256: text,
   issued_on: text,
@@ -172,11 +201,11 @@ function settingOf(values: readonly string[]) {
   return resultOf(fields({ value: v.picklist(values) }));
 }
 
-/** Records of some types have no `proxied`: they are not. */
+/** `content` is an address or a name. Records of some types have no `proxied`: they are not. */
 export const DNS_RECORD = fields({
-  name: v.string(),
+  name: lowerCase,
   type: v.string(),
-  content: text,
+  content: v.nullish(lowerCase, ""),
   proxied: v.nullish(v.boolean(), false),
 });
 
@@ -184,7 +213,8 @@ export const DNS_RECORD = fields({
 export const CERTIFICATE_PACK = fields({
   status: v.string(),
   type: v.string(),
-  hosts: v.array(v.string()),
+  /** A wildcard is `*.example.com`. */
+  hosts: v.array(lowerCase),
 });
 
 export const TUNNEL = fields({ id: v.string(), name: text, config_src: text });
@@ -229,7 +259,9 @@ export const WORKER_ADDRESSES = resultOf(fields({ enabled: v.boolean(), previews
 
 export const SECRET_NAMES = resultOf(v.array(fields({ name: v.string() })));
 
-export const CUSTOM_DOMAINS = resultOf(v.array(fields({ hostname: v.string(), service: text })));
+export const CUSTOM_DOMAINS = resultOf(
+  v.array(fields({ hostname: lowerCase, service: v.nullish(v.string(), "") })),
+);
 
 /** Newest first. */
 export const VERSIONS = resultOf(

@@ -1,27 +1,14 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type * as v from "valibot";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
-import { ASSOCIATIONS, CLIENT_CERTIFICATE, resultOf } from "./answers.ts";
+import { ASSOCIATIONS, CLIENT_CERTIFICATE, type ClientCertificateStatus, DONE, resultOf } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import type { Zone, ZonePlace } from "./zone.ts";
 
-export type ClientCertificateStatus = "active" | "pending_revocation" | "revoked" | "pending_reactivation";
+export type { ClientCertificateStatus } from "./answers.ts";
 
 /** One of a zone's client certificates, as Cloudflare keeps it. */
-export interface ClientCertificate {
-  id: string;
-  /** PEM as it came; empty where Cloudflare sent none. */
-  pem: string;
-  /** Computed here from the certificate; Cloudflare's only if it sent no certificate. */
-  fingerprint: Fingerprint | undefined;
-  /** As Cloudflare states it. */
-  statedFingerprint: Fingerprint | undefined;
-  status: ClientCertificateStatus;
-  /** Hex, upper case, as the registry has it; null where it cannot be read. */
-  serial: string | null;
-  issuedOn: string | null;
-  expiresOn: string | null;
-}
+export type ClientCertificate = ReturnType<typeof toCertificate>;
 
 /** The length of a slice; Cloudflare may make it shorter. */
 const SLICE = 50;
@@ -34,6 +21,15 @@ export async function readAssociations({ client, zone }: ZonePlace): Promise<str
     ASSOCIATIONS,
   );
   return hostnames;
+}
+
+/** Replaces the whole list of them. */
+export async function setAssociations({ client, zone }: ZonePlace, hostnames: string[]): Promise<void> {
+  await client.ask(
+    { permission: "certificates", what: "choose the hosts that ask for a certificate" },
+    (sdk) => sdk.certificateAuthorities.hostnameAssociations.update({ zone_id: zone.id, hostnames }),
+    DONE,
+  );
 }
 
 /**
@@ -88,12 +84,10 @@ export async function revokeAtCloudflare(
       (sdk) => sdk.clientCertificates.delete(id, { zone_id: zone.id }),
       resultOf(CLIENT_CERTIFICATE),
     );
-    return answered.status as ClientCertificateStatus;
+    return answered.status;
   } catch (error) {
     // Whatever the answer to a second revocation: the certificate's status counts.
-    const { status } = await getClientCertificate(client, zone, id).catch(() => ({
-      status: "active" as const,
-    }));
+    const status = await readStatus(client, zone, id).catch(() => "active" as const);
     if (!isOver(status)) throw error;
     return status;
   }
@@ -104,34 +98,35 @@ export function isOver(status: ClientCertificateStatus): boolean {
   return status === "revoked" || status === "pending_revocation";
 }
 
-async function getClientCertificate(
+export async function readStatus(
   client: CloudflareClient,
   zone: Zone,
   id: string,
-): Promise<{ status: ClientCertificateStatus }> {
-  const need = { permission: "certificates-read", what: "read a client certificate" } as const;
+): Promise<ClientCertificateStatus> {
   const answered = await client.ask(
-    need,
+    { permission: "certificates-read", what: "read a client certificate" },
     (sdk) => sdk.clientCertificates.get(id, { zone_id: zone.id }),
     resultOf(CLIENT_CERTIFICATE),
   );
-  return { status: answered.status as ClientCertificateStatus };
+  return answered.status;
 }
 
-function toCertificate(answered: v.InferOutput<typeof CLIENT_CERTIFICATE>): ClientCertificate {
-  const { id, certificate: pem = "", issued_on: issuedOn = null, expires_on: expiresOn = null } = answered;
+function toCertificate(answered: v.InferOutput<typeof CLIENT_CERTIFICATE>) {
+  const { id, status, certificate: pem = "", issued_on: issuedOn = null } = answered;
   const stated = parseFingerprint(answered.fingerprint_sha256);
   const certificate = parseCertificate(pem);
   return {
     id,
+    /** Empty if Cloudflare sent none. */
     pem,
+    /** Computed here from the certificate; Cloudflare's only if it sent no certificate. */
     fingerprint: certificate === undefined ? stated : fingerprintOf(certificate),
+    /** As Cloudflare states it. */
     statedFingerprint: stated,
-    // An unknown status stays as it is, and never counts as revoked.
-    status: answered.status as ClientCertificateStatus,
+    status,
+    /** Hex, upper case, as the registry has it; `null` if it cannot be read. */
     serial: certificate?.serialNumber.toUpperCase() ?? null,
     issuedOn,
-    expiresOn,
   };
 }
 

@@ -29,14 +29,11 @@ interface Need {
 /** A call of the SDK, before its answer is read: the SDK would take whatever comes for what it expects. */
 type Call = (sdk: Cloudflare) => { asResponse(): Promise<Response> };
 
-/** Where the wanted slice of a list begins: `page` counts from 1, `offset` from 0. */
-export interface Position {
-  page: number;
-  offset: number;
-}
+/** The same for a slice of a list, which begins there: `page` counts from 1, `offset` from 0. */
+type ListCall = (sdk: Cloudflare, at: { page: number; offset: number }) => ReturnType<Call>;
 
-/** What an answer must hold, and what is made of it. */
-export type Answer<T> = v.GenericSchema<unknown, T>;
+/** What an answer must contain, and what is made of it. */
+type Answer<T> = v.GenericSchema<unknown, T>;
 
 /**
  * Cloudflare's SDK, with our retries, answers that are parsed, and failures that say cause and remedy
@@ -46,11 +43,7 @@ export interface CloudflareClient {
   /** A call that may be repeated: one that reads, or that sets the same thing again. */
   ask<T>(need: Need, call: Call, answer: Answer<T>): Promise<T>;
   /** Every item of a list that comes in pages. Half a list is a failure. */
-  list<T>(
-    need: Need,
-    call: (sdk: Cloudflare, at: Position) => ReturnType<Call>,
-    item: Answer<T>,
-  ): Promise<T[]>;
+  list<T>(need: Need, call: ListCall, item: Answer<T>): Promise<T[]>;
   /**
    * A call that makes something new each time. It is repeated only where Cloudflare surely did nothing;
    * else the failure's `outcome` is `unknown`, and the caller looks what is there.
@@ -106,11 +99,7 @@ export function createCloudflareClient(
     }
   }
 
-  async function list<T>(
-    need: Need,
-    call: (sdk: Cloudflare, at: Position) => ReturnType<Call>,
-    item: Answer<T>,
-  ): Promise<T[]> {
+  async function list<T>(need: Need, call: ListCall, item: Answer<T>): Promise<T[]> {
     const found: T[] = [];
     let before = "";
     for (let page = 1; ; page++) {

@@ -22,7 +22,7 @@ export class CloudflareFailure extends Failure {
   readonly problem: CloudflareProblem;
   readonly outcome: Outcome;
 
-  constructor(problem: CloudflareProblem, outcome: Outcome, cause: string, hint: string) {
+  constructor(problem: CloudflareProblem, cause: string, hint: string, outcome: Outcome = "not-done") {
     super(1, cause, { hint });
     this.problem = problem;
     this.outcome = outcome;
@@ -36,6 +36,13 @@ export function isRefusal(error: unknown, ...codes: readonly number[]): error is
     error.problem.kind === "refused" &&
     codes.includes(error.problem.code)
   );
+}
+
+/** A refusal in a few words that name nothing: `refused: 400, code 1448`, `permission`. */
+export function refusalText(error: unknown): string {
+  if (!(error instanceof CloudflareFailure)) throw error;
+  const { problem } = error;
+  return problem.kind === "refused" ? `refused: ${problem.status}, code ${problem.code}` : problem.kind;
 }
 
 /** Status 404, whatever the code. */
@@ -79,7 +86,6 @@ export function cloudflareFailure(error: unknown, permission: PermissionName, wh
     const seconds = retryAfterSeconds(error);
     return new CloudflareFailure(
       { kind: "rate-limit", retryAfterSeconds: seconds },
-      "not-done",
       `Cloudflare takes no more calls for now: could not ${what}`,
       `try again in ${seconds === undefined ? "five minutes" : `${seconds} s`}; it takes 1,200 calls in five minutes`,
     );
@@ -88,7 +94,6 @@ export function cloudflareFailure(error: unknown, permission: PermissionName, wh
   if (status === 401 || isTokenUnknown || (status < 404 && TOKEN_CODES.has(code) && code !== 1000)) {
     return new CloudflareFailure(
       { kind: "token" },
-      "not-done",
       "Cloudflare does not accept the API token",
       `set CLOUDFLARE_API_TOKEN to a token that is active, see ${TOKENS_PAGE}`,
     );
@@ -97,7 +102,6 @@ export function cloudflareFailure(error: unknown, permission: PermissionName, wh
     const { grant, purpose } = PERMISSIONS[permission];
     return new CloudflareFailure(
       { kind: "permission", permission },
-      "not-done",
       `the API token may not ${what}`,
       `grant it ${grant} (${purpose}) for this zone and account, at ${TOKENS_PAGE}`,
     );
@@ -107,11 +111,13 @@ export function cloudflareFailure(error: unknown, permission: PermissionName, wh
   }
   return new CloudflareFailure(
     { kind: "refused", status, code },
-    "not-done",
     `Cloudflare refused to ${what}: ${message === "" ? `status ${status}` : asMessage(message)}${code === 0 ? "" : ` (code ${code})`}`,
     "see the zone in the dashboard; nothing was changed by this call",
   );
 }
+
+/** Codes of a connection that was never made: nothing was sent. */
+const UNREACHABLE = new Set(["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"]);
 
 function connectionFailure(error: InstanceType<typeof Cloudflare.APIConnectionError>, what: string): Failure {
   if (error.cause instanceof ForeignAnswer) return unavailable(error.cause.message, what);
@@ -119,32 +125,23 @@ function connectionFailure(error: InstanceType<typeof Cloudflare.APIConnectionEr
     return unavailable("Cloudflare's API did not answer in time", what);
   }
   const code = errorCode(error);
-  switch (code) {
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-    case "ECONNREFUSED":
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-      return new CloudflareFailure(
-        { kind: "unavailable" },
-        "not-done",
-        `Cloudflare's API cannot be reached (${code}): could not ${what}`,
-        "check the network of this machine, and LATCHKEY_CLOUDFLARE_API if it is set",
-      );
-    default:
-      return unavailable(
-        `the connection to Cloudflare's API broke${code === undefined ? "" : ` (${printable(code)})`}`,
-        what,
-      );
+  if (code === undefined || !UNREACHABLE.has(code)) {
+    const known = code === undefined ? "" : ` (${printable(code)})`;
+    return unavailable(`the connection to Cloudflare's API broke${known}`, what);
   }
+  return new CloudflareFailure(
+    { kind: "unavailable" },
+    `Cloudflare's API cannot be reached (${code}): could not ${what}`,
+    "check the network of this machine, and LATCHKEY_CLOUDFLARE_API if it is set",
+  );
 }
 
 function unavailable(cause: string, what: string): CloudflareFailure {
   return new CloudflareFailure(
     { kind: "unavailable" },
-    "unknown",
     `${cause}: could not ${what}, or it is not known`,
     "try again in a minute; https://www.cloudflarestatus.com reports outages",
+    "unknown",
   );
 }
 
@@ -152,9 +149,9 @@ function unavailable(cause: string, what: string): CloudflareFailure {
 export function notUnderstood(what: string, call: string, odd: string): CloudflareFailure {
   return new CloudflareFailure(
     { kind: "not-understood" },
-    "unknown",
     `could not ${what}: Cloudflare's answer to ${printable(call)} is not understood: ${printable(odd)}`,
     "look in the dashboard instead, and report this line",
+    "unknown",
   );
 }
 

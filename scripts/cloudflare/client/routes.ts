@@ -1,36 +1,46 @@
 // Workers routes, and what their patterns cover: `[scheme://]host/path`, with a `*` at the start of the host and at the
 // end of the path. developers.cloudflare.com/workers/configuration/routing/routes/#matching-behavior
+import type Cloudflare from "cloudflare";
 import * as v from "valibot";
-import { ROUTE, resultOf } from "./answers.ts";
+import { DONE, ROUTE, resultOf } from "./answers.ts";
 import type { ZonePlace } from "./zone.ts";
 
-export interface Route {
-  id: string;
-  pattern: string;
-  /** `undefined`: no Worker runs on it. */
-  script: string | undefined;
-  /** `undefined`: Cloudflare did not say. */
-  failsOpen: boolean | undefined;
-}
+export type Route = v.InferOutput<typeof ROUTE>;
 
-export async function readRoutes({ client, zone }: ZonePlace): Promise<Route[]> {
-  const routes = await client.ask(
+export function readRoutes({ client, zone }: ZonePlace): Promise<Route[]> {
+  return client.ask(
     { permission: "routes-read", what: "list the routes" },
     (sdk) => sdk.workers.routes.list({ zone_id: zone.id }),
     resultOf(v.array(ROUTE)),
   );
-  return routes.map(({ id, pattern, script, request_limit_fail_open: failsOpen }) => ({
-    id,
-    pattern,
-    script: script === "" ? undefined : script,
-    failsOpen: typeof failsOpen === "boolean" ? failsOpen : undefined,
-  }));
 }
 
-interface Parts {
-  scheme: string | undefined;
-  host: string;
-  path: string;
+/** The API takes `request_limit_fail_open`, although its description does not mention it. */
+interface WantedRoute {
+  pattern: string;
+  script: string;
+  request_limit_fail_open?: boolean;
+}
+
+export async function createRoute({ client, zone }: ZonePlace, route: WantedRoute): Promise<void> {
+  const wanted = { zone_id: zone.id, ...route } as Cloudflare.Workers.RouteCreateParams;
+  const need = { permission: "routes", what: `make the route ${route.pattern}` } as const;
+  await client.once(need, (sdk) => sdk.workers.routes.create(wanted), DONE);
+}
+
+export async function updateRoute(
+  { client, zone }: ZonePlace,
+  id: string,
+  route: WantedRoute,
+): Promise<void> {
+  const wanted = { zone_id: zone.id, ...route } as Cloudflare.Workers.RouteUpdateParams;
+  const need = { permission: "routes", what: `correct the route ${route.pattern}` } as const;
+  await client.ask(need, (sdk) => sdk.workers.routes.update(id, wanted), DONE);
+}
+
+export async function deleteRoute({ client, zone }: ZonePlace, { id, pattern }: Route): Promise<void> {
+  const need = { permission: "routes", what: `delete the route ${pattern}` } as const;
+  await client.ask(need, (sdk) => sdk.workers.routes.delete(id, { zone_id: zone.id }), DONE);
 }
 
 /** The one pattern that covers a host: every path, and http as well as https. */
@@ -38,7 +48,7 @@ export function wholeHostPattern(host: string): string {
   return `${host}/*`;
 }
 
-function partsOf(pattern: string): Parts {
+function partsOf(pattern: string) {
   const [, scheme, rest = ""] = /^(?:(https?|\*):\/\/)?(.*)$/i.exec(pattern) ?? [];
   // `host*` is `host/*` too, and more: the star of the path follows on the host.
   const [, host = "", path = ""] = /^(\*?[^/*]*)(.*)$/s.exec(rest) ?? [];
@@ -77,10 +87,8 @@ export function coversHttpsOnly(pattern: string, host: string): boolean {
  */
 export function precedence(pattern: string): "takes-some-first" | "comes-after" | "unclear" {
   const { scheme, host: hosts, path } = partsOf(pattern);
-  const isWildcard = hosts.startsWith("*");
-  const isWhole = path === "/*" && (scheme === undefined || scheme === "*");
-  if (!isWildcard) return isWhole ? "comes-after" : "takes-some-first";
-  return isWhole ? "comes-after" : "unclear";
+  if (path === "/*" && (scheme === undefined || scheme === "*")) return "comes-after";
+  return hosts.startsWith("*") ? "unclear" : "takes-some-first";
 }
 
 /**

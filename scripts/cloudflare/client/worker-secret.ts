@@ -1,6 +1,6 @@
 import { DONE, SECRET_NAMES } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
-import { isNotFound, unlessMissing } from "./failure.ts";
+import { unlessMissing } from "./failure.ts";
 
 /** Which Worker's secrets. */
 export interface WorkerPlace {
@@ -10,10 +10,7 @@ export interface WorkerPlace {
 }
 
 /** The names of the Worker's secrets; none when there is no such Worker. */
-export async function readSecretNames(
-  client: CloudflareClient,
-  { account, worker }: Pick<WorkerPlace, "account" | "worker">,
-): Promise<string[]> {
+export async function readSecretNames({ client, account, worker }: WorkerPlace): Promise<string[]> {
   const found = await unlessMissing(() =>
     client.ask(
       { permission: "scripts-read", what: "list the names of the Worker's secrets" },
@@ -42,13 +39,11 @@ export async function storeSecret(
 
 /** Removes a secret; it is no error if there is none. */
 export async function removeSecret({ client, account, worker }: WorkerPlace, name: string): Promise<void> {
-  try {
-    await client.ask(
+  await unlessMissing(() =>
+    client.ask(
       NEED,
       (sdk) => sdk.workers.scripts.secrets.delete(name, { account_id: account, script_name: worker }),
       DONE,
-    );
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+    ),
+  );
 }

@@ -1,16 +1,11 @@
+import type * as v from "valibot";
 import { failed } from "../../terminal/failure.ts";
 import { nearest, printable } from "../../terminal/text.ts";
 import { ZONE } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "./permissions.ts";
 
-export interface Zone {
-  id: string;
-  name: string;
-  /** Whether Cloudflare serves it: a zone that has moved away stays listed, and one to come is. */
-  isActive: boolean;
-  account: { id: string; name: string };
-}
+export type Zone = v.InferOutput<typeof ZONE>;
 
 /** Where what belongs to one zone is read. */
 export interface ZonePlace {
@@ -19,18 +14,12 @@ export interface ZonePlace {
 }
 
 /** Every zone that the token may read. An empty list is what a token without the permission gets. */
-export async function listZones(client: CloudflareClient): Promise<Zone[]> {
-  const zones = await client.list(
+export function listZones(client: CloudflareClient): Promise<Zone[]> {
+  return client.list(
     { permission: "zone", what: "list the zones" },
     (sdk, { page }) => sdk.zones.list({ per_page: 50, page }),
     ZONE,
   );
-  return zones.map(({ id, name, status, account }) => ({
-    id,
-    name,
-    isActive: status === undefined || status === "active",
-    account: { id: account.id, name: account.name ?? "" },
-  }));
 }
 
 /** The zone of this name or id. Of several with the same name, the active one. */

@@ -1,5 +1,5 @@
 // What a check of the doctor is: one object that knows its name, what to read and how to judge it. To add one, write
-// it in `checks/` and name it in the array of `doctor.ts`.
+// it in `checks/` and name it in the array of `checks/doctor.ts`.
 import { Failure } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { CloudflareFailure } from "../client/failure.ts";
@@ -41,11 +41,7 @@ export const unread = (reason: string, remedy: string): Verdict => ({ status: "u
 export type Reading<T> = { known: true; value: T } | { known: false; reason: string; remedy: string };
 
 export const known = <T>(value: T): Reading<T> => ({ known: true, value });
-export const unreadable = (reason: string, remedy: string): Extract<Reading<never>, { known: false }> => ({
-  known: false,
-  reason,
-  remedy,
-});
+export const unreadable = (reason: string, remedy: string) => ({ known: false, reason, remedy }) as const;
 
 /**
  * Reads something, or says why it could not. A missing permission is named with its page: it makes the check
@@ -150,7 +146,7 @@ function toCheck<Source, State extends Readings<Source>, T>(
   };
 }
 
-/** For a check of what is known without asking anyone. */
+/** The read of a check that needs none. */
 export const nothing = async (): Promise<undefined> => undefined;
 
 /** Does the reads of all these checks at the same time. */
@@ -178,7 +174,7 @@ export function gatedNames({ hosts, adminHost }: Pick<ZoneState, "hosts" | "admi
 
 const GRAVITY: readonly CheckStatus[] = ["ok", "unknown", "warning", "failed"];
 
-/** The gravest verdict decides, and the reasons of all verdicts as grave are given. */
+/** The worst verdict decides; the reasons of all verdicts that are equally bad are given. */
 export function worst(verdicts: readonly Verdict[]): Verdict {
   const status = GRAVITY.findLast((each) => verdicts.some((verdict) => verdict.status === each)) ?? "ok";
   const bad = verdicts.filter((verdict) => verdict.status === status);

@@ -1,11 +1,11 @@
-import { parseUserId } from "../../../src/domain/user.ts";
 import { commonNameIn } from "../../certificates/request.ts";
+import { ofAllUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import type { ClientCertificate } from "../client/client-certificates.ts";
 
 /**
- * Certificates that are valid at Cloudflare, have the very subject that a new one is to have, and belong
- * to no device of any user, and to no open invitation: left by a run that was killed between the signature and the enrolment.
+ * Certificates that are valid at Cloudflare, have exactly the subject of the one to be made, and belong to no device of
+ * any user and to no open invitation: left by a run that was killed between the signature and the enrolment.
  */
 export async function findLeftovers(
   all: readonly ClientCertificate[],
@@ -14,25 +14,13 @@ export async function findLeftovers(
 ): Promise<ClientCertificate[]> {
   const alike = all.filter(({ pem, status }) => status === "active" && commonNameIn(pem) === commonName);
   if (alike.length === 0) return [];
-  const known = await knownFingerprints(api);
+  // Of every device, whatever its user, name and status: it may have been renamed since.
+  const devices = await ofAllUsers(api, api.devices);
+  const invitations = await ofAllUsers(api, api.invitations);
+  const known = new Set<string>([
+    ...devices.flatMap(({ credentials }) => credentials.map(({ fingerprint }) => fingerprint)),
+    // On their way to a device.
+    ...invitations.flatMap(({ status, bundle }) => (status === "open" && bundle ? [bundle.fingerprint] : [])),
+  ]);
   return alike.filter(({ fingerprint }) => fingerprint !== undefined && !known.has(fingerprint));
-}
-
-/**
- * Of every device of every user, whatever its status, since a device may have been renamed; and those on their way to a
- * device by an open invitation.
- */
-async function knownFingerprints(api: Api): Promise<Set<string>> {
-  const known = new Set<string>();
-  for (const { id } of await api.users()) {
-    const user = parseUserId(id);
-    if (user === undefined) continue;
-    for (const { credentials } of await api.devices(user)) {
-      for (const { fingerprint } of credentials) known.add(fingerprint);
-    }
-    for (const { status, bundle } of await api.invitations(user)) {
-      if (status === "open" && bundle !== null) known.add(bundle.fingerprint);
-    }
-  }
-  return known;
 }

@@ -79,11 +79,9 @@ async function issuedCertificates(
   let firstFailure: Failure | undefined;
   for (const zone of await zonesInOrder(client, place)) {
     try {
-      for (const { pem, ...facts } of await listClientCertificates(client, zone, "certificates")) {
-        const { status, fingerprint, issuedOn } = facts;
+      for (const { pem, ...certificate } of await listClientCertificates(client, zone, "certificates")) {
         const commonName = commonNameIn(pem);
-        if (commonName === undefined) continue;
-        found.push({ commonName, status, fingerprint, issuedOn, zone: zone.name });
+        if (commonName !== undefined) found.push({ ...certificate, commonName, zone: zone.name });
       }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

@@ -1,5 +1,4 @@
 import { createPrivateKey } from "node:crypto";
-import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { createKeyAndRequest } from "../../certificates/request.ts";
 import type { KeyKind } from "../../certificates/x509.ts";
 import { failed } from "../../terminal/failure.ts";
@@ -21,18 +20,7 @@ import { withAftermath } from "./aftermath.ts";
 const QUOTA = 1445;
 
 /** A certificate that Cloudflare signed for a key that was made here. */
-export interface SignedCertificate {
-  /** Cloudflare's id of it. */
-  id: string;
-  /** PEM, both. */
-  certificate: string;
-  key: string;
-  fingerprint: Fingerprint;
-  /** Hex, upper case. */
-  serial: string;
-  notBefore: Date;
-  notAfter: Date;
-}
+export type SignedCertificate = ReturnType<typeof check>;
 
 export interface Order {
   zone: Zone;
@@ -124,7 +112,7 @@ async function lookFor(
 }
 
 /** What was signed must be what was asked for: this key, and the fingerprint that Cloudflare states. */
-function check(answered: ClientCertificate, key: string): SignedCertificate {
+function check(answered: ClientCertificate, key: string) {
   const { id, pem, fingerprint, statedFingerprint } = answered;
   const certificate = parseCertificate(pem);
   if (certificate === undefined || fingerprint === undefined) {
@@ -141,10 +129,13 @@ function check(answered: ClientCertificate, key: string): SignedCertificate {
     );
   }
   return {
+    /** Cloudflare's id of it. */
     id,
+    /** PEM, like the key. */
     certificate: certificate.toString(),
     key,
     fingerprint,
+    /** Hex, upper case. */
     serial: certificate.serialNumber.toUpperCase(),
     notBefore: certificate.validFromDate,
     notAfter: certificate.validToDate,

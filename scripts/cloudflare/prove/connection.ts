@@ -4,13 +4,13 @@ import { connect, type TLSSocket } from "node:tls";
 import { errorCode } from "../../terminal/failure.ts";
 import { parseSight, type Sight } from "./sight.ts";
 
-/** How the throw-away host is reached. */
+/** How to reach the throw-away host. */
 export interface Reach {
   host: string;
-  /** An address of Cloudflare's edge that the host's name leads to, or where `--connect-to` says. */
+  /** An address of Cloudflare's edge that the host's name resolves to, or that of `--connect-to`. */
   address: { hostname: string; port: number };
   ca: string | undefined;
-  /** What the probe's Worker wants to hear before it answers. */
+  /** The secret without which the probe's Worker answers 404. */
   key: string;
   timeoutMs: number;
   signal: AbortSignal;
@@ -18,19 +18,19 @@ export interface Reach {
 
 export interface TlsOptions {
   credential?: { certificate: string; key: string } | undefined;
-  /** Exactly this version; without it, the newest of both sides. */
+  /** Exactly this version; by default, the newest that both sides speak. */
   version?: "TLSv1.2" | "TLSv1.3";
-  /** Of an earlier connection, to be resumed. */
+  /** From an earlier connection, to resume. */
   session?: Buffer | undefined;
-  /** Without one, the host. */
+  /** The host by default. */
   servername?: string;
   protocol?: "http/1.1" | "h2";
 }
 
-/** What a request got. */
+/** The answer to a request. */
 export type Answer =
   | { kind: "sight"; sight: Sight }
-  /** Something else answered: Cloudflare itself, mostly. `code`: of its `error code: 1027`. */
+  /** From something other than the Worker, mostly Cloudflare itself. `code`: 1027 of `error code: 1027`. */
   | { kind: "other"; status: number; code: number | null }
   /** No answer. `why` is a code such as `ECONNRESET`. */
   | { kind: "silence"; why: string };
@@ -43,33 +43,28 @@ export interface Ask {
   timeoutMs?: number;
 }
 
-/** One TLS connection that carries HTTP/1.1 requests, one after the other. */
-export interface Connection {
-  socket: TLSSocket;
-  /** Whether the handshake resumed the session that was given. */
-  resumed: boolean;
-  /** The newest ticket that the server gave. TLS 1.3 gives it after the handshake: ask something first. */
-  session(): Buffer | undefined;
-  ask(ask?: Ask): Promise<Answer>;
-  close(): void;
-}
+export type Connection = Awaited<ReturnType<typeof openConnection>>;
 
-/** Opens a connection. Rejects with the code of the error in the message when the handshake fails. */
-export async function openConnection(reach: Reach, options: TlsOptions = {}): Promise<Connection> {
+/**
+ * One TLS connection, for HTTP/1.1 requests one after the other. Rejects with the code of the error when the handshake
+ * fails.
+ */
+export async function openConnection(reach: Reach, options: TlsOptions = {}) {
   const { socket, session } = await openTls(reach, options);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let isGiven = false;
   agent.createConnection = () => {
-    // A connection that has ended is not silently replaced by another: it is the very thing that is looked at.
+    // A connection that has ended is not silently replaced by another: this very one is under test.
     if (isGiven) throw Object.assign(new Error("the connection has ended"), { code: "ECONNRESET" });
     isGiven = true;
     return socket;
   };
   return {
-    socket,
+    /** Whether the handshake resumed the session that was given. */
     resumed: socket.isSessionReused(),
+    /** The newest ticket from the server. With TLS 1.3 it comes after the handshake: ask something first. */
     session,
-    ask: (ask = {}) => exchange(reach, agent, ask),
+    ask: (ask: Ask = {}) => exchange(reach, agent, ask),
     close() {
       agent.destroy();
       socket.destroy();
@@ -77,21 +72,31 @@ export async function openConnection(reach: Reach, options: TlsOptions = {}): Pr
   };
 }
 
-/** One request on a connection of its own. What cannot be had is an answer, too. */
+/** One request on a connection of its own. Silence is an answer, too. */
 export async function askOnce(reach: Reach, options: TlsOptions = {}, ask: Ask = {}): Promise<Answer> {
+  return (await resume(reach, options, ask)).answer;
+}
+
+/** The same, with what became of the given session, and the session that the server offers after the request. */
+export async function resume(
+  reach: Reach,
+  options: TlsOptions,
+  ask: Ask = {},
+): Promise<{ answer: Answer; isResumed: boolean; session: Buffer | undefined }> {
   try {
     const connection = await openConnection(reach, options);
     try {
-      return await connection.ask(ask);
+      const answer = await connection.ask(ask);
+      return { answer, isResumed: connection.resumed, session: connection.session() };
     } finally {
       connection.close();
     }
   } catch (error) {
-    return silence(error, reach.signal);
+    return { answer: silence(error, reach.signal), isResumed: false, session: undefined };
   }
 }
 
-/** The TLS handshake with the edge. `session` is the newest ticket so far. */
+/** The TLS handshake with the edge. `session()` is the newest ticket so far. */
 export function openTls(
   reach: Reach,
   { credential, version, session, servername = reach.host, protocol = "http/1.1" }: TlsOptions,
@@ -137,7 +142,7 @@ async function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
         (response) => {
           readAnswer(response.statusCode ?? 0, response)
             .then(resolve, reject)
-            // What is still to be sent is of no use to a server that has answered.
+            // A server that has answered has no use for the rest of the body.
             .finally(() => body?.stream.destroy());
         },
       );
@@ -151,8 +156,8 @@ async function exchange(reach: Reach, agent: Agent, ask: Ask): Promise<Answer> {
 }
 
 /**
- * A length that is too much is refused before the body. Whoever has begun to send it meets a reset, which may overtake
- * the answer: so there is a pause first.
+ * A body that is too long is refused by its announced length. Once it is being sent, the refusal comes with a reset,
+ * which may overtake the answer; hence the pause before it.
  */
 function sendBody(outgoing: ClientRequest, body: Readable): void {
   outgoing.flushHeaders();
@@ -164,7 +169,7 @@ function sendBody(outgoing: ClientRequest, body: Readable): void {
 
 const BODY_AFTER_MS = 1500;
 
-/** More than the probe's Worker says. */
+/** More than the probe's Worker answers. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 export async function readAnswer(status: number, body: AsyncIterable<Buffer>): Promise<Answer> {
@@ -179,7 +184,7 @@ export async function readAnswer(status: number, body: AsyncIterable<Buffer>): P
   return { kind: "other", status, code: code === undefined ? null : Number(code) };
 }
 
-/** An interruption is thrown on: nothing goes on after it. */
+/** Throws an interruption on: it ends the run. */
 export function silence(error: unknown, signal: AbortSignal): Answer {
   if (signal.aborted) throw error;
   const timedOut = error instanceof Error && error.name === "TimeoutError";

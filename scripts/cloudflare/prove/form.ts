@@ -1,4 +1,4 @@
-// What a value looks like, without what it says: for a report without names.
+// The form of a value without its content, for a report without names.
 import { fieldOf, type Sight } from "./sight.ts";
 
 const VERDICT = /^(?:[01]|NONE|SUCCESS|FAILED(?::[a-zA-Z' ]{1,80})?)$/;
@@ -22,7 +22,7 @@ export function formOf(name: string, value: unknown): string {
   return `text of ${value.length} characters`;
 }
 
-/** The form of an id of Cloudflare's. */
+/** The form of one of Cloudflare's ids. */
 export function idFormOf(id: string): string {
   if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return "UUID with hyphens";
   return formOf("id", id);
@@ -45,18 +45,11 @@ function attributesOf(name: string): string[] {
 }
 
 function caseOf(hex: string): string {
-  const hasLower = /[a-f]/.test(hex);
-  const hasUpper = /[A-F]/.test(hex);
-  return hasLower && hasUpper
-    ? "mixed-case"
-    : hasLower
-      ? "lower-case"
-      : hasUpper
-        ? "upper-case"
-        : "digits-only";
+  if (hex === hex.toLowerCase()) return hex === hex.toUpperCase() ? "digits-only" : "lower-case";
+  return hex === hex.toUpperCase() ? "upper-case" : "mixed-case";
 }
 
-/** Every field's form. Names that Cloudflare's documentation does not know are counted, not shown. */
+/** The form of every field. Fields that are not in Cloudflare's documentation are counted, not shown. */
 export function formsOf({ tlsClientAuth }: Sight): Record<string, string> {
   const forms: Record<string, string> = {};
   let others = 0;
@@ -67,7 +60,7 @@ export function formsOf({ tlsClientAuth }: Sight): Record<string, string> {
   return { ...forms, ...(others === 0 ? {} : { otherFields: String(others) }) };
 }
 
-/** The verdict on a certificate in one text, such as `presented 1, verified SUCCESS, revoked 0`. */
+/** The verdict on a certificate in one line, such as `presented 1, verified SUCCESS, revoked 0`. */
 export function verdictOf(sight: Sight): string {
   const field = (name: string) => formOf(name, fieldOf(sight, name));
   return `presented ${field("certPresented")}, verified ${field("certVerified")}, revoked ${field("certRevoked")}`;

@@ -2,8 +2,8 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { type Answer, openTls, type Reach, readAnswer, silence, type TlsOptions } from "./connection.ts";
 
 /**
- * One request for the throw-away host on an HTTP/2 connection of its own, whatever host that was made for. With a body
- * it is a POST. `undefined` where the server does not choose HTTP/2.
+ * One request for the throw-away host on a new HTTP/2 connection, whichever host the connection is for. With a body it
+ * is a POST. `undefined` if the server does not choose HTTP/2.
  */
 export async function askOverHttp2(
   reach: Reach,

@@ -2,13 +2,13 @@ import type { CloudflareClient } from "../client/client.ts";
 import { readAssociations } from "../client/client-certificates.ts";
 import { readRoutes, touches } from "../client/routes.ts";
 import type { Zone } from "../client/zone.ts";
-import { OWNED_RECORD } from "./answers.ts";
 import {
   associationOf,
   certificateOf,
   listOurCertificates,
   listOurRecords,
   listOurWorkers,
+  listRecords,
   PREFIX,
   recordOf,
   routesOf,
@@ -16,20 +16,20 @@ import {
 } from "./things.ts";
 import type { Undoing } from "./undo.ts";
 
-/** What earlier runs left in the zone and its account, in the order in which it is to be removed. */
+/** What earlier runs left in the zone and its account, in the order in which to remove it. */
 export async function findLeftovers(client: CloudflareClient, zone: Zone): Promise<Undoing[]> {
   const home = { client, zone };
   const [workers, routes, associations, records, certificates] = await Promise.all([
     listOurWorkers(home),
-    readRoutes({ client, zone }),
-    readAssociations({ client, zone }),
+    readRoutes(home),
+    readAssociations(home),
     listOurRecords(home),
     listOurCertificates(home),
   ]);
   const ownRoutes = routes.flatMap(({ pattern, script }) =>
     script?.startsWith(PREFIX) ? [{ worker: script, host: hostOf(pattern) }] : [],
   );
-  // A run with --host gave its host a name of the owner's: its record and route know it.
+  // With --host, the host has a name of the owner's choice: the run's record and route show it.
   const ownHosts = new Set([...records.map(({ name }) => name), ...ownRoutes.map(({ host }) => host)]);
   return [
     ...[...new Set(certificates.map(({ owner }) => owner))].map((owner) => certificateOf(home, owner)),
@@ -37,28 +37,25 @@ export async function findLeftovers(client: CloudflareClient, zone: Zone): Promi
     ...associations
       .filter((host) => host.startsWith(PREFIX) || ownHosts.has(host))
       .map((host) => associationOf(home, host)),
-    ...uniqueBy(ownRoutes, ({ worker }) => worker).map(({ worker, host }) => routesOf(home, worker, host)),
+    ...[...new Map(ownRoutes.map((each) => [each.worker, each.host]))].map(([worker, host]) =>
+      routesOf(home, worker, host),
+    ),
     ...workers.map((worker) => workerOf(home, worker)),
   ];
 }
 
 /**
- * What of the owner's already has this host, or takes its requests, in words; empty when nothing does. A wildcard
- * counts: a more specific record and route would take a live app's requests from it.
+ * What already uses this host or takes its requests, in words; empty if nothing does. A wildcard counts: a more specific
+ * record and route would take a live app's requests from it.
  */
 export async function usesOf(client: CloudflareClient, zone: Zone, host: string): Promise<string[]> {
-  const need = { permission: "dns-edit", what: "list the DNS records" } as const;
+  const home = { client, zone };
   const [records, routes, associations] = await Promise.all([
-    client.list(
-      need,
-      (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100, page }),
-      OWNED_RECORD,
-    ),
-    readRoutes({ client, zone }),
-    readAssociations({ client, zone }),
+    listRecords(home),
+    readRoutes(home),
+    readAssociations(home),
   ]);
-  const covers = (name: string) =>
-    name.toLowerCase() === host || (name.startsWith("*.") && host.endsWith(name.slice(1).toLowerCase()));
+  const covers = (name: string) => name === host || (name.startsWith("*.") && host.endsWith(name.slice(1)));
   return [
     ...records.filter(({ name }) => covers(name)).map(({ name }) => `the DNS record ${name}`),
     ...routes.filter(({ pattern }) => touches(pattern, host)).map(({ pattern }) => `the route ${pattern}`),
@@ -71,8 +68,4 @@ function hostOf(pattern: string): string {
     .replace(/^https?:\/\//, "")
     .replace(/\/.*$/, "")
     .toLowerCase();
-}
-
-function uniqueBy<T>(all: readonly T[], key: (item: T) => string): T[] {
-  return [...new Map(all.map((item) => [key(item), item])).values()];
 }

@@ -6,8 +6,8 @@ import type { Names } from "./things.ts";
 import type { UndoStack } from "./undo.ts";
 
 /**
- * `seen`: as the docs and the code believe; `differs`: seen, and otherwise; `not-seen`: it did not happen within the
- * time; `skipped`: not tried; `failed`: it could not be tried.
+ * `seen`: as the docs and the code assume; `differs`: otherwise than assumed; `not-seen`: it did not happen in time;
+ * `skipped`: not tried; `failed`: it could not be tried.
  */
 export type Outcome = "seen" | "differs" | "not-seen" | "skipped" | "failed";
 
@@ -17,27 +17,32 @@ export type Measurements = Readonly<Record<string, Measurement>>;
 
 export interface Finding {
   outcome: Outcome;
-  /** Of `skipped` and `failed`: a sentence of ours, without names. */
+  /** For `skipped`, `not-seen` and `failed`: a fixed sentence, without names. */
   reason?: string;
   measurements?: Measurements;
 }
 
-/** One thing that was never seen on a real zone. */
+/** Something that was waited for did not happen. */
+export function notInTime(reason: string, waitedSeconds: number, more: Measurements = {}): Finding {
+  return { outcome: "not-seen", reason, measurements: { waitedSeconds, ...more } };
+}
+
+/** One assumption that was never tested on a real zone. */
 export interface Probe {
-  /** For programs; stays the same from version to version. */
+  /** For programs; it never changes. */
   id: string;
-  /** What is tried, for people. */
+  /** What the probe does, for people. */
   title: string;
-  /** What is not known. */
+  /** What it is to find out. */
   question: string;
-  /** Probes that must have been tried with success before. */
+  /** Probes that must have worked before. */
   needs: readonly string[];
   run(scene: Scene): Promise<Finding>;
 }
 
 /** A certificate that Cloudflare signed for this run. */
 export interface Credential {
-  /** Cloudflare's id of it. */
+  /** Cloudflare's id. */
   id: string;
   /** PEM, both. */
   certificate: string;
@@ -45,7 +50,7 @@ export interface Credential {
   fingerprint: Fingerprint;
 }
 
-/** What the probes work with, and what earlier ones have made for later ones. */
+/** What the probes work with, and what earlier ones made for later ones. */
 export interface Scene {
   readonly client: CloudflareClient;
   readonly zone: Zone;
@@ -57,14 +62,14 @@ export interface Scene {
   progress(line: string): void;
   /** Every data centre that answered. */
   readonly colos: Set<string>;
-  /** Every name and secret of the run: none may be in the report. */
+  /** Every name and secret of the run: the report must not contain any. */
   readonly secrets: Set<string>;
   reach?: Reach;
   credential?: Credential;
 }
 
 export interface SceneOptions {
-  /** Where https goes instead of where the host's name leads. */
+  /** Where https goes, whatever the host's name resolves to. */
   connectTo: { hostname: string; port: number } | undefined;
   /** PEM: the only authorities that are trusted; without it, the system's own. */
   ca: string | undefined;
@@ -73,13 +78,13 @@ export interface SceneOptions {
   exhaustQuota: boolean;
 }
 
-/** Of a probe whose needs were met: what they made is there. */
+/** For probes that need the DNS record's. */
 export function reachOf({ reach }: Scene): Reach {
-  if (reach === undefined) throw new Error("the probe needs the DNS record's");
+  if (reach === undefined) throw new Error("this probe needs the one that makes the DNS record");
   return reach;
 }
 
 export function credentialOf({ credential }: Scene): Credential {
-  if (credential === undefined) throw new Error("the probe needs the certificate's");
+  if (credential === undefined) throw new Error("this probe needs the one that issues the certificate");
   return credential;
 }

@@ -1,44 +1,37 @@
-// The report of a run: what is in it, and what must not be.
-import type { Finding, Measurement, Measurements, Probe } from "./probe.ts";
+// The report of a run: what it contains, and what it must not.
+import type { Finding, Measurement, Probe } from "./probe.ts";
 
-/** What is sent to us. */
+/** What the owner may send to the project. */
 export interface Report {
   /** The version of this form. */
   latchkeyProve: 1;
   /** The day, in UTC. */
   date: string;
   versions: { latchkey: string; node: string; openssl: string; system: string };
-  /** `other`: a stand-in's, so that its report is not taken for Cloudflare's. */
+  /** `other`: a stand-in, whose report must not be taken for Cloudflare's. */
   api: "cloudflare" | "other";
-  /** How many data centres answered. Which ones would show where someone lives. */
+  /** How many data centres answered; naming them would show where someone lives. */
   dataCentres: number;
-  /** Whether the run went to its end, and whether nothing of it remains. */
+  /** Whether the run completed, and whether all of it was undone. */
   complete: boolean;
   undone: boolean;
   probes: ReportedProbe[];
 }
 
-export interface ReportedProbe {
-  id: string;
-  question: string;
-  outcome: Finding["outcome"];
-  reason: string | null;
-  seconds: number;
-  measurements: Measurements;
-}
+export type ReportedProbe = ReturnType<typeof reportedProbe>;
 
-export function reportedProbe({ id, question }: Probe, finding: Finding, seconds: number): ReportedProbe {
+export function reportedProbe({ id, question }: Probe, finding: Finding, seconds: number) {
   const { outcome, reason = null, measurements = {} } = finding;
   return { id, question, outcome, reason, seconds, measurements };
 }
 
 const REMOVED = "(removed: it held a name)";
-/** Shorter ones are in words of all kinds. */
+/** Shorter ones occur in ordinary words. */
 const SHORTEST_SECRET = 4;
 
 /**
- * The last net below probes that measure forms only: no measurement holds a name or a secret of the run. Those that
- * do are removed.
+ * Removes every measurement that contains a name or a secret of the run. Probes measure only forms, so this is a safety
+ * net.
  */
 export function withoutSecrets(report: Report, secrets: Iterable<string>): Report {
   const needles = [...secrets]

@@ -1,4 +1,4 @@
-// What the probe's Worker says it saw of a request.
+// What the probe's Worker reports about a request.
 import * as v from "valibot";
 
 const SIGHT = v.object({
@@ -11,7 +11,6 @@ const SIGHT = v.object({
   headers: v.array(v.string()),
 });
 
-/** What the probe's Worker saw of a request. */
 export type Sight = v.InferOutput<typeof SIGHT>;
 
 export function parseSight(text: string): Sight | undefined {
@@ -25,13 +24,13 @@ export function parseSight(text: string): Sight | undefined {
   return parsed.success ? parsed.output : undefined;
 }
 
-/** One field of `tlsClientAuth`, where it is a string. */
+/** One field of `tlsClientAuth`, if it is a string. */
 export function fieldOf({ tlsClientAuth }: Sight, name: string): string | undefined {
   const value = tlsClientAuth?.[name];
   return typeof value === "string" ? value : undefined;
 }
 
-/** What the gate lets pass: its own rule (`src/domain/request/certificate.ts`). */
+/** Whether the gate would let it pass: the rule of `src/domain/request/certificate.ts`. */
 export function isVerified(sight: Sight): boolean {
   return (
     fieldOf(sight, "certPresented") === "1" &&

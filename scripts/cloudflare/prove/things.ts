@@ -1,37 +1,38 @@
 import { randomBytes } from "node:crypto";
+import type Cloudflare from "cloudflare";
 import * as v from "valibot";
 import { commonNameIn } from "../../certificates/request.ts";
-import { DONE } from "../client/answers.ts";
+import { fields } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import {
   isOver,
   listClientCertificates,
   readAssociations,
   revokeAtCloudflare,
+  setAssociations,
 } from "../client/client-certificates.ts";
-import { isNotFound } from "../client/failure.ts";
-import { readRoutes, wholeHostPattern } from "../client/routes.ts";
+import { unlessMissing } from "../client/failure.ts";
+import { deleteRoute, readRoutes, wholeHostPattern } from "../client/routes.ts";
 import type { Zone } from "../client/zone.ts";
-import { OWNED_RECORD, WORKER } from "./answers.ts";
 import type { Undoing } from "./undo.ts";
 
-/** The names of a run's things begin like this: how left-overs are found. */
+/** The names of a run's things begin with this, so that left-overs are found. */
 export const PREFIX = "latchkey-prove-";
 
-/** The record's comment: it distinguishes the record from the owner's. */
+/** The record's comment, which distinguishes it from the owner's records. */
 export const RECORD_COMMENT = "latchkey prove, may be deleted";
 
-/** What a run calls its things. */
+/** The names of a run's things. */
 export interface Names {
   host: string;
   worker: string;
-  /** The certificate's common name: not only ASCII, to see whether it is kept. */
+  /** The certificate's common name: beyond ASCII, to see whether it is kept. */
   commonName: string;
-  /** What the Worker wants to hear before it answers. */
+  /** The secret without which the Worker answers 404. */
   key: string;
 }
 
-/** `host`: the owner's choice. */
+/** `host`: the owner's choice, if any. */
 export function newNames(zone: Pick<Zone, "name">, host: string | undefined): Names {
   const worker = `${PREFIX}${randomBytes(4).toString("hex")}`;
   return {
@@ -42,7 +43,8 @@ export function newNames(zone: Pick<Zone, "name">, host: string | undefined): Na
   };
 }
 
-interface Home {
+/** Where the things of a run are. */
+export interface Home {
   client: CloudflareClient;
   zone: Zone;
 }
@@ -53,53 +55,36 @@ export function workerOf({ client, zone }: Home, worker: string): Undoing {
     byHand: "Delete it under Workers & Pages in the dashboard",
     async remove() {
       const need = { permission: "scripts", what: `delete the Worker ${worker}` } as const;
-      await ignoringAbsence(() =>
-        client.ask(
-          need,
-          (sdk) => sdk.workers.scripts.delete(worker, { account_id: zone.account.id, force: true }),
-          v.unknown(),
-        ),
+      const options = { account_id: zone.account.id, force: true };
+      await unlessMissing(() =>
+        client.ask(need, (sdk) => sdk.workers.scripts.delete(worker, options), v.unknown()),
       );
     },
   };
 }
 
-export function routesOf({ client, zone }: Home, worker: string, host: string): Undoing {
+export function routesOf(home: Home, worker: string, host: string): Undoing {
   return {
     what: `the route ${wholeHostPattern(host)}`,
-    byHand: `Delete it under Workers Routes in the dashboard of ${zone.name}`,
+    byHand: `Delete it under Workers Routes in the dashboard of ${home.zone.name}`,
     async remove() {
-      const need = { permission: "routes", what: `delete the routes to ${worker}` } as const;
-      for (const route of await readRoutes({ client, zone })) {
-        if (route.script !== worker) continue;
-        await ignoringAbsence(() =>
-          client.ask(need, (sdk) => sdk.workers.routes.delete(route.id, { zone_id: zone.id }), DONE),
-        );
+      for (const route of await readRoutes(home)) {
+        if (route.script === worker) await unlessMissing(() => deleteRoute(home, route));
       }
     },
   };
 }
 
-export function associationOf({ client, zone }: Home, host: string): Undoing {
+export function associationOf(home: Home, host: string): Undoing {
   return {
     what: `${host} among the hosts that ask for a certificate`,
-    byHand: `Remove it under SSL/TLS > Client Certificates > Hosts in the dashboard of ${zone.name}`,
+    byHand: `Remove it under SSL/TLS > Client Certificates > Hosts in the dashboard of ${home.zone.name}`,
     async remove() {
-      const now = await readAssociations({ client, zone });
+      const now = await readAssociations(home);
       const hostnames = now.filter((name) => name !== host);
-      if (hostnames.length === now.length) return;
-      await setAssociations({ client, zone }, hostnames);
+      if (hostnames.length < now.length) await setAssociations(home, hostnames);
     },
   };
-}
-
-/** The call replaces the whole list. */
-export async function setAssociations({ client, zone }: Home, hostnames: string[]): Promise<void> {
-  await client.ask(
-    { permission: "certificates", what: "choose the hosts that ask for a certificate" },
-    (sdk) => sdk.certificateAuthorities.hostnameAssociations.update({ zone_id: zone.id, hostnames }),
-    DONE,
-  );
 }
 
 export function recordOf({ client, zone }: Home, host: string): Undoing {
@@ -109,7 +94,7 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
     async remove() {
       const need = { permission: "dns-edit", what: `delete the DNS record of ${host}` } as const;
       for (const { id } of (await listOurRecords({ client, zone })).filter(({ name }) => name === host)) {
-        await ignoringAbsence(() =>
+        await unlessMissing(() =>
           client.ask(need, (sdk) => sdk.dns.records.delete(id, { zone_id: zone.id }), v.unknown()),
         );
       }
@@ -117,17 +102,23 @@ export function recordOf({ client, zone }: Home, host: string): Undoing {
   };
 }
 
-/** The records that a run of `prove` made, by their comment. */
-export async function listOurRecords({ client, zone }: Home): Promise<{ id: string; name: string }[]> {
-  const need = { permission: "dns-edit", what: "list the DNS records" } as const;
-  const records = await client.list(
-    need,
+/** The records that runs of `prove` made, by their comment. */
+export async function listOurRecords(home: Home): Promise<{ id: string; name: string }[]> {
+  return (await listRecords(home)).filter(({ comment }) => comment === RECORD_COMMENT);
+}
+
+const OWNED_RECORD = fields({
+  id: v.string(),
+  name: v.pipe(v.string(), v.toLowerCase()),
+  comment: v.nullish(v.string(), ""),
+});
+
+export function listRecords({ client, zone }: Home): Promise<v.InferOutput<typeof OWNED_RECORD>[]> {
+  return client.list(
+    { permission: "dns-edit", what: "list the DNS records" },
     (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100, page }),
     OWNED_RECORD,
   );
-  return records
-    .filter(({ comment }) => comment === RECORD_COMMENT)
-    .map(({ id, name }) => ({ id, name: name.toLowerCase() }));
 }
 
 export function certificateOf({ client, zone }: Home, worker: string): Undoing {
@@ -154,18 +145,7 @@ export async function listOurCertificates({ client, zone }: Home): Promise<{ id:
 /** The names of the account's Workers that runs of `prove` made. */
 export async function listOurWorkers({ client, zone }: Home): Promise<string[]> {
   const need = { permission: "scripts", what: "list the Workers" } as const;
-  const scripts = await client.list(
-    need,
-    (sdk) => sdk.workers.scripts.list({ account_id: zone.account.id }),
-    WORKER,
-  );
+  const list = (sdk: Cloudflare) => sdk.workers.scripts.list({ account_id: zone.account.id });
+  const scripts = await client.list(need, list, fields({ id: v.string() }));
   return scripts.flatMap(({ id }) => (id.startsWith(PREFIX) ? [id] : []));
-}
-
-async function ignoringAbsence(call: () => Promise<unknown>): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
 }

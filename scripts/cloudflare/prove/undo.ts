@@ -1,20 +1,20 @@
 import { Failure } from "../../terminal/failure.ts";
 
-/** One thing that was made, or may have been. */
+/** Something that was made, or may have been. */
 export interface Undoing {
   /** `the route host/*`, for people. */
   what: string;
   /** How a person removes it. */
   byHand: string;
-  /** Looks for it by its name, and removes it. Does nothing where it is not. */
+  /** Looks for it by its name, and removes it if it is there. */
   remove(): Promise<void>;
 }
 
-/** What is to be undone in the end, the last thing first. */
+/** What to undo at the end, the newest first. */
 export class UndoStack {
   readonly #undoings: Undoing[] = [];
 
-  /** Before it is made: an answer that gets lost must not leave a thing that nobody knows of. */
+  /** To be called before the thing is made: a lost answer must not leave something that nobody knows of. */
   push(undoing: Undoing): void {
     this.#undoings.push(undoing);
   }

@@ -13,7 +13,7 @@ export function scriptPath({ zone, names }: Scene): string {
   return `/accounts/${zone.account.id}/workers/scripts/${names.worker}`;
 }
 
-/** Deploys the probe's Worker, as `wrangler deploy --tag` does: a first time, or once more. */
+/** Deploys the probe's Worker, as `wrangler deploy --tag` does. */
 export async function uploadWorker(scene: Scene, tag: string): Promise<void> {
   const { code } = await transform(await readFile(SOURCE, "utf8"), { loader: "ts", target: "es2024" });
   const metadata = {
@@ -25,7 +25,7 @@ export async function uploadWorker(scene: Scene, tag: string): Promise<void> {
   };
   const need = { permission: "scripts", what: `deploy the Worker ${scene.names.worker}` } as const;
   const upload: Parameters<typeof scene.client.ask>[1] = (sdk) => {
-    // The SDK's own call takes metadata apart into fields; the documentation wants it as JSON.
+    // The SDK's own call splits metadata into fields; the API expects JSON, by its documentation.
     const form = new FormData();
     form.set("metadata", new Blob([JSON.stringify(metadata)], { type: "application/json" }));
     form.set(MAIN, new File([code], MAIN, { type: "application/javascript+module" }));

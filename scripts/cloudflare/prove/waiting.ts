@@ -2,14 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const PAUSE_MS = 1000;
 
-/** Seconds with one digit after the point. */
+/** In seconds, to a tenth. */
 export function secondsSince(start: number): number {
   return Math.round((performance.now() - start) / 100) / 10;
 }
 
 /**
- * Tries until there is something, for at most this many seconds, with a pause of a second in between. Rejects when the
- * signal is aborted.
+ * Tries once a second until there is a value, for at most `limitSeconds`. Rejects when the signal is aborted.
  */
 export async function waitFor<T>(
   signal: AbortSignal,

@@ -25,25 +25,24 @@ export function accessSteps(
   const byHand: { reason: string; remedy: string }[] = [];
   for (const covering of coveringAccess(apps, hosts)) {
     const { app, host, place } = covering;
+    const found = `the Access application '${app.name}' (${place}) answers on ${host} before the gate`;
     if (!gated.includes(host)) {
       byHand.push({
-        reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and stays: another route lets requests bypass the gate`,
+        reason: `${found}, and stays: another route lets requests bypass the gate`,
         remedy: "see to that route first, then run latchkey setup again",
       });
       continue;
     }
     const way = bypassFor(covering, gated);
     if (way === undefined) {
-      byHand.push({
-        reason: `the Access application '${app.name}' (${place}) answers on ${host} before the gate, and covers more than that`,
-        remedy:
-          "remove the host from it, or let everyone bypass it, under Zero Trust > Access > Applications",
-      });
+      const remedy =
+        "remove the host from it, or let everyone bypass it, under Zero Trust > Access > Applications";
+      byHand.push({ reason: `${found}, and covers more than that`, remedy });
       continue;
     }
     steps.push({
       id: `access ${host}`,
-      found: `the Access application '${app.name}' (${place}) answers on ${host} before the gate`,
+      found,
       change:
         way === "policy"
           ? "add a policy to it that lets everyone bypass it"

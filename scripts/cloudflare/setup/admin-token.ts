@@ -5,7 +5,7 @@ import { readIfThere, SECRET_MODE, writeWhole } from "../../files.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { readSecretNames, storeSecret, type WorkerPlace } from "../client/worker-secret.ts";
-import { nothingToDo, type Step } from "./step.ts";
+import { type Step, settled } from "./step.ts";
 
 const SECRET = "ADMIN_TOKEN";
 /** 64 hex digits, as the README's `openssl rand -hex 32`. */
@@ -31,16 +31,14 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
           change: "make it readable only by you",
           apply: () => chmod(file, SECRET_MODE),
         }
-      : { id, found: `${shown} holds the token`, change: null, apply: nothingToDo };
+      : settled(id, `${shown} holds the token`);
   }
-  if ((await readSecretNames(client, { account, worker })).includes(SECRET)) {
+  if ((await readSecretNames({ client, account, worker })).includes(SECRET)) {
     // Cloudflare never shows a secret; a new one would lock out anyone who has the old one.
-    return {
+    return settled(
       id,
-      found: `${SECRET} is set, and ${shown} is not there: name the file that holds it with --token-file`,
-      change: null,
-      apply: nothingToDo,
-    };
+      `${SECRET} is set, and ${shown} is not there: name the file that holds it with --token-file`,
+    );
   }
   return {
     id,
@@ -56,8 +54,8 @@ export async function tokenFileStep({ client, account, worker, file }: TokenPlac
 /** After the deploy: a Worker that is not there has no secrets. Until then the API is off. */
 export async function secretStep({ client, account, worker, file }: TokenPlace): Promise<Step> {
   const id = "admin token secret";
-  const isSet = async () => (await readSecretNames(client, { account, worker })).includes(SECRET);
-  if (await isSet()) return { id, found: `${SECRET} is set, and kept`, change: null, apply: nothingToDo };
+  const isSet = async () => (await readSecretNames({ client, account, worker })).includes(SECRET);
+  if (await isSet()) return settled(id, `${SECRET} is set, and kept`);
   return {
     id,
     found: `the Worker has no secret ${SECRET}`,

@@ -7,10 +7,10 @@ import { SECRET_MODE } from "../../files.ts";
 import { failed } from "../../terminal/failure.ts";
 import { DEPLOYMENTS, VERSIONS } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
-import { isNotFound } from "../client/failure.ts";
+import { unlessMissing } from "../client/failure.ts";
 import { watchForInterruption } from "../client/interruption.ts";
 import { parseWranglerToml } from "../client/wrangler-toml.ts";
-import { nothingToDo, type Step } from "./step.ts";
+import { type Step, settled } from "./step.ts";
 
 /** Runs `wrangler deploy`; rejects with a `Failure` when it fails. */
 export interface Deployer {
@@ -62,24 +62,18 @@ export interface Deployment {
 }
 
 /** Deploys, unless Cloudflare says that this very state is what runs. */
-export async function deployStep({
-  client,
-  account,
-  worker,
-  config,
-  text,
-  deployer,
-}: Deployment): Promise<Step> {
+export async function deployStep(deployment: Deployment): Promise<Step> {
+  const { client, account, worker, config, text, deployer } = deployment;
   const id = "deploy";
   const tag = await tagOf(text);
   const deployed = await deployedTag(client, account, worker);
   if (deployed === tag) {
-    return { id, found: `the Worker ${worker} runs what is here`, change: null, apply: nothingToDo };
+    return settled(id, `the Worker ${worker} runs what is here`);
   }
   return {
     id,
     found:
-      deployed === undefined
+      deployed === null
         ? `there is no Worker ${worker}`
         : `the Worker ${worker} runs, but may differ from what is here`,
     change: "npx wrangler deploy",
@@ -103,15 +97,15 @@ export async function tagOf(text: string): Promise<string> {
   return `latchkey-${hash.digest("hex").slice(0, 12)}`;
 }
 
-/** The tag of what runs: `undefined` without a Worker, empty when it is not known. */
+/** The tag of what runs: `null` without a Worker, empty when it is not known. */
 async function deployedTag(
   client: CloudflareClient,
   account: string,
   worker: string,
-): Promise<string | undefined> {
+): Promise<string | null> {
   const need = { permission: "scripts-read", what: "list the Worker's versions" } as const;
   const path = `/accounts/${account}/workers/scripts/${encodeURIComponent(worker)}`;
-  try {
+  return unlessMissing(async () => {
     const { items: newest } = await client.ask(need, (sdk) => sdk.get(`${path}/versions`), VERSIONS);
     const { deployments } = await client.ask(need, (sdk) => sdk.get(`${path}/deployments`), DEPLOYMENTS);
     const running = deployments[0]?.versions ?? [];
@@ -120,10 +114,7 @@ async function deployedTag(
     // A secret that is set makes a version of its own, with the same code.
     const uploaded = newest.find(({ annotations }) => annotations?.["workers/triggered_by"] !== "secret");
     return uploaded?.annotations?.["workers/tag"] ?? "";
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** Has the real program check a text as `wrangler.toml`, which is not written for it. */

@@ -15,12 +15,16 @@ const PROFILES: Record<Exclude<ProfileName, "custom">, string> = {
   web: "pages in a browser, and apps that keep nothing",
 };
 
+/** The answer to a question, unless Ctrl-C was. */
+function given<T>(answer: T): Exclude<T, symbol> {
+  if (typeof answer === "symbol") throw nothingDone();
+  return answer as Exclude<T, symbol>;
+}
+
 export async function askForZone(names: readonly string[]): Promise<string> {
-  const { isCancel, select } = await import("@clack/prompts");
+  const { select } = await import("@clack/prompts");
   const options = names.map((value) => ({ value, label: printable(value) }));
-  const answer = await select({ message: "Which zone?", options, ...streams });
-  if (isCancel(answer)) throw nothingDone();
-  return answer;
+  return given(await select({ message: "Which zone?", options, ...streams }));
 }
 
 /** Hosts and how their clients take refusals. Those that `wrangler.toml` names already are proposed. */
@@ -28,7 +32,7 @@ export async function askForApps(
   zone: string,
   known: readonly GatedHost[],
 ): Promise<Map<string, ProfileName>> {
-  const { isCancel, select, text } = await import("@clack/prompts");
+  const { select, text } = await import("@clack/prompts");
   const written = await text({
     message: "The apps' hostnames, separated by spaces",
     placeholder: `vault.${zone} photos.${zone}`,
@@ -36,9 +40,8 @@ export async function askForApps(
     validate: (value) => hostsProblem(value ?? "", zone),
     ...streams,
   });
-  if (isCancel(written)) throw nothingDone();
   const apps = new Map<string, ProfileName>();
-  for (const host of hostsIn(written)) {
+  for (const host of hostsIn(given(written))) {
     const own = known.find((each) => each.host === host)?.app.profile.name;
     if (own === "custom") continue;
     const profile = await select<keyof typeof PROFILES>({
@@ -51,21 +54,13 @@ export async function askForApps(
       initialValue: own ?? (/vault|bitwarden/.test(host) ? "bitwarden" : "sync"),
       ...streams,
     });
-    if (isCancel(profile)) throw nothingDone();
-    apps.set(host, profile);
+    apps.set(host, given(profile));
   }
   return apps;
 }
 
 function hostsIn(text: string): string[] {
-  return [
-    ...new Set(
-      text
-        .toLowerCase()
-        .split(/[\s,]+/)
-        .filter((word) => word !== ""),
-    ),
-  ];
+  return [...new Set(text.toLowerCase().match(/[^\s,]+/g))];
 }
 
 function hostsProblem(text: string, zone: string): string | undefined {
@@ -77,7 +72,7 @@ function hostsProblem(text: string, zone: string): string | undefined {
 
 /** The admin host; `undefined`: none. */
 export async function askForAdminHost(zone: string, apps: readonly string[]): Promise<string | undefined> {
-  const { isCancel, text } = await import("@clack/prompts");
+  const { text } = await import("@clack/prompts");
   const answer = await text({
     message: "The admin host, where you sign in from any browser (leave it empty for no pages)",
     placeholder: "no pages: the command line and the API only",
@@ -85,8 +80,7 @@ export async function askForAdminHost(zone: string, apps: readonly string[]): Pr
     validate: (value) => adminHostProblem((value ?? "").trim().toLowerCase(), apps),
     ...streams,
   });
-  if (isCancel(answer)) throw nothingDone();
-  return answer?.trim().toLowerCase() || undefined;
+  return given(answer)?.trim().toLowerCase() || undefined;
 }
 
 export function proposedAdminHost(zone: string): string {

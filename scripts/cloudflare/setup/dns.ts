@@ -2,19 +2,11 @@ import { failed } from "../../terminal/failure.ts";
 import { DNS_RECORD, DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { type Reading, reading } from "../doctor/check.ts";
-import { nothingToDo, type Plan, type Step } from "./step.ts";
-
-/** A record of the admin host, whatever its type. */
-export interface NameRecord {
-  type: string;
-  content: string;
-  proxied: boolean;
-}
+import { type DnsRecord, isLeading } from "../doctor/checks/dns.ts";
+import { type Plan, type Step, settled } from "./step.ts";
 
 /** Leads nowhere: the Worker answers, and there is no origin (RFC 6666: packets to 100:: are discarded). */
 const RECORD = { type: "AAAA", content: "100::", proxied: true, ttl: 1, comment: "Latchkey" } as const;
-
-const LEADING: ReadonlySet<string> = new Set(["A", "AAAA", "CNAME"]);
 
 interface Home {
   client: CloudflareClient;
@@ -26,7 +18,7 @@ interface Home {
  * Every record with exactly this name. They are read with the permission to make one, so that a token that
  * lacks it has to be corrected only once, and before anything is changed.
  */
-export function readRecords({ client, zone, host }: Home): Promise<Reading<readonly NameRecord[]>> {
+export function readRecords({ client, zone, host }: Home): Promise<Reading<readonly DnsRecord[]>> {
   return reading(async () => {
     const need = { permission: "dns-edit", what: `list the DNS records of ${host}` } as const;
     const found = await client.list(
@@ -35,15 +27,13 @@ export function readRecords({ client, zone, host }: Home): Promise<Reading<reado
         sdk.dns.records.list({ zone_id: zone.id, name: { exact: host }, per_page: 100, page }),
       DNS_RECORD,
     );
-    return found
-      .filter(({ name }) => name.toLowerCase() === host)
-      .map(({ type, content = "", proxied }) => ({ type, content, proxied }));
+    return found.filter(({ name }) => name === host);
   });
 }
 
 /** Whether one of the owner's names is in use for something else: its record is not the one that setup makes. */
-export function isTaken(records: readonly NameRecord[]): boolean {
-  return records.some(({ type, content }) => LEADING.has(type) && content !== RECORD.content);
+export function isTaken(records: readonly DnsRecord[]): boolean {
+  return records.some((record) => isLeading(record) && record.content !== RECORD.content);
 }
 
 /**
@@ -52,7 +42,7 @@ export function isTaken(records: readonly NameRecord[]): boolean {
  */
 export function recordStep(
   home: Home,
-  records: readonly NameRecord[],
+  records: readonly DnsRecord[],
   isRouted: boolean,
 ): { steps: Step[]; byHand: Plan["byHand"] } {
   const { client, zone, host } = home;
@@ -84,31 +74,20 @@ export function recordStep(
   const shown = records
     .map(({ type, content, proxied }) => `${type} ${content}${proxied ? ", proxied" : ", not proxied"}`)
     .join("; ");
-  const leading = records.filter(({ type }) => LEADING.has(type));
-  const isRight = leading.length > 0 && leading.every(({ proxied }) => proxied);
-  const lookAt = [
-    ...(isRight
-      ? []
-      : [
-          {
-            reason: `the record of ${host} does not lead to Cloudflare: ${shown}`,
-            remedy:
-              "make it a proxied AAAA record with 100:: under DNS > Records, or name another host with --admin-host",
-          },
-        ]),
-    ...(isTaken(records) && !isRouted
-      ? [
-          {
-            reason: `${host} has a record for something else: ${shown}. What answers there now is cut off by the pages`,
-            remedy: "name another host with --admin-host, unless that is what you want",
-          },
-        ]
-      : []),
-  ];
-  return {
-    steps: [
-      { id, found: `${host} already has a record, which stays: ${shown}`, change: null, apply: nothingToDo },
-    ],
-    byHand: lookAt,
-  };
+  const leading = records.filter(isLeading);
+  const byHand: Plan["byHand"][number][] = [];
+  if (leading.length === 0 || leading.some(({ proxied }) => !proxied)) {
+    byHand.push({
+      reason: `the record of ${host} does not lead to Cloudflare: ${shown}`,
+      remedy:
+        "make it a proxied AAAA record with 100:: under DNS > Records, or name another host with --admin-host",
+    });
+  }
+  if (isTaken(records) && !isRouted) {
+    byHand.push({
+      reason: `${host} has a record for something else: ${shown}. What answers there now is cut off by the pages`,
+      remedy: "name another host with --admin-host, unless that is what you want",
+    });
+  }
+  return { steps: [settled(id, `${host} already has a record, which stays: ${shown}`)], byHand };
 }

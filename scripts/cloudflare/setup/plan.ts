@@ -17,7 +17,7 @@ import {
 } from "../doctor/check.ts";
 import { readAccessApps } from "../doctor/checks/access.ts";
 import { dns as dnsCheck } from "../doctor/checks/dns.ts";
-import { readZone, ZONE_CHECKS } from "../doctor/doctor.ts";
+import { readZone, ZONE_CHECKS } from "../doctor/checks/doctor.ts";
 import { accessSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
@@ -82,12 +82,10 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     })),
   );
   const accessApps = await reading(() => readAccessApps({ client, account }));
-  const homes = zones.flatMap(({ zone, adminHost: host }) =>
-    host === undefined ? [] : [{ client, zone, host }],
-  );
-  const records = await Promise.all(homes.map(readRecords));
-  // A host that already has its route has been set up: without the DNS permission, its record is not looked
-  // at.
+  // One zone at most has the admin host.
+  const home = zones.flatMap(({ zone, adminHost: host }) => (host ? { client, zone, host } : []))[0];
+  const records = home && (await readRecords(home));
+  // A host with its route has been set up: without the DNS permission, its record is not looked at.
   const isRouted = (host: string) =>
     states.some(({ state }) =>
       valuesOf(state.of(readRoutes)).some(
@@ -97,20 +95,17 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   requireKnown([
     ...states.flatMap(({ state }) => [state.of(readAssociations), state.of(readRoutes)]),
     accessApps,
-    ...records.filter((_, index) => !isRouted(homes[index]?.host ?? "")),
+    ...(home && records && !isRouted(home.host) ? [records] : []),
   ]);
 
-  const dns = homes.flatMap((home, index) => {
-    const found = records[index];
-    return found?.known === true ? [recordStep(home, found.value, isRouted(home.host))] : [];
-  });
+  const dns = home && records?.known ? recordStep(home, records.value, isRouted(home.host)) : undefined;
   const names = states.flatMap(({ state }) => gatedNames(state));
   const place = { client, account, worker, file: tokenFile };
   const gated = states.flatMap(({ state }) => gatedWhole(state));
   const access = accessSteps(client, account, names, gated, valuesOf(accessApps));
   const routes = routesFor(zones);
   const steps: Step[] = [
-    ...dns.flatMap((each) => each.steps),
+    ...(dns?.steps ?? []),
     hostsStep({ config, before, edit: (text) => textWithHosts(text, wanted) }),
     await tokenFileStep(place),
     await deployStep({ client, account, worker, config, text: withHosts, deployer }),
@@ -130,7 +125,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const looks = states.flatMap(({ state }) => looksFirst(state));
   const moves =
     localSettings(before).adminHost === adminHost || adminHost === undefined ? [] : [moved(adminHost)];
-  return { steps, byHand: [...moves, ...dns.flatMap((each) => each.byHand), ...access.byHand, ...looks] };
+  return { steps, byHand: [...moves, ...(dns?.byHand ?? []), ...access.byHand, ...looks] };
 }
 
 /** The text that `wrangler.toml` has when all is done: what a dry run has wrangler check. */
@@ -140,7 +135,7 @@ export async function plannedText(wanted: Wanted): Promise<string> {
   return withRoutes(text, routesFor(groupByZone(hosts, adminHost, wanted.zoneOf)));
 }
 
-function routesFor(zones: ReturnType<typeof groupByZone>): TomlRoute[] {
+function routesFor(zones: readonly Group[]): TomlRoute[] {
   return zones.flatMap((each) =>
     gatedNames(each).map((host) => ({ pattern: wholeHostPattern(host), zone_name: each.zone.name })),
   );
@@ -175,7 +170,7 @@ function routeSteps(client: CloudflareClient, zone: Zone, state: ZoneState): Ste
   return gatedNames(state).map((host) => {
     const own = routes.find(({ pattern }) => pattern.toLowerCase() === wholeHostPattern(host));
     if (own !== undefined) checkOwner(own, worker);
-    return routeStep(client, zone.id, host, worker, routes);
+    return routeStep({ client, zone }, host, worker, routes);
   });
 }
 
@@ -217,12 +212,18 @@ function looksFirst(state: ZoneState): Plan["byHand"] {
   });
 }
 
+interface Group {
+  zone: Zone;
+  hosts: GatedHost[];
+  adminHost: string | undefined;
+}
+
 function groupByZone(
   hosts: readonly GatedHost[],
   adminHost: string | undefined,
   zoneOf: Wanted["zoneOf"],
-): { zone: Zone; hosts: GatedHost[]; adminHost: string | undefined }[] {
-  const groups = new Map<string, { zone: Zone; hosts: GatedHost[]; adminHost: string | undefined }>();
+): Group[] {
+  const groups = new Map<string, Group>();
   const groupOf = (host: string) => {
     const zone = zoneOf(host);
     if (zone === undefined) return undefined;

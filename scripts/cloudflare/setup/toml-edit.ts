@@ -23,15 +23,14 @@ export function withApp(text: string, host: string, profile: ProfileName): strin
 
 function editApp(text: string, host: string, profile: ProfileName): string {
   const line = `profile = ${JSON.stringify(profile)}`;
-  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
-  const own = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars", "APPS", host]));
+  const own = tableIn(text, ["vars", "APPS", host]);
   if (own !== undefined) {
     const written = own.body.find((pair) => isKey(pair, "profile"));
     return written === undefined
       ? insert(text, lineEnd(text, own.key.range[1]), `\n${line}`)
       : replace(text, written.value.range, JSON.stringify(profile));
   }
-  const neighbour = tables.findLast(({ resolvedKey }) => resolvedKey[0] === "vars");
+  const neighbour = tablesIn(text).findLast(({ resolvedKey }) => resolvedKey[0] === "vars");
   const block = `[vars.APPS.${JSON.stringify(host)}]\n${line}`;
   if (neighbour === undefined) return `${text.trimEnd()}\n\n${block}\n`;
   return insert(text, lineEnd(text, neighbour.range[1]), `\n\n${block}`);
@@ -50,8 +49,7 @@ export function withAdminHost(text: string, host: string): string {
 export function withoutAdminHost(text: string): string {
   const { ADMIN_HOST: before, ...after } = varsOf(text);
   if (before === undefined) return text;
-  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
-  const vars = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars"]));
+  const vars = tableIn(text, ["vars"]);
   const written = vars?.body.find((pair) => isKey(pair, "ADMIN_HOST"));
   if (written === undefined) throw unsupported("ADMIN_HOST");
   const from = text.lastIndexOf("\n", written.range[0]) + 1;
@@ -61,8 +59,7 @@ export function withoutAdminHost(text: string): string {
 
 function editAdminHost(text: string, value: string): string {
   const line = `ADMIN_HOST = ${value}`;
-  const tables = topOf(text).body.filter((node) => node.type === "TOMLTable");
-  const vars = tables.find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, ["vars"]));
+  const vars = tableIn(text, ["vars"]);
   if (vars === undefined) return `${text.trimEnd()}\n\n[vars]\n${line}\n`;
   const written = vars.body.find((pair) => isKey(pair, "ADMIN_HOST"));
   if (written !== undefined) return replace(text, written.value.range, value);
@@ -122,6 +119,10 @@ function beforeFirstTable(text: string, top: AST.TOMLTopLevelTable): number {
 function topOf(text: string): AST.TOMLTopLevelTable {
   return parseTOML(text).body[0];
 }
+
+const tablesIn = (text: string) => topOf(text).body.filter((node) => node.type === "TOMLTable");
+const tableIn = (text: string, key: readonly string[]) =>
+  tablesIn(text).find(({ resolvedKey }) => isDeepStrictEqual(resolvedKey, key));
 
 function isKey(pair: AST.TOMLKeyValue, name: string): boolean {
   const [key, ...more] = pair.key.keys;

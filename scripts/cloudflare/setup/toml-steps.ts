@@ -4,7 +4,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { writeWhole } from "../../files.ts";
 import { printable } from "../../terminal/text.ts";
 import { localSettings } from "../client/wrangler-toml.ts";
-import { nothingToDo, type Step } from "./step.ts";
+import { type Step, settled } from "./step.ts";
 import { hasAdminHost, routePatterns } from "./toml-edit.ts";
 
 /** A file, its text at planning time, and the edit that is made again on whatever text is there later. */
@@ -54,7 +54,7 @@ export function routesStep({ config, before, edit }: TomlEdit): Step {
 }
 
 function fileStep(id: string, { config, before, edit }: TomlEdit, found: string, change: string): Step {
-  if (edit(before) === before) return { id, found, change: null, apply: nothingToDo };
+  if (edit(before) === before) return settled(id, found);
   return {
     id,
     found,

@@ -7,7 +7,7 @@ export const BLOCKED_TEMPLATE = `# Fingerprints (SHA-256) of certificates that a
 # The fingerprint of a file:  openssl x509 -in devices/alice-laptop.pem -noout -fingerprint -sha256
 `;
 
-/** What stands in one line of a `blocked.txt` besides its comment: a fingerprint, something else, or nothing. */
+/** A line of a `blocked.txt` without its comment: a fingerprint, something else, or nothing. */
 export function blockedEntry(
   line: string,
 ): { text: string; fingerprint: Fingerprint | undefined } | undefined {

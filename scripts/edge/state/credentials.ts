@@ -1,6 +1,6 @@
 // The certificates and keys in the state folder: loaded, or made when they are missing or about to expire.
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { access } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import {
   type Credential,
   createAuthority,
@@ -18,30 +18,34 @@ const AUTHORITY_NAME = "Latchkey development CA";
 const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** The authority out of the state folder, or a new one: then everything it has signed is made again. */
-export async function loadAuthority(paths: StatePaths, now: Date): Promise<Credential> {
-  const found = await readCredential(paths.ca, paths.caKey);
-  if (found !== undefined && lasts(found.parsed, now)) return found.credential;
-  const authority = await createAuthority(AUTHORITY_NAME, now);
-  await writeCredential(authority, paths.ca, paths.caKey);
-  return authority;
+export function loadAuthority(paths: StatePaths, now: Date): Promise<Credential> {
+  const isGood = (certificate: X509Certificate) => lasts(certificate, now);
+  return keepOrMake(paths.ca, paths.caKey, isGood, () => createAuthority(AUTHORITY_NAME, now));
 }
 
-export async function loadServer(
+export function loadServer(
   paths: StatePaths,
   authority: Credential,
   hosts: readonly string[],
   now: Date,
 ): Promise<Credential> {
-  const found = await readCredential(paths.server, paths.serverKey);
-  const keep =
-    found !== undefined &&
-    lasts(found.parsed, now) &&
-    isSignedBy(found.parsed, authority) &&
-    isFor(found.parsed, hosts);
-  if (keep) return found.credential;
-  const server = await issueServerCertificate(authority, hosts, now);
-  await writeCredential(server, paths.server, paths.serverKey);
-  return server;
+  const isGood = (certificate: X509Certificate) =>
+    lasts(certificate, now) && isSignedBy(certificate, authority) && isFor(certificate, hosts);
+  const make = () => issueServerCertificate(authority, hosts, now);
+  return keepOrMake(paths.server, paths.serverKey, isGood, make);
+}
+
+async function keepOrMake(
+  certificatePath: string,
+  keyPath: string,
+  isGood: (certificate: X509Certificate) => boolean,
+  make: () => Promise<Credential>,
+): Promise<Credential> {
+  const found = await readCredential(certificatePath, keyPath);
+  if (found !== undefined && isGood(found.parsed)) return found.credential;
+  const made = await make();
+  await writeCredential(made, certificatePath, keyPath);
+  return made;
 }
 
 /**
@@ -56,7 +60,7 @@ export async function loadDevice(
 ): Promise<void> {
   const found = await readCredential(files.pem, files.key);
   if (found !== undefined && isSignedBy(found.parsed, authority)) {
-    if (!(await isThere(files.p12))) await writePkcs12(files, found.credential, password, name);
+    if (!existsSync(files.p12)) await writePkcs12(files, found.credential, password, name);
     return;
   }
   const device = await issueDeviceCertificate(authority, name);
@@ -112,11 +116,4 @@ function isSignedBy(certificate: X509Certificate, authority: Credential): boolea
 function isFor(certificate: X509Certificate, hosts: readonly string[]): boolean {
   const names = (certificate.subjectAltName ?? "").split(", ").map((name) => name.replace(/^[^:]*:/, ""));
   return names.length === hosts.length && hosts.every((host) => names.includes(host));
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -9,39 +9,13 @@ export const P12_PASSWORD = "latchkey";
 export const DEMO_DEVICES = ["alice-phone", "alice-laptop", "stranger"] as const;
 export type DemoDevice = (typeof DEMO_DEVICES)[number];
 
-export interface DemoDeviceFiles {
-  pem: string;
-  key: string;
-  p12: string;
-}
+export type StatePaths = ReturnType<typeof statePaths>;
+export type DemoDeviceFiles = StatePaths["devices"][DemoDevice];
 
-export interface StatePaths {
-  folder: string;
-  ca: string;
-  caKey: string;
-  server: string;
-  serverKey: string;
-  devices: Record<DemoDevice, DemoDeviceFiles>;
-  adminToken: string;
-  /** The state of the local stand-in for Cloudflare's API, and its token. */
-  cloudflare: string;
-  cloudflareToken: string;
-  revoked: string;
-  /** Fingerprints for the Worker's variable `BLOCKED`. */
-  blocked: string;
-  /** What the Worker logged since the edge was started. */
-  workerLog: string;
-  /** Where the Durable Objects keep their databases. */
-  registry: string;
-  /** There once the demo's devices were enrolled: they never are again, whatever the owner did since. */
-  demoEnrolled: string;
-  lock: string;
-}
-
-export function statePaths(stateDir: string): StatePaths {
+export function statePaths(stateDir: string) {
   const folder = resolve(stateDir);
   const at = (...names: string[]) => join(folder, ...names);
-  const device = (name: string): DemoDeviceFiles => ({
+  const device = (name: DemoDevice) => ({
     pem: at("devices", `${name}.pem`),
     key: at("devices", `${name}.key`),
     p12: at("devices", `${name}.p12`),
@@ -58,12 +32,17 @@ export function statePaths(stateDir: string): StatePaths {
       stranger: device("stranger"),
     },
     adminToken: at("admin-token"),
+    /** The state of the local stand-in for Cloudflare's API, and its token. */
     cloudflare: at("cloudflare.json"),
     cloudflareToken: at("cloudflare-token"),
     revoked: at("revoked.txt"),
+    /** Fingerprints for the Worker's variable `BLOCKED`. */
     blocked: at("blocked.txt"),
+    /** What the Worker has logged since the edge was started. */
     workerLog: at(WORKER_LOG),
+    /** Where the Durable Objects keep their databases. */
     registry: at("registry"),
+    /** There once the demo's devices were enrolled: they are never enrolled again, whatever the owner did since. */
     demoEnrolled: at("demo-enrolled"),
     lock: at("running.lock"),
   };

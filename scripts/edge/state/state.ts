@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Credential } from "../../certificates/authority.ts";
 import {
   FOLDER_MODE,
   PUBLIC_MODE,
@@ -17,13 +16,6 @@ import { loadAuthority, loadDevice, loadServer } from "./credentials.ts";
 import { DEMO_DEVICES, P12_PASSWORD, type StatePaths } from "./paths.ts";
 import { REVOKED_TEMPLATE } from "./revoked.ts";
 
-export interface EdgeState {
-  paths: StatePaths;
-  authority: Credential;
-  server: Credential;
-  adminToken: string;
-}
-
 /** 256 bits. In base64url that is 43 characters, more than the 32 that the Worker asks for. */
 const TOKEN_BYTES = 32;
 const TOKEN = /^[\x21-\x7e]{32,}$/;
@@ -33,7 +25,7 @@ const TOKEN = /^[\x21-\x7e]{32,}$/;
  * half made, expired or from another authority is made again. `hosts` are the names that the server's
  * certificate is for. The caller holds the folder's lock.
  */
-export async function openState(paths: StatePaths, hosts: readonly string[], now: Date): Promise<EdgeState> {
+export async function openState(paths: StatePaths, hosts: readonly string[], now: Date) {
   await mkdir(join(paths.folder, "devices"), { recursive: true, mode: FOLDER_MODE });
   await mkdir(paths.registry, { recursive: true, mode: FOLDER_MODE });
   await sweep(paths.folder);
@@ -52,7 +44,7 @@ export async function openState(paths: StatePaths, hosts: readonly string[], now
     if ((await readIfThere(path)) === undefined) await writeWhole(path, template, PUBLIC_MODE);
   }
   await closeToOthers(paths);
-  return { paths, authority, server, adminToken };
+  return { authority, server, adminToken };
 }
 
 /**

@@ -8,32 +8,7 @@ import { normaliseSerial } from "../state/revoked.ts";
 /** `SUCCESS`, or why not, in OpenSSL's words: `FAILED:certificate has expired`. */
 export type Verification = "SUCCESS" | "FAILED" | `FAILED:${string}`;
 
-export interface TlsClientAuth {
-  certPresented: "0" | "1";
-  certVerified: "NONE" | Verification;
-  certRevoked: "0" | "1";
-  certIssuerDN: string;
-  certSubjectDN: string;
-  certSerial: string;
-  certFingerprintSHA256: string;
-  certNotBefore: string;
-  certNotAfter: string;
-  /** The certificate as an RFC 8941 byte sequence (RFC 9440, section 2.1). */
-  certRFC9440: string;
-}
-
-const NONE: TlsClientAuth = {
-  certPresented: "0",
-  certVerified: "NONE",
-  certRevoked: "0",
-  certIssuerDN: "",
-  certSubjectDN: "",
-  certSerial: "",
-  certFingerprintSHA256: "",
-  certNotBefore: "",
-  certNotAfter: "",
-  certRFC9440: "",
-};
+export type TlsClientAuth = ReturnType<typeof tlsClientAuth>;
 
 /** Computed once per connection. */
 export class Handshakes {
@@ -53,22 +28,22 @@ export class Handshakes {
 
 /**
  * Everything but `certRevoked`, which may change during a connection: see `withRevocation`. Certificates that failed
- * verification have their fields, too.
+ * verification have their fields, too; without a certificate, they are empty.
  */
-export function tlsClientAuth(leaf: X509Certificate | undefined, verification: Verification): TlsClientAuth {
-  if (leaf === undefined) return NONE;
+export function tlsClientAuth(leaf: X509Certificate | undefined, verification: Verification) {
   return {
-    certPresented: "1",
-    certVerified: verification,
-    certRevoked: "0",
-    certIssuerDN: rfc2253Name(leaf.issuer),
-    certSubjectDN: rfc2253Name(leaf.subject),
-    certSerial: leaf.serialNumber,
-    certFingerprintSHA256: leaf.fingerprint256.replaceAll(":", "").toLowerCase(),
-    certNotBefore: leaf.validFrom,
-    certNotAfter: leaf.validTo,
-    certRFC9440: `:${leaf.raw.toString("base64")}:`,
-  };
+    certPresented: leaf === undefined ? "0" : "1",
+    certVerified: leaf === undefined ? "NONE" : verification,
+    certRevoked: "0" as "0" | "1",
+    certIssuerDN: rfc2253Name(leaf?.issuer),
+    certSubjectDN: rfc2253Name(leaf?.subject),
+    certSerial: leaf?.serialNumber ?? "",
+    certFingerprintSHA256: leaf?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "",
+    certNotBefore: leaf?.validFrom ?? "",
+    certNotAfter: leaf?.validTo ?? "",
+    /** The certificate as an RFC 8941 byte sequence (RFC 9440, section 2.1). */
+    certRFC9440: leaf === undefined ? "" : `:${leaf.raw.toString("base64")}:`,
+  } as const;
 }
 
 /**

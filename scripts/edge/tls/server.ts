@@ -1,4 +1,5 @@
 import { constants } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Credential } from "../../certificates/authority.ts";
@@ -51,10 +52,7 @@ export async function listen(
     connectionsCheckingInterval: limitsMs.headers / 2,
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
   });
-  await new Promise<void>((resolve, reject) => {
-    https.once("error", reject);
-    https.listen(port, LOOPBACK, resolve);
-  }).catch((error: NodeJS.ErrnoException) => {
+  await once(https.listen(port, LOOPBACK), "listening").catch((error: NodeJS.ErrnoException) => {
     throw portError(error, port);
   });
   return { https, port: (https.address() as AddressInfo).port, close: closerOf(https) };

@@ -1,6 +1,6 @@
 // What a restore of a backup does to one user's devices: planned here, for a dry run as for the restore itself.
 
-import type { CredentialKey } from "../../domain/credential-key.ts";
+import { type CredentialKey, kindOf } from "../../domain/credential-key.ts";
 import { deviceNameKey } from "../../domain/device.ts";
 import type { DeviceRecord } from "../../domain/records.ts";
 import type {
@@ -113,8 +113,9 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreInp
     const retiredAt = retiredSince(credential, now) ?? (then === undefined ? null : retiredSince(then, now));
     return { ...credential, retiredAt };
   });
+  // None of another kind: a token would reach every app that the device with a certificate does.
   const lacking = wanted.credentials.filter(
-    ({ key }) => !present.credentials.some((each) => each.key === key),
+    ({ key }) => kindOf(key) === present.kind && !present.credentials.some((each) => each.key === key),
   );
   return {
     ...present,

@@ -23,8 +23,6 @@ export class BitwardenClient {
   constructor(options: {
     folder: string;
     caFile: string;
-    /** Compiled once, the program starts in half the time. */
-    compileCache: string;
     certificate?: { certFile: string; keyFile: string } | undefined;
     session?: string;
   }) {
@@ -37,7 +35,7 @@ export class BitwardenClient {
       BW_NOINTERACTION: "true",
       NODE_EXTRA_CA_CERTS: options.caFile,
       NODE_NO_WARNINGS: "1",
-      NODE_COMPILE_CACHE: options.compileCache,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       ...(options.session === undefined ? {} : { BW_SESSION: options.session }),
       ...(options.certificate === undefined ? {} : preload(this.#folder, options.certificate)),
     };

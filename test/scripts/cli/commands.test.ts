@@ -40,7 +40,7 @@ const addUser = (user: string) => api.putUser(user as UserId, undefined);
 const enrol = async (user: string, name: string, more: { note?: string } = {}): Promise<Device> =>
   (await api.enrol(user as UserId, { name, fingerprint: anyFingerprint(), ...more })).value;
 const registered = (user: string, id: string): Promise<Device> => api.device(user as UserId, id);
-const DELAY = "everywhere within the revocation delay (10 s unless configured)";
+const DELAY = "everywhere within 10 seconds (or your REVOCATION_DELAY_SECONDS)";
 
 describe.concurrent("users", () => {
   it("are added, listed, renamed and removed", async () => {

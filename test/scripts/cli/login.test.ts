@@ -16,6 +16,7 @@ import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gate, startGate } from "./gate.ts";
 import { failure, hasTerminal, type Run, run, runOnTerminal, startCommand } from "./run.ts";
+import { runOnceAsProcess } from "./run-here.ts";
 
 const MISSING =
   "log in with latchkey login, set LATCHKEY_TOKEN, or name a file that holds it with LATCHKEY_TOKEN_FILE or --token-file";
@@ -45,7 +46,7 @@ function newMachine(): Machine {
   return {
     environment,
     file: join(config, "latchkey", "login.json"),
-    latchkey: (words, more = {}, input = "") => run(words, { ...environment, ...more }, input),
+    latchkey: (words, more = {}, input = "") => runOnceAsProcess(words, { ...environment, ...more }, input),
   };
 }
 

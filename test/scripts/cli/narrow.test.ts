@@ -142,6 +142,15 @@ describe.runIf(hasTerminal)("a household's table", () => {
     expect(code).toBe(0);
   });
 
+  it("the prose of a result fits, without a word cut in two", async () => {
+    const words = ["suspend", "alice/work laptop"];
+    const { shown } = await runOnTerminal(words, gate.environment, { columns: COLUMNS });
+    expect(tooWide(shown)).toEqual([]);
+    expect(stripVTControlCharacters(shown).replaceAll(/\s+/g, " ")).toContain(
+      "alice/work laptop is suspended: it is refused everywhere within 10 seconds (or your REVOCATION_DELAY_SECONDS)",
+    );
+  });
+
   it("blocked fits, with the whole fingerprint only of what has no name", async () => {
     const words = ["blocked", "--edge", join(gate.tokenFile, "..")];
     const { shown } = await runOnTerminal(words, gate.environment, { columns: COLUMNS });

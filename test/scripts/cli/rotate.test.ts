@@ -195,7 +195,7 @@ describe("retire", () => {
     await latchkey("rotate", "alice/reader", "--certificate", next.file);
     expect(await latchkey("retire", "alice/reader", old.digits, "--yes")).toEqual({
       code: 0,
-      stdout: `the certificate ${old.digits} of alice/reader is retired: it is refused everywhere within the revocation delay (10 s unless configured)\n`,
+      stdout: `the certificate ${old.digits} of alice/reader is retired: it is refused everywhere within 10 seconds (or your REVOCATION_DELAY_SECONDS)\n`,
       stderr: "",
     });
     expect(await statusOf(old.credential)).toBe(404);

@@ -14,7 +14,9 @@ export function runHere(...given: Parameters<typeof runNow>): Promise<Run> {
   return next;
 }
 
-/** Each command is a process the first time that a file of tests runs it, and runs here from then on. */
+/**
+ * Each command is a process the first time that it is run, and runs here from then on, in the next files of tests too.
+ */
 export function runOnceAsProcess(...given: Parameters<typeof runNow>): Promise<Run> {
   const [command = ""] = given[0];
   if (started.has(command)) return runHere(...given);
@@ -22,7 +24,10 @@ export function runOnceAsProcess(...given: Parameters<typeof runNow>): Promise<R
   return run(...given);
 }
 
-const started = new Set<string>();
+/** Files of tests share a process, not this module. */
+const shared = globalThis as { startedCommands?: Set<string> };
+shared.startedCommands ??= new Set();
+const started = shared.startedCommands;
 
 async function runNow(
   words: readonly string[],

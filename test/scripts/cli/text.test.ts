@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { table } from "../../../scripts/terminal/table.ts";
+import { table, wrap } from "../../../scripts/terminal/table.ts";
 import {
   asMessage,
+  distinguishedName,
   nearest,
   printable,
   printableJson,
@@ -152,4 +153,34 @@ describe("a table", () => {
       "DEVICE  carol/x",
     ]);
   });
+});
+
+describe("a line of prose", () => {
+  it("is wrapped between words, and keeps its indent", () => {
+    expect(wrap("  one two three", 9)).toEqual(["  one two", "  three"]);
+    expect(wrap("one two three", 13)).toEqual(["one two three"]);
+    expect(wrap("one two three", Number.POSITIVE_INFINITY)).toEqual(["one two three"]);
+  });
+
+  it("keeps a command to copy on one line, if a line has room for it", () => {
+    expect(wrap("later take it off: latchkey unblock alice/pixel-9", 34)).toEqual([
+      "later take it off:",
+      "latchkey unblock alice/pixel-9",
+    ]);
+  });
+
+  it("leaves a word that is too long to the terminal", () => {
+    expect(wrap(`see https://example.com/${"x".repeat(30)} now`, 20)).toContain(
+      `https://example.com/${"x".repeat(30)}`,
+    );
+  });
+});
+
+it.each([
+  ["CN=phone,O=Household", "O=Household, CN=phone"],
+  ["O=Household, CN=phone", "O=Household, CN=phone"],
+  ["CN=x,O=Cloudflare\\, Inc.,C=US", "C=US, O=Cloudflare\\, Inc., CN=x"],
+  ["CN=phone", "CN=phone"],
+])("the distinguished name %s is shown in the certificate's order", (name, shown) => {
+  expect(distinguishedName(name)).toBe(shown);
 });

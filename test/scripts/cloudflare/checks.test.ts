@@ -7,7 +7,7 @@ import {
   unreadable,
 } from "../../../scripts/cloudflare/doctor/check.ts";
 import type { AccessApp } from "../../../scripts/cloudflare/doctor/checks/access.ts";
-import { findings } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import { findings } from "../../../scripts/cloudflare/doctor/checks/doctor.ts";
 import type { IngressRule } from "../../../scripts/cloudflare/doctor/rules/tunnel-reach.ts";
 import {
   type Account,
@@ -55,8 +55,8 @@ const DEEP = "vault.home.example.com";
 const deep = (status?: string, ...names: string[]): Partial<Zone> => ({
   hosts: [gated(DEEP)],
   edgeCertificates: known([
-    { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
-    ...(status === undefined ? [] : [{ type: "advanced", status, names }]),
+    { type: "universal", status: "active", hosts: ["example.com", "*.example.com"] },
+    ...(status === undefined ? [] : [{ type: "advanced", status, hosts: names }]),
   ]),
 });
 const VAULT_SERVICE = "http://localhost:8080";
@@ -155,8 +155,8 @@ const TABLE: Row[] = [
   ["waf", "ok", "the host is spared by a skip", { ...onlyVault, rules: known([rule('http.host eq "vault.example.com"', { action: "skip", skips: ["current"] }), rule("true")]) }],
   ["waf", "failed", "a skip that comes too late", { ...onlyVault, rules: known([rule("true"), rule('http.host eq "vault.example.com"', { action: "skip", skips: ["current"] })]) }],
 
-  ["ip-access-rules", "warning", "a country is blocked", { accessRules: known([{ id: "1", mode: "block", about: "country CH" }]) }],
-  ["ip-access-rules", "ok", "an address is let in", { accessRules: known([{ id: "1", mode: "whitelist", about: "ip 192.0.2.1" }]) }],
+  ["ip-access-rules", "warning", "a country is blocked", { accessRules: known([{ id: "1", mode: "block", configuration: { target: "country", value: "CH" } }]) }],
+  ["ip-access-rules", "ok", "an address is let in", { accessRules: known([{ id: "1", mode: "whitelist", configuration: { target: "ip", value: "192.0.2.1" } }]) }],
   ["bots", "failed", "Bot Fight Mode", { bots: known({ fightMode: true, superFightMode: [] }) }],
   ["bots", "failed", "Super Bot Fight Mode", { bots: known({ fightMode: false, superFightMode: ["sbfm_likely_automated"] }) }],
   ["security-level", "failed", "under attack", { securityLevel: known("under_attack") }],
@@ -198,6 +198,7 @@ const TABLE: Row[] = [
   ["tunnel-hostnames", "warning", "the same service in another tunnel", records(record("x.example.com", `${OTHER_TUNNEL}.cfargotunnel.com`)), other(ingress("x.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "warning", "a name of a zone that was not read", {}, home(ingress("vault.example.net", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "the same name has a gate", routes(route("direct.example.com/*")), home(ingress("direct.example.com", VAULT_SERVICE))],
+  ["tunnel-hostnames", "failed", "a gated name whose record is not proxied", { ...routes(route("direct.example.com/*")), ...records(record("direct.example.com", undefined, { proxied: false })) }, home(ingress("direct.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "a route that gates all names", routes(route("*.example.com/*")), home(ingress("*.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "a name that leads elsewhere", records(record("direct.example.com", "192.0.2.7", { type: "A" })), home(ingress("direct.example.com", VAULT_SERVICE))],
   ["tunnel-hostnames", "ok", "a name without a record", records(), home(ingress("direct.example.com", VAULT_SERVICE), ingress("*.example.com", VAULT_SERVICE))],
@@ -219,11 +220,11 @@ const TABLE: Row[] = [
   ["tunnel-hostnames", "unknown", "a name of another such tunnel", records(record("x.example.com", `${OTHER_TUNNEL}.cfargotunnel.com`)), { tunnels: known([tunnel(), { id: OTHER_TUNNEL, name: "shed", ingress: LOCAL }]) }],
   ["tunnel-hostnames", "failed", "one name is open, of the others nothing is known", { hosts: [gated("vault.example.com"), gated("x.y.example.org")] }, home(ingress("direct.example.com", VAULT_SERVICE))],
 
-  ["workers-dev", "failed", "workers.dev is on", {}, { addresses: known({ workersDev: true, previews: false }) }],
-  ["workers-dev", "failed", "previews are on", {}, { addresses: known({ workersDev: false, previews: true }) }],
+  ["workers-dev", "failed", "workers.dev is on", {}, { addresses: known({ enabled: true, previews_enabled: false }) }],
+  ["workers-dev", "failed", "previews are on", {}, { addresses: known({ enabled: false, previews_enabled: true }) }],
   ["workers-dev", "failed", "nothing is deployed", {}, { addresses: known(null) }],
-  ["workers-cache", "failed", "on", {}, { settings: known({ compatibilityFlags: [], cache: true }) }],
-  ["global-fetch", "failed", "set", {}, { settings: known({ compatibilityFlags: ["global_fetch_strictly_public"], cache: false }) }],
+  ["workers-cache", "failed", "on", {}, { settings: known({ compatibility_flags: [], cache_options: { enabled: true } }) }],
+  ["global-fetch", "failed", "set", {}, { settings: known({ compatibility_flags: ["global_fetch_strictly_public"], cache_options: undefined }) }],
   ["secret", "failed", "not set", {}, { secrets: known(["OTHER"]) }],
 
   ["api", "unknown", "no answer", {}, { registry: unreadable("nothing listens", "start it") }],

@@ -9,9 +9,16 @@ import {
 import { type Api, createApi } from "../../../scripts/client/api.ts";
 import { connectionFrom } from "../../../scripts/client/connection.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { PERMISSIONS, type PermissionName } from "../../../scripts/cloudflare/client/permissions.ts";
 import { localSettings } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
-import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
-import { findings, readState } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import type { Finding, ZoneCheck, ZoneSource } from "../../../scripts/cloudflare/doctor/check.ts";
+import {
+  ACCOUNT_CHECKS,
+  FIRST_CHECKS,
+  findings,
+  readState,
+  ZONE_CHECKS,
+} from "../../../scripts/cloudflare/doctor/checks/doctor.ts";
 import { withoutAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type Edge, startEdge } from "../../../scripts/edge/edge.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
@@ -24,9 +31,9 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import { run } from "../cli/run.ts";
+import { runOnceAsProcess } from "../cli/run-here.ts";
 
-// The doctor as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
+// The whole doctor, at first as a process: the stand-in is its Cloudflare, the real local edge with the real Worker is
 // what it meets outside. Where the edge and the stand-in share their authority, a probe passes.
 
 const HOST = "vault.example.com";
@@ -106,7 +113,7 @@ async function doctor(...words: string[]) {
     LATCHKEY_CA: edge.paths.ca,
   };
   const all = ["doctor", "--config", config, "--connect-to", `127.0.0.1:${edge.port}`, "--ca", edge.paths.ca];
-  const { code, stdout, stderr } = await run([...all, "--json", ...words], environment);
+  const { code, stdout, stderr } = await runOnceAsProcess([...all, "--json", ...words], environment);
   const { checks } = (stdout === "" ? { checks: [] } : JSON.parse(stdout)) as { checks: Finding[] };
   const of = (id: string) => checks.find((check) => check.id === id);
   const bad = checks.filter(({ status }) => status !== "ok").map(({ id, status }) => `${id} ${status}`);
@@ -130,7 +137,9 @@ describe("latchkey doctor", () => {
     expect(probed.of("outside-forged-headers")?.status).toBe("ok");
     const [certificate] = cloudflare.state.zones[0]?.certificates ?? [];
     expect(certificate?.status).toBe("pending_revocation");
-    expect((await run(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain("latchkey-doctor");
+    expect((await runOnceAsProcess(["users", "--json"], { ...apiEnvironment() })).stdout).not.toContain(
+      "latchkey-doctor",
+    );
   });
 
   it("takes the certificate of an active device, and passes with all in order", async () => {
@@ -144,8 +153,8 @@ describe("latchkey doctor", () => {
       status: "unknown",
       reason: "the certificate is not enrolled",
     });
-    await run(["users", "add", "alice"], apiEnvironment());
-    await run(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
+    await runOnceAsProcess(["users", "add", "alice"], apiEnvironment());
+    await runOnceAsProcess(["enrol", "alice", "pixel-9", "--certificate", cert], apiEnvironment());
     // That the certificate was unknown is remembered for two seconds.
     await expect
       .poll(() => doctor("--cert", cert, "--key", key), { timeout: 20_000 })
@@ -156,7 +165,7 @@ describe("latchkey doctor", () => {
     // The edge names its authority; a client that obeys sends no certificate of another one.
     const foreign = await issueSelfSignedCertificate("alice nas");
     writeFileSync(cert, foreign.certificate);
-    await run(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
+    await runOnceAsProcess(["enrol", "alice", "nas", "--certificate", cert], apiEnvironment());
     const { of } = await doctor();
     expect(of("outside-certificate")?.status).toBe("ok");
     expect(of("outside-authorities")).toMatchObject({ status: "warning" });
@@ -166,7 +175,7 @@ describe("latchkey doctor", () => {
   it("prints for people the problems last, each with its remedy", async () => {
     const zone = cloudflare.state.zones[0];
     for (const route of zone?.routes ?? []) route.request_limit_fail_open = true;
-    const { stdout, code } = await run(["doctor", "--config", config, "--no-outside"], {
+    const { stdout, code } = await runOnceAsProcess(["doctor", "--config", config, "--no-outside"], {
       ...cloudflare.environment,
       ...apiEnvironment(),
     });
@@ -203,6 +212,47 @@ describe("latchkey doctor", () => {
       expect(reason).toContain(permission.replace(/ (Read|Write)$/, ""));
       expect(remedy).toContain("https://dash.cloudflare.com/profile/api-tokens");
     }
+  });
+
+  describe("the permission that a check names", () => {
+    const checks = [...ZONE_CHECKS, ...FIRST_CHECKS, ...ACCOUNT_CHECKS] as ZoneCheck[];
+    /** `Zone > DNS > Edit` is `DNS Write` in the specification. */
+    const groupOf = (name: PermissionName) =>
+      PERMISSIONS[name].grant
+        .replace(/^\w+ > /, "")
+        .replace(" > ", " ")
+        .replace("Edit", "Write") as Permission;
+    const read = (check: ZoneCheck) => {
+      const { state, url } = cloudflare;
+      const client = createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
+      const [zone] = state.zones;
+      if (zone === undefined) throw new Error("no zone");
+      const account = { account: state.account.id, worker: "latchkey", zones: [zone], now: Date.now() };
+      return check.read({ client, zone, ...account } as ZoneSource);
+    };
+
+    it.each(checks.flatMap((check) => (check.permission === null ? [] : [[check.id, check] as const])))(
+      "is all that %s needs, and it needs it",
+      async (_, check) => {
+        const needed = groupOf(check.permission as PermissionName);
+        cloudflare.state.permissions = new Set([needed]);
+        await read(check);
+        cloudflare.state.permissions = new Set(ALL_PERMISSIONS);
+        cloudflare.state.permissions.delete(needed);
+        cloudflare.state.permissions.delete(needed.replace("Read", "Write") as Permission);
+        await expect(read(check)).rejects.toMatchObject({
+          problem: { kind: "permission", permission: check.permission },
+        });
+      },
+    );
+
+    it("is missing only where nothing is read from Cloudflare", async () => {
+      cloudflare.requests.length = 0;
+      for (const check of checks.filter(({ permission }) => permission === null)) {
+        await read(check).catch(() => undefined);
+      }
+      expect(cloudflare.requests).toEqual([]);
+    });
   });
 
   it("calls gRPC unknown where the zone has no such setting", async () => {
@@ -260,7 +310,8 @@ describe("latchkey doctor", () => {
 
   const EVERYONE = { everyone: {} };
   it.each<[status: string, decision: string, include: object[], exclude: object[], type?: string]>([
-    ["ok", "allow", [EVERYONE], []],
+    ["ok", "allow", [{ email: { email: "alice@example.com" } }], []],
+    ["warning", "allow", [EVERYONE], []],
     ["failed", "allow", [EVERYONE], [], "bookmark"],
     ["failed", "bypass", [EVERYONE], []],
     ["warning", "bypass", [EVERYONE], [{ geo: { country_code: "KP" } }]],
@@ -359,7 +410,10 @@ describe("latchkey doctor", () => {
 
   it("is a failure to scripts where the gate does not answer", async () => {
     const words = ["doctor", "--config", config, "--no-outside", "--url", "https://127.0.0.1:1", "--json"];
-    const { code, stdout } = await run(words, { ...cloudflare.environment, ...apiEnvironment() });
+    const { code, stdout } = await runOnceAsProcess(words, {
+      ...cloudflare.environment,
+      ...apiEnvironment(),
+    });
     const { ok, failed, unknown, checks } = JSON.parse(stdout) as Record<string, unknown> & {
       checks: Finding[];
     };

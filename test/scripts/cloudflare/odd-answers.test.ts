@@ -8,7 +8,7 @@ import type { Api } from "../../../scripts/client/api.ts";
 import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import { CloudflareFailure } from "../../../scripts/cloudflare/client/failure.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/client/zone.ts";
-import { findings, readState } from "../../../scripts/cloudflare/doctor/doctor.ts";
+import { findings, readState } from "../../../scripts/cloudflare/doctor/checks/doctor.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut } from "../../../scripts/cloudflare/setup/run.ts";
 import type { StandIn } from "../../../scripts/stand-in/stand-in.ts";

@@ -34,7 +34,7 @@ describe("revoke --at-cloudflare", () => {
 
     const first = await revoke("phone");
     expect(first.stdout.split("\n")).toEqual([
-      "alice/phone is revoked: it is refused everywhere within the revocation delay (10 s unless configured)",
+      "alice/phone is revoked: it is refused everywhere within 10 seconds (or your REVOCATION_DELAY_SECONDS)",
       `certificate ${short}: revocation at Cloudflare is pending; its slot is already free`,
       "",
     ]);

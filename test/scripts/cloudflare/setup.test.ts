@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
-import { createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/client/zone.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
@@ -43,6 +43,7 @@ const APPS = new Map<string, ProfileName>([
 ]);
 
 let cloudflare: StandIn;
+let client: CloudflareClient;
 let folder: string;
 let config: string;
 let tokenFile: string;
@@ -52,6 +53,9 @@ let deployer: ReturnType<typeof standInDeployer>;
 beforeAll(async () => {
   // Nobody asks for a certificate here.
   cloudflare = await startCloudflare({ authority: await issueSelfSignedCertificate("unused") });
+  const { url, state } = cloudflare;
+  const connection = { baseUrl: url, token: state.token, timeoutMs: 5000 };
+  client = createCloudflareClient(connection, async () => undefined);
 });
 afterAll(() => cloudflare.stop());
 
@@ -85,15 +89,10 @@ function reset(): void {
   deployer = standInDeployer(cloudflare);
 }
 
-function client() {
-  const { url, state } = cloudflare;
-  return createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 }, async () => undefined);
-}
-
 async function plan(apps: ReadonlyMap<string, ProfileName> = APPS, adminHost?: string | null) {
-  const zones = await listZones(client());
+  const zones = await listZones(client);
   const zoneOf = (host: string) => longestSuffix(zones, host);
-  return makePlan({ client: client(), deployer }, { apps, adminHost, zoneOf, config, tokenFile });
+  return makePlan({ client, deployer }, { apps, adminHost, zoneOf, config, tokenFile });
 }
 
 async function setUp(apps?: ReadonlyMap<string, ProfileName>, adminHost?: string | null): Promise<string[]> {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { readAssociations } from "../../../scripts/cloudflare/client/client-certificates.ts";
 import { readRoutes } from "../../../scripts/cloudflare/client/routes.ts";
+import { readSecretNames } from "../../../scripts/cloudflare/client/worker-secret.ts";
 import type { GatedHost } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
 import {
   type DoctorState,
@@ -18,7 +19,6 @@ import { readTunnels } from "../../../scripts/cloudflare/doctor/checks/tunnels.t
 import { readUsage } from "../../../scripts/cloudflare/doctor/checks/usage.ts";
 import {
   readCustomDomains,
-  readSecrets,
   readWorkerAddresses,
   readWorkerSettings,
 } from "../../../scripts/cloudflare/doctor/checks/worker.ts";
@@ -50,7 +50,7 @@ const ACCOUNT_READS = {
   nothing,
   settings: readWorkerSettings,
   addresses: readWorkerAddresses,
-  secrets: readSecrets,
+  secrets: readSecretNames,
   domains: readCustomDomains,
   accessApps: readAccessApps,
   tunnels: readTunnels,
@@ -125,7 +125,7 @@ export function goodZone(): Zone {
       record("mail.example.com", "192.0.2.1", { type: "A", proxied: false }),
     ]),
     edgeCertificates: known([
-      { type: "universal", status: "active", names: ["example.com", "*.example.com"] },
+      { type: "universal", status: "active", hosts: ["example.com", "*.example.com"] },
     ]),
   };
 }
@@ -175,8 +175,8 @@ export function goodAccount({ hosts }: Pick<Zone, "hosts"> = goodZone()): Accoun
     },
     homeless: [],
     nothing: known(undefined),
-    settings: known({ compatibilityFlags: ["nodejs_compat"], cache: false }),
-    addresses: known({ workersDev: false, previews: false }),
+    settings: known({ compatibility_flags: ["nodejs_compat"], cache_options: undefined }),
+    addresses: known({ enabled: false, previews_enabled: false }),
     secrets: known(["ADMIN_TOKEN"]),
     domains: known([{ hostname: "www.example.com", service: "site" }]),
     accessApps: known([]),

@@ -43,6 +43,22 @@ describe("options that npm took for itself are named", () => {
   });
 });
 
+it("a variable that the Worker does not have is refused, with the names of those that it has", () => {
+  expect(() => readOptions(["--var", "REVOCATION_DELAY=0"], {})).toThrow(
+    expect.objectContaining({
+      exitCode: 2,
+      message: "--var names no variable of the Worker: REVOCATION_DELAY",
+      hint: expect.stringContaining("REVOCATION_DELAY_SECONDS"),
+    }),
+  );
+  expect(
+    readOptions(["--var", "REVOCATION_DELAY_SECONDS=0", "--var", "ADMIN_HOST=a.localhost"], {}).vars,
+  ).toEqual({
+    REVOCATION_DELAY_SECONDS: 0,
+    ADMIN_HOST: "a.localhost",
+  });
+});
+
 describe("npm called from another folder", () => {
   const environment = { npm_lifecycle_event: "start", INIT_CWD: tmpdir() };
 

@@ -66,7 +66,7 @@ async function paste(commands: readonly string[]): Promise<(command: string) => 
   ].join("\n");
   const shell = spawn("sh", ["-c", `{ ${script}\n} 2>&1`], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, HOME: folder },
+    env: { PATH: process.env.PATH, HOME: folder, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
     stdio: ["ignore", "pipe", "inherit"],
   });
   running.add(shell);

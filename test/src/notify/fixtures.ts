@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, expect, vi } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import type { UserId } from "../../../src/domain/user.ts";
 import { deviceLost, type Notification } from "../../../src/notify/event.ts";
 
@@ -11,19 +11,20 @@ export const NTFY = "ntfy+https://ntfy.example.com/SECRET-TOPIC";
 /** So far ahead that no alarm goes off by itself: a test says when, with `runDurableObjectAlarm`. */
 export const NOW = Date.UTC(2126, 10, 24, 12);
 
-/** The variables, for every object that starts from now on. */
+/** The variables, for every object that starts from now on, until the test ends. */
 export function configure(variables: { NOTIFY_URLS?: unknown; NOTIFY_SECRET?: unknown }): void {
   Object.assign(env, variables);
+  onTestFinished(() => {
+    for (const name of ["NOTIFY_URLS", "NOTIFY_SECRET"]) Reflect.deleteProperty(env, name);
+  });
 }
 
-afterEach(() => {
-  for (const name of ["NOTIFY_URLS", "NOTIFY_SECRET"]) Reflect.deleteProperty(env, name);
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
-
+/** Sets the clock until the test ends. */
 export function at(now: number): void {
   vi.useFakeTimers({ toFake: ["Date"], now });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
 }
 
 export interface Post {
@@ -37,7 +38,7 @@ export interface Post {
 /** Stands for all receivers: what was posted, and an answer by host (`undefined` = none comes). */
 export function receivers(answers: Record<string, number | undefined> = {}): Post[] {
   const posts: Post[] = [];
-  vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
+  const spy = vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
     const request = input as Request;
     const { host } = new URL(request.url);
     expect([request.method, request.redirect]).toEqual(["POST", "manual"]);
@@ -48,6 +49,7 @@ export function receivers(answers: Record<string, number | undefined> = {}): Pos
     if (status === undefined) throw new TypeError(`cannot reach ${request.url}`);
     return new Response(status === 204 ? null : "an answer", { status });
   });
+  onTestFinished(() => spy.mockRestore());
   return posts;
 }
 

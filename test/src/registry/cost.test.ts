@@ -1,8 +1,10 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SecretDigest } from "../../../src/domain/credential.ts";
+import type { CredentialKey } from "../../../src/domain/credential-key.ts";
 import type { Directory } from "../../../src/registry/directory/directory.ts";
 import { ADMIN_HOLDER } from "../../../src/registry/directory/session-table.ts";
+import { LAST_SEEN_EVERY_MS } from "../../../src/registry/user/sightings.ts";
 import {
   ALICE,
   by,
@@ -82,6 +84,34 @@ it("a gate's question costs two rows read and none written, and one written when
   expect(costs.noteWipe.written).toBe(1);
   expect(costs["noteWipe of an active device"].written).toBe(0);
 });
+
+it.each(["token", "feed"] as const)(
+  "a gate's question for a %s costs what one for a certificate does",
+  async (kind) => {
+    await runInDurableObject(registryStub(ALICE), (alice, state) => {
+      fill(state, 10);
+      const limits = { kind, apps: ["app.example.com"], countries: ["CH"], expiresAt: 8e15, paths: null };
+      const wanted = enrolment({ name: "TV", key: key(7, kind), limits });
+      expect(alice.enrol(by(), wanted, Date.now(), 0).ok).toBe(true);
+      const ask = (of: CredentialKey, at: number) => cost(state, () => alice.standing(of, sighting({ at })));
+      for (const of of [key(7), key(7, kind)]) {
+        alice.standing(of, sighting({ at: 2000 }));
+        expect(ask(of, 2000)).toEqual({ read: 2, written: 0 });
+        expect(ask(of, 2000 + LAST_SEEN_EVERY_MS).written).toBe(1);
+      }
+      expect(ask(key(99_999, kind), 2000)).toEqual(ask(key(99_999), 2000));
+    });
+    await runInDurableObject(directoryStub(), (directory, state) => {
+      directory.putUser(by(), ALICE, undefined);
+      directory.claim(by(), key(1, kind), ALICE);
+      const found = cost(state, () => expect(directory.resolve(key(1, kind), sighting())).toBe(ALICE));
+      expect(found).toEqual({ read: 1, written: 0 });
+      const strange = cost(state, () => expect(directory.resolve(key(2, kind), sighting())).toBeNull());
+      expect(strange.written, "a stranger's token is not noted").toBe(0);
+      expect(strange.read).toBeLessThanOrEqual(1);
+    });
+  },
+);
 
 it("no call of the directory costs more with 2,000 users and claims than with 10", async () => {
   const costsOf = (users: number) =>

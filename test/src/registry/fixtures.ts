@@ -50,6 +50,9 @@ export function key(n: number, kind: DeviceKind = "certificate"): CredentialKey 
   return keyOf(kind, fingerprint(n));
 }
 
+/** What the standing of a certificate says of its limits, if nothing limits its device. */
+export const UNLIMITED_STANDING = { limits: NO_LIMITS, validUntil: null };
+
 /** An invitation that limits its device to nothing. */
 export const UNLIMITED: GuestLimits = { apps: null, countries: null, expiresAt: null };
 
@@ -151,6 +154,14 @@ export function justBefore(name: string, meanwhile: () => Promise<unknown>): Reg
 /** What is in an object's tables, for tests that look from inside. */
 export function rows(state: DurableObjectState, query: string, ...values: SqlStorageValue[]) {
   return state.storage.sql.exec(query, ...values).toArray();
+}
+
+/** Drops every table, those that others refer to last. */
+export function dropAll({ storage: { sql } }: DurableObjectState): void {
+  const tables = sql.exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'").toArray();
+  const own = tables.filter(({ name }) => !String(name).startsWith("_cf_"));
+  own.sort((a, b) => Number(/REFERENCES/.test(String(b.sql))) - Number(/REFERENCES/.test(String(a.sql))));
+  for (const { name } of own) sql.exec(`DROP TABLE ${name}`);
 }
 
 /** Rows changed since the object started: stays as it is while nothing writes. */

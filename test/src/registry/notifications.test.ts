@@ -227,9 +227,9 @@ describe("a certificate that ends", () => {
       for (const id of await ids()) days.push([day, id]);
     }
     expect(days).toEqual([
-      [11, `certificate-expiring:${F}:30`],
-      [34, `certificate-expiring:${F}:7`],
-      [40, `certificate-expiring:${F}:1`],
+      [11, `certificate-expiring:${fingerprint(1)}:30`],
+      [34, `certificate-expiring:${fingerprint(1)}:7`],
+      [40, `certificate-expiring:${fingerprint(1)}:1`],
     ]);
   });
 
@@ -237,7 +237,7 @@ describe("a certificate that ends", () => {
     await enrol(1, 0.5);
     await daily();
     await daily(NOW + 1_000);
-    expect(await ids()).toEqual([`certificate-expiring:${F}:1`]);
+    expect(await ids()).toEqual([`certificate-expiring:${fingerprint(1)}:1`]);
   });
 
   it.each<[DeviceStatus, StatusAct[], number]>([
@@ -304,7 +304,7 @@ describe("without targets", () => {
       inside.noteExpiring(NOW);
       expect(totalChanges(state)).toBe(before);
       expect(rows(state, "SELECT * FROM outbox")).toEqual([]);
-      expect(rows(state, "SELECT * FROM certificates WHERE expiry_told IS NOT NULL")).toEqual([]);
+      expect(rows(state, "SELECT * FROM credentials WHERE expiry_told IS NOT NULL")).toEqual([]);
       expect(await state.storage.getAlarm()).toBeNull();
     });
   });

@@ -13,15 +13,23 @@ export interface AccessApp {
   workers: readonly string[];
   /** One of its policies lets everyone pass without a sign-in. */
   letsEveryonePass: boolean;
-  /** One lets anyone at all pass without a sign-in, or is not known not to. */
+  /** One lets someone pass without a sign-in, or everyone who signs in with any identity, or may do so. */
   letsSomeonePass: boolean;
 }
 
 /** `access.api.error.not_enabled`: assumed, never seen on a real account. */
 const ACCESS_NOT_ENABLED = 9999;
 
-/** The decisions of policies that ask for a sign-in, a service token or a certificate, or let nobody pass. */
-const GUARDING: ReadonlySet<string | undefined> = new Set(["allow", "deny", "non_identity"]);
+type Policy = NonNullable<v.InferOutput<typeof ACCESS_APP>["policies"]>[number];
+
+const includesEveryone = ({ include, require }: Policy) =>
+  (require ?? []).length === 0 && (include ?? []).some((rule) => "everyone" in rule);
+
+/** It asks for a sign-in, a service token or a certificate of certain people, or lets nobody pass. */
+function isGuarding(policy: Policy): boolean {
+  if (policy.decision === "allow") return !includesEveryone(policy);
+  return policy.decision === "deny" || policy.decision === "non_identity";
+}
 
 /** Access applications of the account; one that never opened Zero Trust has none. */
 export async function readAccessApps({
@@ -57,11 +65,8 @@ function toApp(app: v.InferOutput<typeof ACCESS_APP>): AccessApp {
     return type === "worker" ? [worker_name ?? named ?? "*"] : [];
   });
   const letsEveryonePass = (app.policies ?? []).some(
-    ({ decision, include, require, exclude }) =>
-      decision === "bypass" &&
-      (require ?? []).length === 0 &&
-      (exclude ?? []).length === 0 &&
-      (include ?? []).some((rule) => "everyone" in rule),
+    (policy) =>
+      policy.decision === "bypass" && includesEveryone(policy) && (policy.exclude ?? []).length === 0,
   );
   return {
     id,
@@ -70,7 +75,7 @@ function toApp(app: v.InferOutput<typeof ACCESS_APP>): AccessApp {
     places: app.type === "bookmark" ? [] : places.map((place) => place.toLowerCase()),
     workers,
     letsEveryonePass,
-    letsSomeonePass: app.policies?.every(({ decision }) => GUARDING.has(decision)) !== true,
+    letsSomeonePass: app.policies?.every(isGuarding) !== true,
   };
 }
 

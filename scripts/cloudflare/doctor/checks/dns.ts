@@ -1,17 +1,12 @@
+import type * as v from "valibot";
 import { DNS_RECORD } from "../../client/answers.ts";
 import { failedCheck, gatedNames, listed, passed, type ZoneSource, zoneCheck } from "../check.ts";
 import { recordsOf } from "../rules/tunnel-reach.ts";
 
-export interface DnsRecord {
-  name: string;
-  type: string;
-  proxied: boolean;
-  /** Where it leads: an address, or a name in lower case. */
-  content: string;
-}
+export type DnsRecord = v.InferOutput<typeof DNS_RECORD>;
 
-/** The types of records that lead somewhere. */
-const LEADING = new Set(["A", "AAAA", "CNAME"]);
+/** Whether the record leads somewhere. */
+export const isLeading = ({ type }: DnsRecord) => ["A", "AAAA", "CNAME"].includes(type);
 
 export async function readDns({ client, zone }: ZoneSource): Promise<DnsRecord[]> {
   const records = await client.list(
@@ -19,14 +14,7 @@ export async function readDns({ client, zone }: ZoneSource): Promise<DnsRecord[]
     (sdk, { page }) => sdk.dns.records.list({ zone_id: zone.id, per_page: 100, page }),
     DNS_RECORD,
   );
-  return records
-    .filter(({ type }) => LEADING.has(type))
-    .map(({ name, type, proxied, content }) => ({
-      name: name.toLowerCase(),
-      type,
-      proxied: proxied === true,
-      content: (content ?? "").toLowerCase(),
-    }));
+  return records.filter(isLeading);
 }
 
 /** An address that leads past Cloudflare leads past the gate. */

@@ -1,28 +1,17 @@
+import type * as v from "valibot";
 import { CERTIFICATE_PACK } from "../../client/answers.ts";
 import { failedCheck, gatedNames, listed, passed, warned, type ZoneSource, zoneCheck } from "../check.ts";
 
-/** A certificate that Cloudflare shows to clients, or will. */
-interface EdgeCertificate {
-  /** Cloudflare's word: `active`, `pending_validation`, ... */
-  status: string;
-  /** `universal`, `advanced`, ... */
-  type: string;
-  /** Lower case; a wildcard is `*.example.com`. */
-  names: readonly string[];
-}
+/** A pack that Cloudflare shows to clients, or will. */
+type EdgeCertificate = v.InferOutput<typeof CERTIFICATE_PACK>;
 
 /** The certificate packs of a zone, in any state: Universal SSL's, and those that were ordered or uploaded. */
-export async function readEdgeCertificates({ client, zone }: ZoneSource): Promise<EdgeCertificate[]> {
-  const packs = await client.list(
+export function readEdgeCertificates({ client, zone }: ZoneSource): Promise<EdgeCertificate[]> {
+  return client.list(
     { permission: "certificates-read", what: "list the zone's edge certificates" },
     (sdk, { page }) => sdk.ssl.certificatePacks.list({ zone_id: zone.id, status: "all", per_page: 50, page }),
     CERTIFICATE_PACK,
   );
-  return packs.map(({ status, type, hosts }) => ({
-    status,
-    type,
-    names: hosts.map((name) => name.toLowerCase()),
-  }));
 }
 
 /** States in which Cloudflare does not show the certificate, and will not without help. */
@@ -42,11 +31,8 @@ export const edgeCertificate = zoneCheck({
   permission: "certificates-read",
   read: readEdgeCertificates,
   judge(certificates, zone) {
-    const found = gatedNames(zone).map((host) => ({
-      host,
-      ...best(certificates.filter(({ names }) => names.some((name) => covers(name, host)))),
-    }));
-    const without = found.filter(({ state }) => state === "none").map(({ host }) => host);
+    const found = gatedNames(zone).map((host) => ({ host, status: statusFor(host, certificates) }));
+    const without = found.filter(({ status }) => status === undefined).map(({ host }) => host);
     if (without.length > 0) {
       const deep = without.find((host) => isDeep(zone.name, host));
       return failedCheck(
@@ -58,7 +44,7 @@ export const edgeCertificate = zoneCheck({
           : `order a certificate for the host under SSL/TLS > Edge Certificates, or give the app a name one level below ${zone.name}, such as ${oneLevel(zone.name, deep)}`,
       );
     }
-    const waiting = found.filter(({ state }) => state === "not-active");
+    const waiting = found.filter(({ status }) => status !== "active");
     return waiting.length > 0
       ? warned(
           `the certificate is not active yet: ${listed(waiting.map(({ host, status }) => `${host} (${status})`))}`,
@@ -68,15 +54,11 @@ export const edgeCertificate = zoneCheck({
   },
 });
 
-function best(covering: readonly EdgeCertificate[]): {
-  state: "active" | "not-active" | "none";
-  status: string;
-} {
-  if (covering.some(({ status }) => status === "active")) return { state: "active", status: "active" };
-  const waiting = covering.find(({ status }) => !DEAD.has(status));
-  return waiting === undefined
-    ? { state: "none", status: "" }
-    : { state: "not-active", status: waiting.status };
+/** The status of the certificate that the host has, or will have; `undefined`: none covers it. */
+function statusFor(host: string, certificates: readonly EdgeCertificate[]): string | undefined {
+  const covering = certificates.filter(({ hosts }) => hosts.some((name) => covers(name, host)));
+  const statuses = covering.map(({ status }) => status);
+  return statuses.find((status) => status === "active") ?? statuses.find((status) => !DEAD.has(status));
 }
 
 /** A wildcard stands for one label (RFC 9525, section 6.3). */

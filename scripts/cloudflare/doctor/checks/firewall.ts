@@ -88,24 +88,12 @@ function nameOf({ phase, id, description, action }: FirewallRule): string {
   return `${kind} '${description === "" ? id : description}' (${action})`;
 }
 
-export interface AccessRule {
-  id: string;
-  mode: string;
-  /** `country CH`, `ip 192.0.2.1` */
-  about: string;
-}
-
-export async function readAccessRules({ client, zone }: ZoneSource): Promise<AccessRule[]> {
-  const rules = await client.list(
+export function readAccessRules({ client, zone }: ZoneSource): Promise<v.InferOutput<typeof ACCESS_RULE>[]> {
+  return client.list(
     { permission: "firewall", what: "list the IP access rules" },
     (sdk, { page }) => sdk.firewall.accessRules.list({ zone_id: zone.id, per_page: 100, page }),
     ACCESS_RULE,
   );
-  return rules.map(({ id, mode, configuration }) => ({
-    id,
-    mode,
-    about: `${configuration?.target ?? ""} ${configuration?.value ?? ""}`.trim(),
-  }));
 }
 
 /** IP access rules block addresses and countries on the whole zone. */
@@ -115,11 +103,16 @@ export const accessRules = zoneCheck({
   setupShows: true,
   read: readAccessRules,
   judge(rules) {
-    const answering = rules.filter(({ mode }) => mode !== "whitelist");
+    // `country CH (block)`
+    const answering = rules
+      .filter(({ mode }) => mode !== "whitelist")
+      .map(({ mode, configuration: { target = "", value = "" } = {} }) =>
+        `${target} ${value} (${mode})`.trim(),
+      );
     return answering.length === 0
       ? passed("no IP access rule blocks or challenges")
       : warned(
-          `IP access rules answer 403 to ${listed(answering.map(({ about, mode }) => `${about} (${mode})`))}`,
+          `IP access rules answer 403 to ${listed(answering)}`,
           "make sure that no device of yours is ever there, or remove them under Security > Security rules",
         );
   },

@@ -38,7 +38,7 @@ export const mtls = zoneCheck({
 /** The admin host is not an app's, and open to any browser. Its record and its route are checked with the apps'. */
 export const adminHost = accountCheck({
   id: "admin-host",
-  permission: "certificates-read",
+  permission: null,
   read: nothing,
   judge(_, { local, zones }) {
     const { adminHost, localAdminHost, hosts } = local;

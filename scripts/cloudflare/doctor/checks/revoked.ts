@@ -1,10 +1,7 @@
 // The registry and Cloudflare ought to agree on which certificates are revoked.
 import { shellWord, short } from "../../../terminal/text.ts";
-import {
-  type ClientCertificateStatus,
-  isOver,
-  listClientCertificates,
-} from "../../client/client-certificates.ts";
+import { CERTIFICATE_STATUSES, type ClientCertificateStatus } from "../../client/answers.ts";
+import { isOver, listClientCertificates } from "../../client/client-certificates.ts";
 import { notUnderstood } from "../../client/failure.ts";
 import {
   type AccountSource,
@@ -21,13 +18,6 @@ import { type EnrolledDevice, readRegistry } from "../gate.ts";
 
 type Statuses = ReadonlyMap<string, ClientCertificateStatus>;
 
-const STATUSES: ReadonlySet<string> = new Set([
-  "active",
-  "pending_revocation",
-  "revoked",
-  "pending_reactivation",
-] satisfies ClientCertificateStatus[]);
-
 /**
  * How Cloudflare's certificates stand, by fingerprint. One authority serves all zones of an account: a device's
  * certificate may be in none of these.
@@ -37,7 +27,8 @@ export async function readStatuses({ client, zones }: AccountSource): Promise<St
     zones.map(async (zone) => {
       const certificates = await listClientCertificates(client, zone, "certificates-read");
       return certificates.map(({ id, fingerprint, status }) => {
-        if (fingerprint !== undefined && STATUSES.has(status)) return [fingerprint, status] as const;
+        if (fingerprint !== undefined && CERTIFICATE_STATUSES.includes(status))
+          return [fingerprint, status] as const;
         throw notUnderstood(
           "compare the client certificates",
           `GET /zones/${zone.id}/client_certificates`,
@@ -90,7 +81,8 @@ export const revokedHere = accountCheck({
         [...certificates.map(({ fingerprint }) => fingerprint), ...retired].some(isActiveThere),
       )
       .map(({ label }) => ({ what: label, remedy: `latchkey revoke ${shellWord(label)} --at-cloudflare` }));
-    // A lost device needs each of its certificates at Cloudflare, so that it can be told to delete its vault.
+    // A lost device keeps its certificates at Cloudflare: only with one does it get the answer on which it deletes its
+    // vault.
     const replaced = devices
       .filter(({ status }) => status !== "revoked" && status !== "lost")
       .flatMap(({ label, retired }) =>

@@ -1,5 +1,6 @@
 // The gate guards hostnames, not apps: another hostname that leads through a tunnel to the same app bypasses it.
 import { TUNNEL, TUNNEL_CONFIGURATION } from "../../client/answers.ts";
+import type { CloudflareClient } from "../../client/client.ts";
 import { coversWholly, precedenceOver, type Route, readRoutes, touches } from "../../client/routes.ts";
 import {
   type AccountSource,
@@ -20,6 +21,7 @@ import {
   isApp,
   leadsTo,
   namesOf,
+  recordsOf,
   rulesFor,
   serviceKey,
   type Tunnel,
@@ -31,10 +33,7 @@ import { type DnsRecord, readDns } from "./dns.ts";
 const TUNNELS_PAGE = "Zero Trust > Networks > Tunnels";
 
 /** The account's tunnels that were not deleted, each with the rules by which it reaches its services. */
-export async function readTunnels({
-  client,
-  account,
-}: Pick<AccountSource, "client" | "account">): Promise<Tunnel[]> {
+export async function readTunnels({ client, account }: AccountSource): Promise<Tunnel[]> {
   const tunnels = await client.list(
     { permission: "tunnels", what: "list the account's tunnels" },
     (sdk, { page }) =>
@@ -45,8 +44,7 @@ export async function readTunnels({
     tunnels.map(async ({ id, name = id, config_src }) => ({
       id: id.toLowerCase(),
       name,
-      ingress:
-        config_src === "local" ? unmanaged(name) : await readIngress({ client, account }, { id, name }),
+      ingress: config_src === "local" ? unmanaged(name) : await readIngress(client, account, id, name),
     })),
   );
 }
@@ -59,8 +57,10 @@ function unmanaged(name: string): Reading<never> {
 }
 
 async function readIngress(
-  { client, account }: Pick<AccountSource, "client" | "account">,
-  { id, name }: { id: string; name: string },
+  client: CloudflareClient,
+  account: string,
+  id: string,
+  name: string,
 ): Promise<Tunnel["ingress"]> {
   const answer = await reading(() =>
     client.ask(
@@ -184,7 +184,9 @@ function otherName(
   const { hosts, zones, records, accessApps } = household;
   const isSeen = zones.some((zone) => name === zone || name.endsWith(`.${zone}`));
   if (hosts.includes(name) || (isSeen && !leadsTo(records, name, id))) return undefined;
-  const guards = [isGated(name, household), isBehindAccess(accessApps, name)];
+  // Only requests that come through Cloudflare's proxy meet its routes and Access.
+  const isProxied = recordsOf(records, name).every(({ proxied }) => proxied);
+  const guards = isProxied ? [isGated(name, household), isBehindAccess(accessApps, name)] : [false];
   if (guards.includes(true)) return undefined;
   const isUnsure = guards.includes(undefined);
   if (!ingress.known) {

@@ -8,15 +8,10 @@ const USAGE_QUERY = `query Usage($account: string!, $date: Date!) {
     durableObjectsInvocationsAdaptiveGroups(limit: 1000, filter: { date: $date }) { sum { requests } }
   } } }`;
 
+type UsageSource = Pick<AccountSource, "client" | "account" | "now">;
+
 /** The day's use since 00:00 UTC. */
-export async function readUsage({
-  client,
-  account,
-  now,
-}: Pick<AccountSource, "client" | "account" | "now">): Promise<{
-  workerRequests: number;
-  objectRequests: number;
-}> {
+export async function readUsage({ client, account, now }: UsageSource) {
   const date = new Date(now).toISOString().slice(0, 10);
   const { data } = await client.ask(
     { permission: "analytics", what: "read the day's use" },

@@ -32,19 +32,14 @@ export const wranglerToml = accountCheck({
 });
 
 /** `null`: no such Worker was deployed. */
-export function readWorkerAddresses({
-  client,
-  account,
-  worker,
-}: AccountSource): Promise<{ workersDev: boolean; previews: boolean } | null> {
-  return unlessMissing(async () => {
-    const { enabled, previews_enabled } = await client.ask(
+export function readWorkerAddresses({ client, account, worker }: AccountSource) {
+  return unlessMissing(() =>
+    client.ask(
       { permission: "scripts-read", what: "read the Worker's addresses" },
       (sdk) => sdk.workers.scripts.subdomain.get(worker, { account_id: account }),
       WORKER_ADDRESSES,
-    );
-    return { workersDev: enabled, previews: previews_enabled };
-  });
+    ),
+  );
 }
 
 /** On workers.dev and on previews, Cloudflare asks no client for a certificate. */
@@ -55,8 +50,8 @@ export const workersDev = accountCheck({
   judge(addresses, { local }) {
     if (addresses === null) return missing(local.worker);
     const on = [
-      ...(addresses.workersDev ? ["workers.dev"] : []),
-      ...(addresses.previews ? ["its preview URLs"] : []),
+      ...(addresses.enabled ? ["workers.dev"] : []),
+      ...(addresses.previews_enabled ? ["its preview URLs"] : []),
     ];
     return on.length === 0
       ? passed("the Worker has no address on workers.dev")
@@ -68,19 +63,14 @@ export const workersDev = accountCheck({
 });
 
 /** `null`: no such Worker was deployed. */
-export function readWorkerSettings({
-  client,
-  account,
-  worker,
-}: AccountSource): Promise<{ compatibilityFlags: readonly string[]; cache: boolean } | null> {
-  return unlessMissing(async () => {
-    const { compatibility_flags: compatibilityFlags, cache_options: cache } = await client.ask(
+export function readWorkerSettings({ client, account, worker }: AccountSource) {
+  return unlessMissing(() =>
+    client.ask(
       { permission: "scripts-read", what: "read the Worker's settings" },
       (sdk) => sdk.workers.scripts.scriptAndVersionSettings.get(worker, { account_id: account }),
       WORKER_SETTINGS,
-    );
-    return { compatibilityFlags, cache: cache?.enabled === true };
-  });
+    ),
+  );
 }
 
 /** The Workers Cache answers before the gate runs. */
@@ -90,7 +80,7 @@ export const workersCache = accountCheck({
   read: readWorkerSettings,
   judge(settings, { local }) {
     if (settings === null) return missing(local.worker);
-    return settings.cache
+    return settings.cache_options?.enabled === true
       ? failedCheck(
           "the Workers Cache is on: it answers before the gate runs",
           `[cache] enabled = false in wrangler.toml, then ${DEPLOY}`,
@@ -106,7 +96,7 @@ export const globalFetch = accountCheck({
   read: readWorkerSettings,
   judge(settings, { local }) {
     if (settings === null) return missing(local.worker);
-    return settings.compatibilityFlags.includes("global_fetch_strictly_public")
+    return settings.compatibility_flags.includes("global_fetch_strictly_public")
       ? failedCheck(
           "global_fetch_strictly_public is set: what passes the gate comes back to it",
           `remove it from compatibility_flags in wrangler.toml, then ${DEPLOY}`,
@@ -115,13 +105,10 @@ export const globalFetch = accountCheck({
   },
 });
 
-export const readSecrets = ({ client, account, worker }: AccountSource) =>
-  readSecretNames(client, { account, worker });
-
 export const secret = accountCheck({
   id: "secret",
   permission: "scripts-read",
-  read: readSecrets,
+  read: readSecretNames,
   judge: (names, { local }) =>
     names.includes("ADMIN_TOKEN")
       ? passed("ADMIN_TOKEN is set")
@@ -132,16 +119,12 @@ export const secret = accountCheck({
 });
 
 /** Hostnames that are Custom Domains, with their Workers. */
-export async function readCustomDomains({
-  client,
-  account,
-}: AccountSource): Promise<{ hostname: string; service: string }[]> {
-  const found = await client.ask(
+export function readCustomDomains({ client, account }: AccountSource) {
+  return client.ask(
     { permission: "scripts-read", what: "list the Workers' Custom Domains" },
     (sdk) => sdk.workers.domains.list({ account_id: account }),
     CUSTOM_DOMAINS,
   );
-  return found.map(({ hostname, service = "" }) => ({ hostname: hostname.toLowerCase(), service }));
 }
 
 /** A Custom Domain makes a Worker the origin: whichever it is, the app is not behind the gate there. */

@@ -11,19 +11,14 @@ const SUPER_FIGHT_MODE = [
   "sbfm_verified_bots",
 ] as const;
 
-interface BotSettings {
-  fightMode: boolean;
-  /** Names of super bot fight mode's settings that block or challenge. */
-  superFightMode: readonly string[];
-}
-
-export async function readBots({ client, zone }: ZoneSource): Promise<BotSettings> {
+export async function readBots({ client, zone }: ZoneSource) {
   const settings = await client.ask(
     { permission: "bots", what: "read the bot settings" },
     (sdk) => sdk.botManagement.get({ zone_id: zone.id }),
     BOTS,
   );
-  const superFightMode = SUPER_FIGHT_MODE.filter(
+  /** Those that block or challenge. */
+  const superFightMode: readonly string[] = SUPER_FIGHT_MODE.filter(
     (name) => settings[name] === "block" || settings[name] === "managed_challenge",
   );
   return { fightMode: settings.fight_mode === true, superFightMode };

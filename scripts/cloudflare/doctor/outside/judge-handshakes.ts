@@ -103,15 +103,11 @@ function judgeIssuers(
   const named = `${host} asks for certificates of ${listed(authorities)} only`;
   if (!registry.known) return unread(`${named}; ${registry.reason}`, registry.remedy);
   const keys = new Set(authorities.map(nameKey));
-  const active = registry.value.filter(({ status }) => status === "active");
-  const issuers = active.map(({ label, certificates }) => ({
-    label,
-    issuers: certificates.map(({ issuer }) => issuer),
-  }));
-  const unnamed = issuers.filter(
-    (device) => !device.issuers.some((issuer) => issuer !== null && keys.has(nameKey(issuer))),
-  );
-  const silent = unnamed.filter((device) => !device.issuers.includes(null)).map(({ label }) => label);
+  const unnamed = registry.value
+    .filter(({ status }) => status === "active")
+    .map(({ label, certificates }) => ({ label, issuers: certificates.map(({ issuer }) => issuer) }))
+    .filter(({ issuers }) => !issuers.some((issuer) => issuer !== null && keys.has(nameKey(issuer))));
+  const silent = unnamed.filter(({ issuers }) => !issuers.includes(null)).map(({ label }) => label);
   if (silent.length > 0) {
     return warned(
       `${named}: with the certificates of ${listed(silent)}, rclone and other Go programs, ntfy and other Java programs, and browsers send none`,

@@ -27,21 +27,13 @@ export async function withProbe<T>(
   const user = parseUserId(PROBE_USER);
   if (user === undefined) throw new Error(`${PROBE_USER} is no user id`);
   await removeProbe(api, user);
-  const order = {
-    zone,
-    commonName: "latchkey doctor",
-    days: PROBE_DAYS,
-    kind: "ecdsa-p256",
-    progress,
-  } as const;
+  const commonName = "latchkey doctor";
+  const order = { zone, commonName, days: PROBE_DAYS, kind: "ecdsa-p256", progress } as const;
   return withSignedCertificate(client, order, async (signed, interruption) => {
     try {
       await api.putUser(user, undefined);
-      await api.enrol(user, {
-        name: PROBE_DEVICE,
-        certificate: signed.certificate,
-        note: "the doctor's own, temporary",
-      });
+      const { certificate } = signed;
+      await api.enrol(user, { name: PROBE_DEVICE, certificate, note: "the doctor's own, temporary" });
       interruption.check();
       return await look(signed);
     } finally {

@@ -96,17 +96,12 @@ function createAgent(
     ...(credential === undefined ? {} : { cert: credential.certificate, key: credential.key }),
   });
   if (connectTo === undefined) return new Agent({ connect });
+  const { hostname, port } = connectTo;
   return new Agent({
-    connect: (options, callback) =>
-      connect(
-        {
-          ...options,
-          servername: options.servername ?? options.hostname,
-          hostname: connectTo.hostname,
-          port: String(connectTo.port),
-        },
-        callback,
-      ),
+    connect(options, callback) {
+      const { servername = options.hostname } = options;
+      connect({ ...options, servername, hostname, port: String(port) }, callback);
+    },
   });
 }
 
@@ -135,11 +130,9 @@ async function look(
       location: typeof location === "string" ? location : null,
     };
   } catch (error) {
-    const timedOut = error instanceof Error && error.name === "TimeoutError";
-    return { kind: "silence", why: timedOut ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error) };
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    const isLate = name === "TimeoutError";
+    const why = isLate ? `no answer within ${timeoutMs / 1000} s` : (errorCode(error) ?? message);
+    return { kind: "silence", why };
   }
-}
-
-function reasonOf(error: unknown): string {
-  return errorCode(error) ?? (error instanceof Error ? error.message : String(error));
 }

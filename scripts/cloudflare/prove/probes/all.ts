@@ -16,7 +16,7 @@ import { deployKeepsFailureMode, failureMode } from "./routes.ts";
 import { headers, trailingDot, uploadAbove, uploadBelow, websocket } from "./traffic.ts";
 import { worker } from "./worker.ts";
 
-/** All probes in their order. The first ones make what the others need; no request comes before there is a route. */
+/** All probes in order. The first ones make what the others need; no request is sent before there is a route. */
 export const PROBES: readonly Probe[] = [
   worker,
   failureMode,

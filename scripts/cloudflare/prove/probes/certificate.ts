@@ -1,13 +1,22 @@
 import { X509Certificate } from "node:crypto";
+import * as v from "valibot";
 import { issueSelfSignedCertificate } from "../../../certificates/authority.ts";
 import { commonNameIn, createKeyAndRequest } from "../../../certificates/request.ts";
+import { fields } from "../../client/answers.ts";
 import { listClientCertificates, signAtCloudflare } from "../../client/client-certificates.ts";
 import { CloudflareFailure } from "../../client/failure.ts";
 import { observeHandshakes } from "../../doctor/outside/handshakes.ts";
-import { CERTIFICATE_SLICE } from "../answers.ts";
 import { askOnce } from "../connection.ts";
 import { formOf, formsOf, idFormOf, verdictOf } from "../form.ts";
-import { type Credential, credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
+import {
+  type Credential,
+  credentialOf,
+  type Finding,
+  notInTime,
+  type Probe,
+  reachOf,
+  type Scene,
+} from "../probe.ts";
 import { fieldOf, isPresented, isVerified } from "../sight.ts";
 import { certificateOf } from "../things.ts";
 import { waitFor } from "../waiting.ts";
@@ -29,7 +38,7 @@ export const certificate: Probe = {
     const { id, pem, fingerprint, statedFingerprint, serial } = signed;
     for (const secret of [id, fingerprint, serial]) if (typeof secret === "string") secrets.add(secret);
     if (pem === "" || fingerprint === undefined) {
-      return { outcome: "failed", reason: "the answer held no certificate that can be read" };
+      return { outcome: "failed", reason: "the answer contained no readable certificate" };
     }
     scene.credential = { id, certificate: pem, key, fingerprint };
     const listed = await waitFor(scene.signal, LISTED_WITHIN_SECONDS, async () => {
@@ -60,7 +69,7 @@ export const certificate: Probe = {
   },
 };
 
-/** As it should be taken, and then more and more modestly: the other probes need a certificate. */
+/** Asks for what should be possible, then for less and less: the other probes need a certificate. */
 async function sign({ client, zone, names }: Scene) {
   const { commonName, worker } = names;
   const orders = [
@@ -88,6 +97,13 @@ function algorithmOf(certificate: X509Certificate): string {
   const { signatureAlgorithm } = certificate as { signatureAlgorithm?: string };
   return signatureAlgorithm ?? "unknown";
 }
+
+/** A slice of the list of client certificates, and the length of the whole list, if it is reported. */
+const CERTIFICATE_SLICE = fields({
+  success: v.literal(true),
+  result: v.array(fields({ id: v.string() })),
+  result_info: v.nullish(fields({ total_count: v.unknown() })),
+});
 
 export const listPaging: Probe = {
   id: "list-paging",
@@ -128,11 +144,7 @@ export const clientAuth: Probe = {
       return answer.kind === "sight" && isPresented(answer.sight) ? answer.sight : undefined;
     });
     if (found === undefined) {
-      return {
-        outcome: "not-seen",
-        reason: "the host did not ask for a certificate in time",
-        measurements: { waitedSeconds: ASKED_WITHIN_SECONDS },
-      };
+      return notInTime("the host did not ask for a certificate in time", ASKED_WITHIN_SECONDS);
     }
     const { value: sight, seconds } = found;
     const parsed = new X509Certificate(credential.certificate);
@@ -217,7 +229,7 @@ export const authorities: Probe = {
   },
 };
 
-/** Compares the attributes, in whatever order they are written. */
+/** Compares the attributes, whatever their order. */
 function isIssuer(name: string, { certificate: pem }: Credential): boolean {
   const attributes = (text: string) =>
     text

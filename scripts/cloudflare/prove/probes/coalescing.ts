@@ -5,8 +5,8 @@ import { isPresented, isVerified } from "../sight.ts";
 import { describe, NO_HTTP2 } from "./handshake.ts";
 
 /**
- * A browser with a connection to another host of the zone, under a certificate for both names, may send requests for
- * the throw-away host on it. That connection was made for a host that asks for no certificate.
+ * A browser with a connection to another host of the zone may also send requests for the throw-away host on it, if the
+ * server's certificate covers both names. The other host asks for no client certificate.
  */
 export const coalescing: Probe = {
   id: "coalesced-connection",
@@ -25,10 +25,10 @@ export const coalescing: Probe = {
       const answer = await askOverHttp2(reach, { credential, servername });
       if (answer === undefined) return NO_HTTP2;
       answers[name] = describe(answer);
-      // The one thing that would open the gate.
+      // The only case that would open the gate.
       if (credential === undefined && answer.kind === "sight") passes = isPresented(answer.sight);
     }
-    // The same without HTTP/2: a connection whose handshake names another host than its request.
+    // The same over HTTP/1.1: the handshake names another host than the request.
     answers.strangerOverHttp1 = describe(await askOnce(reach, { servername }));
     return { outcome: passes ? "differs" : "seen", measurements: answers };
   },
@@ -36,11 +36,11 @@ export const coalescing: Probe = {
 
 export const grpc: Probe = {
   id: "grpc",
-  title: "a request with the content type of gRPC",
-  question: "Do gRPC requests come to the Worker?",
+  title: "send a request with gRPC's content type",
+  question: "Do gRPC requests reach the Worker?",
   needs: ["client-auth"],
   async run(scene) {
-    // One message without content: its flag and its length.
+    // One empty message: a flag and a length.
     const message = Buffer.alloc(5);
     const answer = await askOverHttp2(
       reachOf(scene),

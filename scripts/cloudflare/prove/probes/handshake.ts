@@ -1,4 +1,4 @@
-import { type Answer, askOnce, openConnection, silence, type TlsOptions } from "../connection.ts";
+import { type Answer, askOnce, resume } from "../connection.ts";
 import { verdictOf } from "../form.ts";
 import { askOverHttp2 } from "../http2.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
@@ -54,7 +54,7 @@ function pairFinding(scene: Scene, device: Answer, stranger: Answer): Finding {
   };
 }
 
-/** An answer in one text, without names. */
+/** An answer in one line, without names. */
 export function describe(answer: Answer): string {
   switch (answer.kind) {
     case "sight":
@@ -79,16 +79,16 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
     async run(scene) {
       const reach = reachOf(scene);
       const credential = credentialOf(scene);
-      const withOne = await sessionOf(scene, { credential, version });
-      const without = await sessionOf(scene, { version });
+      const { session: withOne } = await resume(reach, { credential, version });
+      const { session: without } = await resume(reach, { version });
       if (withOne === undefined) {
         return { outcome: "not-seen", reason: "the server gave no session to resume" };
       }
-      const resumed = await resume(scene, { credential, version, session: withOne });
-      const bare = await resume(scene, { version, session: withOne });
-      const added = without && (await resume(scene, { credential, version, session: without }));
-      const elsewhere = await sessionOf(scene, { version, servername: scene.zone.name });
-      const other = elsewhere && (await resume(scene, { credential, version, session: elsewhere }));
+      const resumed = await resume(reach, { credential, version, session: withOne });
+      const bare = await resume(reach, { version, session: withOne });
+      const added = without && (await resume(reach, { credential, version, session: without }));
+      const { session: elsewhere } = await resume(reach, { version, servername: scene.zone.name });
+      const other = elsewhere && (await resume(reach, { credential, version, session: elsewhere }));
       const fresh = await askOnce(reach, { credential, version });
       return {
         outcome:
@@ -112,28 +112,4 @@ function resumptionProbe(id: string, version: "TLSv1.2" | "TLSv1.3"): Probe {
       };
     },
   };
-}
-
-/** A session as the server gives it after a request. */
-export async function sessionOf(scene: Scene, options: TlsOptions): Promise<Buffer | undefined> {
-  return (await resume(scene, options)).session;
-}
-
-/** One request on a connection of its own, which resumes the session that is given. */
-export async function resume(
-  scene: Scene,
-  options: TlsOptions,
-): Promise<{ answer: Answer; isResumed: boolean; session: Buffer | undefined }> {
-  const reach = reachOf(scene);
-  try {
-    const connection = await openConnection(reach, options);
-    try {
-      const answer = await connection.ask();
-      return { answer, isResumed: connection.resumed, session: connection.session() };
-    } finally {
-      connection.close();
-    }
-  } catch (error) {
-    return { answer: silence(error, reach.signal), isResumed: false, session: undefined };
-  }
 }

@@ -1,10 +1,11 @@
 import { Resolver, resolve4, resolve6, resolveNs } from "node:dns/promises";
 import { DONE } from "../../client/answers.ts";
-import { readAssociations } from "../../client/client-certificates.ts";
+import { readAssociations, setAssociations } from "../../client/client-certificates.ts";
 import { askOnce } from "../connection.ts";
-import { type Probe, reachOf, type Scene } from "../probe.ts";
-import { associationOf, RECORD_COMMENT, recordOf, setAssociations } from "../things.ts";
+import { notInTime, type Probe, reachOf, type Scene } from "../probe.ts";
+import { associationOf, RECORD_COMMENT, recordOf } from "../things.ts";
 import { waitFor } from "../waiting.ts";
+import { describe } from "./handshake.ts";
 
 const RESOLVES_WITHIN_SECONDS = 180;
 const ANSWERS_WITHIN_SECONDS = 180;
@@ -12,7 +13,7 @@ const ANSWERS_WITHIN_SECONDS = 180;
 export const record: Probe = {
   id: "record",
   title: "make the DNS record",
-  question: "Is a proxied AAAA record with 100:: taken, and how soon does its name resolve?",
+  question: "Is a proxied AAAA record with 100:: accepted, and how soon does its name resolve?",
   needs: ["failure-mode"],
   async run(scene) {
     const { client, zone, names, options } = scene;
@@ -25,13 +26,7 @@ export const record: Probe = {
       DONE,
     );
     const found = await waitFor(scene.signal, RESOLVES_WITHIN_SECONDS, () => findAddress(scene));
-    if (found === undefined) {
-      return {
-        outcome: "not-seen",
-        reason: "the name did not resolve in time",
-        measurements: { waitedSeconds: RESOLVES_WITHIN_SECONDS },
-      };
-    }
+    if (found === undefined) return notInTime("the name did not resolve in time", RESOLVES_WITHIN_SECONDS);
     const { hostname, port, by } = found.value;
     scene.secrets.add(hostname);
     scene.reach = {
@@ -49,60 +44,42 @@ export const record: Probe = {
   },
 };
 
-/** The zone's own name servers are asked: what others remember of a name that was not there would mislead. */
+/** Asks the zone's own name server first: others may remember that the name did not exist. */
 async function findAddress({ names, zone, options }: Scene) {
   if (options.connectTo !== undefined) return { ...options.connectTo, by: "--connect-to" };
-  const address =
-    (await atNameServers(zone.name, names.host)) ?? (await firstOf(resolve4, resolve6, names.host));
-  return address === undefined ? undefined : { hostname: address.hostname, port: 443, by: address.by };
+  const { host } = names;
+  const [own] = await atNameServers(zone.name, host).catch(() => []);
+  if (own !== undefined) return { hostname: own, port: 443, by: "the zone's name server" };
+  const [hostname] = await resolve4(host).catch(() => resolve6(host).catch(() => []));
+  return hostname === undefined ? undefined : { hostname, port: 443, by: "the system" };
 }
 
-async function atNameServers(zone: string, host: string) {
-  try {
-    const [server = ""] = await resolveNs(zone);
-    const resolver = new Resolver({ timeout: 2000, tries: 1 });
-    resolver.setServers(await resolve4(server));
-    const [hostname] = await resolver.resolve4(host);
-    return hostname === undefined ? undefined : { hostname, by: "the zone's name server" };
-  } catch {
-    return undefined;
-  }
-}
-
-async function firstOf(v4: typeof resolve4, v6: typeof resolve6, host: string) {
-  const [hostname] = await v4(host).catch(() => v6(host).catch(() => []));
-  return hostname === undefined ? undefined : { hostname, by: "the system" };
+async function atNameServers(zone: string, host: string): Promise<string[]> {
+  const [server = ""] = await resolveNs(zone);
+  const resolver = new Resolver({ timeout: 2000, tries: 1 });
+  resolver.setServers(await resolve4(server));
+  return resolver.resolve4(host);
 }
 
 export const routeAnswers: Probe = {
   id: "route-answers",
   title: "wait for the Worker to answer on the host",
-  question: "How soon does a new route lead to its Worker, and what answers before?",
+  question: "How soon does a new route lead to its Worker, and what answers until then?",
   needs: ["record"],
   async run(scene) {
     const before = new Set<string>();
     const found = await waitFor(scene.signal, ANSWERS_WITHIN_SECONDS, async () => {
       const answer = await askOnce(reachOf(scene));
       if (answer.kind === "sight") return answer.sight;
-      before.add(
-        answer.kind === "silence"
-          ? answer.why
-          : `${answer.status}${answer.code === null ? "" : ` (${answer.code})`}`,
-      );
+      before.add(describe(answer));
       return undefined;
     });
+    const answersBefore = [...before];
     if (found === undefined) {
-      return {
-        outcome: "not-seen",
-        reason: "the Worker did not answer in time",
-        measurements: { waitedSeconds: ANSWERS_WITHIN_SECONDS, answersBefore: [...before] },
-      };
+      return notInTime("the Worker did not answer in time", ANSWERS_WITHIN_SECONDS, { answersBefore });
     }
     scene.colos.add(found.value.colo);
-    return {
-      outcome: "seen",
-      measurements: { answersAfterSeconds: found.seconds, answersBefore: [...before] },
-    };
+    return { outcome: "seen", measurements: { answersAfterSeconds: found.seconds, answersBefore } };
   },
 };
 
@@ -115,9 +92,10 @@ export const association: Probe = {
     const { host } = scene.names;
     // Read at the last moment: the call replaces the whole list.
     const before = await readAssociations(scene);
-    // Only what this run has done is undone.
-    if (before.includes(host))
-      return { outcome: "failed", reason: "the host asks for a certificate already" };
+    // Only what this run did is undone.
+    if (before.includes(host)) {
+      return { outcome: "failed", reason: "the host already asks for a certificate" };
+    }
     scene.undo.push(associationOf(scene, host));
     await setAssociations(scene, [...before, host]);
     const after = await readAssociations(scene);

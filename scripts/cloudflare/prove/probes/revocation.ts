@@ -1,15 +1,15 @@
-import { revokeAtCloudflare } from "../../client/client-certificates.ts";
-import { CloudflareFailure } from "../../client/failure.ts";
-import { CERTIFICATE_STATUS } from "../answers.ts";
-import { type Answer, askOnce, type Connection, openConnection } from "../connection.ts";
+import { CLIENT_CERTIFICATE, resultOf } from "../../client/answers.ts";
+import { readStatus, revokeAtCloudflare } from "../../client/client-certificates.ts";
+import { refusalText } from "../../client/failure.ts";
+import { type Answer, askOnce, type Connection, openConnection, resume } from "../connection.ts";
 import { credentialOf, type Finding, type Probe, reachOf, type Scene } from "../probe.ts";
 import { isVerified } from "../sight.ts";
 import { secondsSince, waitFor } from "../waiting.ts";
-import { describe, resume, sessionOf } from "./handshake.ts";
+import { describe } from "./handshake.ts";
 
 const REVOKED_WITHIN_SECONDS = 300;
 
-/** One way in that is tried again and again, until it is no longer one. */
+/** A way in that is tried again and again until it is closed. */
 interface Way {
   name: string;
   ask(): Promise<Answer>;
@@ -17,7 +17,7 @@ interface Way {
   end?: { seconds: number; answer: string };
 }
 
-/** The last one that uses the certificate. */
+/** The last probe that uses the certificate. */
 export const revocation: Probe = {
   id: "revocation",
   title: "revoke the certificate, and see when it no longer passes",
@@ -25,18 +25,20 @@ export const revocation: Probe = {
     "How long does a revocation take for a new connection, a resumed session and an open connection, and what is answered?",
   needs: ["client-auth"],
   async run(scene): Promise<Finding> {
+    const { client, zone } = scene;
     const reach = reachOf(scene);
     const credential = credentialOf(scene);
     const open = await openConnection(reach, { credential });
     try {
       await open.ask();
       const ways = await waysIn(scene, open);
-      const statusAtFirst = await revokeAtCloudflare(scene.client, scene.zone, credential.id);
+      const statusAtFirst = await revokeAtCloudflare(client, zone, credential.id);
       const start = performance.now();
       let revokedAfter: number | null = null;
       await waitFor(scene.signal, REVOKED_WITHIN_SECONDS, async () => {
-        if (revokedAfter === null && (await statusOf(scene)) === "revoked")
+        if (revokedAfter === null && (await readStatus(client, zone, credential.id)) === "revoked") {
           revokedAfter = secondsSince(start);
+        }
         for (const way of ways.filter(({ end }) => end === undefined)) {
           const answer = await way.ask();
           if (answer.kind === "sight" && isVerified(answer.sight)) continue;
@@ -44,12 +46,11 @@ export const revocation: Probe = {
         }
         return (revokedAfter !== null && ways.every(({ end }) => end !== undefined)) || undefined;
       });
-      const again = await secondRevocation(scene);
+      const again = await secondRevocation(scene, credential.id);
+      const isOver = ways.every(({ end }) => end !== undefined);
+      const reason = "the certificate still passed somewhere when the time was up";
       return {
-        outcome: ways.every(({ end }) => end !== undefined) ? "seen" : "not-seen",
-        ...(ways.some(({ end }) => end === undefined)
-          ? { reason: "the certificate still passed in some way when the time was up" }
-          : {}),
+        ...(isOver ? { outcome: "seen" } : { outcome: "not-seen", reason }),
         measurements: {
           waitedAtMostSeconds: REVOKED_WITHIN_SECONDS,
           statusAtFirst,
@@ -73,7 +74,7 @@ async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
   const reach = reachOf(scene);
   const credential = credentialOf(scene);
   const options = { credential, version: "TLSv1.3" } as const;
-  let session = await sessionOf(scene, options);
+  let { session } = await resume(reach, options);
   return [
     { name: "newConnection", ask: () => askOnce(reach, { credential }) },
     ...(session === undefined
@@ -82,7 +83,7 @@ async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
           {
             name: "resumedSession",
             async ask() {
-              const { answer, session: newer } = await resume(scene, { ...options, session });
+              const { answer, session: newer } = await resume(reach, { ...options, session });
               session = newer ?? session;
               return answer;
             },
@@ -92,30 +93,16 @@ async function waysIn(scene: Scene, open: Connection): Promise<Way[]> {
   ];
 }
 
-async function statusOf(scene: Scene): Promise<string | undefined> {
-  const { id } = credentialOf(scene);
-  const answered = await scene.client.ask(
-    { permission: "certificates", what: "read a client certificate" },
-    (sdk) => sdk.clientCertificates.get(id, { zone_id: scene.zone.id }),
-    CERTIFICATE_STATUS,
-  );
-  return answered.status;
-}
-
-async function secondRevocation(scene: Scene): Promise<string> {
-  const { id } = credentialOf(scene);
+async function secondRevocation({ client, zone }: Scene, id: string): Promise<string> {
   try {
-    const answered = await scene.client.ask(
+    const { status } = await client.ask(
       { permission: "certificates", what: "revoke a client certificate" },
-      (sdk) => sdk.clientCertificates.delete(id, { zone_id: scene.zone.id }),
-      CERTIFICATE_STATUS,
+      (sdk) => sdk.clientCertificates.delete(id, { zone_id: zone.id }),
+      resultOf(CLIENT_CERTIFICATE),
     );
-    const { status } = answered;
-    // A word of Cloudflare's own.
+    // Cloudflare's own word.
     return /^[a-z_]{1,30}$/.test(status) ? `taken, ${status}` : "taken";
   } catch (error) {
-    if (!(error instanceof CloudflareFailure)) throw error;
-    const { problem } = error;
-    return problem.kind === "refused" ? `refused: ${problem.status}, code ${problem.code}` : problem.kind;
+    return refusalText(error);
   }
 }

@@ -1,7 +1,13 @@
-import type Cloudflare from "cloudflare";
 import { DONE } from "../../client/answers.ts";
-import { CloudflareFailure } from "../../client/failure.ts";
-import { type Route, readRoutes, wholeHostPattern } from "../../client/routes.ts";
+import { refusalText } from "../../client/failure.ts";
+import {
+  createRoute,
+  deleteRoute,
+  type Route,
+  readRoutes,
+  updateRoute,
+  wholeHostPattern,
+} from "../../client/routes.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { routesOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";
@@ -13,15 +19,15 @@ export const failureMode: Probe = {
     "Is request_limit_fail_open reported, what is it by default, and is it accepted when a route is made?",
   needs: ["worker"],
   async run(scene) {
-    const { host, worker } = scene.names;
-    scene.undo.push(routesOf(scene, worker, host));
-    // A path that nobody asks for, and only until the next call but one.
+    const { host, worker: script } = scene.names;
+    scene.undo.push(routesOf(scene, script, host));
+    // Nobody asks for this path, and the route is deleted right away.
     const trial = `${host}/latchkey-prove-trial`;
-    await makeRoute(scene, { pattern: trial });
+    await createRoute(scene, { pattern: trial, script });
     const byDefault = await findRoute(scene, trial);
-    if (byDefault !== undefined) await deleteRoute(scene, byDefault.id);
+    if (byDefault !== undefined) await deleteRoute(scene, byDefault);
     const pattern = wholeHostPattern(host);
-    await makeRoute(scene, { pattern, request_limit_fail_open: false });
+    await createRoute(scene, { pattern, script, request_limit_fail_open: false });
     const made = await findRoute(scene, pattern);
     return {
       outcome: made?.failsOpen === false ? "seen" : "differs",
@@ -42,7 +48,7 @@ export const deployKeepsFailureMode: Probe = {
     const pattern = wholeHostPattern(scene.names.host);
     await uploadWorker(scene, "prove-2");
     const afterUpload = await findRoute(scene, pattern);
-    // What `wrangler deploy` does besides, where wrangler.toml has routes.
+    // What else `wrangler deploy` does if wrangler.toml has routes.
     const publishing = await publishRoutes(scene, pattern);
     const afterRoutes = await findRoute(scene, pattern);
     const keeps = afterUpload?.failsOpen === false && afterRoutes?.failsOpen === false;
@@ -62,39 +68,11 @@ export async function setFailureMode(scene: Scene, failsOpen: boolean): Promise<
   const pattern = wholeHostPattern(scene.names.host);
   const route = await findRoute(scene, pattern);
   if (route === undefined) return;
-  const wanted = { zone_id: scene.zone.id, pattern, script: scene.names.worker };
-  await scene.client.ask(
-    { permission: "routes", what: `correct the route ${pattern}` },
-    (sdk) =>
-      sdk.workers.routes.update(route.id, {
-        ...wanted,
-        request_limit_fail_open: failsOpen,
-      } as Cloudflare.Workers.RouteUpdateParams),
-    DONE,
-  );
+  const wanted = { pattern, script: scene.names.worker, request_limit_fail_open: failsOpen };
+  await updateRoute(scene, route.id, wanted);
 }
 
-async function makeRoute(
-  { client, zone, names }: Scene,
-  route: { pattern: string; request_limit_fail_open?: boolean },
-): Promise<void> {
-  const wanted = { zone_id: zone.id, script: names.worker, ...route };
-  await client.once(
-    { permission: "routes", what: `make the route ${route.pattern}` },
-    (sdk) => sdk.workers.routes.create(wanted as Cloudflare.Workers.RouteCreateParams),
-    DONE,
-  );
-}
-
-async function deleteRoute({ client, zone }: Scene, id: string): Promise<void> {
-  await client.ask(
-    { permission: "routes", what: "delete a route of the throw-away host" },
-    (sdk) => sdk.workers.routes.delete(id, { zone_id: zone.id }),
-    DONE,
-  );
-}
-
-/** `PUT .../routes` replaces this Worker's routes, and those of no other. A refusal is a finding. */
+/** `PUT .../routes` replaces the routes of this Worker only. A refusal is a finding. */
 async function publishRoutes(scene: Scene, pattern: string): Promise<string> {
   try {
     await scene.client.ask(
@@ -104,14 +82,12 @@ async function publishRoutes(scene: Scene, pattern: string): Promise<string> {
     );
     return "taken";
   } catch (error) {
-    if (!(error instanceof CloudflareFailure)) throw error;
-    const { problem } = error;
-    return problem.kind === "refused" ? `refused: ${problem.status}, code ${problem.code}` : problem.kind;
+    return refusalText(error);
   }
 }
 
-async function findRoute({ client, zone }: Scene, pattern: string): Promise<Route | undefined> {
-  return (await readRoutes({ client, zone })).find((route) => route.pattern === pattern);
+async function findRoute(scene: Scene, pattern: string): Promise<Route | undefined> {
+  return (await readRoutes(scene)).find((route) => route.pattern === pattern);
 }
 
 function failureModeOf(route: Route | undefined): string | boolean {

@@ -6,7 +6,7 @@ import { isVerified } from "../sight.ts";
 import { secondsSince } from "../waiting.ts";
 import { describe } from "./handshake.ts";
 
-/** What a client could send to claim an identity or to mislead, and what apps need. */
+/** What a client could send to claim an identity or to mislead, and what apps rely on. */
 const SENT = {
   "cf-access-jwt-assertion": "prove",
   "cf-client-cert-verified": "prove",
@@ -22,12 +22,12 @@ const SENT = {
   range: "bytes=0-1",
 };
 
-/** Those that Cloudflare adds, as its documentation has them. */
+/** Those that Cloudflare adds, according to its documentation. */
 const ADDED = ["cf-ray", "cf-ipcountry", "x-real-ip", "x-forwarded-proto", "cdn-loop", "cf-ew-via"];
 
 export const headers: Probe = {
   id: "headers",
-  title: "send headers, forged ones too",
+  title: "send headers, some of them forged",
   question: "Which headers that a client sends reach the Worker?",
   needs: ["client-auth"],
   async run(scene) {
@@ -40,7 +40,7 @@ export const headers: Probe = {
       measurements: {
         reach: known.filter((name) => came.has(name)),
         doNotReach: Object.keys(SENT).filter((name) => !came.has(name)),
-        // Rules of the zone may add some whose names say something: counted only.
+        // The zone's rules may add headers with telling names, so these are only counted.
         others: [...came].filter((name) => !known.includes(name)).length,
       },
     };
@@ -66,7 +66,7 @@ export const trailingDot: Probe = {
 
 export const websocket: Probe = {
   id: "websocket",
-  title: "a WebSocket with a certificate",
+  title: "open a WebSocket with a certificate",
   question: "Does a WebSocket open with a certificate, and carry messages?",
   needs: ["client-auth"],
   async run(scene): Promise<Finding> {
@@ -102,14 +102,14 @@ export const websocket: Probe = {
   },
 };
 
-/** Below every reading of Cloudflare's 100 MB, and above every one. */
+/** Below and above Cloudflare's limit of 100 MB, however that is counted. */
 export const UPLOADS = { below: 99_000_000, above: 101 * 1024 * 1024 } as const;
 const UPLOAD_TIMEOUT_MS = 15 * 60_000;
 
 export const uploadBelow: Probe = {
   id: "upload-99-mb",
   title: "upload 99 MB",
-  question: "Does a body of 99 MB come to the Worker whole?",
+  question: "Does a body of 99 MB reach the Worker whole?",
   needs: ["client-auth"],
   run: (scene) =>
     upload(scene, UPLOADS.below, (answer) => {
@@ -155,7 +155,7 @@ async function upload(
 
 const CHUNK = Buffer.alloc(64 * 1024);
 
-/** The same chunk again and again: nothing is kept. */
+/** The same chunk again and again, to save memory. */
 function* zeros(bytes: number): Generator<Buffer> {
   for (let left = bytes; left > 0; left -= CHUNK.length) {
     yield left >= CHUNK.length ? CHUNK : CHUNK.subarray(0, left);

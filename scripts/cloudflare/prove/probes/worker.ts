@@ -1,10 +1,10 @@
-import { DONE } from "../../client/answers.ts";
-import { VERSIONS } from "../answers.ts";
+import { VERSIONS } from "../../client/answers.ts";
+import { storeSecret } from "../../client/worker-secret.ts";
 import type { Probe, Scene } from "../probe.ts";
 import { workerOf } from "../things.ts";
 import { scriptPath, uploadWorker } from "../upload.ts";
 
-/** Deploys the run's Worker, with no way to it yet. */
+/** Deploys the run's Worker; no route leads to it yet. */
 export const worker: Probe = {
   id: "worker",
   title: "deploy a throw-away Worker",
@@ -15,10 +15,11 @@ export const worker: Probe = {
     const tag = "prove-1";
     await uploadWorker(scene, tag);
     const uploaded = await listVersions(scene);
-    const tells = uploaded.some(({ annotations }) => annotations["workers/tag"] === tag);
-    await setSecret(scene);
+    const tells = uploaded.some(({ annotations }) => annotations?.["workers/tag"] === tag);
+    const { client, zone, names } = scene;
+    await storeSecret({ client, account: zone.account.id, worker: names.worker }, "PROVE", "prove");
     const withSecret = await listVersions(scene);
-    const marked = withSecret[0]?.annotations["workers/triggered_by"];
+    const marked = withSecret[0]?.annotations?.["workers/triggered_by"] ?? "";
     return {
       outcome: tells && marked === "secret" ? "seen" : "differs",
       measurements: {
@@ -26,7 +27,7 @@ export const worker: Probe = {
         versionsAfterUpload: uploaded.length,
         versionsAfterSecret: withSecret.length,
         // A word of Cloudflare's own.
-        secretTriggeredBy: typeof marked === "string" && /^[a-z_]{1,30}$/.test(marked) ? marked : null,
+        secretTriggeredBy: /^[a-z_]{1,30}$/.test(marked) ? marked : null,
       },
     };
   },
@@ -36,10 +37,4 @@ async function listVersions(scene: Scene) {
   const need = { permission: "scripts", what: "list the Worker's versions" } as const;
   const { items } = await scene.client.ask(need, (sdk) => sdk.get(`${scriptPath(scene)}/versions`), VERSIONS);
   return items;
-}
-
-async function setSecret(scene: Scene): Promise<void> {
-  const need = { permission: "scripts", what: "set a secret of the throw-away Worker" } as const;
-  const body = { name: "PROVE", text: "prove", type: "secret_text" };
-  await scene.client.ask(need, (sdk) => sdk.put(`${scriptPath(scene)}/secrets`, { body }), DONE);
 }

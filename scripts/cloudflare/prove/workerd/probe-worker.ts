@@ -3,7 +3,7 @@
 /** The runtime's own. */
 declare const WebSocketPair: new () => { 0: WebSocket; 1: WebSocket & { accept(): void } };
 
-/** The runtime's own, too. The view is handed over, and comes back as the value. */
+/** The runtime's own, too. The view is transferred, and returned as the value. */
 interface LargeReader {
   readAtLeast(
     minBytes: number,
@@ -39,7 +39,7 @@ export default {
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Reads to the end, a large piece at a time: the free plan gives a request 10 ms of CPU time. */
+/** Reads to the end in large pieces: on the free plan, a request has 10 ms of CPU time. */
 async function count(body: ReadableStream<Uint8Array> | null): Promise<number> {
   if (body === null) return 0;
   const reader = body.getReader({ mode: "byob" }) as unknown as LargeReader;
@@ -52,7 +52,7 @@ async function count(body: ReadableStream<Uint8Array> | null): Promise<number> {
   }
 }
 
-/** Sends back what it gets. */
+/** Sends back every message. */
 function echo(): Response {
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();

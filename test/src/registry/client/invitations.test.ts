@@ -117,6 +117,7 @@ describe("an invitation", () => {
       createdAt: now,
       createdBy: "admin",
       expiresAt: now + DAY,
+      limits: UNLIMITED,
       usedAt: null,
       usedBy: null,
     });
@@ -208,7 +209,7 @@ describe("a code", () => {
           name: "Pixel 9",
           status: "active",
           comparisonCode: null,
-          credentials: [{ fingerprint: fingerprint(1), ...DETAILS }],
+          credentials: [{ key: key(1), ...DETAILS }],
         },
       },
     });

@@ -18,6 +18,7 @@ import {
   key,
   registryStub,
   sighting,
+  UNLIMITED_STANDING,
   registry as userRegistry,
 } from "../fixtures.ts";
 
@@ -26,7 +27,7 @@ let device: string;
 
 /** What the gate is told of it. */
 const ENROLLED_AT = Date.UTC(2026, 5, 1);
-const DEVICE = { status: "active", name: "Pixel 9", since: ENROLLED_AT };
+const DEVICE = { status: "active", name: "Pixel 9", since: ENROLLED_AT, ...UNLIMITED_STANDING };
 
 beforeEach(async () => {
   const registry = new RegistryClient(env);

@@ -25,6 +25,7 @@ import {
   registryStub,
   rows,
   sighting,
+  UNLIMITED_STANDING,
   userId,
 } from "../fixtures.ts";
 
@@ -87,7 +88,7 @@ describe("enrol", () => {
     expect(await standing()).toEqual({
       found: true,
       user: "alice",
-      device: { status: "active", name: "Pixel 9", since: at },
+      device: { status: "active", name: "Pixel 9", since: at, ...UNLIMITED_STANDING },
     });
   });
 

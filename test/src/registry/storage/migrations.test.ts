@@ -11,6 +11,7 @@ import {
   cost,
   directory,
   directoryStub,
+  dropAll,
   enrolment,
   fingerprint,
   key,
@@ -34,14 +35,6 @@ function inEmptyStorage<T>(work: (state: DurableObjectState) => T): Promise<T> {
     expect(schema(state)).toEqual([]);
     return work(state);
   });
-}
-
-/** Drops every table, those that others refer to last. */
-function dropAll({ storage: { sql } }: DurableObjectState): void {
-  const tables = sql.exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'").toArray();
-  const own = tables.filter(({ name }) => !String(name).startsWith("_cf_"));
-  own.sort((a, b) => Number(/REFERENCES/.test(String(b.sql))) - Number(/REFERENCES/.test(String(a.sql))));
-  for (const { name } of own) sql.exec(`DROP TABLE ${name}`);
 }
 
 function schema(state: DurableObjectState) {

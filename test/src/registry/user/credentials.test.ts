@@ -28,6 +28,7 @@ import {
   rows,
   sighting,
   totalChanges,
+  UNLIMITED_STANDING,
 } from "../fixtures.ts";
 
 // A device and its next certificate: both are let in until the next one is seen or a date passes.
@@ -310,6 +311,7 @@ describe("the date", () => {
       status: "revoked",
       name: "Pixel 9",
       since: UNTIL,
+      ...UNLIMITED_STANDING,
     });
   });
 
@@ -443,7 +445,7 @@ describe("a device with a retired certificate", () => {
     expect((await audit()).at(-1)).toMatchObject({
       act: "retire-credential",
       actor: "gate",
-      key: THIRD,
+      fingerprint: fingerprint(3),
       reason: "date",
       retiredAt: new Date(until).toISOString(),
     });
@@ -502,7 +504,7 @@ describe("when it is interrupted", () => {
     await add({ retireBy: until });
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       state.storage.sql.exec(
-        "CREATE TRIGGER full BEFORE UPDATE ON certificates BEGIN SELECT RAISE(ABORT, 'over the limit'); END",
+        "CREATE TRIGGER full BEFORE UPDATE ON credentials BEGIN SELECT RAISE(ABORT, 'over the limit'); END",
       );
     });
     const log = vi.spyOn(console, "log").mockImplementation(() => {});

@@ -169,7 +169,7 @@ describe("a device that is there", () => {
     const other = device(1, { credentials: [certificate(1), certificate(2)] });
     expect(one(other, two).planned).toMatchObject({ outcome: "conflict", reason: "too-many-credentials" });
     const retired = device(1, { credentials: [certificate(1, { retiredAt: 5 })] });
-    expect(one(retired, device(1)).planned).toMatchObject({ outcome: "conflict", reason: "no-certificate" });
+    expect(one(retired, device(1)).planned).toMatchObject({ outcome: "conflict", reason: "no-credential" });
   });
 });
 

@@ -12,6 +12,7 @@ import {
   registryStub,
   sighting,
   totalChanges,
+  UNLIMITED_STANDING,
 } from "../fixtures.ts";
 
 const T = Date.UTC(2026, 10, 24, 12);
@@ -20,7 +21,7 @@ const FIRST = { at: T, app: "app.example.com", country: "CH", ip: "198.51.100.9"
 afterEach(reset);
 
 /** What the registry says of the device that these tests enrol. */
-const ACTIVE = { status: "active", name: "Pixel 9", since: T - 1000 };
+const ACTIVE = { status: "active", name: "Pixel 9", since: T - 1000, ...UNLIMITED_STANDING };
 
 const see = (change: Partial<Sighting> = {}) =>
   registry(ALICE).standing(key(1), sighting({ ...FIRST, ...change }));
@@ -99,7 +100,7 @@ describe("last seen", () => {
   it("is written for a device that is refused, too: the owner sees where a lost phone is", async () => {
     const { id } = await device();
     await registry(ALICE).changeStatus(by({ at: T - 1 }), id, "lost");
-    expect(await see()).toEqual({ status: "lost", name: "Pixel 9", since: T - 1 });
+    expect(await see()).toEqual({ status: "lost", name: "Pixel 9", since: T - 1, ...UNLIMITED_STANDING });
     expect((await device()).lastSeen).toEqual(FIRST);
   });
 

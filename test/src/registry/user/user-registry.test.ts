@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SecretDigest } from "../../../../src/domain/credential.ts";
+import { NO_LIMITS } from "../../../../src/domain/limits.ts";
 import type { DeviceRecord, Enrolment } from "../../../../src/domain/records.ts";
 import type { Actor, AuditRecord } from "../../../../src/registry/storage/audit-log.ts";
 import { CLAIM_VALID_MS } from "../../../../src/registry/storage/generation.ts";
@@ -63,7 +64,7 @@ describe("enrol", () => {
       enrolledAt: at,
       credentials: [
         {
-          fingerprint: fingerprint(1),
+          key: key(1),
           ...DETAILS,
           addedAt: at,
           retiredAt: null,
@@ -74,6 +75,7 @@ describe("enrol", () => {
       lastSeen: null,
       wipe: null,
       comparisonCode: null,
+      ...NO_LIMITS,
     };
     expect(result).toEqual({ ok: true, value: { device, created: true } });
     if (!result.ok) return;
@@ -411,7 +413,7 @@ describe("forget", () => {
       detail: { fingerprints: fingerprint(1) },
     });
     await runInDurableObject(registryStub(ALICE), (_, state) => {
-      expect(rows(state, "SELECT * FROM certificates")).toEqual([]);
+      expect(rows(state, "SELECT * FROM credentials")).toEqual([]);
     });
     expect((await enrol()).status).toBe("active");
   });
@@ -579,7 +581,7 @@ describe("when the audit line cannot be written", () => {
 
   it("a user is not closed", async () => {
     await runInDurableObject(registryStub(ALICE), (_, state) => {
-      state.storage.sql.exec("DELETE FROM certificates; DELETE FROM devices;");
+      state.storage.sql.exec("DELETE FROM credentials; DELETE FROM devices;");
     });
     await expect(alice().close(by(), 1)).rejects.toThrow("no audit");
     await runInDurableObject(registryStub(ALICE), (_, state) => {
@@ -588,7 +590,7 @@ describe("when the audit line cannot be written", () => {
   });
 
   function tables(state: DurableObjectState) {
-    return ["devices", "certificates", "registry_state", "audit"].map((table) =>
+    return ["devices", "credentials", "registry_state", "audit"].map((table) =>
       rows(state, `SELECT * FROM ${table}`),
     );
   }
@@ -599,8 +601,8 @@ describe("list", () => {
     for (let n = 1; n <= 5; n++) await enrol({ name: `Device ${6 - n}`, key: key(n) });
     await runInDurableObject(registryStub(ALICE), (_, state) => {
       state.storage.sql.exec(
-        "INSERT INTO certificates (fingerprint, device, added_at) SELECT ?, device, added_at + 1 FROM certificates WHERE fingerprint = ?",
-        ...[fingerprint(20), fingerprint(2)],
+        "INSERT INTO credentials (key, device, added_at) SELECT ?, device, added_at + 1 FROM credentials WHERE key = ?",
+        ...[key(20), key(2)],
       );
     });
     const pages: [string, number][][] = [];

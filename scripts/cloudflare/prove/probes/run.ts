@@ -1,16 +1,16 @@
-import { Failure } from "../../terminal/failure.ts";
-import type { CloudflareClient } from "../client/client.ts";
-import { CloudflareFailure } from "../client/failure.ts";
-import { watchForInterruption } from "../client/interruption.ts";
-import type { Zone } from "../client/zone.ts";
-import type { Finding, Probe, Scene, SceneOptions } from "./probe.ts";
-import { PROBES } from "./probes/all.ts";
-import { type ReportedProbe, reportedProbe } from "./report.ts";
-import type { Names } from "./things.ts";
-import { UndoStack } from "./undo.ts";
-import { secondsSince } from "./waiting.ts";
+import { Failure } from "../../../terminal/failure.ts";
+import type { CloudflareClient } from "../../client/client.ts";
+import { CloudflareFailure } from "../../client/failure.ts";
+import { watchForInterruption } from "../../client/interruption.ts";
+import type { Zone } from "../../client/zone.ts";
+import type { Finding, Probe, Scene, SceneOptions } from "../probe.ts";
+import { type ReportedProbe, reportedProbe } from "../report.ts";
+import type { Names } from "../things.ts";
+import { UndoStack } from "../undo.ts";
+import { secondsSince } from "../waiting.ts";
+import { PROBES } from "./all.ts";
 
-/** What hears of the run. */
+/** Follows the run. */
 export interface Listener {
   progress(line: string): void;
   found(probe: Probe, finding: Finding, why: string | undefined): void;
@@ -19,14 +19,14 @@ export interface Listener {
 export interface Result {
   probes: ReportedProbe[];
   dataCentres: number;
-  /** What none of the report may hold. */
+  /** What the report must not contain. */
   secrets: ReadonlySet<string>;
   interrupted: boolean;
   /** What could not be undone, one line each. */
   remaining: string[];
 }
 
-/** Tries everything in its order, and undoes all of it, whatever happens. Throws nothing but faults of our own. */
+/** Runs every probe in order, and undoes everything, whatever happens. Throws only faults of our own. */
 export async function prove(
   client: CloudflareClient,
   zone: Zone,
@@ -53,7 +53,7 @@ export async function prove(
       if (interruption.signal.aborted) break;
       const start = performance.now();
       const { finding, why } = await tryProbe(probe, scene, worked);
-      // Half a probe says nothing.
+      // Half a probe proves nothing.
       if (interruption.signal.aborted) break;
       if (finding.outcome === "seen" || finding.outcome === "differs") worked.add(probe.id);
       probes.push(reportedProbe(probe, finding, secondsSince(start)));
@@ -67,7 +67,7 @@ export async function prove(
   return { probes, dataCentres: scene.colos.size, secrets: scene.secrets, interrupted, remaining };
 }
 
-/** `why`: for the terminal only, since it may hold names. */
+/** `why` is for the terminal only, since it may contain names. */
 async function tryProbe(
   probe: Probe,
   scene: Scene,

@@ -1,9 +1,9 @@
 // All checks of the doctor, and how they are run: read everything, then judge. Nothing is changed anywhere.
-import type { Api } from "../../client/api.ts";
-import { failed } from "../../terminal/failure.ts";
-import type { CloudflareClient } from "../client/client.ts";
-import type { GatedHost, LocalSettings } from "../client/wrangler-toml.ts";
-import { findZone, listZones, longestSuffix, type Zone } from "../client/zone.ts";
+import type { Api } from "../../../client/api.ts";
+import { failed } from "../../../terminal/failure.ts";
+import type { CloudflareClient } from "../../client/client.ts";
+import type { GatedHost, LocalSettings } from "../../client/wrangler-toml.ts";
+import { findZone, listZones, longestSuffix, type Zone } from "../../client/zone.ts";
 import {
   type AccountCheck,
   type DoctorState,
@@ -12,27 +12,20 @@ import {
   readAll,
   type ZoneCheck,
   type ZoneState,
-} from "./check.ts";
-import { access } from "./checks/access.ts";
-import { blocked } from "./checks/blocked.ts";
-import { dns } from "./checks/dns.ts";
-import { edgeCertificate } from "./checks/edge-certificate.ts";
-import { accessRules, waf } from "./checks/firewall.ts";
-import { adminHost, mtls, zones } from "./checks/hosts.ts";
-import { api, ending, registry } from "./checks/registry.ts";
-import { revokedHere, revokedThere } from "./checks/revoked.ts";
-import { bypass, failsClosed, route } from "./checks/routes.ts";
-import { tunnelHostnames } from "./checks/tunnels.ts";
-import { usage } from "./checks/usage.ts";
-import {
-  customDomain,
-  globalFetch,
-  secret,
-  workersCache,
-  workersDev,
-  wranglerToml,
-} from "./checks/worker.ts";
-import { bots, browserCheck, grpc, securityLevel } from "./checks/zone-settings.ts";
+} from "../check.ts";
+import { access } from "./access.ts";
+import { blocked } from "./blocked.ts";
+import { dns } from "./dns.ts";
+import { edgeCertificate } from "./edge-certificate.ts";
+import { accessRules, waf } from "./firewall.ts";
+import { adminHost, mtls, zones } from "./hosts.ts";
+import { api, ending, registry } from "./registry.ts";
+import { revokedHere, revokedThere } from "./revoked.ts";
+import { bypass, failsClosed, route } from "./routes.ts";
+import { tunnelHostnames } from "./tunnels.ts";
+import { usage } from "./usage.ts";
+import { customDomain, globalFetch, secret, workersCache, workersDev, wranglerToml } from "./worker.ts";
+import { bots, browserCheck, grpc, securityLevel } from "./zone-settings.ts";
 
 /** In the order in which the findings are worth reading. */
 export const ZONE_CHECKS: readonly ZoneCheck[] = [
@@ -51,8 +44,8 @@ export const ZONE_CHECKS: readonly ZoneCheck[] = [
 ];
 
 /** Those before the zones, and those after. */
-const FIRST_CHECKS: readonly AccountCheck[] = [wranglerToml, zones];
-const ACCOUNT_CHECKS: readonly AccountCheck[] = [
+export const FIRST_CHECKS: readonly AccountCheck[] = [wranglerToml, zones];
+export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
   adminHost,
   customDomain,
   access,
