@@ -17,7 +17,7 @@ import type { Session } from "../command/session.ts";
 import { type IssuanceOptions, withIssued } from "./issuance.ts";
 
 /** What files and their folder are for, a link does without. */
-const FOR_FILES = { out: "--out", mobileconfig: "--mobileconfig" } as const;
+const FOR_FILES = ["out", "mobileconfig"] as const;
 
 export const LINK_HELP = `The link brings the certificate along, encrypted: it contains the key, and the
 gate stores only what cannot be read without it. Whoever opens it first and
@@ -44,13 +44,9 @@ export interface LinkHolder {
 
 /** Has a certificate signed and makes the link that brings it: both, or nothing. Prints the link. */
 export async function makeLink(session: Session, holder: LinkHolder, options: LinkOptions): Promise<void> {
-  for (const [name, option] of Object.entries(FOR_FILES) as [keyof typeof FOR_FILES, string][]) {
-    if (options[name] !== undefined) {
-      throw misuse(
-        `${option} means nothing for a link`,
-        "leave it out: the page offers each form of the file",
-      );
-    }
+  const idle = FOR_FILES.find((name) => options[name] !== undefined);
+  if (idle !== undefined) {
+    throw misuse(`--${idle} means nothing for a link`, "leave it out: the page offers each form of the file");
   }
   const { expires } = options;
   const expiresInSeconds =
@@ -67,7 +63,7 @@ export async function makeLink(session: Session, holder: LinkHolder, options: Li
     progress("making the link");
     const invitation = await invite(api, user, {
       ...rest,
-      ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+      expiresInSeconds,
       bundle: { ...bundle, id, certificate, ...sealed },
     });
     return { ...invitation, link: `${invitation.link}.${key}` };

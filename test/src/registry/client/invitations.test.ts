@@ -112,7 +112,6 @@ describe("an invitation", () => {
       user: "alice",
       app: APP,
       approval: true,
-      limits: UNLIMITED,
       bundle: null,
       createdAt: now,
       createdBy: "admin",
