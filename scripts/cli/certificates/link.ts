@@ -56,15 +56,13 @@ export async function makeLink(session: Session, holder: LinkHolder, options: Li
   const { sealBundle } = await import("../../certificates/bundle.ts");
   const made = await withIssued(session, holder, options, async (signed, interruption, { commonName }) => {
     const id = randomUUID();
-    const { certificate, key: privateKey, fingerprint } = signed;
-    const pair = { certificate, key: privateKey, fingerprint };
-    const { key, ...sealed } = sealBundle({ user, device: name, commonName, ...pair }, id);
+    const { key, ...sealed } = sealBundle({ ...signed, user, device: name, commonName }, id);
     interruption.check();
     progress("making the link");
     const invitation = await invite(api, user, {
       ...rest,
       expiresInSeconds,
-      bundle: { ...bundle, id, certificate, ...sealed },
+      bundle: { ...bundle, id, certificate: signed.certificate, ...sealed },
     });
     return { ...invitation, link: `${invitation.link}.${key}` };
   });

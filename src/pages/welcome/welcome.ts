@@ -59,9 +59,9 @@ export async function answerWelcome(
     if (fetched.error.code === "invalid-invitation") return nothing();
     return json({ code: registryProblem(fetched.error).code }, 409);
   }
-  const { device } = fetched.value;
+  const { device, ciphertext } = fetched.value;
   // The gate may remember that nobody has this certificate.
-  for (const { key } of device.credentials) forget(key);
+  if (ciphertext !== null) for (const { key } of device.credentials) forget(key);
   const hosts = device.apps ?? apps.hosts;
   return json<WelcomeAnswer>(
     represent(
