@@ -1,6 +1,6 @@
 // How a credential becomes a device of one user: on a claim of the directory, by invitation or without one.
 
-import { fingerprintOf } from "../../domain/credential-key.ts";
+import { fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type {
   DeviceRecord,
   Enrolment,
@@ -115,6 +115,8 @@ export class Enrolments {
       return known.status === "revoked" || isRetired ? { code: "fingerprint-revoked" } : undefined;
     }
     const { kind, apps } = limits;
+    // What reaches every app must be a certificate, whatever the limits call it.
+    if (kind !== kindOf(key)) return { code: "wrong-kind", kind: kindOf(key) };
     if (kind !== "certificate" && (apps ?? []).length === 0) return { code: "scope-required" };
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }

@@ -3,6 +3,7 @@
 
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { DeviceStatus } from "../../domain/device.ts";
+import type { Limits } from "../../domain/limits.ts";
 import type { Sighting, StandingRecord } from "../../domain/records.ts";
 import { retiredSince } from "../../domain/retirement.ts";
 import { update } from "../storage/sql.ts";
@@ -58,14 +59,14 @@ export class Sightings {
     const retiredAt = retiredSince({ retiredAt: retired_at, retireBy: retire_by }, sighting.at);
     // A lost device is lost with each of its credentials: whichever an app on it presents, it is to be wiped.
     const isRetired = retiredAt !== null && row.status !== "lost";
+    const limits = toLimits(row);
     try {
       if (!isRetired) this.#note(row, key, sighting);
-      this.#follow(row, key, sighting, retiredAt !== null);
+      this.#follow(row, limits, key, sighting, retiredAt !== null);
     } catch (error) {
       // For example over the day's limit of rows written: reading still works, and the device is known.
       console.log(JSON.stringify({ event: "sighting-not-noted", message: String(error) }));
     }
-    const limits = toLimits(row);
     const known = {
       name: row.name,
       limits,
@@ -90,11 +91,18 @@ export class Sightings {
   /**
    * Writes down, once each, that this credential ended by its date, or that it passes for the first time and so
    * ends the one that it replaces. The gate is the actor, since nobody asks for it then. A device that is shut out
-   * proves neither that it works.
+   * does not prove that it works, and neither does one that is seen where it may not go.
    */
-  #follow(row: SightedRow, key: CredentialKey, { at, country, ip }: Sighting, isRetired: boolean): void {
+  #follow(
+    row: SightedRow,
+    limits: Limits,
+    key: CredentialKey,
+    { at, app, country, ip }: Sighting,
+    isRetired: boolean,
+  ): void {
     const by = { actor: "gate", ip, country, at };
-    const replaced = row.status === "active" ? (row.replaces as CredentialKey | null) : null;
+    const isLetIn = row.status === "active" && isWithin(limits, { at, app, country });
+    const replaced = isLetIn ? (row.replaces as CredentialKey | null) : null;
     if (isRetired) {
       if (row.retired_at !== null) return;
       const ended = { key, retireBy: row.retire_by };
@@ -106,6 +114,18 @@ export class Sightings {
       });
     }
   }
+}
+
+/** As far as a sighting shows; a feed's path is only the gate's to judge. */
+function isWithin(
+  { apps, countries, expiresAt }: Limits,
+  { at, app, country }: Pick<Sighting, "at" | "app" | "country">,
+): boolean {
+  return (
+    (apps === null || apps.includes(app)) &&
+    (countries === null || (country !== null && countries.includes(country))) &&
+    (expiresAt === null || at < expiresAt)
+  );
 }
 
 function isDue(row: SightedRow, { at, app, country }: Sighting): boolean {
