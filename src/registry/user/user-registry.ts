@@ -47,6 +47,9 @@ import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./schema.ts";
 import { Sightings } from "./sightings.ts";
 
+/** When the deletion of what has ended is tried again, in milliseconds. */
+const END_AGAIN_MS = 10 * 60_000;
+
 /**
  * A Durable Object, one per user, named by the user's id. Every change checks, writes and audits in one transaction; a
  * reply leaves only when the writes are durable. Nothing is kept in memory: an object may vanish between two calls.
@@ -93,9 +96,8 @@ export class UserRegistry extends DurableObject {
   }
 
   override async alarm(): Promise<void> {
-    this.#bundleTable.removeEnded(Date.now());
     await this.#outbox.deliverDue(Date.now);
-    await this.#wakeForBundles();
+    await this.#endBundles(Date.now());
   }
 
   /** The gate's question. `null`: this user has no such credential; that costs no row. */
@@ -175,7 +177,7 @@ export class UserRegistry extends DurableObject {
     generation: number,
   ): Promise<Result<InvitationRecord, RegistryError | StaleClaim>> {
     const made = this.#transaction(() => this.#bundles.invite(by, invitation, bundle, digest, generation));
-    await this.#wakeForBundles();
+    await this.#wakeBy(this.#bundleTable.nextEnd());
     return made;
   }
 
@@ -267,12 +269,23 @@ export class UserRegistry extends DurableObject {
     this.#transaction(() => this.#state.open(by, generation));
   }
 
+  /** Doesn't throw where the storage refuses to write: it is tried again later, and the outbox has its own way. */
+  async #endBundles(now: number): Promise<void> {
+    let next: number | null = now + END_AGAIN_MS;
+    try {
+      this.#bundleTable.removeEnded(now);
+      next = this.#bundleTable.nextEnd();
+    } catch (error) {
+      console.log(JSON.stringify({ event: "bundles-not-ended", message: String(error) }));
+    }
+    await this.#wakeBy(next);
+  }
+
   /** The object's one alarm is the outbox's, too: it is only ever brought forward. */
-  async #wakeForBundles(): Promise<void> {
-    const end = this.#bundleTable.nextEnd();
-    if (end === null) return;
+  async #wakeBy(time: number | null): Promise<void> {
+    if (time === null) return;
     const set = await this.ctx.storage.getAlarm();
-    if (set === null || end < set) await this.ctx.storage.setAlarm(end);
+    if (set === null || time < set) await this.ctx.storage.setAlarm(time);
   }
 
   #transaction<T>(work: () => T): T {

@@ -1,7 +1,7 @@
 // The page that hands out a certificate which an invitation brings along: the real Worker, asked as its script asks.
 import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditEntry, Device, NewInvitation } from "../../../src/contract/answers.ts";
 import { ENROL_PATH, PATHS } from "../../../src/contract/paths.ts";
 import type { SecretDigest } from "../../../src/domain/credential.ts";
@@ -253,6 +253,25 @@ describe("nothing is given, and nothing used up,", () => {
       state.storage.sql.exec("UPDATE bundles SET expires_at = 1");
     });
     expect(await ask(code)).toEqual(NOTHING);
+    expect(await runDurableObjectAlarm(registryStub(ALICE))).toBe(true);
+    expect(await stored()).toEqual([]);
+  });
+
+  it("when it has expired, even while the storage refuses to delete it: that is tried again", async () => {
+    await invite();
+    await runInDurableObject(registryStub(ALICE), async (alice, { storage }) => {
+      storage.sql.exec("UPDATE bundles SET expires_at = 1");
+      await storage.deleteAlarm();
+      const exec = storage.sql.exec.bind(storage.sql);
+      const refusing = vi.spyOn(storage.sql, "exec").mockImplementation((query, ...values) => {
+        if (query.startsWith("DELETE FROM bundles")) throw new Error("over the limit");
+        return exec(query, ...values);
+      });
+      await alice.alarm();
+      refusing.mockRestore();
+    });
+    const at = await runInDurableObject(registryStub(ALICE), (_, { storage }) => storage.getAlarm());
+    expect(at).toBeGreaterThan(Date.now());
     expect(await runDurableObjectAlarm(registryStub(ALICE))).toBe(true);
     expect(await stored()).toEqual([]);
   });
