@@ -19,10 +19,9 @@ import { type IssuanceOptions, withIssued } from "./issuance.ts";
 /** What files and their folder are for, a link does without. */
 const FOR_FILES = ["out", "mobileconfig"] as const;
 
-export const LINK_HELP = `The link brings the certificate along, encrypted: it contains the key, and the
-gate stores only what cannot be read without it. Whoever opens it first and
-presses the button gets the certificate, and nobody else after that. So send it
-over a channel that only the person reads.`;
+export const LINK_HELP = `The certificate travels encrypted, and the key to it is only in the link.
+Whoever opens the link first and presses the button gets the certificate, and
+nobody else after that: send it over a channel that only that person reads.`;
 
 export interface LinkOptions extends IssuanceOptions {
   /** How long the link works. */

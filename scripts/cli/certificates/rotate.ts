@@ -56,9 +56,11 @@ Without --until, the old certificate works until the next one is seen. show
 reports how far the renewal has got; retire ends one of the two immediately.
 
 ${ISSUANCE_HELP}
-${LINK_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
 its private key.
+
+With --link, no files are written.
+${LINK_HELP}
 
 ${PASSWORD_HELP}
 

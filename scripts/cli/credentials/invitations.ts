@@ -56,12 +56,14 @@ export const addInvite: AddCommand = (program) => {
     .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
     .notes(`
 With --with-certificate, the key is made on this machine and Cloudflare signs
-it, as with issue, which needs CLOUDFLARE_API_TOKEN. ${LINK_HELP}
-With --app, the device reaches only that app.
+it, as with issue, which needs CLOUDFLARE_API_TOKEN. With --app, the device
+reaches only that app.
+${LINK_HELP}
 
-Otherwise the device needs a certificate that Cloudflare verifies, installed
+Without it, the device needs a certificate that Cloudflare verifies, installed
 before the link is opened. The page says whose device it will be before it is
 enrolled.
+
 Anyone who has the link can use it: if you send it over a channel that others
 can read, or through somebody else, add --approval, and compare the code on the
 device's screen.
