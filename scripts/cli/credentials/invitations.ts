@@ -15,6 +15,7 @@ import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
 import { requireFree } from "../certificates/issue.ts";
 import { LINK_HELP, makeLink } from "../certificates/link.ts";
+import { appHints } from "../command/app-hints.ts";
 import { appOption, deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
@@ -93,6 +94,8 @@ Examples:
       const made = await (await connect()).invite(user, request);
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
+      const hints = made.app === null ? [] : await appHints({ connect }, made.app);
+      if (hints.length > 0) output.lines("", ...hints);
       drawQrCode(made.link, output, options.qr);
     });
 };
