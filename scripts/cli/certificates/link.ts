@@ -11,6 +11,7 @@ import { progress } from "../../terminal/output.ts";
 import { drawQrCode } from "../../terminal/qr-code.ts";
 import { printable } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
+import { appHints } from "../command/app-hints.ts";
 import { durationOption } from "../command/arguments.ts";
 import { shortId } from "../command/id-reference.ts";
 import type { Session } from "../command/session.ts";
@@ -68,6 +69,9 @@ export async function makeLink(session: Session, holder: LinkHolder, options: Li
   const { output, now } = session;
   output.object(made);
   output.lines(printable(made.link), "", ...describe(made, name, now()));
+  // Of a device that is renewed, they are known.
+  const hints = made.bundle?.renews === null ? await appHints(session, made.limits.apps?.[0]) : [];
+  if (hints.length > 0) output.lines("", ...hints);
   drawQrCode(made.link, output, options.qr);
 }
 
