@@ -1,111 +1,19 @@
-// Invitations: links with which users enrol a device themselves. Make, list, withdraw.
-
-import type { Invitation, NewInvitation } from "../../../src/contract/answers.ts";
-import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
+// Invitations: links with which users enrol a device themselves. List, withdraw; `invite` makes them.
+import type { Invitation } from "../../../src/contract/answers.ts";
 import { relativeTime } from "../../../src/domain/relative-time.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { ofAllUsers, ofUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { failed, misuse } from "../../terminal/failure.ts";
+import { failed } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
-import { drawQrCode } from "../../terminal/qr-code.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
-import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
-import { appHints } from "../command/app-hints.ts";
-import { appOption, durationOption, userArgument } from "../command/arguments.ts";
+import { shortTime, timeCell } from "../../terminal/time.ts";
+import { userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
-import { collect, type LimitOptions, limitsFrom, limitWords, requireApps } from "../command/limits.ts";
-import { UNTIL_HELP } from "../command/until.ts";
-
-interface InviteOptions extends LimitOptions {
-  guest?: boolean;
-  approval?: boolean;
-  expires?: string;
-  /** `undefined`: on a terminal. */
-  qr?: boolean;
-}
-
-export const addInvite: AddCommand = (program) => {
-  program
-    .command("invite")
-    .summary("let a user enrol one device by themselves, with a link")
-    .description(
-      "Make a link with which a user enrols one device by themselves. It is shown once and works once.",
-    )
-    .argument("<user>", "the user's id, such as alice")
-    .option("--app <host>", "the link leads to this app, and works only there", collect)
-    .option("--guest", "the device reaches only these apps, and only until the end: needs --app and --until")
-    .option("--until <time>", "the device is let in until then, such as 2026-12-24, sunday or 30d")
-    .option("--country <code>", "the device is let in only from this country; may be repeated", collect)
-    .option("--approval", "the device waits until you have compared the code on its screen, see approve")
-    .option("--expires <time>", "how long the link works: 5m to 7d (default: 24h)")
-    .option("--qr", "draw the link as a QR code, outside a terminal too")
-    .option("--no-qr", "draw no QR code")
-    .notes(`
-The device needs a certificate that Cloudflare verifies, installed before the
-link is opened. The page says whose device it will be before it is enrolled.
-Anyone who has the link can use it: if you send it over a channel that others
-can read, or through somebody else, add --approval, and compare the code on the
-device's screen.
-
---guest limits the device to the apps that are named (repeat --app for several;
-the link leads to the first), and to a time. limit changes that later.
-${UNTIL_HELP}
-
-Examples:
-  latchkey invite alice
-  latchkey invite alice --app vault.example.com --approval --expires 2h
-  latchkey invite alice --guest --until sunday --app photos.example.com`)
-    .run(async ({ output, now, connect }, text: string, options: InviteOptions) => {
-      const user = userArgument(text);
-      const request = requestFrom(options, now());
-      const api = await connect();
-      await requireApps(api, options.app === undefined ? undefined : options.app.map(appOption));
-      const made = await api.invite(user, request);
-      output.object(made);
-      output.lines(printable(made.link), "", ...describe(made, now()));
-      const hints = made.app === null ? [] : await appHints({ connect }, made.app);
-      if (hints.length > 0) output.lines("", ...hints);
-      drawQrCode(made.link, output, options.qr);
-    });
-};
-
-function requestFrom(options: InviteOptions, now: number): Parameters<Api["invite"]>[1] {
-  const { guest = false, approval, expires } = options;
-  const { apps = [], ...limits } = limitsFrom(options, now);
-  const [app, ...others] = apps;
-  if (guest && (app === undefined || limits.expiresAt === undefined)) {
-    const missing = [
-      ...(app === undefined ? ["at least one app"] : []),
-      ...(limits.expiresAt === undefined ? ["an end"] : []),
-    ];
-    throw misuse(`a guest needs ${missing.join(" and ")}`, "such as --until sunday --app photos.example.com");
-  }
-  if (!guest && others.length > 0) {
-    throw misuse("the link leads to one app", "give --app once, or add --guest to limit the device to these");
-  }
-  return {
-    app,
-    approval,
-    expiresInSeconds:
-      expires === undefined ? undefined : durationOption("--expires", expires, INVITATION_SECONDS),
-    limits: guest ? { apps, ...limits } : limits,
-  };
-}
-
-function describe(invitation: NewInvitation, now: number): string[] {
-  const { user, app, approval, expiresAt, limits } = invitation;
-  const only = limitWords(limits, now);
-  return [
-    `enrols one device for ${printable(user)}${app === null ? "" : ` on ${printable(app)}`}, until ${timeWithHint(expiresAt, now)}`,
-    ...(only === "" ? [] : [`the device is then let in${only.replace(/^,/, "")}`]),
-    ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
-    `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
-  ];
-}
+import { limitWords } from "../command/limits.ts";
 
 export const addInvitations: AddCommand = (program) => {
   const invitations = program
@@ -123,20 +31,16 @@ Examples:
     const api = await connect();
     const list = await ofUsers(api, user, api.invitations);
     output.object({ invitations: list });
-    const areLimited = list.some(({ limits }) => limitWords(limits, now()) !== "");
+    // Only some bring a certificate, for a device that has its name already.
+    const names = list.some(({ bundle }) => bundle !== null) ? ["DEVICE"] : [];
+    const limits = list.map((each) => limitWords(each.limits, now()).replace(/^, /, ""));
+    const areLimited = limits.some((words) => words !== "");
+    const head = ["INVITATION", "STATUS", ...names, "APP", "APPROVAL", "CREATED", "EXPIRES"];
     output.table(
-      [
-        "INVITATION",
-        "STATUS",
-        "APP",
-        "APPROVAL",
-        "CREATED",
-        "EXPIRES",
-        ...(areLimited ? ["DEVICE LET IN"] : []),
-      ],
-      list.map((invitation) => [
-        ...row(invitation, output, now()),
-        ...(areLimited ? [limitWords(invitation.limits, now()).replace(/^, /, "") || "everywhere"] : []),
+      [...head, ...(areLimited ? ["LETS IN"] : [])],
+      list.map((invitation, index) => [
+        ...row(invitation, output, now(), names.length > 0),
+        ...(areLimited ? [limits[index] || "everywhere"] : []),
       ]),
       `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
     );
@@ -158,15 +62,23 @@ Examples:
         );
       }
       await api.withdraw(invitation);
-      output.lines(`withdrew the invitation ${referenceToInvitation(invitation)}`);
+      output.lines(
+        `withdrew the invitation ${referenceToInvitation(invitation)}`,
+        ...(invitation.bundle === null
+          ? []
+          : [
+              "its certificate is enrolled nowhere, so the gate refuses it; the next --revoke-leftovers for that device revokes it",
+            ]),
+      );
     });
 };
 
-function row(invitation: Invitation, output: Output, now: number): Cell[] {
-  const { status, app, approval, createdAt } = invitation;
+function row(invitation: Invitation, output: Output, now: number, withName: boolean): Cell[] {
+  const { status, app, approval, createdAt, bundle } = invitation;
   return [
     referenceToInvitation(invitation),
     output.style(status === "open" ? "green" : "dim", printable(status)),
+    ...(withName ? [bundle === null ? "any" : printable(bundle.name)] : []),
     app === null ? "any" : printable(app),
     approval ? "yes" : "no",
     timeCell(createdAt, now),
@@ -180,7 +92,7 @@ function expiry({ usedAt, expiresAt }: Invitation, now: number): Cell {
 }
 
 /** `alice/3f2a1b9c`: the user and the beginning of the id, as the list shows it. */
-function referenceToInvitation({ user, id }: Invitation): string {
+export function referenceToInvitation({ user, id }: Invitation): string {
   return `${printable(user)}/${shortId(id)}`;
 }
 

@@ -510,7 +510,7 @@ describe("invite --guest", () => {
       /^the device is then let in only at app\.localhost and localhost, only from CH, until .+ \(in 3 days\)$/,
     );
     expect((await latchkey("invitations", "bob")).stdout).toMatch(
-      /^INVITATION .* DEVICE LET IN\nbob\/.* only at app\.localhost and localhost, only from CH, until .+\n$/,
+      /^INVITATION .* LETS IN\nbob\/.* only at app\.localhost and localhost, only from CH, until .+\n$/,
     );
     const authority = { certificate: edge.ca, key: readFileSync(edge.paths.caKey, "utf8") };
     const phone = await issueDeviceCertificate(authority, "phone");

@@ -232,8 +232,8 @@ describe("retire", () => {
     expect(await latchkey("retire", "alice/single", old.digits, "--yes")).toEqual(
       failure(
         1,
-        "the device has no other certificate",
-        "revoke the device, or first add its next certificate with: latchkey rotate DEVICE",
+        "the device has no other certificate or token",
+        "revoke the device, or first add its next one with: latchkey rotate DEVICE",
       ),
     );
     const none = await latchkey("retire", "alice/single", "00000000", "--yes");
