@@ -27,8 +27,8 @@ among them: use a token or a certificate where the program can. Latchkey itself
 removes the secret before the app sees it, and logs no query. An app with the
 profile bitwarden takes no feeds.
 
-What a feed names (episodes, covers) lacks the secret: name their paths as well,
-and see whether the program adds it.
+The addresses that a feed names (episodes, covers) lack the secret: they are
+refused unless they are public, see docs/devices.md.
 
 ${UNTIL_HELP}
 
