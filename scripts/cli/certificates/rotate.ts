@@ -2,13 +2,11 @@
 import { Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
-import { withHint } from "../../client/answer.ts";
-import type { Api, Made } from "../../client/api.ts";
-import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
+import type { Api } from "../../client/api.ts";
+import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { failed, misuse } from "../../terminal/failure.ts";
+import { misuse } from "../../terminal/failure.ts";
 import { short } from "../../terminal/text.ts";
-import { timeWithHint } from "../../terminal/time.ts";
 import {
   PASSWORD_HELP,
   type PasswordOptions,
@@ -24,6 +22,7 @@ import { validOption } from "../device-tokens/enrolment.ts";
 import { makeNextSecret } from "../device-tokens/next.ts";
 import { ISSUANCE_HELP, issuanceOptions, issueCertificate, showIssued } from "./issuance.ts";
 import { LINK_HELP, type LinkOptions, makeLink, renewalOf } from "./link.ts";
+import { addCertificate, added, requireRenewable } from "./renewal.ts";
 
 interface RotateOptions extends PasswordOptions, LinkOptions {
   link?: boolean;
@@ -50,8 +49,8 @@ export const addRotate: AddCommand = (program) => {
     )
     .option("--link", "write no files, and make a link that brings it to the device")
     .option("--expires <time>", "with --link: how long the link works: 5m to 7d (default: 24h)")
-    .option("--qr", "with --link: draw the link as a QR code, outside a terminal too")
-    .option("--no-qr", "with --link: draw no QR code")
+    .option("--qr", "draw the link, or a token, as a QR code, outside a terminal too")
+    .option("--no-qr", "draw no QR code")
     .with(passwordOption)
     .option("--valid <time>", "of a token or a feed: how long the next one works (default: 365d)")
     .notes(`
@@ -123,14 +122,14 @@ async function rotateSecret(
   options: RotateOptions,
   retireBy: number | undefined,
 ): Promise<void> {
-  const idle = idleOption(options);
+  const { qr, valid, ...others } = options;
+  const idle = idleOption(others);
   if (idle !== undefined) {
-    const shows = `${deviceLabel(device)}, which shows a ${device.kind}`;
+    const shows = `${deviceLabel(device)}, which shows a ${CREDENTIAL_NOUN[device.kind]}`;
     throw misuse(`--${idle} means nothing for ${shows}`, "leave it out: nothing is signed");
   }
   requireRenewable(device);
-  const validSeconds = validOption(options.valid);
-  await makeNextSecret(session, api, device, { retireBy, validSeconds, endOne: endOne(device) });
+  await makeNextSecret(session, api, device, { retireBy, validSeconds: validOption(valid), qr });
 }
 
 async function rotateFromFile(
@@ -203,23 +202,10 @@ async function rotateByIssuing(
   showIssued(session, issued, added(issued.device, issued.signed.fingerprint, session.now()));
 }
 
-function added(device: Device, fingerprint: string, now: number): string[] {
-  const next = device.credentials.find((each) => each.fingerprint === fingerprint);
-  const old = device.credentials.find((each) => each.fingerprint === next?.replaces);
-  const label = deviceLabel(device);
-  if (old === undefined) return [`${label} has the certificate ${short(fingerprint)} now`];
-  const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
-  return [
-    `${label} may use the certificate ${short(fingerprint)} from now on`,
-    `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`,
-    `install the new one on the device, then check: ${LATCHKEY} show ${referenceTo(device)}`,
-  ];
-}
-
 function requireCertificate(device: Device, { valid }: RotateOptions): void {
   if (device.kind !== "certificate") {
     throw misuse(
-      `${deviceLabel(device)} shows a ${device.kind}, not a certificate`,
+      `${deviceLabel(device)} shows a ${CREDENTIAL_NOUN[device.kind]}, not a certificate`,
       `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes its next ${CREDENTIAL_NOUN[device.kind]}`,
     );
   }
@@ -227,45 +213,6 @@ function requireCertificate(device: Device, { valid }: RotateOptions): void {
     throw misuse(
       `--valid means nothing for ${deviceLabel(device)}, which shows a certificate`,
       "a certificate says itself how long it is valid; --days says so when one is made",
-    );
-  }
-}
-
-/** Fails where the registry would, before anything is made. */
-function requireRenewable(device: Device): void {
-  const label = deviceLabel(device);
-  if (device.status !== "active" && device.status !== "suspended") {
-    throw failed(`${label} is ${device.status}`, ONLY_LIVING);
-  }
-  if (living(device).length > 1) {
-    throw failed(`${label} is being renewed already`, endOne(device));
-  }
-}
-
-const ONLY_LIVING = "only a device that is active or suspended can be renewed";
-const endOne = (device: Device) =>
-  `wait until the old ${CREDENTIAL_NOUN[device.kind]} ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
-
-/**
- * Gives a device its next certificate (PEM). The present one ends when the next one is first seen, and at `retireBy`
- * at the latest (milliseconds since 1970; `undefined`: no date). Repeating it changes nothing.
- */
-async function addCertificate(
-  api: Api,
-  device: Device,
-  pem: string,
-  retireBy: number | undefined,
-): Promise<Made<Device>> {
-  try {
-    return await api.addCertificate(device, {
-      certificate: pem,
-      retireBy: retireBy === undefined ? undefined : new Date(retireBy).toISOString(),
-    });
-  } catch (error) {
-    throw withHint(
-      withHint(error, "forbidden-transition", ONLY_LIVING),
-      "too-many-credentials",
-      endOne(device),
     );
   }
 }

@@ -121,6 +121,15 @@ function renewalFacts(
   ];
 }
 
+/** How the credential ends that this one replaces, in a sentence; `undefined`: it replaces none. */
+export function endOfOld({ credentials }: Device, fingerprint: string, now: number): string | undefined {
+  const next = credentials.find((each) => each.fingerprint === fingerprint);
+  const old = credentials.find((each) => each.fingerprint === next?.replaces);
+  if (old === undefined) return undefined;
+  const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
+  return `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`;
+}
+
 /** Why the status is what it is, if anybody said. A Worker deployed before there were reasons does not. */
 function reason({ statusReason }: Device): string | null {
   const text = (statusReason ?? "").trim().replace(/\s+/g, " ");
