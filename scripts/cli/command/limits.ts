@@ -1,6 +1,6 @@
 // What a device is limited to: the options that say so, and how it is shown.
 import type { Command } from "commander";
-import type { Device } from "../../../src/contract/answers.ts";
+import type { Device, Me } from "../../../src/contract/answers.ts";
 import { nearest } from "../../../src/domain/nearest.ts";
 import { isCountry } from "../../../src/domain/request/country.ts";
 import type { Api } from "../../client/api.ts";
@@ -60,8 +60,12 @@ function countryOption(text: string): string {
 
 /** Fails for an app that is not behind the gate: the API would refuse it, but later, and without a guess. */
 export async function requireApps(api: Api, wanted: readonly string[] | undefined): Promise<void> {
-  if (wanted === undefined) return;
-  const hosts = (await api.me()).apps.map(({ host }) => host);
+  if (wanted !== undefined) requireAmong((await api.me()).apps, wanted);
+}
+
+/** The same where `APPS` has been read. */
+export function requireAmong(apps: Me["apps"], wanted: readonly string[]): void {
+  const hosts = apps.map(({ host }) => host);
   const unknown = hosts.includes("*") ? undefined : wanted.find((host) => !hosts.includes(host));
   if (unknown === undefined) return;
   const [near] = nearest(unknown, hosts);

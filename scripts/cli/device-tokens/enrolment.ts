@@ -11,7 +11,7 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { shellWord } from "../../terminal/text.ts";
 import { deviceNameArgument, durationOption } from "../command/arguments.ts";
-import { type LimitOptions, limitOptions, limitsFrom, limitWords, requireApps } from "../command/limits.ts";
+import { type LimitOptions, limitOptions, limitsFrom, limitWords, requireAmong } from "../command/limits.ts";
 import type { Session } from "../command/session.ts";
 import { showSecret } from "./secret.ts";
 
@@ -60,7 +60,9 @@ export async function enrol(
   }
   const validSeconds = validOption(options.valid);
   const api = await session.connect();
-  await requireApps(api, apps);
+  // Once the secret is made, nothing may fail before it is shown.
+  const { apps: known } = await api.me();
+  requireAmong(known, apps);
   const request = { name, kind, apps, ...limits, note: options.note, validSeconds, paths };
   const made = await api.createDeviceToken(user, request).catch((error: unknown) => {
     const label = shellWord(`${user}/${name}`);
@@ -75,7 +77,7 @@ export async function enrol(
     made,
     origin: api.origin,
     done: [`enrolled ${deviceLabel(device)}: it is let in from now on${limitWords(device, session.now())}`],
-    recipes: session.output.json ? [] : recipes(made, (await api.me()).apps, api.origin),
+    recipes: recipes(made, known, api.origin),
     qr: options.qr,
   });
 }
