@@ -450,6 +450,20 @@ describe("a device without a certificate", () => {
     );
   });
 
+  it("is blocked without the registry, as a certificate is", async () => {
+    const { token, device } = await object<NewDeviceToken>("device-token", "bob", "stolen", "--app", FILES);
+    const blocked = await latchkey("block", "bob/stolen", "--edge", edge.paths.folder, "--yes");
+    expect(blocked).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(
+        `  ${device.credentials[0]?.fingerprint}  token (the registry; the device is active)\n`,
+      ),
+    });
+    await expect.poll(() => statusOf(token, FILES), { timeout: 8_000 }).toBe(404);
+    expect((await latchkey("unblock", "bob/stolen", "--edge", edge.paths.folder, "--yes")).code).toBe(0);
+    await expect.poll(() => statusOf(token, FILES), { timeout: 8_000 }).toBe(200);
+  });
+
   it("is listed and shown with its kind and its limits", async () => {
     expect((await latchkey("devices", "alice")).stdout).toMatch(
       /^DEVICE +STATUS +KIND +CREDENTIAL +EXPIRES +ONLY +LAST SEEN\nalice\/tv +active +token +[0-9a-f]{8} +in 12 months +app\.localhost +just now, app\.localhost\n/,
