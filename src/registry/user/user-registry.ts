@@ -36,6 +36,7 @@ import { DeviceTable } from "./device-table.ts";
 import { Devices } from "./devices.ts";
 import type { DeviceEdit } from "./edit.ts";
 import { type Enrolled, Enrolments } from "./enrolments.ts";
+import { noteExpiring } from "./expiries.ts";
 import { Invitations, type NewInvitation } from "./invitations.ts";
 import { RegistryState } from "./registry-state.ts";
 import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
@@ -50,6 +51,7 @@ export class UserRegistry extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #user: UserId;
   readonly #devices: DeviceTable;
+  readonly #credentialTable: CredentialTable;
   readonly #rules: Devices;
   readonly #state: RegistryState;
   readonly #credentials: Credentials;
@@ -66,14 +68,19 @@ export class UserRegistry extends DurableObject {
     this.#sql = sql;
     this.#user = (ctx.id.name ?? "") as UserId;
     const credentials = new CredentialTable(sql);
+    this.#credentialTable = credentials;
     this.#devices = new DeviceTable(sql, this.#user, credentials);
     this.#state = new RegistryState(sql);
     this.#credentials = new Credentials(sql, credentials, this.#devices, this.#state);
-    this.#sightings = new Sightings(sql, credentials, this.#credentials, (work) => this.#transaction(work));
-    this.#invitations = new Invitations(sql, this.#user, this.#state);
-    this.#enrolments = new Enrolments(sql, this.#devices, this.#invitations, this.#state);
-    this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
+    this.#sightings = new Sightings(sql, this.#user, credentials, this.#credentials, this.#outbox, (work) =>
+      this.#transaction(work),
+    );
+    this.#invitations = new Invitations(sql, this.#user, this.#state);
+    this.#enrolments = new Enrolments(
+      ...([sql, this.#user, this.#devices, this.#invitations, this.#state, this.#outbox] as const),
+    );
+    this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
     this.#rules = new Devices(sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox);
   }
 
@@ -197,7 +204,8 @@ export class UserRegistry extends DurableObject {
 
   /** Once a day. Repeating it changes nothing. */
   noteExpiring(now: number): void {
-    this.#transaction(() => this.#credentials.noteExpiring(this.#user, this.#outbox, now));
+    const tables = { devices: this.#devices, credentials: this.#credentialTable };
+    this.#transaction(() => noteExpiring(this.#user, tables, this.#outbox, now));
     this.#outbox.resume();
   }
 

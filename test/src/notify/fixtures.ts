@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers";
 import { expect, onTestFinished, vi } from "vitest";
 import type { UserId } from "../../../src/domain/user.ts";
-import { deviceLost, type Notification } from "../../../src/notify/event.ts";
+import { deviceLost } from "../../../src/notify/acts.ts";
+import type { Notification } from "../../../src/notify/event.ts";
 
 /** 32 bytes. */
 export const SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -12,10 +13,14 @@ export const NTFY = "ntfy+https://ntfy.example.com/SECRET-TOPIC";
 export const NOW = Date.UTC(2126, 10, 24, 12);
 
 /** The variables, for every object that starts from now on, until the test ends. */
-export function configure(variables: { NOTIFY_URLS?: unknown; NOTIFY_SECRET?: unknown }): void {
+export function configure(variables: {
+  NOTIFY_URLS?: unknown;
+  NOTIFY_SECRET?: unknown;
+  NOTIFY_OFF?: unknown;
+}): void {
   Object.assign(env, variables);
   onTestFinished(() => {
-    for (const name of ["NOTIFY_URLS", "NOTIFY_SECRET"]) Reflect.deleteProperty(env, name);
+    for (const name of ["NOTIFY_URLS", "NOTIFY_SECRET", "NOTIFY_OFF"]) Reflect.deleteProperty(env, name);
   });
 }
 
