@@ -1,3 +1,4 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, onTestFinished, vi } from "vitest";
 import type { UserId } from "../../../src/domain/user.ts";
@@ -56,6 +57,12 @@ export function receivers(answers: Record<string, number | undefined> = {}): Pos
   });
   onTestFinished(() => spy.mockRestore());
   return posts;
+}
+
+/** Lets an object's alarm ring, if one is set: what it posted since the last time. */
+export async function toldBy(stub: DurableObjectStub, posts: Post[]): Promise<Record<string, unknown>[]> {
+  await runDurableObjectAlarm(stub);
+  return posts.splice(0).map(({ json }) => json);
 }
 
 /** The n-th of a test's events. */
