@@ -9,6 +9,7 @@ import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { PATHS } from "../contract/paths.ts";
 import { CreateInvitationRequest, PutUserRequest, UserIdSchema } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
+import { groupedCode } from "../domain/typed-code.ts";
 import { type PageContext, visibleUsers } from "./context.ts";
 import { field, parseFields, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther } from "./html/html.ts";
@@ -129,13 +130,6 @@ ${
     ? html`<form method="post" action="${PATHS.invite}/${encodeURIComponent(user)}/${encodeURIComponent(id)}/withdraw"><button class="quiet">Withdraw<span class="unseen"> the invitation for ${user}</span></button></form>`
     : ""
 }</li>`;
-}
-
-/** In groups of four or five, as people read it out, so that no group has a single character. */
-function groupedCode(code: string): string {
-  const groups = Math.ceil(code.length / 5);
-  const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));
-  return begins.map((begin, n) => code.slice(begin, begins[n + 1])).join("-");
 }
 
 /** The light margin around the code, in modules, which separates it from a dark page. */
