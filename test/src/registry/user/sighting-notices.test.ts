@@ -109,9 +109,8 @@ describe("a new country", () => {
     await runInDurableObject(registryStub(ALICE), (_, { storage }) => {
       storage.sql.exec("UPDATE devices SET countries_seen = NULL");
     });
-    await see(SECOND, { country: "CH" });
-    expect(await toldIds()).toEqual([]);
-    await see(2 * SECOND, { country: "DE" });
+    await see(SECOND, { country: "DE" });
+    await see(2 * SECOND, { country: "CH" });
     expect(await toldIds()).toEqual([`device-new-country:${id}:DE`]);
   });
 
@@ -134,6 +133,17 @@ describe("a new country", () => {
     await alice().edit(by(), id, { countries: null });
     await see(2 * SECOND, { country: "BR" });
     expect(await toldIds()).toEqual([`device-new-country:${id}:BR`]);
+  });
+
+  it("is told of right after a device was let in for the first time, just when it had been refused", async () => {
+    const id = await enrol();
+    await act(id, "suspend");
+    await see(0, { country: "CH" });
+    await act(id, "reinstate");
+    await see(SECOND, { country: "CH" });
+    await told();
+    await see(2 * SECOND, { country: "DE" });
+    expect(await toldIds()).toEqual([`device-new-country:${id}:DE`]);
   });
 
   it("costs no row besides the notification: it is noted with the last-seen time", async () => {
