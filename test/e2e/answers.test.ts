@@ -219,6 +219,7 @@ describe("whoami", () => {
       expect(headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" });
       expect(JSON.parse(text)).toEqual({
         app: host,
+        credential: "certificate",
         fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
         enrolled: true,
         device: { user: "alice", name: "phone", status: "active" },

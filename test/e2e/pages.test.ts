@@ -177,12 +177,13 @@ describe.each<[ViewportName, string, string]>([
     await goTo(owner, "Activity");
     await look(owner, "activity");
     const told = await owner.getByRole("main").getByRole("paragraph").allInnerTexts();
+    const User = user.charAt(0).toUpperCase() + user.slice(1);
     for (const line of [
       `User ${user} was added.`,
-      `${user} was invited to enrol a device.`,
-      `${user}’s ${device} was enrolled by invitation and waits for approval.`,
-      `${user}’s ${device} was approved.`,
-      `${user}’s ${device} was revoked.`,
+      `${User} was invited to enrol a device.`,
+      `${User}’s ${device} was enrolled by invitation and waits for approval.`,
+      `${User}’s ${device} was approved.`,
+      `${User}’s ${device} was revoked.`,
     ]) {
       expect(told.filter((each) => each === line)).toHaveLength(1);
     }

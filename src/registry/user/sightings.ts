@@ -12,6 +12,7 @@ import type { Notification, ToldReason } from "../../notify/event.ts";
 import { deviceInNewCountry, deviceRefused, tokenFirstUsed } from "../../notify/sightings.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import { type Row, update } from "../storage/sql.ts";
+import type { BundleTable } from "./bundle-table.ts";
 import type { CredentialTable, SightedRow } from "./credential-table.ts";
 import type { Credentials } from "./credentials.ts";
 import { toLimits } from "./device-table.ts";
@@ -50,6 +51,7 @@ export class Sightings {
   readonly #user: UserId;
   readonly #table: CredentialTable;
   readonly #credentials: Credentials;
+  readonly #bundles: BundleTable;
   readonly #outbox: Outbox;
   readonly #transaction: (work: () => void) => void;
 
@@ -58,6 +60,7 @@ export class Sightings {
     user: UserId,
     table: CredentialTable,
     credentials: Credentials,
+    bundles: BundleTable,
     outbox: Outbox,
     transaction: (work: () => void) => void,
   ) {
@@ -65,6 +68,7 @@ export class Sightings {
     this.#user = user;
     this.#table = table;
     this.#credentials = credentials;
+    this.#bundles = bundles;
     this.#outbox = outbox;
     this.#transaction = transaction;
   }
@@ -113,6 +117,8 @@ export class Sightings {
       };
       this.#transaction(() => {
         update(this.#sql, "devices", { seq: row.seq }, changes);
+        // The device has its certificate: if an invitation brought it, nobody needs it from there any more.
+        if (isSeen && row.last_seen_at === null) this.#bundles.clear(key);
         for (const event of events) this.#outbox.add(event, Date.now());
       });
     }
@@ -154,7 +160,10 @@ export class Sightings {
       const ended = { key, retireBy: row.retire_by };
       this.#transaction(() => this.#credentials.endByDate(row, ended, by));
     } else if (replaced !== null) {
-      this.#transaction(() => this.#credentials.succeed(row, key, replaced, by));
+      this.#transaction(() => {
+        this.#credentials.succeed(row, key, replaced, by);
+        this.#bundles.clear(key);
+      });
     }
   }
 }
