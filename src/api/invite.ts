@@ -31,7 +31,7 @@ export async function makeInvitation(
   if (app !== null && !apps.isApp(app)) {
     throw appProblem(`${JSON.stringify(app)} is not an app behind this gate (${apps.hosts.join(", ")})`);
   }
-  const host = invitationHost(apps, app, url.hostname);
+  const host = invitationHost(apps, app ?? limits.apps?.[0] ?? null, url.hostname);
   if (host === undefined) throw appProblem("is needed, because APPS in wrangler.toml names no host");
   const { code, digest } = await secrets.newCode();
   const expiresAt = by.at + expiresInSeconds * 1000;
@@ -50,7 +50,7 @@ export async function makeInvitation(
 }
 
 /**
- * Where an invitation's link leads: to its app, else to the host it is made on if that is an app, else to
+ * Where an invitation's link leads: to its app, or the first one that its device may use, else to the host it is made on if that is an app, else to
  * the first app: a certificate is asked for only on the apps' hosts. `undefined`: the configuration names
  * no app (`APPS."*"`), so the invitation must.
  */

@@ -34,15 +34,18 @@ summary{padding:.4rem 0;cursor:pointer;font-weight:600}
 button.lost,button.revoke,button.forget{background:var(--danger);border-color:var(--danger);color:var(--bg)}
 label{display:block;font-weight:600}
 label.inline{display:inline;font-weight:400}
-input:not([type=checkbox]),select,textarea{width:100%;min-height:2.75rem;padding:.5rem;border:1px solid var(--line);border-radius:.4rem;background:var(--bg);color:var(--fg);font:inherit}
-input[type=checkbox]{width:1.5rem;height:1.5rem;margin:0 .5rem 0 0;vertical-align:middle}
+input:not([type=checkbox],[type=radio]),select,textarea{width:100%;min-height:2.75rem;padding:.5rem;border:1px solid var(--line);border-radius:.4rem;background:var(--bg);color:var(--fg);font:inherit}
+input[type=checkbox],input[type=radio]{width:1.5rem;height:1.5rem;margin:0 .5rem 0 0;vertical-align:middle}
+fieldset{border:1px solid var(--line);border-radius:.4rem;margin:.6rem 0;padding:.4rem .8rem .6rem}legend{font-weight:600;padding:0 .3rem}
 .hint{color:var(--soft);font-size:.9rem}
 .message{border-left:.3rem solid var(--link);background:var(--card);padding:.6rem .8rem}
 .message[role=alert]{border-color:var(--danger)}
 .status{border:1px solid var(--line);border-radius:1rem;padding:.05rem .6rem;font-size:.85rem;font-weight:600;white-space:nowrap}
-.status.active,.status.used{color:var(--green)}.status.suspended,.status.pending,.soon{color:var(--amber)}.status.lost,.status.revoked,.expired,.refused{color:var(--danger)}
+.status.active,.status.used{color:var(--green)}.status.suspended,.status.pending,.soon{color:var(--amber)}.status.lost,.status.revoked,.status.expired,.expired,.refused{color:var(--danger)}
 .soon{font-weight:600}
 .code{font:700 1.4rem/1.4 ui-monospace,monospace;letter-spacing:.05em}
+.button[aria-current]{color:var(--fg);border-color:currentColor;box-shadow:inset 0 0 0 1px currentColor}
+pre{overflow-x:auto;margin:.4rem 0;white-space:pre-wrap}
 .long{font-family:ui-monospace,monospace;font-size:.85rem}
 .note{white-space:pre-wrap}
 .qr{max-width:18rem}.qr svg{width:100%;height:auto;display:block}
@@ -57,7 +60,7 @@ dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 
 /**
  * Every page works without it. It takes an invitation's code out of the address, so that nobody has to type it, and
- * reloads the page while a device waits.
+ * reloads the page while a device waits. It adds a button to what is to be copied.
  */
 export const SCRIPT = `"use strict";
 const code = document.querySelector("input[name=code]");
@@ -67,4 +70,14 @@ if (code && location.hash.length > 1) {
 }
 const seconds = Number(document.querySelector("[data-look-again]")?.dataset.lookAgain);
 if (seconds > 0) setTimeout(() => location.reload(), seconds * 1000);
+for (const text of document.querySelectorAll("[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "Copy";
+  button.setAttribute("aria-label", "Copy: " + text.labels[0].textContent);
+  button.addEventListener("click", () =>
+    navigator.clipboard.writeText(text.value).then(() => (button.textContent = "Copied"), () => text.select()));
+  text.after(button);
+}
 `;

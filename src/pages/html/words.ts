@@ -1,4 +1,12 @@
 // Words as the pages write them.
+import type { DeviceKind } from "../../domain/credential-key.ts";
+
+/** What each kind of device shows, as people say it. */
+export const CREDENTIAL_WORDS: Record<DeviceKind, string> = {
+  certificate: "certificate",
+  token: "token",
+  feed: "feed URL",
+};
 
 /** `alice’s` */
 export function possessive(user: string): string {
