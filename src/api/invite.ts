@@ -50,9 +50,9 @@ export async function makeInvitation(
 }
 
 /**
- * Where an invitation's link leads: to its app, or the first one that its device may use, else to the host it is made on if that is an app, else to
- * the first app: a certificate is asked for only on the apps' hosts. `undefined`: the configuration names
- * no app (`APPS."*"`), so the invitation must.
+ * Where an invitation's link leads: to its app or the first one that its device may use, else to the host it is
+ * made on if that is an app, else to the first app: a certificate is asked for only on the apps' hosts. `undefined`:
+ * the configuration names no app (`APPS."*"`), so the invitation must.
  */
 function invitationHost(apps: Apps, app: string | null, hostname: string): string | undefined {
   if (app !== null) return app;

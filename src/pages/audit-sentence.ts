@@ -5,13 +5,15 @@ import { devicePath } from "../contract/paths.ts";
 import type { Line } from "./audit-lines.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
+import { clockTime } from "./html/times.ts";
 import { capital, possessive } from "./html/words.ts";
 
-export function sentence(line: Line): Html {
-  return line.outcome === "refused" ? refused(line) : html`${done(line)}${reason(line)}.`;
+/** `timeZone`: the reader's, for the times in it. */
+export function sentence(line: Line, timeZone: string): Html {
+  return line.outcome === "refused" ? refused(line) : html`${done(line, timeZone)}${reason(line)}.`;
 }
 
-function done(line: Line): Html {
+function done(line: Line, timeZone: string): Html {
   const { act, detail, log, actor } = line;
   const owner = possessive(log);
   const what = log === "" ? nameOf(line) : html`${owner} ${device(line)}`;
@@ -19,7 +21,7 @@ function done(line: Line): Html {
   const subject = log === "" ? nameOf(line) : html`${capital(owner)} ${device(line)}`;
   switch (act) {
     case "enrol":
-      return html`${subject} was enrolled${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
+      return html`${subject} was enrolled${detail.kind === undefined ? "" : ` with a ${noun(detail.kind)}`}${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
     case "approve":
       return html`${subject} was approved`;
     case "suspend":
@@ -32,7 +34,7 @@ function done(line: Line): Html {
         return html`${capital(owner)} ${detail.nameBefore} was renamed ${device(line)}`;
       }
       return detail.noteBefore === undefined
-        ? html`The limits of ${what} were changed`
+        ? html`The limits of ${what} were changed: ${newLimits(detail, timeZone)}`
         : html`The note on ${what} was ${detail.note === null ? "removed" : "changed"}`;
     case "forget":
       return html`${capital(owner)} ${device(line, false)} was forgotten`;
@@ -84,6 +86,26 @@ function statusChange(act: keyof typeof STATUS_WORDS, subject: Html, detail: Aud
 
 function reason({ detail }: Line): Html {
   return detail.status === undefined || !detail.reason ? html`` : html`: ${detail.reason}`;
+}
+
+/** What the limits of a device are now, as far as they were changed. */
+function newLimits({ apps, paths, countries, expiresAt }: AuditEntry["detail"], timeZone: string): string {
+  const parts = [
+    ...(apps === undefined ? [] : [apps === null ? "every app" : `only ${list(apps)}`]),
+    ...(paths === undefined ? [] : [`to read ${list(paths ?? "")}`]),
+    ...(countries === undefined
+      ? []
+      : [countries === null ? "from anywhere" : `only from ${list(countries)}`]),
+    ...(expiresAt === undefined
+      ? []
+      : [expiresAt === null ? "without an end" : `until ${clockTime(Date.parse(expiresAt), timeZone)}`]),
+  ];
+  return parts.join(", ");
+}
+
+/** The log has lists as JSON; a line from a backup may have anything. */
+function list(text: string): string {
+  return [...text.matchAll(/"([^"]*)"/g)].map(([, entry]) => entry).join(" and ") || text;
 }
 
 function refused(line: Line): Html {

@@ -64,22 +64,22 @@ function describe(
   };
 }
 
-function describeDevice({ user, name, status, limits, validUntil }: Extract<Standing, { kind: "device" }>) {
-  const iso = (ms: number | null | undefined) => (ms == null ? null : new Date(ms).toISOString());
-  return { user, name, status, expiresAt: iso(limits?.expiresAt), credentialExpiresAt: iso(validUntil) };
+function describeDevice({ user, name, status, limits }: Extract<Standing, { kind: "device" }>) {
+  const expiresAt = limits?.expiresAt ?? null;
+  return { user, name, status, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString() };
 }
 
 /** Whether this device is let in, why it is not, and what to do about it. */
 function page(visitor: Visitor, now: number, timeZone: string): Html {
   const { app, letIn, fingerprint, device, seenByCloudflare: seen } = visitor;
-  const day = (iso: string | null | undefined) => (iso == null ? null : onDate(iso, now, timeZone));
+  const day = (iso: string | null) => (iso === null ? null : onDate(iso, now, timeZone));
   const details: [string, Html | string | null][] = [
     ["App", app],
     ["Country", seen.country],
-    ["Let in until", day(device?.expiresAt)],
+    ["Let in until", day(device?.expiresAt ?? null)],
     [capital(CREDENTIAL_WORDS[visitor.credential]), seen.subject],
     ["Issuer", seen.issuer],
-    ["Expires", day(seen.notAfter ?? device?.credentialExpiresAt)],
+    ["Expires", day(seen.notAfter)],
     ["Serial number", seen.serial === null ? null : html`<code class="long">${seen.serial}</code>`],
     ["Fingerprint", html`<code class="long">${fingerprint}</code>`],
   ];
