@@ -7,6 +7,7 @@ import type { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
 import type { CredentialKey } from "./domain/credential-key.ts";
 import type { Standing } from "./domain/device.ts";
+import type { App } from "./domain/request/app.ts";
 import type { Gate } from "./gate/gate.ts";
 import type { FoldedLog, Log } from "./log.ts";
 import { Backups } from "./registry/client/backups.ts";
@@ -65,11 +66,15 @@ export function servicesOf(
 
 function appsOf(config: Config): Apps {
   const { apps, defaultApp } = config;
-  const named = [...apps].map(([host, { profile }]) => ({ host, profile: profile.name }));
+  const named = [...apps].map(([host, app]) => describe(host, app));
   return {
     hosts: [...apps.keys()],
-    profiles: defaultApp === undefined ? named : [...named, { host: "*", profile: defaultApp.profile.name }],
+    profiles: defaultApp === undefined ? named : [...named, describe("*", defaultApp)],
     isApp: (hostname) => appOf(config, hostname) !== undefined,
     profileOf: (hostname) => appOf(config, hostname)?.profile.name,
   };
+}
+
+function describe(host: string, { name, profile }: App): Apps["profiles"][number] {
+  return { host, profile: profile.name, ...(name === undefined ? {} : { app: name }) };
 }

@@ -1,11 +1,12 @@
 // The users, who own the devices.
 import type { User } from "../../src/contract/answers.ts";
+import { nearest } from "../../src/domain/nearest.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import { ProblemFailure, withHint } from "../client/answer.ts";
 import type { Api, Made } from "../client/api.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed } from "../terminal/failure.ts";
-import { nearest, printable } from "../terminal/text.ts";
+import { printable } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
 import { userArgument } from "./command/arguments.ts";
 import type { AddCommand } from "./command/command.ts";

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildOptions } from "esbuild";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
+import { parseProfile, profileOf } from "../../src/contract/app-settings.ts";
+import type { ProfileName } from "../../src/domain/request/app.ts";
 import { isLocalhostName } from "../client/address.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
@@ -34,7 +36,7 @@ export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml"))
   const adminHost = isHostname(ADMIN_HOST) ? ADMIN_HOST : undefined;
   const appHosts = hostsOf(APPS).sort();
   const hosts = [...new Set([...appHosts, ...(adminHost === undefined ? [] : [adminHost])])].sort();
-  const bitwardenHost = appHosts.find((host) => profileOf(APPS, host) === "bitwarden");
+  const bitwardenHost = appHosts.find((host) => profileIn(APPS, host) === "bitwarden");
   return {
     /** Variables, Durable Objects, compatibility date and flags. */
     options: workerOptions,
@@ -60,11 +62,11 @@ function hostsOf(apps: unknown): string[] {
   return typeof apps === "object" && apps !== null ? Object.keys(apps).filter(isHostname) : [];
 }
 
-function profileOf(apps: unknown, host: string): unknown {
+function profileIn(apps: unknown, host: string): ProfileName | undefined {
   const settings = (apps as Record<string, unknown>)[host];
-  return typeof settings === "object" && settings !== null && "profile" in settings
-    ? settings.profile
-    : undefined;
+  const isTable = typeof settings === "object" && settings !== null && "profile" in settings;
+  const setting = isTable ? parseProfile(settings.profile) : undefined;
+  return setting === undefined ? undefined : profileOf(setting);
 }
 
 function isHostname(value: unknown): value is string {

@@ -1,8 +1,9 @@
 // A command line that cannot work: what is wrong with it, and what was probably meant.
 import type { Command, CommanderError } from "commander";
+import { nearest } from "../../src/domain/nearest.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { type Failure, misuse } from "./failure.ts";
-import { asMessage, nearest, printable, shellWord } from "./text.ts";
+import { asMessage, printable, shellWord } from "./text.ts";
 
 /**
  * Commands that take something away, or let in what was refused: for a mistyped word a hint says only what they are

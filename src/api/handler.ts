@@ -21,7 +21,7 @@ export interface Apps {
   /** Those that the configuration names. */
   hosts: readonly string[];
   /** Every entry of `APPS`, `*` among them, with its profile. */
-  profiles: readonly { host: string; profile: string }[];
+  profiles: readonly { host: string; profile: string; app?: string }[];
   isApp(hostname: string): boolean;
   /** `undefined`: it is no app. */
   profileOf(hostname: string): string | undefined;

@@ -49,7 +49,9 @@ const TAGS = {
 
 const NEEDS: Record<Need, string> = {
   any: "Takes any valid credentials.",
+  see: "Takes a token of any scope, or the `ADMIN_TOKEN`.",
   read: "Takes a token of the scope `read` or `devices`, or the `ADMIN_TOKEN`.",
+  "shut-out": "Takes a token of the scope `devices` or `emergency`, or the `ADMIN_TOKEN`.",
   devices: "Takes a token of the scope `devices`, or the `ADMIN_TOKEN`.",
   root: "Takes the `ADMIN_TOKEN`.",
 };

@@ -5,7 +5,7 @@ import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { CredentialCheck } from "../registry/directory/credential-check.ts";
 import { base64url, digestOf, randomText } from "./secrets.ts";
 
-// Tokens and codes: random strings whose last characters are a truncated HMAC-SHA-256 of the others. The directory
+// Tokens, cards and codes: random strings whose last characters are a truncated HMAC-SHA-256 of the others. The directory
 // holds the key and gives it only to the Worker, so an isolate recognises mistyped and forged ones by itself. The
 // registry keeps only their digests.
 
@@ -44,7 +44,10 @@ interface Known {
   askedAt: number;
 }
 
-/** Makes tokens and codes, and recognises its own. One lives as long as its isolate. */
+/** What a secret is for. Its check is made for that only, so none passes for one of another kind. */
+type Kind = "token" | "card" | "code" | "device-token" | "feed";
+
+/** Makes tokens, emergency cards and codes, and recognises its own. One lives as long as its isolate. */
 export class KeyedSecrets {
   readonly #ask: () => Promise<CredentialCheck>;
   readonly #now: () => number;
@@ -74,8 +77,19 @@ export class KeyedSecrets {
     return { token, digest: await digestOf(token) };
   }
 
-  /** The digest of a token that may be looked up; `undefined`: it is not one of ours. */
+  /** Makes a token of the form of an invitation's code, to be typed in from paper: an emergency card. */
+  async newCard(): Promise<{ token: string; digest: SecretDigest }> {
+    const { text, digest } = await this.#newTyped("card");
+    return { token: text, digest };
+  }
+
+  /**
+   * The digest of a token, or of an emergency card's code as people type it (see `readCode`), that may be looked up;
+   * `undefined`: it is not one of ours.
+   */
   async readToken(text: string): Promise<SecretDigest | undefined> {
+    const typed = readTyped(text);
+    if (typed !== undefined) return this.#ofTyped("card", typed);
     const [, body, check] = TOKEN_FORM.exec(text) ?? [];
     if (body === undefined && !OLD_TOKEN_FORM.test(text)) return undefined;
     const digest = await digestOf(text);
@@ -106,9 +120,8 @@ export class KeyedSecrets {
 
   /** Makes an invitation's code: letters and digits that can be read out and typed in. */
   async newCode(): Promise<{ code: string; digest: SecretDigest }> {
-    const body = codeText(crypto.getRandomValues(new Uint8Array(CODE_RANDOM_CHARACTERS)));
-    const code = body + codeCheck(await sign((await this.#current(0)).key, "code", body));
-    return { code, digest: await digestOf(code) };
+    const { text, digest } = await this.#newTyped("code");
+    return { code: text, digest };
   }
 
   /**
@@ -116,12 +129,23 @@ export class KeyedSecrets {
    * for 0 and I or L for 1. `undefined`: it is not one of ours.
    */
   async readCode(text: string): Promise<SecretDigest | undefined> {
-    if (text.length > TYPED_MAX) return undefined;
-    const code = text.replace(/[\s-]/g, "").toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1");
-    const [, body, check] = CODE_FORM.exec(code) ?? [];
-    if (body === undefined || check === undefined) return undefined;
-    const isOurs = async ({ key }: Known) => same(check, codeCheck(await sign(key, "code", body)));
-    return (await this.#passes(isOurs)) ? digestOf(code) : undefined;
+    const typed = readTyped(text);
+    return typed === undefined ? undefined : this.#ofTyped("code", typed);
+  }
+
+  async #newTyped(kind: Kind): Promise<{ text: string; digest: SecretDigest }> {
+    const body = codeText(crypto.getRandomValues(new Uint8Array(CODE_RANDOM_CHARACTERS)));
+    const text = body + codeCheck(await sign((await this.#current(0)).key, kind, body));
+    return { text, digest: await digestOf(text) };
+  }
+
+  /** The digest of a text that has the form of a code; `undefined`: it is not one of ours of this kind. */
+  async #ofTyped(kind: Kind, { text, body, check }: Typed): Promise<SecretDigest | undefined> {
+    const digest = await digestOf(text);
+    // Invitations are in no backup, so no code is exempt.
+    const isOurs = async ({ key, exempt }: Known) =>
+      (kind === "card" && exempt.has(digest)) || same(check, codeCheck(await sign(key, kind, body)));
+    return (await this.#passes(isOurs)) ? digest : undefined;
   }
 
   /**
@@ -167,12 +191,22 @@ export class KeyedSecrets {
   }
 }
 
-/** The kind keeps their checks apart: none passes for another. */
-async function sign(
-  key: CryptoKey,
-  kind: "token" | "code" | "device-token" | "feed",
-  body: string,
-): Promise<Uint8Array> {
+/** A code as it was made, from however it was typed. */
+interface Typed {
+  text: string;
+  body: string;
+  check: string;
+}
+
+/** `undefined`: no code has this form. */
+function readTyped(typed: string): Typed | undefined {
+  if (typed.length > TYPED_MAX) return undefined;
+  const text = typed.replace(/[\s-]/g, "").toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1");
+  const [, body, check] = CODE_FORM.exec(text) ?? [];
+  return body === undefined || check === undefined ? undefined : { text, body, check };
+}
+
+async function sign(key: CryptoKey, kind: Kind, body: string): Promise<Uint8Array> {
   const signed = new TextEncoder().encode(`latchkey ${kind} ${body}`);
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
 }

@@ -167,8 +167,11 @@ export const MeSchema = v.object({
   scope: v.picklist(["root", ...TOKEN_SCOPES]),
   /** `null`: all users. */
   user: TextOrNull,
-  /** The entries of `APPS`, `*` among them: on those with the profile `bitwarden`, a lost device's vault is deleted. */
-  apps: v.array(v.object({ host: v.string(), profile: v.string() })),
+  /**
+   * The entries of `APPS`, `*` among them: on those with the profile `bitwarden`, a lost device's vault is deleted.
+   * `app`: what runs there, if `APPS` names it.
+   */
+  apps: v.array(v.object({ host: v.string(), profile: v.string(), app: v.optional(v.string()) })),
 });
 
 /** An OpenAPI document (see openapi.ts). */

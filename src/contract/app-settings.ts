@@ -1,7 +1,9 @@
 // The settings of an app in `APPS`: their schema, and what the gate makes of them.
 import * as v from "valibot";
+import { APP_NAMES, APP_PROFILES, type AppName, isAppName } from "../domain/apps/names.ts";
+import { nearest } from "../domain/nearest.ts";
 import type { App } from "../domain/request/app.ts";
-import { type CustomAnswer, PROFILE_NAMES } from "../domain/request/app.ts";
+import { type CustomAnswer, PROFILE_NAMES, type ProfileName } from "../domain/request/app.ts";
 import { isCountry } from "../domain/request/country.ts";
 import { pathPatternProblem, pathRules } from "../domain/request/path-rules.ts";
 
@@ -70,6 +72,27 @@ const BodySchema = v.pipe(
   ),
 );
 
+/** What `profile` may be: a profile, or an app that stands for one. */
+export type ProfileSetting = ProfileName | AppName;
+const PROFILE_SETTINGS: readonly ProfileSetting[] = [...PROFILE_NAMES, ...APP_NAMES];
+
+/** What is wrong with a `profile` that is none, and what was probably meant. */
+export function profileProblem(written: unknown): string {
+  const [near] = typeof written === "string" ? nearest(written, PROFILE_SETTINGS) : [];
+  const choice = `must be one of ${PROFILE_NAMES.join(", ")}, or an app known by name (docs/apps.md)`;
+  return near === undefined ? choice : `${choice}: did you mean ${near}?`;
+}
+
+/** The profile that a setting stands for. */
+export function profileOf(setting: ProfileSetting): ProfileName {
+  return isAppName(setting) ? APP_PROFILES[setting] : setting;
+}
+
+/** The setting that is written there; `undefined`: there is no such profile, nor such an app. */
+export function parseProfile(written: unknown): ProfileSetting | undefined {
+  return PROFILE_SETTINGS.find((setting) => setting === written);
+}
+
 /** The settings of `profile = "custom"`, and what they are when they are left out. */
 const CUSTOM_DEFAULTS: CustomAnswer = {
   status: 404,
@@ -89,7 +112,10 @@ export const AppSchema = v.pipe(
           v.minLength(1, "names no country, so nobody could pass: leave it out to allow every country"),
         ),
       ),
-      profile: v.optional(v.picklist(PROFILE_NAMES, `must be one of ${PROFILE_NAMES.join(", ")}`), "web"),
+      profile: v.optional(
+        v.picklist(PROFILE_SETTINGS, ({ input }) => profileProblem(input)),
+        "web",
+      ),
       public: v.optional(v.array(PathSchema, 'must be a list of paths, such as ["/share/*"]'), []),
       preflight: v.optional(v.boolean("must be true or false"), false),
       basic: v.optional(v.boolean("must be true or false"), false),
@@ -128,8 +154,10 @@ export const AppSchema = v.pipe(
 
 /** The settings of an app, as the gate reads them. */
 export function toApp(settings: v.InferOutput<typeof AppSchema>): App {
-  const { countries, profile, preflight, basic, status, retryAfter, body, contentType } = settings;
+  const { countries, preflight, basic, status, retryAfter, body, contentType } = settings;
+  const profile = profileOf(settings.profile);
   return {
+    ...(isAppName(settings.profile) ? { name: settings.profile } : {}),
     countries: countries === undefined ? null : new Set(countries),
     profile:
       profile === "custom"

@@ -29,5 +29,5 @@ export const DEVICE_TOKEN_SECONDS = {
 /** The furthest end of a device, in seconds from now: ten years. */
 export const DEVICE_MAX_SECONDS = 3650 * DAY_SECONDS;
 
-/** How long an API token is valid, in seconds; a request for one that never expires says `null`. */
+/** How long an API token is valid, in seconds; a request for one that never expires says `null`, as emergency cards do anyway. */
 export const TOKEN_SECONDS = { default: 90 * DAY_SECONDS, min: 300, max: 3650 * DAY_SECONDS } as const;

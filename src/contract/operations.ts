@@ -5,7 +5,7 @@ import type { GenericSchema, InferInput, InferOutput } from "valibot";
 import type { StatusAct } from "../domain/device.ts";
 import * as answer from "./answers.ts";
 import * as backup from "./backup.ts";
-import type { Need } from "./permissions.ts";
+import { isMetByAll, type Need } from "./permissions.ts";
 import { PROBLEMS, type ProblemCode } from "./problems.ts";
 import * as request from "./requests.ts";
 
@@ -79,7 +79,7 @@ export const OPERATIONS = {
     problems: ["user-has-devices", "deletion-superseded"],
   }),
 
-  listDevices: row("GET /users/:user/devices", "read user", {
+  listDevices: row("GET /users/:user/devices", "see user", {
     summary: "List a user's devices",
     query: request.DevicesQuery,
     answers: { 200: answer.DeviceListSchema },
@@ -90,7 +90,7 @@ export const OPERATIONS = {
     answers: DEVICE_MADE,
     problems: ["name-taken", ...TAKEN, "invalid-certificate"],
   }),
-  showDevice: row("GET /users/:user/devices/:device", "read user", {
+  showDevice: row("GET /users/:user/devices/:device", "see user", {
     summary: "Show a device",
     answers: DEVICE,
   }),
@@ -131,7 +131,7 @@ export const OPERATIONS = {
     summary: "Let a pending device in",
     ...ACT,
   }),
-  suspendDevice: row("POST /users/:user/devices/:device/suspend", "devices user", {
+  suspendDevice: row("POST /users/:user/devices/:device/suspend", "shut-out user", {
     summary: "Block a device for now",
     ...ACT,
   }),
@@ -139,12 +139,12 @@ export const OPERATIONS = {
     summary: "Let a suspended or lost device in again",
     ...ACT,
   }),
-  reportDeviceLost: row("POST /users/:user/devices/:device/lost", "devices user", {
+  reportDeviceLost: row("POST /users/:user/devices/:device/lost", "shut-out user", {
     summary: "Report a device lost: Bitwarden's clients on it delete their vault",
     ...ACT,
     body: request.LostRequest,
   }),
-  revokeDevice: row("POST /users/:user/devices/:device/revoke", "devices user", {
+  revokeDevice: row("POST /users/:user/devices/:device/revoke", "shut-out user", {
     summary: "Block a device for good",
     ...ACT,
   }),
@@ -312,8 +312,8 @@ export function problemsOf({ path, needs, of, query, body, problems = [] }: Oper
     "internal-error",
     "registry-unavailable",
   ]);
-  // Every scope may read; another user's things are answered as if there were no such user (see routes.ts).
-  if (needs === "devices" || needs === "root" || of === "everybody") codes.add("forbidden");
+  // Another user's things are answered as if there were no such user (see routes.ts).
+  if (!isMetByAll(needs) || of === "everybody") codes.add("forbidden");
   if (of === "user") codes.add("unknown-user");
   if (path.includes("/:device")) codes.add("unknown-device");
   return (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => codes.has(code));

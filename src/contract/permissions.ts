@@ -1,22 +1,30 @@
 // Who may do what: the one table of permissions.
-import type { Grant } from "../domain/credential.ts";
+import { type Grant, TOKEN_SCOPES } from "../domain/credential.ts";
 import type { UserId } from "../domain/user.ts";
 
 /**
  * What an operation needs of its caller:
  * - `any`: valid credentials, whatever they are for;
- * - `read`: to look at a user's things; `devices`: to change a user's devices;
+ * - `see`: to look at a user's devices; `read`: to look at all of a user's things;
+ * - `shut-out`: to suspend a user's devices, report them lost or revoke them; `devices`: to change them in every way;
  * - `root`: the `ADMIN_TOKEN`.
  */
-export type Need = "any" | "read" | "devices" | "root";
+export type Need = "any" | "see" | "read" | "shut-out" | "devices" | "root";
 
 /** The whole table: which scope meets which need. */
 const SCOPES: Record<Need, readonly Grant["scope"][]> = {
-  any: ["root", "devices", "read"],
+  any: ["root", "devices", "read", "emergency"],
+  see: ["root", "devices", "read", "emergency"],
   read: ["root", "devices", "read"],
+  "shut-out": ["root", "devices", "emergency"],
   devices: ["root", "devices"],
   root: ["root"],
 };
+
+/** Whether credentials of every scope meet a need. */
+export function isMetByAll(need: Need): boolean {
+  return TOKEN_SCOPES.every((scope) => SCOPES[need].includes(scope));
+}
 
 /**
  * Whose things are asked for: one user's (`null`: an impossible user's), everybody's, or `own`: the operation itself

@@ -231,7 +231,7 @@ export const ApproveRequest = v.strictObject({
 
 /**
  * `POST /tokens`: a user's token, or with `user: null` one that reads everything. `expiresInSeconds: null`
- * makes one that never expires.
+ * makes one that never expires; an emergency card never does unless it says when.
  */
 export const CreateTokenRequest = v.pipe(
   v.strictObject({

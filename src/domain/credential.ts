@@ -1,8 +1,11 @@
 // Tokens and sessions: what people sign in with, and how far it reaches.
 import type { UserId } from "./user.ts";
 
-/** What a token may be for: to see and change one user's devices, or only to look. */
-export const TOKEN_SCOPES = ["devices", "read"] as const;
+/**
+ * What a token may be for: to see and change one user's devices, only to look, or (an emergency card's) only to shut out
+ * one user's devices.
+ */
+export const TOKEN_SCOPES = ["devices", "read", "emergency"] as const;
 export type TokenScope = (typeof TOKEN_SCOPES)[number];
 
 /** SHA-256 of a token, a session's cookie or an invitation's code, in hex: they are never stored themselves. */
@@ -42,6 +45,8 @@ export interface SessionRecord {
 
 /** A session's life, in milliseconds. */
 export const SESSION_MS = 12 * 60 * 60_000;
+/** That of a session opened with an emergency card, often on somebody else's computer. */
+export const EMERGENCY_SESSION_MS = 60 * 60_000;
 
 /**
  * How often a token can sign in within an hour, and how many of its sessions are kept: beyond that, the

@@ -2,7 +2,7 @@
 
 import type { Device } from "../contract/answers.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
-import { permits } from "../contract/permissions.ts";
+import { type Need, permits } from "../contract/permissions.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
 import { canWipe } from "../domain/request/app.ts";
 import type { PageContext } from "./context.ts";
@@ -22,25 +22,33 @@ export const ACT_LABELS: Record<DeviceAct, string> = {
   forget: "Forget",
 };
 
+/** What each act needs of whoever does it, as in the API's table. */
+const ACT_NEEDS: Record<DeviceAct, Need> = {
+  suspend: "shut-out",
+  reinstate: "devices",
+  lost: "shut-out",
+  revoke: "shut-out",
+  approve: "root",
+  forget: "devices",
+};
+
 /** The acts that a device's status allows, from the easiest to undo to the final one. */
-export function actsOf({ status }: Device, isRoot: boolean): DeviceAct[] {
-  switch (status) {
-    case "pending":
-      return isRoot ? ["approve", "revoke"] : ["revoke"];
-    case "active":
-      return ["suspend", "lost", "revoke"];
-    case "suspended":
-      return ["reinstate", "lost", "revoke"];
-    case "lost":
-      return ["reinstate", "revoke"];
-    case "revoked":
-      return ["forget"];
-  }
+const ACTS: Record<Device["status"], readonly DeviceAct[]> = {
+  pending: ["approve", "revoke"],
+  active: ["suspend", "lost", "revoke"],
+  suspended: ["reinstate", "lost", "revoke"],
+  lost: ["reinstate", "revoke"],
+  revoked: ["forget"],
+};
+
+/** What whoever is signed in can do with a device now. */
+export function actsOf(device: Device, context: PageContext): DeviceAct[] {
+  return ACTS[device.status].filter((act) => may(context, ACT_NEEDS[act], device));
 }
 
-/** Whether whoever is signed in may change a device. */
-export function mayChange({ principal }: PageContext, { user }: Device): boolean {
-  return permits(principal, "devices", { user: user as typeof principal.user });
+/** Whether whoever is signed in may do what needs this with a device. */
+export function may({ principal }: PageContext, need: Need, { user }: Device): boolean {
+  return permits(principal, need, { user: user as typeof principal.user });
 }
 
 export const BACK_TO_DEVICES: Html = html`<p class="back"><a href="${PATHS.devices}">← All devices</a></p>`;

@@ -13,7 +13,7 @@ import {
   BACK_TO_DEVICES,
   deviceLines,
   limitList,
-  mayChange,
+  may,
   newsOf,
   statusBadge,
 } from "./device-view.ts";
@@ -60,7 +60,7 @@ function devicePage(
   typed = { name: found.name, note: found.note ?? "" },
 ): Html {
   const { now, timeZone, principal } = context;
-  const isMine = mayChange(context, found);
+  const isMine = may(context, "devices", found);
   const { comparisonCode } = found;
   return layout(
     { title: found.name, principal, current: PATHS.devices, below: true },
@@ -69,7 +69,7 @@ ${message}
 <p>${statusBadge(found, context)} one of <a href="${PATHS.devices}/${encodeURIComponent(found.user)}">${possessive(found.user)} devices</a></p>
 ${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${deviceLines(found, context)}
-${actLinks(found, isMine ? actsOf(found, principal.scope === "root") : [])}
+${actLinks(found, actsOf(found, context))}
 <dl>
 <dt>Enrolled</dt><dd>${at(found.enrolledAt, now, timeZone)}</dd>
 <dt>${capital(found.status)} since</dt><dd>${at(found.statusSince, now, timeZone)}</dd>

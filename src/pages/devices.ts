@@ -6,15 +6,8 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { EXPIRES_SOON_MS } from "../domain/relative-time.ts";
 import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import {
-  actLinks,
-  actsOf,
-  BACK_TO_DEVICES,
-  deviceLines,
-  isExpired,
-  mayChange,
-  statusBadge,
-} from "./device-view.ts";
+import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, isExpired, statusBadge } from "./device-view.ts";
+import { emergency, hasCard } from "./emergency.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { capital, possessive } from "./html/words.ts";
@@ -22,6 +15,7 @@ import { capital, possessive } from "./html/words.ts";
 export async function devices(context: PageContext): Promise<Html> {
   const { principal } = context;
   const { users, isWhole } = await visibleUsers(context);
+  if (hasCard(context)) return emergency(context, users[0]);
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
   if (!isWhole) return layout(frame, [addLink(context), userLinks(users)]);
@@ -125,5 +119,5 @@ function noDevices({ principal }: PageContext, { id }: UserRecord): Html {
 function card(each: Device, context: PageContext): Html {
   return html`<li class="card"><h3><a href="${devicePath(each)}">${each.name}</a> ${statusBadge(each, context)}</h3>
 ${deviceLines(each, context)}
-${actLinks(each, mayChange(context, each) ? actsOf(each, context.principal.scope === "root") : [])}</li>`;
+${actLinks(each, actsOf(each, context))}</li>`;
 }

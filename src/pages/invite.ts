@@ -8,6 +8,7 @@ import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { PATHS } from "../contract/paths.ts";
 import { CreateInvitationRequest, PutUserRequest, UserIdSchema } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
+import { groupedCode } from "../domain/typed-code.ts";
 import { type PageContext, visibleUsers } from "./context.ts";
 import { field, mistakeOf, parseFields, secondsSelect, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
@@ -173,11 +174,4 @@ function guestWords(
   ];
   if (parts.length === 0) return html``;
   return html` Its device is let in only ${parts.map((part, index) => html`${index === 0 ? "" : ", "}${part}`)}.`;
-}
-
-/** In groups of four or five, as people read it out, so that no group has a single character. */
-function groupedCode(code: string): string {
-  const groups = Math.ceil(code.length / 5);
-  const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));
-  return begins.map((begin, n) => code.slice(begin, begins[n + 1])).join("-");
 }

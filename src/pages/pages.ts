@@ -151,12 +151,13 @@ export class Pages {
       return seeOther(target, { "Set-Cookie": setSession(opened.value.cookie) });
     }
     const { error } = opened;
+    const card = form.has("card") ? field(form, "token") : undefined;
     if (error.code === "wrong-token") {
       this.#services.log({ event: "wrong-credentials", app: hostname, country: visit.country });
-      return show(signInPage({ hostname, next, wrong: true }), 422);
+      return show(signInPage({ hostname, next, card, wrong: true }), 422);
     }
     const retryAfter = String(Math.ceil(error.retryAfterMs / 1000));
-    return show(signInPage({ hostname, next, waitMs: error.retryAfterMs }), 429, {
+    return show(signInPage({ hostname, next, card, waitMs: error.retryAfterMs }), 429, {
       "Retry-After": retryAfter,
     });
   }

@@ -43,7 +43,7 @@ function row(route: string, needs: Need, of: Page["of"], handle: Page["handle"])
 /** The pages of whoever is signed in: the table that is routed and enforced. */
 export const PAGES: readonly Page[] = [
   row(`GET ${PATHS.home}`, "any", "own", async () => seeOther(PATHS.devices)),
-  row(`GET ${PATHS.devices}`, "read", "own", devices),
+  row(`GET ${PATHS.devices}`, "see", "own", devices),
   row(`GET ${PATHS.devices}/:user`, "read", "user", devicesOfUser),
   row(`GET ${PATHS.devices}/:user/:device`, "read", "user", device),
   row(`POST ${PATHS.devices}/:user/:device`, "devices", "user", editDevice),
@@ -52,8 +52,9 @@ export const PAGES: readonly Page[] = [
   row(`POST ${PATHS.devices}/:user/:device/limits`, "root", "user", limitDevice),
   row(`GET ${PATHS.devices}/:user/:device/token`, "root", "user", nextTokenForm),
   row(`POST ${PATHS.devices}/:user/:device/token`, "root", "user", nextToken),
-  row(`GET ${PATHS.devices}/:user/:device/:act`, "devices", "user", confirmAct),
-  row(`POST ${PATHS.devices}/:user/:device/:act`, "devices", "user", doAct),
+  // What an act itself needs is for these to enforce: see `actsOf`.
+  row(`GET ${PATHS.devices}/:user/:device/:act`, "shut-out", "user", confirmAct),
+  row(`POST ${PATHS.devices}/:user/:device/:act`, "shut-out", "user", doAct),
   row(`GET ${PATHS.addDevice}`, "root", "everybody", newDevice),
   row(`POST ${PATHS.addDevice}`, "root", "everybody", addDevice),
   row(`GET ${PATHS.waiting}`, "read", "everybody", waiting),

@@ -14,11 +14,16 @@ import { layout } from "./html/layout.ts";
 import { ago, duration } from "./html/times.ts";
 import { possessive } from "./html/words.ts";
 
+/** Longer than a code with spaces between all its characters. */
+const CARD_MAX = 64;
+
 interface SignIn {
   /** The gate's own host: whose sign-in page this is. */
   hostname: string;
   /** The page to show after signing in. */
   next: string;
+  /** The code that was typed from an emergency card, if that form was sent. */
+  card?: string | undefined;
   wrong?: boolean;
   /** The token is valid but has signed in too often: how long to wait. */
   waitMs?: number;
@@ -31,7 +36,7 @@ export function signInPage(state: SignIn): Html {
   const message = messageOf(state);
   const role = state.signedOut === true ? "status" : "alert";
   return layout(
-    { title: "Sign in" },
+    { title: "Sign in", scripted: true },
     html`${message === undefined ? "" : html`<p class="message" role="${role}">${message}</p>`}
 <p>To manage the devices of <strong>${state.hostname}</strong>.</p>
 <form method="post" action="${PATHS.signIn}">
@@ -40,13 +45,31 @@ export function signInPage(state: SignIn): Html {
 <input id="token" name="token" type="password" required autocomplete="current-password" autocapitalize="none" spellcheck="false" aria-describedby="token-hint"></p>
 <p id="token-hint" class="hint">The <code>ADMIN_TOKEN</code>, or a personal token that the owner gave you. This browser stays signed in for 12 hours, or until you sign out.</p>
 <p><button>Sign in</button></p>
-</form>`,
+</form>
+${cardForm(state.card)}`,
   );
 }
 
-function messageOf({ wrong, waitMs, signedOut, expired }: SignIn): string | undefined {
+/**
+ * A code from paper is typed where it can be seen, unlike a token, and corrected if it was wrong. The script fills it in
+ * from the address that the card's QR code contains.
+ */
+function cardForm(typed: string | undefined): Html {
+  return html`<details class="card"${typed === undefined ? "" : html` open`}><summary>I have an emergency card</summary>
+<form method="post" action="${PATHS.signIn}">
+<input type="hidden" name="card" value="card">
+<p><label for="card">The code on the card</label>
+<input id="card" class="code" name="token" value="${typed?.slice(0, CARD_MAX) ?? ""}" required maxlength="${String(CARD_MAX)}" autocomplete="off" autocapitalize="characters" spellcheck="false" aria-describedby="card-hint"></p>
+<p id="card-hint" class="hint">Small letters will do, and so does O for 0. Spaces and hyphens don’t matter. This browser stays signed in for an hour, or until you sign out.</p>
+<p><button>Show the devices</button></p>
+</form></details>`;
+}
+
+function messageOf({ wrong, card, waitMs, signedOut, expired }: SignIn): string | undefined {
   if (waitMs !== undefined)
     return `You signed in ${SIGN_INS_AN_HOUR} times within an hour with this token. Wait ${duration(waitMs)}, then try again. If that was not you, somebody else has your token: have it revoked.`;
+  if (wrong === true && card !== undefined)
+    return "This code is not valid. Compare it with the card, character by character; or the card was revoked.";
   if (wrong === true) return "This token is not valid: it may be mistyped, revoked or expired.";
   if (expired === true) return "Your session has ended. Nothing was changed: sign in and try again.";
   return signedOut === true ? "You are signed out." : undefined;

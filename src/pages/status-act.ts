@@ -8,7 +8,7 @@ import { StatusActRequest } from "../contract/requests.ts";
 import { isDeviceName } from "../domain/device.ts";
 import { canWipe } from "../domain/request/app.ts";
 import type { PageContext } from "./context.ts";
-import { ACT_LABELS, actsOf, type DeviceAct, NOTHING_DELETED } from "./device-view.ts";
+import { ACT_LABELS, actsOf, type DeviceAct, may, NOTHING_DELETED } from "./device-view.ts";
 import { field, parseFields } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
@@ -39,7 +39,7 @@ export async function doAct(context: PageContext): Promise<Response> {
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
   const { ask } = await registryOfUser(context, context);
   must(await ask((user) => user.changeStatus({ ...by, reason }, id, act)));
-  return seeOther(devicePath(found));
+  return seeOther(backFrom(found, context).href);
 }
 
 async function load(context: PageContext): Promise<Device> {
@@ -47,11 +47,11 @@ async function load(context: PageContext): Promise<Device> {
 }
 
 /** The act in the address, if it is possible now and this person may do it. */
-function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
-  const { act = "" } = params;
+function actOf(found: Device, context: PageContext): DeviceAct {
+  const { act = "" } = context.params;
   const isAct = Object.hasOwn(ACT_LABELS, act);
   if (!isAct) throw new ApiError("not-found", "This page doesn’t exist.");
-  const possible = actsOf(found, principal.scope === "root").find((each) => each === act);
+  const possible = actsOf(found, context).find((each) => each === act);
   if (possible !== undefined) return possible;
   throw new ApiError(
     "forbidden-transition",
@@ -59,11 +59,19 @@ function actOf(found: Device, { params, principal }: PageContext): DeviceAct {
   );
 }
 
+/** The page that led here: the device's own, or all devices for those who do not see that one. */
+function backFrom(found: Device, context: PageContext): { href: string; text: string } {
+  return may(context, "read", found)
+    ? { href: devicePath(found), text: found.name }
+    : { href: PATHS.devices, text: "All devices" };
+}
+
 function confirmPage(found: Device, act: DeviceAct, context: PageContext, message?: string): Html {
   const { principal } = context;
+  const back = backFrom(found, context);
   return layout(
     { title: question(act, found.name), principal, current: PATHS.devices, below: true },
-    html`<p class="back"><a href="${devicePath(found)}">← ${found.name}</a></p>
+    html`<p class="back"><a href="${back.href}">← ${back.text}</a></p>
 ${message === undefined ? "" : html`<p class="message" role="alert">${message}</p>`}
 ${consequence(act, found, context)}
 <form method="post" action="${devicePath(found, act)}">
@@ -73,7 +81,7 @@ ${
     : ""
 }
 ${act === "forget" ? "" : html`<p><label for="reason">Reason (optional)</label><input id="reason" name="reason" maxlength="500" autocomplete="off"></p>`}
-<p class="acts"><button class="${act}">${button(act, found.name)}</button> <a href="${devicePath(found)}">Cancel</a></p>
+<p class="acts"><button class="${act}">${button(act, found.name)}</button> <a href="${back.href}">Cancel</a></p>
 </form>`,
   );
 }
@@ -101,7 +109,13 @@ function button(act: DeviceAct, name: string): string {
 }
 
 /** What will happen, and how to undo it. */
-function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }: PageContext): Html {
+function consequence(act: DeviceAct, found: Device, context: PageContext): Html {
+  const { apps, revocationDelayMs } = context;
+  // An emergency card only takes away.
+  const mayReinstate = may(context, "devices", found);
+  const ifFound = mayReinstate
+    ? "If you find it, let it back in."
+    : "If you find it, the person who runs this gate can let it back in.";
   const { name, user, comparisonCode } = found;
   const whose = `${capital(possessive(user))} ${name}`;
   const when = revocationDelayMs === 0 ? "immediately" : `within ${duration(revocationDelayMs)}`;
@@ -117,11 +131,11 @@ function consequence(act: DeviceAct, found: Device, { apps, revocationDelayMs }:
       return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>${
         canWipe(apps)
           ? html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
-<p>If you find it, let it back in. Anything already deleted comes back after signing in again.</p>`
-          : html`<p>${NOTHING_DELETED}</p><p>If you find it, let it back in.</p>`
+<p>${ifFound} Anything already deleted comes back after signing in again.</p>`
+          : html`<p>${NOTHING_DELETED}</p><p>${ifFound}</p>`
       }`;
     case "suspend":
-      return html`<p>${whose} will be blocked everywhere ${when}, until you let it back in. Nothing on it is deleted.</p>`;
+      return html`<p>${whose} will be blocked everywhere ${when}, until ${mayReinstate ? "you let" : "the person who runs this gate lets"} it back in. Nothing on it is deleted.</p>`;
     case "reinstate":
       return html`<p>${whose} will be let in again.${found.status === "lost" && canWipe(apps) ? " It will no longer be told to delete its vault." : ""}</p>`;
     case "approve":

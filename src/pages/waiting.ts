@@ -59,13 +59,13 @@ export async function dismiss(context: PageContext): Promise<Response> {
   return seeOther(PATHS.waiting);
 }
 
-function deviceCard(device: Device, { principal, now, timeZone }: PageContext): Html {
+function deviceCard(device: Device, context: PageContext): Html {
+  const { now, timeZone } = context;
   const { comparisonCode, enrolledAt, user, name } = device;
-  const isRoot = principal.scope === "root";
   return html`<li class="card"><h3>${capital(possessive(user))} <a href="${devicePath(device)}">${name}</a></h3>
 <p>Enrolled ${ago(enrolledAt, now, timeZone)}, by invitation</p>
 ${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
-${actLinks(device, isRoot ? actsOf(device, isRoot) : [])}</li>`;
+${actLinks(device, actsOf(device, context))}</li>`;
 }
 
 function certificateCard(

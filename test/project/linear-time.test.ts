@@ -202,7 +202,7 @@ const SUBJECTS: Record<string, Subject> = {
     tails: ["-----"],
   },
   readCode: { read: (text) => secrets.readCode(text), units: ["O", "I", "a-"] },
-  readToken: { read: (text) => secrets.readToken(text), heads: ["lkt_"] },
+  readToken: { read: (text) => secrets.readToken(text), heads: ["lkt_"], units: ["O", "I", "a-"] },
   "JSON of the API": {
     read: (body) =>
       readBody(

@@ -113,7 +113,7 @@ describe("the description of the API", () => {
 
   it("tells of an operation what it takes and which answers it has", () => {
     expect(description.paths["/users/{user}/devices"]?.get).toMatchObject({
-      "x-latchkey-needs": "read",
+      "x-latchkey-needs": "see",
       parameters: [
         { name: "user", in: "path", required: true, schema: { $ref: "#/components/schemas/UserId" } },
         {
@@ -128,7 +128,7 @@ describe("the description of the API", () => {
     const statuses = (path: string, method: string) =>
       Object.keys(description.paths[path]?.[method]?.responses ?? {}).map(Number);
     expect(statuses("/me", "get")).toEqual([200, 401, 500, 503]);
-    expect(statuses("/users", "get")).toEqual([200, 400, 401, 500, 503]);
+    expect(statuses("/users", "get")).toEqual([200, 400, 401, 403, 500, 503]);
     expect(statuses("/users/{user}/devices", "get")).toEqual([200, 400, 401, 404, 500, 503]);
     expect(statuses("/users/{user}/devices", "post")).toEqual([
       200, 201, 400, 401, 403, 404, 409, 413, 415, 422, 500, 503,

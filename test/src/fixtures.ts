@@ -2,6 +2,7 @@ import { env, exports } from "cloudflare:workers";
 import { KeyedSecrets } from "../../src/auth/keyed-secrets.ts";
 import type { Device, NewToken } from "../../src/contract/answers.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
+import type { TokenScope } from "../../src/domain/credential.ts";
 import { type CredentialKey, keyOf } from "../../src/domain/credential-key.ts";
 import type { DeviceStatus, Standing } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
@@ -73,7 +74,7 @@ export const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${
 /** Makes a token; of a user who is created when need be. */
 export async function makeToken(
   user: string | null,
-  scope: "devices" | "read",
+  scope: TokenScope,
   name = `${scope} of ${user}`,
 ): Promise<NewToken> {
   if (user !== null) await api("PUT", `/users/${user}`, {});

@@ -8,6 +8,7 @@ import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
 import { shellWord, short } from "../../terminal/text.ts";
 import { localTime } from "../../terminal/time.ts";
+import { appHints } from "../command/app-hints.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import type { Session } from "../command/session.ts";
@@ -69,6 +70,8 @@ export async function issue(
   showIssued(session, issued, [
     `enrolled ${deviceLabel(issued.device)} (certificate ${short(fingerprint)}, valid until ${localTime(notAfter.toISOString())}): it is let in from now on`,
   ]);
+  const hints = await appHints(session);
+  if (hints.length > 0) session.output.lines("", ...hints);
 }
 
 /** Before anything is signed: the user exists, and has no device of this name that is not revoked. */

@@ -1,13 +1,14 @@
 // How a command line names a device, and how a device is named back.
 import type { Device } from "../../../src/contract/answers.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
+import { nearest } from "../../../src/domain/nearest.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { orAbsent } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
-import { nearest, printable, shellWord } from "../../terminal/text.ts";
+import { printable, shellWord } from "../../terminal/text.ts";
 import { localTime } from "../../terminal/time.ts";
 import { userArgument } from "./arguments.ts";
 

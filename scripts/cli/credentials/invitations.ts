@@ -13,6 +13,7 @@ import { qrCode } from "../../terminal/qr-code.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
+import { appHints } from "../command/app-hints.ts";
 import { appOption, durationOption, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
@@ -60,6 +61,8 @@ Examples:
       const made = await (await connect()).invite(user, request);
       output.object(made);
       output.lines(printable(made.link), "", ...describe(made, now()));
+      const hints = made.app === null ? [] : await appHints({ connect }, made.app);
+      if (hints.length > 0) output.lines("", ...hints);
       draw(made.link, output, options.qr);
     });
 };

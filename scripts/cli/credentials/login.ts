@@ -138,6 +138,8 @@ export function powers({ scope, user }: Pick<Me, "scope" | "user">): string {
       return "do everything";
     case "devices":
       return `see and change ${whose}`;
+    case "emergency":
+      return `see and shut out ${whose}`;
     default:
       return `see ${whose}`;
   }

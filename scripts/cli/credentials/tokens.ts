@@ -1,22 +1,30 @@
 // Tokens for the API and the pages: list, create, revoke, and how a command line names one.
 
-import type { Token } from "../../../src/contract/answers.ts";
+import type { NewToken, Token } from "../../../src/contract/answers.ts";
 import { TOKEN_SECONDS } from "../../../src/contract/limits.ts";
-import { TOKEN_SCOPES, type TokenScope } from "../../../src/domain/credential.ts";
+import type { TokenScope } from "../../../src/domain/credential.ts";
 import { deviceNameKey, deviceNameProblem } from "../../../src/domain/device.ts";
+import { nearest } from "../../../src/domain/nearest.ts";
+import { groupedCode } from "../../../src/domain/typed-code.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { withHint } from "../../client/answer.ts";
+import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
-import { nearest, printable, shellWord } from "../../terminal/text.ts";
+import { printable, shellWord } from "../../terminal/text.ts";
 import { timeCell, timeWithHint } from "../../terminal/time.ts";
 import { durationOption, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findById, parseIdPrefix, shortId } from "../command/id-reference.ts";
 import type { Session } from "../command/session.ts";
 
+/** What `--for` takes. */
+const FOR = ["devices", "read"] as const;
+
 interface CreateOptions {
   for?: string;
+  emergency?: boolean;
+  print?: string;
   everyone?: boolean;
   expires?: string;
   name?: string;
@@ -32,29 +40,89 @@ const addTokenCreate: AddCommand = (token) => {
     .argument("[user]", "whose devices, such as alice")
     .option("--everyone", "or all users; such a token can only read")
     .option("--for <what>", "devices: see and change the user's devices; read: only see them")
-    .option("--expires <time>", "when it expires: 5m to 3650d from now, or never (default: 90d)")
+    .option("--emergency", "make an emergency card: it can only shut out the user's devices")
+    .option("--print <file>", "write the emergency card as a page to print, in a new file")
+    .option(
+      "--expires <time>",
+      "when it expires: 5m to 3650d from now, or never (default: 90d; an emergency card: never)",
+    )
     .option("--name <name>", "its name in the audit log (default: what it is for, and the date)")
     .notes(`
+An emergency card is for the day a phone is gone, and the laptop with it: a code
+that is typed in on the gate's pages, from any browser. It shows the user's
+devices and can suspend them, report them lost or revoke them, nothing else.
+
 Examples:
   latchkey token create alice --for devices --name laptop
-  latchkey token create --everyone --for read --name grafana > grafana-token`)
-    .run(async ({ output, now, connect }, text: string | undefined, options: CreateOptions) => {
+  latchkey token create --everyone --for read --name grafana > grafana-token
+  latchkey token create alice --emergency --print card.html`)
+    .run(async (session, text: string | undefined, options: CreateOptions) => {
       const user = userOption(text, options.everyone === true);
-      const scope = scopeOption(options.for, user);
+      const scope = scopeOption(options, user);
       const expiresInSeconds = expiresOption(options.expires);
-      const name = nameOption(options.name, scope, now());
-      const api = await connect();
-      const made = await api.createToken({ user, name, scope, expiresInSeconds }).catch((error: unknown) => {
-        throw withHint(error, "name-taken", "choose another --name, or revoke that token first");
-      });
-      output.object(made);
-      output.lines(printable(made.token));
-      output.aside(
-        `made the token ${tokenLabel(made)}, valid until ${made.expiresAt === null ? "it is revoked" : timeWithHint(made.expiresAt, now())}`,
-        `it is printed only this once; to use it: ${LATCHKEY} login`,
-      );
+      const name = nameOption(options.name, scope, session.now());
+      const wanted = { user, name, scope, expiresInSeconds };
+      if (scope === "emergency") await makeCard(session, wanted, options.print);
+      else await makeToken(session, wanted);
     });
 };
+
+type Wanted = Parameters<Api["createToken"]>[0];
+
+async function makeToken({ output, now, connect }: Session, wanted: Wanted): Promise<void> {
+  const made = await create(await connect(), wanted);
+  output.object(made);
+  output.lines(printable(made.token));
+  output.aside(
+    `made the token ${tokenLabel(made)}, ${validity(made, now())}`,
+    `it is printed only this once; to use it: ${LATCHKEY} login`,
+  );
+}
+
+/** An emergency card: on paper, in the file `print`, or printed here for somebody to write down. */
+async function makeCard(session: Session, wanted: Wanted, print: string | undefined): Promise<void> {
+  const { output, now, connect } = session;
+  // Loaded only here: other commands draw no page.
+  const { cardPage, pagesOf, refuseExisting, writeCard } = await import("./emergency-card.ts");
+  if (print !== undefined) await refuseExisting(print);
+  const api = await connect();
+  const pages = await pagesOf(api);
+  const made = await create(api, wanted);
+  if (print !== undefined) {
+    try {
+      await writeCard(print, await cardPage(made, pages));
+    } catch (error) {
+      // A code that is on no paper is of no use to anybody.
+      await api.revokeToken(made);
+      throw error;
+    }
+  }
+  output.object(made);
+  output.lines(
+    print === undefined
+      ? groupedCode(printable(made.token))
+      : `wrote ${printable(print)}: print it, then delete the file`,
+  );
+  output.aside(
+    `made the emergency card ${tokenLabel(made)}, ${validity(made, now())}`,
+    ...(print === undefined
+      ? [
+          `it is printed only this once: write it down; it is typed in at ${pages.origin}, under I have an emergency card`,
+        ]
+      : []),
+    `to replace it: ${LATCHKEY} token revoke ${shellWord(tokenLabel(made))}`,
+  );
+}
+
+function create(api: Api, wanted: Wanted): Promise<NewToken> {
+  return api.createToken(wanted).catch((error: unknown) => {
+    throw withHint(error, "name-taken", "choose another --name, or revoke that token first");
+  });
+}
+
+function validity({ expiresAt }: Token, now: number): string {
+  return expiresAt === null ? "valid until it is revoked" : `valid until ${timeWithHint(expiresAt, now)}`;
+}
 
 function userOption(text: string | undefined, everyone: boolean): UserId | null {
   if ((text === undefined) !== everyone) {
@@ -66,8 +134,14 @@ function userOption(text: string | undefined, everyone: boolean): UserId | null 
   return text === undefined ? null : userArgument(text);
 }
 
-function scopeOption(text: string | undefined, user: UserId | null): TokenScope {
-  const scope = TOKEN_SCOPES.find((each) => each === text);
+function scopeOption({ for: text, emergency, print }: CreateOptions, user: UserId | null): TokenScope {
+  if (print !== undefined && emergency !== true) {
+    throw misuse("--print is for an emergency card", "add --emergency");
+  }
+  if (emergency === true && text !== undefined) {
+    throw misuse("give --for or --emergency, not both", "an emergency card can only shut devices out");
+  }
+  const scope = emergency === true ? "emergency" : FOR.find((each) => each === text);
   if (scope === undefined) {
     throw misuse(
       text === undefined
@@ -90,6 +164,7 @@ function expiresOption(text: string | undefined): number | null | undefined {
 
 /** There is always one, since the audit log shows it. */
 function nameOption(text: string | undefined, scope: TokenScope, now: number): string {
+  if (text === undefined && scope === "emergency") return "emergency card";
   if (text === undefined) return `${scope} ${new Date(now).toISOString().slice(0, 10)}`;
   const problem = deviceNameProblem(text, "token");
   if (problem === undefined) return text;

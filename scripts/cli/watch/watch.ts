@@ -11,6 +11,7 @@ import { localTime } from "../../terminal/time.ts";
 import { appOption, numberOption } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import type { Session } from "../command/session.ts";
+import { Hints } from "./hints.ts";
 import { edgeLog, type LogSource, standardInput, wranglerTail } from "./log-source.ts";
 import { type RefusalGroup, RefusalGroups, refusalsIn } from "./refusal-log.ts";
 
@@ -51,6 +52,7 @@ Examples:
       const { output, now } = session;
       const source = await sourceOf(options, session);
       const groups = new RefusalGroups(minutes * 60_000);
+      const hints = new Hints();
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
       const startedAt = now();
@@ -60,7 +62,10 @@ Examples:
           for (const refusal of refusalsIn(entry)) {
             if (app !== undefined && refusal.app !== app) continue;
             const news = groups.add(refusal, now());
-            if (news !== undefined) report(output, news, minutes);
+            if (news === undefined) continue;
+            report(output, news, minutes);
+            const hint = hints.of(news);
+            if (hint !== undefined) progress(hint);
           }
         }
       } catch (error) {

@@ -2,11 +2,12 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import type { ProfileName } from "../../../src/domain/request/app.ts";
+import type { ProfileSetting } from "../../../src/contract/app-settings.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { ofAllUsers } from "../../client/all-users.ts";
 import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
+import type { ChosenApps } from "../../cloudflare/setup/apps.ts";
 import type { Plan } from "../../cloudflare/setup/step.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
@@ -37,7 +38,7 @@ export const addSetup: AddCommand = (program) => {
       "Look at the zone, show what is there and what will be changed, ask, do it, and end with the doctor. Each step may be repeated: what is right already stays. If a run ends early, the next one completes it.",
     )
     .option("--zone <zone>", "the zone of the apps (default: the zones of their hosts)")
-    .option("--app <host=profile>", "an app and its profile; may be repeated", collect)
+    .option("--app <host=app>", "a host and its app by name, or its profile; may be repeated", collect)
     .option("--admin-host <host>", "the admin host (default: latchkey.ZONE, unless wrangler.toml names one)")
     .option("--no-admin-host", "no pages: only the command line and the API")
     .option("--device <user/name>", "issue and enrol a first device at the end")
@@ -51,9 +52,9 @@ there is none, and never shown.
 
 Examples:
   latchkey setup
-  latchkey setup --app vault.example.com=bitwarden --dry-run
-  latchkey setup --app vault.example.com=bitwarden --admin-host keys.example.com
-  latchkey setup --app vault.example.com=bitwarden --device alice/pixel-9 --yes`)
+  latchkey setup --app photos.example.com=immich --dry-run
+  latchkey setup --app photos.example.com=immich --admin-host keys.example.com
+  latchkey setup --app photos.example.com=immich --device alice/pixel-9 --yes`)
     .run(async (session, options: SetupOptions) => {
       const { environment, options: globals, prompt } = session;
       requireShownPlan(globals, options.dryRun);
@@ -76,15 +77,13 @@ Examples:
 
 /** Mistakes on the command line are reported before anything is read or asked. */
 async function checkHosts({ app, adminHost }: SetupOptions): Promise<void> {
-  const { parseAdminHost, parseApp } = await import("../../cloudflare/setup/dialogue.ts");
-  const profiles = new Map<string, ProfileName>();
+  const { parseApp } = await import("../../cloudflare/setup/apps.ts");
+  const { parseAdminHost } = await import("../../cloudflare/setup/dialogue.ts");
+  const profiles = new Map<string, ProfileSetting>();
   for (const [host, profile] of (app ?? []).map(parseApp)) {
     const other = profiles.get(host);
     if (other !== undefined && other !== profile) {
-      throw misuse(
-        `--app names ${host} twice, with the profiles ${other} and ${profile}`,
-        "leave one of the two out",
-      );
+      throw misuse(`--app names ${host} twice, as ${other} and as ${profile}`, "leave one of the two out");
     }
     profiles.set(host, profile);
   }
@@ -119,12 +118,12 @@ async function setUp(
   const { carryOut, isDone } = await import("../../cloudflare/setup/run.ts");
 
   const local = await readSettings(config);
-  const { zones, apps } = await whichApps(session, options, local, asks);
-  const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...apps.keys()])];
+  const { zones, ...chosen } = await whichApps(session, options, local, asks);
+  const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...chosen.apps.keys()])];
   const adminHost = await whichAdminHost(session, options, local, hosts, zones, asks);
   const { longestSuffix } = await import("../../cloudflare/client/zone.ts");
   const wanted = {
-    apps,
+    ...chosen,
     adminHost,
     config,
     tokenFile,
@@ -171,15 +170,16 @@ async function whichApps(
   options: SetupOptions,
   { hosts }: LocalSettings,
   asks: boolean,
-): Promise<{ zones: readonly Zone[]; apps: Map<string, ProfileName> }> {
+): Promise<{ zones: readonly Zone[]; apps: ChosenApps["apps"]; openings?: ChosenApps["openings"] }> {
   const client = await session.cloudflare();
   const { findZone, listZones } = await import("../../cloudflare/client/zone.ts");
-  const { askForApps, askForZone, parseApp } = await import("../../cloudflare/setup/dialogue.ts");
+  const { askForApps, parseApp } = await import("../../cloudflare/setup/apps.ts");
+  const { askForZone } = await import("../../cloudflare/setup/dialogue.ts");
   const given = new Map((options.app ?? []).map(parseApp));
   let zones = options.zone === undefined ? await listZones(client) : [await findZone(client, options.zone)];
   if (given.size > 0 || !asks) {
     if (given.size === 0 && hosts.length === 0) {
-      throw misuse("there is no app to set up", "name one: --app vault.example.com=bitwarden");
+      throw misuse("there is no app to set up", "name one: --app vault.example.com=vaultwarden");
     }
     const [zone] = zones;
     for (const host of given.keys()) {
@@ -197,7 +197,7 @@ async function whichApps(
   if (zone === undefined) {
     throw failed("the API token sees no zone", "grant it Zone > Zone > Read, see docs/cloudflare.md");
   }
-  return { zones, apps: await askForApps(zone.name, hosts) };
+  return { zones, ...(await askForApps(zone.name, hosts)) };
 }
 
 /** `null`: no pages. The host in `wrangler.toml` is kept unless another is named: people know its address. */

@@ -1,6 +1,7 @@
 import type * as v from "valibot";
+import { nearest } from "../../../src/domain/nearest.ts";
 import { failed } from "../../terminal/failure.ts";
-import { nearest, printable } from "../../terminal/text.ts";
+import { printable } from "../../terminal/text.ts";
 import { ZONE } from "./answers.ts";
 import type { CloudflareClient } from "./client.ts";
 import { PERMISSIONS, TOKENS_PAGE } from "./permissions.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { ProfileName } from "../../../src/domain/request/app.ts";
+import type { ProfileSetting } from "../../../src/contract/app-settings.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { CloudflareClient } from "../client/client.ts";
@@ -20,16 +20,26 @@ import { dns as dnsCheck } from "../doctor/checks/dns.ts";
 import { readZone, ZONE_CHECKS } from "../doctor/checks/doctor.ts";
 import { accessSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
+import { type Openings, suggestions } from "./apps.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
 import { readRecords, recordStep } from "./dns.ts";
 import { associationStep, checkOwner, routeStep } from "./routes.ts";
 import type { Plan, Step } from "./step.ts";
-import { type TomlRoute, withAdminHost, withApp, withoutAdminHost, withRoutes } from "./toml-edit.ts";
+import {
+  type TomlRoute,
+  withAdminHost,
+  withApp,
+  withOpenings,
+  withoutAdminHost,
+  withRoutes,
+} from "./toml-edit.ts";
 import { hostsStep, routesStep } from "./toml-steps.ts";
 
 export interface Wanted {
-  /** Hosts to add, or to give another profile. */
-  apps: ReadonlyMap<string, ProfileName>;
+  /** Hosts to add, or to give another app or profile. */
+  apps: ReadonlyMap<string, ProfileSetting>;
+  /** What should pass without a credential, by host; of a host that is missing, nobody was asked. */
+  openings?: ReadonlyMap<string, Openings>;
   /** The admin host; `null`: none; `undefined`: whatever `wrangler.toml` says is kept. */
   adminHost: string | null | undefined;
   /** The zone of a host; `undefined`: the host is left as it is. */
@@ -125,7 +135,10 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const looks = states.flatMap(({ state }) => looksFirst(state));
   const moves =
     localSettings(before).adminHost === adminHost || adminHost === undefined ? [] : [moved(adminHost)];
-  return { steps, byHand: [...moves, ...(dns?.byHand ?? []), ...access.byHand, ...looks] };
+  return {
+    steps,
+    byHand: [...moves, ...(dns?.byHand ?? []), ...access.byHand, ...looks, ...suggestions(hosts, wanted)],
+  };
 }
 
 /** The text that `wrangler.toml` has when all is done: what a dry run has wrangler check. */
@@ -141,9 +154,10 @@ function routesFor(zones: readonly Group[]): TomlRoute[] {
   );
 }
 
-function textWithHosts(text: string, { apps, adminHost }: Wanted): string {
+function textWithHosts(text: string, { apps, openings = new Map(), adminHost }: Wanted): string {
   let edited = text;
-  for (const [host, profile] of apps) edited = withApp(edited, host, profile);
+  for (const [host, setting] of apps) edited = withApp(edited, host, setting);
+  for (const [host, opened] of openings) edited = withOpenings(edited, host, opened);
   if (adminHost === undefined) return edited;
   return adminHost === null ? withoutAdminHost(edited) : withAdminHost(edited, adminHost);
 }

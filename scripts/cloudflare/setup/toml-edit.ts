@@ -2,9 +2,10 @@
 // is inserted is read again and compared, so that an edit never says anything else than was meant.
 import { isDeepStrictEqual } from "node:util";
 import { type AST, parseTOML } from "toml-eslint-parser";
-import type { ProfileName } from "../../../src/domain/request/app.ts";
+import type { ProfileSetting } from "../../../src/contract/app-settings.ts";
 import { failed } from "../../terminal/failure.ts";
 import { parseWranglerToml } from "../client/wrangler-toml.ts";
+import type { Openings } from "./apps.ts";
 
 export interface TomlRoute {
   pattern: string;
@@ -12,23 +13,39 @@ export interface TomlRoute {
 }
 
 /** Gives a host its entry in `APPS`, or its entry another profile; its other settings stay. */
-export function withApp(text: string, host: string, profile: ProfileName): string {
-  const before = appsOf(text);
-  const own = before[host];
+export function withApp(text: string, host: string, profile: ProfileSetting): string {
+  const own = appsOf(text)[host];
   if (own !== undefined && (own.profile ?? "web") === profile) return text;
-  const after = { ...before, [host]: { ...own, profile } };
-  const edited = editApp(text, host, profile);
+  return withSetting(text, host, "profile", profile);
+}
+
+/** Lets more of a host through without a credential; what passes already still does. */
+export function withOpenings(text: string, host: string, { paths, preflight }: Openings): string {
+  const { public: open = [] } = appsOf(text)[host] ?? {};
+  const all = [...new Set([...(Array.isArray(open) ? open : []), ...paths])];
+  const opened = paths.length === 0 ? text : withSetting(text, host, "public", all);
+  return preflight ? withSetting(opened, host, "preflight", true) : opened;
+}
+
+function withSetting(text: string, host: string, key: string, value: Setting): string {
+  const before = appsOf(text);
+  const after = { ...before, [host]: { ...before[host], [key]: value } };
+  const edited = editApp(text, host, key, value);
   return checked(edited, () => isDeepStrictEqual(appsOf(edited), after), `APPS."${host}"`);
 }
 
-function editApp(text: string, host: string, profile: ProfileName): string {
-  const line = `profile = ${JSON.stringify(profile)}`;
+function editApp(text: string, host: string, key: string, value: Setting): string {
+  // JSON's strings and booleans are TOML's, too.
+  const written = Array.isArray(value)
+    ? `[${value.map((each) => JSON.stringify(each)).join(", ")}]`
+    : JSON.stringify(value);
+  const line = `${key} = ${written}`;
   const own = tableIn(text, ["vars", "APPS", host]);
   if (own !== undefined) {
-    const written = own.body.find((pair) => isKey(pair, "profile"));
-    return written === undefined
-      ? insert(text, lineEnd(text, own.key.range[1]), `\n${line}`)
-      : replace(text, written.value.range, JSON.stringify(profile));
+    const there = own.body.find((pair) => isKey(pair, key));
+    if (there !== undefined) return replace(text, there.value.range, written);
+    const above = own.body.find((pair) => isKey(pair, "profile")) ?? own.key;
+    return insert(text, lineEnd(text, above.range[1]), `\n${line}`);
   }
   const neighbour = tablesIn(text).findLast(({ resolvedKey }) => resolvedKey[0] === "vars");
   const block = `[vars.APPS.${JSON.stringify(host)}]\n${line}`;
@@ -157,6 +174,7 @@ function unsupported(what: string) {
 }
 
 type Settings = Readonly<Record<string, unknown>>;
+type Setting = string | boolean | readonly string[];
 
 function varsOf(text: string): { APPS?: Record<string, Settings>; ADMIN_HOST?: unknown } {
   return (parseWranglerToml(text) as { vars?: ReturnType<typeof varsOf> }).vars ?? {};

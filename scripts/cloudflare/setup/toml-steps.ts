@@ -3,7 +3,7 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { writeWhole } from "../../files.ts";
 import { printable } from "../../terminal/text.ts";
-import { localSettings } from "../client/wrangler-toml.ts";
+import { type GatedHost, localSettings } from "../client/wrangler-toml.ts";
 import { type Step, settled } from "./step.ts";
 import { hasAdminHost, routePatterns } from "./toml-edit.ts";
 
@@ -19,11 +19,12 @@ export function hostsStep({ config, before, edit }: TomlEdit): Step {
   const old = localSettings(before);
   const after = edit(before);
   const { hosts, adminHost } = localSettings(after);
-  const oldProfiles = new Map(old.hosts.map(({ host, app }) => [host, app.profile.name]));
+  const oldApps = new Map(old.hosts.map((gated) => [gated.host, described(gated)]));
   const [kept, written]: [string[], string[]] = [[], []];
-  for (const { host, app } of hosts) {
-    const was = oldProfiles.get(host);
-    const { name } = app.profile;
+  for (const gated of hosts) {
+    const { host } = gated;
+    const was = oldApps.get(host);
+    const name = described(gated);
     if (was === name) kept.push(`${host} as ${name}`);
     else written.push(was === undefined ? `${host} as ${name}` : `${host} as ${name} instead of ${was}`);
   }
@@ -39,6 +40,14 @@ export function hostsStep({ config, before, edit }: TomlEdit): Step {
   ].join("; ");
   const found = kept.length > 0 ? kept.join(", ") : "no host that Cloudflare can reach";
   return fileStep("wrangler.toml hosts", { config, before, edit }, found, change);
+}
+
+/** `immich`, or `vaultwarden (open: /connectors/*, preflights)`. */
+function described({ app: { name, profile, publicPaths, preflight } }: GatedHost): string {
+  const open = [...publicPaths.exact, ...publicPaths.below.map((folder) => `${folder}*`)];
+  if (preflight) open.push("preflights");
+  const what = name ?? profile.name;
+  return open.length === 0 ? what : `${what} (open: ${open.join(", ")})`;
 }
 
 /** Writes the routes, so that a later deploy keeps them. */

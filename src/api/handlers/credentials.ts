@@ -35,13 +35,11 @@ export const listTokens: Handler = async (_, { directory }) => {
 };
 
 export const createToken: Handler = async (request, { directory, secrets, by }) => {
-  const {
-    user,
-    name,
-    scope,
-    expiresInSeconds = TOKEN_SECONDS.default,
-  } = await body(request, CreateTokenRequest);
-  const { token: text, digest } = await secrets.newToken();
+  const { user, name, scope, expiresInSeconds: wanted } = await body(request, CreateTokenRequest);
+  const isCard = scope === "emergency";
+  // A card lies in a drawer until it is needed, perhaps years later.
+  const expiresInSeconds = wanted === undefined ? (isCard ? null : TOKEN_SECONDS.default) : wanted;
+  const { token: text, digest } = isCard ? await secrets.newCard() : await secrets.newToken();
   const expiresAt = expiresInSeconds === null ? null : by.at + expiresInSeconds * 1000;
   const token = { id: crypto.randomUUID(), user, name, scope, expiresAt };
   const made = must(await directory.ask((directory) => directory.createToken(by, token, digest)));

@@ -1,4 +1,5 @@
 // An app behind the gate: its settings, and how its clients take refusals.
+import type { AppName } from "../apps/names.ts";
 import type { PathRules } from "./path-rules.ts";
 
 /** How an app's clients take refusals: `[vars.APPS."host"] profile`. */
@@ -27,6 +28,8 @@ export interface AppRules {
 
 /** An app's settings: `[vars.APPS."host"]`. */
 export interface App extends AppRules {
+  /** Its name, where `profile` names an app instead of a profile. */
+  name?: AppName;
   /** How its clients take refusals. */
   profile: Profile;
   /** Paths that need no credential. */

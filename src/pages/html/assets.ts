@@ -59,13 +59,15 @@ dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 `;
 
 /**
- * Every page works without it. It takes an invitation's code out of the address, so that nobody has to type it, and
- * reloads the page while a device waits. It adds a button to what is to be copied.
+ * Every page works without it. It takes the code of an invitation or of an emergency card out of the address, so that
+ * nobody has to type it, and reloads the page while a device waits. It adds a button to what is to be copied.
  */
 export const SCRIPT = `"use strict";
-const code = document.querySelector("input[name=code]");
-if (code && location.hash.length > 1) {
+const code = document.querySelector("input[name=code], input#card");
+const form = code?.id === "card" ? /^#[0-9A-Z]{26}$/ : /^#./;
+if (code && form.test(location.hash)) {
   code.value = location.hash.slice(1);
+  code.closest("details")?.setAttribute("open", "");
   history.replaceState(null, "", location.pathname);
 }
 const seconds = Number(document.querySelector("[data-look-again]")?.dataset.lookAgain);

@@ -56,6 +56,7 @@ export function person(actor: string): string {
 }
 
 function navigation(principal: Principal, { current, below = false }: Frame): Html {
+  if (principal.scope === "emergency") return whoIsSignedIn(principal);
   const entries: [string, string][] = [
     [PATHS.devices, "Devices"],
     ...(principal.user === null ? ([[PATHS.waiting, "Waiting"]] as [string, string][]) : []),
@@ -67,7 +68,11 @@ function navigation(principal: Principal, { current, below = false }: Frame): Ht
     ([path, label]) =>
       html`<li><a href="${path}"${path === current ? html` aria-current="${below ? "true" : "page"}"` : ""}>${label}</a></li>`,
   )}</ul></nav>
-<p class="who">${person(principal.actor)}${principal.scope === "read" ? ", read only" : ""}</p>
+${whoIsSignedIn(principal)}`;
+}
+
+function whoIsSignedIn(principal: Principal): Html {
+  return html`<p class="who">${person(principal.actor)}${principal.scope === "read" ? ", read only" : ""}</p>
 <form method="post" action="${PATHS.signOut}"><button class="quiet">Sign out</button></form>`;
 }
 

@@ -113,4 +113,25 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    DROP TABLE claims;
    ALTER TABLE claims_by_key RENAME TO claims;
    CREATE INDEX claims_user ON claims (user);`,
+
+  `-- Emergency cards are tokens too. SQLite changes no CHECK of a table, so the rows move to a new one.
+   CREATE TABLE tokens_with_cards (
+     id TEXT PRIMARY KEY,
+     -- Of the token, or of the card's code, which is not stored.
+     digest TEXT NOT NULL UNIQUE,
+     -- NULL: it reads everything.
+     user TEXT,
+     name TEXT NOT NULL,
+     scope TEXT NOT NULL CHECK (scope IN ('devices', 'read', 'emergency')),
+     created_at INTEGER NOT NULL,
+     expires_at INTEGER,
+     -- Written every five minutes at most.
+     last_used_at INTEGER,
+     CHECK (user IS NOT NULL OR scope = 'read')
+   ) WITHOUT ROWID;
+   INSERT INTO tokens_with_cards (id, digest, user, name, scope, created_at, expires_at, last_used_at)
+     SELECT id, digest, user, name, scope, created_at, expires_at, last_used_at FROM tokens;
+   DROP TABLE tokens;
+   ALTER TABLE tokens_with_cards RENAME TO tokens;
+   CREATE INDEX tokens_user_name ON tokens (user, name);`,
 ];

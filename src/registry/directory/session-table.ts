@@ -1,5 +1,6 @@
 // Who signed in lately, and which of these sessions are open: the table `sign_ins`.
 import {
+  EMERGENCY_SESSION_MS,
   SESSION_MS,
   type SecretDigest,
   type SessionRecord,
@@ -64,7 +65,8 @@ export class SessionTable {
     const oldest = inLastHour.at(-SIGN_INS_AN_HOUR);
     // Two Workers' clocks differ a little: nobody should wait longer because of that.
     if (oldest !== undefined) return Math.min(HOUR_MS, oldest.at + HOUR_MS - now);
-    const expiresAt = Math.min(now + SESSION_MS, token?.expiresAt ?? Number.POSITIVE_INFINITY);
+    const lifeMs = token?.scope === "emergency" ? EMERGENCY_SESSION_MS : SESSION_MS;
+    const expiresAt = Math.min(now + lifeMs, token?.expiresAt ?? Number.POSITIVE_INFINITY);
     const kept = recent.filter((each) => inLastHour.includes(each) || isOpen(each, now));
     const next: SignIn[] = [...kept, { at: now, session: { ...session, expiresAt } }];
     this.#write({ holder, credential, recent: JSON.stringify(next.slice(-SIGN_INS_AN_HOUR)) });

@@ -79,7 +79,7 @@ describe.each([
     ["latchkey --url https://x token cr", ["create"]],
     ["latchkey token ", ["list", "create", "revoke"]],
     ["latchkey tokens rm --y", ["--yes"]],
-    ["latchkey token create --e", ["--everyone", "--expires"]],
+    ["latchkey token create --e", ["--emergency", "--everyone", "--expires"]],
     ["latchkey completion ", ["bash", "zsh", "fish"]],
     ["latchkey devices ", ["list", "alice", "bob"]],
     ["latchkey devices list ", ["alice", "bob"]],

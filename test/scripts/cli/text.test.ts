@@ -3,7 +3,6 @@ import { table, wrap } from "../../../scripts/terminal/table.ts";
 import {
   asMessage,
   distinguishedName,
-  nearest,
   printable,
   printableJson,
   printableLines,
@@ -11,6 +10,7 @@ import {
   shortenIds,
 } from "../../../scripts/terminal/text.ts";
 import { localTime, timeWithHint } from "../../../scripts/terminal/time.ts";
+import { nearest } from "../../../src/domain/nearest.ts";
 
 describe("nothing from the server reaches the terminal as a command", () => {
   it.each([

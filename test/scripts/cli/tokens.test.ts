@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, NewToken, Session, Token } from "../../../src/contract/answers.ts";
 import { type Gate, startGate } from "./gate.ts";
@@ -100,6 +102,78 @@ describe.concurrent("token create", () => {
     const again = await latchkey("token", "create", "cora", ...words);
     expect(again).toMatchObject({ code: 1, stdout: "" });
     expect(again.stderr).toMatch(/\nhint: choose another --name, or revoke that token first\n$/);
+  });
+});
+
+describe.concurrent("an emergency card", () => {
+  const GROUPED = /^[0-9A-HJKMNP-TV-Z]{4,5}(-[0-9A-HJKMNP-TV-Z]{4,5}){5}$/;
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "latchkey-card-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("is printed once as a code to write down, and can only shut devices out", async () => {
+    await addUser("emil", "phone");
+    const { code, stdout, stderr } = await latchkey("token", "create", "emil", "--emergency");
+    expect(code).toBe(0);
+    const card = stdout.trimEnd();
+    expect(card).toMatch(GROUPED);
+    expect(stderr).toBe(
+      `latchkey: made the emergency card emil/emergency card, valid until it is revoked
+latchkey: it is printed only this once: write it down; it is typed in at ${gate.url}, under I have an emergency card
+latchkey: to replace it: latchkey token revoke 'emil/emergency card'
+`,
+    );
+    const holder = as(card);
+    expect((await holder("me")).stdout).toContain("may       see and shut out emil's devices\n");
+    expect(await holder("rename", "emil/phone", "mine")).toEqual(FORBIDDEN);
+    expect((await holder("revoke", "emil/phone", "--yes")).code).toBe(0);
+    expect(await object("show", "emil/phone")).toMatchObject({ status: "revoked" });
+    expect((await latchkey("audit", "emil")).stdout).toContain("token emil/emergency card");
+  });
+
+  it("is written as a page to print, for its owner alone, and never over a file", async () => {
+    await addUser("erna");
+    const file = join(folder, "erna.html");
+    const words = ["token", "create", "erna", "--emergency", "--print", file];
+    const { code, stdout, stderr } = await latchkey(...words);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `wrote ${file}: print it, then delete the file\n` });
+    expect(stderr).not.toMatch(/[0-9A-Z]{4,5}-[0-9A-Z]{4,5}/);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const page = readFileSync(file, "utf8");
+    const printed = /<dd class="code">([^<]+)</.exec(page)?.[1] ?? "";
+    expect(printed).toMatch(GROUPED);
+    expect((await as(printed)("me")).stdout).toContain("known as  token erna/emergency card\n");
+    // It loads nothing from anywhere.
+    expect(page).not.toMatch(/\b(src|href)=|url\(|@import|<script/);
+
+    const again = [...words, "--name", "second"];
+    expect(await latchkey(...again)).toEqual(
+      failure(2, `${file} is there already`, "give another --print FILE, or remove it"),
+    );
+    expect(readFileSync(file, "utf8")).toBe(page);
+    expect((await latchkey("token")).stdout).not.toContain("erna/second");
+  });
+
+  it("that cannot be written is revoked again", async () => {
+    await addUser("elsa");
+    const file = join(folder, "nowhere", "elsa.html");
+    expect(await latchkey("token", "create", "elsa", "--emergency", "--print", file)).toEqual(
+      failure(1, `the card could not be written to ${file} (ENOENT)`, "give another --print FILE"),
+    );
+    expect((await latchkey("token")).stdout).not.toContain("elsa/");
+  });
+
+  it.each([
+    [["egon", "--emergency", "--for", "read"], "give --for or --emergency, not both"],
+    [["egon", "--for", "read", "--print", "card.html"], "--print is for an emergency card"],
+    [["egon", "--for", "emergency"], "--for must be devices or read, not 'emergency'"],
+    [["--everyone", "--emergency"], "a token for everyone can only read"],
+  ])("is not made by %j", async (words, message) => {
+    const { code, stderr } = await latchkey("token", "create", ...words);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`latchkey: ${message}\nhint: `);
   });
 });
 

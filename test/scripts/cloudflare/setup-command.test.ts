@@ -121,12 +121,14 @@ describe("latchkey setup", () => {
 
   it.each([
     [["--app", "vault"], "no zone of the API token holds the host vault"],
-    [["--app", "Vault.example.com=firefox"], "'firefox' is not a profile"],
+    [["--app", "Vault.example.com=firefox"], "'firefox' is neither an app known by name nor a profile"],
+    [["--app", `${HOST}=imich`], "or an app known by name (docs/apps.md): did you mean immich?"],
+    [["--app", `${HOST}=forgejo`], "hint: did you mean gitea?"],
     [["--app", "a/b=web"], "--app 'a/b=web' names no host"],
     [["--app", "vault.localhost=bitwarden"], "vault.localhost is a local name"],
     [
       ["--app", `${HOST}=web`, "--app", `${HOST}=bitwarden`],
-      `--app names ${HOST} twice, with the profiles web and bitwarden`,
+      `--app names ${HOST} twice, as web and as bitwarden`,
     ],
     [
       ["--app", "vault.example.net=web", "--zone", "example.com"],

@@ -108,7 +108,25 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
     expect(shown).toContain("nothing was done");
     expect(code).toBe(1);
     expect(changes()).toEqual([]);
+    expect(shown).toContain("photos.example.com as immich");
     expect(readFileSync(config, "utf8")).toBe(before);
+  });
+
+  it("guesses the app from the hostname, and offers what it may need without choosing any of it", async () => {
+    const { shown } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, `${"\b".repeat(HOST.length)}books.example.com obsidian.example.com\r`],
+      ["What runs on books.example.com?", "\r"],
+      // Down to the second, which a space chooses.
+      ["Which paths of books.example.com should pass without a credential?", "\u001b[B \r"],
+      ["What runs on obsidian.example.com?", "\r"],
+      ["Should CORS preflights of obsidian.example.com pass without a credential?", "\r"],
+      ["Go ahead?", "\r"],
+    ]);
+    expect(shown).toContain("books.example.com as audiobookshelf (open: /share/*)");
+    expect(shown).toMatch(/obsidian\.example\.com as couchdb(?! \()/);
+    expect(shown).toContain("nothing was done");
+    expect(changes()).toEqual([]);
   });
 
   it("says what is wrong with a host, and is left with Ctrl-C", async () => {

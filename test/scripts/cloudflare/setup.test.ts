@@ -19,6 +19,7 @@ import { issueSelfSignedCertificate } from "../../../scripts/certificates/author
 import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import { parseWranglerToml } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
 import { listZones, longestSuffix } from "../../../scripts/cloudflare/client/zone.ts";
+import type { Openings } from "../../../scripts/cloudflare/setup/apps.ts";
 import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut, isDone } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost } from "../../../scripts/cloudflare/setup/toml-edit.ts";
@@ -31,13 +32,13 @@ import {
   type Permission,
   type Zone,
 } from "../../../scripts/stand-in/state.ts";
-import type { ProfileName } from "../../../src/domain/request/app.ts";
+import type { ProfileSetting } from "../../../src/contract/app-settings.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 
 // Setup against the stand-in, with a deployer that does there what wrangler does at Cloudflare.
 
 const OURS = join(import.meta.dirname, "../../../wrangler.toml");
-const APPS = new Map<string, ProfileName>([
+const APPS = new Map<string, ProfileSetting>([
   ["vault.example.com", "bitwarden"],
   ["photos.example.com", "sync"],
 ]);
@@ -89,13 +90,20 @@ function reset(): void {
   deployer = standInDeployer(cloudflare);
 }
 
-async function plan(apps: ReadonlyMap<string, ProfileName> = APPS, adminHost?: string | null) {
+async function plan(
+  apps: ReadonlyMap<string, ProfileSetting> = APPS,
+  adminHost?: string | null,
+  openings: ReadonlyMap<string, Openings> = new Map(),
+) {
   const zones = await listZones(client);
   const zoneOf = (host: string) => longestSuffix(zones, host);
-  return makePlan({ client, deployer }, { apps, adminHost, zoneOf, config, tokenFile });
+  return makePlan({ client, deployer }, { apps, openings, adminHost, zoneOf, config, tokenFile });
 }
 
-async function setUp(apps?: ReadonlyMap<string, ProfileName>, adminHost?: string | null): Promise<string[]> {
+async function setUp(
+  apps?: ReadonlyMap<string, ProfileSetting>,
+  adminHost?: string | null,
+): Promise<string[]> {
   const made = await plan(apps, adminHost);
   const done: string[] = [];
   await carryOut(made, { before: ({ id }) => done.push(id) });
@@ -172,7 +180,7 @@ describe("setup", () => {
 
   it("shows every host with its profile, also where a comment of wrangler.toml contains the same line", async () => {
     // The shipped comments name vault.example.com, its profile and its route.
-    const shown = async (apps: ReadonlyMap<string, ProfileName>, adminHost?: string | null) =>
+    const shown = async (apps: ReadonlyMap<string, ProfileSetting>, adminHost?: string | null) =>
       (await plan(apps, adminHost)).steps
         .filter(({ id }) => id.startsWith("wrangler.toml"))
         .map(({ found, change }) => ({ found, change }));
@@ -201,6 +209,53 @@ describe("setup", () => {
       },
       { found: "vault.example.com/*, photos.example.com/*, keys.example.com/*", change: null },
     ]);
+  });
+
+  it("writes an app's name, shows what it may need, and opens nothing by itself", async () => {
+    const apps = new Map([
+      ["vault.example.com", "vaultwarden"],
+      ["photos.example.com", "immich"],
+      ["notes.example.com", "couchdb"],
+    ] as const);
+    const made = await plan(apps);
+    expect(made.steps[0]?.change).toBe(
+      `write to ${config}: vault.example.com as vaultwarden, photos.example.com as immich, notes.example.com as couchdb`,
+    );
+    const shown = made.byHand.filter(({ remedy }) => remedy.includes("docs/apps.md"));
+    expect(shown).toEqual([
+      {
+        reason:
+          "vault.example.com: nothing passes without a credential, which some of what Vaultwarden and Bitwarden does may need",
+        remedy: expect.stringContaining('add public = ["/webauthn-mobile-connector.html", '),
+      },
+      {
+        reason: expect.stringMatching(/^notes/),
+        remedy: expect.stringMatching(/add preflight = true to its settings$/),
+      },
+    ]);
+    await setUp(apps);
+    const toml = readFileSync(config, "utf8");
+    expect(toml).toContain('[vars.APPS."photos.example.com"]\nprofile = "immich"\n');
+    expect(toml).not.toMatch(/^(?:public|preflight) = /m);
+    // Once it is set up, nobody hears of it again.
+    expect((await plan(new Map())).byHand.filter(({ remedy }) => remedy.includes("docs/apps.md"))).toEqual(
+      [],
+    );
+  });
+
+  it("opens what was chosen, shows it, and is done then", async () => {
+    const apps = new Map([["vault.example.com", "vaultwarden"]] as const);
+    const openings = new Map([["vault.example.com", { paths: ["/connectors/*"], preflight: true }]]);
+    const made = await plan(apps, undefined, openings);
+    expect(made.steps[0]?.change).toContain(
+      "vault.example.com as vaultwarden (open: /connectors/*, preflights)",
+    );
+    expect(made.byHand.filter(({ remedy }) => remedy.includes("docs/apps.md"))).toEqual([]);
+    await carryOut(made, { before: () => undefined });
+    expect(readFileSync(config, "utf8")).toContain(
+      '[vars.APPS."vault.example.com"]\nprofile = "vaultwarden"\npreflight = true\npublic = ["/connectors/*"]\n',
+    );
+    expect((await plan(apps, undefined, openings)).steps[0]?.change).toBeNull();
   });
 
   it("makes no route that fails open, not for a moment", async () => {

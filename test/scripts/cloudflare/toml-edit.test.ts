@@ -5,6 +5,7 @@ import { parseWranglerToml } from "../../../scripts/cloudflare/client/wrangler-t
 import {
   withAdminHost,
   withApp,
+  withOpenings,
   withoutAdminHost,
   withRoutes,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
@@ -71,6 +72,24 @@ describe("wrangler.toml, edited", () => {
     ],
   ])("app: %s", (_, before, after) => {
     expect(withApp(before, "a.b", "sync").replaceAll("\r", "")).toBe(after.replaceAll("\r", ""));
+  });
+
+  it.each([
+    [
+      "below the profile",
+      '[vars.APPS."a.b"]\nprofile = "immich" # why\ncountries = ["CH"]\n',
+      '[vars.APPS."a.b"]\nprofile = "immich" # why\npreflight = true\npublic = ["/s/*", "/a,b"]\ncountries = ["CH"]\n',
+    ],
+    [
+      "beside what is open already",
+      '[vars.APPS."a.b"]\npreflight = false\npublic = ["/own", "/s/*"] # mine\n',
+      '[vars.APPS."a.b"]\npreflight = true\npublic = ["/own", "/s/*", "/a,b"] # mine\n',
+    ],
+  ])("paths and preflights that pass: %s", (_, before, after) => {
+    const openings = { paths: ["/s/*", "/a,b"], preflight: true };
+    expect(withOpenings(before, "a.b", openings)).toBe(after);
+    expect(withOpenings(after, "a.b", openings)).toBe(after);
+    expect(withOpenings(before, "a.b", { paths: [], preflight: false })).toBe(before);
   });
 
   const NEW = '{ pattern = "vault.example.com/*", zone_name = "example.com" }';

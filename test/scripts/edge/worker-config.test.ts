@@ -20,6 +20,15 @@ it("the local edge bundles the Worker as wrangler.toml has it deployed", () => {
   expect(readWorkerConfig({}, path).bundling).toMatchObject({ minify: false, keepNames: true });
 });
 
+it.each(["bitwarden", "vaultwarden"])(
+  "the app with the profile %s is the one for Bitwarden's clients",
+  (profile) => {
+    const APPS = { "a.localhost": {}, "b.localhost": { profile: "imich" }, "v.localhost": { profile } };
+    copyFileSync(join(ROOT, "wrangler.toml"), path);
+    expect(readWorkerConfig({ APPS }, path).bitwardenHost).toBe("v.localhost");
+  },
+);
+
 describe("the pages' host of the local edge", () => {
   it("is that of wrangler.toml while it is one of this machine's", () => {
     copyFileSync(join(ROOT, "wrangler.toml"), path);

@@ -20,57 +20,57 @@ const HIDDEN = "unknown-user";
 const HAS_DEVICES = "user-has-devices";
 
 // biome-ignore format: a table is read by its rows.
-const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ownRead: Expected, allRead: Expected]> = {
-  showMe:             [200, 200, 200, 200, 200],
-  showDescription:    [200, 200, 200, 200, 200],
+const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ownRead: Expected, allRead: Expected, card: Expected]> = {
+  showMe:             [200, 200, 200, 200, 200, 200],
+  showDescription:    [200, 200, 200, 200, 200, 200],
 
-  listUsers:          [200, 200, 200, 200, 200],
-  putUser:            [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  deleteUser:         [HAS_DEVICES, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  listUsers:          [200, 200, 200, 200, 200, FORBIDDEN],
+  putUser:            [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  deleteUser:         [HAS_DEVICES, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  listDevices:        [200, 200, HIDDEN, 200, 200],
-  enrolDevice:        [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  showDevice:         [200, 200, HIDDEN, 200, 200],
-  editDevice:         [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
-  forgetDevice:       [204, 204, HIDDEN, FORBIDDEN, FORBIDDEN],
-  approveDevice:      [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  suspendDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
-  reinstateDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
-  reportDeviceLost:   [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
-  revokeDevice:       [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN],
+  listDevices:        [200, 200, HIDDEN, 200, 200, 200],
+  enrolDevice:        [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  showDevice:         [200, 200, HIDDEN, 200, 200, 200],
+  editDevice:         [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  forgetDevice:       [204, 204, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  approveDevice:      [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  suspendDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN, 200],
+  reinstateDevice:      [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  reportDeviceLost:   [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN, 200],
+  revokeDevice:       [200, 200, HIDDEN, FORBIDDEN, FORBIDDEN, 200],
 
-  addCertificate:     [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  limitDevice:        [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  createDeviceToken:  [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  rotateDeviceToken:  [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  retireCredential:  [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  addCertificate:     [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  limitDevice:        [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  createDeviceToken:  [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  rotateDeviceToken:  [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  retireCredential:  [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  listInvitations:    [200, 200, HIDDEN, 200, 200],
-  createInvitation:   [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  withdrawInvitation: [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  listInvitations:    [200, 200, HIDDEN, 200, 200, FORBIDDEN],
+  createInvitation:   [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  withdrawInvitation: [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  readUserAudit:      [200, 200, HIDDEN, 200, 200],
-  readAudit:          [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200],
+  readUserAudit:      [200, 200, HIDDEN, 200, 200, FORBIDDEN],
+  readAudit:          [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200, FORBIDDEN],
 
-  listUnknownCertificates:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200],
-  enrolUnknownCertificate:     [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  dismissUnknownCertificate:     [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  listUnknownCertificates:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200, FORBIDDEN],
+  enrolUnknownCertificate:     [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  dismissUnknownCertificate:     [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  listBlocked:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  listBlocked:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  listTokens:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  createToken:        [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  revokeToken:        [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  listTokens:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  createToken:        [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  revokeToken:        [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  showBackup:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  restoreDirectory:   [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  restoreAudit:       [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
-  restoreUser:        [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
-  restoreUserAudit:   [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN],
+  showBackup:         [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreDirectory:   [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreAudit:       [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreUser:        [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  restoreUserAudit:   [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
-  listSessions:       [200, 200, 200, 200, 200],
-  endAllSessions:     [204, 204, 204, FORBIDDEN, FORBIDDEN],
-  endSession:         [204, 204, "unknown-session", FORBIDDEN, FORBIDDEN],
+  listSessions:       [200, 200, 200, 200, 200, FORBIDDEN],
+  endAllSessions:     [204, 204, 204, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  endSession:         [204, 204, "unknown-session", FORBIDDEN, FORBIDDEN, FORBIDDEN],
 };
 
 let scene: Scene;
@@ -101,13 +101,14 @@ async function answersOf(id: OperationId, holder: keyof Credentials): Promise<Re
 
 describe.each(Object.keys(OPERATIONS) as OperationId[])("%s", (id) => {
   const { method } = OPERATIONS[id];
-  const [root, own, others, ownRead, allRead] = TABLE[id] ?? [];
+  const [root, own, others, ownRead, allRead, card] = TABLE[id] ?? [];
   const expected: [keyof Credentials, Expected | undefined][] = [
     ["root", root],
     ["own", own],
     ["others", others],
     ["ownRead", ownRead],
     ["allRead", allRead],
+    ["card", card],
     ["expired", "wrong-credentials"],
     ["revoked", "wrong-credentials"],
   ];

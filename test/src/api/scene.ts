@@ -77,6 +77,7 @@ export async function makeCredentials() {
     others: of(await makeToken("bob", "devices")),
     ownRead: of(await makeToken("alice", "read")),
     allRead: of(await makeToken(null, "read", "all")),
+    card: of(await makeToken("alice", "emergency")),
     expired: bearer(expired.token),
     revoked: of(revoked),
     none: { headers: {} },

@@ -37,7 +37,8 @@ function isolate(): KeyedSecrets {
 async function foreign() {
   const ask = async () => ({ key: OTHER_KEY, exempt: [] });
   const others = new KeyedSecrets(ask, Date.now, () => undefined);
-  return { ...(await others.newToken()), ...{ code: (await others.newCode()).code } };
+  const [{ code }, card] = [await others.newCode(), await others.newCard()];
+  return { ...(await others.newToken()), code, card };
 }
 
 describe("a token", () => {
@@ -161,6 +162,40 @@ describe("a code", () => {
       ).toBeUndefined();
     }
     expect(await secrets.readCode((await foreign()).code)).toBeUndefined();
+  });
+});
+
+describe("an emergency card", () => {
+  it("has the form of a code, and is read as a token however it is typed", async () => {
+    const { token: card, digest } = await secrets.newCard();
+    expect(card).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+    expect(digest).toBe(await digestOf(card));
+    const typed = [card, card.toLowerCase(), ` ${card.replaceAll(/.{4}/g, "$&- ")}\n`];
+    typed.push(card.replaceAll("0", "o").replaceAll("1", "l"), card.replaceAll("1", "I"));
+    for (const text of typed) expect(await isolate().readToken(text), text).toBe(digest);
+  });
+
+  it("passes for no code, and a code for no card", async () => {
+    const [{ token: card }, { code }] = [await secrets.newCard(), await secrets.newCode()];
+    expect(await secrets.readCode(card)).toBeUndefined();
+    expect(await secrets.readToken(code)).toBeUndefined();
+  });
+
+  it("that is mistyped is recognised as such, and so is one of another registry", async () => {
+    const { token: card } = await secrets.newCard();
+    for (let at = 0; at < card.length; at++) {
+      const other = card[at] === "A" ? "B" : "A";
+      const mistyped = card.slice(0, at) + other + card.slice(at + 1);
+      expect(await secrets.readToken(mistyped), String(at)).toBeUndefined();
+    }
+    expect(await secrets.readToken((await foreign()).card.token)).toBeUndefined();
+  });
+
+  it("that a restore brought is looked up, and is still no code", async () => {
+    const { card } = await foreign();
+    directory.exempt = [card.digest];
+    expect(await secrets.readToken(card.token.toLowerCase())).toBe(card.digest);
+    expect(await secrets.readCode(card.token)).toBeUndefined();
   });
 });
 

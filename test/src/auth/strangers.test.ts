@@ -2,11 +2,11 @@ import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { randomText } from "../../../src/auth/secrets.ts";
-import type { Device } from "../../../src/contract/answers.ts";
+import type { Device, NewInvitation } from "../../../src/contract/answers.ts";
 import { API_PATH, devicePath, PATHS } from "../../../src/contract/paths.ts";
 import { SIGN_INS_AN_HOUR } from "../../../src/domain/credential.ts";
 import { MAX_FORM_BYTES } from "../../../src/pages/html/forms.ts";
-import { bearer, enrol, fingerprint, makeToken, tlsClientAuth } from "../fixtures.ts";
+import { api, bearer, enrol, fingerprint, makeToken, tlsClientAuth } from "../fixtures.ts";
 import { Isolate, logged } from "../gate/fixtures.ts";
 import { directoryStub, dump, intercepted } from "../registry/fixtures.ts";
 
@@ -78,6 +78,24 @@ it("finding 1: 2,994 wrong sign-ins from rotating networks cost the directory no
   expect(await letIn()).toBe(true);
   const wrong = lines.filter(({ event }) => event === "wrong-credentials");
   expect(wrong.at(0)).toEqual({ event: "wrong-credentials", app: ADMIN_HOST, country: "CH" });
+}, 30_000);
+
+it("2,000 wrong codes of emergency cards cost the directory nothing, and keep no right one waiting", async () => {
+  logged();
+  const { token: card } = await makeToken("alice", "emergency");
+  const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();
+  calls = [];
+  const before = await dump(directoryStub());
+  const wrong = (n: number) => String(n).padStart(26, "7");
+  await inTens(2_000, async (n) => {
+    expect((await post(PATHS.signIn, { token: wrong(n), card: "card" }, network(n))).status).toBe(422);
+  });
+  expect((await callApi("/me", wrong(1))).status).toBe(401);
+  // A code of the same form that is good for something else.
+  expect((await post(PATHS.signIn, { token: invitation.code, card: "card" })).status).toBe(422);
+  expect(calls).toEqual(["directory.credentialCheck"]);
+  expect(await dump(directoryStub())).toEqual(before);
+  expect((await post(PATHS.signIn, { token: card, card: "card" }, network(1))).status).toBe(303);
 }, 30_000);
 
 it.each([40, 4_000])(

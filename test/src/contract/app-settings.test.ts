@@ -1,11 +1,14 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { appOf, type ConfigProblem, parseConfig } from "../../../src/config.ts";
+import { APP_PROFILES } from "../../../src/domain/apps/names.ts";
 import type { App } from "../../../src/domain/request/app.ts";
 import { PROFILE_NAMES } from "../../../src/domain/request/app.ts";
 import { pathRules } from "../../../src/domain/request/path-rules.ts";
+import { isWipe } from "../../../src/gate/answers.ts";
 
 const HOST = "vault.example.com";
+const CHOICE = `must be one of ${PROFILE_NAMES.join(", ")}, or an app known by name (docs/apps.md)`;
 const VARIABLE = `APPS."${HOST}"`;
 
 /** The configuration with one app, whose settings these are. */
@@ -58,12 +61,44 @@ describe("a profile", () => {
   });
 
   it.each([
-    ...["Bitwarden", "vaultwarden", "nextcloud", "", " web", "web,sync", "default", "__proto__", "own"],
+    ...["firefox", "", "web,sync", "__proto__", "constructor", "own"],
     ...[null, true, 404, ["web"], { name: "web" }],
   ])("of %j is none, and the problem names those that are", (profile) => {
+    expect(problems({ profile })).toEqual([{ variable: `${VARIABLE}.profile`, message: CHOICE }]);
+  });
+
+  it.each([
+    ["Bitwarden", "bitwarden"],
+    ["imich", "immich"],
+    [" web", "web"],
+    ["vaultwardn", "vaultwarden"],
+    ["homeassistant", "home-assistant"],
+  ])("of %j is none, and the problem names the nearest", (profile, near) => {
     expect(problems({ profile })).toEqual([
-      { variable: `${VARIABLE}.profile`, message: `must be one of ${PROFILE_NAMES.join(", ")}` },
+      { variable: `${VARIABLE}.profile`, message: `${CHOICE}: did you mean ${near}?` },
     ]);
+  });
+
+  it.each(Object.entries(APP_PROFILES))(
+    "of the app %s is the profile %s, and its name stays",
+    (name, profile) => {
+      expect(app({ profile: name, preflight: true })).toEqual({
+        name,
+        ...{ countries: null, profile: { name: profile }, publicPaths: pathRules([]), preflight: true },
+      });
+    },
+  );
+
+  it("of an app opens nothing, and takes no settings of custom", () => {
+    expect(app({ profile: "vaultwarden" })).toMatchObject({ publicPaths: pathRules([]), preflight: false });
+    expect(problems({ profile: "immich", status: 404 })).toEqual([
+      { variable: VARIABLE, message: 'status goes with profile = "custom" only' },
+    ]);
+  });
+
+  it("of Vaultwarden is one that tells a lost device to wipe; of Nextcloud it is not", () => {
+    expect(isWipe("device-lost", app({ profile: "vaultwarden" }).profile)).toBe(true);
+    expect(isWipe("device-lost", app({ profile: "nextcloud" }).profile)).toBe(false);
   });
 
   it("is a setting of the default app, too", () => {

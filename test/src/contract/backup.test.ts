@@ -98,6 +98,7 @@ async function household() {
   await api("PUT", "/users/carol", { name: "Carol" });
   await api("POST", "/tokens", { user: "alice", name: "laptop", scope: "devices" });
   await api("POST", "/tokens", { user: null, name: "monitor", scope: "read", expiresInSeconds: null });
+  await api("POST", "/tokens", { user: "alice", name: "emergency card", scope: "emergency" });
   await visit(fingerprint(++strangers));
 }
 
@@ -355,7 +356,7 @@ describe("a restore into a registry that went on", () => {
     const made = await api("POST", "/tokens", { user: "carol", name: "t", scope: "read" });
     const carols = await made.json<NewToken>();
     const { tokens, users } = await snapshot();
-    const [laptop, monitor] = tokens as [{ id: string }, { id: string }];
+    const [laptop, monitor, card] = tokens as [{ id: string }, { id: string }, { id: string }];
     await api("DELETE", `/tokens/${laptop.id}`);
     await api("DELETE", "/users/carol");
     const past = {
@@ -375,11 +376,12 @@ describe("a restore into a registry that went on", () => {
       tokens: [
         { id: laptop.id, outcome: "kept-out", reason: "revoked-since" },
         { id: monitor.id, outcome: "same" },
+        { id: card.id, outcome: "same" },
         { id: carols.id, outcome: "kept-out", reason: "revoked-since" },
         { id: past.id, outcome: "kept-out", reason: "expired" },
       ],
     });
-    expect((await snapshot()).tokens).toMatchObject([{ id: monitor.id }]);
+    expect((await snapshot()).tokens).toMatchObject([{ id: monitor.id }, { id: card.id }]);
   });
 
   it("brings a token back that is missing, which works as before", async () => {
@@ -490,7 +492,7 @@ describe("a dry run", () => {
     const directory = await post("/restore", { ...directoryBody(before), dryRun: true });
     expect(directory).toMatchObject({
       added: ["alice", "bob", "carol"],
-      tokens: [{ outcome: "added" }, { outcome: "added" }],
+      tokens: [{ outcome: "added" }, { outcome: "added" }, { outcome: "added" }],
       unknownCertificates: [fingerprint(strangers)],
     });
     const plan = await dry(before.devices.alice ?? []);

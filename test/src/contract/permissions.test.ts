@@ -10,7 +10,11 @@ const ROOT: Grant = { scope: "root", user: null };
 const DEVICES: Grant = { scope: "devices", user: ALICE };
 const READ: Grant = { scope: "read", user: ALICE };
 const READ_ALL: Grant = { scope: "read", user: null };
-const NEEDS: Need[] = ["any", "read", "devices", "root"];
+const CARD: Grant = { scope: "emergency", user: ALICE };
+const NEEDS: Need[] = ["any", "see", "read", "shut-out", "devices", "root"];
+const LOOKING: Need[] = ["any", "see", "read"];
+const OWNING: Need[] = ["any", "see", "read", "shut-out", "devices"];
+const SHUTTING_OUT: Need[] = ["any", "see", "shut-out"];
 
 /** Which needs a grant meets where it is about `of`. */
 const met = (grant: Grant, of: Parameters<typeof permits>[2]) =>
@@ -21,9 +25,10 @@ describe("what credentials reach", () => {
   it.each<[string, Grant, Need[], Need[], Need[], Need[]]>([
     // alice's                 bob's    everybody's  own
     ["the ADMIN_TOKEN", ROOT,     NEEDS, NEEDS, NEEDS, NEEDS],
-    ["alice's devices", DEVICES,  ["any", "read", "devices"], [], [], ["any", "read", "devices"]],
-    ["alice's to read", READ,     ["any", "read"], [], [], ["any", "read"]],
-    ["everybody's to read", READ_ALL, ["any", "read"], ["any", "read"], ["any", "read"], ["any", "read"]],
+    ["alice's devices", DEVICES,  OWNING, [], [], OWNING],
+    ["alice's to read", READ,     LOOKING, [], [], LOOKING],
+    ["everybody's to read", READ_ALL, LOOKING, LOOKING, LOOKING, LOOKING],
+    ["alice's emergency card", CARD, SHUTTING_OUT, [], [], SHUTTING_OUT],
   ])("%s", (_, grant, alices, bobs, everybodys, own) => {
     expect(met(grant, { user: ALICE })).toEqual(alices);
     expect(met(grant, { user: BOB })).toEqual(bobs);
@@ -54,6 +59,7 @@ describe("what credentials reach", () => {
 
   it("nobody's things are reached by those alone who reach everybody's", () => {
     expect(met(DEVICES, { user: null })).toEqual([]);
-    expect(met(READ_ALL, { user: null })).toEqual(["any", "read"]);
+    expect(met(CARD, { user: null })).toEqual([]);
+    expect(met(READ_ALL, { user: null })).toEqual(LOOKING);
   });
 });

@@ -53,6 +53,18 @@ describe("a token out of a backup of another registry", () => {
     expect((await directory().credentialCheck()).exempt).toHaveLength(1);
   });
 
+  it("may be an emergency card: only its digest was in the backup", async () => {
+    const { token } = await makeToken("alice", "emergency");
+    const { tokens } = await backup();
+    expect(JSON.stringify(tokens)).not.toContain(token);
+    await reset();
+    expect(await me(token)).toBe(401);
+    await restore(tokens);
+    expect(await me(token.toLowerCase())).toBe(200);
+    expect((await api("DELETE", `/tokens/${tokens[0]?.id}`)).status).toBe(204);
+    expect(await me(token)).toBe(401);
+  });
+
   it("leaves the list with the next restore after its end; repeating a restore changes nothing", async () => {
     const [first, second] = [await makeToken("alice", "devices"), await makeToken("alice", "read")];
     const { tokens } = await backup();

@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  EMERGENCY_SESSION_MS,
   SESSION_MS,
   type SecretDigest,
   SIGN_INS_AN_HOUR,
@@ -133,6 +134,14 @@ describe("a session", () => {
     }
     expect(SESSION_MS).toBe(12 * HOUR);
     expect(await directory().sessions(null, NOW + SESSION_MS)).toEqual([]);
+  });
+
+  it("of an emergency card ends after one", async () => {
+    await makeToken("card", { scope: "emergency" });
+    const opened = await signIn("card");
+    expect(await whose(opened, NOW + EMERGENCY_SESSION_MS - 1)).toMatchObject({ scope: "emergency" });
+    expect(await whose(opened, NOW + EMERGENCY_SESSION_MS)).toBeNull();
+    expect(EMERGENCY_SESSION_MS).toBe(HOUR);
   });
 
   it("of the ADMIN_TOKEN ends when that is another one; those of tokens do not", async () => {

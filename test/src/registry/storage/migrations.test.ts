@@ -119,6 +119,37 @@ describe("migrate", () => {
   });
 });
 
+it("makes room for emergency cards, and keeps every token as it was", async () => {
+  await inEmptyStorage((state) => {
+    const { sql } = state.storage;
+    const [first = ""] = DIRECTORY_MIGRATIONS;
+    const all = () => rows(state, "SELECT * FROM tokens ORDER BY id");
+    const insert = (id: string, user: string | null, scope: string) =>
+      sql.exec(
+        `INSERT INTO tokens (id, digest, user, name, scope, created_at, expires_at, last_used_at)
+         VALUES (?, ?, ?, ?, ?, 1, ?, ?)`,
+        ...[id, `digest of ${id}`, user, `name of ${id}`, scope, user === null ? null : 7, 5],
+      );
+    migrate(state.storage, [first]);
+    insert("a", "alice", "devices");
+    insert("b", "bob", "read");
+    insert("c", null, "read");
+    expect(() => insert("d", "alice", "emergency")).toThrow(/CHECK/);
+    const before = all();
+    expect(before).toHaveLength(3);
+
+    migrate(state.storage, DIRECTORY_MIGRATIONS);
+    expect(all()).toEqual(before);
+    insert("d", "alice", "emergency");
+    expect(all()).toHaveLength(4);
+    expect(() => insert("e", null, "emergency")).toThrow(/CHECK/);
+    expect(() => insert("e", "alice", "root")).toThrow(/CHECK/);
+    expect(() => sql.exec("UPDATE tokens SET digest = 'digest of a' WHERE id = 'd'")).toThrow(/UNIQUE/);
+    const index = "SELECT tbl_name FROM sqlite_master WHERE name = 'tokens_user_name'";
+    expect(rows(state, index)).toEqual([{ tbl_name: "tokens" }]);
+  });
+});
+
 const COMMON = ["ended", "outbox", "audit", "audit_restored", "schema_version"];
 
 describe.each([

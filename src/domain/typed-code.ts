@@ -1,0 +1,8 @@
+// Codes that people read off a screen or a paper, and type in.
+
+/** In groups of four or five, as people read it out, so that no group has a single character. */
+export function groupedCode(code: string): string {
+  const groups = Math.ceil(code.length / 5);
+  const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));
+  return begins.map((begin, n) => code.slice(begin, begins[n + 1])).join("-");
+}
