@@ -177,7 +177,11 @@ ${validField(kind, message === undefined ? undefined : field(form, "valid"))}
 }
 
 /** The secret, which is stored nowhere. */
-function secretPage({ principal, url, now, timeZone }: PageContext, device: Device, token: string): Html {
+function secretPage(
+  { principal, apps, url, now, timeZone }: PageContext,
+  device: Device,
+  token: string,
+): Html {
   const word = CREDENTIAL_WORDS[device.kind];
   return layout(
     {
@@ -185,7 +189,7 @@ function secretPage({ principal, url, now, timeZone }: PageContext, device: Devi
       scripted: true,
     },
     html`<p class="message" role="status">This is shown here and never again: give it to the device now.</p>
-${secretView(device, token, { url, now, timeZone })}
+${secretView(device, token, { url, apps, now, timeZone })}
 <p><a href="${devicePath(device)}">${possessive(device.user)} ${device.name}</a></p>`,
   );
 }

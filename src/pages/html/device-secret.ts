@@ -1,10 +1,16 @@
 // A device's new secret, as it is shown once: to be read by a camera, copied, or pasted into what will send it.
+import type { Apps } from "../../api/handler.ts";
 import type { Device } from "../../contract/answers.ts";
+import { isAppName } from "../../domain/apps/names.ts";
+import { type Recipe, recipesFor, TOKEN_HEADER } from "../../domain/apps/recipes.ts";
+
 import { type Html, html } from "./html.ts";
 import { qrCode } from "./qr-code.ts";
 import { onDate } from "./times.ts";
+import { capital } from "./words.ts";
 
 interface Shown {
+  apps: Pick<Apps, "profiles">;
   /** The page's own address: the apps are at the same port. */
   url: URL;
   /** Milliseconds since the epoch. */
@@ -20,12 +26,24 @@ export function secretView(device: Device, token: string, shown: Shown): Html {
 ${end === null ? "" : html`<p>It is valid until ${onDate(end, shown.now, shown.timeZone)}.</p>`}`;
 }
 
-function tokenView(hosts: readonly string[], token: string, { url }: Shown): Html {
+function tokenView(hosts: readonly string[], token: string, shown: Shown): Html {
   return html`${copied("secret", "Token", token)}
 ${picture(token, "the token")}
-<p>The device sends it as a header, to ${hosts.join(", ")} only:</p>
-${copied("header", "Header", `X-Latchkey-Token: ${token}`)}
-${hosts.map((host) => html`<section><h2>${host}</h2><pre class="long">curl -H 'X-Latchkey-Token: ${token}' ${originOf(host, url)}/</pre></section>`)}`;
+<p>The device sends it as a header, to ${hosts.join(" and ")} only:</p>
+${copied("header", "Header", `${TOKEN_HEADER}: ${token}`)}
+${hosts.map((host) => recipes(host, token, shown))}`;
+}
+
+/** What to enter in the programs that people use with the app on this host; of one that has no name, in any. */
+function recipes(host: string, token: string, { url, apps }: Shown): Html {
+  const name = apps.profiles.find((each) => each.host === host)?.app ?? "";
+  const place = { url: originOf(host, url), token };
+  return html`<section><h2>On ${host}</h2>
+${recipesFor(isAppName(name) ? name : undefined, place).map(recipe)}</section>`;
+}
+
+function recipe({ title, lines }: Recipe): Html {
+  return html`<details><summary>${capital(title)}</summary><pre class="long">${lines.join("\n")}</pre></details>`;
 }
 
 /** An address for each path; of a whole folder, what to add to an address. */
