@@ -54,6 +54,7 @@ dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 .log{list-style:none;margin:0;padding:0}
 .log li{border-top:1px solid var(--line);padding:.6rem 0}
 .log p{margin:0}
+.log a,.card h3 a{display:inline-block;min-width:1.5rem}
 .fact{margin-right:.6rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 `;
@@ -76,10 +77,12 @@ for (const text of document.querySelectorAll("[data-copy]")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
-  button.textContent = "Copy";
-  button.setAttribute("aria-label", "Copy: " + text.labels[0].textContent);
+  const what = document.createElement("span");
+  what.className = "unseen";
+  what.textContent = " " + text.labels[0].textContent;
+  button.append("Copy", what);
   button.addEventListener("click", () =>
-    navigator.clipboard.writeText(text.value).then(() => (button.textContent = "Copied"), () => text.select()));
+    navigator.clipboard.writeText(text.value).then(() => (button.firstChild.data = "Copied"), () => text.select()));
   text.after(button);
 }
 `;
