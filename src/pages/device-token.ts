@@ -23,7 +23,7 @@ import {
   readTypedLimits,
   words,
 } from "./html/limits-form.ts";
-import { CREDENTIAL_WORDS, possessive } from "./html/words.ts";
+import { CREDENTIAL_WORDS } from "./html/words.ts";
 
 const DAY_SECONDS = 86_400;
 const LIVES = [
@@ -190,6 +190,6 @@ function secretPage(
     },
     html`<p class="message" role="status">This is shown here and never again: give it to the device now.</p>
 ${secretView(device, token, { url, apps, now, timeZone })}
-<p><a href="${devicePath(device)}">${possessive(device.user)} ${device.name}</a></p>`,
+<p class="back"><a href="${devicePath(device)}">← ${device.name}</a></p>`,
   );
 }

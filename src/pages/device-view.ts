@@ -161,12 +161,13 @@ const NEWS_MS = 2 * 60_000;
 
 /**
  * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no longer than
- * the revocation delay. Nothing if the change was long ago.
+ * the revocation delay. Nothing if the change was long ago, or the device is refused all the same.
  */
 export function newsOf(device: Device, context: PageContext): Html | undefined {
   const { status, statusSince } = device;
   const since = Date.parse(statusSince);
   if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
+  if (isExpired(device, context.now)) return undefined;
   const time = (ms: number) => clockOnly(ms, context.timeZone);
   if (status === "active" || status === "pending") {
     const said =

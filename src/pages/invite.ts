@@ -118,10 +118,11 @@ function newInvitation(
   const limits = isAgain ? readTypedLimits(typed) : noLimits(timeZone);
   return html`<form method="post" action="${PATHS.invite}">
 <p><label for="user">Owner</label>${userSelect("user", users, field(typed, "user"))}</p>
-<p><label for="app">App</label><select id="app" name="app"><option value="">Any app</option>${apps.hosts.map(
+<p><label for="app">App</label><select id="app" name="app" aria-describedby="app-hint"><option value="">Any app</option>${apps.hosts.map(
     (host) =>
       html`<option value="${host}"${host === field(typed, "app") ? html` selected` : ""}>${host}</option>`,
   )}</select></p>
+<p id="app-hint" class="hint">The host on which the link works. What the device may use afterwards, its limits say.</p>
 <p><label for="life">Valid for</label>${secondsSelect("life", LIVES, life)}</p>
 <p><input type="checkbox" id="approval" name="approval"${typed.has("approval") ? html` checked` : ""}><label for="approval" class="inline">Require my approval</label></p>
 <details${isAgain ? html` open` : ""}><summary>Limits, for a guest’s device</summary>

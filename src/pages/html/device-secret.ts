@@ -22,8 +22,8 @@ export function secretView(device: Device, token: string, shown: Shown): Html {
   const { apps, credentials } = device;
   const hosts = apps ?? [];
   const end = credentials.at(-1)?.notAfter ?? null;
-  return html`${device.kind === "feed" ? feedView(device, hosts, token, shown) : tokenView(hosts, token, shown)}
-${end === null ? "" : html`<p>It is valid until ${onDate(end, shown.now, shown.timeZone)}.</p>`}`;
+  return html`${end === null ? "" : html`<p>It is valid until ${onDate(end, shown.now, shown.timeZone)}.</p>`}
+${device.kind === "feed" ? feedView(device, hosts, token, shown) : tokenView(hosts, token, shown)}`;
 }
 
 function tokenView(hosts: readonly string[], token: string, shown: Shown): Html {
