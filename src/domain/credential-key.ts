@@ -1,15 +1,13 @@
 // What a device shows to be let in, and the one name by which all of Latchkey finds it.
 import type { Fingerprint } from "./fingerprint.ts";
 
-/**
- * What a device shows: a client certificate; a token in a header; or the secret in the URL of a feed, for programs that
- * know nothing but a URL.
- */
-export const DEVICE_KINDS = ["certificate", "token", "feed"] as const;
-export type DeviceKind = (typeof DEVICE_KINDS)[number];
+/** Secrets that Latchkey makes and shows once: a token in a header, or what stands in the URL of a feed. */
+export const SECRET_KINDS = ["token", "feed"] as const;
+export type SecretKind = (typeof SECRET_KINDS)[number];
 
-/** The kinds whose secret Latchkey makes and shows once. */
-export type SecretKind = Exclude<DeviceKind, "certificate">;
+/** What a device shows to be let in: a client certificate, or one of these secrets. */
+export const DEVICE_KINDS = ["certificate", ...SECRET_KINDS] as const;
+export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
 declare const credentialKeyBrand: unique symbol;
 

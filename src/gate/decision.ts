@@ -1,5 +1,6 @@
 // The decision: whether a request may pass, and if not, why.
 
+import { SECRET_KINDS } from "../domain/credential-key.ts";
 import type { DeviceStatus, Standing } from "../domain/device.ts";
 import { NO_LIMITS } from "../domain/limits.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
@@ -95,12 +96,9 @@ function refusalOf(shown: Shown, now: number): Reason | undefined {
       return "revoked-certificate";
     case "verified":
       return isWithinDates(shown, now) ? undefined : "expired-certificate";
-    // It is one of ours: only the registry knows more.
-    case "token":
-    case "feed":
-      return undefined;
     default:
-      return "malformed-certificate";
+      // Of a secret of ours, only the registry knows more.
+      return (SECRET_KINDS as readonly string[]).includes(shown.kind) ? undefined : "malformed-certificate";
   }
 }
 

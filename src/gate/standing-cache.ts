@@ -1,6 +1,6 @@
 // What one isolate remembers of the registry's answers, and when it asks again.
 import { BoundedMap } from "../domain/bounded-map.ts";
-import type { CredentialKey } from "../domain/credential-key.ts";
+import { type CredentialKey, kindOf } from "../domain/credential-key.ts";
 import type { Standing } from "../domain/device.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Background } from "../visit.ts";
@@ -33,6 +33,12 @@ export const NEGATIVE_MEMORY_MS = 2_000;
 
 /** The same for a revoked device, which stays revoked. */
 export const REVOKED_MEMORY_MS = 30_000;
+
+/**
+ * The same for a token or a feed's secret that no device has: it was made with its device, which is forgotten, so only a
+ * restore could make it good again.
+ */
+export const GONE_MEMORY_MS = 10 * 60_000;
 
 /**
  * The registry is asked about a lost device on each of its requests, so the questions are limited: this many at first,
@@ -111,7 +117,7 @@ export class StandingCache<A extends Asker> {
     const standing = memory?.standing;
     if (memory === undefined || standing === undefined) return this.#ask(asker, now);
     const age = now - memory.askedAt;
-    const life = this.#lifeOf(standing);
+    const life = this.#lifeOf(standing, asker.shown.key);
     // Written so that an age that is no number asks.
     if (!(age >= 0 && age < life)) return this.#ask(asker, now);
     if (age >= life / 2 && isActive(standing) && now >= memory.refreshNotBefore) this.#question(asker, now);
@@ -123,7 +129,8 @@ export class StandingCache<A extends Asker> {
     this.#memories.delete(key);
   }
 
-  #lifeOf(standing: Standing): number {
+  #lifeOf(standing: Standing, key: CredentialKey): number {
+    if (standing.kind === "unknown" && kindOf(key) !== "certificate") return GONE_MEMORY_MS;
     if (standing.kind !== "device") return NEGATIVE_MEMORY_MS;
     switch (standing.status) {
       case "active":

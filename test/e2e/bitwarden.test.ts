@@ -16,7 +16,8 @@ import { breakRegistry } from "./support/registry-files.ts";
 
 const DEVICES = ["home", "suspended", "revoked", "lost-1", "lost-2"] as const;
 /** Asking the registry on every request: a status shows at once. */
-const VARS = { APPS: { localhost: { profile: "bitwarden" } }, REVOCATION_DELAY_SECONDS: 0 };
+const APPS = { localhost: { profile: "bitwarden" }, "files.localhost": { basic: true } };
+const VARS = { APPS, REVOCATION_DELAY_SECONDS: 0 };
 const TABLE: string[] = [];
 
 let folder: string;
@@ -41,6 +42,14 @@ beforeAll(async () => {
     const credential = await issueDeviceCertificate(authority, name);
     keep(name, credential);
     await api("POST", "/users/alice/devices", { name, certificate: credential.certificate });
+  }
+  // Devices without a certificate, on another app: nothing about the vault's clients may change for it.
+  for (const device of [{ kind: "token" }, { kind: "feed", paths: ["/feeds/*"] }]) {
+    await api("POST", "/users/alice/device-tokens", {
+      name: device.kind,
+      apps: ["files.localhost"],
+      ...device,
+    });
   }
   keep("unknown", await issueDeviceCertificate(authority, "unknown"));
   keep("self-signed", await issueSelfSignedCertificate("self-signed"));

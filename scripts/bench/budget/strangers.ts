@@ -16,7 +16,10 @@ export const STRANGERS_MIX = {
   "whoami without a certificate": 40,
   "whoami with a verified certificate": 5,
   "unknown paths of ours": 40,
-  "an app without a certificate": 30,
+  "an app without a certificate": 10,
+  "an app, a forged device token": 10,
+  "an app, a forged feed URL": 5,
+  "an app, the token of a forgotten device": 5,
 } as const;
 
 export type StrangerKind = keyof typeof STRANGERS_MIX;

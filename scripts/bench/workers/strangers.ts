@@ -169,6 +169,15 @@ async function makeHousehold(isolate: Isolate) {
   const path = "/users/alice/invitations";
   const { invitations } = await isolate.api<{ invitations: { id: string }[] }>("GET", path);
   for (const { id } of invitations) await isolate.api("DELETE", `${path}/${id}`);
+  const gone = await isolate.api<{ token: string; device: { id: string } }>(
+    "POST",
+    "/users/alice/device-tokens",
+    {
+      ...{ name: "TV", kind: "token", apps: [APP] },
+    },
+  );
+  await isolate.api("POST", `/users/alice/devices/${gone.device.id}/revoke`);
+  await isolate.api("DELETE", `/users/alice/devices/${gone.device.id}`);
   if (endedCookie === "") throw new Error("nobody was signed in");
 
   const forged = (n: number, characters: number) => n.toString(36).padEnd(characters, "A");
@@ -180,6 +189,7 @@ async function makeHousehold(isolate: Isolate) {
   });
   const devicesPage = (Cookie: string) => ({ ...onAdmin, path: PATHS.devices, headers: { Cookie } });
   const enrol = (of: string) => ({ path: ENROL_PATH, ...form(APP, { name: "Mine", code: of }) });
+  const token = (secret: string) => ({ "X-Latchkey-Token": secret });
   const onApp = { host: APP };
   const shown = { ...onApp, certificate: UNKNOWN };
   /** The n-th request of the day, by its kind. */
@@ -202,6 +212,9 @@ async function makeHousehold(isolate: Isolate) {
     "whoami with a verified certificate": () => ({ ...shown, path: WHOAMI_PATH }),
     "unknown paths of ours": (n) => ({ host: n % 2 === 0 ? APP : ADMIN_HOST, path: `/.latchkey/${n}` }),
     "an app without a certificate": (n) => ({ ...onApp, path: `/api/${n}` }),
+    "an app, a forged device token": (n) => ({ ...onApp, path: "/", headers: token(`lkd_${forged(n, 51)}`) }),
+    "an app, a forged feed URL": (n) => ({ ...onApp, path: `/feed?latchkey=lkf_${forged(n, 51)}` }),
+    "an app, the token of a forgotten device": () => ({ ...onApp, path: "/", headers: token(gone.token) }),
   };
   return { isolate, phone, token: own.token, requests };
 }

@@ -85,9 +85,31 @@ describe("a profile", () => {
       expect(app({ profile: name, preflight: true })).toEqual({
         name,
         ...{ countries: null, profile: { name: profile }, publicPaths: pathRules([]), preflight: true },
+        ...{ basic: false, origins: new Set() },
       });
     },
   );
+
+  it.each<[string, unknown, string]>([
+    ["with a path", ["https://notes.example.com/"], "must be an origin"],
+    ["of every host", ["https://*.example.com"], "must be an origin"],
+    ["that is none", ["notes.example.com"], "must be an origin"],
+    ["alone", "https://notes.example.com", "must be a list"],
+  ])("takes no origin %s", (_, origins, message) => {
+    expect(problems({ origins })).toEqual([
+      expect.objectContaining({ message: expect.stringContaining(message) }),
+    ]);
+  });
+
+  it("takes origins of pages and of apps that are pages, and tokens as passwords", () => {
+    const origins = [
+      "https://notes.example.com:8443",
+      "app://obsidian.md",
+      "capacitor://localhost",
+      "http://localhost",
+    ];
+    expect(app({ origins, basic: true })).toMatchObject({ origins: new Set(origins), basic: true });
+  });
 
   it("of an app opens nothing, and takes no settings of custom", () => {
     expect(app({ profile: "vaultwarden" })).toMatchObject({ publicPaths: pathRules([]), preflight: false });

@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import type { CredentialKey } from "../../../src/domain/credential-key.ts";
+import { type CredentialKey, fingerprintOf, keyOf } from "../../../src/domain/credential-key.ts";
 import type { Standing } from "../../../src/domain/device.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import {
   type Asker,
+  GONE_MEMORY_MS,
   LOST_QUESTION_EVERY_MS,
   LOST_QUESTIONS_MAX,
   MAX_REMEMBERED,
@@ -328,6 +329,17 @@ describe("who may not pass", () => {
     await stand.learn(UNKNOWN);
     expect(stand.request(2_000)).toBeInstanceOf(Promise);
   });
+
+  it.each(["token", "feed"] as const)(
+    "is remembered for ten minutes if it is a %s that no device has",
+    async (kind) => {
+      const gone = keyOf(kind, fingerprintOf(PHONE));
+      const stand = new Stand(0);
+      await stand.learn(UNKNOWN, gone);
+      expect(stand.request(GONE_MEMORY_MS - 1, gone)).toEqual(UNKNOWN);
+      expect(stand.request(1, gone)).toBeInstanceOf(Promise);
+    },
+  );
 
   it.each([0, 500, 3_600_000])(
     "is remembered for 30 s once it is revoked, which is final: delay %i",

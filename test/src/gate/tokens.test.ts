@@ -1,7 +1,10 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { api, HOST } from "../fixtures.ts";
+import { keyOf } from "../../../src/domain/credential-key.ts";
+import { Visit } from "../../../src/visit.ts";
+import { api, fingerprint, HOST } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
 import {
   cf,
@@ -9,12 +12,14 @@ import {
   deviceToken,
   type Echo,
   FILES_HOST,
+  gateOf,
   Isolate,
   logged,
   NO_CERTIFICATE,
   NOT_FOUND,
   newFingerprint,
   SWISS_HOST,
+  scripted,
   seen,
   VAULT_HOST,
 } from "./fixtures.ts";
@@ -201,6 +206,54 @@ describe("a token beside a certificate", () => {
     const init = { cf: await certificate(), headers: { "X-Latchkey-Token": token } };
     expect((await isolate().fetch("/", init)).status).toBe(404);
     expect(lines).toMatchObject([{ reason }]);
+  });
+
+  it("never changes what any certificate is answered, whatever it says", async () => {
+    const key = keyOf("token", fingerprint(1));
+    const standing = () => ({ status: "active", name: "tv", since: 0 });
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response("the app's"));
+    const wrong = fc.constantFrom(
+      "0",
+      "1",
+      "NONE",
+      "SUCCESS",
+      "FAILED:expired",
+      "x",
+      "",
+      undefined,
+      null,
+      1,
+      {},
+      [],
+    );
+    const field = fc.oneof({ weight: 3, arbitrary: fc.constant("as it is") }, wrong);
+    const names = ["certVerified", "certRevoked", "certFingerprintSHA256", "certNotBefore", "certNotAfter"];
+    const change = fc.record(Object.fromEntries(names.map((name) => [name, field])));
+    let allowed = 0;
+    await fc.assert(
+      fc.asyncProperty(change, fc.boolean(), async (changes, isActive) => {
+        const changed = Object.fromEntries(
+          Object.entries(changes).filter(([, value]) => value !== "as it is"),
+        );
+        const answers = {
+          resolve: () => (isActive ? "alice" : null),
+          standing: () => (isActive ? standing() : null),
+        };
+        const status = async (headers: Record<string, string>) => {
+          const { bindings } = scripted(answers);
+          const gate = gateOf({ bindings, readSecret: async () => key });
+          const request = new Request(`https://${HOST}/`, { headers });
+          const visit = new Visit(request, HOST, cf(changed), { waitUntil: () => undefined });
+          return (await gate.handle(visit)).status;
+        };
+        const without = await status({});
+        expect(await status({ "X-Latchkey-Token": "lkd_whatever" })).toBe(without);
+        if (without === 200) allowed += 1;
+      }),
+      { numRuns: 300 },
+    );
+    expect(allowed).toBeGreaterThan(0);
+    vi.restoreAllMocks();
   });
 
   it("is stripped, though the certificate lets the device in", async () => {
