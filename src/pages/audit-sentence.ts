@@ -6,7 +6,7 @@ import type { Line } from "./audit-lines.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
 import { clockTime } from "./html/times.ts";
-import { capital, possessive } from "./html/words.ts";
+import { capital, credentialWord, possessive } from "./html/words.ts";
 
 /** `timeZone`: the reader's, for the times in it. */
 export function sentence(line: Line, timeZone: string): Html {
@@ -21,7 +21,7 @@ function done(line: Line, timeZone: string): Html {
   const subject = log === "" ? nameOf(line) : html`${capital(owner)} ${device(line)}`;
   switch (act) {
     case "enrol":
-      return html`${subject} was enrolled${detail.kind === undefined ? "" : ` with a ${noun(detail.kind)}`}${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
+      return html`${subject} was enrolled${detail.kind === undefined ? "" : ` with a ${credentialWord(detail.kind)}`}${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
     case "approve":
       return html`${subject} was approved`;
     case "suspend":
@@ -39,9 +39,9 @@ function done(line: Line, timeZone: string): Html {
     case "forget":
       return html`${capital(owner)} ${device(line, false)} was forgotten`;
     case "add-credential":
-      return html`${subject} was given its next ${noun(detail.kind)}, ${short(detail.fingerprint)}`;
+      return html`${subject} was given its next ${credentialWord(detail.kind)}, ${short(detail.fingerprint)}`;
     case "retire-credential":
-      return html`${capital(noun(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
+      return html`${capital(credentialWord(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
     case "wipe-delivered":
       return html`${subject} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
     case "invite":
@@ -113,11 +113,6 @@ function refused(line: Line): Html {
   const what =
     target === null ? html`${log}` : log === "" ? nameOf(line) : html`${possessive(log)} ${device(line)}`;
   return html`<strong class="refused">Refused:</strong> ${act.replaceAll("-", " ")} ${what} (${(detail.reason ?? "no reason given").replaceAll("-", " ")})`;
-}
-
-/** What a device shows, by its kind; older lines are about certificates and do not say so. */
-function noun(kind: string | null | undefined): string {
-  return kind === "token" ? "token" : kind === "feed" ? "feed URL" : "certificate";
 }
 
 /** The device's name, which leads to its page while there is one. */

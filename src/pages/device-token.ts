@@ -8,7 +8,7 @@ import type { Device } from "../contract/answers.ts";
 import { DEVICE_TOKEN_SECONDS } from "../contract/limits.ts";
 import { devicePath, PATHS } from "../contract/paths.ts";
 import { CreateDeviceTokenRequest, RotateDeviceTokenRequest, UserIdSchema } from "../contract/requests.ts";
-import type { SecretKind } from "../domain/credential-key.ts";
+import { type DeviceKind, SECRET_KINDS, type SecretKind } from "../domain/credential-key.ts";
 import { type PageContext, visibleUsers } from "./context.ts";
 import { secretView } from "./html/device-secret.ts";
 import { field, mistakeOf, parseFields, secondsSelect, userSelect } from "./html/forms.ts";
@@ -23,7 +23,7 @@ import {
   readTypedLimits,
   words,
 } from "./html/limits-form.ts";
-import { CREDENTIAL_WORDS } from "./html/words.ts";
+import { CREDENTIAL_WORDS, SECRETS } from "./html/words.ts";
 
 const DAY_SECONDS = 86_400;
 const LIVES = [
@@ -41,28 +41,17 @@ const OVERLAPS = [
   [1, "Right away: somebody else may know it"],
 ] as const;
 
-const KINDS = {
-  token: {
-    label: "Token in a header",
-    hint: "For apps and programs that can send a header of their own, such as a TV’s app, a widget or a script.",
-  },
-  feed: {
-    label: "Feed URL",
-    hint: "For programs that know nothing but an address, such as a calendar or a podcast app. Whoever sees the address can read what it leads to.",
-  },
-} as const satisfies Record<SecretKind, unknown>;
-
 /** The form for a new device; its address may name the kind and the user. */
 export async function newDevice(context: PageContext): Promise<Html> {
   const { searchParams } = context.url;
-  const kind = searchParams.get("kind") === "feed" ? "feed" : "token";
+  const kind = secretKind(searchParams.get("kind"));
   return newDevicePage(context, kind, new URLSearchParams({ user: searchParams.get("user") ?? "" }));
 }
 
 /** Makes the device and shows its secret once; or the form again, with what was typed and what is wrong. */
 export async function addDevice(context: PageContext): Promise<Response> {
   const { form, by } = context;
-  const kind = field(form, "kind") === "feed" ? "feed" : "token";
+  const kind = secretKind(field(form, "kind"));
   try {
     const { user } = parseFields({ user: field(form, "user") }, v.object({ user: UserIdSchema }));
     const { apps, countries, expiresAt } = limitsOf({ ...readTypedLimits(form), everyApp: undefined });
@@ -116,6 +105,11 @@ async function secretDevice(context: PageContext): Promise<Device> {
   return { kind, ...rest };
 }
 
+/** The kind that an address or a form names; the first one, if it names none. */
+function secretKind(text: string | null): SecretKind {
+  return SECRET_KINDS.find((kind) => kind === text) ?? SECRET_KINDS[0];
+}
+
 /** `typed`: what was typed and not accepted. */
 async function newDevicePage(
   context: PageContext,
@@ -131,7 +125,7 @@ async function newDevicePage(
     { title: "Add a device without a certificate", principal, current: PATHS.devices, below: true },
     html`${message}
 ${kindLinks(kind, field(typed, "user"))}
-<p>${KINDS[kind].hint}</p>
+<p>${SECRETS[kind].hint}</p>
 ${
   users.length === 0
     ? html`<p>There is nobody yet. <a href="${PATHS.invite}">Add a user</a> first.</p>`
@@ -151,18 +145,17 @@ ${validField(kind, isAgain ? field(typed, "valid") : undefined)}
 function kindLinks(kind: SecretKind, user: string): Html {
   const link = (each: SecretKind) => {
     const query = new URLSearchParams({ kind: each, ...(user === "" ? {} : { user }) });
-    return html`<li><a class="button" href="${PATHS.addDevice}?${query}"${each === kind ? html` aria-current="page"` : ""}>${KINDS[each].label}</a></li>`;
+    return html`<li><a class="button" href="${PATHS.addDevice}?${query}"${each === kind ? html` aria-current="page"` : ""}>${SECRETS[each].label}</a></li>`;
   };
-  return html`<ul class="acts">${[link("token"), link("feed")]}</ul>`;
+  return html`<ul class="acts">${SECRET_KINDS.map(link)}</ul>`;
 }
 
-function validField(kind: SecretKind, chosen = String(DEVICE_TOKEN_SECONDS.default)): Html {
+function validField(kind: DeviceKind, chosen = String(DEVICE_TOKEN_SECONDS.default)): Html {
   return html`<p><label for="valid">The ${CREDENTIAL_WORDS[kind]} is valid for</label>${secondsSelect("valid", LIVES, chosen)}</p>`;
 }
 
 function nextTokenPage({ principal, form }: PageContext, found: Device, message?: Html): Html {
-  const kind = found.kind === "feed" ? "feed" : "token";
-  const word = CREDENTIAL_WORDS[kind];
+  const word = CREDENTIAL_WORDS[found.kind];
   return layout(
     { title: `Give ${found.name} a new ${word}?`, principal, current: PATHS.devices, below: true },
     html`<p class="back"><a href="${devicePath(found)}">← ${found.name}</a></p>
@@ -170,7 +163,7 @@ ${message}
 <p>The next page shows the new ${word}, once. The old one works until the device uses the new one, unless you choose an earlier end.</p>
 <form method="post" action="${devicePath(found, "token")}">
 <p><label for="overlap">The old ${word} ends</label>${secondsSelect("overlap", OVERLAPS, field(form, "overlap"))}</p>
-${validField(kind, message === undefined ? undefined : field(form, "valid"))}
+${validField(found.kind, message === undefined ? undefined : field(form, "valid"))}
 <p class="acts"><button>Make a new ${word}</button> <a href="${devicePath(found)}">Cancel</a></p>
 </form>`,
   );
