@@ -47,13 +47,13 @@ export function servicesOf(
   secrets: KeyedSecrets,
   { now, log, waitUntil }: Effects,
 ): Services | undefined {
-  const { adminToken, bindings, blocked, revocationDelayMs } = config;
+  const { adminToken, adminHost, bindings, blocked, revocationDelayMs } = config;
   if (adminToken === null) return undefined;
   const directory = directoryOf(bindings);
   const dead = new DeadSecrets(now, waitUntil);
   const invitations = new Invitations(bindings, registry);
   return {
-    ...{ registry, directory, secrets, invitations, blocked, revocationDelayMs },
+    ...{ registry, directory, secrets, invitations, adminHost, blocked, revocationDelayMs },
     backups: new Backups(bindings, registry),
     authenticator: new Authenticator(adminToken, directory, secrets, dead, now),
     codes: new InvitationCodes(secrets, dead, invitations),

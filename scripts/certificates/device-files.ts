@@ -48,7 +48,7 @@ function allOf({ p12, modern, certificate, key, mobileConfig }: DeviceFiles): st
  * Letters and digits of any language stay; what a shell, a file system or a phone's file chooser may
  * misread becomes a hyphen.
  */
-function fileNameOf(name: string): string {
+export function fileNameOf(name: string): string {
   return name
     .normalize("NFC")
     .replace(/[^\p{L}\p{M}\p{N}._-]+/gu, "-")

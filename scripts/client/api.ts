@@ -155,7 +155,8 @@ export function createApi(connection: Connection) {
     },
     invitations: async (user: UserId) => (await call("listInvitations", { user })).invitations,
     invite: (user: UserId, request: Sent<"createInvitation">) => call("createInvitation", { user }, request),
-    withdraw: ({ user, id }: Invitation) => call("withdrawInvitation", { user, invitation: id }),
+    withdraw: ({ user, id }: Pick<Invitation, "user" | "id">) =>
+      call("withdrawInvitation", { user, invitation: id }),
     tokens: async () => (await call("listTokens", {})).tokens,
     createToken: (request: Sent<"createToken">) => call("createToken", {}, request),
     revokeToken: ({ id }: Token) => call("revokeToken", { token: id }),

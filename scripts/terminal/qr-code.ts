@@ -1,5 +1,6 @@
 // QR codes for terminals.
 import { generate } from "lean-qr/nano";
+import type { Output } from "./output.ts";
 
 /** The light margin, in modules, which keeps a dark terminal from running into the code. */
 const BORDER = 2;
@@ -27,4 +28,18 @@ export function qrCode(text: string): { lines: string[]; columns: number } {
     return `${WHITE_ON_BLACK}${halves.join("")}${RESET}`;
   });
   return { lines, columns };
+}
+
+/**
+ * Draws a link: on a terminal that is wide enough, or wherever it is `wanted`. Last, so that a small screen shows all of
+ * it.
+ */
+export function drawQrCode(link: string, output: Output, wanted: boolean | undefined): void {
+  if (!(wanted ?? output.drawable !== undefined)) return;
+  const { lines, columns } = qrCode(link);
+  if (output.drawable !== undefined && output.drawable < columns) {
+    output.lines("", `the QR code needs a terminal of ${columns} columns`);
+    return;
+  }
+  output.lines("", ...lines);
 }

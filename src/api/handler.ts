@@ -35,6 +35,8 @@ export interface Context {
   invitations: Invitations;
   backups: Backups;
   apps: Apps;
+  /** The host of the pages; `null`: there are none. */
+  adminHost: string | null;
   /** The certificates that the configuration blocks. */
   blocked: ReadonlySet<Fingerprint>;
   principal: Principal;

@@ -134,10 +134,12 @@ export function representSession(session: SessionRecord): Session {
 }
 
 export function representInvitation(invitation: InvitationRecord, now: number): Invitation {
-  const { usedBy, usedAt, createdAt, expiresAt, limits, ...rest } = invitation;
+  // During a deploy, an object may still be an older one that knows nothing of bundles.
+  const { usedBy, usedAt, createdAt, expiresAt, limits, bundle = null, ...rest } = invitation;
   return {
     ...rest,
     limits: representLimits(limits),
+    bundle,
     createdAt: iso(createdAt),
     expiresAt: iso(expiresAt),
     status: usedAt !== null ? "used" : expiresAt <= now ? "expired" : "open",

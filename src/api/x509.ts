@@ -1,6 +1,8 @@
 import { X509Certificate } from "node:crypto";
+import { ApiError } from "../contract/api-error.ts";
+import { type CredentialKey, keyOf } from "../domain/credential-key.ts";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
-import type { CertificateDetails } from "../domain/records.ts";
+import { type CertificateDetails, NO_DETAILS } from "../domain/records.ts";
 import { parseOpenSslTime } from "../domain/request/openssl-time.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 
@@ -51,4 +53,20 @@ export function readPem(
 /** The runtime writes each part of a name on a line of its own. */
 function distinguishedName(lines: string | undefined): string | null {
   return lines ? lines.split("\n").join(", ") : null;
+}
+
+/** The fingerprint only, or with the details of the certificate that it was computed from. Throws `invalid-certificate`. */
+export function certificateOf(
+  fingerprint: Fingerprint | undefined,
+  pem: string | undefined,
+  now: number,
+): { key: CredentialKey; details: CertificateDetails } {
+  if (fingerprint !== undefined) return { key: keyOf("certificate", fingerprint), details: NO_DETAILS };
+  const certificate = readPem(pem ?? "", now);
+  if (certificate.ok) {
+    return { key: keyOf("certificate", certificate.value.fingerprint), details: certificate.value.details };
+  }
+  throw new ApiError("invalid-certificate", certificate.error, {
+    errors: [{ path: "certificate", message: certificate.error }],
+  });
 }

@@ -1,11 +1,12 @@
 import type { SecretDigest } from "../domain/credential.ts";
-import type { Enrolment, RegistryError } from "../domain/records.ts";
+import type { Enrolment, RegistryError, Welcome } from "../domain/records.ts";
 import { err, type Result } from "../domain/result.ts";
 import type { Invitations, Offer, RedeemError } from "../registry/client/invitations.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import type { Enrolled } from "../registry/user/enrolments.ts";
 import type { DeadSecrets } from "./dead-secrets.ts";
 import type { KeyedSecrets } from "./keyed-secrets.ts";
+import { digestOf } from "./secrets.ts";
 
 /** A code that was presented with a verified certificate, on the host of `app`. */
 export interface PresentedCode {
@@ -15,6 +16,20 @@ export interface PresentedCode {
   app: string;
   /** What it is to enrol. */
   enrolment: Enrolment;
+}
+
+/** The whole link of an invitation that brings a certificate, in some browser. */
+export interface PresentedLink {
+  by: Actor;
+  code: string;
+  /** Made of the key in the link, see scripts/certificates/bundle.ts. */
+  proof: string;
+  /** A random secret that the browser keeps. */
+  browser: string;
+  /** What the browser calls itself. */
+  client: string | null;
+  /** Whether it only looks how its device is doing. */
+  isLook: boolean;
 }
 
 /**
@@ -52,15 +67,33 @@ export class InvitationCodes {
     );
   }
 
+  /** Hands out the certificate that an invitation brings along (see `Invitations.fetchBundle`). */
+  async fetchBundle(link: PresentedLink): Promise<Result<Welcome, RegistryError>> {
+    const { by, proof, client, isLook } = link;
+    const digest = await this.#secrets.readCode(link.code);
+    if (digest === undefined) return err({ code: "invalid-invitation" });
+    const browser = await digestOf(link.browser);
+    const key = `${digest} ${proof} ${browser} ${isLook ? "look" : "fetch"}`;
+    return this.#answerUnlessDead(key, () =>
+      this.#invitations.fetchBundle(by, { digest, proof, browser, client, isLook }),
+    );
+  }
+
   async #unlessDead<T, E extends { code: string }>(
     presented: PresentedCode,
     ask: (digest: SecretDigest) => Promise<Result<T, E>>,
   ): Promise<Result<T, E | { code: "invalid-invitation" }>> {
     const digest = await this.#secrets.readCode(presented.code);
     if (digest === undefined) return err({ code: "invalid-invitation" });
-    const key = keyOf(digest, presented);
+    return this.#answerUnlessDead(keyOf(digest, presented), () => ask(digest));
+  }
+
+  async #answerUnlessDead<T, E extends { code: string }>(
+    key: string,
+    ask: () => Promise<Result<T, E>>,
+  ): Promise<Result<T, E | { code: "invalid-invitation" }>> {
     const answer = await this.#dead.unlessDead(key, async () => {
-      const result = await ask(digest);
+      const result = await ask();
       return !result.ok && result.error.code === "invalid-invitation" ? null : result;
     });
     return answer ?? err({ code: "invalid-invitation" });

@@ -146,6 +146,11 @@ const INVITATION_FIELDS = {
   approval: v.boolean(),
   /** What the device that it enrols is limited to. */
   limits: v.object(LIMITS),
+  /**
+   * The certificate that it brings along: for a new device of this name, or (`renews`, its id) for one that is there.
+   * `null`: the device has a certificate already.
+   */
+  bundle: v.nullable(v.object({ name: v.string(), fingerprint: v.string(), renews: TextOrNull })),
   createdAt: TimeSchema,
   createdBy: v.string(),
   expiresAt: TimeSchema,

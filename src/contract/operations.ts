@@ -169,6 +169,17 @@ export const OPERATIONS = {
     summary: "Invite a user to enrol one device",
     body: request.CreateInvitationRequest,
     answers: { 201: answer.NewInvitationSchema },
+    problems: [
+      "unknown-device",
+      "name-taken",
+      ...TAKEN,
+      "forbidden-transition",
+      "too-many-credentials",
+      "too-many-bundles",
+      "wrong-kind",
+      "invalid-certificate",
+      "unknown-invitation",
+    ],
   }),
   withdrawInvitation: row("DELETE /users/:user/invitations/:invitation", "root user", {
     summary: "Withdraw an invitation that nobody has used",

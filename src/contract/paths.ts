@@ -21,6 +21,9 @@ export const PATHS = {
   activity: `${BASE}/activity`,
   activityCsv: `${BASE}/activity.csv`,
   invite: `${BASE}/invite`,
+  /** What an invitation's link opens that brings a certificate along; and its script. */
+  welcome: `${BASE}/welcome`,
+  welcomeScript: `${BASE}/welcome.js`,
   users: `${BASE}/users`,
   sessions: `${BASE}/sessions`,
   style: `${BASE}/style.css`,

@@ -77,6 +77,12 @@ export const PROBLEMS = {
     "The device has two certificates or tokens already",
     "wait until the older one is retired, or retire one of the two",
   ),
+  "too-many-bundles": row(
+    409,
+    "The user has ten open invitations that bring a certificate",
+    "withdraw one of them, or wait until one is used or expires",
+    "GET /users/{user}/invitations",
+  ),
   "last-credential": row(
     409,
     "The device has no other certificate or token",

@@ -14,6 +14,7 @@ import { parseUserId, USER_ID, USER_ID_HINT, type UserId } from "../domain/user.
 import { CountrySchema, PathSchema } from "./app-settings.ts";
 
 import {
+  BUNDLE_MAX_BYTES,
   DEVICE_MAX_SECONDS,
   DEVICE_TOKEN_SECONDS,
   INVITATION_SECONDS,
@@ -244,17 +245,64 @@ export const CreateTokenRequest = v.pipe(
   v.check(({ user, scope }) => user !== null || scope === "read", "a token for all users can only read"),
 );
 
+/** Base64url without padding, whose characters carry six bits each. */
+const CiphertextSchema = v.pipe(
+  v.string("a ciphertext must be a string"),
+  v.regex(/^[A-Za-z0-9_-]+$/, "a ciphertext is written in base64url"),
+  v.maxLength(Math.ceil((BUNDLE_MAX_BYTES * 4) / 3), `a ciphertext has at most ${BUNDLE_MAX_BYTES} bytes`),
+);
+
+/**
+ * A certificate that the invitation brings along with its key, encrypted under a key that the Worker never sees. `id`
+ * becomes the invitation's, since the ciphertext is bound to it. `name` is a new device's; `device` is the id of one
+ * that gets its next certificate, whose current one `retireBy` ends at the latest, as in `AddCertificateRequest`.
+ */
+const BundleSchema = v.pipe(
+  v.strictObject({
+    id: v.pipe(v.string(), v.uuid("an invitation's id is a UUID")),
+    name: v.optional(DeviceNameSchema),
+    device: v.optional(v.string()),
+    certificate: v.string("a certificate must be a string in PEM form"),
+    ciphertext: CiphertextSchema,
+    proof: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a proof has 64 hex digits")),
+    retireBy: RetireBySchema,
+  }),
+  v.check(
+    ({ name, device }) => (name === undefined) !== (device === undefined),
+    "give either the name of a new device, or the id of one to renew",
+  ),
+  v.check(
+    ({ device, retireBy }) => device !== undefined || (retireBy ?? null) === null,
+    "retireBy needs a device whose certificate it ends",
+  ),
+);
+
 /**
  * `POST /users/{user}/invitations`: a code that enrols one device. `app`: only on this host;
  * `approval`: the device stays pending until the code on its screen was compared; `limits`: what the device is limited
- * to, as a guest's is.
+ * to, as a guest's is; `bundle`: the certificate that it brings along.
  */
-export const CreateInvitationRequest = v.strictObject({
-  app: v.optional(v.nullable(HostnameSchema)),
-  approval: v.optional(v.boolean("must be true or false")),
-  expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
-  limits: v.optional(v.strictObject(LIMITS)),
-});
+export const CreateInvitationRequest = v.pipe(
+  v.strictObject({
+    app: v.optional(v.nullable(HostnameSchema)),
+    approval: v.optional(v.boolean("must be true or false")),
+    expiresInSeconds: v.optional(secondsSchema(INVITATION_SECONDS)),
+    limits: v.optional(v.strictObject(LIMITS)),
+    bundle: v.optional(BundleSchema),
+  }),
+  v.forward(
+    v.check(
+      ({ app, bundle }) => bundle === undefined || (app ?? null) === null,
+      "a certificate is handed out on the ADMIN_HOST: limit the device with limits.apps",
+    ),
+    ["app"],
+  ),
+  v.check(
+    ({ bundle, approval, limits }) =>
+      bundle?.device === undefined || (approval !== true && limits === undefined),
+    "a device that gets its next certificate keeps its status and its limits",
+  ),
+);
 
 const LIMIT_HINT = `limit must be a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_HINT = 'this is not a cursor: give the "next" of the previous page';

@@ -13,6 +13,7 @@ export const AUDIT_ACTS = [
   "wipe-delivered",
   "invite",
   "withdraw",
+  "fetch-certificate",
   "dismiss",
   "create-user",
   "rename-user",

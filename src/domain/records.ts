@@ -118,6 +118,29 @@ export interface Enrolment {
 /** What whoever invites can limit a device to, that enrols with its own certificate. */
 export type GuestLimits = Pick<Limits, "apps" | "countries" | "expiresAt">;
 
+/** The certificate that an invitation brings along, encrypted for whoever has the link. */
+export interface BundleRecord {
+  /** The device's name when the invitation was made. */
+  name: string;
+  fingerprint: Fingerprint;
+  /** The id of the device whose next certificate it is; `null` = it enrols a new device. */
+  renews: string | null;
+}
+
+/** A bundle as it is stored with its invitation. The key that opens it is in the link only. */
+export interface NewBundle {
+  name: string;
+  renews: string | null;
+  key: CredentialKey;
+  details: CertificateDetails;
+  /** Of a renewal, as of `NextCredential`. */
+  retireBy: number | null;
+  /** Base64url. */
+  ciphertext: string;
+  /** SHA-256 in hex, which only whoever has the whole link can name (see scripts/certificates/bundle.ts). */
+  proof: string;
+}
+
 /** A code that enrols one device of one user; the code itself is stored nowhere. */
 export interface InvitationRecord {
   id: string;
@@ -128,6 +151,8 @@ export interface InvitationRecord {
   approval: boolean;
   /** What the device is limited to: a guest's is. */
   limits: GuestLimits;
+  /** `null` = the device has its certificate already. */
+  bundle: BundleRecord | null;
   createdAt: number;
   createdBy: string;
   expiresAt: number;
@@ -136,10 +161,35 @@ export interface InvitationRecord {
   usedBy: string | null;
 }
 
-/** An invitation as it comes back: its code's digest, and the app on whose host it was presented. */
+/**
+ * An invitation as it comes back: its code's digest, and the app on whose host it was presented; `null` = on the page
+ * that hands out bundles.
+ */
 export interface InvitationUse {
   digest: SecretDigest;
-  app: string;
+  app: string | null;
+}
+
+/** Who asks for a bundle. */
+export interface BundleUse {
+  digest: SecretDigest;
+  proof: string;
+  /** Of a random secret that only this browser has. */
+  browser: SecretDigest;
+  /** What the browser calls itself. */
+  client: string | null;
+  /** Whether it only looks how its device is doing: then it gets no ciphertext. */
+  isLook: boolean;
+}
+
+/** What the browser that fetched a bundle learns. */
+export interface Welcome {
+  invitation: string;
+  device: DeviceRecord;
+  isRenewal: boolean;
+  /** Whether the certificate came to the gate; the bundle is gone then. */
+  isSeen: boolean;
+  ciphertext: string | null;
 }
 
 export interface UserRecord {
@@ -168,6 +218,7 @@ export type RegistryError =
   | { code: "unknown-invitation" }
   /** Unknown, used, expired or for another app: it does not say which. */
   | { code: "invalid-invitation" }
+  | { code: "too-many-bundles" }
   | { code: "user-has-devices" }
   /** The user was put again, or restored, while the deletion was under way. */
   | { code: "deletion-superseded" }

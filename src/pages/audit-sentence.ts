@@ -45,7 +45,9 @@ function done(line: Line, timeZone: string): Html {
     case "wipe-delivered":
       return html`${subject} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
     case "invite":
-      return html`${capital(log)} was invited to enrol a device`;
+      return html`${capital(log)} was invited to enrol ${detail.device === undefined ? "a device" : html`<strong>${detail.device}</strong>, with a certificate`}`;
+    case "fetch-certificate":
+      return html`${subject} was handed its certificate by link${detail.client ? `, in ${detail.client}` : ""}`;
     case "withdraw":
       return html`An invitation for ${log} was withdrawn`;
     case "restore":

@@ -18,17 +18,17 @@ export async function devices(context: PageContext): Promise<Html> {
   if (hasCard(context)) return emergency(context, users[0]);
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
-  if (!isWhole) return layout(frame, [addLink(context), userLinks(users)]);
+  if (!isWhole) return layout(frame, [userLinks(users), addLink(context)]);
   const pages = await Promise.all(
     users.map(async (user) => ({ user, page: await devicesOf(context, user) })),
   );
   return layout(frame, [
-    addLink(context),
     overview(
       pages.flatMap(({ page }) => page.devices),
       context,
     ),
     ...pages.map(({ user, page }) => section(context, user, page)),
+    addLink(context),
   ]);
 }
 

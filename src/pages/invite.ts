@@ -150,11 +150,11 @@ async function invitationList(
 }
 
 function invitationCard(invitation: Invitation, now: number, timeZone: string): Html {
-  const { id, user, app, approval, limits, status, createdAt, expiresAt, usedAt } = invitation;
+  const { id, user, app, approval, limits, status, createdAt, expiresAt, usedAt, bundle } = invitation;
   const end = usedAt === null ? expiresAt : usedAt;
   const word = status === "open" ? "Expires" : status === "used" ? "Used" : "Expired";
   return html`<li class="card"><h3>For ${user} <span class="status ${status}">${status}</span></h3>
-<p>Created ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${app === null ? "" : ` On ${app} only.`}${approval ? " Requires approval." : ""}${guestWords(limits, now, timeZone)}</p>
+<p>Created ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${bundle === null ? "" : ` Brings the certificate of ${bundle.name}.`}${app === null ? "" : ` On ${app} only.`}${approval ? " Requires approval." : ""}${guestWords(limits, now, timeZone)}</p>
 ${
   status === "open"
     ? html`<form method="post" action="${PATHS.invite}/${encodeURIComponent(user)}/${encodeURIComponent(id)}/withdraw"><button class="quiet">Withdraw<span class="unseen"> the invitation for ${user}</span></button></form>`

@@ -14,11 +14,13 @@ import { errorPage } from "./html/error-page.ts";
 import { field, readForm } from "./html/forms.ts";
 import { asset, type Html, seeOther, show } from "./html/html.ts";
 import { notice } from "./html/layout.ts";
-import { isForReading, isFromOurPage } from "./html/same-origin.ts";
+import { isForReading, isFromOurPage, isFromOurScript } from "./html/same-origin.ts";
 import { knownTimeZone } from "./html/times.ts";
 import { Enrolment } from "./on-device/enrol.ts";
 import { isReadablePage, type PageMatch, type Route } from "./routes.ts";
 import { signInPage } from "./sessions.ts";
+import { WELCOME_SCRIPT } from "./welcome/script.ts";
+import { answerWelcome, showWelcome } from "./welcome/welcome.ts";
 
 const NO_PAGE = "This page doesn’t exist, or you don’t have access to it.";
 
@@ -85,7 +87,9 @@ export class Pages {
     if (url.protocol === "http:") return toTls(url, isPost);
     if (asked.route.kind === "style") return asset(STYLE, "text/css; charset=utf-8");
     if (asked.route.kind === "script") return asset(SCRIPT, "text/javascript; charset=utf-8");
-    if (isPost && !isFromOurPage(request.headers, url)) {
+    if (asked.route.kind === "welcome-script") return asset(WELCOME_SCRIPT, "text/javascript; charset=utf-8");
+    const isOurs = asked.route.kind === "welcome" ? isFromOurScript : isFromOurPage;
+    if (isPost && !isOurs(request.headers, url)) {
       throw new ApiError("invalid-query", "This did not come from a page of this site. Nothing was changed.");
     }
     if (!isPost && !isForReading(request.headers)) {
@@ -101,6 +105,11 @@ export class Pages {
     if (route.kind === "enrol") {
       if (!this.#services.apps.isApp(visit.hostname)) return show(ELSEWHERE, 404);
       return form === undefined ? this.#enrolment.look(visit, now) : this.#enrolment.submit(visit, form, now);
+    }
+    if (route.kind === "welcome") {
+      return form === undefined
+        ? showWelcome(visit.userAgent)
+        : answerWelcome(this.#services, visit, form, now);
     }
     if (route.kind === "sign-in" && form !== undefined) return this.#signIn(visit, form, now);
     if (route.kind === "sign-out" && form !== undefined) return this.#signOut(visit, now);

@@ -17,6 +17,7 @@ import { dismiss, enrolUnknown, waiting } from "./waiting.ts";
 /** What a path is. Some need to be found on every app's host, by devices. */
 export type Route =
   | { kind: "api" | "whoami" | "start" | "sign-in" | "sign-out"; isForDevices: false }
+  | { kind: "welcome" | "welcome-script"; isForDevices: false }
   | { kind: "enrol" | "style" | "script"; isForDevices: true }
   | { kind: "page"; isForDevices: false; matches: PageMatch[] };
 
@@ -82,6 +83,8 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   [WHOAMI_PATH, { kind: "whoami", isForDevices: false }],
   [PATHS.signIn, { kind: "sign-in", isForDevices: false }],
   [PATHS.signOut, { kind: "sign-out", isForDevices: false }],
+  [PATHS.welcome, { kind: "welcome", isForDevices: false }],
+  [PATHS.welcomeScript, { kind: "welcome-script", isForDevices: false }],
   [ENROL_PATH, { kind: "enrol", isForDevices: true }],
   [PATHS.style, { kind: "style", isForDevices: true }],
   [PATHS.script, { kind: "script", isForDevices: true }],

@@ -128,9 +128,9 @@ describe("the gate over real TLS", () => {
         certRevoked: "0",
         certFingerprintSHA256: (
           (await test.api("GET", "/users/alice/devices")) as {
-            devices: { certificates: { fingerprint: string }[] }[];
+            devices: { credentials: { fingerprint: string }[] }[];
           }
-        ).devices[0]?.certificates[0]?.fingerprint,
+        ).devices[0]?.credentials[0]?.fingerprint,
         certNotBefore: "Dec 22 19:39:00 2018 GMT",
         certNotAfter: "Dec 22 19:39:00 2038 GMT",
       },

@@ -2,6 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
+import { capital } from "../../src/pages/html/words.ts";
 import { launchBrowser, newPerson, type ViewportName } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";
@@ -177,12 +178,13 @@ describe.each<[ViewportName, string, string]>([
     await goTo(owner, "Activity");
     await look(owner, "activity");
     const told = await owner.getByRole("main").getByRole("paragraph").allInnerTexts();
+    const name = capital(user);
     for (const line of [
       `User ${user} was added.`,
-      `${user} was invited to enrol a device.`,
-      `${user}’s ${device} was enrolled by invitation and waits for approval.`,
-      `${user}’s ${device} was approved.`,
-      `${user}’s ${device} was revoked.`,
+      `${name} was invited to enrol a device.`,
+      `${name}’s ${device} was enrolled by invitation and waits for approval.`,
+      `${name}’s ${device} was approved.`,
+      `${name}’s ${device} was revoked.`,
     ]) {
       expect(told.filter((each) => each === line)).toHaveLength(1);
     }

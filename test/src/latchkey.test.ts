@@ -2,7 +2,7 @@ import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { OPERATIONS } from "../../src/contract/operations.ts";
-import { API_PATH, ENROL_PATH } from "../../src/contract/paths.ts";
+import { API_PATH, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
 import { PAGES } from "../../src/pages/routes.ts";
 import { ADMIN_HOST, bearer, HOST, makeToken, tlsClientAuth } from "./fixtures.ts";
 import {
@@ -26,6 +26,8 @@ const USERS = `${API_PATH}/users`;
 /** Served on every app's host. */
 const OPEN = [ENROL_PATH, "/.latchkey/style.css", "/.latchkey/script.js"];
 const STARTS = ["/.latchkey", "/.latchkey/sign-in"];
+/** For anybody, on the ADMIN_HOST. */
+const WELCOME = [PATHS.welcome, PATHS.welcomeScript];
 
 /** Without a certificate, unless `init` has one: what the API takes. */
 const fetchFrom = (isolate: Isolate, pathOrUrl: string, init: Init = {}) =>
@@ -174,7 +176,7 @@ describe("a control path", () => {
       ...Object.values(OPERATIONS).map(({ path }) => API_PATH + path),
       ...PAGES.map(({ path }) => path),
     ];
-    for (const path of [...paths, ...STARTS, "/.latchkey/sign-out"]) {
+    for (const path of [...paths, ...STARTS, ...WELCOME, "/.latchkey/sign-out"]) {
       for (const method of ["GET", "POST"]) {
         const headers = { ...bearer(token).headers, Origin: `https://${HOST}` };
         const url = `https://${HOST}${path}`;
@@ -206,7 +208,7 @@ describe("without an ADMIN_HOST", () => {
     const { bindings, counts } = scripted();
     const isolate = new Isolate({ ...bindings, ADMIN_HOST: undefined });
     const lines = logged();
-    for (const path of [...PAGES.map(({ path }) => path), ...STARTS, "/.latchkey/sign-out"]) {
+    for (const path of [...PAGES.map(({ path }) => path), ...STARTS, ...WELCOME, "/.latchkey/sign-out"]) {
       for (const method of ["GET", "POST"]) {
         const headers = { Origin: `https://${HOST}`, Cookie: "__Host-latchkey=x" };
         const init = { method, headers, cf: { tlsClientAuth: tlsClientAuth(), country: "CH" } };

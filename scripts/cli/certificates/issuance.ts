@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
 import type { DeviceFiles } from "../../certificates/device-files.ts";
+import type { Interruption } from "../../cloudflare/client/interruption.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { SignedCertificate } from "../../cloudflare/issue/signed-certificate.ts";
 import { progress } from "../../terminal/output.ts";
@@ -64,31 +65,23 @@ export async function issueCertificate(
   { user, name, check, register }: Holder,
   options: IssuanceOptions,
 ): Promise<Issued> {
-  const days = numberOption("--days", options.days ?? String(DEFAULT_DAYS), MAX_DAYS, "days");
-  const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
+  daysOption(options);
+  await Promise.all([session.connect(), session.cloudflare()]);
   // The libraries below take most of a second to load: misuse is reported first.
   const { claimFiles, deleteFiles, deviceFiles, newImportPassword, writeFiles } = await import(
     "../../certificates/device-files.ts"
   );
-  const { commonNameOf } = await import("../../certificates/request.ts");
-  const { withSignedCertificate } = await import("../../cloudflare/issue/signed-certificate.ts");
-  const { findZone, zoneOfHost } = await import("../../cloudflare/client/zone.ts");
-
   const files = deviceFiles(options.out ?? ".", user, name, options.mobileconfig === true);
-  await claimFiles(files);
-  await check();
-  const zone =
-    options.zone === undefined
-      ? await zoneOfHost(client, new URL(api.origin).hostname)
-      : await findZone(client, options.zone);
-  const commonName = commonNameOf(user, name);
-  await reportLeftovers(session, zone, commonName, options.revokeLeftovers === true);
-
-  const password = newImportPassword();
-  return withSignedCertificate(
-    client,
-    { zone, commonName, days, kind: options.rsa === true ? "rsa-2048" : "ecdsa-p256", progress },
-    async (signed, interruption) => {
+  const checkAll = async () => {
+    await claimFiles(files);
+    await check();
+  };
+  return withIssued(
+    session,
+    { user, name, check: checkAll },
+    options,
+    async (signed, interruption, { commonName, zone }) => {
+      const password = newImportPassword();
       progress(`writing the files in ${files.folder}`);
       await writeFiles(files, { name: commonName, password, ...signed });
       try {
@@ -101,6 +94,42 @@ export async function issueCertificate(
       }
     },
   );
+}
+
+/** Makes a key, has it signed and hands both to `use`, whose failure undoes the signature. */
+export async function withIssued<T>(
+  session: Session,
+  { user, name, check }: Omit<Holder, "register">,
+  options: Pick<IssuanceOptions, "days" | "rsa" | "zone" | "revokeLeftovers">,
+  use: (
+    signed: SignedCertificate,
+    interruption: Interruption,
+    as: { commonName: string; zone: Zone },
+  ) => Promise<T>,
+): Promise<T> {
+  const days = daysOption(options);
+  const [api, client] = await Promise.all([session.connect(), session.cloudflare()]);
+  const { commonNameOf } = await import("../../certificates/request.ts");
+  const { withSignedCertificate } = await import("../../cloudflare/issue/signed-certificate.ts");
+  const { findZone, zoneOfHost } = await import("../../cloudflare/client/zone.ts");
+
+  await check();
+  const zone =
+    options.zone === undefined
+      ? await zoneOfHost(client, new URL(api.origin).hostname)
+      : await findZone(client, options.zone);
+  const commonName = commonNameOf(user, name);
+  await reportLeftovers(session, zone, commonName, options.revokeLeftovers === true);
+
+  const kind = options.rsa === true ? "rsa-2048" : "ecdsa-p256";
+  const order = { zone, commonName, days, kind, progress } as const;
+  return withSignedCertificate(client, order, (signed, interruption) =>
+    use(signed, interruption, { commonName, zone }),
+  );
+}
+
+function daysOption({ days }: Pick<IssuanceOptions, "days">): number {
+  return numberOption("--days", days ?? String(DEFAULT_DAYS), MAX_DAYS, "days");
 }
 
 /** Names, or revokes if asked to, what an interrupted run for the same device left at Cloudflare. */

@@ -75,7 +75,7 @@ export async function issue(
 }
 
 /** Before anything is signed: the user exists, and has no device of this name that is not revoked. */
-async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
+export async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
   const devices = await api.devices(user).catch((error: unknown) => {
     throw withHint(error, "unknown-user", addFirst(user));
   });

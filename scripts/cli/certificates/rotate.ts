@@ -16,19 +16,16 @@ import {
   parseDuration,
   passwordOption,
   passwordSource,
+  userArgument,
 } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { Session } from "../command/session.ts";
-import {
-  ISSUANCE_HELP,
-  type IssuanceOptions,
-  issuanceOptions,
-  issueCertificate,
-  showIssued,
-} from "./issuance.ts";
+import { ISSUANCE_HELP, issuanceOptions, issueCertificate, showIssued } from "./issuance.ts";
+import { LINK_HELP, type LinkOptions, makeLink, renewalOf } from "./link.ts";
 
-interface RotateOptions extends PasswordOptions, IssuanceOptions {
+interface RotateOptions extends PasswordOptions, LinkOptions {
+  link?: boolean;
   certificate?: string;
   until?: string;
   retireAfter?: string;
@@ -49,6 +46,10 @@ export const addRotate: AddCommand = (program) => {
       "--certificate <file>",
       "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
     )
+    .option("--link", "write no files, and make a link that brings it to the device")
+    .option("--expires <time>", "with --link: how long the link works: 5m to 7d (default: 24h)")
+    .option("--qr", "with --link: draw the link as a QR code, outside a terminal too")
+    .option("--no-qr", "with --link: draw no QR code")
     .with(passwordOption)
     .notes(`
 Without --until, the old certificate works until the next one is seen. show
@@ -58,10 +59,14 @@ ${ISSUANCE_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
 its private key.
 
+With --link, no files are written.
+${LINK_HELP}
+
 ${PASSWORD_HELP}
 
 Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
+  latchkey rotate alice/pixel-9 --link
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
   latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`)
     .run((session, reference: string, options: RotateOptions) => {
@@ -75,8 +80,19 @@ Examples:
     });
 };
 
-/** The options that say how a certificate is made. */
-const FOR_ISSUING = ["days", "rsa", "out", "mobileconfig", "zone", "revokeLeftovers"] as const;
+/** The options that say how a link is made. */
+const FOR_LINKS = ["expires", "qr"] as const;
+/** The options that say how a certificate is made, and how it gets to the device. */
+const FOR_ISSUING = [
+  "link",
+  "days",
+  "rsa",
+  "out",
+  "mobileconfig",
+  "zone",
+  "revokeLeftovers",
+  ...FOR_LINKS,
+] as const;
 
 async function rotateFromFile(
   session: Session,
@@ -122,12 +138,22 @@ async function rotateByIssuing(
   const [api] = await Promise.all([session.connect(), session.cloudflare()]);
   const device = await findDevice(api, reference);
   const label = deviceLabel(device);
+  const check = async () => requireRenewable(device);
+  if (options.link === true) {
+    const { name } = device;
+    const user = userArgument(device.user);
+    await makeLink(session, { user, name, check, bundle: renewalOf(device, retireBy) }, options);
+    return;
+  }
+  const idle = FOR_LINKS.find((name) => options[name] !== undefined);
+  if (idle !== undefined)
+    throw misuse(`--${idle} means nothing without --link`, "add --link, or leave it out");
   const issued = await issueCertificate(
     session,
     {
       user: device.user,
       name: device.name,
-      check: async () => requireRenewable(device),
+      check,
       async register({ certificate }) {
         const { registerSigned } = await import("../../cloudflare/issue/registration.ts");
         return registerSigned(

@@ -7,16 +7,19 @@ import type { UserId } from "../../../src/domain/user.ts";
 import { ofAllUsers, ofUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { failed } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
 import type { Output } from "../../terminal/output.ts";
-import { qrCode } from "../../terminal/qr-code.ts";
+import { drawQrCode } from "../../terminal/qr-code.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { printable } from "../../terminal/text.ts";
 import { shortTime, timeCell, timeWithHint } from "../../terminal/time.ts";
+import { requireFree } from "../certificates/issue.ts";
+import { LINK_HELP, makeLink } from "../certificates/link.ts";
 import { appHints } from "../command/app-hints.ts";
-import { appOption, durationOption, userArgument } from "../command/arguments.ts";
+import { appOption, deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findById, idArgument, type Kind, shortId } from "../command/id-reference.ts";
+import type { Session } from "../command/session.ts";
 
 interface InviteOptions {
   app?: string;
@@ -24,7 +27,15 @@ interface InviteOptions {
   expires?: string;
   /** `undefined`: on a terminal. */
   qr?: boolean;
+  withCertificate?: string;
+  days?: string;
+  rsa?: boolean;
+  zone?: string;
+  revokeLeftovers?: boolean;
 }
+
+/** What says how a certificate is made. */
+const FOR_ISSUING = ["days", "rsa", "zone", "revokeLeftovers"] as const;
 
 export const addInvite: AddCommand = (program) => {
   program
@@ -34,24 +45,46 @@ export const addInvite: AddCommand = (program) => {
       "Make a link with which a user enrols one device by themselves. It is shown once and works once.",
     )
     .argument("<user>", "the user's id, such as alice")
+    .option("--with-certificate <name>", "make a certificate too: the link brings it to this new device")
     .option("--app <host>", "the link leads to this app, and works only there")
     .option("--approval", "the device waits until you have compared the code on its screen, see approve")
     .option("--expires <time>", "how long the link works: 5m to 7d (default: 24h)")
     .option("--qr", "draw the link as a QR code, outside a terminal too")
     .option("--no-qr", "draw no QR code")
+    .option("--days <number>", "with --with-certificate: how long it is valid, as with issue")
+    .option("--rsa", "with --with-certificate: an RSA key with 2048 bits, for old devices")
+    .option("--zone <name>", "with --with-certificate: the zone whose authority signs")
+    .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
     .notes(`
-The device needs a certificate that Cloudflare verifies, installed before the
-link is opened. The page says whose device it will be before it is enrolled.
+With --with-certificate, the key is made on this machine and Cloudflare signs
+it, as with issue, which needs CLOUDFLARE_API_TOKEN. With --app, the device
+reaches only that app.
+${LINK_HELP}
+
+Without it, the device needs a certificate that Cloudflare verifies, installed
+before the link is opened. The page says whose device it will be before it is
+enrolled.
+
 Anyone who has the link can use it: if you send it over a channel that others
 can read, or through somebody else, add --approval, and compare the code on the
 device's screen.
 
 Examples:
+  latchkey invite alice --with-certificate pixel-9
   latchkey invite alice
   latchkey invite alice --app vault.example.com --approval --expires 2h`)
-    .run(async ({ output, now, connect }, text: string, options: InviteOptions) => {
+    .run(async (session, text: string, options: InviteOptions) => {
+      const { output, now, connect } = session;
       const user = userArgument(text);
-      const { app, approval, expires } = options;
+      const { app, approval, expires, withCertificate } = options;
+      if (withCertificate !== undefined) {
+        return inviteWithCertificate(session, user, deviceNameArgument(withCertificate), options);
+      }
+      const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+      if (idle !== undefined) {
+        const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+        throw misuse(`--${option} means nothing without --with-certificate`, "add it, or leave both out");
+      }
       const request = {
         app: app === undefined ? undefined : appOption(app),
         approval,
@@ -63,9 +96,27 @@ Examples:
       output.lines(printable(made.link), "", ...describe(made, now()));
       const hints = made.app === null ? [] : await appHints({ connect }, made.app);
       if (hints.length > 0) output.lines("", ...hints);
-      draw(made.link, output, options.qr);
+      drawQrCode(made.link, output, options.qr);
     });
 };
+
+async function inviteWithCertificate(
+  session: Session,
+  user: UserId,
+  name: string,
+  { app, approval, ...options }: InviteOptions,
+): Promise<void> {
+  const limits = app === undefined ? undefined : { apps: [appOption(app)] };
+  await makeLink(
+    session,
+    {
+      ...{ user, name, bundle: { name } },
+      check: async () => requireFree(await session.connect(), user, name),
+      rest: { approval, limits },
+    },
+    options,
+  );
+}
 
 function describe(invitation: NewInvitation, now: number): string[] {
   const { user, app, approval, expiresAt } = invitation;
@@ -74,17 +125,6 @@ function describe(invitation: NewInvitation, now: number): string[] {
     ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
     `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
   ];
-}
-
-/** Last, so that a small screen shows all of it. */
-function draw(link: string, output: Output, wanted: boolean | undefined): void {
-  if (!(wanted ?? output.drawable !== undefined)) return;
-  const { lines, columns } = qrCode(link);
-  if (output.drawable !== undefined && output.drawable < columns) {
-    output.lines("", `the QR code needs a terminal of ${columns} columns`);
-    return;
-  }
-  output.lines("", ...lines);
 }
 
 export const addInvitations: AddCommand = (program) => {
@@ -103,9 +143,11 @@ Examples:
     const api = await connect();
     const list = await ofUsers(api, user, api.invitations);
     output.object({ invitations: list });
+    // Only some bring a certificate, for a device that has its name already.
+    const names = list.some(({ bundle }) => bundle !== null) ? ["DEVICE"] : [];
     output.table(
-      ["INVITATION", "STATUS", "APP", "APPROVAL", "CREATED", "EXPIRES"],
-      list.map((invitation) => row(invitation, output, now())),
+      ["INVITATION", "STATUS", ...names, "APP", "APPROVAL", "CREATED", "EXPIRES"],
+      list.map((invitation) => row(invitation, output, now(), names.length > 0)),
       `no invitations yet; make one with: ${LATCHKEY} invite ${user ?? "alice"}`,
     );
   });
@@ -126,15 +168,23 @@ Examples:
         );
       }
       await api.withdraw(invitation);
-      output.lines(`withdrew the invitation ${referenceToInvitation(invitation)}`);
+      output.lines(
+        `withdrew the invitation ${referenceToInvitation(invitation)}`,
+        ...(invitation.bundle === null
+          ? []
+          : [
+              "its certificate is enrolled nowhere, so the gate refuses it; the next --revoke-leftovers for that device revokes it",
+            ]),
+      );
     });
 };
 
-function row(invitation: Invitation, output: Output, now: number): Cell[] {
-  const { status, app, approval, createdAt } = invitation;
+function row(invitation: Invitation, output: Output, now: number, withName: boolean): Cell[] {
+  const { status, app, approval, createdAt, bundle } = invitation;
   return [
     referenceToInvitation(invitation),
     output.style(status === "open" ? "green" : "dim", printable(status)),
+    ...(withName ? [bundle === null ? "any" : printable(bundle.name)] : []),
     app === null ? "any" : printable(app),
     approval ? "yes" : "no",
     timeCell(createdAt, now),

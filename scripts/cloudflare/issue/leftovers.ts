@@ -5,7 +5,7 @@ import type { ClientCertificate } from "../client/client-certificates.ts";
 
 /**
  * Certificates that are valid at Cloudflare, have exactly the subject of the one to be made, and belong to no device of
- * any user: left by a run that was killed between the signature and the enrolment.
+ * any user and to no open invitation: left by a run that was killed between the signature and the enrolment.
  */
 export async function findLeftovers(
   all: readonly ClientCertificate[],
@@ -16,8 +16,11 @@ export async function findLeftovers(
   if (alike.length === 0) return [];
   // Of every device, whatever its user, name and status: it may have been renamed since.
   const devices = await ofAllUsers(api, api.devices);
-  const known = new Set<string>(
-    devices.flatMap(({ credentials }) => credentials.map(({ fingerprint }) => fingerprint)),
-  );
+  const invitations = await ofAllUsers(api, api.invitations);
+  const known = new Set<string>([
+    ...devices.flatMap(({ credentials }) => credentials.map(({ fingerprint }) => fingerprint)),
+    // On their way to a device.
+    ...invitations.flatMap(({ status, bundle }) => (status === "open" && bundle ? [bundle.fingerprint] : [])),
+  ]);
   return alike.filter(({ fingerprint }) => fingerprint !== undefined && !known.has(fingerprint));
 }

@@ -44,7 +44,7 @@ export async function registerSigned(send: () => Promise<Device>, unknown: strin
 }
 
 /** The gate said no, and why: nothing was changed. */
-function isRefused(error: unknown): boolean {
+export function isRefused(error: unknown): boolean {
   if (!(error instanceof Failure)) return true;
   return (
     error instanceof ProblemFailure &&

@@ -7,7 +7,7 @@ import type {
   SessionList,
   TokenList,
 } from "../../contract/answers.ts";
-import { TOKEN_SECONDS } from "../../contract/limits.ts";
+import { MAX_INVITATION_BYTES, TOKEN_SECONDS } from "../../contract/limits.ts";
 import { CreateInvitationRequest, CreateTokenRequest } from "../../contract/requests.ts";
 import {
   body,
@@ -77,7 +77,7 @@ export const listInvitations: Handler = async (request, { registry, by }) => {
 
 export const createInvitation: Handler = async (request, context) => {
   const user = userParam(request);
-  const wanted = await body(request, CreateInvitationRequest);
+  const wanted = await body(request, CreateInvitationRequest, MAX_INVITATION_BYTES);
   const { invitation, code, link } = must(await makeInvitation(context, user, wanted));
   return json<NewInvitation>({ ...representInvitation(invitation, context.by.at), code, link }, 201);
 };

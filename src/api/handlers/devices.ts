@@ -13,11 +13,10 @@ import {
   LostRequest,
   StatusActRequest,
 } from "../../contract/requests.ts";
-import { type CredentialKey, keyOf } from "../../domain/credential-key.ts";
 import { isDeviceName, type StatusAct } from "../../domain/device.ts";
-import { type Fingerprint, parseFingerprint } from "../../domain/fingerprint.ts";
+import { parseFingerprint } from "../../domain/fingerprint.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
-import { type CertificateDetails, type DeviceRecord, NO_DETAILS } from "../../domain/records.ts";
+import type { DeviceRecord } from "../../domain/records.ts";
 import {
   body,
   type Context,
@@ -36,7 +35,7 @@ import { readQuery } from "../input.ts";
 import { changeLimits, futureTime, givenLimits } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
-import { readPem } from "../x509.ts";
+import { certificateOf } from "../x509.ts";
 
 export const listDevices: Handler = async (request, { registry, by, url }) => {
   const { limit, after = 0 } = readQuery(url, DevicesQuery);
@@ -164,21 +163,5 @@ function enrolled(
   if (!created) return json<Device>(representation);
   return json<Device>(representation, 201, {
     Location: `${API_PATH}/users/${device.user}/devices/${device.id}`,
-  });
-}
-
-/** The fingerprint only, or with the details of the certificate that it was computed from. */
-function certificateOf(
-  fingerprint: Fingerprint | undefined,
-  pem: string | undefined,
-  now: number,
-): { key: CredentialKey; details: CertificateDetails } {
-  if (fingerprint !== undefined) return { key: keyOf("certificate", fingerprint), details: NO_DETAILS };
-  const certificate = readPem(pem ?? "", now);
-  if (certificate.ok) {
-    return { key: keyOf("certificate", certificate.value.fingerprint), details: certificate.value.details };
-  }
-  throw new ApiError("invalid-certificate", certificate.error, {
-    errors: [{ path: "certificate", message: certificate.error }],
   });
 }

@@ -27,6 +27,7 @@ p{margin:.4rem 0}
 .acts{margin:.6rem 0 0}.card .button{padding:.6rem .8rem}
 button,.button{display:inline-block;min-height:2.75rem;padding:.6rem 1rem;border:1px solid var(--go);border-radius:.4rem;background:var(--go);color:var(--go-fg);font:inherit;line-height:1.4;text-decoration:none;cursor:pointer}
 .button,.quiet{background:var(--bg);color:var(--link);border-color:var(--line)}
+.button.go{background:var(--go);color:var(--go-fg);border-color:var(--go)}
 .back{margin:.4rem 0}
 summary{padding:.4rem 0;cursor:pointer;font-weight:600}
 .log summary{padding:.2rem 0;font-weight:400}

@@ -5,15 +5,18 @@ import { html, raw } from "hono/html";
 export type Html = ReturnType<typeof html>;
 export { html, raw };
 
+/** Nothing from elsewhere, no inline script or style, no frame around the page. */
+export const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 /**
- * Nothing from elsewhere, no inline script or style, no frame around the page, no copy kept. Referrer `same-origin`: with
+ * No copy kept. Referrer `same-origin`: with
  * `no-referrer`, a form's `Origin` would be `null`.
  */
 const PAGE_HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
   "Cache-Control": "no-store",
-  "Content-Security-Policy":
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "same-origin",

@@ -17,6 +17,18 @@ export function isFromOurPage(headers: Headers, url: URL): boolean {
 }
 
 /**
+ * Whether a script of one of our own pages sent a request. Every browser sends the `Origin` with it, and those that send
+ * `Sec-Fetch-Dest` say `empty` of a `fetch`.
+ */
+export function isFromOurScript(headers: Headers, url: URL): boolean {
+  if (headers.get("origin") !== url.origin) return false;
+  return (
+    (headers.get("sec-fetch-site") ?? "same-origin") === "same-origin" &&
+    (headers.get("sec-fetch-dest") ?? "empty") === "empty"
+  );
+}
+
+/**
  * Whether a person's browser asks for a page, to show it or (`empty`) to save it as a file: not a script, such as one of
  * the app on this host, which could read the answer, and not a frame.
  */

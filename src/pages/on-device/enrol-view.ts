@@ -2,9 +2,10 @@
 import { ENROL_PATH, WHOAMI_PATH } from "../../contract/paths.ts";
 import type { Standing } from "../../domain/device.ts";
 import { commonName, type VerifiedCertificate } from "../../domain/request/certificate.ts";
-import { deviceName, systemOf } from "../../domain/request/client-name.ts";
+import { deviceName } from "../../domain/request/client-name.ts";
 import type { Offer, RedeemError } from "../../registry/client/invitations.ts";
 import { type Html, html } from "../html/html.ts";
+import { installSteps } from "../html/install-steps.ts";
 import { layout } from "../html/layout.ts";
 import { grouped } from "../html/words.ts";
 
@@ -40,7 +41,8 @@ export function withoutCertificate(hostname: string, userAgent: string | null): 
   return layout(
     { title: "No certificate yet" },
     html`<p>This browser showed no client certificate to ${hostname}. Install the certificate you were given, close the browser completely (on a phone, swipe it away), then open the link in your invitation again.</p>
-${certificateHelp(userAgent)}`,
+<h2>How to install it</h2>
+${installSteps(userAgent)}`,
   );
 }
 
@@ -56,7 +58,8 @@ export function notVerified(why: keyof typeof NOT_VERIFIED, userAgent: string | 
   return layout(
     { title: "This certificate does not work" },
     html`<p>${NOT_VERIFIED[why]} Ask for a new one, install it, close the browser completely (on a phone, swipe it away), and open the link in your invitation again.</p>
-${certificateHelp(userAgent)}`,
+<h2>How to install it</h2>
+${installSteps(userAgent)}`,
   );
 }
 
@@ -129,47 +132,4 @@ export function ready(
 <p class="hint">The next page says whose device this will be. Nothing is enrolled before you agree.</p>
 </form>`,
   );
-}
-
-/** How to install a certificate (a .p12 or .pfx file) on a device, by system. */
-const STEPS: readonly { system: string; names: readonly string[]; steps: Html }[] = [
-  {
-    system: "Android",
-    names: ["Android"],
-    steps: html`Settings → Security → More → Encryption &amp; credentials → Install a certificate → <em>VPN &amp; app user certificate</em>, then choose the file. The Bitwarden app takes it on its self-hosted screen.`,
-  },
-  {
-    system: "iPhone, iPad",
-    names: ["iOS"],
-    steps: html`Open the file, then Settings → Profile downloaded → Install. Safari uses it; the Bitwarden app takes the file on its self-hosted screen.`,
-  },
-  {
-    system: "macOS",
-    names: ["macOS"],
-    steps: html`Open the file: Keychain Access asks for its password and keeps it in the login keychain.`,
-  },
-  {
-    system: "Windows",
-    names: ["Windows"],
-    steps: html`Open the file and go through the wizard: current user, personal store.`,
-  },
-  {
-    system: "Linux, and Firefox on any computer",
-    names: ["Linux"],
-    steps: html`Settings → Privacy &amp; Security → View Certificates → Your Certificates → Import: Firefox has a store of its own.`,
-  },
-];
-
-/** The steps for the browser's system are open; all of them, if it is not known. */
-function certificateHelp(userAgent: string | null): Html {
-  const system = systemOf(userAgent ?? "");
-  const isComputer = system !== "Android" && system !== "iOS";
-  const isFirefox = isComputer && /Firefox\//.test(userAgent ?? "");
-  const isOpen = (names: readonly string[]) =>
-    system === undefined || (isFirefox ? names.includes("Linux") : names.includes(system));
-  return html`<h2>How to install it</h2>
-${STEPS.map(
-  ({ system: name, names, steps }) =>
-    html`<details${isOpen(names) ? html` open` : ""}><summary>${name}</summary><p>${steps}</p></details>`,
-)}`;
 }

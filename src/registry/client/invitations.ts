@@ -1,7 +1,15 @@
 // The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is still good.
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
-import type { DeviceRecord, Enrolment, InvitationRecord, RegistryError } from "../../domain/records.ts";
+import type {
+  BundleUse,
+  DeviceRecord,
+  Enrolment,
+  InvitationRecord,
+  NewBundle,
+  RegistryError,
+  Welcome,
+} from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { Actor } from "../storage/audit-log.ts";
@@ -34,12 +42,16 @@ export class Invitations {
     this.#registry = registry;
   }
 
-  /** The index first: an invitation whose code nobody can look up would be useless. */
+  /**
+   * The index first: an invitation whose code nobody can look up would be useless. `bundle`: the certificate that it
+   * brings along.
+   */
   async create(
     by: Actor,
     user: UserId,
     invitation: NewInvitation,
     digest: SecretDigest,
+    bundle?: NewBundle,
   ): Promise<Result<InvitationRecord, RegistryError>> {
     const { expiresAt } = invitation;
     return onceMore(async () => {
@@ -49,7 +61,9 @@ export class Invitations {
       if (!indexed.ok) return err(indexed.error);
       const { generation } = indexed.value;
       return userRegistryOf(this.#bindings, user).ask((user) =>
-        user.invite(by, invitation, digest, generation),
+        bundle === undefined
+          ? user.invite(by, invitation, digest, generation)
+          : user.inviteWithBundle(by, invitation, bundle, digest, generation),
       );
     });
   }
@@ -92,6 +106,26 @@ export class Invitations {
     if (owner === null) return err({ code: "invalid-invitation" });
     if (owner.user !== agreed) return err({ code: "not-agreed" });
     return this.#registry.enrol(by, owner.user, enrolment, { digest, app });
+  }
+
+  /**
+   * Hands out the certificate that an invitation brings along, and enrols it: asks the user's registry whether this
+   * browser may have it, claims the certificate's key, and has both done in one transaction.
+   */
+  async fetchBundle(by: Actor, use: BundleUse): Promise<Result<Welcome, RegistryError>> {
+    const owner = await this.#ownerOf(use.digest);
+    if (owner === null) return err({ code: "invalid-invitation" });
+    const { ask } = userRegistryOf(this.#bindings, owner.user);
+    const checked = await ask((user) => user.checkBundle(by, use));
+    if (!checked.ok) return checked;
+    const { key, again } = checked.value;
+    if (again !== null) return ok(again);
+    return onceMore(async () => {
+      const claim = await this.#registry.claim(by, key, owner.user);
+      if (!claim.ok) return err({ code: claim.error.code });
+      const { claimedAt, generation } = claim.value;
+      return ask((user) => user.fetchBundle(by, use, claimedAt, generation));
+    });
   }
 
   #ownerOf(digest: SecretDigest): Promise<{ user: UserId; name: string | null } | null> {

@@ -122,7 +122,10 @@ export class Enrolments {
   }
 }
 
-/** Unused, not expired, and for this app. Valid once more for the device that it enrolled: a reply may have been lost. */
+/**
+ * Unused, not expired, and for this app; one that brings a certificate only where it hands that out. Valid once more for
+ * the device that it enrolled: a reply may have been lost.
+ */
 function isValid(
   invitation: InvitationRecord | undefined,
   { app }: InvitationUse,
@@ -130,6 +133,7 @@ function isValid(
   known: DeviceRecord | undefined,
 ): boolean {
   if (invitation === undefined || now >= invitation.expiresAt) return false;
+  if ((invitation.bundle === null) === (app === null)) return false;
   if (invitation.app !== null && invitation.app !== app) return false;
   return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
 }

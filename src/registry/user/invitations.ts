@@ -1,11 +1,13 @@
 // One user's invitations: their rules, and all SQL on the table `invitations`.
 import type { SecretDigest } from "../../domain/credential.ts";
-import type { InvitationRecord, RegistryError } from "../../domain/records.ts";
+import { type CredentialKey, fingerprintOf, keyOf } from "../../domain/credential-key.ts";
+import type { BundleRecord, InvitationRecord, RegistryError } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { StaleClaim } from "../storage/generation.ts";
-import { all, insert, update } from "../storage/sql.ts";
+import { all, insert, one, update } from "../storage/sql.ts";
+import type { BundleTable } from "./bundle-table.ts";
 import { fromList, toList } from "./device-table.ts";
 import type { RegistryState } from "./registry-state.ts";
 
@@ -44,6 +46,9 @@ type InvitationRow = {
   device_apps: string | null;
   device_countries: string | null;
   device_expires_at: number | null;
+  bundle_name: string | null;
+  bundle_key: string | null;
+  bundle_renews: string | null;
 };
 
 /** Each method that changes something is to be called in a transaction. */
@@ -51,35 +56,40 @@ export class Invitations {
   readonly #sql: SqlStorage;
   readonly #user: UserId;
   readonly #state: RegistryState;
+  readonly #bundles: BundleTable;
 
-  constructor(sql: SqlStorage, user: UserId, state: RegistryState) {
+  constructor(sql: SqlStorage, user: UserId, state: RegistryState, bundles: BundleTable) {
     this.#sql = sql;
     this.#user = user;
     this.#state = state;
+    this.#bundles = bundles;
   }
 
   /**
    * Writes an invitation whose code has this digest, and which the directory indexed in this generation of the
-   * user. Repeating it changes nothing.
+   * user. `bundle`: the certificate that it brings along. Repeating it changes nothing.
    */
   invite(
     by: Actor,
     invitation: NewInvitation,
     digest: SecretDigest,
     generation: number,
+    bundle: BundleRecord | null = null,
   ): Result<InvitationRecord, RegistryError | StaleClaim> {
     const { id, app, approval, expiresAt, limits } = invitation;
     const refusal = this.#state.refuseGeneration(by, generation);
     if (refusal?.code === "stale-claim") return err(refusal);
     if (refusal !== undefined) return refuseAudited(this.#sql, by, "invite", { id, name: null }, refusal);
     const known = this.#byId(id);
-    if (known !== undefined) return ok(known);
+    if (known !== undefined) return this.#isOf(id, digest) ? ok(known) : err({ code: "invalid-invitation" });
     this.#sql.exec("DELETE FROM invitations WHERE expires_at <= ?", by.at - INVITATIONS_KEPT_MS);
     insert(this.#sql, "invitations", {
       ...{ id, digest, app, approval: approval ? 1 : 0 },
       ...{ created_at: by.at, created_by: by.actor, expires_at: expiresAt },
       ...{ device_apps: toList(limits.apps), device_countries: toList(limits.countries) },
       device_expires_at: limits.expiresAt,
+      ...{ bundle_name: bundle?.name ?? null, bundle_renews: bundle?.renews ?? null },
+      bundle_key: bundle === null ? null : keyOf("certificate", bundle.fingerprint),
     });
     writeAudit(this.#sql, by, {
       act: "invite",
@@ -90,10 +100,11 @@ export class Invitations {
         ...(limits.apps === null ? {} : { deviceApps: limits.apps.join(" ") }),
         ...(limits.countries === null ? {} : { deviceCountries: limits.countries.join(" ") }),
         ...(limits.expiresAt === null ? {} : { deviceExpiresAt: new Date(limits.expiresAt).toISOString() }),
+        ...(bundle === null ? {} : { device: bundle.name, fingerprint: bundle.fingerprint }),
       },
     });
     const made = { createdAt: by.at, createdBy: by.actor, usedAt: null, usedBy: null };
-    return ok({ ...{ id, app, approval, expiresAt, limits }, user: this.#user, ...made });
+    return ok({ ...{ id, app, approval, expiresAt, limits, bundle }, user: this.#user, ...made });
   }
 
   /** Takes an invitation back that nobody has used. */
@@ -101,6 +112,7 @@ export class Invitations {
     const known = this.#byId(id);
     if (known === undefined || known.usedAt !== null) return err({ code: "unknown-invitation" });
     this.#sql.exec("DELETE FROM invitations WHERE id = ?", id);
+    this.#bundles.remove(id);
     writeAudit(this.#sql, by, { act: "withdraw", outcome: "done", target: { id, name: null } });
     return ok(null);
   }
@@ -120,6 +132,12 @@ export class Invitations {
 
   removeAll(): void {
     this.#sql.exec("DELETE FROM invitations");
+    this.#bundles.removeAll();
+  }
+
+  /** Whether this invitation's code has this digest. */
+  #isOf(id: string, digest: SecretDigest): boolean {
+    return one(this.#sql, "SELECT 1 FROM invitations WHERE id = ? AND digest = ?", id, digest) !== undefined;
   }
 
   #byId(id: string): InvitationRecord | undefined {
@@ -138,6 +156,7 @@ export class Invitations {
         countries: fromList(row.device_countries),
         expiresAt: row.device_expires_at,
       },
+      bundle: toBundle(row),
       createdAt: row.created_at,
       createdBy: row.created_by,
       expiresAt: row.expires_at,
@@ -145,4 +164,13 @@ export class Invitations {
       usedBy: row.used_by,
     }));
   }
+}
+
+function toBundle({
+  bundle_name: name,
+  bundle_key: key,
+  bundle_renews: renews,
+}: InvitationRow): BundleRecord | null {
+  if (name === null || key === null) return null;
+  return { name, fingerprint: fingerprintOf(key as CredentialKey), renews };
 }

@@ -4,6 +4,7 @@ import { AUDIT_SCHEMA } from "../storage/audit-log.ts";
 import { ENDED_BY_KEY, ENDED_SCHEMA } from "../storage/ended.ts";
 import type { Migration } from "../storage/migrations.ts";
 import { OUTBOX_SCHEMA } from "../storage/outbox.ts";
+import { BUNDLES_SCHEMA } from "./bundle-table.ts";
 import { CREDENTIALS_SCHEMA } from "./credential-table.ts";
 import { DEVICES_SCHEMA } from "./device-table.ts";
 import { INVITATIONS_SCHEMA } from "./invitations.ts";
@@ -66,4 +67,6 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    ${ENDED_BY_KEY}
    UPDATE audit SET act = 'add-credential' WHERE act = 'add-certificate';
    UPDATE audit SET act = 'retire-credential' WHERE act = 'retire-certificate';`,
+
+  BUNDLES_SCHEMA,
 ];

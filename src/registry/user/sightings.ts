@@ -7,6 +7,7 @@ import type { Limits } from "../../domain/limits.ts";
 import type { Sighting, StandingRecord } from "../../domain/records.ts";
 import { retiredSince } from "../../domain/retirement.ts";
 import { update } from "../storage/sql.ts";
+import type { BundleTable } from "./bundle-table.ts";
 import type { CredentialTable, SightedRow } from "./credential-table.ts";
 import type { Credentials } from "./credentials.ts";
 import { toLimits } from "./device-table.ts";
@@ -28,17 +29,20 @@ export class Sightings {
   readonly #sql: SqlStorage;
   readonly #table: CredentialTable;
   readonly #credentials: Credentials;
+  readonly #bundles: BundleTable;
   readonly #transaction: (work: () => void) => void;
 
   constructor(
     sql: SqlStorage,
     table: CredentialTable,
     credentials: Credentials,
+    bundles: BundleTable,
     transaction: (work: () => void) => void,
   ) {
     this.#sql = sql;
     this.#table = table;
     this.#credentials = credentials;
+    this.#bundles = bundles;
     this.#transaction = transaction;
   }
 
@@ -77,6 +81,8 @@ export class Sightings {
       const { at, app, country, ip } = sighting;
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };
       update(this.#sql, "devices", { seq: row.seq }, seen);
+      // The device has its certificate: if an invitation brought it, nobody needs it from there any more.
+      if (row.last_seen_at === null) this.#bundles.clear(key);
     }
     if (row.not_after === null && sighting.details.notAfter !== null)
       this.#table.complete(key, sighting.details);
@@ -102,7 +108,10 @@ export class Sightings {
       const ended = { key, retireBy: row.retire_by };
       this.#transaction(() => this.#credentials.endByDate(row, ended, by));
     } else if (replaced !== null) {
-      this.#transaction(() => this.#credentials.succeed(row, key, replaced, by));
+      this.#transaction(() => {
+        this.#credentials.succeed(row, key, replaced, by);
+        this.#bundles.clear(key);
+      });
     }
   }
 }

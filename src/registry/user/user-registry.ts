@@ -6,14 +6,17 @@ import type { StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import type {
+  BundleUse,
   DeviceRecord,
   Enrolment,
   InvitationRecord,
   InvitationUse,
+  NewBundle,
   NextCredential,
   RegistryError,
   Sighting,
   StandingRecord,
+  Welcome,
   WipeDelivery,
 } from "../../domain/records.ts";
 import { ok, type Result } from "../../domain/result.ts";
@@ -30,6 +33,8 @@ import {
 import type { StaleClaim } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
+import { BundleTable } from "./bundle-table.ts";
+import { Bundles, type Checked } from "./bundles.ts";
 import { CredentialTable } from "./credential-table.ts";
 import { type Added, Credentials } from "./credentials.ts";
 import { DeviceTable } from "./device-table.ts";
@@ -41,6 +46,9 @@ import { RegistryState } from "./registry-state.ts";
 import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./schema.ts";
 import { Sightings } from "./sightings.ts";
+
+/** When the deletion of what has ended is tried again, in milliseconds. */
+const END_AGAIN_MS = 10 * 60_000;
 
 /**
  * A Durable Object, one per user, named by the user's id. Every change checks, writes and audits in one transaction; a
@@ -56,6 +64,8 @@ export class UserRegistry extends DurableObject {
   readonly #sightings: Sightings;
   readonly #invitations: Invitations;
   readonly #enrolments: Enrolments;
+  readonly #bundleTable: BundleTable;
+  readonly #bundles: Bundles;
   readonly #restores: Restores;
   readonly #outbox: Outbox;
 
@@ -69,16 +79,25 @@ export class UserRegistry extends DurableObject {
     this.#devices = new DeviceTable(sql, this.#user, credentials);
     this.#state = new RegistryState(sql);
     this.#credentials = new Credentials(sql, credentials, this.#devices, this.#state);
-    this.#sightings = new Sightings(sql, credentials, this.#credentials, (work) => this.#transaction(work));
-    this.#invitations = new Invitations(sql, this.#user, this.#state);
+    this.#bundleTable = new BundleTable(sql);
+    this.#sightings = new Sightings(
+      ...([sql, credentials, this.#credentials, this.#bundleTable] as const),
+      (work) => this.#transaction(work),
+    );
+    this.#invitations = new Invitations(sql, this.#user, this.#state, this.#bundleTable);
     this.#enrolments = new Enrolments(sql, this.#devices, this.#invitations, this.#state);
+    this.#bundles = new Bundles(
+      ...([sql, this.#bundleTable, this.#devices] as const),
+      ...([this.#invitations, this.#enrolments, this.#credentials] as const),
+    );
     this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
     this.#rules = new Devices(sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox);
   }
 
-  override alarm(): Promise<void> {
-    return this.#outbox.deliverDue(Date.now);
+  override async alarm(): Promise<void> {
+    await this.#outbox.deliverDue(Date.now);
+    await this.#endBundles(Date.now());
   }
 
   /** The gate's question. `null`: this user has no such credential; that costs no row. */
@@ -149,6 +168,32 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#invitations.invite(by, invitation, digest, generation));
   }
 
+  /** The same, with a certificate that it brings along. */
+  async inviteWithBundle(
+    by: Actor,
+    invitation: NewInvitation,
+    bundle: NewBundle,
+    digest: SecretDigest,
+    generation: number,
+  ): Promise<Result<InvitationRecord, RegistryError | StaleClaim>> {
+    const made = this.#transaction(() => this.#bundles.invite(by, invitation, bundle, digest, generation));
+    await this.#wakeBy(this.#bundleTable.nextEnd());
+    return made;
+  }
+
+  checkBundle(by: Actor, use: BundleUse): Result<Checked, RegistryError> {
+    return this.#transaction(() => this.#bundles.check(by, use));
+  }
+
+  fetchBundle(
+    by: Actor,
+    use: BundleUse,
+    claimedAt: number,
+    generation: number,
+  ): Result<Welcome, RegistryError | StaleClaim> {
+    return this.#transaction(() => this.#bundles.fetch(by, use, { claimedAt, generation }));
+  }
+
   withdraw(by: Actor, id: string): Result<null, RegistryError> {
     return this.#transaction(() => this.#invitations.withdraw(by, id));
   }
@@ -197,7 +242,10 @@ export class UserRegistry extends DurableObject {
 
   /** Once a day. Repeating it changes nothing. */
   noteExpiring(now: number): void {
-    this.#transaction(() => this.#credentials.noteExpiring(this.#user, this.#outbox, now));
+    this.#transaction(() => {
+      this.#bundleTable.removeEnded(now);
+      this.#credentials.noteExpiring(this.#user, this.#outbox, now);
+    });
     this.#outbox.resume();
   }
 
@@ -219,6 +267,25 @@ export class UserRegistry extends DurableObject {
   /** Opens the registry for this generation of the user, unless a later one or a removal came first. */
   open(by: Actor, generation: number): void {
     this.#transaction(() => this.#state.open(by, generation));
+  }
+
+  /** Doesn't throw where the storage refuses to write: it is tried again later, and the outbox has its own way. */
+  async #endBundles(now: number): Promise<void> {
+    let next: number | null = now + END_AGAIN_MS;
+    try {
+      this.#bundleTable.removeEnded(now);
+      next = this.#bundleTable.nextEnd();
+    } catch (error) {
+      console.log(JSON.stringify({ event: "bundles-not-ended", message: String(error) }));
+    }
+    await this.#wakeBy(next);
+  }
+
+  /** The object's one alarm is the outbox's, too: it is only ever brought forward. */
+  async #wakeBy(time: number | null): Promise<void> {
+    if (time === null) return;
+    const set = await this.ctx.storage.getAlarm();
+    if (set === null || time < set) await this.ctx.storage.setAlarm(time);
   }
 
   #transaction<T>(work: () => T): T {

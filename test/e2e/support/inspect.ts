@@ -79,7 +79,7 @@ async function layoutFaults(page: Page, width: number): Promise<string[]> {
       small: targets
         .filter((target) => {
           const { width, height } = target.getBoundingClientRect();
-          return width < least || height < least;
+          return target.checkVisibility() && (width < least || height < least);
         })
         .map((target) => target.outerHTML.slice(0, 120)),
     };

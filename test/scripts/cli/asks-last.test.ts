@@ -103,9 +103,9 @@ describe("mistakes are reported before anybody is asked:", () => {
     ],
     [
       "setup: no such profile",
-      () => ["setup", "--app", "vault.example.com=vaultwarden"],
+      () => ["setup", "--app", "vault.example.com=vaultwarded"],
       2,
-      /'vaultwarden' is not a profile/,
+      /'vaultwarded' is not/,
     ],
     ["setup: no host", () => ["setup", "--admin-host", "https://x"], 2, /--admin-host/],
     ["setup: no device", () => ["setup", "--device", "pixel"], 2, /--device 'pixel' is not USER\/NAME/],

@@ -407,7 +407,7 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
       () =>
         changed("twice.json", (content) => {
           const users = content.users as Users;
-          Object.assign(users[1]?.devices[0] ?? {}, { certificates: users[0]?.devices[0]?.certificates });
+          Object.assign(users[1]?.devices[0] ?? {}, { credentials: users[0]?.devices[0]?.credentials });
         }),
       /\n {2}users: a certificate is listed twice\n/,
     ],

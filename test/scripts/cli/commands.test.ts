@@ -133,7 +133,7 @@ describe("enrol", () => {
     const result = await latchkey("enrol", "erich", "laptop", "--fingerprint", RSA);
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(
-      /^latchkey: this certificate is already enrolled.*\nhint: revoke and forget/,
+      /^latchkey: this certificate or token is already enrolled.*\nhint: revoke and forget/,
     );
     expect(result.stderr).not.toContain("eve");
   });
@@ -417,7 +417,7 @@ describe.concurrent("unknown certificates", () => {
     );
     expect(await object("show", "paula/phone")).toMatchObject({
       status: "active",
-      certificates: [{ fingerprint }],
+      credentials: [{ fingerprint }],
     });
     expect((await latchkey("unknown")).stdout).not.toContain(fingerprint);
   });

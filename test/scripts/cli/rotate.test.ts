@@ -137,7 +137,7 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     expect(await statusOf(next.credential)).toBe(200);
     expect(await shown("watch")).toMatchObject({
       status: "active",
-      certificates: [{ retiredAt: until.toISOString() }, { retiredAt: null }],
+      credentials: [{ retiredAt: until.toISOString() }, { retiredAt: null }],
     });
   });
 
@@ -208,7 +208,7 @@ describe("retire", () => {
     const { stdout } = await latchkey("retire", "alice/told", old.digits, "--yes", "--json");
     expect(JSON.parse(stdout)).toMatchObject({
       name: "told",
-      certificates: [{ retiredAt: expect.any(String) }, { retiredAt: null }],
+      credentials: [{ retiredAt: expect.any(String) }, { retiredAt: null }],
     });
   });
 
@@ -226,8 +226,8 @@ describe("retire", () => {
     expect(await latchkey("retire", "alice/single", old.digits, "--yes")).toEqual(
       failure(
         1,
-        "the device has no other certificate",
-        "revoke the device, or first add its next certificate with: latchkey rotate DEVICE",
+        "the device has no other certificate or token",
+        "revoke the device, or first add its next one with: latchkey rotate DEVICE",
       ),
     );
     const none = await latchkey("retire", "alice/single", "00000000", "--yes");

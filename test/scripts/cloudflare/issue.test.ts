@@ -136,7 +136,7 @@ describe("a certificate for a new device", () => {
     expect(cloudflare).toEqual({
       zone: "localhost",
       id: named("json")[0]?.id,
-      serial: device.certificates[0].serial,
+      serial: device.credentials[0].serial,
     });
   });
 

@@ -309,7 +309,7 @@ it("so does suspend: block can be undone as well", async () => {
 it("so do lost and retire", async () => {
   const { atCloudflare } = await zone.issue("camera");
   relay.fail("/lost", "registry-unavailable", 9);
-  relay.fail("/certificates/", "registry-unavailable", 9);
+  relay.fail("/credentials/", "registry-unavailable", 9);
   expect((await here("lost", "alice/camera")).stderr).toMatch(/\n {2}latchkey block alice\/camera\n$/);
   const { fingerprint_sha256 } = atCloudflare;
   const { stderr } = await here("retire", "alice/camera", fingerprint_sha256);

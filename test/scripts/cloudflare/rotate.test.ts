@@ -77,7 +77,7 @@ describe("rotate without a file", () => {
     const folder = zone.folder();
     const { stdout } = await here("rotate", "alice/json", "--out", folder, "--until", "30d", "--json");
     const { device, files, password, cloudflare } = JSON.parse(stdout);
-    expect(device).toMatchObject({ name: "json", certificates: [{ retireBy: expect.any(String) }, {}] });
+    expect(device).toMatchObject({ name: "json", credentials: [{ retireBy: expect.any(String) }, {}] });
     expect(files.p12).toBe(join(folder, "alice-json.p12"));
     expect(password).toMatch(/^[\w-]{19}$/);
     expect(cloudflare).toMatchObject({ zone: "localhost", id: expect.any(String) });
@@ -179,7 +179,7 @@ describe("a fault of Cloudflare's", () => {
 
     zone.cloudflare.faults.clear();
     expect(JSON.parse((await here(...retire, "--json")).stdout)).toMatchObject({
-      device: { name: "slot", certificates: [{ fingerprint: fingerprintOf(certificate) }, {}] },
+      device: { name: "slot", credentials: [{ fingerprint: fingerprintOf(certificate) }, {}] },
       cloudflare: [{ id: atCloudflare.id, status: "pending_revocation" }],
     });
     expect(atCloudflare.status).toBe("pending_revocation");

@@ -75,6 +75,16 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     await api("POST", certificates, { fingerprint: fingerprint(8) });
     return api("POST", certificates, { fingerprint: fingerprint(9) });
   },
+  "too-many-bundles": async () => {
+    await runInDurableObject(env.USER_REGISTRY.getByName("alice"), (_, state) => {
+      const row =
+        "INSERT INTO bundles (invitation, key, ciphertext, proof, expires_at) VALUES (?, ?, 'x', 'x', ?)";
+      for (let n = 0; n < 10; n++) state.storage.sql.exec(row, `${n}`, `${n}`, Date.now() + 60_000);
+    });
+    const sealed = { ciphertext: "x", proof: "0".repeat(64), certificate: DEVICE_PEM };
+    const bundle = { id: crypto.randomUUID(), name: "Tablet", ...sealed };
+    return api("POST", "/users/alice/invitations", { bundle });
+  },
   "last-credential": () => api("DELETE", `${devices}/${phone}/credentials/${fingerprint(1)}`),
   "wrong-kind": async () => {
     const { device } = await deviceToken("radio");

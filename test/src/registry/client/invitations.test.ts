@@ -112,6 +112,7 @@ describe("an invitation", () => {
       user: "alice",
       app: APP,
       approval: true,
+      bundle: null,
       createdAt: now,
       createdBy: "admin",
       expiresAt: now + DAY,

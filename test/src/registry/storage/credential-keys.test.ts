@@ -124,7 +124,10 @@ describe("a user's registry with certificates in it", () => {
       })),
     );
     expect(tables.invitations).toEqual([
-      { ...INVITATION, device_apps: null, device_countries: null, device_expires_at: null },
+      {
+        ...{ ...INVITATION, device_apps: null, device_countries: null, device_expires_at: null },
+        ...{ bundle_name: null, bundle_key: null, bundle_renews: null },
+      },
     ]);
     expect(tables.ended).toEqual([
       { what: "credential", id: `tablet cert:${F1}`, at: 30 },
