@@ -108,7 +108,8 @@ export function forward(
   isOpen: boolean,
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
-  return fetch(outgoing(visit, app, isOpen)).then(incoming, onFailure);
+  const request = outgoing(visit, app, isOpen);
+  return fetch(request).then(incoming, onFailure);
 }
 
 function outgoing({ request: received, address }: Visit, app: App, isOpen: boolean): Request {

@@ -2,7 +2,6 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
-import { capital } from "../../src/pages/html/words.ts";
 import { launchBrowser, newPerson, type ViewportName } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";
@@ -178,13 +177,13 @@ describe.each<[ViewportName, string, string]>([
     await goTo(owner, "Activity");
     await look(owner, "activity");
     const told = await owner.getByRole("main").getByRole("paragraph").allInnerTexts();
-    const name = capital(user);
+    const User = user.charAt(0).toUpperCase() + user.slice(1);
     for (const line of [
       `User ${user} was added.`,
-      `${name} was invited to enrol a device.`,
-      `${name}’s ${device} was enrolled by invitation and waits for approval.`,
-      `${name}’s ${device} was approved.`,
-      `${name}’s ${device} was revoked.`,
+      `${User} was invited to enrol a device.`,
+      `${User}’s ${device} was enrolled by invitation and waits for approval.`,
+      `${User}’s ${device} was approved.`,
+      `${User}’s ${device} was revoked.`,
     ]) {
       expect(told.filter((each) => each === line)).toHaveLength(1);
     }

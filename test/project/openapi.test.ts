@@ -158,10 +158,12 @@ describe("the description of the API", () => {
       .map(({ operationId }) => operationId);
     expect(demanded.sort()).toEqual([
       "addCertificate",
+      "createDeviceToken",
       "createToken",
       "editDevice",
       "enrolDevice",
       "enrolUnknownCertificate",
+      "limitDevice",
       "reportDeviceLost",
       "restoreAudit",
       "restoreDirectory",

@@ -3,7 +3,7 @@
 /** What strangers send, and its share of their requests in thousandths: the worst mix we know of. */
 export const STRANGERS_MIX = {
   "sign-in, a guess": 60,
-  "sign-in, a forged token": 140,
+  "sign-in, a forged token": 120,
   "API, a forged token": 200,
   "API, a revoked token": 50,
   "pages, a forged cookie": 100,
@@ -16,7 +16,7 @@ export const STRANGERS_MIX = {
   "whoami without a certificate": 40,
   "whoami with a verified certificate": 5,
   "unknown paths of ours": 40,
-  "an app without a certificate": 10,
+  "an app without a certificate": 30,
   "an app, a forged device token": 10,
   "an app, a forged feed URL": 5,
   "an app, the token of a forgotten device": 5,

@@ -34,7 +34,7 @@ const browser = (() => {
 async function ask(look) {
   const proof = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", encode("latchkey bundle " + key))));
   const body = new URLSearchParams({ code, proof, browser, ...(look ? { look: "yes" } : {}) });
-  const response = await fetch(location.pathname, { method: "POST", body });
+  const response = await window.fetch(location.pathname, { method: "POST", body });
   if (response.status === 404) return show("gone");
   if (response.status === 409) return show("refused");
   if (!response.ok) throw new Error("status " + response.status);

@@ -112,7 +112,7 @@ export class Bundles {
    * Hands the bundle out to the first browser, and enrols its certificate, on the claim that the directory granted: all
    * of it in one transaction, so that of two browsers one gets it.
    */
-  fetch(by: Actor, use: BundleUse, claim: Claim): Result<Welcome, RegistryError | StaleClaim> {
+  handOut(by: Actor, use: BundleUse, claim: Claim): Result<Welcome, RegistryError | StaleClaim> {
     const checked = this.check(by, use);
     if (!checked.ok) return checked;
     if (checked.value.again !== null) return ok(checked.value.again);

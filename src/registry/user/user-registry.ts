@@ -191,7 +191,7 @@ export class UserRegistry extends DurableObject {
     claimedAt: number,
     generation: number,
   ): Result<Welcome, RegistryError | StaleClaim> {
-    return this.#transaction(() => this.#bundles.fetch(by, use, { claimedAt, generation }));
+    return this.#transaction(() => this.#bundles.handOut(by, use, { claimedAt, generation }));
   }
 
   withdraw(by: Actor, id: string): Result<null, RegistryError> {

@@ -317,6 +317,18 @@ describe("a feed's URL", () => {
     expect(JSON.stringify(lines)).not.toContain(token.slice(8));
   });
 
+  it("hands redirects of its app on, and does not follow them", async () => {
+    const { token } = await feed();
+    const app = vi
+      .spyOn(globalThis, "fetch")
+      .mockResolvedValue(Response.redirect("https://elsewhere.example/", 302));
+    const init = { redirect: "manual" } as const;
+    const response = await ask(`https://${HOST}/feeds/x?latchkey=${token}`, {}, init);
+    expect(response.status).toBe(302);
+    expect(app.mock.lastCall?.[0]).toMatchObject({ redirect: "manual", url: `https://${HOST}/feeds/x` });
+    app.mockRestore();
+  });
+
   it("is not made for an app whose clients hold a vault, nor read there", async () => {
     const body = { name: "x", kind: "feed", apps: [VAULT_HOST], paths: ["/feeds/*"] };
     await api("PUT", "/users/alice", {});
