@@ -15,9 +15,9 @@ import {
   limitsAsTyped,
   limitsOf,
   pathsField,
+  pathsOf,
   readTypedLimits,
   type TypedLimits,
-  words,
 } from "./html/limits-form.ts";
 import { duration } from "./html/times.ts";
 
@@ -36,7 +36,7 @@ export async function limitDevice(context: PageContext): Promise<Response> {
   const paths = field(form, "paths");
   try {
     const isFeed = found.kind === "feed";
-    const fields = { ...limitsOf(typed, found), ...(isFeed ? { paths: words(paths) } : {}) };
+    const fields = { ...limitsOf(typed, found), ...(isFeed ? { paths: pathsOf(paths) } : {}) };
     await changeLimits(context, record, parseFields(fields, LimitDeviceRequest));
   } catch (error) {
     const { message, status } = mistakeOf(error, ["invalid-fields", "scope-required"]);

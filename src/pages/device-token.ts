@@ -20,8 +20,8 @@ import {
   limitsOf,
   noLimits,
   pathsField,
+  pathsOf,
   readTypedLimits,
-  words,
 } from "./html/limits-form.ts";
 import { CREDENTIAL_WORDS, SECRETS } from "./html/words.ts";
 
@@ -59,7 +59,7 @@ export async function addDevice(context: PageContext): Promise<Response> {
       {
         ...{ kind, name: field(form, "name"), apps, countries, expiresAt },
         validSeconds: Number(field(form, "valid")),
-        ...(kind === "feed" ? { paths: words(field(form, "paths")) } : {}),
+        ...(kind === "feed" ? { paths: pathsOf(field(form, "paths")) } : {}),
       },
       CreateDeviceTokenRequest,
     );

@@ -34,9 +34,9 @@ ${copied("header", "Header", `${TOKEN_HEADER}: ${token}`)}
 ${hosts.map((host) => recipes(host, token, shown))}`;
 }
 
-/** What to enter in the programs that people use with the app on this host; of one that has no name, in any. */
+/** What to enter in the programs that people use with the app on this host: those of `*` come last, and have all others. */
 function recipes(host: string, token: string, { url, apps }: Shown): Html {
-  const name = apps.profiles.find((each) => each.host === host)?.app ?? "";
+  const name = apps.profiles.find((each) => each.host === host || each.host === "*")?.app ?? "";
   const place = { url: originOf(host, url), token };
   return html`<section><h2>On ${host}</h2>
 ${recipesFor(isAppName(name) ? name : undefined, place).map(recipe)}</section>`;

@@ -99,8 +99,13 @@ function wrong(message: string): ApiError {
 }
 
 /** Separated by spaces, commas or line breaks. */
-export function words(text: string): string[] {
+function words(text: string): string[] {
   return text.split(/[\s,]+/).filter((word) => word !== "");
+}
+
+/** The paths that were typed: a comma may be in one. */
+export function pathsOf(text: string): string[] {
+  return text.split(/\s+/).filter((path) => path !== "");
 }
 
 /** The fields themselves. */

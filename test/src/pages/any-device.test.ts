@@ -2,7 +2,7 @@
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Device, DeviceList, InvitationList } from "../../../src/contract/answers.ts";
-import { devicePath, PATHS } from "../../../src/contract/paths.ts";
+import { devicePath, ENROL_PATH, PATHS } from "../../../src/contract/paths.ts";
 import { api, enrol, fingerprint, HOST, makeToken } from "../fixtures.ts";
 import { Isolate, NO_CERTIFICATE, SWISS_HOST, VAULT_HOST } from "../gate/fixtures.ts";
 import { signedIn, words } from "./fixtures.ts";
@@ -20,7 +20,7 @@ const NEW_TOKEN: Fields = [
 const NEW_FEED: Fields = [
   ...without(NEW_TOKEN, "kind"),
   ["kind", "feed"],
-  ["paths", "/calendar.ics\r\n/rss/*"],
+  ["paths", "/calendar.ics\r\n/rss/*\r\n/a,b"],
 ];
 
 function without(fields: Fields, ...names: string[]): Fields {
@@ -96,6 +96,7 @@ describe("a device without a certificate", () => {
     expect(made.text).toContain(`>?latchkey=${secret}</textarea>`);
     expect(await statusOf(`https://${HOST}/calendar.ics?latchkey=${secret}`)).toBe(200);
     expect(await statusOf(`https://${HOST}/rss/news?latchkey=${secret}`)).toBe(200);
+    expect(await statusOf(`https://${HOST}/a,b?latchkey=${secret}`)).toBe(200);
     expect(await statusOf(`https://${HOST}/other?latchkey=${secret}`)).toBe(404);
   });
 
@@ -260,7 +261,7 @@ describe("a device's limits", () => {
     await ask(PATHS.addDevice, NEW_FEED);
     const feed = (await aliceDevices()).find(({ kind }) => kind === "feed") as Device;
     const form = await page(devicePath(feed, "limits"));
-    expect(form).toContain("/calendar.ics\n/rss/*</textarea>");
+    expect(form).toContain("/calendar.ics\n/rss/*\n/a,b</textarea>");
     expect(form).not.toContain('name="every-app"');
     await ask(devicePath(feed, "limits"), [
       ["apps", HOST],
@@ -295,6 +296,18 @@ describe("a device's limits", () => {
     expect(await page(devicePath(phone, "limits"))).toContain('name="other-apps"');
     await ask(devicePath(phone, "limits"), [...without(LIMITS, "apps"), ["other-apps", "a.example.org"]]);
     expect(await deviceNow(phone)).toMatchObject({ apps: ["a.example.org"] });
+  });
+});
+
+describe("the page that enrols a device", () => {
+  it("does not tell one that is limited to another app that it is in", async () => {
+    const phone = await enrol("alice", "Phone", fingerprint(1));
+    const enrolPage = async () => words(await (await new Isolate().fetch(ENROL_PATH)).text());
+    expect(await enrolPage()).toContain("You’re in.");
+    await api("PATCH", `/users/alice/devices/${phone.id}/limits`, { apps: [VAULT_HOST] });
+    const limited = await enrolPage();
+    expect(limited).toContain("It is limited, and not let in here and now: see why .");
+    expect(limited).not.toContain("You’re in");
   });
 });
 
