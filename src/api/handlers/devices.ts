@@ -120,10 +120,11 @@ export const listUnknownCertificates: Handler = async (_, { directory }) => {
   return json<UnknownCertificateList>({ unknownCertificates: unknown.map(representUnknownCertificate) });
 };
 
-export const enrolUnknownCertificate: Handler = async (request, { registry, by }) => {
+export const enrolUnknownCertificate: Handler = async (request, { registry, apps, by }) => {
   const fingerprint = fingerprintParam(request);
-  const { user, name, note } = await body(request, ApproveRequest);
-  return enrolled(must(await registry.approve(by, fingerprint, user, { name, note: note ?? null })), by);
+  const { user, name, note = null, ...given } = await body(request, ApproveRequest);
+  const limits = { ...NO_LIMITS, ...givenLimits(given, apps, by.at) };
+  return enrolled(must(await registry.approve(by, fingerprint, user, { name, note, limits })), by);
 };
 
 export const dismissUnknownCertificate: Handler = async (request, { directory, by }) => {
