@@ -2,7 +2,7 @@
 // what people are notified of.
 
 import { type CredentialKey, kindOf } from "../../domain/credential-key.ts";
-import type { DeviceStatus } from "../../domain/device.ts";
+import type { DeviceStatus, StandingRecord } from "../../domain/device.ts";
 import type { Sighting, StandingRecord } from "../../domain/records.ts";
 import { DAY_MS } from "../../domain/relative-time.ts";
 import { beyondReach } from "../../domain/request/beyond-limits.ts";
