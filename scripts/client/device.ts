@@ -12,11 +12,11 @@ export function living({ credentials }: Device): Credential[] {
   return credentials.filter(({ retiredAt }) => (retiredAt ?? null) === null);
 }
 
-/** What a device shows, in a sentence: `its token`. */
+/** What a device shows, in a sentence: `its token`. The pages use the same words. */
 export const CREDENTIAL_NOUN = {
   certificate: "certificate",
   token: "token",
-  feed: "secret",
+  feed: "feed URL",
 } as const satisfies Record<Device["kind"], string>;
 
 /** Whether the end has come that was set for the device itself: whatever its status, it is refused. */

@@ -2,6 +2,7 @@
 
 import type { NewToken, Token } from "../../../src/contract/answers.ts";
 import { TOKEN_SECONDS } from "../../../src/contract/limits.ts";
+import { isAppName } from "../../../src/domain/apps/names.ts";
 import type { TokenScope } from "../../../src/domain/credential.ts";
 import { deviceNameKey, deviceNameProblem } from "../../../src/domain/device.ts";
 import { nearest } from "../../../src/domain/nearest.ts";
@@ -147,7 +148,9 @@ function scopeOption({ for: text, emergency, print }: CreateOptions, user: UserI
       text === undefined
         ? "say what the token is for"
         : `--for must be devices or read, not '${printable(text)}'`,
-      "give --for devices to change the user's devices, or --for read to see them",
+      text !== undefined && isAppName(text)
+        ? `a token that a device shows to an app is made with: ${LATCHKEY} device-token`
+        : "give --for devices to change the user's devices, or --for read to see them",
     );
   }
   if (user === null && scope !== "read") {

@@ -1,8 +1,8 @@
 // A device without a certificate that shows a token in a header: a TV, a watch, a widget, a script.
+import type { Me } from "../../../src/contract/answers.ts";
 import { APP_NAMES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
 import { type Recipe, recipesFor } from "../../../src/domain/apps/recipes.ts";
 import { nearest } from "../../../src/domain/nearest.ts";
-import type { Api } from "../../client/api.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { userArgument } from "../command/arguments.ts";
@@ -62,8 +62,8 @@ function appNameOption(text: string): AppName {
   );
 }
 
-/** What `APPS` says runs there. */
-function appAt(apps: Awaited<ReturnType<Api["me"]>>["apps"], host: string): AppName | undefined {
-  const { app = "" } = apps.find((each) => each.host === host) ?? {};
+/** What `APPS` says runs there: its entry `*` comes last, and has all hosts without one. */
+function appAt(apps: Me["apps"], host: string): AppName | undefined {
+  const { app = "" } = apps.find((each) => each.host === host || each.host === "*") ?? {};
   return isAppName(app) ? app : undefined;
 }

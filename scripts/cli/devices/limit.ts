@@ -35,8 +35,8 @@ export const addLimit: AddCommand = (program) => {
     .addOption(new Option("--no-end", "it is let in for good").conflicts("until"))
     .with(pathOption)
     .notes(`
-Only somebody with the ADMIN_TOKEN can: whoever is limited must not lift it. A
-device that shows a token or a feed's secret always names its apps.
+This takes the ADMIN_TOKEN: whoever is limited must not be able to lift it. A
+device that shows a token or a feed URL is always limited to named apps.
 
 ${UNTIL_HELP}
 

@@ -32,7 +32,7 @@ import {
   userParam,
 } from "../handler.ts";
 import { readQuery } from "../input.ts";
-import { futureTime, givenLimits, invalid } from "../limits.ts";
+import { changeLimits, futureTime, givenLimits } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { certificateOf } from "../x509.ts";
@@ -69,14 +69,9 @@ export const editDevice: Handler = async (request, { registry, by }) => {
 };
 
 export const limitDevice: Handler = async (request, context) => {
-  const { apps, by } = context;
-  const { paths, ...given } = await body(request, LimitDeviceRequest);
-  const { kind } = await deviceOf(request, context);
-  if (paths !== undefined && kind !== "feed") throw invalid("paths", "only a feed has paths");
-  const limits = { ...givenLimits(given, apps, by.at), paths };
-  const { ask } = await registryOfUser(request, context);
-  const device = must(await ask((user) => user.edit(by, deviceParam(request), limits)));
-  return json<Device>(representDevice(device, by));
+  const wanted = await body(request, LimitDeviceRequest);
+  const device = await changeLimits(context, await deviceOf(request, context), wanted);
+  return json<Device>(representDevice(device, context.by));
 };
 
 export const forgetDevice: Handler = async (request, { registry, by }) => {

@@ -412,7 +412,7 @@ describe("a device without a certificate", () => {
     expect(next.stdout).toMatch(new RegExp(`^${at(FILES)}/headers\\?latchkey=lkf_`));
     const digits = device.credentials[0]?.fingerprint.slice(0, 8) ?? "";
     expect((await latchkey("retire", "alice/podcast", digits, "--yes")).stdout).toBe(
-      `the secret ${digits} of alice/podcast is retired: it is refused ${EVERYWHERE}\n`,
+      `the feed URL ${digits} of alice/podcast is retired: it is refused ${EVERYWHERE}\n`,
     );
     expect((await send(edge, `/headers?latchkey=${token}`, { host: FILES })).status).toBe(404);
   });
@@ -472,7 +472,7 @@ describe("a device without a certificate", () => {
     expect(stdout).toMatch(/\nkind +feed\nstatus +active\n/);
     expect(stdout).toMatch(/\napps +localhost\ncountries +anywhere\nends +never\npaths +\/headers\n/);
     expect(stdout).toMatch(
-      /\n\nsecret\n {2}fingerprint +[0-9a-f]{64}\n {2}made +.+\n {2}expires +.+ \(in 12 months\)\n/,
+      /\n\nfeed URL\n {2}fingerprint +[0-9a-f]{64}\n {2}made +.+\n {2}expires +.+ \(in 12 months\)\n/,
     );
   });
 

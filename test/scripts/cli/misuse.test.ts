@@ -441,6 +441,20 @@ describe("misuse ends with exit code 2 and a hint, before anything is sent:", ()
       "give --for devices to change the user's devices, or --for read to see them",
     ],
     [
+      "an API token for an app",
+      ["token", "create", "alice", "--for", "immich"],
+      CONNECTED,
+      "--for must be devices or read, not 'immich'",
+      "a token that a device shows to an app is made with: latchkey device-token",
+    ],
+    [
+      "a guest as a command",
+      ["guest", "bob"],
+      CONNECTED,
+      "unknown command 'guest'",
+      "to invite a guest: latchkey invite USER --guest --until sunday --app HOST",
+    ],
+    [
       "a token that changes everybody's devices",
       ["token", "create", "--everyone", "--for", "devices"],
       CONNECTED,
