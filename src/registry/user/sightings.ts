@@ -3,7 +3,7 @@
 
 import { type CredentialKey, kindOf } from "../../domain/credential-key.ts";
 import type { DeviceStatus, StandingRecord } from "../../domain/device.ts";
-import type { Sighting, StandingRecord } from "../../domain/records.ts";
+import type { Sighting } from "../../domain/records.ts";
 import { DAY_MS } from "../../domain/relative-time.ts";
 import { beyondReach } from "../../domain/request/beyond-limits.ts";
 import { retiredSince } from "../../domain/retirement.ts";

@@ -2,7 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
-import type { StatusAct, StandingRecord } from "../../domain/device.ts";
+import type { StandingRecord, StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import type {
