@@ -2,7 +2,7 @@
 import type { Me } from "../../../src/contract/answers.ts";
 import { APP_NAMES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
 import { type Recipe, recipesFor } from "../../../src/domain/apps/recipes.ts";
-import { nearest } from "../../../src/domain/nearest.ts";
+import { nearest } from "../../../src/domain/general/nearest.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { userArgument } from "../command/arguments.ts";

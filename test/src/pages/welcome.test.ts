@@ -8,7 +8,7 @@ import type { SecretDigest } from "../../../src/domain/credential.ts";
 import type { NewBundle } from "../../../src/domain/records.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
-import { OPEN_BUNDLES_MAX } from "../../../src/registry/user/bundles.ts";
+import { OPEN_BUNDLES_MAX } from "../../../src/registry/user/rules/bundles.ts";
 import { DEVICE_FINGERPRINT, DEVICE_PEM, expectProblem, NAMELESS_PEM } from "../api/fixtures.ts";
 import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { cf, Isolate } from "../gate/fixtures.ts";
