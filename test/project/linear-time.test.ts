@@ -40,7 +40,7 @@ async function loaded(path: string, name: string): Promise<(...input: unknown[])
 const mayBeControlPath = await loaded("pages/routes", "mayBeControlPath");
 const routeOf = await loaded("pages/routes", "routeOf");
 const isReadablePage = await loaded("pages/routes", "isReadablePage");
-const csvLine = await loaded("pages/activity-csv", "csvLine");
+const csvLine = await loaded("pages/history/activity-csv", "csvLine");
 const field = await loaded("pages/html/forms", "field");
 const readBody = await loaded("api/input", "readBody");
 const { KeyedSecrets } = (await import("../../src/auth/keyed-secrets.ts" as string)) as {
