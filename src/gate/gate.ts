@@ -127,8 +127,8 @@ export class Gate {
     // `decide` allows nothing without an app; this is for the compiler.
     if (app === undefined) return this.#refuse(visit, "internal-error", judged);
     // Only what is open is allowed without a standing.
-    const isOpen = judged.standing === undefined;
-    return forward(visit, app, isOpen, (error) => {
+    const isByPath = judged.standing === undefined || judged.shown.kind === "feed";
+    return forward(visit, app, isByPath, (error) => {
       this.#effects.log.line({ ...errorLine("app-unreachable", error), app: visit.hostname });
       return answer("internal-error", DEFAULT_PROFILE, visit);
     });

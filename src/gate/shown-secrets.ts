@@ -75,10 +75,11 @@ function basicToken(headers: Headers): string | undefined {
   }
 }
 
-/** A feed reads, and never on an app whose clients hold a vault. */
+/** A feed reads (a WebSocket would write, too), and never on an app whose clients hold a vault. */
 function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
-  const { method, address } = visit;
+  const { method, address, request } = visit;
   if (!hasFeedParameter(address) || (method !== "GET" && method !== "HEAD")) return undefined;
+  if (request.headers.has("upgrade")) return undefined;
   if (profile.name === "bitwarden") return undefined;
   const secrets = visit.url.searchParams.getAll(FEED_PARAMETER);
   // More than one: somebody plays with what different parsers make of it.

@@ -295,6 +295,11 @@ describe("a feed's URL", () => {
   it.each<[string, (secret: string) => [string, Record<string, string>, string], string]>([
     ["writes", (secret) => [`/feeds/x?latchkey=${secret}`, {}, "POST"], "no-certificate"],
     ["deletes", (secret) => [`/feeds/x?latchkey=${secret}`, {}, "DELETE"], "no-certificate"],
+    [
+      "opens a WebSocket",
+      (secret) => [`/feeds/x?latchkey=${secret}`, { Upgrade: "websocket" }, "GET"],
+      "no-certificate",
+    ],
     ["reads another path", (secret) => [`/api?latchkey=${secret}`, {}, "GET"], "wrong-app"],
     ["reads around its path", (secret) => [`/feeds/..%2fapi?latchkey=${secret}`, {}, "GET"], "wrong-app"],
     [
@@ -315,6 +320,23 @@ describe("a feed's URL", () => {
     expect((await ask(`https://${HOST}${path}`, headers, { method })).status).toBe(404);
     expect(lines).toMatchObject([{ reason }]);
     expect(JSON.stringify(lines)).not.toContain(token.slice(8));
+  });
+
+  it.each([
+    ["X-HTTP-Method-Override", "DELETE"],
+    ["X-Original-URL", "/api/users"],
+    ["X_Rewrite_URL", "/api/users"],
+    ["Destination", "/api/users"],
+  ])("names no other path or method by %s", async (name, value) => {
+    const { token } = await feed();
+    const response = await ask(`https://${HOST}/feeds/x?latchkey=${token}`, {
+      [name]: value,
+      Range: "bytes=0-9",
+    });
+    const { headers, url } = await response.json<Echo>();
+    expect(url).toBe(`https://${HOST}/feeds/x`);
+    expect(headers).toMatchObject({ range: "bytes=0-9" });
+    expect(Object.keys(headers)).not.toContain(name.toLowerCase());
   });
 
   it("hands redirects of its app on, and does not follow them", async () => {
