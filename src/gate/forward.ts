@@ -95,7 +95,7 @@ function hasNoBody({ body, headers }: Request): boolean {
 }
 
 /**
- * Sends an allowed request on to the app and returns its response unchanged. Only `fetch(request)` keeps method, path,
+ * Sends an allowed request on to the app and returns its response unchanged (but see `withoutReferrer`). Only `fetch(request)` keeps method, path,
  * query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
  * Requests that pass without a device, and those of feeds, were judged by their path and method (`isByPath`), so they
  * also lose the headers that name others.
@@ -109,7 +109,8 @@ export function forward(
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
   const request = outgoing(visit, app, isByPath);
-  return fetch(request).then(incoming, onFailure);
+  const answered = fetch(request).then(incoming, onFailure);
+  return hasFeedParameter(visit.address) ? answered.then(withoutReferrer) : answered;
 }
 
 function outgoing({ request: received, address }: Visit, app: App, isByPath: boolean): Request {
@@ -136,6 +137,17 @@ function stripped(request: Request, isByPath: boolean, secrets: readonly string[
     else headers.set("cookie", others);
   }
   return new Request(request, { headers });
+}
+
+/**
+ * What a page of the app loads, or links to, learns no feed's secret: a browser that read the page by the feed's URL
+ * would send that as the `Referer`. A WebSocket loads nothing.
+ */
+function withoutReferrer(response: Response): Response {
+  if (response.status === 101) return response;
+  const silent = new Response(response.body, response);
+  silent.headers.set("referrer-policy", "strict-origin");
+  return silent;
 }
 
 /** The app's answer without cookies of our name: it could end or replace somebody's session. */

@@ -209,8 +209,10 @@ export class Gate {
       reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
     if (preflight !== undefined) return preflight;
     this.#effects.log.refusal(visit, reason, shown);
-    if (isWipe(reason, profile)) this.#noteWipe(visit, standing);
-    return answer(reason, profile, visit);
+    // A secret proves no possession: whoever shows a lost device's is shut out as if it were revoked, and deletes nothing.
+    const told = reason === "device-lost" && shown.kind !== "verified" ? "device-revoked" : reason;
+    if (isWipe(told, profile)) this.#noteWipe(visit, standing);
+    return answer(told, profile, visit);
   }
 
   /** After the answer: reports that it was delivered, for the owner to see. */
