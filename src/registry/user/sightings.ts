@@ -91,7 +91,8 @@ export class Sightings {
   /**
    * Writes down, once each, that this credential ended by its date, or that it passes for the first time and so
    * ends the one that it replaces. The gate is the actor, since nobody asks for it then. A device that is shut out
-   * does not prove that it works, and neither does one that is seen where it may not go.
+   * does not prove that it works, and neither does one that is seen where it may not go, or with a token that has
+   * expired. (The gate itself never asks about an expired certificate.)
    */
   #follow(
     row: SightedRow,
@@ -101,7 +102,8 @@ export class Sightings {
     isRetired: boolean,
   ): void {
     const by = { actor: "gate", ip, country, at };
-    const isLetIn = row.status === "active" && isWithin(limits, { at, app, country });
+    const isValid = limits.kind === "certificate" || (row.not_after !== null && at < row.not_after);
+    const isLetIn = row.status === "active" && isValid && isWithin(limits, { at, app, country });
     const replaced = isLetIn ? (row.replaces as CredentialKey | null) : null;
     if (isRetired) {
       if (row.retired_at !== null) return;
