@@ -108,14 +108,15 @@ export function forward(
   isByPath: boolean,
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
-  const request = outgoing(visit, app, isByPath);
-  const answered = fetch(request).then(incoming, onFailure);
-  return hasFeedParameter(visit.address) ? answered.then(withoutReferrer) : answered;
+  const { request, address } = visit;
+  const shown = hasFeedParameter(address) ? withoutFeedSecret(address) : address;
+  if (shown === address) return fetch(outgoing(request, app, isByPath)).then(incoming, onFailure);
+  // Only then is a request made anew with another URL: an app must not see a feed's secret.
+  const cleared = outgoing(new Request(shown, request), app, isByPath);
+  return fetch(cleared).then(incoming, onFailure).then(withoutReferrer);
 }
 
-function outgoing({ request: received, address }: Visit, app: App, isByPath: boolean): Request {
-  // Only a feed's request is made anew with another URL: an app must not see its secret.
-  const request = hasFeedParameter(address) ? new Request(withoutFeedSecret(address), received) : received;
+function outgoing(request: Request, app: App, isByPath: boolean): Request {
   const { headers } = request;
   const secrets = tokenHeaders(headers, app);
   if (secrets.length > 0 || hasOwn(headers) || (isByPath && [...headers.keys()].some(isRewriting))) {

@@ -88,17 +88,23 @@ function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
   return secrets.length === 1 && secrets[0]?.startsWith(FEED_PREFIX) ? secrets[0] : undefined;
 }
 
-/** Whether a URL is worth parsing: nearly none is. */
+/** Whether a URL is worth parsing: nearly none is. Either of the two may be percent-encoded. */
 export function hasFeedParameter(address: string): boolean {
-  return address.includes(FEED_PREFIX);
+  return address.includes(FEED_PREFIX) || address.includes(`${FEED_PARAMETER}=`);
 }
 
-/** The address without feeds' secrets; the rest of it stays as it was written. */
+/**
+ * The address without feeds' secrets; the rest of it stays as it was written. Also those behind a semicolon, which only
+ * some apps' parsers take for an ampersand.
+ */
 export function withoutFeedSecret(address: string): string {
   const begin = address.indexOf("?");
   if (begin === -1) return address;
   const [query = "", ...fragment] = address.slice(begin + 1).split("#");
-  const rest = query.split("&").filter((pair) => !isFeedSecret(pair));
+  const rest = query.split("&").flatMap((pair) => {
+    const others = pair.split(";").filter((each) => !isFeedSecret(each));
+    return others.length === 0 ? [] : [others.join(";")];
+  });
   const after = fragment.length === 0 ? "" : `#${fragment.join("#")}`;
   return `${address.slice(0, begin)}${rest.length === 0 ? "" : `?${rest.join("&")}`}${after}`;
 }

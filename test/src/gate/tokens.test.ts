@@ -319,6 +319,23 @@ describe("a token beside a certificate", () => {
     );
   });
 
+  it.each<[string, (secret: string) => string, string]>([
+    ["with its prefix encoded", (secret) => `?a=1&latchkey=${secret.replace("_", "%5F")}`, "?a=1"],
+    ["behind a semicolon", (secret) => `?a=1;latchkey=${secret};b=2`, "?a=1;b=2"],
+    ["behind two question marks", (secret) => `??latchkey=${secret}`, ""],
+    ["twice", (secret) => `?latchkey=${secret}&latchkey=${secret}`, ""],
+    [
+      "within another address, which the app is to read",
+      () => "?u=https://x/?latchkey=lkf_1",
+      "?u=https://x/?latchkey=lkf_1",
+    ],
+  ])("takes a feed's secret out of the address %s", async (_, queryOf, left) => {
+    const feed = await deviceToken([HOST], { kind: "feed", paths: ["/feeds/*"] });
+    const { of } = await device("active");
+    const response = await isolate().fetch(`https://${HOST}/a${queryOf(feed.token)}`, { cf: cf({}, of) });
+    expect((await response.json<Echo>()).url).toBe(`https://${HOST}/a${left}`);
+  });
+
   it("leaves no feed's secret in the Referer of a page that was read with it", async () => {
     const feed = await deviceToken([HOST], { kind: "feed", paths: ["/feeds/*"] });
     const { of } = await device("active");
