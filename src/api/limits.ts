@@ -30,6 +30,16 @@ export function allLimits(given: GivenLimits, apps: Apps, now: number): GuestLim
   return { apps: null, countries: null, expiresAt: null, ...givenLimits(given, apps, now) };
 }
 
+/** Throws `invalid-fields` for an app that no feed may read. */
+export function checkFeedApps(hosts: readonly string[], apps: Apps): void {
+  const vault = hosts.find((host) => apps.profileOf(host) === "bitwarden");
+  if (vault === undefined) return;
+  throw invalid(
+    "apps",
+    `${vault} has the profile bitwarden: a URL that anybody can read must not open a vault`,
+  );
+}
+
 /** Ten years: nothing that is limited lasts longer. */
 const FUTURE_MAX_MS = 3650 * 24 * 3600_000;
 

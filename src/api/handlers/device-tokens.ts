@@ -15,7 +15,7 @@ import {
   must,
   userParam,
 } from "../handler.ts";
-import { allLimits, futureTime, invalid } from "../limits.ts";
+import { allLimits, checkFeedApps, futureTime } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice } from "../represent.ts";
 
@@ -31,13 +31,7 @@ export const createDeviceToken: Handler = async (request, context) => {
     ...given
   } = await body(request, CreateDeviceTokenRequest);
   const limits = { ...allLimits(given, apps, by.at), kind, paths };
-  const vault = kind === "feed" ? given.apps.find((host) => apps.profileOf(host) === "bitwarden") : undefined;
-  if (vault !== undefined) {
-    throw invalid(
-      "apps",
-      `${vault} has the profile bitwarden: a URL that anybody can read must not open a vault`,
-    );
-  }
+  if (kind === "feed") checkFeedApps(given.apps, apps);
   const { token, ...credential } = await newCredential(context, kind, validSeconds);
   const enrolment = { name, note, ...credential, limits, status: "active" as const };
   const { device } = must(await registry.enrol(by, user, enrolment));

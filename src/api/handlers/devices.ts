@@ -32,7 +32,7 @@ import {
   userParam,
 } from "../handler.ts";
 import { readQuery } from "../input.ts";
-import { futureTime, givenLimits, invalid } from "../limits.ts";
+import { checkFeedApps, futureTime, givenLimits, invalid } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { certificateOf } from "../x509.ts";
@@ -73,6 +73,7 @@ export const limitDevice: Handler = async (request, context) => {
   const { paths, ...given } = await body(request, LimitDeviceRequest);
   const { kind } = await deviceOf(request, context);
   if (paths !== undefined && kind !== "feed") throw invalid("paths", "only a feed has paths");
+  if (kind === "feed") checkFeedApps(given.apps ?? [], apps);
   const limits = { ...givenLimits(given, apps, by.at), paths };
   const { ask } = await registryOfUser(request, context);
   const device = must(await ask((user) => user.edit(by, deviceParam(request), limits)));

@@ -82,7 +82,7 @@ export class Sightings {
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };
       update(this.#sql, "devices", { seq: row.seq }, seen);
       // The device has its certificate: if an invitation brought it, nobody needs it from there any more.
-      if (row.last_seen_at === null) this.#bundles.clear(key);
+      this.#bundles.clear(key);
     }
     if (row.not_after === null && sighting.details.notAfter !== null)
       this.#table.complete(key, sighting.details);

@@ -441,7 +441,8 @@ describe("a feed's URL", () => {
     const body = { name: "x", kind: "feed", apps: [VAULT_HOST], paths: ["/feeds/*"] };
     await api("PUT", "/users/alice", {});
     expect((await api("POST", "/users/alice/device-tokens", body)).status).toBe(422);
-    const { token } = await deviceToken([HOST], { kind: "feed", paths: ["/icons/*"] });
+    const { token, path } = await deviceToken([HOST], { kind: "feed", paths: ["/icons/*"] });
+    expect((await api("PATCH", `${path}/limits`, { apps: [HOST, VAULT_HOST] })).status).toBe(422);
     const lines = logged();
     await ask(`https://${VAULT_HOST}/icons/x?latchkey=${token}`);
     expect(lines).toMatchObject([{ reason: "no-certificate" }]);

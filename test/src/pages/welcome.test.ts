@@ -10,6 +10,7 @@ import type { NewBundle } from "../../../src/domain/records.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { OPEN_BUNDLES_MAX } from "../../../src/registry/user/bundles.ts";
+import { LAST_SEEN_EVERY_MS } from "../../../src/registry/user/sightings.ts";
 import { DEVICE_FINGERPRINT, DEVICE_PEM, expectProblem, NAMELESS_PEM } from "../api/fixtures.ts";
 import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { cf, Isolate, logged } from "../gate/fixtures.ts";
@@ -379,6 +380,20 @@ describe("a renewal", () => {
     expect((await ask(code, { look: "yes" })).answer).toMatchObject({ isSeen: true });
     const [device] = await devices();
     expect(device?.credentials.map(({ retiredAt }) => retiredAt !== null)).toEqual([true, false]);
+  });
+
+  it("leaves nothing stored once it is used, though the old certificate was retired by hand before", async () => {
+    const { id } = await enrol(ALICE, "Phone", fingerprint(1));
+    const { code } = await invite({}, { name: undefined, device: id });
+    expect(await come(fingerprint(1))).toBe(200);
+    expect((await ask(code)).status).toBe(200);
+    const retired = await api("DELETE", `/users/${ALICE}/devices/${id}/credentials/${fingerprint(1)}`);
+    expect(retired.status).toBe(204);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + LAST_SEEN_EVERY_MS });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await come()).toBe(200);
+    expect(await stored()).toEqual([{ ciphertext: null }]);
+    expect((await ask(code)).answer).toMatchObject({ isSeen: true, ciphertext: null });
   });
 
   it("is refused for a device that was revoked since", async () => {
