@@ -15,7 +15,7 @@ const SLOW = [
 
 /** What asks the objects themselves, never through the one Worker of the runtime and what that remembers. */
 const OBJECTS = [
-  "test/src/registry/{claims,cost,notifications,races,receipt}.test.ts",
+  "test/src/registry/{act-notices,claims,cost,notifications,races,receipt}.test.ts",
   "test/src/registry/client/{invitations,lookup,registry}.test.ts",
   "test/src/registry/directory/{directory,sign-ins}.test.ts",
   "test/src/registry/storage/outbox.test.ts",

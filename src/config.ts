@@ -6,7 +6,7 @@ import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./domain/f
 import type { App } from "./domain/request/app.ts";
 import { isHostname } from "./domain/request/hostname.ts";
 import { err, ok, type Result } from "./domain/result.ts";
-import { NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
+import { NotifyOffSchema, NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
 import type { RegistryBindings } from "./registry/client/objects.ts";
 
 export interface Config {
@@ -99,6 +99,7 @@ const EnvSchema = v.object(
     BLOCKED: v.optional(BlockedSchema, ""),
     NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
     NOTIFY_SECRET: v.optional(NotifySecretSchema),
+    NOTIFY_OFF: v.optional(NotifyOffSchema, []),
     USER_REGISTRY: NamespaceSchema,
     DIRECTORY: NamespaceSchema,
   },

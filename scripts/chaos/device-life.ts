@@ -194,7 +194,7 @@ export class DeviceLife {
     const left = { ...state, living: state.living.filter((fingerprint) => fingerprint !== old.fingerprint) };
     if (chance.happens(0.5)) {
       await this.#change(left, "retire-credential", () =>
-        gate.api("DELETE", `${this.#path}/certificates/${old.fingerprint}`),
+        gate.api("DELETE", `${this.#path}/credentials/${old.fingerprint}`),
       );
     } else {
       tally.visits += 1;

@@ -6,7 +6,7 @@ import { type LoggedEntry, readEverything } from "../client/all-logs.ts";
 import { misuse } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 import type { Cell } from "../terminal/table.ts";
-import { plural, printable, shortenIds } from "../terminal/text.ts";
+import { parseJson, plural, printable, shortenIds } from "../terminal/text.ts";
 import { localTime } from "../terminal/time.ts";
 import { numberOption, userArgument } from "./command/arguments.ts";
 import type { AddCommand } from "./command/command.ts";
@@ -113,6 +113,13 @@ function target({ target, user: log }: LoggedEntry, user: UserId | undefined): s
 
 function detail(entry: AuditEntry): string {
   return Object.entries(entry.detail ?? {})
-    .map(([key, value]) => shortenIds(printable(`${key}: ${value ?? "none"}`)))
+    .map(([key, value]) => shortenIds(printable(`${key}: ${value === null ? "none" : readable(value)}`)))
     .join(", ");
+}
+
+/** A time as the rest of the line shows it, and a list without its JSON; anything else as it is. */
+function readable(value: string): string {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return localTime(value);
+  const list = value.startsWith("[") ? parseJson(value) : undefined;
+  return Array.isArray(list) ? list.join(" ") : value;
 }

@@ -15,11 +15,15 @@ import { addRetire } from "./certificates/retire.ts";
 import { addRotate } from "./certificates/rotate.ts";
 import { type AddCommand, LatchkeyCommand } from "./command/command.ts";
 import { addCompletion, addNames } from "./completion.ts";
-import { addInvitations, addInvite } from "./credentials/invitations.ts";
+import { addInvitations } from "./credentials/invitations.ts";
+import { addInvite } from "./credentials/invite.ts";
 import { addLogin, addLogout, addMe } from "./credentials/login.ts";
 import { addSessions } from "./credentials/sessions.ts";
 import { addToken } from "./credentials/tokens.ts";
+import { addDeviceToken } from "./device-tokens/device-token.ts";
+import { addFeed } from "./device-tokens/feed.ts";
 import { addDevices, addForget, addNote, addRename, addShow } from "./devices/devices.ts";
+import { addLimit } from "./devices/limit.ts";
 import { addRevoke } from "./devices/revoke.ts";
 import { addApprove, addLost, addReinstate, addSuspend } from "./devices/status.ts";
 import { addDismiss, addUnknown } from "./devices/unknown.ts";
@@ -100,9 +104,12 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
     addDevices,
     addIssue,
     addEnrol,
+    addDeviceToken,
+    addFeed,
     addShow,
     addRename,
     addNote,
+    addLimit,
     addRotate,
     addRetire,
     addSuspend,

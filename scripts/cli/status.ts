@@ -6,7 +6,7 @@ import { canWipe } from "../../src/domain/request/app.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { isOutOfOrder, orAbsent } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
-import { deviceLabel, living } from "../client/device.ts";
+import { deviceLabel, hasEnded, living } from "../client/device.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
@@ -27,7 +27,7 @@ export const addStatus: AddCommand = (program) => {
     .command("status")
     .summary("show the gate on one screen: devices, what is waiting, what expires, usage")
     .description(
-      "Show the gate on one screen: whether it answers, who you are, the devices by status, what is waiting for you, which certificates expire soon, and today's usage of Cloudflare's free plan.",
+      "Show the gate on one screen: whether it answers, who you are, the devices by status, what is waiting for you, what expires soon, and today's usage of Cloudflare's free plan.",
     )
     .notes(`
 Today's usage needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md.
@@ -120,28 +120,38 @@ function summary({ devices, certificates }: Found, now: number) {
   return {
     /** How many devices have each status. */
     devices: Object.fromEntries(DEVICE_STATUSES.map((status) => [status, count(status)])),
+    /** Active devices whose own end has come: they are refused. */
+    ended: labels((device) => device.status === "active" && hasEnded(device, now)),
     waiting: { devices: labels(({ status }) => status === "pending"), certificates },
     expiring: expiringSoon(devices, now),
-    /** Lost devices that have not received the wipe yet. */
-    wipeNotDelivered: labels(({ status, wipe }) => status === "lost" && wipe === null),
+    /** Lost devices that have not received the wipe yet: only one with a certificate can. */
+    wipeNotDelivered: labels(
+      ({ status, kind, wipe }) => status === "lost" && kind === "certificate" && wipe === null,
+    ),
   };
 }
 
 type Expiring = ReturnType<typeof expiringSoon>[number];
 
-/** Active devices whose last certificate expires soon or has expired, the first to expire first. */
+/** Active devices that expire soon, or whose last credential has expired, the first to expire first. */
 function expiringSoon(devices: readonly Device[], now: number) {
   return devices
-    .filter(({ status }) => status === "active")
+    .filter((device) => device.status === "active" && !hasEnded(device, now))
     .flatMap((device) => {
-      const ends = living(device).map(({ notAfter }) => notAfter);
-      // During a renewal there are two: only when the later one expires is the device shut out.
-      const last = ends.includes(null) ? undefined : ends.map(String).sort().at(-1);
-      return last === undefined || Date.parse(last) > now + EXPIRES_SOON_MS
+      const end = endOf(device);
+      return end === undefined || Date.parse(end) > now + EXPIRES_SOON_MS
         ? []
-        : [{ device: deviceLabel(device), notAfter: last }];
+        : [{ device: deviceLabel(device), notAfter: end }];
     })
     .sort((a, b) => a.notAfter.localeCompare(b.notAfter));
+}
+
+/** When a device is shut out if nobody does anything: `undefined` if that is never, or is not known. */
+function endOf(device: Device): string | undefined {
+  const dates = living(device).map(({ notAfter }) => notAfter);
+  // During a renewal there are two: only when the later one expires is the device shut out.
+  const last = dates.includes(null) ? undefined : dates.map(String).sort().at(-1);
+  return [last, device.expiresAt ?? undefined].filter((date) => date !== undefined).sort()[0];
 }
 
 type Blocked = ReturnType<typeof withDevice>;
@@ -171,7 +181,7 @@ async function readUse(session: Session, origin: string, now: number) {
 type Use = Exclude<Awaited<ReturnType<typeof readUse>>, Unknown>;
 
 function registryFacts(
-  { devices, waiting, expiring, wipeNotDelivered }: Summary,
+  { devices, ended, waiting, expiring, wipeNotDelivered }: Summary,
   { apps }: Partial<Me>,
   output: Output,
   now: number,
@@ -193,6 +203,7 @@ function registryFacts(
     : `${some(wipeNotDelivered)}; ${NOTHING_TO_WIPE}`;
   return [
     ["devices", counts.join(", ") || `none yet: ${LATCHKEY} issue or enrol lets one in`],
+    ["expired", ended.length === 0 ? null : `${some(ended)}: limit sets another end`],
     ["waiting", waits.length === 0 ? "nothing" : urgent(waits.join("; "))],
     [
       "expiring",

@@ -1,4 +1,4 @@
-// A device as the API answers it: what it is called, and which of its certificates count.
+// A device as the API answers it: what it is called, what it shows, and which of its credentials count.
 import type { Credential, Device } from "../../src/contract/answers.ts";
 import { printable } from "../terminal/text.ts";
 
@@ -7,7 +7,19 @@ export function deviceLabel({ user, name }: Device): string {
   return printable(`${user}/${name}`);
 }
 
-/** The certificates that are not retired. A Worker deployed before there was retirement does not say. */
+/** The credentials that are not retired. A Worker deployed before there was retirement does not say. */
 export function living({ credentials }: Device): Credential[] {
   return credentials.filter(({ retiredAt }) => (retiredAt ?? null) === null);
+}
+
+/** What a device shows, in a sentence: `its token`. */
+export const CREDENTIAL_NOUN = {
+  certificate: "certificate",
+  token: "token",
+  feed: "secret",
+} as const satisfies Record<Device["kind"], string>;
+
+/** Whether the end has come that was set for the device itself: whatever its status, it is refused. */
+export function hasEnded({ expiresAt }: Pick<Device, "expiresAt">, now: number): boolean {
+  return expiresAt !== null && Date.parse(expiresAt) <= now;
 }

@@ -75,6 +75,7 @@ const VARIABLES = [
   "BLOCKED",
   "NOTIFY_URLS",
   "NOTIFY_SECRET",
+  "NOTIFY_OFF",
 ];
 
 /** `NAME=VALUE`; a value that is JSON is what it says, everything else is a string. */

@@ -30,8 +30,10 @@ export interface Output {
   readonly json: boolean;
   /** The API's own object; with `--json` only. */
   object(value: unknown): void;
-  /** For people only, and so are the next two. The texts are printable already. */
+  /** For people only, and so are the next three. The texts are printable already. */
   lines(...lines: string[]): void;
+  /** Lines to copy, which stay whole in a terminal that is narrower. */
+  whole(...lines: string[]): void;
   table(head: readonly Cell[], rows: readonly (readonly Cell[])[], whenEmpty: string, layout?: Layout): void;
   facts(pairs: readonly (readonly [string, string | null])[]): void;
   /** On the standard error, for people: what accompanies a secret that is the whole output. */
@@ -57,6 +59,9 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
       if (json) stream.write(`${printableJson(value)}\n`);
     },
     lines,
+    whole(...texts) {
+      if (!json && texts.length > 0) stream.write(`${texts.join("\n")}\n`);
+    },
     table(head, rows, whenEmpty, layout) {
       if (rows.length === 0) lines(whenEmpty);
       else lines(...table(head, rows, columns, { bold: (text) => style("bold", text), ...layout }));

@@ -39,7 +39,8 @@ export async function makeInvitation(
   }
   const bundle = wanted.bundle === undefined ? undefined : await newBundle(context, user, wanted.bundle);
   if (bundle !== undefined && !bundle.ok) return bundle;
-  const host = bundle === undefined ? invitationHost(apps, app, url.hostname) : url.hostname;
+  const host =
+    bundle === undefined ? invitationHost(apps, app ?? limits.apps?.[0] ?? null, url.hostname) : url.hostname;
   if (host === undefined) throw appProblem("is needed, because APPS in wrangler.toml names no host");
   const { code, digest } = await secrets.newCode();
   const expiresAt = by.at + expiresInSeconds * 1000;
@@ -78,9 +79,9 @@ async function newBundle(
 }
 
 /**
- * Where an invitation's link leads: to its app, else to the host it is made on if that is an app, else to
- * the first app: a certificate is asked for only on the apps' hosts. `undefined`: the configuration names
- * no app (`APPS."*"`), so the invitation must.
+ * Where an invitation's link leads: to its app or the first one that its device may use, else to the host it is
+ * made on if that is an app, else to the first app: a certificate is asked for only on the apps' hosts. `undefined`:
+ * the configuration names no app (`APPS."*"`), so the invitation must.
  */
 function invitationHost(apps: Apps, app: string | null, hostname: string): string | undefined {
   if (app !== null) return app;

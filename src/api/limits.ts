@@ -1,7 +1,9 @@
 // What a device is limited to, as a request gives it.
+import type * as v from "valibot";
 import { ApiError } from "../contract/api-error.ts";
-import type { GuestLimits } from "../domain/records.ts";
-import type { Apps } from "./handler.ts";
+import type { LimitDeviceRequest } from "../contract/requests.ts";
+import type { DeviceRecord, GuestLimits } from "../domain/records.ts";
+import { type Apps, type Context, must } from "./handler.ts";
 
 interface GivenLimits {
   apps?: string[] | null | undefined;
@@ -30,9 +32,27 @@ export function allLimits(given: GivenLimits, apps: Apps, now: number): GuestLim
   return { apps: null, countries: null, expiresAt: null, ...givenLimits(given, apps, now) };
 }
 
-/** Throws `invalid-fields` for an app that no feed may read. */
-export function checkFeedApps(hosts: readonly string[], apps: Apps): void {
-  const vault = hosts.find((host) => apps.profileOf(host) === "bitwarden");
+/** Changes what a device is limited to. Throws `invalid-fields` also for paths of a device that is no feed. */
+export async function changeLimits(
+  { registry, apps, by }: Pick<Context, "registry" | "apps" | "by">,
+  { user, id, kind }: Pick<DeviceRecord, "user" | "id" | "kind">,
+  { paths, ...given }: v.InferOutput<typeof LimitDeviceRequest>,
+): Promise<DeviceRecord> {
+  if (paths !== undefined && kind !== "feed") throw invalid("paths", "only a feed has paths");
+  if (kind === "feed") refuseVaults(given.apps, apps);
+  const limits = { ...givenLimits(given, apps, by.at), paths };
+  const { ask } = must(await registry.ofUser(user));
+  return must(await ask((user) => user.edit(by, id, limits)));
+}
+
+/** Whether a feed's URL may lead to this app: the gate takes none where the clients hold a vault. */
+export function mayHaveFeeds(host: string, apps: Apps): boolean {
+  return apps.profileOf(host) !== "bitwarden";
+}
+
+/** Throws `invalid-fields` for an app that may not be a feed's. */
+export function refuseVaults(given: readonly string[] | null | undefined, apps: Apps): void {
+  const vault = (given ?? []).find((host) => !mayHaveFeeds(host, apps));
   if (vault === undefined) return;
   throw invalid(
     "apps",

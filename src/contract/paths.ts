@@ -16,6 +16,7 @@ export const PATHS = {
   signIn: `${BASE}/sign-in`,
   signOut: `${BASE}/sign-out`,
   devices: `${BASE}/devices`,
+  addDevice: `${BASE}/add-device`,
   waiting: `${BASE}/waiting`,
   activity: `${BASE}/activity`,
   activityCsv: `${BASE}/activity.csv`,

@@ -229,6 +229,7 @@ export const ApproveRequest = v.strictObject({
   user: UserIdSchema,
   name: DeviceNameSchema,
   note: v.optional(NoteSchema),
+  ...LIMITS,
 });
 
 /**

@@ -68,6 +68,11 @@ export function actorOf(token: { name: string; user: UserId | null } | null): st
   return token === null ? "admin" : `token ${token.user ?? "*"}/${token.name}`;
 }
 
+/** Whether this actor holds the `ADMIN_TOKEN`, in a browser or not: a token's name has `token` before it. */
+export function isAdmin(actor: string): boolean {
+  return actor === actorOf(null) || actor.startsWith(`${actorOf(null)}, session `);
+}
+
 /** As the audit log names a signed-in browser. */
 export function sessionActor(token: Parameters<typeof actorOf>[0], session: string): string {
   return `${actorOf(token)}, session ${session.slice(0, 8)}`;

@@ -1,10 +1,22 @@
 // A device: its status and what changes it, its name, and what the gate learns of it.
-import type { StandingRecord } from "./records.ts";
+import type { Limits } from "./limits.ts";
 import type { UserId } from "./user.ts";
 
 /** What a device may be. Only `active` passes the gate. */
 export const DEVICE_STATUSES = ["pending", "active", "suspended", "lost", "revoked"] as const;
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
+
+/** What the gate learns about the device that has a credential. */
+export interface StandingRecord {
+  status: DeviceStatus;
+  name: string;
+  /** When the status began. */
+  since: number;
+  /** Absent from a registry that is older than the Worker, and knows no limits. */
+  limits?: Limits;
+  /** When the credential itself ends, if it is no certificate, whose dates the gate sees for itself. */
+  validUntil?: number | null;
+}
 
 /** A credential's standing: what the registry says of it now. */
 export type Standing =

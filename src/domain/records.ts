@@ -54,18 +54,6 @@ export interface Sighting {
   details: CertificateDetails;
 }
 
-/** What the gate learns about the device that has a credential. */
-export interface StandingRecord {
-  status: DeviceStatus;
-  name: string;
-  /** When the status began. */
-  since: number;
-  /** Absent from a registry that is older than the Worker, and knows no limits. */
-  limits?: Limits;
-  /** When the credential itself ends, if it is no certificate, whose dates the gate sees for itself. */
-  validUntil?: number | null;
-}
-
 /** Wipe answers that one isolate has delivered since its last report. */
 export interface WipeDelivery {
   at: number;

@@ -1,10 +1,9 @@
 // The decision: whether a request may pass, and if not, why.
 
 import { SECRET_KINDS } from "../domain/credential-key.ts";
-import type { DeviceStatus, Standing } from "../domain/device.ts";
+import type { DeviceStatus, Standing, StandingRecord } from "../domain/device.ts";
 import { NO_LIMITS } from "../domain/limits.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
-import type { StandingRecord } from "../domain/records.ts";
 import type { AppRules } from "../domain/request/app.ts";
 import { beyondLimits, type LimitedRequest } from "../domain/request/beyond-limits.ts";
 import { isWithinDates } from "../domain/request/certificate.ts";

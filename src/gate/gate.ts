@@ -84,18 +84,19 @@ export class Gate {
 
   /**
    * Lets `show` answer a device that asks who it is (`GET /.latchkey/whoami`), with a verified certificate or a token of
-   * ours; all others are refused as on any other path.
+   * ours; all others are refused as on any other path. `reason`: why the gate refuses it here; `undefined`: it lets it in.
    */
   async whoami(
     visit: Visit,
-    show: (shown: Known, standing: Standing) => Response | Promise<Response>,
+    show: (shown: Known, standing: Standing, reason: Reason | undefined) => Response | Promise<Response>,
   ): Promise<Response> {
     const judged = await this.#judge(visit, false);
     const { decision, standing } = judged;
+    const reason = decision.kind === "refuse" ? decision.reason : undefined;
     if (standing !== undefined && standing.kind !== "unavailable" && isKnown(visit)) {
-      return show(visit.shown, standing);
+      return show(visit.shown, standing, reason);
     }
-    return this.#refuse(visit, decision.kind === "refuse" ? decision.reason : "internal-error", judged);
+    return this.#refuse(visit, reason ?? "internal-error", judged);
   }
 
   /**

@@ -1,5 +1,5 @@
 // Sends one notification to one address.
-import type { Notification } from "./event.ts";
+import { type Notification, NTFY_LOOKS } from "./event.ts";
 import type { NotifyTarget } from "./settings.ts";
 
 /** A receiver that has not answered by then, in milliseconds, counts as unreachable. */
@@ -63,16 +63,6 @@ async function signature(secret: Uint8Array<ArrayBuffer>, signed: string): Promi
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(signed)));
   return `v1,${mac.toBase64()}`;
 }
-
-/** How ntfy shows an event. Priorities: 3 is the default, 4 makes more noise (docs.ntfy.sh/publish). */
-const NTFY_LOOKS: Record<Notification["type"], { tags: string[]; priority: number }> = {
-  "certificate-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
-  "token-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
-  "device-expiring": { tags: ["hourglass_flowing_sand"], priority: 3 },
-  "certificate-waiting": { tags: ["key"], priority: 3 },
-  "device-lost": { tags: ["rotating_light"], priority: 4 },
-  "wipe-delivered": { tags: ["wastebasket"], priority: 4 },
-};
 
 /** Identical at each repetition. */
 export function bodyFor(target: NotifyTarget, notification: Notification): string {

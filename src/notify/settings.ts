@@ -1,5 +1,6 @@
-// Where notifications go, and how they are signed: `NOTIFY_URLS` and `NOTIFY_SECRET`.
+// Where notifications go, how they are signed, and which are not sent: `NOTIFY_URLS`, `NOTIFY_SECRET`, `NOTIFY_OFF`.
 import * as v from "valibot";
+import { NOTIFY_TYPES, type NotifyType } from "./event.ts";
 
 interface Address {
   /** Without user and password, which `fetch` refuses in an address. */
@@ -18,6 +19,8 @@ export interface NotifySettings {
   targets: readonly NotifyTarget[];
   /** The key of the signature; `null` = notifications are not signed. */
   secret: Uint8Array<ArrayBuffer> | null;
+  /** Events of these types are not recorded. */
+  off: ReadonlySet<NotifyType>;
 }
 
 /** Ten addresses, so that four events a run stay well below the 50 requests of the free plan. */
@@ -44,11 +47,11 @@ const TargetSchema = v.pipe(
 );
 
 /**
- * `NOTIFY_URLS`: a list, or one string separated by spaces, line breaks or commas, since secrets and the dashboard's
- * variables are strings. Empty: no notifications.
+ * A list, or one string separated by spaces, line breaks or commas, since secrets and the dashboard's variables are
+ * strings.
  */
-export const NotifyUrlsSchema = v.pipe(
-  v.union(
+function ListSchema(things: string) {
+  return v.union(
     [
       v.pipe(
         v.string(),
@@ -56,10 +59,30 @@ export const NotifyUrlsSchema = v.pipe(
       ),
       v.array(v.unknown()),
     ],
-    "must be a list of addresses, or one string of addresses separated by spaces",
-  ),
+    `must be a list of ${things}, or one string of ${things} separated by spaces`,
+  );
+}
+
+/** `NOTIFY_URLS`. Empty: no notifications. */
+export const NotifyUrlsSchema = v.pipe(
+  ListSchema("addresses"),
   v.array(TargetSchema),
   v.maxLength(NOTIFY_TARGETS_MAX, `has more than ${NOTIFY_TARGETS_MAX} addresses`),
+);
+
+/** Longer words are cut in messages, in characters. */
+const TYPE_SHOWN_MAX = 40;
+
+/** `NOTIFY_OFF`. A misspelt type would leave on what somebody wants off. */
+export const NotifyOffSchema = v.pipe(
+  ListSchema("types of notification"),
+  v.array(
+    v.picklist(
+      NOTIFY_TYPES,
+      ({ received }) =>
+        `${received.slice(0, TYPE_SHOWN_MAX)} is not a type of notification: there are ${NOTIFY_TYPES.join(", ")}`,
+    ),
+  ),
 );
 
 const SECRET_HINT = `must be whsec_ and then ${SECRET_MIN_BYTES} to ${SECRET_MAX_BYTES} bytes in base64: echo "whsec_$(openssl rand -base64 32)"`;
@@ -78,6 +101,7 @@ export const NotifySecretSchema = v.pipe(
 const NotifySchema = v.object({
   NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
   NOTIFY_SECRET: v.optional(NotifySecretSchema),
+  NOTIFY_OFF: v.optional(NotifyOffSchema, []),
 });
 
 /**
@@ -86,8 +110,9 @@ const NotifySchema = v.object({
  */
 export function notifySettings(env: unknown): NotifySettings {
   const parsed = v.safeParse(NotifySchema, env);
-  if (!parsed.success) return { targets: [], secret: null };
-  return { targets: parsed.output.NOTIFY_URLS, secret: parsed.output.NOTIFY_SECRET ?? null };
+  if (!parsed.success) return { targets: [], secret: null, off: new Set() };
+  const { NOTIFY_URLS, NOTIFY_SECRET, NOTIFY_OFF } = parsed.output;
+  return { targets: NOTIFY_URLS, secret: NOTIFY_SECRET ?? null, off: new Set(NOTIFY_OFF) };
 }
 
 /** A target, or what is wrong with the address. */

@@ -67,7 +67,7 @@ function list(lines: readonly Line[], context: PageContext): Html {
 function entry(line: Line, { timeZone }: PageContext): Html {
   const { actor, at: time, country, restored } = line;
   const from = country === null ? "" : `, from ${country}`;
-  return html`<li><p>${sentence(line)}</p>
+  return html`<li><p>${sentence(line, timeZone)}</p>
 <p class="hint"><time datetime="${time}">${clockOnly(Date.parse(time), timeZone)}</time>, by ${person(actor)}${from}${restored === true ? ", from a backup" : ""}</p>
 <details class="hint"><summary>Details<span class="unseen"> of line ${line.id}</span></summary><dl>${fields(line).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details></li>`;
 }

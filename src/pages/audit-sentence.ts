@@ -5,13 +5,15 @@ import { devicePath } from "../contract/paths.ts";
 import type { Line } from "./audit-lines.ts";
 import { type Html, html } from "./html/html.ts";
 import { person } from "./html/layout.ts";
-import { capital, possessive } from "./html/words.ts";
+import { clockTime } from "./html/times.ts";
+import { capital, credentialWord, possessive } from "./html/words.ts";
 
-export function sentence(line: Line): Html {
-  return line.outcome === "refused" ? refused(line) : html`${done(line)}${reason(line)}.`;
+/** `timeZone`: the reader's, for the times in it. */
+export function sentence(line: Line, timeZone: string): Html {
+  return line.outcome === "refused" ? refused(line) : html`${done(line, timeZone)}${reason(line)}.`;
 }
 
-function done(line: Line): Html {
+function done(line: Line, timeZone: string): Html {
   const { act, detail, log, actor } = line;
   const owner = possessive(log);
   const what = log === "" ? nameOf(line) : html`${owner} ${device(line)}`;
@@ -19,7 +21,7 @@ function done(line: Line): Html {
   const subject = log === "" ? nameOf(line) : html`${capital(owner)} ${device(line)}`;
   switch (act) {
     case "enrol":
-      return html`${subject} was enrolled${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
+      return html`${subject} was enrolled${detail.kind === undefined ? "" : ` with a ${credentialWord(detail.kind)}`}${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
     case "approve":
       return html`${subject} was approved`;
     case "suspend":
@@ -32,14 +34,14 @@ function done(line: Line): Html {
         return html`${capital(owner)} ${detail.nameBefore} was renamed ${device(line)}`;
       }
       return detail.noteBefore === undefined
-        ? html`The limits of ${what} were changed`
+        ? html`The limits of ${what} were changed: ${newLimits(detail, timeZone)}`
         : html`The note on ${what} was ${detail.note === null ? "removed" : "changed"}`;
     case "forget":
       return html`${capital(owner)} ${device(line, false)} was forgotten`;
     case "add-credential":
-      return html`${subject} was given its next ${noun(detail.kind)}, ${short(detail.fingerprint)}`;
+      return html`${subject} was given its next ${credentialWord(detail.kind)}, ${short(detail.fingerprint)}`;
     case "retire-credential":
-      return html`${capital(noun(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
+      return html`${capital(credentialWord(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
     case "wipe-delivered":
       return html`${subject} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
     case "invite":
@@ -88,16 +90,31 @@ function reason({ detail }: Line): Html {
   return detail.status === undefined || !detail.reason ? html`` : html`: ${detail.reason}`;
 }
 
+/** What the limits of a device are now, as far as they were changed. */
+function newLimits({ apps, paths, countries, expiresAt }: AuditEntry["detail"], timeZone: string): string {
+  const parts = [
+    ...(apps === undefined ? [] : [apps === null ? "every app" : `only ${list(apps)}`]),
+    ...(paths === undefined ? [] : [`to read ${list(paths ?? "")}`]),
+    ...(countries === undefined
+      ? []
+      : [countries === null ? "from anywhere" : `only from ${list(countries)}`]),
+    ...(expiresAt === undefined
+      ? []
+      : [expiresAt === null ? "without an end" : `until ${clockTime(Date.parse(expiresAt), timeZone)}`]),
+  ];
+  return parts.join(", ");
+}
+
+/** The log has lists as JSON; a line from a backup may have anything. */
+function list(text: string): string {
+  return [...text.matchAll(/"([^"]*)"/g)].map(([, entry]) => entry).join(" and ") || text;
+}
+
 function refused(line: Line): Html {
   const { act, detail, log, target } = line;
   const what =
     target === null ? html`${log}` : log === "" ? nameOf(line) : html`${possessive(log)} ${device(line)}`;
   return html`<strong class="refused">Refused:</strong> ${act.replaceAll("-", " ")} ${what} (${(detail.reason ?? "no reason given").replaceAll("-", " ")})`;
-}
-
-/** What a device shows, by its kind; older lines are about certificates and do not say so. */
-function noun(kind: string | null | undefined): string {
-  return kind === "token" ? "token" : kind === "feed" ? "feed URL" : "certificate";
 }
 
 /** The device's name, which leads to its page while there is one. */

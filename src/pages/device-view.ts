@@ -7,8 +7,8 @@ import { EXPIRES_SOON_MS, relativeTime } from "../domain/relative-time.ts";
 import { canWipe } from "../domain/request/app.ts";
 import type { PageContext } from "./context.ts";
 import { type Html, html } from "./html/html.ts";
-import { ago, clockOnly, onDate } from "./html/times.ts";
-import { capital } from "./html/words.ts";
+import { ago, at, clockOnly, onDate } from "./html/times.ts";
+import { CREDENTIAL_WORDS, capital } from "./html/words.ts";
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
 export type DeviceAct = "suspend" | "reinstate" | "lost" | "revoke" | "approve" | "forget";
@@ -88,12 +88,16 @@ function lastSeenLine({ lastSeen, status, kind }: Device, now: number, timeZone:
   return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
 }
 
-/** What each kind of device shows, as people say it. */
-export const CREDENTIAL_WORDS: Record<Device["kind"], string> = {
-  certificate: "certificate",
-  token: "token",
-  feed: "feed URL",
-};
+/** All of a device's limits in words, also where there is none. */
+export function limitList(device: Device, { now, timeZone }: PageContext): Html {
+  const { kind, apps, countries, paths, expiresAt } = device;
+  return html`<dl>
+<dt>Apps</dt><dd>${apps === null ? "Every app" : `Only ${apps.join(", ")}`}</dd>
+${kind === "feed" ? html`<dt>Paths</dt><dd>Only ${(paths ?? []).join(", ")}, to be read</dd>` : ""}
+<dt>Countries</dt><dd>${countries === null ? "From anywhere" : `Only from ${countries.join(", ")}`}</dd>
+<dt>Let in until</dt><dd>${expiresAt === null ? "No end" : at(expiresAt, now, timeZone)}</dd>
+</dl>`;
+}
 
 /** How far the device reaches, if it is limited. */
 function limitLines(
@@ -130,8 +134,17 @@ function expiryLines({ credentials, status, kind }: Device, now: number, timeZon
   });
 }
 
-export function statusBadge({ status }: Device): Html {
-  return html`<span class="status ${status}">${status}</span>`;
+/** The status; `expired` for a device that is active, and refused all the same. */
+export function statusBadge(device: Device, { now }: Pick<PageContext, "now">): Html {
+  const shown = isExpired(device, now) ? "expired" : device.status;
+  return html`<span class="status ${shown}">${shown}</span>`;
+}
+
+/** Whether the time of an active device is over, or that of all that it could show. */
+export function isExpired({ status, expiresAt, credentials }: Device, now: number): boolean {
+  const isPast = (iso: string | null) => iso !== null && Date.parse(iso) <= now;
+  const living = credentials.filter(({ retiredAt }) => retiredAt === null);
+  return status === "active" && (isPast(expiresAt) || living.every(({ notAfter }) => isPast(notAfter)));
 }
 
 /** Links to the pages that ask for confirmation. */
@@ -148,12 +161,13 @@ const NEWS_MS = 2 * 60_000;
 
 /**
  * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no longer than
- * the revocation delay. Nothing if the change was long ago.
+ * the revocation delay. Nothing if the change was long ago, or the device is refused all the same.
  */
 export function newsOf(device: Device, context: PageContext): Html | undefined {
   const { status, statusSince } = device;
   const since = Date.parse(statusSince);
   if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
+  if (isExpired(device, context.now)) return undefined;
   const time = (ms: number) => clockOnly(ms, context.timeZone);
   if (status === "active" || status === "pending") {
     const said =

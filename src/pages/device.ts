@@ -11,8 +11,8 @@ import {
   actLinks,
   actsOf,
   BACK_TO_DEVICES,
-  CREDENTIAL_WORDS,
   deviceLines,
+  limitList,
   may,
   newsOf,
   statusBadge,
@@ -21,7 +21,7 @@ import { field, parseFields } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { at, onDate } from "./html/times.ts";
-import { capital, grouped, possessive } from "./html/words.ts";
+import { CREDENTIAL_WORDS, capital, grouped, possessive } from "./html/words.ts";
 
 export async function device(context: PageContext): Promise<Html> {
   const found = await deviceOf(context, context);
@@ -66,7 +66,7 @@ function devicePage(
     { title: found.name, principal, current: PATHS.devices, below: true },
     html`${BACK_TO_DEVICES}
 ${message}
-<p>${statusBadge(found)} one of <a href="${PATHS.devices}/${encodeURIComponent(found.user)}">${possessive(found.user)} devices</a></p>
+<p>${statusBadge(found, context)} one of <a href="${PATHS.devices}/${encodeURIComponent(found.user)}">${possessive(found.user)} devices</a></p>
 ${comparisonCode === null ? "" : html`<p>The device should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>`}
 ${deviceLines(found, context)}
 ${actLinks(found, actsOf(found, context))}
@@ -78,10 +78,18 @@ ${found.lastSeen?.ip == null ? "" : html`<dt>Last address</dt><dd>${found.lastSe
 ${isMine || found.note === null ? "" : html`<dt>Note</dt><dd class="note">${found.note}</dd>`}
 </dl>
 <p><a href="${PATHS.activity}?log=user:${encodeURIComponent(found.user)}&search=${encodeURIComponent(found.id)}">History of this device</a></p>
+<h2>Limits</h2>
+${limitList(found, context)}
+${principal.scope === "root" ? html`<p><a class="button" href="${devicePath(found, "limits")}">Change limits</a></p>` : ""}
 ${isMine ? editForm(found, typed) : ""}
 <h2>${capital(CREDENTIAL_WORDS[found.kind])}${found.credentials.length === 1 ? "" : "s"}</h2>
-${found.credentials.map((credential) => credentialView(credential, found, context))}`,
+${found.credentials.map((credential) => credentialView(credential, found, context))}
+${mayHaveNextToken(found, principal) ? html`<p><a class="button" href="${devicePath(found, "token")}">Give it a new ${CREDENTIAL_WORDS[found.kind]}</a></p>` : ""}`,
   );
+}
+
+function mayHaveNextToken({ kind, status }: Device, { scope }: PageContext["principal"]): boolean {
+  return scope === "root" && kind !== "certificate" && (status === "active" || status === "suspended");
 }
 
 function editForm(found: Device, typed: { name: string; note: string }): Html {

@@ -6,7 +6,7 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { EXPIRES_SOON_MS } from "../domain/relative-time.ts";
 import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, statusBadge } from "./device-view.ts";
+import { actLinks, actsOf, BACK_TO_DEVICES, deviceLines, isExpired, statusBadge } from "./device-view.ts";
 import { emergency, hasCard } from "./emergency.ts";
 import { type Html, html } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
@@ -18,7 +18,7 @@ export async function devices(context: PageContext): Promise<Html> {
   if (hasCard(context)) return emergency(context, users[0]);
   const frame = { title: "Devices", principal, current: PATHS.devices };
   if (users.length === 0) return layout(frame, noUsers(context));
-  if (!isWhole) return layout(frame, userLinks(users));
+  if (!isWhole) return layout(frame, [userLinks(users), addLink(context)]);
   const pages = await Promise.all(
     users.map(async (user) => ({ user, page: await devicesOf(context, user) })),
   );
@@ -28,6 +28,7 @@ export async function devices(context: PageContext): Promise<Html> {
       context,
     ),
     ...pages.map(({ user, page }) => section(context, user, page)),
+    addLink(context),
   ]);
 }
 
@@ -51,21 +52,30 @@ function noUsers({ principal }: PageContext): Html {
     : html`<p>There is nobody yet.</p>`;
 }
 
+function addLink({ principal }: PageContext): Html {
+  return principal.scope === "root"
+    ? html`<p><a href="${PATHS.addDevice}">Add a device without a certificate</a></p>`
+    : html``;
+}
+
 /** In one line: what there is, and what needs attention. */
 function overview(all: readonly Device[], { now, principal }: PageContext): Html {
   if (all.length === 0) return html``;
   const count = (status: Device["status"]) => all.filter((each) => each.status === status).length;
-  const isSoon = ({ status, credentials }: Device) =>
-    status === "active" &&
-    credentials.some(
+  const isSoon = (each: Device) =>
+    each.status === "active" &&
+    !isExpired(each, now) &&
+    each.credentials.some(
       ({ notAfter, retiredAt }) =>
         notAfter !== null && retiredAt === null && Date.parse(notAfter) - now < EXPIRES_SOON_MS,
     );
   const soon = all.filter(isSoon).length;
   const waiting = count("pending");
+  const expired = all.filter((each) => isExpired(each, now)).length;
   const parts = [
     html`${all.length} ${all.length === 1 ? "device" : "devices"}`,
-    html`${count("active")} active`,
+    html`${count("active") - expired} active`,
+    ...(expired === 0 ? [] : [html`<span class="expired">${expired} expired</span>`]),
     ...(waiting === 0
       ? []
       : principal.user === null
@@ -107,7 +117,7 @@ function noDevices({ principal }: PageContext, { id }: UserRecord): Html {
 }
 
 function card(each: Device, context: PageContext): Html {
-  return html`<li class="card"><h3><a href="${devicePath(each)}">${each.name}</a> ${statusBadge(each)}</h3>
+  return html`<li class="card"><h3><a href="${devicePath(each)}">${each.name}</a> ${statusBadge(each, context)}</h3>
 ${deviceLines(each, context)}
 ${actLinks(each, actsOf(each, context))}</li>`;
 }

@@ -42,7 +42,7 @@ function explanation({ apps }: PageContext): Html {
 }
 
 function card(device: Device, context: PageContext): Html {
-  return html`<li class="card"><h2>${device.name} ${statusBadge(device)}</h2>
+  return html`<li class="card"><h2>${device.name} ${statusBadge(device, context)}</h2>
 ${device.status === "active" ? "" : newsOf(device, context)}
 ${deviceLines(device, context)}
 ${actLinks(device, actsOf(device, context))}</li>`;

@@ -5,6 +5,8 @@ import { activity } from "./activity.ts";
 import { activityCsv } from "./activity-csv.ts";
 import type { PageContext } from "./context.ts";
 import { device, editDevice } from "./device.ts";
+import { limitDevice, limitsForm } from "./device-limits.ts";
+import { addDevice, newDevice, nextToken, nextTokenForm } from "./device-token.ts";
 import { devices, devicesOfUser } from "./devices.ts";
 import { type Html, seeOther } from "./html/html.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
@@ -46,9 +48,16 @@ export const PAGES: readonly Page[] = [
   row(`GET ${PATHS.devices}/:user`, "read", "user", devicesOfUser),
   row(`GET ${PATHS.devices}/:user/:device`, "read", "user", device),
   row(`POST ${PATHS.devices}/:user/:device`, "devices", "user", editDevice),
+  // Whoever is limited must not be able to lift it.
+  row(`GET ${PATHS.devices}/:user/:device/limits`, "root", "user", limitsForm),
+  row(`POST ${PATHS.devices}/:user/:device/limits`, "root", "user", limitDevice),
+  row(`GET ${PATHS.devices}/:user/:device/token`, "root", "user", nextTokenForm),
+  row(`POST ${PATHS.devices}/:user/:device/token`, "root", "user", nextToken),
   // What an act itself needs is for these to enforce: see `actsOf`.
   row(`GET ${PATHS.devices}/:user/:device/:act`, "shut-out", "user", confirmAct),
   row(`POST ${PATHS.devices}/:user/:device/:act`, "shut-out", "user", doAct),
+  row(`GET ${PATHS.addDevice}`, "root", "everybody", newDevice),
+  row(`POST ${PATHS.addDevice}`, "root", "everybody", addDevice),
   row(`GET ${PATHS.waiting}`, "read", "everybody", waiting),
   row(`POST ${PATHS.waiting}/:fingerprint/enrol`, "root", "everybody", enrolUnknown),
   row(`POST ${PATHS.waiting}/:fingerprint/dismiss`, "root", "everybody", dismiss),

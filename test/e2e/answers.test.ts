@@ -219,10 +219,10 @@ describe("whoami", () => {
       expect(headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" });
       expect(JSON.parse(text)).toEqual({
         app: host,
-        credential: "certificate",
+        ...{ letIn: true, reason: null, credential: "certificate" },
         fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
         enrolled: true,
-        device: { user: "alice", name: "phone", status: "active" },
+        device: { user: "alice", name: "phone", status: "active", expiresAt: null },
         seenByCloudflare: expect.objectContaining({
           verified: true,
           subject: expect.stringContaining("phone"),
@@ -237,7 +237,7 @@ describe("whoami", () => {
     expect(JSON.parse((await whoami(unknown)).text)).toMatchObject({ enrolled: false, device: null });
     const { client } = await deviceAfter("whoami suspended", "suspend");
     expect(JSON.parse((await whoami(client)).text)).toMatchObject({
-      enrolled: true,
+      ...{ enrolled: true, letIn: false, reason: "device-suspended" },
       device: { status: "suspended" },
     });
   });

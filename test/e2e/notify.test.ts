@@ -37,6 +37,7 @@ beforeAll(async () => {
       APPS: { "app.localhost": {}, localhost: {} },
       NOTIFY_URLS: [`http://user:pass@127.0.0.1:${port}/hook?x=1`, `ntfy+http://127.0.0.1:${port}/topic`],
       NOTIFY_SECRET: SECRET,
+      REVOCATION_DELAY_SECONDS: 1,
     },
   });
 });
@@ -81,6 +82,28 @@ describe("a real receiver is told", () => {
       message: event.message,
       tags: ["key"],
       priority: 3,
+    });
+  });
+
+  it("of a token's first use and of its first refusal", async () => {
+    const body = { name: "TV", kind: "token", apps: ["app.localhost"] };
+    const made = await edge.api("POST", "/users/alice/device-tokens", body);
+    const { device, token } = made as { device: { id: string }; token: string };
+    const headers = { "X-Latchkey-Token": token };
+    const tv = edge.client();
+    expect((await tv.call("/", { headers })).status).toBe(200);
+    const used = verified((await next()).hook);
+    expect(used).toMatchObject({
+      type: "token-first-used",
+      data: { device: { id: device.id, name: "TV" }, kind: "token", app: "app.localhost" },
+    });
+    expect(JSON.stringify(used)).not.toContain(token);
+    await edge.api("POST", `/users/alice/devices/${device.id}/suspend`, {});
+    await vi.waitFor(async () => expect((await tv.call("/", { headers })).status).toBe(404), 10_000);
+    const refused = verified((await next()).hook);
+    expect(refused).toMatchObject({
+      type: "device-refused",
+      data: { device: { id: device.id }, reason: "device-suspended", app: "app.localhost" },
     });
   });
 

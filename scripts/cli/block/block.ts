@@ -28,7 +28,7 @@ export const addBlock: AddCommand = (program) => {
     .command("block")
     .summary("the emergency brake: refuse certificates without the registry")
     .description(
-      "Refuse a device's certificates at the gate, whatever the registry says: for when the registry cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
+      "Refuse a device's certificates or tokens at the gate, whatever the registry says: for when the registry cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
     .option("--replace", "make the list exactly this, whatever it is now: for a gate that does not answer")

@@ -4,6 +4,7 @@ import type { UserId } from "../../../src/domain/user.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import type { Made } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { short } from "../../terminal/text.ts";
 import {
@@ -16,11 +17,21 @@ import {
   userArgument,
 } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
+import { referenceTo } from "../command/device-reference.ts";
+import {
+  type GivenLimits,
+  type LimitOptions,
+  limitOptions,
+  limitsFrom,
+  limitWords,
+  requireApps,
+} from "../command/limits.ts";
 import type { Session } from "../command/session.ts";
+import { UNTIL_HELP } from "../command/until.ts";
 import { findUnknownCertificate } from "../devices/unknown.ts";
 import { certificateFacts } from "../devices/view.ts";
 
-interface EnrolOptions extends PasswordOptions {
+interface EnrolOptions extends PasswordOptions, LimitOptions {
   fingerprint?: string;
   certificate?: string;
   unknown?: string;
@@ -43,6 +54,7 @@ export const addEnrol: AddCommand = (program) => {
     )
     .option("--fingerprint <hex>", "or its SHA-256: 64 hex digits, with or without colons")
     .option("--unknown <hex>", "or an unknown certificate: its fingerprint, or the first 8 digits or more")
+    .with(limitOptions)
     .option("--note <text>", "a note for people to read")
     .with(passwordOption)
     .notes(`
@@ -51,26 +63,37 @@ even decrypted. Enrolling the same certificate again for the same user changes
 nothing. Before you enrol an unknown certificate, compare its fingerprint with
 that of the device.
 
+Without limits, the device reaches every app, from anywhere and for good; limit
+changes them.
+${UNTIL_HELP}
+
 ${PASSWORD_HELP}
 
 Examples:
   latchkey enrol alice pixel-9 --certificate pixel-9.pem
   latchkey enrol alice laptop --certificate laptop.p12 --note "from work"
   latchkey enrol alice tablet --unknown 3a1b09fe
+  latchkey enrol bob laptop --unknown 3a1b09fe --app git.example.com --until 30d
   latchkey enrol bob tablet --fingerprint 9F:86:D0:81:...`)
     .run(async (session, userText: string, nameText: string, options: EnrolOptions) => {
       const user = userArgument(userText);
       const name = deviceNameArgument(nameText);
       requireOne(options);
       const { output } = session;
-      const { created, value } = await enrol(session, user, { name, note: options.note }, options);
+      const now = session.now();
+      const limits = limitsFrom(options, now);
+      const device = { name, note: options.note, ...limits };
+      const { created, value } = await enrol(session, user, device, options);
       output.object(value);
       const label = deviceLabel(value);
       const digits = value.credentials.map(({ fingerprint }) => short(fingerprint)).join(", ");
       output.lines(
         created
-          ? `enrolled ${label} (certificate ${digits}): it is let in from now on`
+          ? `enrolled ${label} (certificate ${digits}): it is let in from now on${limitWords(value, now)}`
           : `${label} is already enrolled with this certificate and ${output.status(value.status)}; nothing was changed`,
+        ...(created || Object.keys(limits).length === 0
+          ? []
+          : [`to change its limits: ${LATCHKEY} limit ${referenceTo(value)}`]),
       );
     });
 };
@@ -87,12 +110,13 @@ function requireOne({ fingerprint, certificate, unknown }: EnrolOptions): void {
 async function enrol(
   session: Session,
   user: UserId,
-  device: { name: string; note: string | undefined },
+  device: { name: string; note: string | undefined } & GivenLimits,
   options: EnrolOptions,
 ): Promise<Made<Device>> {
   const { fingerprint, certificate, unknown } = options;
   if (unknown !== undefined) {
     const api = await session.connect();
+    await requireApps(api, device.apps);
     return api.approve(await findUnknownCertificate(api, unknown), { user, ...device });
   }
   const identity =
@@ -100,6 +124,7 @@ async function enrol(
       ? { certificate: (await readCertificateFile(certificate ?? "-", passwordSource(options, session))).pem }
       : { fingerprint: fingerprintArgument(fingerprint) };
   const api = await session.connect();
+  await requireApps(api, device.apps);
   return api.enrol(user, { ...device, ...identity });
 }
 

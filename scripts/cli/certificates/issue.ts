@@ -11,7 +11,9 @@ import { localTime } from "../../terminal/time.ts";
 import { appHints } from "../command/app-hints.ts";
 import { deviceNameArgument, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
+import { type LimitOptions, limitOptions, limitsFrom, limitWords, requireApps } from "../command/limits.ts";
 import type { Session } from "../command/session.ts";
+import { UNTIL_HELP } from "../command/until.ts";
 import {
   ISSUANCE_HELP,
   type IssuanceOptions,
@@ -20,7 +22,7 @@ import {
   showIssued,
 } from "./issuance.ts";
 
-interface IssueOptions extends IssuanceOptions {
+interface IssueOptions extends IssuanceOptions, LimitOptions {
   note?: string;
 }
 
@@ -34,13 +36,19 @@ export const addIssue: AddCommand = (program) => {
     .argument("<user>", "the user's id, such as alice")
     .argument("<name>", "the device's name, such as pixel-9")
     .with(issuanceOptions)
+    .with(limitOptions)
     .option("--note <text>", "a note for people to read")
     .notes(`
 ${ISSUANCE_HELP}
 
+Without limits, the device reaches every app, from anywhere and for good; limit
+changes them.
+${UNTIL_HELP}
+
 Examples:
   latchkey issue alice pixel-9 --out ~/certificates
-  latchkey issue bob ipad --mobileconfig --days 730`)
+  latchkey issue bob ipad --mobileconfig --days 730
+  latchkey issue carol laptop --app git.example.com --until 2026-12-24`)
     .run((session, user: string, name: string, options: IssueOptions) =>
       issue(session, userArgument(user), deviceNameArgument(name), options),
     );
@@ -53,22 +61,27 @@ export async function issue(
   options: IssueOptions,
 ): Promise<void> {
   const { note } = options;
+  const now = session.now();
+  const limits = limitsFrom(options, now);
   const issued = await issueCertificate(
     session,
     {
       user,
       name,
-      check: async () => requireFree(await session.connect(), user, name),
+      async check() {
+        const api = await session.connect();
+        await Promise.all([requireFree(api, user, name), requireApps(api, limits.apps)]);
+      },
       async register({ certificate }) {
         const { enrolSigned } = await import("../../cloudflare/issue/registration.ts");
-        return enrolSigned(await session.connect(), { user, name, certificate, note });
+        return enrolSigned(await session.connect(), { user, name, certificate, note, limits });
       },
     },
     options,
   );
   const { fingerprint, notAfter } = issued.signed;
   showIssued(session, issued, [
-    `enrolled ${deviceLabel(issued.device)} (certificate ${short(fingerprint)}, valid until ${localTime(notAfter.toISOString())}): it is let in from now on`,
+    `enrolled ${deviceLabel(issued.device)} (certificate ${short(fingerprint)}, valid until ${localTime(notAfter.toISOString())}): it is let in from now on${limitWords(issued.device, now)}`,
   ]);
   const hints = await appHints(session);
   if (hints.length > 0) session.output.lines("", ...hints);

@@ -14,6 +14,7 @@ import { timeWithHint } from "../../terminal/time.ts";
 import { appHints } from "../command/app-hints.ts";
 import { durationOption } from "../command/arguments.ts";
 import { shortId } from "../command/id-reference.ts";
+import { limitWords } from "../command/limits.ts";
 import type { Session } from "../command/session.ts";
 import { type IssuanceOptions, withIssued } from "./issuance.ts";
 
@@ -91,17 +92,19 @@ async function invite(
 }
 
 function describe(
-  { user, id, approval, expiresAt, bundle }: NewInvitation,
+  { user, id, approval, expiresAt, bundle, limits }: NewInvitation,
   name: string,
   now: number,
 ): string[] {
   const label = printable(`${user}/${name}`);
+  const only = limitWords(limits, now);
   const what =
     bundle?.renews === null
       ? `brings a certificate and enrols ${label} with it`
       : `brings the next certificate of ${label}; the old one ends when that one is first seen`;
   return [
     `${what}; open it on the device itself, until ${timeWithHint(expiresAt, now)}`,
+    ...(only === "" ? [] : [`the device is then let in${only.replace(/^,/, "")}`]),
     ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${label}`] : []),
     `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${printable(user)}/${shortId(id)}`,
   ];

@@ -1,11 +1,17 @@
-// Ending one of a device's two certificates.
-import { deviceLabel, living } from "../../client/device.ts";
+// Ending one of a device's two certificates or tokens.
+import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findDevice } from "../command/device-reference.ts";
-import { atCloudflareIn, requireWipe, revokeAt, withWaysOut } from "../command/target.ts";
+import {
+  atCloudflareIn,
+  requireKnownAtCloudflare,
+  requireWipe,
+  revokeAt,
+  withWaysOut,
+} from "../command/target.ts";
 import { EVERYWHERE } from "../devices/status.ts";
 
 interface RetireOptions {
@@ -17,20 +23,20 @@ interface RetireOptions {
 export const addRetire: AddCommand = (program) => {
   program
     .command("retire")
-    .summary("end one of a device's two certificates immediately")
+    .summary("end one of a device's two certificates or tokens immediately")
     .description(
-      "End one of a device's two certificates immediately: it is refused; the device and its other one are not.",
+      "End one of a device's two certificates or tokens immediately: it is refused; the device and its other one are not.",
     )
     .device()
-    .argument("<fingerprint>", "of the certificate: 64 hex digits, or the first 8 or more")
+    .argument("<fingerprint>", "its fingerprint: 64 hex digits, or the first 8 or more")
     .option("--at-cloudflare", "then revoke it at Cloudflare too, which frees its slot")
     .option("--zone <name>", "with --at-cloudflare: the zone to look in first (default: that of --url)")
     .option("--force", "with --at-cloudflare: even if the device is lost and has not received the wipe yet")
     .notes(`
-Retiring the next certificate cancels a renewal: the old one stays, without an
-end date. A device's only certificate cannot be retired: revoke the device
-instead. --at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even
-for a certificate that is retired already.
+Retiring the next one cancels a renewal: the old one stays, without an end date.
+A device's only one cannot be retired: revoke the device instead.
+--at-cloudflare needs CLOUDFLARE_API_TOKEN, and may be repeated, even for a
+certificate that is retired already; Cloudflare knows no tokens.
 
 Examples:
   latchkey retire alice/pixel-9 9f86d081
@@ -50,6 +56,8 @@ Examples:
       if (atCloudflare) await session.cloudflare();
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
+      const noun = CREDENTIAL_NOUN[device.kind];
+      if (atCloudflare) requireKnownAtCloudflare(device);
       // A lost device may connect with either certificate, and needs it to receive the wipe.
       if (atCloudflare && !force) await requireWipe(session, { device, label });
       const [found, ...others] = device.credentials.filter(({ fingerprint }) =>
@@ -57,13 +65,13 @@ Examples:
       );
       if (found === undefined || others.length > 0) {
         throw failed(
-          `${found === undefined ? "no" : "more than one"} certificate of ${label} begins with ${digits}`,
+          `${found === undefined ? "no" : "more than one"} ${noun} of ${label} begins with ${digits}`,
           "give the digits of one of these",
           device.credentials.map(({ fingerprint }) => printable(fingerprint)),
         );
       }
       const fingerprint = fingerprintArgument(found.fingerprint);
-      const what = `the certificate ${short(fingerprint)} of ${label}`;
+      const what = `the ${noun} ${short(fingerprint)} of ${label}`;
       if (living(device).some((each) => each.fingerprint === fingerprint)) {
         await confirm(`Retire ${what}${atCloudflare ? ", and revoke it at Cloudflare for good" : ""}?`);
       } else if (atCloudflare) {

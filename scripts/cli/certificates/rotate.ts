@@ -1,19 +1,15 @@
-// Renewing a device's certificate, whether Cloudflare signs the next one or a file holds it.
+// Renewing what a device shows: a certificate, whether Cloudflare signs the next one or a file holds it, or a token.
 import { Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
-import { RETIREMENT_MAX_SECONDS } from "../../../src/contract/limits.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
-import { withHint } from "../../client/answer.ts";
-import type { Api, Made } from "../../client/api.ts";
-import { deviceLabel, living } from "../../client/device.ts";
+import type { Api } from "../../client/api.ts";
+import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { failed, misuse } from "../../terminal/failure.ts";
-import { printable, short } from "../../terminal/text.ts";
-import { timeWithHint } from "../../terminal/time.ts";
+import { misuse } from "../../terminal/failure.ts";
+import { short } from "../../terminal/text.ts";
 import {
   PASSWORD_HELP,
   type PasswordOptions,
-  parseDuration,
   passwordOption,
   passwordSource,
   userArgument,
@@ -21,12 +17,17 @@ import {
 import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import type { Session } from "../command/session.ts";
+import { UNTIL_HELP, untilOption } from "../command/until.ts";
+import { validOption } from "../device-tokens/enrolment.ts";
+import { makeNextSecret } from "../device-tokens/next.ts";
 import { ISSUANCE_HELP, issuanceOptions, issueCertificate, showIssued } from "./issuance.ts";
 import { LINK_HELP, type LinkOptions, makeLink, renewalOf } from "./link.ts";
+import { addCertificate, added, requireRenewable } from "./renewal.ts";
 
 interface RotateOptions extends PasswordOptions, LinkOptions {
   link?: boolean;
   certificate?: string;
+  valid?: string;
   until?: string;
   retireAfter?: string;
 }
@@ -34,12 +35,12 @@ interface RotateOptions extends PasswordOptions, LinkOptions {
 export const addRotate: AddCommand = (program) => {
   program
     .command("rotate")
-    .summary("renew a device's certificate; the old one ends once the new one is seen")
+    .summary("renew a device's certificate or token; the old one ends once the new one is seen")
     .description(
-      "Give a device its next certificate, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next one is made as issue makes it, or read from a file.",
+      "Give a device its next certificate, token or feed's secret, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next certificate is made as issue makes it, or read from a file; a token is shown once.",
     )
     .device()
-    .option("--until <time>", "when the old one ends at the latest: a date such as 2026-12-24, or 30d")
+    .option("--until <time>", "when the old one ends at the latest, such as 2026-12-24 or 30d")
     .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"))
     .with(issuanceOptions)
     .option(
@@ -48,12 +49,14 @@ export const addRotate: AddCommand = (program) => {
     )
     .option("--link", "write no files, and make a link that brings it to the device")
     .option("--expires <time>", "with --link: how long the link works: 5m to 7d (default: 24h)")
-    .option("--qr", "with --link: draw the link as a QR code, outside a terminal too")
-    .option("--no-qr", "with --link: draw no QR code")
+    .option("--qr", "draw the link, or a token, as a QR code, outside a terminal too")
+    .option("--no-qr", "draw no QR code")
     .with(passwordOption)
+    .option("--valid <time>", "of a token or a feed: how long the next one works (default: 365d)")
     .notes(`
-Without --until, the old certificate works until the next one is seen. show
-reports how far the renewal has got; retire ends one of the two immediately.
+Without --until, the old one works until the next one is seen. show reports how
+far the renewal has got; retire ends one of the two immediately.
+${UNTIL_HELP}
 
 ${ISSUANCE_HELP}
 With --certificate, none of this is needed: only the certificate is sent, never
@@ -68,15 +71,27 @@ Examples:
   latchkey rotate alice/pixel-9 --out ~/certificates
   latchkey rotate alice/pixel-9 --link
   latchkey rotate alice/pixel-9 --until 30d --mobileconfig
-  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem`)
-    .run((session, reference: string, options: RotateOptions) => {
-      const { until = options.retireAfter } = options;
+  latchkey rotate alice/pixel-9 --certificate pixel-9-2027.pem
+  latchkey rotate alice/tv --until 7d`)
+    .run(async (session, reference: string, options: RotateOptions) => {
+      const { certificate, until = options.retireAfter } = options;
       const option = options.until === undefined ? "--retire-after" : "--until";
-      const retireBy = until === undefined ? undefined : untilOption(option, until, session.now());
-      const { certificate } = options;
-      return certificate === undefined
-        ? rotateByIssuing(session, reference, options, retireBy)
-        : rotateFromFile(session, reference, certificate, options, retireBy);
+      const retireBy = until === undefined ? undefined : untilOption(until, session.now(), option);
+      validOption(options.valid);
+      if (certificate !== undefined) {
+        return rotateFromFile(session, reference, certificate, options, retireBy);
+      }
+      if (options.password !== undefined) {
+        throw misuse(
+          "--password means nothing without --certificate",
+          "leave it out: issuing makes a password",
+        );
+      }
+      const api = await session.connect();
+      const device = await findDevice(api, reference);
+      return device.kind === "certificate"
+        ? rotateByIssuing(session, api, device, options, retireBy)
+        : rotateSecret(session, api, device, options, retireBy);
     });
 };
 
@@ -94,6 +109,29 @@ const FOR_ISSUING = [
   ...FOR_LINKS,
 ] as const;
 
+/** One of these that is given. */
+function idleOption(options: RotateOptions): string | undefined {
+  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
+  return idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
+}
+
+async function rotateSecret(
+  session: Session,
+  api: Api,
+  device: Device,
+  options: RotateOptions,
+  retireBy: number | undefined,
+): Promise<void> {
+  const { qr, valid, ...others } = options;
+  const idle = idleOption(others);
+  if (idle !== undefined) {
+    const shows = `${deviceLabel(device)}, which shows a ${CREDENTIAL_NOUN[device.kind]}`;
+    throw misuse(`--${idle} means nothing for ${shows}`, "leave it out: nothing is signed");
+  }
+  requireRenewable(device);
+  await makeNextSecret(session, api, device, { retireBy, validSeconds: validOption(valid), qr });
+}
+
 async function rotateFromFile(
   session: Session,
   reference: string,
@@ -102,14 +140,13 @@ async function rotateFromFile(
   retireBy: number | undefined,
 ): Promise<void> {
   const { output, now } = session;
-  const idle = FOR_ISSUING.find((name) => options[name] !== undefined);
-  if (idle !== undefined) {
-    const option = idle === "revokeLeftovers" ? "revoke-leftovers" : idle;
-    throw misuse(`--${option} means nothing with --certificate`, "leave one of the two out");
-  }
+  const idle = idleOption(options);
+  if (idle !== undefined)
+    throw misuse(`--${idle} means nothing with --certificate`, "leave one of the two out");
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
   const device = await findDevice(api, reference);
+  requireCertificate(device, options);
   if (!device.credentials.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
   const { created, value } = await addCertificate(api, device, pem, retireBy);
   output.object(value);
@@ -122,21 +159,19 @@ async function rotateFromFile(
 
 async function rotateByIssuing(
   session: Session,
-  reference: string,
+  api: Api,
+  device: Device,
   options: RotateOptions,
   retireBy: number | undefined,
 ): Promise<void> {
-  if (options.password !== undefined) {
-    throw misuse("--password means nothing without --certificate", "leave it out: issuing makes a password");
-  }
+  requireCertificate(device, options);
   if ((session.environment.CLOUDFLARE_API_TOKEN ?? "") === "") {
     throw misuse(
       "the next certificate is missing",
       "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
     );
   }
-  const [api] = await Promise.all([session.connect(), session.cloudflare()]);
-  const device = await findDevice(api, reference);
+  await session.cloudflare();
   const label = deviceLabel(device);
   const check = async () => requireRenewable(device);
   if (options.link === true) {
@@ -167,83 +202,17 @@ async function rotateByIssuing(
   showIssued(session, issued, added(issued.device, issued.signed.fingerprint, session.now()));
 }
 
-function added(device: Device, fingerprint: string, now: number): string[] {
-  const next = device.credentials.find((each) => each.fingerprint === fingerprint);
-  const old = device.credentials.find((each) => each.fingerprint === next?.replaces);
-  const label = deviceLabel(device);
-  if (old === undefined) return [`${label} has the certificate ${short(fingerprint)} now`];
-  const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
-  return [
-    `${label} may use the certificate ${short(fingerprint)} from now on`,
-    `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`,
-    `install the new one on the device, then check: ${LATCHKEY} show ${referenceTo(device)}`,
-  ];
-}
-
-/** `2026-12-24`, with or without a time of day, which is local unless it says otherwise (ISO 8601). */
-const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?$/;
-
-/**
- * When the old certificate ends at the latest: a date, or a time span from now, in milliseconds since 1970. Anything
- * else is a misuse, and so is a time in the past.
- */
-function untilOption(option: string, text: string, now: number): number {
-  const seconds = parseDuration(text);
-  const written = `${option} '${printable(text)}'`;
-  // A date without a time would be read as UTC.
-  const until =
-    seconds === undefined
-      ? DATE.test(text)
-        ? Date.parse(text.includes("T") ? text : `${text}T00:00`)
-        : Number.NaN
-      : now + seconds * 1000;
-  if (Number.isNaN(until)) {
-    throw misuse(`${written} is neither a date nor a time span`, "write a date such as 2026-12-24, or 30d");
-  }
-  if (until <= now || until > now + RETIREMENT_MAX_SECONDS * 1000) {
+function requireCertificate(device: Device, { valid }: RotateOptions): void {
+  if (device.kind !== "certificate") {
     throw misuse(
-      `${written} is in the past, or more than ten years away`,
-      "give a time within the next ten years",
+      `${deviceLabel(device)} shows a ${CREDENTIAL_NOUN[device.kind]}, not a certificate`,
+      `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes its next ${CREDENTIAL_NOUN[device.kind]}`,
     );
   }
-  return until;
-}
-
-/** Fails where `addCertificate` would, before a certificate is made. */
-function requireRenewable(device: Device): void {
-  const label = deviceLabel(device);
-  if (device.status !== "active" && device.status !== "suspended") {
-    throw failed(`${label} is ${device.status}`, ONLY_LIVING);
-  }
-  if (living(device).length > 1) {
-    throw failed(`${label} is being renewed already`, endOne(device));
-  }
-}
-
-const ONLY_LIVING = "only a device that is active or suspended can be renewed";
-const endOne = (device: Device) =>
-  `wait until the old certificate ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
-
-/**
- * Gives a device its next certificate (PEM). The present one ends when the next one is first seen, and at `retireBy`
- * at the latest (milliseconds since 1970; `undefined`: no date). Repeating it changes nothing.
- */
-async function addCertificate(
-  api: Api,
-  device: Device,
-  pem: string,
-  retireBy: number | undefined,
-): Promise<Made<Device>> {
-  try {
-    return await api.addCertificate(device, {
-      certificate: pem,
-      retireBy: retireBy === undefined ? undefined : new Date(retireBy).toISOString(),
-    });
-  } catch (error) {
-    throw withHint(
-      withHint(error, "forbidden-transition", ONLY_LIVING),
-      "too-many-credentials",
-      endOne(device),
+  if (valid !== undefined) {
+    throw misuse(
+      `--valid means nothing for ${deviceLabel(device)}, which shows a certificate`,
+      "a certificate says itself how long it is valid; --days says so when one is made",
     );
   }
 }

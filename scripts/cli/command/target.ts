@@ -7,6 +7,7 @@ import { canWipe } from "../../../src/domain/request/app.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
+import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -25,7 +26,7 @@ export interface Target {
   /** Where they were found, one line per certificate: shown before anything is done. */
   found: readonly string[];
   /** `undefined` if the device's status is not known: the registry was not asked, or does not answer. */
-  device: { status: string; wipe: unknown } | undefined;
+  device: { kind: Device["kind"]; status: string; wipe: unknown } | undefined;
 }
 
 export interface TargetOptions extends PasswordOptions {
@@ -129,6 +130,7 @@ async function targetInBackup(path: string, reference: string): Promise<Target> 
 
 /** What a registry or a backup says of a device, as far as it is shown. */
 interface Shown {
+  kind: Device["kind"];
   wipe: unknown;
   credentials: readonly { fingerprint: string; subject: string | null }[];
 }
@@ -138,15 +140,15 @@ export function deviceTarget(
   device: Pick<Device, "user" | "name" | "status"> & Shown,
   source: string,
 ): Target {
-  const { user, name, status, wipe, credentials } = device;
+  const { user, name, kind, status, wipe, credentials } = device;
   return {
     label: printable(`${user}/${name}`),
     fingerprints: credentials.map(({ fingerprint }) => fingerprintArgument(fingerprint)),
     found: credentials.map(
       ({ fingerprint, subject }) =>
-        `${printable(fingerprint)}  ${distinguishedName(subject ?? "unknown subject")} (${source}; the device is ${printable(status)})`,
+        `${printable(fingerprint)}  ${kind === "certificate" ? distinguishedName(subject ?? "unknown subject") : kind} (${source}; the device is ${printable(status)})`,
     ),
-    device: { status, wipe },
+    device: { kind, status, wipe },
   };
 }
 
@@ -202,12 +204,21 @@ export async function canWipeAnything({ connect }: Pick<Session, "connect">): Pr
   }
 }
 
+/** Cloudflare signs and revokes certificates; tokens are Latchkey's own. */
+export function requireKnownAtCloudflare(device: Device): void {
+  if (device.kind === "certificate") return;
+  throw misuse(
+    `${deviceLabel(device)} shows a ${CREDENTIAL_NOUN[device.kind]}, which Cloudflare knows nothing of`,
+    "leave out --at-cloudflare: once the registry refuses it, nothing is left to revoke",
+  );
+}
+
 /** A lost device is wiped only while its certificate is verified by Cloudflare and refused by nothing else. */
 export async function requireWipe(
   session: Pick<Session, "connect">,
   { device, label }: Pick<Target, "device" | "label">,
 ): Promise<void> {
-  if (device?.status !== "lost" || device.wipe !== null) return;
+  if (device?.status !== "lost" || device.kind !== "certificate" || device.wipe !== null) return;
   if (!(await canWipeAnything(session))) return;
   throw failed(
     `${label} is lost and has not received the wipe yet: once its certificate is refused, it never can`,

@@ -2,13 +2,13 @@
 import type { Device } from "../../../src/contract/answers.ts";
 import { ofUsers } from "../../client/all-users.ts";
 import { withHint } from "../../client/answer.ts";
-import { deviceLabel, living } from "../../client/device.ts";
+import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { findDevice, referenceTo } from "../command/device-reference.ts";
 import { canWipeAnything } from "../command/target.ts";
-import { DEVICE_HEAD, deviceRow, showDevice } from "./view.ts";
+import { devicesTable, showDevice } from "./view.ts";
 
 /** What `--expiring` takes, in seconds: up to ten years. */
 const EXPIRING_SECONDS = { min: 60, max: 3650 * 24 * 3600 };
@@ -20,10 +20,11 @@ export const addDevices: AddCommand = (program) => {
     .summary("list the devices of one user, or of all")
     .description("List the devices of one user, or of all users.")
     .argument("[user]", "the user's id; all users when left out")
-    .option("--expiring <time>", "only those whose certificate expires within this time, or has expired")
+    .option("--expiring <time>", "only those that expire within this time, or have expired")
     .notes(`
-With --expiring, the certificate that expires first comes first; revoked devices
-are left out. A time is a number and d, h or m: 30d, 12h, 90m.
+With --expiring, what expires first comes first: a certificate, a token, or the
+device itself (see limit). Revoked devices are left out. A time is a number and
+d, h or m: 30d, 12h, 90m.
 
 Examples:
   latchkey devices
@@ -39,17 +40,18 @@ Examples:
       const all = await ofUsers(api, user, api.devices);
       const devices = seconds === undefined ? all : expiringBefore(all, now() + seconds * 1000);
       output.object({ devices, next: null });
-      output.table(
-        DEVICE_HEAD,
-        devices.map((device) => deviceRow(device, output, now())),
+      devicesTable(
+        devices,
+        output,
+        now(),
         expiring !== undefined
-          ? `no certificate expires within ${expiring}`
+          ? `nothing expires within ${expiring}`
           : `no devices yet; enrol one with: ${LATCHKEY} enrol ${user ?? "alice"} phone --certificate phone.pem`,
       );
     });
 };
 
-/** Devices with a certificate that expires by this time, in milliseconds; the first to expire comes first. */
+/** Devices that expire by this time, in milliseconds; the first to expire comes first. */
 function expiringBefore(devices: readonly Device[], time: number): Device[] {
   return devices
     .filter(({ status }) => status !== "revoked")
@@ -59,10 +61,13 @@ function expiringBefore(devices: readonly Device[], time: number): Device[] {
     .map(({ device }) => device);
 }
 
-/** When the first of its certificates expires; never, as long as no date is known. */
+/** When the first of its credentials expires, or the device itself; never, as long as no date is known. */
 function firstExpiry(device: Device): number {
-  const ends = living(device).flatMap(({ notAfter }) => (notAfter === null ? [] : [Date.parse(notAfter)]));
-  return Math.min(...ends, Number.POSITIVE_INFINITY);
+  const ends = [device.expiresAt, ...living(device).map(({ notAfter }) => notAfter)];
+  return Math.min(
+    ...ends.flatMap((end) => (end === null ? [] : [Date.parse(end)])),
+    Number.POSITIVE_INFINITY,
+  );
 }
 
 export const addShow: AddCommand = (program) => {
@@ -70,14 +75,15 @@ export const addShow: AddCommand = (program) => {
     .command("show")
     .summary("show everything about a device")
     .description(
-      "Show everything about a device: its id, status, certificates, note, and when it was last seen.",
+      "Show everything about a device: its id, status, limits, credentials, note, and when it was last seen.",
     )
     .device()
     .run(async (session, reference: string) => {
       const { output, now, connect } = session;
       const device = await findDevice(await connect(), reference);
       output.object(device);
-      const isWaiting = !output.json && device.status === "lost" && device.wipe === null;
+      const isWaiting =
+        !output.json && device.kind === "certificate" && device.status === "lost" && device.wipe === null;
       showDevice(device, output, now(), !isWaiting || (await canWipeAnything(session)));
     });
 };
@@ -139,6 +145,10 @@ export const addForget: AddCommand = (program) => {
       } catch (error) {
         throw withHint(error, "not-revoked", `revoke it first: ${LATCHKEY} revoke ${referenceTo(device)}`);
       }
-      output.lines(`forgot ${label}: its certificate is unknown now, and can be enrolled again`);
+      output.lines(
+        device.kind === "certificate"
+          ? `forgot ${label}: its certificate is unknown now, and can be enrolled again`
+          : `forgot ${label}: its ${CREDENTIAL_NOUN[device.kind]} is unknown now, and stays refused`,
+      );
     });
 };

@@ -13,6 +13,7 @@ import {
   atCloudflareIn,
   deviceTarget,
   givenTarget,
+  requireKnownAtCloudflare,
   requireWipe,
   revokeAt,
   type Target,
@@ -38,7 +39,7 @@ export const addRevoke: AddCommand = (program) => {
     .command("revoke")
     .summary("refuse a device for good")
     .description(
-      "Refuse a device for good. Other devices aren't affected. Its certificates can never be used again.",
+      "Refuse a device for good. Other devices aren't affected. What it shows can never be used again.",
     )
     .device()
     .with(reasonOption)
@@ -86,6 +87,7 @@ Examples:
           done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
           check: async (device, label) => {
             found = device;
+            if (atCloudflare) requireKnownAtCloudflare(device);
             if (!force) await requireWipe(session, { device, label });
           },
           ...(atCloudflare

@@ -190,7 +190,8 @@ const WIPES = [
   "On apps with the profile bitwarden, Bitwarden on this device deletes its vault when it next connects.",
   "All other apps refuse the device.",
 ];
-const NOTHING_DELETED = "No app here has the profile bitwarden: nothing will be deleted on the device.";
+const NO_VAULT = "No app here has the profile bitwarden: nothing will be deleted on the device.";
+const NO_CERTIFICATE = "It has no certificate to prove itself with: nothing will be deleted on the device.";
 
 export const addLost: AddCommand = (program) => {
   program
@@ -209,19 +210,21 @@ before then. A phone that is switched off receives nothing.
 Example:
   latchkey lost alice/pixel-9 --reason "left on the tram"`)
     .run(async (session, device: string, options: ReasonOptions) => {
-      let wipes = true;
+      /** Why nothing will be deleted on it. */
+      let unwiped: string | undefined;
       await changeStatus(session, "lost", device, options, {
+        check: async ({ kind }) => {
+          if (kind !== "certificate") unwiped = NO_CERTIFICATE;
+        },
         warning: async () => {
-          wipes = await canWipeAnything(session);
-          return [...(wipes ? WIPES : [NOTHING_DELETED]), "Other devices aren't affected."];
+          if (unwiped === undefined && !(await canWipeAnything(session))) unwiped = NO_VAULT;
+          return [...(unwiped === undefined ? WIPES : [unwiped]), "Other devices aren't affected."];
         },
         question: (label) => `Report ${label} lost?`,
         done: (label, lost) => [
           `${label} is reported lost: it is refused ${EVERYWHERE}`,
-          wipes
-            ? `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`
-            : NOTHING_DELETED,
-          `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke${wipes ? ", but only after the wipe was delivered" : ""}`,
+          unwiped ?? `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`,
+          `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke${unwiped === undefined ? ", but only after the wipe was delivered" : ""}`,
         ],
         // Not at Cloudflare: the wipe needs a certificate that Cloudflare still verifies once it is unblocked.
         waysOut: [`block ${shellWord(device)}`],

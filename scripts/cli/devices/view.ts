@@ -1,31 +1,64 @@
-// How a device and its certificates are shown: as a row of a list, or in full.
+// How a device and its credentials are shown: as a row of a list, or in full.
 
 import type { Credential, Device } from "../../../src/contract/answers.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
 import type { CertificateDetails } from "../../certificates/certificate-file.ts";
-import { deviceLabel, living } from "../../client/device.ts";
+import { CREDENTIAL_NOUN, deviceLabel, hasEnded, living } from "../../client/device.ts";
 import type { Output } from "../../terminal/output.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { distinguishedName, groupedCode, printable, printableLines, short } from "../../terminal/text.ts";
 import { shortTime, timeWithHint } from "../../terminal/time.ts";
+import { limitFacts } from "../command/limits.ts";
 
-export const DEVICE_HEAD = ["DEVICE", "STATUS", "CERTIFICATE", "EXPIRES", "LAST SEEN"] as const;
+/** A list of devices. What only some of them have is a column only if one of these has it. */
+export function devicesTable(devices: readonly Device[], output: Output, now: number, whenEmpty: string) {
+  const areMixed = devices.some(({ kind }) => kind !== "certificate");
+  const areLimited = devices.some(({ apps, countries }) => apps !== null || countries !== null);
+  output.table(
+    [
+      "DEVICE",
+      "STATUS",
+      ...(areMixed ? ["KIND", "CREDENTIAL"] : ["CERTIFICATE"]),
+      "EXPIRES",
+      ...(areLimited ? ["ONLY"] : []),
+      "LAST SEEN",
+    ],
+    devices.map((device) => {
+      const { kind, lastSeen: seen } = device;
+      const digits = living(device).map(({ fingerprint }) => short(fingerprint));
+      return [
+        deviceLabel(device),
+        statusCell(device, output, now),
+        ...(areMixed ? [printable(kind)] : []),
+        digits.join(", ") || "none",
+        timed((format) => ends(device, output, now, format)),
+        ...(areLimited
+          ? [[...(device.apps ?? []), ...(device.countries ?? [])].map(printable).join(", ")]
+          : []),
+        seen === null ? "never" : timed((format) => `${format(seen.at, now)}, ${printable(seen.app)}`),
+      ];
+    }),
+    whenEmpty,
+  );
+}
 
-export function deviceRow(device: Device, output: Output, now: number): Cell[] {
-  const { lastSeen: seen } = device;
-  return [
-    deviceLabel(device),
-    `${output.status(device.status)}${statusDetail(device)}`,
-    living(device)
-      .map(({ fingerprint }) => short(fingerprint))
-      .join(", ") || "none",
-    timed((format) =>
-      living(device)
-        .map(({ notAfter }) => expiry(notAfter, output, now, format))
-        .join(", "),
-    ),
-    seen === null ? "never" : timed((format) => `${format(seen.at, now)}, ${printable(seen.app)}`),
-  ];
+function statusCell(device: Device, output: Output, now: number): string {
+  return `${status(device, output, now)}${statusDetail(device)}`;
+}
+
+/** An active device whose end has come is none that is let in. */
+function status(device: Device, output: Output, now: number): string {
+  return device.status === "active" && hasEnded(device, now)
+    ? output.style("red", "expired")
+    : output.status(device.status);
+}
+
+/** When each of its credentials expires, or the device itself if that is earlier. */
+function ends(device: Device, output: Output, now: number, format: FormatTime): string {
+  const { expiresAt } = device;
+  const dates = living(device).map(({ notAfter }) => notAfter);
+  const isEarlier = expiresAt !== null && dates.every((date) => date === null || date >= expiresAt);
+  return (isEarlier ? [expiresAt] : dates).map((date) => expiry(date, output, now, format)).join(", ");
 }
 
 function statusDetail({ status, wipe, comparisonCode }: Device): string {
@@ -40,7 +73,8 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
   output.facts([
     ["device", deviceLabel(device)],
     ["id", printable(device.id)],
-    ["status", output.status(device.status)],
+    ["kind", device.kind === "certificate" ? null : printable(device.kind)],
+    ["status", status(device, output, now)],
     ["since", device.status === "active" ? null : timeWithHint(device.statusSince, now)],
     ["reason", reason(device)],
     ["code", comparison(device)],
@@ -49,10 +83,13 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
     ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
     ["at app", seen === null ? null : printable(seen.app)],
     ["from", seen === null ? null : from(seen)],
+    ...(isLimited(device) ? limitFacts(device, now) : []),
   ]);
-  for (const certificate of device.credentials) {
-    output.lines("", output.style("bold", "certificate"));
-    const facts = [...certificateFacts(certificate, now), ...renewalFacts(device, certificate, now)];
+  for (const credential of device.credentials) {
+    output.lines("", output.style("bold", CREDENTIAL_NOUN[device.kind]));
+    const own =
+      device.kind === "certificate" ? certificateFacts(credential, now) : secretFacts(credential, now);
+    const facts = [...own, ...renewalFacts(device, credential, now)];
     output.facts(facts.map(([label, value]) => [`  ${label}`, value]));
   }
   if (device.note !== null && device.note !== "") {
@@ -60,7 +97,11 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
   }
 }
 
-/** How one certificate succeeds another: when it was retired, or when it will be. A Worker may be older than renewals. */
+function isLimited({ apps, countries, expiresAt }: Device): boolean {
+  return apps !== null || countries !== null || expiresAt !== null;
+}
+
+/** How one credential succeeds another: when it was retired, or when it will be. A Worker may be older than renewals. */
 function renewalFacts(
   { credentials }: Device,
   certificate: Credential,
@@ -80,6 +121,15 @@ function renewalFacts(
   ];
 }
 
+/** How the credential ends that this one replaces, in a sentence; `undefined`: it replaces none. */
+export function endOfOld({ credentials }: Device, fingerprint: string, now: number): string | undefined {
+  const next = credentials.find((each) => each.fingerprint === fingerprint);
+  const old = credentials.find((each) => each.fingerprint === next?.replaces);
+  if (old === undefined) return undefined;
+  const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
+  return `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`;
+}
+
 /** Why the status is what it is, if anybody said. A Worker deployed before there were reasons does not. */
 function reason({ statusReason }: Device): string | null {
   const text = (statusReason ?? "").trim().replace(/\s+/g, " ");
@@ -95,13 +145,13 @@ function comparison({ status, comparisonCode }: Device): string | null {
 /** What `show` and `status` say about a lost device where `canWipeAnything` is false. */
 export const NOTHING_TO_WIPE = "no app here has the profile bitwarden: nothing will be deleted";
 
-/** Whether a lost device has received the answer that makes Bitwarden delete its vault. */
+/** Whether a lost device has received the answer that makes Bitwarden delete its vault: only certificates ever do. */
 function wipe(
-  { status, wipe: receipt, lastSeen, statusSince }: Device,
+  { status, kind, wipe: receipt, lastSeen, statusSince }: Device,
   now: number,
   wipes: boolean,
 ): string | null {
-  if (status !== "lost") return null;
+  if (status !== "lost" || kind !== "certificate") return null;
   if (receipt !== null) {
     const { firstAt, lastAt, count, tokenRefresh } = receipt;
     const token = tokenRefresh
@@ -133,6 +183,18 @@ export function certificateFacts(
     ["valid from", text(notBefore, time)],
     ["expires", text(notAfter, time)],
     ["added", addedAt === undefined ? null : time(addedAt)],
+  ];
+}
+
+/** What is known of a token or a feed's secret: it says nothing about itself. */
+function secretFacts(
+  { fingerprint, notBefore, notAfter }: Credential,
+  now: number,
+): [string, string | null][] {
+  return [
+    ["fingerprint", printable(fingerprint)],
+    ["made", notBefore === null ? null : timeWithHint(notBefore, now)],
+    ["expires", notAfter === null ? "never" : timeWithHint(notAfter, now)],
   ];
 }
 

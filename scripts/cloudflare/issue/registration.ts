@@ -15,11 +15,13 @@ export interface Enrolment {
   /** PEM. */
   certificate: string;
   note: string | undefined;
+  /** What the device is limited to, as the API takes it. */
+  limits: Pick<Parameters<Api["enrol"]>[1], "apps" | "countries" | "expiresAt">;
 }
 
 /** Enrols a certificate that was just signed. A failure says when the device may be enrolled all the same. */
-export function enrolSigned(api: Api, { user, name, certificate, note }: Enrolment): Promise<Device> {
-  const request = { name, certificate, ...(note === undefined ? {} : { note }) };
+export function enrolSigned(api: Api, { user, name, certificate, note, limits }: Enrolment): Promise<Device> {
+  const request = { name, certificate, ...limits, ...(note === undefined ? {} : { note }) };
   return registerSigned(
     async () => (await api.enrol(user, request)).value,
     `it is not known whether ${user}/${name} was enrolled: should latchkey devices ${user} list it, revoke and forget it`,

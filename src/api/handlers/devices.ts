@@ -32,7 +32,7 @@ import {
   userParam,
 } from "../handler.ts";
 import { readQuery } from "../input.ts";
-import { checkFeedApps, futureTime, givenLimits, invalid } from "../limits.ts";
+import { changeLimits, futureTime, givenLimits } from "../limits.ts";
 import { registryProblem } from "../problem.ts";
 import { representDevice, representUnknownCertificate } from "../represent.ts";
 import { certificateOf } from "../x509.ts";
@@ -69,15 +69,9 @@ export const editDevice: Handler = async (request, { registry, by }) => {
 };
 
 export const limitDevice: Handler = async (request, context) => {
-  const { apps, by } = context;
-  const { paths, ...given } = await body(request, LimitDeviceRequest);
-  const { kind } = await deviceOf(request, context);
-  if (paths !== undefined && kind !== "feed") throw invalid("paths", "only a feed has paths");
-  if (kind === "feed") checkFeedApps(given.apps ?? [], apps);
-  const limits = { ...givenLimits(given, apps, by.at), paths };
-  const { ask } = await registryOfUser(request, context);
-  const device = must(await ask((user) => user.edit(by, deviceParam(request), limits)));
-  return json<Device>(representDevice(device, by));
+  const wanted = await body(request, LimitDeviceRequest);
+  const device = await changeLimits(context, await deviceOf(request, context), wanted);
+  return json<Device>(representDevice(device, context.by));
 };
 
 export const forgetDevice: Handler = async (request, { registry, by }) => {
@@ -126,10 +120,11 @@ export const listUnknownCertificates: Handler = async (_, { directory }) => {
   return json<UnknownCertificateList>({ unknownCertificates: unknown.map(representUnknownCertificate) });
 };
 
-export const enrolUnknownCertificate: Handler = async (request, { registry, by }) => {
+export const enrolUnknownCertificate: Handler = async (request, { registry, apps, by }) => {
   const fingerprint = fingerprintParam(request);
-  const { user, name, note } = await body(request, ApproveRequest);
-  return enrolled(must(await registry.approve(by, fingerprint, user, { name, note: note ?? null })), by);
+  const { user, name, note = null, ...given } = await body(request, ApproveRequest);
+  const limits = { ...NO_LIMITS, ...givenLimits(given, apps, by.at) };
+  return enrolled(must(await registry.approve(by, fingerprint, user, { name, note, limits })), by);
 };
 
 export const dismissUnknownCertificate: Handler = async (request, { directory, by }) => {

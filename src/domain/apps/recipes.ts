@@ -16,14 +16,14 @@ export interface TokenPlace {
 type Make = (place: TokenPlace) => Recipe;
 
 /** The name of our own header. */
-const HEADER = "X-Latchkey-Token";
+export const TOKEN_HEADER = "X-Latchkey-Token";
 
 /** An app with fields for a header's name and value. */
 const headerField =
   (title: string): Make =>
   ({ url, token }) => ({
     title,
-    lines: [`server address: ${url}`, `header name: ${HEADER}`, `header value: ${token}`],
+    lines: [`server address: ${url}`, `header name: ${TOKEN_HEADER}`, `header value: ${token}`],
   });
 
 /** Some apps have just these two fields, made for Cloudflare Access; the first may hold anything. */
@@ -35,23 +35,23 @@ const twoFields: Make = ({ token }) => ({
 
 const curl: Make = ({ url, token }) => ({
   title: "curl",
-  lines: [`curl -H '${HEADER}: ${token}' ${url}/`],
+  lines: [`curl -H '${TOKEN_HEADER}: ${token}' ${url}/`],
 });
 
 const publish: Make = ({ url, token }) => ({
   title: "publish with curl",
-  lines: [`curl -H '${HEADER}: ${token}' -d 'Hello' ${url}/TOPIC`],
+  lines: [`curl -H '${TOKEN_HEADER}: ${token}' -d 'Hello' ${url}/TOPIC`],
 });
 
 /** For this address only: git would otherwise send the token to every server. */
 const git: Make = ({ url, token }) => ({
   title: "git",
-  lines: [`git config --global http.${url}/.extraHeader '${HEADER}: ${token}'`],
+  lines: [`git config --global http.${url}/.extraHeader '${TOKEN_HEADER}: ${token}'`],
 });
 
 const rclone: Make = ({ url, token }) => ({
   title: "rclone (WebDAV)",
-  lines: [`rclone lsd --header '${HEADER}: ${token}' --webdav-url ${url}/ :webdav:`],
+  lines: [`rclone lsd --header '${TOKEN_HEADER}: ${token}' --webdav-url ${url}/ :webdav:`],
 });
 
 const basic: Make = ({ url, token }) => ({
@@ -62,7 +62,7 @@ const basic: Make = ({ url, token }) => ({
 
 const liveSync: Make = ({ url, token }) => ({
   title: "Obsidian LiveSync, custom headers",
-  lines: [`URI: ${url}`, `custom headers: ${HEADER}: ${token}`],
+  lines: [`URI: ${url}`, `custom headers: ${TOKEN_HEADER}: ${token}`],
 });
 
 /** What only this app's clients need; others get the general ones alone. */

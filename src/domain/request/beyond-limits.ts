@@ -13,15 +13,28 @@ export interface LimitedRequest {
   country: string | null;
 }
 
+type Beyond = Extract<Reason, "device-expired" | "wrong-app" | "country">;
+
 /** Why a request is beyond a device's limits; `undefined`: it is within them. */
-export function beyondLimits(limits: Limits, request: LimitedRequest, now: number): Reason | undefined {
-  const { kind, apps, countries, expiresAt, paths } = limits;
+export function beyondLimits(limits: Limits, request: LimitedRequest, now: number): Beyond | undefined {
+  const beyond = beyondReach(limits, request.hostname, request.country, now);
+  // A path outside the feed counts before the country, as a wrong app does.
+  if (limits.kind === "feed" && beyond !== "device-expired" && !isReadOf(limits.paths, request))
+    return "wrong-app";
+  return beyond;
+}
+
+/** The same of a request of which only this much is known: the registry never sees a feed's path. */
+export function beyondReach(
+  { apps, countries, expiresAt }: Limits,
+  hostname: string,
+  country: string | null,
+  now: number,
+): Beyond | undefined {
   // Written so that a time that is no number refuses.
   if (expiresAt !== null && !(now < expiresAt)) return "device-expired";
-  if (apps !== null && !apps.includes(request.hostname)) return "wrong-app";
-  if (kind === "feed" && !isReadOf(paths, request)) return "wrong-app";
-  if (countries !== null && (request.country === null || !countries.includes(request.country)))
-    return "country";
+  if (apps !== null && !apps.includes(hostname)) return "wrong-app";
+  if (countries !== null && (country === null || !countries.includes(country))) return "country";
   return undefined;
 }
 

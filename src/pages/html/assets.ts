@@ -35,15 +35,18 @@ summary{padding:.4rem 0;cursor:pointer;font-weight:600}
 button.lost,button.revoke,button.forget{background:var(--danger);border-color:var(--danger);color:var(--bg)}
 label{display:block;font-weight:600}
 label.inline{display:inline;font-weight:400}
-input:not([type=checkbox]),select,textarea{width:100%;min-height:2.75rem;padding:.5rem;border:1px solid var(--line);border-radius:.4rem;background:var(--bg);color:var(--fg);font:inherit}
-input[type=checkbox]{width:1.5rem;height:1.5rem;margin:0 .5rem 0 0;vertical-align:middle}
+input:not([type=checkbox],[type=radio]),select,textarea{width:100%;min-height:2.75rem;padding:.5rem;border:1px solid var(--line);border-radius:.4rem;background:var(--bg);color:var(--fg);font:inherit}
+input[type=checkbox],input[type=radio]{width:1.5rem;height:1.5rem;margin:0 .5rem 0 0;vertical-align:middle}
+fieldset{border:1px solid var(--line);border-radius:.4rem;margin:.6rem 0;padding:.4rem .8rem .6rem}legend{font-weight:600;padding:0 .3rem}
 .hint{color:var(--soft);font-size:.9rem}
 .message{border-left:.3rem solid var(--link);background:var(--card);padding:.6rem .8rem}
 .message[role=alert]{border-color:var(--danger)}
 .status{border:1px solid var(--line);border-radius:1rem;padding:.05rem .6rem;font-size:.85rem;font-weight:600;white-space:nowrap}
-.status.active,.status.used{color:var(--green)}.status.suspended,.status.pending,.soon{color:var(--amber)}.status.lost,.status.revoked,.expired,.refused{color:var(--danger)}
+.status.active,.status.used{color:var(--green)}.status.suspended,.status.pending,.soon{color:var(--amber)}.status.lost,.status.revoked,.status.expired,.expired,.refused{color:var(--danger)}
 .soon{font-weight:600}
 .code{font:700 1.4rem/1.4 ui-monospace,monospace;letter-spacing:.05em}
+.button[aria-current]{color:var(--fg);border-color:currentColor;box-shadow:inset 0 0 0 1px currentColor}
+pre{overflow-x:auto;margin:.4rem 0;white-space:pre-wrap}
 .long{font-family:ui-monospace,monospace;font-size:.85rem}
 .note{white-space:pre-wrap}
 .qr{max-width:18rem}.qr svg{width:100%;height:auto;display:block}
@@ -52,13 +55,14 @@ dl{margin:.6rem 0}dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 .log{list-style:none;margin:0;padding:0}
 .log li{border-top:1px solid var(--line);padding:.6rem 0}
 .log p{margin:0}
+.log a,.card h3 a{display:inline-block;min-width:1.5rem}
 .fact{margin-right:.6rem}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 `;
 
 /**
  * Every page works without it. It takes the code of an invitation or of an emergency card out of the address, so that
- * nobody has to type it, and reloads the page while a device waits.
+ * nobody has to type it, and reloads the page while a device waits. It adds a button to what is to be copied.
  */
 export const SCRIPT = `"use strict";
 const code = document.querySelector("input[name=code], input#card");
@@ -70,4 +74,16 @@ if (code && form.test(location.hash)) {
 }
 const seconds = Number(document.querySelector("[data-look-again]")?.dataset.lookAgain);
 if (seconds > 0) setTimeout(() => location.reload(), seconds * 1000);
+for (const text of document.querySelectorAll("[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  const what = document.createElement("span");
+  what.className = "unseen";
+  what.textContent = " " + text.labels[0].textContent;
+  button.append("Copy", what);
+  button.addEventListener("click", () =>
+    navigator.clipboard.writeText(text.value).then(() => (button.firstChild.data = "Copied"), () => text.select()));
+  text.after(button);
+}
 `;

@@ -2,8 +2,10 @@
 import * as v from "valibot";
 import { readText } from "../../api/input.ts";
 import { ApiError, fieldErrors } from "../../contract/api-error.ts";
+import { PROBLEMS, type ProblemCode } from "../../contract/problems.ts";
 import type { UserRecord } from "../../domain/records.ts";
 import { type Html, html } from "./html.ts";
+import { capital } from "./words.ts";
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
@@ -32,6 +34,20 @@ export function parseFields<Schema extends v.GenericSchema>(
   throw new ApiError("invalid-fields", errors.map(({ message }) => message).join("; "), { errors });
 }
 
+/**
+ * What is wrong with what somebody typed, as a message for the page that shows it again, and that page's status. Throws
+ * everything else again: it is no mistake of theirs.
+ */
+export function mistakeOf(error: unknown, codes: readonly ProblemCode[]): { message: Html; status: number } {
+  if (!(error instanceof ApiError) || !codes.includes(error.code)) throw error;
+  const { status, title } = PROBLEMS[error.code];
+  const wrong = error.errors?.map(({ message }) => message).join("; ") ?? error.detail ?? title;
+  return {
+    status,
+    message: html`<p class="message" role="alert">${capital(wrong)}. Nothing was changed.</p>`,
+  };
+}
+
 /** A text field: browsers send line breaks as CRLF. */
 export function field(form: URLSearchParams, name: string): string {
   return (form.get(name) ?? "").replaceAll("\r\n", "\n").trim();
@@ -41,5 +57,17 @@ export function userSelect(id: string, users: readonly UserRecord[], chosen: str
   return html`<select id="${id}" name="user" required>${users.map(
     (user) =>
       html`<option value="${user.id}"${user.id === chosen ? html` selected` : ""}>${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
+  )}</select>`;
+}
+
+/** A choice between numbers of seconds, each in words. */
+export function secondsSelect(
+  id: string,
+  choices: readonly (readonly [seconds: number | "", label: string])[],
+  chosen: string,
+): Html {
+  return html`<select id="${id}" name="${id}">${choices.map(
+    ([seconds, label]) =>
+      html`<option value="${String(seconds)}"${String(seconds) === chosen ? html` selected` : ""}>${label}</option>`,
   )}</select>`;
 }

@@ -1,5 +1,5 @@
 // What the enrolment page says to a device, step by step.
-import { ENROL_PATH } from "../../contract/paths.ts";
+import { ENROL_PATH, WHOAMI_PATH } from "../../contract/paths.ts";
 import type { Standing } from "../../domain/device.ts";
 import { commonName, type VerifiedCertificate } from "../../domain/request/certificate.ts";
 import { deviceName } from "../../domain/request/client-name.ts";
@@ -68,8 +68,14 @@ function whose({ name, user }: KnownDevice): Html {
   return html`This is <strong>${name}</strong>, one of <strong>${user}</strong>’s devices.`;
 }
 
-/** For a device that is enrolled and does not wait. */
-export function known(device: KnownDevice): Html {
+/** For a device that is enrolled and does not wait. `isBeyondLimits`: it is not to be here, or not any more. */
+export function known(device: KnownDevice, isBeyondLimits: boolean): Html {
+  if (device.status === "active" && isBeyondLimits) {
+    return layout(
+      { title: "This device is enrolled" },
+      html`<p>${whose(device)} It is limited, and not let in here and now: see <a href="${WHOAMI_PATH}">why</a>.</p>`,
+    );
+  }
   return device.status === "active"
     ? layout(
         { title: "This device is enrolled" },

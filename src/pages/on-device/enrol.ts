@@ -6,6 +6,7 @@ import type { CredentialKey } from "../../domain/credential-key.ts";
 import { deviceNameProblem, type Standing } from "../../domain/device.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
 import { detailsOf } from "../../domain/records.ts";
+import { beyondLimits } from "../../domain/request/beyond-limits.ts";
 import { isWithinDates } from "../../domain/request/certificate.ts";
 import type { UserId } from "../../domain/user.ts";
 import { RegistryUnavailable } from "../../registry/client/call.ts";
@@ -92,10 +93,13 @@ export class Enrolment {
   }
 
   /** The page for a certificate that is verified and within its dates. Throws `RegistryUnavailable`. */
-  async #page({ certificate, userAgent }: VerifiedVisit, standing: Standing, now: number): Promise<Html> {
+  async #page(visit: VerifiedVisit, standing: Standing, now: number): Promise<Html> {
+    const { certificate, userAgent } = visit;
     switch (standing.kind) {
       case "device": {
-        if (standing.status !== "pending") return known(standing);
+        const { limits = NO_LIMITS } = standing;
+        if (standing.status !== "pending")
+          return known(standing, beyondLimits(limits, visit, now) !== undefined);
         return waiting(standing, await this.#comparisonCode(standing.user, certificate.key, now));
       }
       case "unknown":

@@ -2,19 +2,27 @@
 import { ENROL_PATH } from "../../contract/paths.ts";
 import { fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type { Standing } from "../../domain/device.ts";
+import type { Reason } from "../../domain/reason.ts";
 import type { Known } from "../../domain/request/shown.ts";
 import type { Visit } from "../../visit.ts";
 import { type Html, html, show } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
 import { isForReading } from "../html/same-origin.ts";
 import { knownTimeZone, onDate } from "../html/times.ts";
-import { possessive } from "../html/words.ts";
+import { CREDENTIAL_WORDS, capital, possessive } from "../html/words.ts";
 
 type Visitor = ReturnType<typeof describe>;
 
-export async function whoami(visit: Visit, shown: Known, standing: Standing, now: number): Promise<Response> {
+/** `reason`: why the gate refuses this device here; `undefined`: it lets it in. */
+export async function whoami(
+  visit: Visit,
+  shown: Known,
+  standing: Standing,
+  reason: Reason | undefined,
+  now: number,
+): Promise<Response> {
   const { headers } = visit.request;
-  const visitor = describe(visit, shown, standing);
+  const visitor = describe(visit, shown, standing, reason);
   const isPage = isForReading(headers) && (headers.get("accept") ?? "").includes("text/html");
   const response = isPage
     ? await show(page(visitor, now, knownTimeZone(visit.timeZone)))
@@ -25,20 +33,25 @@ export async function whoami(visit: Visit, shown: Known, standing: Standing, now
 }
 
 /**
- * The device itself, and what Cloudflare saw of it. Of a token only the first 8 digits of its digest are said: an app's
- * page can ask, too.
+ * The device itself, and what Cloudflare saw of it. Of a token only the first 8 digits of its digest are said, and of the
+ * apps that it may use only whether this is one: an app's page can ask, too.
  */
-function describe({ hostname, country }: Visit, shown: Known, standing: Standing) {
+function describe(
+  { hostname, country }: Visit,
+  shown: Known,
+  standing: Standing,
+  reason: Reason | undefined,
+) {
   const fingerprint = fingerprintOf(shown.key);
   const certificate = shown.kind === "verified" ? shown : undefined;
-  const device =
-    standing.kind === "device" ? { user: standing.user, name: standing.name, status: standing.status } : null;
   return {
     app: hostname,
+    letIn: reason === undefined,
+    reason: reason ?? null,
     credential: kindOf(shown.key),
     fingerprint: certificate === undefined ? fingerprint.slice(0, 8) : fingerprint,
-    enrolled: device !== null,
-    device,
+    enrolled: standing.kind === "device",
+    device: standing.kind === "device" ? describeDevice(standing) : null,
     seenByCloudflare: {
       verified: certificate !== undefined,
       subject: certificate?.subject ?? null,
@@ -51,42 +64,62 @@ function describe({ hostname, country }: Visit, shown: Known, standing: Standing
   };
 }
 
+function describeDevice({ user, name, status, limits }: Extract<Standing, { kind: "device" }>) {
+  const expiresAt = limits?.expiresAt ?? null;
+  return { user, name, status, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString() };
+}
+
 /** Whether this device is let in, why it is not, and what to do about it. */
 function page(visitor: Visitor, now: number, timeZone: string): Html {
-  const { app, fingerprint, device, seenByCloudflare: seen } = visitor;
-  const isLetIn = device?.status === "active";
+  const { app, letIn, fingerprint, device, seenByCloudflare: seen } = visitor;
+  const day = (iso: string | null) => (iso === null ? null : onDate(iso, now, timeZone));
   const details: [string, Html | string | null][] = [
     ["App", app],
     ["Country", seen.country],
-    ["Certificate", seen.subject],
+    ["Let in until", day(device?.expiresAt ?? null)],
+    [capital(CREDENTIAL_WORDS[visitor.credential]), seen.subject],
     ["Issuer", seen.issuer],
-    ["Expires", seen.notAfter === null ? null : onDate(seen.notAfter, now, timeZone)],
+    ["Expires", day(seen.notAfter)],
     ["Serial number", seen.serial === null ? null : html`<code class="long">${seen.serial}</code>`],
     ["Fingerprint", html`<code class="long">${fingerprint}</code>`],
   ];
   return layout(
-    { title: isLetIn ? "This device is let in" : "This device is refused" },
-    html`${verdict(device)}
+    { title: letIn ? "This device is let in" : "This device is refused" },
+    html`${verdict(visitor)}
 <dl>${details.map(([name, value]) => (value === null ? "" : html`<dt>${name}</dt><dd>${value}</dd>`))}</dl>`,
   );
 }
 
-function verdict(device: Visitor["device"]): Html {
+function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
+  const word = CREDENTIAL_WORDS[credential];
+  if (device === null && credential !== "certificate") {
+    return html`<p>No device has this ${word} any more. Ask the person who runs this gate for another one.</p>`;
+  }
   if (device === null) {
     return html`<p>Cloudflare verified its certificate, but no device is enrolled with it.</p>
 <p>Open the link in your invitation, or type its code on <a href="${ENROL_PATH}">the enrolment page</a>. Without an invitation, send the fingerprint below to the person who runs this gate.</p>`;
   }
-  const { user, name, status } = device;
+  const { user, name } = device;
   const who = html`This is <strong>${name}</strong>, one of <strong>${possessive(user)}</strong> devices.`;
-  const next = NEXT[status];
-  return html`<p>${who}${next === undefined ? "" : ` ${next}`}</p>${status === "active" ? html`<p><a class="button" href="/">Open the app</a></p>` : ""}`;
+  if (letIn) return html`<p>${who} Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`;
+  // A feed URL reads the paths that were named for it, and this page is none of them.
+  if (reason === "wrong-app" && credential === "feed") {
+    return html`<p>${who} It reads only the paths that were named for it, on the apps that were named for it.</p>`;
+  }
+  return html`<p>${who} ${WHY[reason ?? "internal-error"]?.(app, word) ?? "It is refused at the moment: try again later."}</p>`;
 }
 
-/** What a status means for the person holding the device, and what to do. */
-const NEXT: Partial<Record<string, string>> = {
-  active: "Nothing more to do.",
-  pending: "It is waiting for approval: ask the person who invited you.",
-  suspended: "It is suspended: ask the person who runs this gate to let it back in.",
-  lost: "It was reported lost. If you have found it, ask the person who runs this gate to let it back in.",
-  revoked: "It was revoked for good. To use it again, ask the person who runs this gate to enrol it again.",
+/** What a refusal means for the person holding the device, and what to do. */
+const WHY: Partial<Record<Reason, (app: string, word: string) => string>> = {
+  "device-pending": () => "It is waiting for approval: ask the person who invited you.",
+  "device-suspended": () => "It is suspended: ask the person who runs this gate to let it back in.",
+  "device-lost": () =>
+    "It was reported lost. If you have found it, ask the person who runs this gate to let it back in.",
+  "device-revoked": () =>
+    "It was revoked for good. To use it again, ask the person who runs this gate to enrol it again.",
+  "device-expired": () => "Its time here is over: ask the person who runs this gate for more.",
+  "expired-credential": (_, word) =>
+    `Its ${word} has expired: ask the person who runs this gate for a new one.`,
+  "wrong-app": (app) => `It may use other apps, but not ${app}: ask the person who runs this gate.`,
+  country: () => "It is not let in from this country, or the country is not known.",
 };

@@ -128,15 +128,15 @@ export class RegistryClient {
     by: Actor,
     fingerprint: Fingerprint,
     user: UserId,
-    device: { name: string; note: string | null },
+    device: Pick<Enrolment, "name" | "note"> & Partial<Pick<Enrolment, "limits">>,
   ): Promise<Result<Enrolled, RegistryError>> {
     const known = await this.#directory.ask((directory) => directory.unknownCertificate(fingerprint));
     if (known === null) return err({ code: "certificate-not-listed" });
     const key = keyOf("certificate", fingerprint);
     return this.enrol(by, user, {
+      limits: NO_LIMITS,
       ...device,
       key,
-      limits: NO_LIMITS,
       details: detailsOf(known),
       status: "active",
     });

@@ -11,8 +11,10 @@ import {
 import type { RegistryError } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
+import { adminSignIn } from "../../notify/acts.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { noteEnd } from "../storage/ended.ts";
+import type { Outbox } from "../storage/outbox.ts";
 import { all, insert, update } from "../storage/sql.ts";
 import { ADMIN_HOLDER, type NewSession, type SessionKey, SessionTable } from "./session-table.ts";
 
@@ -49,9 +51,11 @@ type TokenRow = {
 export class Credentials {
   readonly #sql: SqlStorage;
   readonly #sessions: SessionTable;
+  readonly #outbox: Outbox;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, outbox: Outbox) {
     this.#sql = sql;
+    this.#outbox = outbox;
     this.#sessions = new SessionTable(sql);
   }
 
@@ -76,7 +80,8 @@ export class Credentials {
 
   /**
    * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). Returns the
-   * holder under which its sessions are kept, for the cookie. A wrong token writes nothing.
+   * holder under which its sessions are kept, for the cookie. A wrong token writes nothing. People are notified of a
+   * session of the `ADMIN_TOKEN`, which can do everything.
    */
   signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
     const token = isAdmin ? null : this.#tokenByDigest(session.credential, by.at);
@@ -85,6 +90,10 @@ export class Credentials {
     if (retryAfterMs > 0) return err({ code: "too-many-sign-ins", retryAfterMs });
     const target = { id: session.id, name: null };
     writeAudit(this.#sql, { ...by, actor: actorOf(token) }, { act: "sign-in", outcome: "done", target });
+    if (token === null) {
+      const { id, client, country } = session;
+      this.#outbox.add(adminSignIn({ session: id, client, country, at: by.at }), Date.now());
+    }
     return ok({ holder: token?.id ?? ADMIN_HOLDER });
   }
 

@@ -9,8 +9,8 @@ import type { ListPage } from "../../domain/list-page.ts";
 import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
-import { certificateWaiting } from "../../notify/event.ts";
 import { notifySettings } from "../../notify/settings.ts";
+import { certificateWaiting } from "../../notify/sightings.ts";
 import {
   type Actor,
   type AuditRecord,
@@ -59,10 +59,10 @@ export class Directory extends DurableObject {
     this.#clock = new DirectoryClock(sql);
     this.#users = new Users(sql, this.#clock);
     this.#unknownCertificates = new UnknownCertificateTable(sql);
-    this.#credentials = new Credentials(sql);
+    this.#outbox = new Outbox(ctx.storage, notifySettings(env));
+    this.#credentials = new Credentials(sql, this.#outbox);
     this.#check = new CredentialCheckTable(sql);
     this.#invitationIndex = new InvitationIndex(sql);
-    this.#outbox = new Outbox(ctx.storage, notifySettings(env));
     this.#restores = new DirectoryRestores(
       ...([sql, this.#clock, this.#users, this.#credentials, this.#check] as const),
       this.#unknownCertificates,

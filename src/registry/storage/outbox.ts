@@ -1,6 +1,6 @@
 // Notifications that are still to be delivered: the table `outbox`, and the object's alarm that empties it.
 import { type Delivery, deliver } from "../../notify/deliver.ts";
-import type { Notification } from "../../notify/event.ts";
+import type { Notification, NotifyType } from "../../notify/event.ts";
 import type { NotifySettings, NotifyTarget } from "../../notify/settings.ts";
 import { all, insert, one, update } from "./sql.ts";
 
@@ -52,21 +52,23 @@ export class Outbox {
     this.#settings = settings;
   }
 
-  /** Whether anybody is to be notified. Otherwise `add` writes nothing. */
-  get isOn(): boolean {
-    return this.#settings.targets.length > 0;
+  /** Whether anybody is to be notified of such events. Otherwise `add` writes nothing. */
+  wants(type: NotifyType): boolean {
+    const { targets, off } = this.#settings;
+    return targets.length > 0 && !off.has(type);
   }
 
   /**
    * Notes an event that is to be sent immediately. Call it inside the transaction of the change that it
-   * reports. An event that is here already stays as it is.
+   * reports. An event that is here already stays as it is. Returns whether anybody wants it.
    */
-  add(notification: Notification, now: number): void {
-    if (!this.isOn) return;
+  add(notification: Notification, now: number): boolean {
+    if (!this.wants(notification.type)) return false;
     const row = { id: notification.id, event: JSON.stringify(notification), delivered: "[]" };
     const written = insert(this.#storage.sql, "outbox", { ...row, tries: 0, next_at: now }, "IGNORE");
     // Nothing that is left can be due earlier, except what is already due.
     if (written > 0) this.#wakeAt(now);
+    return true;
   }
 
   /**

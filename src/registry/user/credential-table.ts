@@ -66,6 +66,8 @@ export type SightedRow = Pick<CredentialRow, "not_after" | "retired_at" | "retir
   countries: string | null;
   paths: string | null;
   expires_at: number | null;
+  countries_seen: string | null;
+  refusal_told_at: number | null;
 };
 
 export class CredentialTable {
@@ -97,7 +99,8 @@ export class CredentialTable {
     return one<SightedRow>(
       this.#sql,
       `SELECT d.seq, d.id, d.status, d.name, d.status_since, d.last_seen_at, d.last_seen_app, d.last_seen_country,
-         d.kind, d.apps, d.countries, d.paths, d.expires_at, c.not_after, c.retired_at, c.retire_by, c.replaces
+         d.kind, d.apps, d.countries, d.paths, d.expires_at, d.countries_seen, d.refusal_told_at,
+         c.not_after, c.retired_at, c.retire_by, c.replaces
        FROM credentials c JOIN devices d ON d.seq = c.device WHERE c.key = ?`,
       key,
     );

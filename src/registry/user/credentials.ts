@@ -2,14 +2,10 @@
 import { type CredentialKey, fingerprintOf, keyOf, kindOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { CredentialRecord, DeviceRecord, NextCredential, RegistryError } from "../../domain/records.ts";
-import { DAY_MS } from "../../domain/relative-time.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { CREDENTIALS_MAX, credentialOf, livingCredentials, retiredSince } from "../../domain/retirement.ts";
-import type { UserId } from "../../domain/user.ts";
-import { credentialExpiring, EXPIRY_THRESHOLDS_DAYS } from "../../notify/event.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import type { Outbox } from "../storage/outbox.ts";
 import { shownCredential } from "./audit-detail.ts";
 import type { CredentialTable } from "./credential-table.ts";
 import type { DeviceTable } from "./device-table.ts";
@@ -125,25 +121,6 @@ export class Credentials {
     const since = retiredSince(old, by.at);
     const reason = since === null ? "successor-seen" : "date";
     this.#retire(holder, replaced, since ?? by.at, by, reason, successor);
-  }
-
-  /**
-   * Notes an event for each credential that has come closer to its expiry than anybody was notified of: within 30,
-   * 7 or 1 days. Only of devices that pass, or may pass again, and not of credentials that are refused already,
-   * because they were retired or have expired. It reads every credential, so once a day is often enough. Writes
-   * nothing while nobody is to be notified.
-   */
-  noteExpiring(user: UserId, outbox: Outbox, now: number): void {
-    if (!outbox.isOn) return;
-    const longest = Math.max(...EXPIRY_THRESHOLDS_DAYS);
-    for (const row of this.#table.expiring(now, now + longest * DAY_MS)) {
-      const { id, name, not_after: notAfter, expiry_told: told } = row;
-      const threshold = EXPIRY_THRESHOLDS_DAYS.find((days) => notAfter - now <= days * DAY_MS);
-      if (threshold === undefined || (told !== null && told <= threshold)) continue;
-      const key = row.key as CredentialKey;
-      this.#table.change(key, { expiry_told: threshold });
-      outbox.add(credentialExpiring({ user, device: { id, name }, key, notAfter, threshold }, now), now);
-    }
   }
 
   #retire(

@@ -60,7 +60,12 @@ type DeviceRow = {
   countries: string | null;
   paths: string | null;
   expires_at: number | null;
+  expiry_told: number | null;
+  countries_seen: string | null;
+  refusal_told_at: number | null;
 };
+
+type ExpiringRow = Pick<DeviceRow, "id" | "name" | "expiry_told"> & { expires_at: number };
 
 /** Reads and writes the table `devices` of one user, with the credentials of each. Decides nothing. */
 export class DeviceTable {
@@ -128,8 +133,8 @@ export class DeviceTable {
   }
 
   /** What may be changed of a device. In one statement: a name counts as taken only among devices not revoked. */
-  change(device: DeviceRecord): void {
-    const { id, name, note, status, statusSince, statusReason } = device;
+  change(before: DeviceRecord, after: DeviceRecord): void {
+    const { id, name, note, status, statusSince, statusReason } = after;
     update(
       this.#sql,
       "devices",
@@ -137,9 +142,25 @@ export class DeviceTable {
       {
         ...{ name, name_key: deviceNameKey(name), note },
         ...{ status, status_since: statusSince, status_reason: statusReason },
-        ...limitColumns(device),
+        ...limitColumns(after),
+        // Nobody was notified of the new end.
+        ...(before.expiresAt === after.expiresAt ? {} : { expiry_told: null }),
       },
     );
+  }
+
+  /** Devices that end between these times of their own accord, and that are let in or may be again. */
+  expiring(after: number, until: number): ExpiringRow[] {
+    return all(
+      this.#sql,
+      `SELECT id, name, expires_at, expiry_told FROM devices
+       WHERE status IN ('active', 'suspended') AND expires_at > ? AND expires_at <= ?`,
+      ...[after, until],
+    );
+  }
+
+  noteExpiryTold(id: string, threshold: number): void {
+    update(this.#sql, "devices", { id }, { expiry_told: threshold });
   }
 
   setReceipt(id: string, receipt: WipeReceipt | null): void {

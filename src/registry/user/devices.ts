@@ -1,12 +1,14 @@
 // What is done to a user's devices, and what that leads to: their names and notes, statuses, receipts, and their end.
 import type { AuditAct } from "../../domain/audit-act.ts";
+import { isAdmin } from "../../domain/credential.ts";
 import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
 import { type StatusAct, transition } from "../../domain/device.ts";
 import type { DeviceRecord, RegistryError, WipeDelivery } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { credentialOf, retiredSince } from "../../domain/retirement.ts";
 import type { UserId } from "../../domain/user.ts";
-import { deviceLost, wipeDelivered } from "../../notify/event.ts";
+import { deviceApproved, deviceLost } from "../../notify/acts.ts";
+import { wipeDelivered } from "../../notify/sightings.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import { credentialId, noteEnd } from "../storage/ended.ts";
 import type { Outbox } from "../storage/outbox.ts";
@@ -62,7 +64,7 @@ export class Devices {
       if (kind !== "certificate" && (apps ?? []).length === 0) return err({ code: "scope-required" });
       const detail = differences(device, after);
       if (Object.keys(detail).length === 0) return ok(undefined);
-      this.#devices.change(after);
+      this.#devices.change(device, after);
       return ok(detail);
     });
   }
@@ -83,10 +85,14 @@ export class Devices {
       const reason = by.reason || null;
       if (!isChanged && (by.reason === undefined || reason === device.statusReason)) return ok(undefined);
       const statusSince = isChanged ? by.at : device.statusSince;
-      this.#devices.change({ ...device, status, statusSince, statusReason: reason });
+      this.#devices.change(device, { ...device, status, statusSince, statusReason: reason });
       if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
         this.#outbox.add(deviceLost({ user: this.#user, device, by: by.actor, since: by.at }), Date.now());
+      }
+      if (act === "approve" && isChanged && !isAdmin(by.actor)) {
+        const approved = { user: this.#user, device, by: by.actor, since: by.at };
+        this.#outbox.add(deviceApproved(approved), Date.now());
       }
       return ok({ before: device.status, status, ...(reason === null ? {} : { reason }) });
     });

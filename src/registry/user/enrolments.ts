@@ -1,5 +1,6 @@
 // How a credential becomes a device of one user: on a claim of the directory, by invitation or without one.
 
+import { isAdmin } from "../../domain/credential.ts";
 import { fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type {
   DeviceRecord,
@@ -10,8 +11,11 @@ import type {
 } from "../../domain/records.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
 import { credentialOf, retiredSince } from "../../domain/retirement.ts";
+import type { UserId } from "../../domain/user.ts";
+import { deviceEnrolled } from "../../notify/acts.ts";
 import { type Actor, refuseAudited, writeAudit } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
+import type { Outbox } from "../storage/outbox.ts";
 import { shownCredential, shownLimits } from "./audit-detail.ts";
 import type { DeviceTable } from "./device-table.ts";
 import type { Invitations } from "./invitations.ts";
@@ -26,15 +30,26 @@ export interface Enrolled {
 /** Rules of one user's enrolments. Each method is to be called in a transaction. */
 export class Enrolments {
   readonly #sql: SqlStorage;
+  readonly #user: UserId;
   readonly #devices: DeviceTable;
   readonly #invitations: Invitations;
   readonly #state: RegistryState;
+  readonly #outbox: Outbox;
 
-  constructor(sql: SqlStorage, devices: DeviceTable, invitations: Invitations, state: RegistryState) {
+  constructor(
+    sql: SqlStorage,
+    user: UserId,
+    devices: DeviceTable,
+    invitations: Invitations,
+    state: RegistryState,
+    outbox: Outbox,
+  ) {
     this.#sql = sql;
+    this.#user = user;
     this.#devices = devices;
     this.#invitations = invitations;
     this.#state = state;
+    this.#outbox = outbox;
   }
 
   /** Whether `enrol` would succeed. A refusal is audited. */
@@ -54,7 +69,8 @@ export class Enrolments {
 
   /**
    * Enrols a credential on the claim that the directory granted to this user; with an invitation, that
-   * is used up, and says whether the device waits for approval. Enrolling a credential that is here
+   * is used up, and says whether the device waits for approval. People are notified of it, unless the holder of the
+   * `ADMIN_TOKEN` did it. Enrolling a credential that is here
    * already changes nothing, and uses nothing up.
    */
   enrol(
@@ -96,6 +112,12 @@ export class Enrolments {
         ...(invitation === undefined ? {} : { invitation: invitation.id }),
       },
     });
+    if (!isAdmin(by.actor)) {
+      const { at, country, actor } = by;
+      const invitedBy = invitation?.createdBy ?? null;
+      const enrolled = { user: this.#user, device: { id, name }, kind: limits.kind, status, country, at };
+      this.#outbox.add(deviceEnrolled({ ...enrolled, by: actor, invitedBy }), Date.now());
+    }
     return ok({ device: this.#devices.mustGet(id), created: true });
   }
 

@@ -92,7 +92,7 @@ export class Restores {
 
   #change(before: DeviceRecord, after: DeviceRecord, at: number): void {
     const isChanged = before.status !== after.status;
-    this.#devices.change({ ...after, statusSince: isChanged ? at : before.statusSince });
+    this.#devices.change(before, { ...after, statusSince: isChanged ? at : before.statusSince });
     for (const credential of after.credentials) {
       const had = before.credentials.find(({ key }) => key === credential.key);
       if (had === undefined) this.#credentials.insert(after.id, credential);

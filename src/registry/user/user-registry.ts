@@ -2,7 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
-import type { StatusAct } from "../../domain/device.ts";
+import type { StatusAct, StandingRecord } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/list-page.ts";
 import type {
@@ -15,7 +15,6 @@ import type {
   NextCredential,
   RegistryError,
   Sighting,
-  StandingRecord,
   Welcome,
   WipeDelivery,
 } from "../../domain/records.ts";
@@ -41,6 +40,7 @@ import { DeviceTable } from "./device-table.ts";
 import { Devices } from "./devices.ts";
 import type { DeviceEdit } from "./edit.ts";
 import { type Enrolled, Enrolments } from "./enrolments.ts";
+import { noteExpiring } from "./expiries.ts";
 import { Invitations, type NewInvitation } from "./invitations.ts";
 import { RegistryState } from "./registry-state.ts";
 import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
@@ -58,6 +58,7 @@ export class UserRegistry extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #user: UserId;
   readonly #devices: DeviceTable;
+  readonly #credentialTable: CredentialTable;
   readonly #rules: Devices;
   readonly #state: RegistryState;
   readonly #credentials: Credentials;
@@ -76,22 +77,25 @@ export class UserRegistry extends DurableObject {
     this.#sql = sql;
     this.#user = (ctx.id.name ?? "") as UserId;
     const credentials = new CredentialTable(sql);
+    this.#credentialTable = credentials;
     this.#devices = new DeviceTable(sql, this.#user, credentials);
     this.#state = new RegistryState(sql);
     this.#credentials = new Credentials(sql, credentials, this.#devices, this.#state);
     this.#bundleTable = new BundleTable(sql);
+    this.#outbox = new Outbox(ctx.storage, notifySettings(env));
     this.#sightings = new Sightings(
-      ...([sql, credentials, this.#credentials, this.#bundleTable] as const),
+      ...([sql, this.#user, credentials, this.#credentials, this.#bundleTable, this.#outbox] as const),
       (work) => this.#transaction(work),
     );
     this.#invitations = new Invitations(sql, this.#user, this.#state, this.#bundleTable);
-    this.#enrolments = new Enrolments(sql, this.#devices, this.#invitations, this.#state);
+    this.#enrolments = new Enrolments(
+      ...([sql, this.#user, this.#devices, this.#invitations, this.#state, this.#outbox] as const),
+    );
     this.#bundles = new Bundles(
       ...([sql, this.#bundleTable, this.#devices] as const),
       ...([this.#invitations, this.#enrolments, this.#credentials] as const),
     );
     this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
-    this.#outbox = new Outbox(ctx.storage, notifySettings(env));
     this.#rules = new Devices(sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox);
   }
 
@@ -242,9 +246,10 @@ export class UserRegistry extends DurableObject {
 
   /** Once a day. Repeating it changes nothing. */
   noteExpiring(now: number): void {
+    const tables = { devices: this.#devices, credentials: this.#credentialTable };
     this.#transaction(() => {
       this.#bundleTable.removeEnded(now);
-      this.#credentials.noteExpiring(this.#user, this.#outbox, now);
+      noteExpiring(this.#user, tables, this.#outbox, now);
     });
     this.#outbox.resume();
   }

@@ -105,7 +105,7 @@ describe("mistakes are reported before anybody is asked:", () => {
       "setup: no such profile",
       () => ["setup", "--app", "vault.example.com=vaultwarded"],
       2,
-      /'vaultwarded' is not/,
+      /'vaultwarded' is neither an app known by name nor a profile/,
     ],
     ["setup: no host", () => ["setup", "--admin-host", "https://x"], 2, /--admin-host/],
     ["setup: no device", () => ["setup", "--device", "pixel"], 2, /--device 'pixel' is not USER\/NAME/],

@@ -421,6 +421,20 @@ describe.concurrent("unknown certificates", () => {
     });
     expect((await latchkey("unknown")).stdout).not.toContain(fingerprint);
   });
+
+  it("may be limited as they are enrolled", async () => {
+    const fingerprint = await gate.visitAsStranger("third-stranger");
+    await waiting(fingerprint);
+    const words = ["--unknown", fingerprint, "--app", "app.localhost", "--country", "ch"];
+    expect(await latchkey("enrol", "paula", "guest", ...words)).toEqual(
+      said(
+        `enrolled paula/guest (certificate ${fingerprint.slice(0, 8)}): it is let in from now on, only at app.localhost, only from CH`,
+      ),
+    );
+    expect(await object("show", "paula/guest")).toMatchObject({
+      ...{ apps: ["app.localhost"], countries: ["CH"], expiresAt: null },
+    });
+  });
 });
 
 describe.concurrent("audit", () => {

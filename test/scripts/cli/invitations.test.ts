@@ -67,7 +67,7 @@ describe.concurrent("invite", () => {
       code: 1,
       stdout: "",
       stderr: expect.stringMatching(
-        /^latchkey: app: "other\.example\.com" is not an app behind this gate \(([\w.]*localhost, )*[\w.]*localhost\)\n/,
+        /^latchkey: other\.example\.com is not an app behind this gate\nhint: name one of these apps\n( {2}[\w.]*localhost\n)+$/,
       ),
     });
   });

@@ -74,7 +74,7 @@ describe("devices --expiring", () => {
   it("says so when there is none", async () => {
     expect(await latchkey("devices", "xena", "--expiring", "90m")).toEqual({
       code: 0,
-      stdout: "no certificate expires within 90m\n",
+      stdout: "nothing expires within 90m\n",
       stderr: "",
     });
     expect((await latchkey("devices", "nobody", "--expiring", "1d")).code).toBe(1);

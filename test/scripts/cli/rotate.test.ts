@@ -167,16 +167,22 @@ install the new one on the device, then check: latchkey show alice/phone\n$`,
     expect(result.stderr).toContain("hint: only a device that is active or suspended can be renewed");
   });
 
+  it("of a certificate, with none and no token to have one signed, is misuse", async () => {
+    await renewable("without");
+    expect(await latchkey("rotate", "alice/without")).toEqual(
+      failure(
+        2,
+        "the next certificate is missing",
+        "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
+      ),
+    );
+  });
+
   it.each([
     [
-      [],
-      "the next certificate is missing",
-      "name its file with --certificate FILE, or set CLOUDFLARE_API_TOKEN to have one made",
-    ],
-    [
       ["--certificate", fixture("device.pem"), "--until", "soon"],
-      "--until 'soon' is neither a date nor a time span",
-      "write a date such as 2026-12-24, or 30d",
+      "--until 'soon' is not a time",
+      "write a date (2026-12-24), a date and time (2026-12-24T18:00), a time (18:00), a weekday (sunday) or a time span (3d, 12h)",
     ],
     [
       ["--certificate", fixture("device.pem"), "--until", "2020-01-01"],

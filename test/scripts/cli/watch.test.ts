@@ -84,6 +84,19 @@ describe.concurrent("watch --stdin", () => {
     ]);
   });
 
+  it("says once what to do about a device at its limits", async () => {
+    const reasons = ["wrong-app", "device-expired", "wrong-app", "expired-credential", "device-suspended"];
+    const log = reasons.map((reason, index) =>
+      JSON.stringify(refused({ reason, app: `app-${index}.example.com` })),
+    );
+    const { stderr } = await run(["watch", "--stdin"], {}, log.join("\n"));
+    expect(stderr.trimEnd().split("\n").slice(1)).toEqual([
+      "latchkey: wrong app: a device is limited to other apps, or its feed to other paths; to see or change what it reaches: latchkey limit DEVICE",
+      "latchkey: device expired: the end that was set for a device has come; if it should go on: latchkey limit DEVICE --until WHEN",
+      "latchkey: expired credential: a device's token has expired; make the next one and put it into the program: latchkey rotate DEVICE",
+    ]);
+  });
+
   it("prints one object for programs, of one app if asked", async () => {
     const log = [refused(), refused({ app: "photos.example.com" }), refused({ reason: "device-lost" }), {}];
     const words = ["watch", "--stdin", "--app", "VAULT.example.com", "--minutes", "60", "--json"];

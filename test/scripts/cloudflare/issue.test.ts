@@ -174,6 +174,21 @@ describe("before anything is signed", () => {
     },
   );
 
+  it("limits the device as it is told", async () => {
+    const { stdout } = await issueHere(
+      "limited",
+      "--app",
+      "localhost",
+      "--until",
+      "30d",
+      "--out",
+      zone.folder(),
+    );
+    expect(stdout).toMatch(
+      /enrolled alice\/limited \(.+\): it is let in from now on, only at localhost, until .+ \(in 30 days\)\n/,
+    );
+  });
+
   it("a name that is taken, a user who is not there, and odd words are refused", async () => {
     const folder = zone.folder();
     expect((await issueHere("Taken", "--out", folder)).code).toBe(0);
@@ -188,6 +203,10 @@ describe("before anything is signed", () => {
     expect(await runHere(["issue", "bob", "x", "--out", zone.folder()], zone.environment)).toEqual(
       failure(1, "there is no user bob", "add the user first: latchkey users add bob"),
     );
+    expect((await issueHere("x", "--app", "nowhere.example.com", "--out", zone.folder())).stderr).toContain(
+      "latchkey: nowhere.example.com is not an app behind this gate\n",
+    );
+    expect((await issueHere("x", "--until", "yesterday")).code).toBe(2);
     expect((await issueHere("x", "--days", "0")).code).toBe(2);
     expect((await issueHere("x", "--days", "4000")).code).toBe(2);
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = zone.environment;

@@ -5,10 +5,12 @@ import {
   type Cf,
   cf,
   device,
+  deviceToken,
   FILES_HOST,
   Isolate,
   LATER,
   logged,
+  NO_CERTIFICATE,
   NOT_FOUND,
   newFingerprint,
   OWN,
@@ -28,13 +30,32 @@ afterEach(() => {
 
 const WHOAMI = "/.latchkey/whoami";
 
+/** Why the gate refuses a device with this status. */
+const REFUSED: Record<string, string> = {
+  pending: "device-pending",
+  suspended: "device-suspended",
+  lost: "device-lost",
+  revoked: "device-revoked",
+};
+
+interface Told {
+  app?: string;
+  country?: string | null;
+  reason?: string;
+}
+
 /** What a device is told, when this is what it is. */
-const told = (of: string, device: object | null, change: { app?: string; country?: string | null } = {}) => ({
+const told = (
+  of: string,
+  device: { user: string; name: string; status: string } | null,
+  change: Told = {},
+) => ({
   app: change.app ?? HOST,
+  ...reasonOf(change.reason ?? (device === null ? "unknown-device" : REFUSED[device.status])),
   credential: "certificate",
   fingerprint: of,
   enrolled: device !== null,
-  device,
+  device: device === null ? null : { ...device, expiresAt: null },
   seenByCloudflare: {
     verified: true,
     subject: "CN=phone",
@@ -45,6 +66,8 @@ const told = (of: string, device: object | null, change: { app?: string; country
     country: change.country === undefined ? "CH" : change.country,
   },
 });
+
+const reasonOf = (reason: string | undefined) => ({ letIn: reason === undefined, reason: reason ?? null });
 
 describe("a device with a verified certificate", () => {
   it.each(["active", "pending", "suspended", "lost", "revoked"] as const)(
@@ -111,7 +134,7 @@ describe("a device with a verified certificate", () => {
     const isolate = new Isolate();
     const request = { cf: { ...cf({}, of), country: "DE" } };
     const response = await isolate.fetch(`https://${SWISS_HOST}${WHOAMI}`, request);
-    const change = { app: SWISS_HOST, country: "DE" };
+    const change = { app: SWISS_HOST, country: "DE", reason: "country" };
     expect(await response.json()).toEqual(told(of, { user, name: "phone", status: "active" }, change));
     logged();
     expect((await isolate.fetch(`https://${SWISS_HOST}/`, request)).status, "but let in nowhere else").toBe(
@@ -299,6 +322,58 @@ describe("a person's browser", () => {
     expect(text).toContain(`<strong>${user}’s</strong>`);
     expect(text).toContain(next);
     expect(text).toContain(of);
+  });
+
+  it.each([
+    [{ apps: [VAULT_HOST] }, `It may use other apps, but not ${HOST}`],
+    [{ countries: ["DE"] }, "It is not let in from this country"],
+    [{ expiresAt: 60 }, "Its time here is over"],
+  ])("of a device that is limited to %j is told that it is refused, and why", async (limits, why) => {
+    const { of, path } = await device("active");
+    expect((await api("PATCH", `${path}/limits`, limits)).status).toBe(200);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    const text = await (await new Isolate().fetch(WHOAMI, { cf: cf({}, of), headers })).text();
+    expect(text).toContain("<h1>This device is refused</h1>");
+    expect(text).toContain(why);
+    expect(text).not.toContain("Open the app");
+    // An app's page can ask, too, and is not told which other apps there are.
+    expect(text).not.toContain(VAULT_HOST);
+  });
+
+  it("of a guest is told until when it is let in", async () => {
+    const { of, path } = await device("active");
+    await api("PATCH", `${path}/limits`, { apps: [HOST], expiresAt: 3 * 86_400 });
+    const text = await (await new Isolate().fetch(WHOAMI, { cf: cf({}, of), headers })).text();
+    expect(text).toContain("<h1>This device is let in</h1>");
+    expect(text).toMatch(/<dt>Let in until<\/dt><dd><time [^>]+>[^<]+<\/time> \(in 3 days\)/);
+  });
+
+  it("that shows a token is told when it has expired, and nothing of a certificate", async () => {
+    const { token, short } = await deviceToken([HOST], { validSeconds: 300 });
+    const ask = async () => {
+      const shown = { ...headers, "X-Latchkey-Token": token };
+      return (await new Isolate().fetch(WHOAMI, { cf: NO_CERTIFICATE, headers: shown })).text();
+    };
+    const before = await ask();
+    expect(before).toContain("<h1>This device is let in</h1>");
+    expect(before).toContain(`<code class="long">${short}</code>`);
+    expect(before).not.toContain(token);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 301_000 });
+    const after = await ask();
+    expect(after).toContain("<h1>This device is refused</h1>");
+    expect(after).toContain("Its token has expired: ask the person who runs this gate for a new one.");
+    expect(after).not.toContain("Certificate");
+  });
+
+  it("that opens it with a feed URL is told that it is no page of the feed", async () => {
+    const { token } = await deviceToken([HOST], { kind: "feed", paths: ["/calendar.ics"] });
+    const request = { cf: NO_CERTIFICATE, headers };
+    const text = await (
+      await new Isolate().fetch(`https://${HOST}${WHOAMI}?latchkey=${token}`, request)
+    ).text();
+    expect(text).toContain("<h1>This device is refused</h1>");
+    expect(text).toContain("It reads only the paths that were named for it");
+    expect(text).not.toContain(token);
   });
 
   it("with a certificate that nobody enrolled is sent to its invitation", async () => {

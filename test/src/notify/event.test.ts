@@ -1,14 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { keyOf } from "../../../src/domain/credential-key.ts";
 import { DAY_MS } from "../../../src/domain/relative-time.ts";
+import { adminSignIn, deviceApproved, deviceEnrolled, deviceLost } from "../../../src/notify/acts.ts";
 import { bodyFor } from "../../../src/notify/deliver.ts";
+import { credentialExpiring, deviceExpiring } from "../../../src/notify/expiries.ts";
+import { notifySettings } from "../../../src/notify/settings.ts";
 import {
   certificateWaiting,
-  credentialExpiring,
-  deviceLost,
+  deviceInNewCountry,
+  deviceRefused,
+  tokenFirstUsed,
   wipeDelivered,
-} from "../../../src/notify/event.ts";
-import { notifySettings } from "../../../src/notify/settings.ts";
+} from "../../../src/notify/sightings.ts";
 import { ALICE, type Fingerprint } from "../registry/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -100,6 +103,131 @@ describe("what is told", () => {
       id: "wipe-delivered:d1:7:other",
       message: expect.stringMatching(/^It came to v\.example and .* not yet on the token call/),
     });
+  });
+
+  it("of a device that expires", () => {
+    const of = { user: ALICE, device, expiresAt: NOW + DAY_MS, threshold: 1 };
+    expect(deviceExpiring(of, NOW)).toEqual({
+      id: `device-expiring:d1:${NOW + DAY_MS}:1`,
+      type: "device-expiring",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Zoë's Pixel (alice) expires in 24 hours",
+      message:
+        "It is let in until 2026-11-25T12:00:00.000Z, and refused from then on. To change that: latchkey limit alice/d1 --until TIME.",
+      data: { user: "alice", device: DEVICE, expiresAt: "2026-11-25T12:00:00.000Z", threshold: 1 },
+    });
+  });
+
+  const seen = { user: ALICE, device, app: "v.example", country: "BR", at: NOW };
+  const place = { user: "alice", device: DEVICE, app: "v.example", country: "BR" };
+
+  it.each([
+    ["token", "token"],
+    ["feed", "feed URL"],
+  ] as const)("of the first use of a %s", (kind, words) => {
+    expect(tokenFirstUsed({ ...seen, key: keyOf(kind, F) })).toEqual({
+      id: `token-first-used:${F}`,
+      type: "token-first-used",
+      at: "2026-11-24T12:00:00.000Z",
+      title: `The ${words} of Zoë's Pixel (alice) was used for the first time`,
+      message: `The ${words} 3a1b09fe came to v.example from BR. If that was not you: latchkey suspend alice/d1.`,
+      data: { ...place, kind, fingerprint: F },
+    });
+  });
+
+  it.each([
+    ["BR", "BR", "BR"],
+    ["T1", "Tor", "T1"],
+    ["XX", "an unknown country", "XX"],
+    [null, "an unknown country", "unknown"],
+  ])("of a new country: %j", (country, words, id) => {
+    expect(deviceInNewCountry({ ...seen, country, isLost: false })).toEqual({
+      id: `device-new-country:d1:${id}`,
+      type: "device-new-country",
+      at: "2026-11-24T12:00:00.000Z",
+      title: `Zoë's Pixel (alice) was seen in a new country: ${words}`,
+      message: `It came to v.example from ${words}, where it had not been seen before. If that was not you: latchkey suspend alice/d1.`,
+      data: { ...place, country },
+    });
+  });
+
+  it("of a new country of a lost device, which nobody has to suspend", () => {
+    const { message } = deviceInNewCountry({ ...seen, isLost: true });
+    expect(message).toMatch(/It is reported lost, so it was refused\.$/);
+  });
+
+  it.each([
+    ["device-suspended", "it is suspended"],
+    ["device-revoked", "it is revoked, or the credential that it showed is retired"],
+    ["device-expired", "it has expired"],
+    ["expired-credential", "its token has expired"],
+    ["wrong-app", "it may not use this app"],
+    ["country", "it may not be used from there"],
+  ] as const)("of a refusal: %s", (reason, words) => {
+    expect(deviceRefused({ ...seen, reason })).toEqual({
+      id: `device-refused:d1:${NOW}`,
+      type: "device-refused",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Zoë's Pixel (alice) was refused",
+      message: `It came to v.example from BR and was refused, because ${words}. Further refusals are in the log: latchkey watch.`,
+      data: { ...place, reason },
+    });
+  });
+
+  it("of an enrolment", () => {
+    const of = {
+      user: ALICE,
+      device,
+      kind: "certificate",
+      status: "active",
+      country: "BR",
+      at: NOW,
+    } as const;
+    expect(deviceEnrolled({ ...of, by: "invitation", invitedBy: "admin" })).toEqual({
+      id: "device-enrolled:d1",
+      type: "device-enrolled",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Zoë's Pixel (alice) was enrolled",
+      message:
+        "Enrolled by an invitation from admin, from BR. It is let in from now on. If that was not expected: latchkey suspend alice/d1.",
+      data: {
+        ...{ user: "alice", device: DEVICE, kind: "certificate", status: "active" },
+        ...{ by: "invitation", invitedBy: "admin", country: "BR" },
+      },
+    });
+    const waiting = deviceEnrolled({ ...of, status: "pending", by: "token alice/x", invitedBy: null });
+    expect(waiting.message).toBe(
+      "Enrolled by token alice/x, from BR. It is refused until somebody approves it: latchkey approve alice/d1.",
+    );
+  });
+
+  it("of an approval", () => {
+    expect(deviceApproved({ user: ALICE, device, by: "token alice/x", since: NOW })).toEqual({
+      id: `device-approved:d1:${NOW}`,
+      type: "device-approved",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Zoë's Pixel (alice) was approved",
+      message:
+        "Approved by token alice/x. It is let in from now on. If that was not expected: latchkey suspend alice/d1.",
+      data: { user: "alice", device: DEVICE, by: "token alice/x" },
+    });
+  });
+
+  it("of a sign-in with the ADMIN_TOKEN, whatever the browser calls itself", () => {
+    const of = { session: "s1", country: "BR", at: NOW };
+    expect(adminSignIn({ ...of, client: "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0" })).toEqual({
+      id: "admin-sign-in:s1",
+      type: "admin-sign-in",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Somebody signed in with the ADMIN_TOKEN",
+      message:
+        "From BR, with this browser: Firefox on Windows. If that was not you, replace the token, which ends its sessions: wrangler secret put ADMIN_TOKEN.",
+      data: { session: "s1", browser: "Firefox on Windows", country: "BR" },
+    });
+    expect(adminSignIn({ ...of, client: null })).toMatchObject({ data: { browser: "no name given" } });
+    const { data } = adminSignIn({ ...of, client: `a\u202eb${"😀".repeat(5_000)}` });
+    expect(JSON.stringify(data)).not.toContain("\u202e");
+    expect(JSON.stringify(data).length).toBeLessThan(300);
   });
 });
 

@@ -1,7 +1,9 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, onTestFinished, vi } from "vitest";
 import type { UserId } from "../../../src/domain/user.ts";
-import { deviceLost, type Notification } from "../../../src/notify/event.ts";
+import { deviceLost } from "../../../src/notify/acts.ts";
+import type { Notification } from "../../../src/notify/event.ts";
 
 /** 32 bytes. */
 export const SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -12,10 +14,14 @@ export const NTFY = "ntfy+https://ntfy.example.com/SECRET-TOPIC";
 export const NOW = Date.UTC(2126, 10, 24, 12);
 
 /** The variables, for every object that starts from now on, until the test ends. */
-export function configure(variables: { NOTIFY_URLS?: unknown; NOTIFY_SECRET?: unknown }): void {
+export function configure(variables: {
+  NOTIFY_URLS?: unknown;
+  NOTIFY_SECRET?: unknown;
+  NOTIFY_OFF?: unknown;
+}): void {
   Object.assign(env, variables);
   onTestFinished(() => {
-    for (const name of ["NOTIFY_URLS", "NOTIFY_SECRET"]) Reflect.deleteProperty(env, name);
+    for (const name of ["NOTIFY_URLS", "NOTIFY_SECRET", "NOTIFY_OFF"]) Reflect.deleteProperty(env, name);
   });
 }
 
@@ -51,6 +57,12 @@ export function receivers(answers: Record<string, number | undefined> = {}): Pos
   });
   onTestFinished(() => spy.mockRestore());
   return posts;
+}
+
+/** Lets an object's alarm ring, if one is set: what it posted since the last time. */
+export async function toldBy(stub: DurableObjectStub, posts: Post[]): Promise<Record<string, unknown>[]> {
+  await runDurableObjectAlarm(stub);
+  return posts.splice(0).map(({ json }) => json);
 }
 
 /** The n-th of a test's events. */

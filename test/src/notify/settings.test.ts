@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../src/config.ts";
+import { NOTIFY_TYPES } from "../../../src/notify/event.ts";
 import { NOTIFY_TARGETS_MAX, notifySettings } from "../../../src/notify/settings.ts";
 import { SECRET } from "./fixtures.ts";
 
-const NONE = { targets: [], secret: null };
+const NONE = { targets: [], secret: null, off: new Set() };
 const HOOK = { format: "json", authorization: null };
 const A = { ...HOOK, url: "https://a.example/hook", host: "a.example" };
 const B = { ...HOOK, url: "https://b.example/", host: "b.example" };
@@ -122,6 +123,7 @@ describe("NOTIFY_SECRET", () => {
     expect(notifySettings({ NOTIFY_URLS, NOTIFY_SECRET: SECRET })).toEqual({
       targets: [A],
       secret: new TextEncoder().encode("01234567890123456789012345678901"),
+      off: new Set(),
     });
     expect(notifySettings({ NOTIFY_URLS }).secret).toBeNull();
   });
@@ -148,6 +150,46 @@ describe("NOTIFY_SECRET", () => {
     expect(problems).toEqual([expect.stringMatching(/^NOTIFY_SECRET must be /)]);
     if (NOTIFY_SECRET !== "") expect(problems[0]).not.toContain(String(NOTIFY_SECRET).slice(6, 20) || "-");
     expect(notifySettings({ NOTIFY_URLS, NOTIFY_SECRET })).toEqual(NONE);
+  });
+});
+
+describe("NOTIFY_OFF", () => {
+  const NOTIFY_URLS = ["https://a.example/hook"];
+  const offOf = (NOTIFY_OFF: unknown) => [...notifySettings({ NOTIFY_URLS, NOTIFY_OFF }).off];
+
+  it.each<[unknown, string[]]>([
+    [undefined, []],
+    ["", []],
+    [[], []],
+    ["device-refused", ["device-refused"]],
+    [
+      ["device-refused", "wipe-delivered"],
+      ["device-refused", "wipe-delivered"],
+    ],
+    ["device-refused, wipe-delivered\n", ["device-refused", "wipe-delivered"]],
+    [NOTIFY_TYPES, NOTIFY_TYPES],
+  ])("is a list of types, or one string: %j", (off, types) => {
+    const variables = off === undefined ? {} : { NOTIFY_OFF: off };
+    expect(problemsOf({ NOTIFY_URLS, ...variables })).toEqual([]);
+    expect(offOf(off)).toEqual(types);
+  });
+
+  it.each<[unknown, string, string]>([
+    ["device-lost devise-refused", "NOTIFY_OFF.1", '"devise-refused"'],
+    [["Device-Lost"], "NOTIFY_OFF.0", '"Device-Lost"'],
+    [["toString"], "NOTIFY_OFF.0", '"toString"'],
+    [[1], "NOTIFY_OFF.0", "1"],
+    [["x".repeat(5_000)], "NOTIFY_OFF.0", `"${"x".repeat(39)}`],
+  ])("with an unknown type is a problem that names the known ones: %j", (off, variable, word) => {
+    const message = `${word} is not a type of notification: there are ${NOTIFY_TYPES.join(", ")}`;
+    expect(problemsOf({ NOTIFY_URLS, NOTIFY_OFF: off })).toEqual([`${variable} ${message}`]);
+    expect(notifySettings({ NOTIFY_URLS, NOTIFY_OFF: off }), "nobody is told what may be off").toEqual(NONE);
+  });
+
+  it.each<[unknown]>([[null], [true], [{ "device-lost": true }]])("is a problem when it is %j", (off) => {
+    expect(problemsOf({ NOTIFY_OFF: off })).toEqual([
+      "NOTIFY_OFF must be a list of types of notification, or one string of types of notification separated by spaces",
+    ]);
   });
 });
 

@@ -1,6 +1,6 @@
 import jsQR from "jsqr";
 import { describe, expect, it } from "vitest";
-import { qrCode } from "../../../src/pages/invite.ts";
+import { qrCode } from "../../../src/pages/html/qr-code.ts";
 
 const LINK = "https://vault.example.com/.latchkey/enrol#0123456789ABCDEFGHJKMNPQRS";
 

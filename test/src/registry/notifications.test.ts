@@ -1,15 +1,10 @@
-import {
-  abortAllDurableObjects,
-  evictDurableObject,
-  reset,
-  runDurableObjectAlarm,
-  runInDurableObject,
-} from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceStatus, StatusAct } from "../../../src/domain/device.ts";
+import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import type { WipeDelivery } from "../../../src/domain/records.ts";
 import { DAY_MS } from "../../../src/domain/relative-time.ts";
-import { at, configure, HOOK, NOW, type Post, receivers } from "../notify/fixtures.ts";
+import { at, configure, HOOK, NOW, type Post, receivers, toldBy } from "../notify/fixtures.ts";
 import {
   ALICE,
   by,
@@ -40,12 +35,8 @@ beforeEach(() => {
 });
 afterEach(reset);
 
-/** Lets the alarm ring, if one is set; what was told since the last time. */
-async function told(stub: DurableObjectStub = registryStub(ALICE)) {
-  await runDurableObjectAlarm(stub);
-  return posts.splice(0).map(({ json }) => json);
-}
-const waiting = () => told(directoryStub());
+const told = () => toldBy(registryStub(ALICE), posts);
+const waiting = () => toldBy(directoryStub(), posts);
 
 async function enrol(n: number, daysLeft: number | null = null, status: "active" | "pending" = "active") {
   const details = { ...DETAILS, notAfter: daysLeft === null ? null : NOW + daysLeft * DAY_MS };
@@ -280,6 +271,17 @@ describe("a certificate that ends", () => {
     expect(await ids()).toEqual([]);
   });
 
+  it("is not told of when that is off, and is once it is on again", async () => {
+    configure({ NOTIFY_OFF: ["certificate-expiring"] });
+    await enrol(1, 5);
+    await daily();
+    expect(await ids()).toEqual([]);
+    configure({ NOTIFY_OFF: [] });
+    await evictDurableObject(registryStub(ALICE));
+    await daily();
+    expect(await ids()).toEqual([`certificate-expiring:${fingerprint(1)}:7`]);
+  });
+
   it("costs no row when there is nothing to tell", async () => {
     await enrol(1, 5);
     await enrol(2, 100);
@@ -288,6 +290,99 @@ describe("a certificate that ends", () => {
     await runInDurableObject(registryStub(ALICE), (inside, state) => {
       expect(cost(state, () => inside.noteExpiring(NOW + 1_000)).written).toBe(0);
     });
+  });
+});
+
+describe("a device that expires", () => {
+  const daily = (now = NOW) => alice().noteExpiring(now);
+  const ids = async () => (await told()).map(({ id }) => id);
+  const END = NOW + 40.5 * DAY_MS;
+
+  async function enrolUntil(expiresAt: number | null, status: "active" | "pending" = "active") {
+    const limits = { ...NO_LIMITS, expiresAt };
+    const result = await alice().enrol(by(), enrolment({ name: "Guest", limits, status }), Date.now(), 0);
+    return result.ok ? result.value.device.id : expect.fail(result.error.code);
+  }
+
+  it("is told of once at each threshold, by a daily cron", async () => {
+    const id = await enrolUntil(END);
+    const days: [number, unknown][] = [];
+    for (let day = 0; day <= 45; day++) {
+      at(NOW + day * DAY_MS);
+      await daily(Date.now());
+      await daily(Date.now());
+      for (const told of await ids()) days.push([day, told]);
+    }
+    const event = `device-expiring:${id}:${END}`;
+    expect(days).toEqual([
+      [11, `${event}:30`],
+      [34, `${event}:7`],
+      [40, `${event}:1`],
+    ]);
+  });
+
+  it("is told of with its end and the way to move it", async () => {
+    const id = await enrolUntil(NOW + 2 * DAY_MS);
+    await daily();
+    const expiresAt = new Date(NOW + 2 * DAY_MS).toISOString();
+    expect(await told()).toMatchObject([
+      {
+        type: "device-expiring",
+        message: expect.stringContaining(`latchkey limit alice/${id} --until`),
+        data: { user: "alice", device: { id, name: "Guest" }, expiresAt, threshold: 7 },
+      },
+    ]);
+  });
+
+  it("is told of again when its end was moved, and not when something else was changed", async () => {
+    const id = await enrolUntil(NOW + 5 * DAY_MS);
+    await daily();
+    await told();
+    await alice().edit(by(), id, { name: "Visitor", note: undefined });
+    await daily();
+    expect(await ids()).toEqual([]);
+    const later = NOW + 20 * DAY_MS;
+    await alice().edit(by(), id, { name: undefined, note: undefined, expiresAt: later });
+    await daily();
+    expect(await ids()).toEqual([`device-expiring:${id}:${later}:30`]);
+  });
+
+  it.each<[string, StatusAct[], number]>([
+    ["suspended", ["suspend"], 1],
+    ["lost", ["lost"], 0],
+    ["revoked", ["revoke"], 0],
+  ])("and is %s", async (_, acts, count) => {
+    const id = await enrolUntil(NOW + 5 * DAY_MS);
+    for (const what of acts) await act(id, what);
+    await told();
+    await daily();
+    expect(await ids()).toHaveLength(count);
+  });
+
+  it.each([
+    ["has no end", null],
+    ["ended a moment ago", NOW],
+    ["has a later end", NOW + 30.1 * DAY_MS],
+  ])("and %s is not told of", async (_, expiresAt) => {
+    await enrolUntil(expiresAt);
+    await daily();
+    expect(await ids()).toEqual([]);
+  });
+
+  it("costs no row when it was told of, or when that is off", async () => {
+    await enrolUntil(NOW + 5 * DAY_MS);
+    const written = () =>
+      runInDurableObject(
+        registryStub(ALICE),
+        (inside, state) => cost(state, () => inside.noteExpiring(NOW)).written,
+      );
+    configure({ NOTIFY_OFF: "device-expiring" });
+    await evictDurableObject(registryStub(ALICE));
+    expect(await written()).toBe(0);
+    configure({ NOTIFY_OFF: "" });
+    await evictDurableObject(registryStub(ALICE));
+    expect(await written()).toBeGreaterThan(0);
+    expect(await written()).toBe(0);
   });
 });
 

@@ -1,0 +1,69 @@
+// A device without a certificate that shows a token in a header: a TV, a watch, a widget, a script.
+import { APP_NAMES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
+import { type Recipe, recipesFor } from "../../../src/domain/apps/recipes.ts";
+import { nearest } from "../../../src/domain/nearest.ts";
+import type { Api } from "../../client/api.ts";
+import { misuse } from "../../terminal/failure.ts";
+import { printable } from "../../terminal/text.ts";
+import { userArgument } from "../command/arguments.ts";
+import type { AddCommand } from "../command/command.ts";
+import { UNTIL_HELP } from "../command/until.ts";
+import { type EnrolOptions, enrol, enrolOptions } from "./enrolment.ts";
+import { appUrls } from "./secret.ts";
+
+interface TokenOptions extends EnrolOptions {
+  for?: string;
+}
+
+export const addDeviceToken: AddCommand = (program) => {
+  program
+    .command("device-token")
+    .summary("let a device in that shows a token: TVs, watches, scripts")
+    .description(
+      "Let a device in that cannot present a certificate: it shows a token in the header X-Latchkey-Token, or where an app has fields for a client id and a client secret. The token is shown once, with lines to copy into the apps that are known.",
+    )
+    .argument("<user>", "the user's id, such as alice")
+    .argument("<name>", "the device's name, such as tv")
+    .with(enrolOptions)
+    .option("--for <app>", "show the lines for this app, such as immich (default: what APPS names)")
+    .notes(`
+A token proves nothing but that somebody knows it: anyone who has it is let in.
+So it always names its apps, and it ends after a year unless --valid says
+otherwise. Where a certificate works, use one. This is no API token: those are
+people's, see token.
+
+${UNTIL_HELP}
+
+Examples:
+  latchkey device-token alice tv --app photos.example.com
+  latchkey device-token alice watch --app ntfy.example.com --valid 90d
+  latchkey device-token bob nas --app dav.example.com --for webdav --country CH`)
+    .run((session, user: string, name: string, options: TokenOptions) => {
+      const named = options.for === undefined ? undefined : appNameOption(options.for);
+      return enrol(
+        session,
+        { user: userArgument(user), name, kind: "token" },
+        options,
+        (made, apps, origin): readonly Recipe[] =>
+          appUrls(made.device, origin).flatMap((url) =>
+            recipesFor(named ?? appAt(apps, new URL(url).hostname), { url, token: made.token }),
+          ),
+      );
+    });
+};
+
+function appNameOption(text: string): AppName {
+  const name = text.toLowerCase();
+  if (isAppName(name)) return name;
+  const [near] = nearest(name, APP_NAMES);
+  throw misuse(
+    `--for '${printable(text)}' is not an app that is known by name`,
+    near === undefined ? `give one of ${APP_NAMES.join(", ")}, or leave it out` : `did you mean ${near}`,
+  );
+}
+
+/** What `APPS` says runs there. */
+function appAt(apps: Awaited<ReturnType<Api["me"]>>["apps"], host: string): AppName | undefined {
+  const { app = "" } = apps.find((each) => each.host === host) ?? {};
+  return isAppName(app) ? app : undefined;
+}

@@ -1,0 +1,42 @@
+// The next token of a device, or the next secret of a feed.
+import type { Device } from "../../../src/contract/answers.ts";
+import type { Api } from "../../client/api.ts";
+import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
+import { short } from "../../terminal/text.ts";
+import type { Session } from "../command/session.ts";
+import { endOfOld } from "../devices/view.ts";
+import { showSecret } from "./secret.ts";
+
+interface NextSecret {
+  /** When the present one ends at the latest, in milliseconds since 1970; `undefined`: only when the next one is seen. */
+  retireBy: number | undefined;
+  /** `undefined`: the API's default. */
+  validSeconds: number | undefined;
+  /** Draws it as a QR code; `undefined`: on a terminal. */
+  qr: boolean | undefined;
+}
+
+/** Makes it and shows it. The present one ends when the next one is first seen, and at `retireBy` at the latest. */
+export async function makeNextSecret(
+  session: Session,
+  api: Api,
+  device: Device,
+  { retireBy, validSeconds, qr }: NextSecret,
+): Promise<void> {
+  const made = await api.rotateDeviceToken(device, {
+    validSeconds,
+    retireBy: retireBy === undefined ? undefined : new Date(retireBy).toISOString(),
+  });
+  const { credentials, kind } = made.device;
+  const digits = credentials.at(-1)?.fingerprint ?? "";
+  const ends = endOfOld(made.device, digits, session.now());
+  showSecret(session, {
+    made,
+    origin: api.origin,
+    qr,
+    done: [
+      `made the next ${CREDENTIAL_NOUN[kind]} of ${deviceLabel(made.device)}, ${short(digits)}`,
+      ...(ends === undefined ? [] : [ends]),
+    ],
+  });
+}

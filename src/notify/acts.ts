@@ -1,0 +1,81 @@
+// Notifications of what somebody did.
+import type { DeviceKind } from "../domain/credential-key.ts";
+import { clientName } from "../domain/request/client-name.ts";
+import type { UserId } from "../domain/user.ts";
+import type { Device, Notification } from "./event.ts";
+import { command, iso, pick, placeName, printable } from "./wording.ts";
+
+/** `by`: as the audit log names actors. `invitedBy`: who made the invitation, if there was one. */
+export function deviceEnrolled(of: {
+  user: UserId;
+  device: Device;
+  kind: DeviceKind;
+  status: "active" | "pending";
+  by: string;
+  invitedBy: string | null;
+  country: string | null;
+  at: number;
+}): Notification {
+  const { user, device, kind, status, by, invitedBy, country } = of;
+  const how = invitedBy === null ? `by ${by}` : `by an invitation from ${invitedBy}`;
+  const next =
+    status === "pending"
+      ? `It is refused until somebody approves it: ${command("approve", user, device)}.`
+      : `It is let in from now on. If that was not expected: ${command("suspend", user, device)}.`;
+  return {
+    id: `device-enrolled:${device.id}`,
+    type: "device-enrolled",
+    at: iso(of.at),
+    title: `${device.name} (${user}) was enrolled`,
+    message: `Enrolled ${how}, from ${placeName(country)}. ${next}`,
+    data: { user, device: pick(device), kind, status, by, invitedBy, country },
+  };
+}
+
+export function deviceApproved(of: {
+  user: UserId;
+  device: Device;
+  by: string;
+  since: number;
+}): Notification {
+  const { user, device, by } = of;
+  return {
+    id: `device-approved:${device.id}:${of.since}`,
+    type: "device-approved",
+    at: iso(of.since),
+    title: `${device.name} (${user}) was approved`,
+    message: `Approved by ${by}. It is let in from now on. If that was not expected: ${command("suspend", user, device)}.`,
+    data: { user, device: pick(device), by },
+  };
+}
+
+export function deviceLost(of: { user: UserId; device: Device; by: string; since: number }): Notification {
+  const { user, device, by } = of;
+  return {
+    id: `device-lost:${device.id}:${of.since}`,
+    type: "device-lost",
+    at: iso(of.since),
+    title: `${device.name} (${user}) is reported lost`,
+    message: `Reported by ${by}. It is refused from now on. On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.`,
+    data: { user, device: pick(device), by },
+  };
+}
+
+/** `client` is what the browser calls itself. */
+export function adminSignIn(of: {
+  session: string;
+  client: string | null;
+  country: string | null;
+  at: number;
+}): Notification {
+  const { session, country } = of;
+  const browser = printable(clientName(of.client));
+  return {
+    id: `admin-sign-in:${session}`,
+    type: "admin-sign-in",
+    at: iso(of.at),
+    title: "Somebody signed in with the ADMIN_TOKEN",
+    message: `From ${placeName(country)}, with this browser: ${browser}. If that was not you, replace the token, which ends its sessions: wrangler secret put ADMIN_TOKEN.`,
+    data: { session, browser, country },
+  };
+}

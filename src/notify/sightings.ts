@@ -1,0 +1,105 @@
+// Notifications of what came to the gate.
+import { type CredentialKey, fingerprintOf, kindOf } from "../domain/credential-key.ts";
+import { type Fingerprint, shortFingerprint } from "../domain/fingerprint.ts";
+import type { UserId } from "../domain/user.ts";
+import type { Device, Notification, ToldReason } from "./event.ts";
+import { command, iso, pick, placeName, printable } from "./wording.ts";
+
+/** A device that came to an app. */
+interface SeenDevice {
+  user: UserId;
+  device: Device;
+  app: string;
+  country: string | null;
+  at: number;
+}
+
+export function certificateWaiting(of: {
+  fingerprint: Fingerprint;
+  subject: string | null;
+  app: string;
+  country: string | null;
+  firstSeen: number;
+}): Notification {
+  const { fingerprint, app, country } = of;
+  const subject = of.subject === null ? null : printable(of.subject);
+  const what = `${shortFingerprint(fingerprint)}${subject === null ? "" : ` (${subject})`}`;
+  return {
+    id: `certificate-waiting:${fingerprint}:${of.firstSeen}`,
+    type: "certificate-waiting",
+    at: iso(of.firstSeen),
+    title: "An unknown certificate is waiting",
+    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody enrols it: latchkey unknown.`,
+    data: { fingerprint, subject, app, country },
+  };
+}
+
+/** A secret was used for the first time: whoever has it may be somebody else. */
+export function tokenFirstUsed(of: SeenDevice & { key: CredentialKey }): Notification {
+  const { user, device, app, country } = of;
+  const fingerprint = fingerprintOf(of.key);
+  const kind = kindOf(of.key);
+  const what = kind === "feed" ? "feed URL" : "token";
+  return {
+    id: `token-first-used:${fingerprint}`,
+    type: "token-first-used",
+    at: iso(of.at),
+    title: `The ${what} of ${device.name} (${user}) was used for the first time`,
+    message: `The ${what} ${shortFingerprint(fingerprint)} came to ${app} from ${placeName(country)}. If that was not you: ${command("suspend", user, device)}.`,
+    data: { user, device: pick(device), kind, fingerprint, app, country },
+  };
+}
+
+/** `isLost`: it is refused there, as everywhere. */
+export function deviceInNewCountry(of: SeenDevice & { isLost: boolean }): Notification {
+  const { user, device, app, country, isLost } = of;
+  const place = placeName(country);
+  const next = isLost
+    ? "It is reported lost, so it was refused."
+    : `If that was not you: ${command("suspend", user, device)}.`;
+  return {
+    id: `device-new-country:${device.id}:${country ?? "unknown"}`,
+    type: "device-new-country",
+    at: iso(of.at),
+    title: `${device.name} (${user}) was seen in a new country: ${place}`,
+    message: `It came to ${app} from ${place}, where it had not been seen before. ${next}`,
+    data: { user, device: pick(device), app, country },
+  };
+}
+
+const REFUSED_BECAUSE: Record<ToldReason, string> = {
+  "device-suspended": "it is suspended",
+  "device-revoked": "it is revoked, or the credential that it showed is retired",
+  "device-expired": "it has expired",
+  "expired-credential": "its token has expired",
+  "wrong-app": "it may not use this app",
+  country: "it may not be used from there",
+};
+
+export function deviceRefused(of: SeenDevice & { reason: ToldReason }): Notification {
+  const { user, device, app, country, reason } = of;
+  return {
+    id: `device-refused:${device.id}:${of.at}`,
+    type: "device-refused",
+    at: iso(of.at),
+    title: `${device.name} (${user}) was refused`,
+    message: `It came to ${app} from ${placeName(country)} and was refused, because ${REFUSED_BECAUSE[reason]}. Further refusals are in the log: latchkey watch.`,
+    data: { user, device: pick(device), reason, app, country },
+  };
+}
+
+/** `lostSince` distinguishes this loss from an earlier one of the same device. */
+export function wipeDelivered(of: SeenDevice & { tokenRefresh: boolean; lostSince: number }): Notification {
+  const { user, device, app, country, tokenRefresh } = of;
+  const how = tokenRefresh
+    ? "on the token call, which phones obey"
+    : "though not yet on the token call, which phones obey";
+  return {
+    id: `wipe-delivered:${device.id}:${of.lostSince}:${tokenRefresh ? "token" : "other"}`,
+    type: "wipe-delivered",
+    at: iso(of.at),
+    title: `${device.name} (${user}) was told to delete its vault`,
+    message: `It came to ${app}${country === null ? "" : ` from ${country}`} and was given the answer that wipes, ${how}.`,
+    data: { user, device: pick(device), app, country, tokenRefresh },
+  };
+}
