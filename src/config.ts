@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { AppSchema, TableSchema, toApp } from "./contract/app-settings.ts";
 import { MIN_ADMIN_TOKEN_CHARACTERS } from "./contract/limits.ts";
 import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./domain/fingerprint.ts";
+import { err, ok, type Result } from "./domain/general/result.ts";
 import type { App } from "./domain/request/app.ts";
 import { isHostname } from "./domain/request/hostname.ts";
-import { err, ok, type Result } from "./domain/result.ts";
 import { NotifyOffSchema, NotifySecretSchema, NotifyUrlsSchema } from "./notify/settings.ts";
 import type { RegistryBindings } from "./registry/client/objects.ts";
 

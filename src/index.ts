@@ -1,10 +1,10 @@
 // The entry: builds a Worker from the configuration once per isolate, and hands it each request.
 import { waitUntil } from "cloudflare:workers";
 import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
-import { escapedJson } from "./domain/escaped-json.ts";
+import { escapedJson } from "./domain/general/escaped-json.ts";
+import { ok, type Result } from "./domain/general/result.ts";
 import { DEFAULT_PROFILE } from "./domain/request/app.ts";
 import { Hostnames } from "./domain/request/hostname.ts";
-import { ok, type Result } from "./domain/result.ts";
 import { answer } from "./gate/answers.ts";
 import { Latchkey } from "./latchkey.ts";
 import { errorLine, FoldedLog } from "./log.ts";

@@ -1,6 +1,6 @@
 // The audit log: who changed what.
 import type { AuditEntry } from "../../src/contract/answers.ts";
-import { relativeTime } from "../../src/domain/relative-time.ts";
+import { relativeTime } from "../../src/domain/general/relative-time.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { type LoggedEntry, readEverything } from "../client/all-logs.ts";
 import { misuse } from "../terminal/failure.ts";

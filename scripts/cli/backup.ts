@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import envPaths from "env-paths";
-import { escapedJson } from "../../src/domain/escaped-json.ts";
+import { escapedJson } from "../../src/domain/general/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
 import { plural, printable } from "../terminal/text.ts";

@@ -1,7 +1,7 @@
 // The gate on one screen.
 import type { Device, Me } from "../../src/contract/answers.ts";
 import { DEVICE_STATUSES } from "../../src/domain/device.ts";
-import { EXPIRES_SOON_MS } from "../../src/domain/relative-time.ts";
+import { EXPIRES_SOON_MS } from "../../src/domain/general/relative-time.ts";
 import { canWipe } from "../../src/domain/request/app.ts";
 import { ofAllUsers } from "../client/all-users.ts";
 import { isOutOfOrder, orAbsent } from "../client/answer.ts";

@@ -1,6 +1,6 @@
 // The users, who own the devices.
 import type { User } from "../../src/contract/answers.ts";
-import { nearest } from "../../src/domain/nearest.ts";
+import { nearest } from "../../src/domain/general/nearest.ts";
 import { parseUserId, type UserId } from "../../src/domain/user.ts";
 import { ProblemFailure, withHint } from "../client/answer.ts";
 import type { Api, Made } from "../client/api.ts";

@@ -1,6 +1,6 @@
 // A command line that cannot work: what is wrong with it, and what was probably meant.
 import type { Command, CommanderError } from "commander";
-import { nearest } from "../../src/domain/nearest.ts";
+import { nearest } from "../../src/domain/general/nearest.ts";
 import { LATCHKEY } from "./called-as.ts";
 import { type Failure, misuse } from "./failure.ts";
 import { asMessage, printable, shellWord } from "./text.ts";

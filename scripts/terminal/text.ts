@@ -1,6 +1,7 @@
 // Texts as a terminal shows them: made safe, shortened, matched.
-import { escapedJson, UNPRINTABLE } from "../../src/domain/escaped-json.ts";
+
 import { parseFingerprint, shortFingerprint } from "../../src/domain/fingerprint.ts";
+import { escapedJson, UNPRINTABLE } from "../../src/domain/general/escaped-json.ts";
 
 /** A text from the server or the caller, safe to show on one line of a terminal. */
 export function printable(text: string): string {

@@ -1,5 +1,5 @@
 // Times as a terminal shows them. `now` is in milliseconds since 1970.
-import { relativeTime } from "../../src/domain/relative-time.ts";
+import { relativeTime } from "../../src/domain/general/relative-time.ts";
 import type { Cell } from "./table.ts";
 import { printable } from "./text.ts";
 

@@ -22,7 +22,7 @@ import type {
 import { retiredSince } from "../domain/retirement.ts";
 import type { DirectoryBackup } from "../registry/directory/restores.ts";
 import type { AuditRecord } from "../registry/storage/audit-log.ts";
-import type { Restored } from "../registry/user/restores.ts";
+import type { Restored } from "../registry/user/rules/restores.ts";
 
 // From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
 

@@ -2,9 +2,9 @@ import { X509Certificate } from "node:crypto";
 import { ApiError } from "../contract/api-error.ts";
 import { type CredentialKey, keyOf } from "../domain/credential-key.ts";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
+import { err, ok, type Result } from "../domain/general/result.ts";
 import { type CertificateDetails, NO_DETAILS } from "../domain/records.ts";
 import { parseOpenSslTime } from "../domain/request/openssl-time.ts";
-import { err, ok, type Result } from "../domain/result.ts";
 
 /** Any block: the parser would also accept `X509 CERTIFICATE`, and the first of several. */
 const BLOCK = /-----BEGIN [^-]*-----/g;

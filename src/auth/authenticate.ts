@@ -1,6 +1,6 @@
 import { ApiError } from "../contract/api-error.ts";
 import type { Principal, SecretDigest } from "../domain/credential.ts";
-import { err, ok, type Result } from "../domain/result.ts";
+import { err, ok, type Result } from "../domain/general/result.ts";
 import type { DirectoryCaller } from "../registry/client/objects.ts";
 import type { SignInError } from "../registry/directory/credentials.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";

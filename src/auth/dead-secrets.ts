@@ -1,4 +1,4 @@
-import { ShortMemory } from "../domain/bounded-map.ts";
+import { ShortMemory } from "../domain/general/bounded-map.ts";
 
 /**
  * How long a secret that is nobody's is not looked up again, in milliseconds. What has ended does not come back: a

@@ -1,11 +1,12 @@
 import { BoundedMap } from "../domain/bounded-map.ts";
 import type { SecretDigest } from "../domain/credential.ts";
+import { err, type Result } from "../domain/general/result.ts";
 import type { Enrolment, RegistryError, Welcome } from "../domain/records.ts";
-import { err, type Result } from "../domain/result.ts";
+
 import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { Invitations, Offer, RedeemError } from "../registry/client/invitations.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
-import type { Enrolled } from "../registry/user/enrolments.ts";
+import type { Enrolled } from "../registry/user/rules/enrolments.ts";
 import type { DeadSecrets } from "./dead-secrets.ts";
 import type { KeyedSecrets } from "./keyed-secrets.ts";
 import { digestOf } from "./secrets.ts";

@@ -1,7 +1,7 @@
 // The settings of an app in `APPS`: their schema, and what the gate makes of them.
 import * as v from "valibot";
 import { APP_NAMES, APP_PROFILES, type AppName, isAppName } from "../domain/apps/names.ts";
-import { nearest } from "../domain/nearest.ts";
+import { nearest } from "../domain/general/nearest.ts";
 import type { App } from "../domain/request/app.ts";
 import { type CustomAnswer, PROFILE_NAMES, type ProfileName } from "../domain/request/app.ts";
 import { isCountry } from "../domain/request/country.ts";

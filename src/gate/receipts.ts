@@ -1,5 +1,5 @@
 // Which wipe answers are reported to the registry, and when.
-import { BoundedMap } from "../domain/bounded-map.ts";
+import { BoundedMap } from "../domain/general/bounded-map.ts";
 
 /** Wipe answers to one device are reported to the registry at most once in this time, in milliseconds. */
 export const RECEIPT_EVERY_MS = 5 * 60_000;

@@ -1,6 +1,7 @@
 // Device tokens and feeds' secrets in a request: where they may stand, which of them are ours, and how they are removed.
-import { BoundedMap } from "../domain/bounded-map.ts";
+
 import type { CredentialKey, SecretKind } from "../domain/credential-key.ts";
+import { BoundedMap } from "../domain/general/bounded-map.ts";
 import type { App } from "../domain/request/app.ts";
 import type { ShownSecret } from "../domain/request/shown.ts";
 import type { Visit } from "../visit.ts";

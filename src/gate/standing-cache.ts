@@ -1,7 +1,8 @@
 // What one isolate remembers of the registry's answers, and when it asks again.
-import { BoundedMap } from "../domain/bounded-map.ts";
+
 import { type CredentialKey, kindOf } from "../domain/credential-key.ts";
 import type { Standing } from "../domain/device.ts";
+import { BoundedMap } from "../domain/general/bounded-map.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Background } from "../visit.ts";
 import { isTokenCall, type Refused } from "./answers.ts";

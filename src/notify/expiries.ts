@@ -1,7 +1,7 @@
 // Notifications of what ends soon.
 import { type CredentialKey, fingerprintOf, kindOf } from "../domain/credential-key.ts";
 import { shortFingerprint } from "../domain/fingerprint.ts";
-import { DAY_MS, relativeTime } from "../domain/relative-time.ts";
+import { DAY_MS, relativeTime } from "../domain/general/relative-time.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Device, Notification } from "./event.ts";
 import { command, iso, pick } from "./wording.ts";

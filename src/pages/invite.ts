@@ -7,13 +7,13 @@ import type { Invitation } from "../contract/answers.ts";
 import { INVITATION_SECONDS } from "../contract/limits.ts";
 import { PATHS } from "../contract/paths.ts";
 import { CreateInvitationRequest, PutUserRequest, UserIdSchema } from "../contract/requests.ts";
+import { groupedCode } from "../domain/general/typed-code.ts";
 import type { UserRecord } from "../domain/records.ts";
-import { groupedCode } from "../domain/typed-code.ts";
-import { type PageContext, visibleUsers } from "./context.ts";
 import { field, mistakeOf, parseFields, secondsSelect, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import { choiceOf, limitFields, limitsOf, noLimits, readTypedLimits } from "./html/limits-form.ts";
+import { type PageContext, visibleUsers } from "./html/page-context.ts";
 import { qrCode } from "./html/qr-code.ts";
 import { ago, at, onDate } from "./html/times.ts";
 

@@ -1,17 +1,17 @@
 // The one table of what a path under `/.latchkey` is.
 import { ENROL_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
 import type { Need } from "../contract/permissions.ts";
-import { activity } from "./activity.ts";
-import { activityCsv } from "./activity-csv.ts";
-import type { PageContext } from "./context.ts";
-import { device, editDevice } from "./device.ts";
-import { limitDevice, limitsForm } from "./device-limits.ts";
-import { addDevice, newDevice, nextToken, nextTokenForm } from "./device-token.ts";
-import { devices, devicesOfUser } from "./devices.ts";
+import { device, editDevice } from "./devices/device.ts";
+import { limitDevice, limitsForm } from "./devices/device-limits.ts";
+import { addDevice, newDevice, nextToken, nextTokenForm } from "./devices/device-token.ts";
+import { devices, devicesOfUser } from "./devices/devices.ts";
+import { confirmAct, doAct } from "./devices/status-act.ts";
+import { activity } from "./history/activity.ts";
+import { activityCsv } from "./history/activity-csv.ts";
 import { type Html, seeOther } from "./html/html.ts";
+import type { PageContext } from "./html/page-context.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
 import { endAllSessions, endSession, sessions } from "./sessions.ts";
-import { confirmAct, doAct } from "./status-act.ts";
 import { dismiss, enrolUnknown, waiting } from "./waiting.ts";
 
 /** What a path is. Some need to be found on every app's host, by devices. */

@@ -5,12 +5,12 @@ import type { Session } from "../contract/answers.ts";
 import { PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
 import { SIGN_INS_AN_HOUR } from "../domain/credential.ts";
+import { err, ok } from "../domain/general/result.ts";
 import { clientName } from "../domain/request/client-name.ts";
 import { clearSession } from "../domain/request/session-cookie.ts";
-import { err, ok } from "../domain/result.ts";
-import type { PageContext } from "./context.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
+import type { PageContext } from "./html/page-context.ts";
 import { ago, duration } from "./html/times.ts";
 import { possessive } from "./html/words.ts";
 

@@ -6,11 +6,11 @@ import { devicePath, PATHS } from "../contract/paths.ts";
 import { ApproveRequest } from "../contract/requests.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { commonName } from "../domain/request/certificate.ts";
-import { devicesOf, type PageContext, visibleUsers } from "./context.ts";
-import { actLinks, actsOf } from "./device-view.ts";
+import { actLinks, actsOf } from "./devices/device-view.ts";
 import { field, parseFields, userSelect } from "./html/forms.ts";
 import { type Html, html, seeOther } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
+import { devicesOf, type PageContext, visibleUsers } from "./html/page-context.ts";
 import { ago, at, onDate } from "./html/times.ts";
 import { capital, grouped, possessive } from "./html/words.ts";
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cardPage } from "../../scripts/cli/credentials/emergency-card.ts";
 import type { Device, NewToken, Session } from "../../src/contract/answers.ts";
 import { PATHS } from "../../src/contract/paths.ts";
-import { groupedCode } from "../../src/domain/typed-code.ts";
+import { groupedCode } from "../../src/domain/general/typed-code.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { inspect } from "./support/inspect.ts";

@@ -1,7 +1,7 @@
 import { createScheduledController, reset, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { DAY_MS } from "../../src/domain/relative-time.ts";
+import { DAY_MS } from "../../src/domain/general/relative-time.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import worker from "../../src/index.ts";
 import { certificateKey } from "./fixtures.ts";

@@ -1,7 +1,7 @@
 // How a command line names a device, and how a device is named back.
 import type { Device } from "../../../src/contract/answers.ts";
 import { deviceNameKey } from "../../../src/domain/device.ts";
-import { nearest } from "../../../src/domain/nearest.ts";
+import { nearest } from "../../../src/domain/general/nearest.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { orAbsent } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";

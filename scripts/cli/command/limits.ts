@@ -1,7 +1,7 @@
 // What a device is limited to: the options that say so, and how it is shown.
 import type { Command } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
-import { nearest } from "../../../src/domain/nearest.ts";
+import { nearest } from "../../../src/domain/general/nearest.ts";
 import { isCountry } from "../../../src/domain/request/country.ts";
 import type { Api } from "../../client/api.ts";
 import { failed, misuse } from "../../terminal/failure.ts";

@@ -5,7 +5,7 @@ import { toSvgPath } from "lean-qr/extras/svg";
 import { generate } from "lean-qr/nano";
 import type { NewToken } from "../../../src/contract/answers.ts";
 import { PATHS } from "../../../src/contract/paths.ts";
-import { groupedCode } from "../../../src/domain/typed-code.ts";
+import { groupedCode } from "../../../src/domain/general/typed-code.ts";
 import type { Api } from "../../client/api.ts";
 import { SECRET_MODE, writeNew } from "../../files.ts";
 import { errorCode, type Failure, failed, misuse } from "../../terminal/failure.ts";

@@ -1,6 +1,6 @@
 // Invitations: links with which users enrol a device themselves. List, withdraw; `invite` makes them.
 import type { Invitation } from "../../../src/contract/answers.ts";
-import { relativeTime } from "../../../src/domain/relative-time.ts";
+import { relativeTime } from "../../../src/domain/general/relative-time.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { ofAllUsers, ofUsers } from "../../client/all-users.ts";
 import type { Api } from "../../client/api.ts";

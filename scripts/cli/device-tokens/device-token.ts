@@ -1,7 +1,7 @@
 // A device without a certificate that shows a token in a header: a TV, a watch, a widget, a script.
 import { APP_NAMES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
 import { type Recipe, recipesFor } from "../../../src/domain/apps/recipes.ts";
-import { nearest } from "../../../src/domain/nearest.ts";
+import { nearest } from "../../../src/domain/general/nearest.ts";
 import type { Api } from "../../client/api.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";

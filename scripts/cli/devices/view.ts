@@ -1,7 +1,7 @@
 // How a device and its credentials are shown: as a row of a list, or in full.
 
 import type { Credential, Device } from "../../../src/contract/answers.ts";
-import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/relative-time.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/general/relative-time.ts";
 import type { CertificateDetails } from "../../certificates/certificate-file.ts";
 import { CREDENTIAL_NOUN, deviceLabel, hasEnded, living } from "../../client/device.ts";
 import type { Output } from "../../terminal/output.ts";

@@ -1,5 +1,5 @@
 import type * as v from "valibot";
-import { nearest } from "../../../src/domain/nearest.ts";
+import { nearest } from "../../../src/domain/general/nearest.ts";
 import { failed } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { ZONE } from "./answers.ts";

@@ -1,5 +1,5 @@
 // Hostnames, and how they are compared.
-import { BoundedMap } from "../bounded-map.ts";
+import { BoundedMap } from "../general/bounded-map.ts";
 
 const HOSTNAME =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;

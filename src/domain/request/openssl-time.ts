@@ -1,5 +1,5 @@
 // The times of certificates, as OpenSSL writes them.
-import { BoundedMap } from "../bounded-map.ts";
+import { BoundedMap } from "../general/bounded-map.ts";
 
 const OPENSSL_TIME = /^([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4}) GMT$/;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,6 +1,6 @@
 // Times as people type them into a form: in their own time zone, to the minute.
 
-import { DAY_MS } from "../../domain/relative-time.ts";
+import { DAY_MS } from "../../domain/general/relative-time.ts";
 
 const LOCAL = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::\d{2}(?:\.\d+)?)?$/;
 

@@ -1,5 +1,5 @@
 // Times, in words and as the reader's clock shows them.
-import { relativeTime } from "../../domain/relative-time.ts";
+import { relativeTime } from "../../domain/general/relative-time.ts";
 import { type Html, html } from "./html.ts";
 
 /** The time zone that Cloudflare reports, if the runtime knows it: an unknown one must not break a page. */

@@ -1,9 +1,9 @@
 // The page that an invitation's link opens on the device.
 
 import { ENROL_PATH } from "../../contract/paths.ts";
-import { ShortMemory } from "../../domain/bounded-map.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import { deviceNameProblem, type Standing } from "../../domain/device.ts";
+import { ShortMemory } from "../../domain/general/bounded-map.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
 import { detailsOf } from "../../domain/records.ts";
 import { beyondLimits } from "../../domain/request/beyond-limits.ts";

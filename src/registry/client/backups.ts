@@ -1,10 +1,10 @@
 // The Worker's side of backups and restores. Each restore can be repeated.
 import type { CredentialKey } from "../../domain/credential-key.ts";
+import { err, type Result } from "../../domain/general/result.ts";
 import type { RegistryError } from "../../domain/records.ts";
-import { err, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { Actor } from "../storage/audit-log.ts";
-import { planForNewUser, type Restored, type RestoreRequest } from "../user/restores.ts";
+import { planForNewUser, type Restored, type RestoreRequest } from "../user/rules/restores.ts";
 import { type DirectoryCaller, directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 import { onceMore, type RegistryClient } from "./registry-client.ts";
 

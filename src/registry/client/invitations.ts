@@ -1,6 +1,7 @@
 // The Worker's side of invitations: the directory knows whose a code is, the user's registry whether it is still good.
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
+import { err, ok, type Result } from "../../domain/general/result.ts";
 import type {
   BundleUse,
   DeviceRecord,
@@ -10,11 +11,10 @@ import type {
   RegistryError,
   Welcome,
 } from "../../domain/records.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { Actor } from "../storage/audit-log.ts";
-import type { Enrolled } from "../user/enrolments.ts";
-import type { NewInvitation } from "../user/invitations.ts";
+import type { Enrolled } from "../user/rules/enrolments.ts";
+import type { NewInvitation } from "../user/rules/invitations.ts";
 import { directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 import { onceMore, type RegistryClient } from "./registry-client.ts";
 

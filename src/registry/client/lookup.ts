@@ -1,7 +1,7 @@
 // The gate's questions: what the registry knows of a key, and what it is to note.
 import type { CredentialKey } from "../../domain/credential-key.ts";
-import type { Sighting, WipeDelivery } from "../../domain/records.ts";
 import type { StandingRecord } from "../../domain/device.ts";
+import type { Sighting, WipeDelivery } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 

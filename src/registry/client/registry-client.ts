@@ -2,8 +2,9 @@
 // than one object, and in which order it is written. What concerns only one is asked of that object (objects.ts).
 import { type CredentialKey, keyOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
+import type { ListPage } from "../../domain/general/list-page.ts";
+import { err, ok, type Result } from "../../domain/general/result.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
-import type { ListPage } from "../../domain/list-page.ts";
 import {
   type DeviceRecord,
   detailsOf,
@@ -13,13 +14,12 @@ import {
   type RegistryError,
   type UserRecord,
 } from "../../domain/records.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { ClaimError } from "../directory/users.ts";
 import type { Actor } from "../storage/audit-log.ts";
 import type { Claim, StaleClaim } from "../storage/generation.ts";
-import type { Added } from "../user/credentials.ts";
-import type { Enrolled } from "../user/enrolments.ts";
+import type { Added } from "../user/rules/credentials.ts";
+import type { Enrolled } from "../user/rules/enrolments.ts";
 import { RegistryUnavailable } from "./call.ts";
 import { directoryOf, type RegistryBindings, type UserRegistryCaller, userRegistryOf } from "./objects.ts";
 

@@ -8,8 +8,8 @@ import {
   type TokenRecord,
   type TokenScope,
 } from "../../domain/credential.ts";
+import { err, ok, type Result } from "../../domain/general/result.ts";
 import type { RegistryError } from "../../domain/records.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import { adminSignIn } from "../../notify/acts.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";

@@ -1,8 +1,8 @@
 // Who there is, and whose key is whose: their rules, and all SQL on the tables `users` and `claims`.
 import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
-import { type ListPage, pageOf } from "../../domain/list-page.ts";
+import { type ListPage, pageOf } from "../../domain/general/list-page.ts";
+import { err, ok, type Result } from "../../domain/general/result.ts";
 import type { RegistryError, UserRecord } from "../../domain/records.ts";
-import { err, ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { CLAIM_ABANDONED_MS, type Claim } from "../storage/generation.ts";

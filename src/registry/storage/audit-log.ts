@@ -1,9 +1,9 @@
 // The audit log of one object: every change, and every attempt that was refused. Lines are only ever added, in the
 // same transaction as the change, and live as long as the object.
 import type { AuditAct } from "../../domain/audit-act.ts";
-import { type ListPage, pageOf } from "../../domain/list-page.ts";
+import { type ListPage, pageOf } from "../../domain/general/list-page.ts";
+import { err } from "../../domain/general/result.ts";
 import type { RegistryError } from "../../domain/records.ts";
-import { err } from "../../domain/result.ts";
 import { noteEndOf } from "./ended.ts";
 import { all, insert, one } from "./sql.ts";
 

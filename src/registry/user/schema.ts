@@ -4,11 +4,11 @@ import { AUDIT_SCHEMA } from "../storage/audit-log.ts";
 import { ENDED_BY_KEY, ENDED_SCHEMA } from "../storage/ended.ts";
 import type { Migration } from "../storage/migrations.ts";
 import { OUTBOX_SCHEMA } from "../storage/outbox.ts";
-import { BUNDLES_SCHEMA } from "./bundle-table.ts";
-import { CREDENTIALS_SCHEMA } from "./credential-table.ts";
-import { DEVICES_SCHEMA } from "./device-table.ts";
-import { INVITATIONS_SCHEMA } from "./invitations.ts";
-import { REGISTRY_STATE_SCHEMA } from "./registry-state.ts";
+import { INVITATIONS_SCHEMA } from "./rules/invitations.ts";
+import { BUNDLES_SCHEMA } from "./tables/bundle-table.ts";
+import { CREDENTIALS_SCHEMA } from "./tables/credential-table.ts";
+import { DEVICES_SCHEMA } from "./tables/device-table.ts";
+import { REGISTRY_STATE_SCHEMA } from "./tables/registry-state.ts";
 
 /** Before a device could show anything else. */
 const CERTIFICATES_SCHEMA = `

@@ -2,9 +2,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
-import type { StatusAct, StandingRecord } from "../../domain/device.ts";
+import type { StandingRecord, StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import type { ListPage } from "../../domain/list-page.ts";
+import type { ListPage } from "../../domain/general/list-page.ts";
+import { ok, type Result } from "../../domain/general/result.ts";
 import type {
   BundleUse,
   DeviceRecord,
@@ -18,7 +19,6 @@ import type {
   Welcome,
   WipeDelivery,
 } from "../../domain/records.ts";
-import { ok, type Result } from "../../domain/result.ts";
 import type { UserId } from "../../domain/user.ts";
 import { notifySettings } from "../../notify/settings.ts";
 import {
@@ -32,20 +32,20 @@ import {
 import type { StaleClaim } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
-import { BundleTable } from "./bundle-table.ts";
-import { Bundles, type Checked } from "./bundles.ts";
-import { CredentialTable } from "./credential-table.ts";
-import { type Added, Credentials } from "./credentials.ts";
-import { DeviceTable } from "./device-table.ts";
-import { Devices } from "./devices.ts";
-import type { DeviceEdit } from "./edit.ts";
-import { type Enrolled, Enrolments } from "./enrolments.ts";
-import { noteExpiring } from "./expiries.ts";
-import { Invitations, type NewInvitation } from "./invitations.ts";
-import { RegistryState } from "./registry-state.ts";
-import { type Restored, type RestoreRequest, Restores } from "./restores.ts";
+import { Bundles, type Checked } from "./rules/bundles.ts";
+import { type Added, Credentials } from "./rules/credentials.ts";
+import { Devices } from "./rules/devices.ts";
+import type { DeviceEdit } from "./rules/edit.ts";
+import { type Enrolled, Enrolments } from "./rules/enrolments.ts";
+import { noteExpiring } from "./rules/expiries.ts";
+import { Invitations, type NewInvitation } from "./rules/invitations.ts";
+import { type Restored, type RestoreRequest, Restores } from "./rules/restores.ts";
+import { Sightings } from "./rules/sightings.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./schema.ts";
-import { Sightings } from "./sightings.ts";
+import { BundleTable } from "./tables/bundle-table.ts";
+import { CredentialTable } from "./tables/credential-table.ts";
+import { DeviceTable } from "./tables/device-table.ts";
+import { RegistryState } from "./tables/registry-state.ts";
 
 /** When the deletion of what has ended is tried again, in milliseconds. */
 const END_AGAIN_MS = 10 * 60_000;

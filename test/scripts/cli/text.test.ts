@@ -10,7 +10,7 @@ import {
   shortenIds,
 } from "../../../scripts/terminal/text.ts";
 import { localTime, timeWithHint } from "../../../scripts/terminal/time.ts";
-import { nearest } from "../../../src/domain/nearest.ts";
+import { nearest } from "../../../src/domain/general/nearest.ts";
 
 describe("nothing from the server reaches the terminal as a command", () => {
   it.each([

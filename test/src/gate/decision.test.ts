@@ -267,7 +267,10 @@ describe("of several reasons, the first in this order is told", () => {
     ["device-expired", { standing: limited({ expiresAt: NOW, apps: [], countries: [] }) }],
     ["device-expired", { ...READS, path: "/", standing: limited({ kind: "feed", expiresAt: NOW }, NOW + 1) }],
     ["wrong-app", { standing: limited({ apps: [], countries: [] }) }],
-    ["wrong-app", { ...READS, path: "/", standing: limited({ kind: "feed", paths: [], countries: [] }, NOW + 1) }],
+    [
+      "wrong-app",
+      { ...READS, path: "/", standing: limited({ kind: "feed", paths: [], countries: [] }, NOW + 1) },
+    ],
   ])("%s, of those that the standing brings", (reason, change) => {
     expect(decide({ ...GOOD, ...change })).toEqual(refuse(reason));
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { keyOf } from "../../../src/domain/credential-key.ts";
-import { DAY_MS } from "../../../src/domain/relative-time.ts";
+import { DAY_MS } from "../../../src/domain/general/relative-time.ts";
 import { adminSignIn, deviceApproved, deviceEnrolled, deviceLost } from "../../../src/notify/acts.ts";
 import { bodyFor } from "../../../src/notify/deliver.ts";
 import { credentialExpiring, deviceExpiring } from "../../../src/notify/expiries.ts";

@@ -4,7 +4,7 @@ import type { SecretDigest } from "../../../src/domain/credential.ts";
 import type { CredentialKey } from "../../../src/domain/credential-key.ts";
 import type { Directory } from "../../../src/registry/directory/directory.ts";
 import { ADMIN_HOLDER } from "../../../src/registry/directory/session-table.ts";
-import { LAST_SEEN_EVERY_MS } from "../../../src/registry/user/sightings.ts";
+import { LAST_SEEN_EVERY_MS } from "../../../src/registry/user/rules/sightings.ts";
 import {
   ALICE,
   by,

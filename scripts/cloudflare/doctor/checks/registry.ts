@@ -1,5 +1,9 @@
 // The registry: whether it can be asked, and whether it lets anyone in.
-import { EXPIRES_SOON_DAYS, EXPIRES_SOON_MS, relativeTime } from "../../../../src/domain/relative-time.ts";
+import {
+  EXPIRES_SOON_DAYS,
+  EXPIRES_SOON_MS,
+  relativeTime,
+} from "../../../../src/domain/general/relative-time.ts";
 import { shellWord } from "../../../terminal/text.ts";
 import { accountCheck, failedCheck, listed, passed, warned } from "../check.ts";
 import { readRegistry } from "../gate.ts";

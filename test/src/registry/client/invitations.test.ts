@@ -7,7 +7,7 @@ import type { UserId } from "../../../../src/domain/user.ts";
 import { Invitations } from "../../../../src/registry/client/invitations.ts";
 import type { RegistryBindings } from "../../../../src/registry/client/objects.ts";
 import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
-import { INVITATIONS_KEPT_MS } from "../../../../src/registry/user/invitations.ts";
+import { INVITATIONS_KEPT_MS } from "../../../../src/registry/user/rules/invitations.ts";
 import {
   ALICE,
   BOB,

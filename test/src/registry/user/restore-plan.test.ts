@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { DeviceStatus } from "../../../../src/domain/device.ts";
 import { NO_LIMITS } from "../../../../src/domain/limits.ts";
 import type { CredentialRecord, DeviceRecord } from "../../../../src/domain/records.ts";
-import { leftAlone, planRestore, type RestoreInput } from "../../../../src/registry/user/restore-plan.ts";
+import {
+  leftAlone,
+  planRestore,
+  type RestoreInput,
+} from "../../../../src/registry/user/rules/restore-plan.ts";
 import { ALICE, DETAILS, key } from "../fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 25);

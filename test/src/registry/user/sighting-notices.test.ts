@@ -2,10 +2,10 @@ import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceKind } from "../../../../src/domain/credential-key.ts";
 import type { StatusAct } from "../../../../src/domain/device.ts";
+import { DAY_MS } from "../../../../src/domain/general/relative-time.ts";
 import { type Limits, NO_LIMITS } from "../../../../src/domain/limits.ts";
 import { NO_DETAILS, type Sighting } from "../../../../src/domain/records.ts";
-import { DAY_MS } from "../../../../src/domain/relative-time.ts";
-import { COUNTRIES_SEEN_MAX, LAST_SEEN_EVERY_MS } from "../../../../src/registry/user/sightings.ts";
+import { COUNTRIES_SEEN_MAX, LAST_SEEN_EVERY_MS } from "../../../../src/registry/user/rules/sightings.ts";
 import { at, configure, HOOK, NOW, type Post, receivers, toldBy } from "../../notify/fixtures.ts";
 import {
   ALICE,

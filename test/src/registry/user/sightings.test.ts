@@ -1,7 +1,7 @@
 import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Sighting } from "../../../../src/domain/records.ts";
-import { LAST_APP_EVERY_MS, LAST_SEEN_EVERY_MS } from "../../../../src/registry/user/sightings.ts";
+import { LAST_APP_EVERY_MS, LAST_SEEN_EVERY_MS } from "../../../../src/registry/user/rules/sightings.ts";
 import {
   ALICE,
   by,

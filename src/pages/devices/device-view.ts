@@ -1,0 +1,190 @@
+// How a device is shown, and what can be done with it.
+
+import type { Device } from "../../contract/answers.ts";
+import { devicePath, PATHS } from "../../contract/paths.ts";
+import { type Need, permits } from "../../contract/permissions.ts";
+import { EXPIRES_SOON_MS, relativeTime } from "../../domain/general/relative-time.ts";
+import { canWipe } from "../../domain/request/app.ts";
+import { type Html, html } from "../html/html.ts";
+import type { PageContext } from "../html/page-context.ts";
+import { ago, at, clockOnly, onDate } from "../html/times.ts";
+import { CREDENTIAL_WORDS, capital } from "../html/words.ts";
+
+/** What can be done with a device on its pages; `approve` and `forget` among them. */
+export type DeviceAct = "suspend" | "reinstate" | "lost" | "revoke" | "approve" | "forget";
+
+export const ACT_LABELS: Record<DeviceAct, string> = {
+  suspend: "Suspend",
+  reinstate: "Let back in",
+  lost: "Lost…",
+  revoke: "Revoke…",
+  approve: "Approve",
+  forget: "Forget",
+};
+
+/** What each act needs of whoever does it, as in the API's table. */
+const ACT_NEEDS: Record<DeviceAct, Need> = {
+  suspend: "shut-out",
+  reinstate: "devices",
+  lost: "shut-out",
+  revoke: "shut-out",
+  approve: "root",
+  forget: "devices",
+};
+
+/** The acts that a device's status allows, from the easiest to undo to the final one. */
+const ACTS: Record<Device["status"], readonly DeviceAct[]> = {
+  pending: ["approve", "revoke"],
+  active: ["suspend", "lost", "revoke"],
+  suspended: ["reinstate", "lost", "revoke"],
+  lost: ["reinstate", "revoke"],
+  revoked: ["forget"],
+};
+
+/** What whoever is signed in can do with a device now. */
+export function actsOf(device: Device, context: PageContext): DeviceAct[] {
+  return ACTS[device.status].filter((act) => may(context, ACT_NEEDS[act], device));
+}
+
+/** Whether whoever is signed in may do what needs this with a device. */
+export function may({ principal }: PageContext, need: Need, { user }: Device): boolean {
+  return permits(principal, need, { user: user as typeof principal.user });
+}
+
+export const BACK_TO_DEVICES: Html = html`<p class="back"><a href="${PATHS.devices}">← All devices</a></p>`;
+
+/** A device in two or three lines. */
+export function deviceLines(device: Device, context: PageContext): Html[] {
+  const { now, timeZone } = context;
+  return [
+    lastSeenLine(device, now, timeZone),
+    ...limitLines(device, now, timeZone),
+    ...expiryLines(device, now, timeZone),
+    ...(device.status === "lost" ? [wipeLine(device, context)] : []),
+  ];
+}
+
+/** Whether the answer that makes Bitwarden delete its vault was delivered, in the words of `latchkey show`. */
+function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
+  if (wipe !== null) {
+    const { firstAt, tokenRefresh } = wipe;
+    return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", but not yet on the token call, the only one that phones obey"}</p>`;
+  }
+  if (!canWipe(apps)) return html`<p>${NOTHING_DELETED}</p>`;
+  const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
+  return isSeen
+    ? html`<p>Wipe not delivered yet: seen since it was reported lost, but not on an app with the profile <code>bitwarden</code></p>`
+    : html`<p>Wipe not delivered yet: not seen since it was reported lost</p>`;
+}
+
+/** Why reporting a device lost deletes nothing here. */
+export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
+
+function lastSeenLine({ lastSeen, status, kind }: Device, now: number, timeZone: string): Html {
+  if (lastSeen === null) {
+    return html`<p>Never seen${status === "active" ? `: is its ${CREDENTIAL_WORDS[kind]} installed?` : ""}</p>`;
+  }
+  const { at, app, country } = lastSeen;
+  return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
+}
+
+/** All of a device's limits in words, also where there is none. */
+export function limitList(device: Device, { now, timeZone }: PageContext): Html {
+  const { kind, apps, countries, paths, expiresAt } = device;
+  return html`<dl>
+<dt>Apps</dt><dd>${apps === null ? "Every app" : `Only ${apps.join(", ")}`}</dd>
+${kind === "feed" ? html`<dt>Paths</dt><dd>Only ${(paths ?? []).join(", ")}, to be read</dd>` : ""}
+<dt>Countries</dt><dd>${countries === null ? "From anywhere" : `Only from ${countries.join(", ")}`}</dd>
+<dt>Let in until</dt><dd>${expiresAt === null ? "No end" : at(expiresAt, now, timeZone)}</dd>
+</dl>`;
+}
+
+/** How far the device reaches, if it is limited. */
+function limitLines(
+  { kind, apps, countries, paths, expiresAt }: Device,
+  now: number,
+  timeZone: string,
+): Html[] {
+  const shows = kind === "certificate" ? [] : [`Shows a ${CREDENTIAL_WORDS[kind]}`];
+  const where = [
+    ...shows,
+    ...(apps === null ? [] : [`only ${apps.join(", ")}`]),
+    ...(paths === null ? [] : [`only ${paths.join(", ")}`]),
+    ...(countries === null ? [] : [`only from ${countries.join(", ")}`]),
+  ];
+  const lines = where.length === 0 ? [] : [html`<p>${capital(where.join("; "))}</p>`];
+  if (expiresAt === null) return lines;
+  const [left, time] = [Date.parse(expiresAt) - now, onDate(expiresAt, now, timeZone)];
+  if (left <= 0) return [...lines, html`<p class="expired">Let in until ${time}: it is refused now</p>`];
+  return [...lines, html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>Let in until ${time}</p>`];
+}
+
+function expiryLines({ credentials, status, kind }: Device, now: number, timeZone: string): Html[] {
+  const living = credentials.filter(({ retiredAt }) => retiredAt === null);
+  const word = CREDENTIAL_WORDS[kind];
+  return living.flatMap(({ fingerprint, notAfter, replaces, retiredAt }) => {
+    if (notAfter === null || retiredAt !== null || status === "revoked") return [];
+    const left = Date.parse(notAfter) - now;
+    const time = onDate(notAfter, now, timeZone);
+    const isOld = living.some((other) => other.replaces === fingerprint);
+    const which = isOld ? `Old ${word}` : replaces === null ? capital(word) : `New ${word}`;
+    const refusedBy = kind === "certificate" ? "Cloudflare refuses it" : "it is refused";
+    if (left <= 0) return [html`<p class="expired">${which} expired ${time}: ${refusedBy}</p>`];
+    return [html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>${which} expires ${time}</p>`];
+  });
+}
+
+/** The status; `expired` for a device that is active, and refused all the same. */
+export function statusBadge(device: Device, { now }: Pick<PageContext, "now">): Html {
+  const shown = isExpired(device, now) ? "expired" : device.status;
+  return html`<span class="status ${shown}">${shown}</span>`;
+}
+
+/** Whether the time of an active device is over, or that of all that it could show. */
+export function isExpired({ status, expiresAt, credentials }: Device, now: number): boolean {
+  const isPast = (iso: string | null) => iso !== null && Date.parse(iso) <= now;
+  const living = credentials.filter(({ retiredAt }) => retiredAt === null);
+  return status === "active" && (isPast(expiresAt) || living.every(({ notAfter }) => isPast(notAfter)));
+}
+
+/** Links to the pages that ask for confirmation. */
+export function actLinks(device: Device, acts: readonly DeviceAct[]): Html {
+  if (acts.length === 0) return html``;
+  return html`<ul class="acts">${acts.map(
+    (act) =>
+      html`<li><a class="button ${act}" href="${devicePath(device, act)}">${ACT_LABELS[act]}<span class="unseen"> ${device.name}</span></a></li>`,
+  )}</ul>`;
+}
+
+/** For how long the top of the page shows the last change of the status, in milliseconds. */
+const NEWS_MS = 2 * 60_000;
+
+/**
+ * What the last change of the status means, and when it holds everywhere: an isolate remembers `active` no longer than
+ * the revocation delay. Nothing if the change was long ago, or the device is refused all the same.
+ */
+export function newsOf(device: Device, context: PageContext): Html | undefined {
+  const { status, statusSince } = device;
+  const since = Date.parse(statusSince);
+  if (context.now - since > NEWS_MS + context.revocationDelayMs) return undefined;
+  if (isExpired(device, context.now)) return undefined;
+  const time = (ms: number) => clockOnly(ms, context.timeZone);
+  if (status === "active" || status === "pending") {
+    const said =
+      status === "active" ? "Allowed everywhere within seconds of that time." : "It is waiting for approval.";
+    return html`<p class="message" role="status">${status === "active" ? "Active" : "Enrolled"} since ${time(since)}. ${said}</p>`;
+  }
+  const forgottenAt = since + context.revocationDelayMs;
+  const isForgotten = context.now >= forgottenAt;
+  return html`<p class="message" role="status">${capital(status)} at ${time(since)}. ${
+    isForgotten
+      ? html`It has been blocked everywhere since ${time(forgottenAt)}.`
+      : html`Some Cloudflare locations may still let it in until <strong>${time(forgottenAt)}</strong>, ${relativeSeconds(forgottenAt - context.now)} from now.`
+  }</p>`;
+}
+
+function relativeSeconds(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  if (seconds < 60) return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+  return relativeTime(new Date(ms).toISOString(), 0).replace(/^in /, "");
+}

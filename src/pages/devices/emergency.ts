@@ -1,0 +1,49 @@
+// What an emergency card shows: its user's devices, and how to shut them out. No other page is open to it.
+import type { Device } from "../../contract/answers.ts";
+import { PATHS } from "../../contract/paths.ts";
+import type { UserRecord } from "../../domain/records.ts";
+import { canWipe } from "../../domain/request/app.ts";
+import { type Html, html } from "../html/html.ts";
+import { layout } from "../html/layout.ts";
+import { devicesOf, type PageContext } from "../html/page-context.ts";
+import { capital, possessive } from "../html/words.ts";
+import { actLinks, actsOf, deviceLines, newsOf, statusBadge } from "./device-view.ts";
+
+/** Whether whoever is signed in came with an emergency card. */
+export function hasCard({ principal }: PageContext): boolean {
+  return principal.scope === "emergency";
+}
+
+/** The devices of the card's user; `undefined`: that user is being deleted. */
+export async function emergency(context: PageContext, user: UserRecord | undefined): Promise<Html> {
+  const { principal, url } = context;
+  const after = Number(url.searchParams.get("after") ?? 0);
+  const { devices, next } =
+    user === undefined
+      ? { devices: [], next: null }
+      : await devicesOf(context, user, Number.isSafeInteger(after) ? after : 0);
+  const owner = user?.name ?? user?.id;
+  return layout(
+    { title: owner === undefined ? "Devices" : `${capital(possessive(owner))} devices`, principal },
+    html`<p>Which one is gone, or not safe any more? The next page says what will happen, and asks before it does it. This browser is signed out after an hour at the latest.</p>
+${explanation(context)}
+${devices.length === 0 ? html`<p>There are no devices.</p>` : html`<ul class="cards">${devices.map((each) => card(each, context))}</ul>`}
+${next === null ? "" : html`<p><a href="${PATHS.devices}?after=${next}">More devices</a></p>`}`,
+  );
+}
+
+function explanation({ apps }: PageContext): Html {
+  return html`<dl>
+<dt>Suspend</dt><dd>Blocks the device for now. Nothing on it is deleted.</dd>
+<dt>Lost</dt><dd>Blocks the device${canWipe(apps) ? ", and Bitwarden on it deletes its vault when it next connects" : ". No app here has anything deleted on it"}.</dd>
+<dt>Revoke</dt><dd>Blocks the device for good. This can’t be undone.</dd>
+</dl>
+<p class="hint">This card can’t let a device back in: the person who runs this gate can, unless it was revoked.</p>`;
+}
+
+function card(device: Device, context: PageContext): Html {
+  return html`<li class="card"><h2>${device.name} ${statusBadge(device, context)}</h2>
+${device.status === "active" ? "" : newsOf(device, context)}
+${deviceLines(device, context)}
+${actLinks(device, actsOf(device, context))}</li>`;
+}

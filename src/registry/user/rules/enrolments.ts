@@ -1,0 +1,171 @@
+// How a credential becomes a device of one user: on a claim of the directory, by invitation or without one.
+
+import { isAdmin } from "../../../domain/credential.ts";
+import { fingerprintOf, kindOf } from "../../../domain/credential-key.ts";
+import { err, ok, type Result } from "../../../domain/general/result.ts";
+import type {
+  DeviceRecord,
+  Enrolment,
+  InvitationRecord,
+  InvitationUse,
+  RegistryError,
+} from "../../../domain/records.ts";
+import { credentialOf, retiredSince } from "../../../domain/retirement.ts";
+import type { UserId } from "../../../domain/user.ts";
+import { deviceEnrolled } from "../../../notify/acts.ts";
+import { type Actor, refuseAudited, writeAudit } from "../../storage/audit-log.ts";
+import type { Claim, StaleClaim } from "../../storage/generation.ts";
+import type { Outbox } from "../../storage/outbox.ts";
+import type { DeviceTable } from "../tables/device-table.ts";
+import type { RegistryState } from "../tables/registry-state.ts";
+import { shownCredential, shownLimits } from "./audit-detail.ts";
+import type { Invitations } from "./invitations.ts";
+
+/** What was enrolled; `created` is false when the credential was there before. */
+export interface Enrolled {
+  device: DeviceRecord;
+  created: boolean;
+}
+
+/** Rules of one user's enrolments. Each method is to be called in a transaction. */
+export class Enrolments {
+  readonly #sql: SqlStorage;
+  readonly #user: UserId;
+  readonly #devices: DeviceTable;
+  readonly #invitations: Invitations;
+  readonly #state: RegistryState;
+  readonly #outbox: Outbox;
+
+  constructor(
+    sql: SqlStorage,
+    user: UserId,
+    devices: DeviceTable,
+    invitations: Invitations,
+    state: RegistryState,
+    outbox: Outbox,
+  ) {
+    this.#sql = sql;
+    this.#user = user;
+    this.#devices = devices;
+    this.#invitations = invitations;
+    this.#state = state;
+    this.#outbox = outbox;
+  }
+
+  /** Whether `enrol` would succeed. A refusal is audited. */
+  check(by: Actor, enrolment: Enrolment, use: InvitationUse | undefined): Result<null, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    return error === undefined
+      ? ok(null)
+      : refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+  }
+
+  /** Like `check`, for somebody who only looks at an invitation: nothing is written, not even a refusal. */
+  offer(by: Actor, enrolment: Enrolment, use: InvitationUse): Result<{ approval: boolean }, RegistryError> {
+    const error = this.#error(by, enrolment, use);
+    if (error !== undefined) return err(error);
+    return ok({ approval: this.#invitations.byDigest(use.digest)?.approval ?? false });
+  }
+
+  /**
+   * Enrols a credential on the claim that the directory granted to this user; with an invitation, that
+   * is used up, and says whether the device waits for approval. People are notified of it, unless the holder of the
+   * `ADMIN_TOKEN` did it. Enrolling a credential that is here
+   * already changes nothing, and uses nothing up.
+   */
+  enrol(
+    by: Actor,
+    enrolment: Enrolment,
+    claim: Claim,
+    use: InvitationUse | undefined,
+  ): Result<Enrolled, RegistryError | StaleClaim> {
+    const refusal = this.#state.refuseClaim(by, claim);
+    if (refusal?.code === "stale-claim") return err(refusal);
+    const error = refusal ?? this.#error(by, enrolment, use);
+    if (error !== undefined) {
+      return refuseAudited(this.#sql, by, "enrol", enrolmentTarget(enrolment), error);
+    }
+    const known = this.#devices.byKey(enrolment.key);
+    if (known !== undefined) return ok({ device: known, created: false });
+
+    const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
+    const status = invitation?.approval ? "pending" : enrolment.status;
+    const id = crypto.randomUUID();
+    const { key, details, name, note } = enrolment;
+    const limits = { ...enrolment.limits, ...invitation?.limits };
+    this.#devices.insert({
+      ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
+      credentials: [{ ...details, key, addedAt: by.at, retiredAt: null, retireBy: null, replaces: null }],
+      ...limits,
+      lastSeen: null,
+      wipe: null,
+      comparisonCode: status === "pending" ? newComparisonCode() : null,
+    });
+    if (invitation !== undefined) this.#invitations.use(invitation.id, id, by.at);
+    writeAudit(this.#sql, by, {
+      act: "enrol",
+      outcome: "done",
+      target: { id, name },
+      detail: {
+        ...{ ...shownCredential(key), status, note },
+        ...shownLimits(limits),
+        ...(invitation === undefined ? {} : { invitation: invitation.id }),
+      },
+    });
+    if (!isAdmin(by.actor)) {
+      const { at, country, actor } = by;
+      const invitedBy = invitation?.createdBy ?? null;
+      const enrolled = { user: this.#user, device: { id, name }, kind: limits.kind, status, country, at };
+      this.#outbox.add(deviceEnrolled({ ...enrolled, by: actor, invitedBy }), Date.now());
+    }
+    return ok({ device: this.#devices.mustGet(id), created: true });
+  }
+
+  #error(
+    by: Actor,
+    { key, name, limits }: Enrolment,
+    use: InvitationUse | undefined,
+  ): RegistryError | undefined {
+    const known = this.#devices.byKey(key);
+    if (use !== undefined) {
+      const invitation = this.#invitations.byDigest(use.digest);
+      if (!isValid(invitation, use, by.at, known)) return { code: "invalid-invitation" };
+    }
+    if (known !== undefined) {
+      const credential = credentialOf(known, key);
+      const isRetired = credential !== undefined && retiredSince(credential, by.at) !== null;
+      return known.status === "revoked" || isRetired ? { code: "fingerprint-revoked" } : undefined;
+    }
+    const { kind, apps } = limits;
+    // What reaches every app must be a certificate, whatever the limits call it.
+    if (kind !== kindOf(key)) return { code: "wrong-kind", kind: kindOf(key) };
+    if (kind !== "certificate" && (apps ?? []).length === 0) return { code: "scope-required" };
+    return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
+  }
+}
+
+/**
+ * Unused, not expired, and for this app; one that brings a certificate only where it hands that out. Valid once more for
+ * the device that it enrolled: a reply may have been lost.
+ */
+function isValid(
+  invitation: InvitationRecord | undefined,
+  { app }: InvitationUse,
+  now: number,
+  known: DeviceRecord | undefined,
+): boolean {
+  if (invitation === undefined || now >= invitation.expiresAt) return false;
+  if ((invitation.bundle === null) === (app === null)) return false;
+  if (invitation.app !== null && invitation.app !== app) return false;
+  return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
+}
+
+/** Six random digits, which depend on nothing in the credential: nobody can make one that matches. */
+function newComparisonCode(): string {
+  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+function enrolmentTarget({ key, name }: Enrolment): { id: string; name: string } {
+  return { id: fingerprintOf(key), name };
+}
