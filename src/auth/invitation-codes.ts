@@ -1,8 +1,7 @@
-import { BoundedMap } from "../domain/bounded-map.ts";
 import type { SecretDigest } from "../domain/credential.ts";
+import { BoundedMap } from "../domain/general/bounded-map.ts";
 import { err, type Result } from "../domain/general/result.ts";
 import type { Enrolment, RegistryError, Welcome } from "../domain/records.ts";
-
 import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { Invitations, Offer, RedeemError } from "../registry/client/invitations.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";

@@ -9,7 +9,6 @@ import type { SecretDigest } from "../../../src/domain/credential.ts";
 import type { NewBundle } from "../../../src/domain/records.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
-
 import { OPEN_BUNDLES_MAX } from "../../../src/registry/user/rules/bundles.ts";
 import { LAST_SEEN_EVERY_MS } from "../../../src/registry/user/rules/sightings.ts";
 import { DEVICE_FINGERPRINT, DEVICE_PEM, expectProblem, NAMELESS_PEM } from "../api/fixtures.ts";
