@@ -1,6 +1,8 @@
 import type { SecretDigest } from "../domain/credential.ts";
+import { BoundedMap } from "../domain/general/bounded-map.ts";
 import { err, type Result } from "../domain/general/result.ts";
 import type { Enrolment, RegistryError, Welcome } from "../domain/records.ts";
+import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { Invitations, Offer, RedeemError } from "../registry/client/invitations.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import type { Enrolled } from "../registry/user/rules/enrolments.ts";
@@ -33,6 +35,15 @@ export interface PresentedLink {
 }
 
 /**
+ * How many questions about one link an isolate asks at first, and how often one more, in milliseconds: anybody who has
+ * an old link can make up browsers, each question costs up to four calls of objects, and some write to the audit log.
+ */
+export const LINK_QUESTIONS_MAX = 20;
+export const LINK_QUESTION_EVERY_MS = 15_000;
+/** Links that one isolate counts questions of: only codes of ours are. */
+const LINKS_MAX = 1_000;
+
+/**
  * Invitation codes as people type them. A wrong one is refused in the isolate; one that was used, has expired
  * or belongs to another app is looked up once an hour. One lives as long as its isolate.
  */
@@ -40,6 +51,8 @@ export class InvitationCodes {
   readonly #secrets: KeyedSecrets;
   readonly #dead: DeadSecrets;
   readonly #invitations: Invitations;
+  /** By code, when its questions so far are made up for. */
+  readonly #askedUntil = new BoundedMap<SecretDigest, number>(LINKS_MAX);
 
   constructor(secrets: KeyedSecrets, dead: DeadSecrets, invitations: Invitations) {
     this.#secrets = secrets;
@@ -67,16 +80,31 @@ export class InvitationCodes {
     );
   }
 
-  /** Hands out the certificate that an invitation brings along (see `Invitations.fetchBundle`). */
+  /**
+   * Hands out the certificate that an invitation brings along (see `Invitations.fetchBundle`). Throws
+   * `RegistryUnavailable` also while the link was asked about too often.
+   */
   async fetchBundle(link: PresentedLink): Promise<Result<Welcome, RegistryError>> {
     const { by, proof, client, isLook } = link;
     const digest = await this.#secrets.readCode(link.code);
     if (digest === undefined) return err({ code: "invalid-invitation" });
     const browser = await digestOf(link.browser);
     const key = `${digest} ${proof} ${browser} ${isLook ? "look" : "fetch"}`;
-    return this.#answerUnlessDead(key, () =>
-      this.#invitations.fetchBundle(by, { digest, proof, browser, client, isLook }),
-    );
+    return this.#answerUnlessDead(key, async () => {
+      if (!this.#mayAsk(digest, by.at)) throw new RegistryUnavailable("a link was asked about too often");
+      return this.#invitations.fetchBundle(by, { digest, proof, browser, client, isLook });
+    });
+  }
+
+  /** Counts a question about a link. */
+  #mayAsk(digest: SecretDigest, now: number): boolean {
+    const latest = now + LINK_QUESTIONS_MAX * LINK_QUESTION_EVERY_MS;
+    // Not later, so that a clock that was set back keeps nobody waiting for long.
+    const until =
+      Math.min(Math.max(this.#askedUntil.get(digest) ?? now, now), latest) + LINK_QUESTION_EVERY_MS;
+    if (until > latest) return false;
+    this.#askedUntil.set(digest, until);
+    return true;
   }
 
   async #unlessDead<T, E extends { code: string }>(

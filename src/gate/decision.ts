@@ -52,7 +52,8 @@ export function refuse(reason: Reason): Refusal {
  * 7. it is not yet, or no longer, within its dates by our own clock: `expired-certificate`;
  * 8. the registry was not asked or could not be: `registry-unavailable`;
  * 9. the registry does not know it, or knows it as anything but `active`;
- * 10. the token has ended: `expired-credential`;
+ * 10. the registry means another kind of credential than the request shows, or a token without an end:
+ *    `registry-unavailable`; the token has ended: `expired-credential`;
  * 11. the request is beyond the device's own limits: `device-expired`, `wrong-app`, `country`;
  * 12. else allow.
  */
@@ -101,11 +102,11 @@ function refusalOf(shown: Shown, now: number): Reason | undefined {
   }
 }
 
-function judge({ standing, request, now }: DecisionInput): Decision {
+function judge({ standing, shown, request, now }: DecisionInput): Decision {
   switch (standing?.kind) {
     case "device":
       return standing.status === "active"
-        ? judgeLimits(standing, request, now)
+        ? judgeLimits(standing, shown, request, now)
         : judgeStatus(standing.status);
     case "unknown":
       return refuse("unknown-device");
@@ -116,9 +117,14 @@ function judge({ standing, request, now }: DecisionInput): Decision {
 
 function judgeLimits(
   { limits = NO_LIMITS, validUntil = null }: Pick<StandingRecord, "limits" | "validUntil">,
+  shown: Shown,
   request: LimitedRequest,
   now: number,
 ): Decision {
+  const kind = shown.kind === "verified" ? "certificate" : shown.kind;
+  // From a registry of another version. The limits of one kind would let another do too much.
+  if (limits.kind !== kind || (kind !== "certificate" && validUntil === null))
+    return refuse("registry-unavailable");
   // Written so that a time that is no number refuses.
   if (validUntil !== null && !(now < validUntil)) return refuse("expired-credential");
   const reason = beyondLimits(limits, request, now);

@@ -95,40 +95,42 @@ function hasNoBody({ body, headers }: Request): boolean {
 }
 
 /**
- * Sends an allowed request on to the app and returns its response unchanged. Only `fetch(request)` keeps method, path,
+ * Sends an allowed request on to the app and returns its response unchanged (but see `withoutReferrer`). Only `fetch(request)` keeps method, path,
  * query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
- * Requests that pass without a device (`isOpen`) were judged by their path and method, so they also lose the headers
- * that name others.
+ * Requests that pass without a device, and those of feeds, were judged by their path and method (`isByPath`), so they
+ * also lose the headers that name others.
  * `onFailure` answers if the app's side could not be reached at all: Workers would otherwise answer with an error page
  * of their own.
  */
 export function forward(
   visit: Visit,
   app: App,
-  isOpen: boolean,
+  isByPath: boolean,
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
-  const request = outgoing(visit, app, isOpen);
-  return fetch(request).then(incoming, onFailure);
+  const { request, address } = visit;
+  const shown = hasFeedParameter(address) ? withoutFeedSecret(address) : address;
+  if (shown === address) return fetch(outgoing(request, app, isByPath)).then(incoming, onFailure);
+  // Only then is a request made anew with another URL: an app must not see a feed's secret.
+  const cleared = outgoing(new Request(shown, request), app, isByPath);
+  return fetch(cleared).then(incoming, onFailure).then(withoutReferrer);
 }
 
-function outgoing({ request: received, address }: Visit, app: App, isOpen: boolean): Request {
-  // Only a feed's request is made anew with another URL: an app must not see its secret.
-  const request = hasFeedParameter(address) ? new Request(withoutFeedSecret(address), received) : received;
+function outgoing(request: Request, app: App, isByPath: boolean): Request {
   const { headers } = request;
   const secrets = tokenHeaders(headers, app);
-  if (secrets.length > 0 || hasOwn(headers) || (isOpen && [...headers.keys()].some(isRewriting))) {
-    return stripped(request, isOpen, secrets);
+  if (secrets.length > 0 || hasOwn(headers) || (isByPath && [...headers.keys()].some(isRewriting))) {
+    return stripped(request, isByPath, secrets);
   }
   // A browser that is signed in on this host sends its cookie to every path. The app must not get it.
   const cookie = headers.get("cookie");
-  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isOpen, []) : request;
+  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isByPath, []) : request;
 }
 
-function stripped(request: Request, isOpen: boolean, secrets: readonly string[]): Request {
+function stripped(request: Request, isByPath: boolean, secrets: readonly string[]): Request {
   const headers = new Headers(request.headers);
   for (const name of [...OWN_HEADERS, ...secrets]) headers.delete(name);
-  if (isOpen) for (const name of request.headers.keys()) if (isRewriting(name)) headers.delete(name);
+  if (isByPath) for (const name of request.headers.keys()) if (isRewriting(name)) headers.delete(name);
   const cookie = headers.get("cookie");
   if (cookie !== null) {
     const others = withoutOwnCookies(cookie);
@@ -136,6 +138,17 @@ function stripped(request: Request, isOpen: boolean, secrets: readonly string[])
     else headers.set("cookie", others);
   }
   return new Request(request, { headers });
+}
+
+/**
+ * What a page of the app loads, or links to, learns no feed's secret: a browser that read the page by the feed's URL
+ * would send that as the `Referer`. A WebSocket loads nothing.
+ */
+function withoutReferrer(response: Response): Response {
+  if (response.status === 101) return response;
+  const silent = new Response(response.body, response);
+  silent.headers.set("referrer-policy", "strict-origin");
+  return silent;
 }
 
 /** The app's answer without cookies of our name: it could end or replace somebody's session. */

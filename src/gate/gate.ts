@@ -128,8 +128,8 @@ export class Gate {
     // `decide` allows nothing without an app; this is for the compiler.
     if (app === undefined) return this.#refuse(visit, "internal-error", judged);
     // Only what is open is allowed without a standing.
-    const isOpen = judged.standing === undefined;
-    return forward(visit, app, isOpen, (error) => {
+    const isByPath = judged.standing === undefined || judged.shown.kind === "feed";
+    return forward(visit, app, isByPath, (error) => {
       this.#effects.log.line({ ...errorLine("app-unreachable", error), app: visit.hostname });
       return answer("internal-error", DEFAULT_PROFILE, visit);
     });
@@ -210,8 +210,10 @@ export class Gate {
       reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
     if (preflight !== undefined) return preflight;
     this.#effects.log.refusal(visit, reason, shown);
-    if (isWipe(reason, profile)) this.#noteWipe(visit, standing);
-    return answer(reason, profile, visit);
+    // A secret proves no possession: whoever shows a lost device's is shut out as if it were revoked, and deletes nothing.
+    const told = reason === "device-lost" && shown.kind !== "verified" ? "device-revoked" : reason;
+    if (isWipe(told, profile)) this.#noteWipe(visit, standing);
+    return answer(told, profile, visit);
   }
 
   /** After the answer: reports that it was delivered, for the owner to see. */

@@ -31,10 +31,12 @@ export class ShownSecrets {
   }
 
   /**
-   * The secret that a request shows, if it is one of ours: without a promise when it is remembered, or when there is
+   * The secret that a request shows, if it is one of ours and came by TLS: without a promise when it is remembered, or when there is
    * none. Rejects when the directory cannot be asked how to recognise one.
    */
   of(visit: Visit, app: App): ShownSecret | undefined | Promise<ShownSecret | undefined> {
+    // Whoever is on the way of plain HTTP reads it.
+    if (!visit.address.startsWith("https:")) return undefined;
     const text = tokenIn(visit.request.headers, app);
     if (text !== undefined) return this.#recognise("token", text);
     const secret = feedSecretIn(visit, app);
@@ -60,12 +62,12 @@ function tokenIn(headers: Headers, { basic }: App): string | undefined {
   if (token !== null) return token.startsWith(TOKEN_PREFIX) ? token : undefined;
   const secret = headers.get(PAIR_SECRET_HEADER);
   if (secret?.startsWith(TOKEN_PREFIX)) return secret;
-  return basic ? basicToken(headers) : undefined;
+  return basic ? basicToken(headers.get("authorization") ?? "") : undefined;
 }
 
 /** The password of HTTP Basic (RFC 7617), if it is a token. */
-function basicToken(headers: Headers): string | undefined {
-  const base64 = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(headers.get("authorization") ?? "")?.[1];
+function basicToken(authorization: string): string | undefined {
+  const base64 = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
   if (base64 === undefined) return undefined;
   try {
     const text = atob(base64);
@@ -76,27 +78,34 @@ function basicToken(headers: Headers): string | undefined {
   }
 }
 
-/** A feed reads, and never on an app whose clients hold a vault. */
+/** A feed reads (a WebSocket would write, too), and never on an app whose clients hold a vault. */
 function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
-  const { method, address } = visit;
+  const { method, address, request } = visit;
   if (!hasFeedParameter(address) || (method !== "GET" && method !== "HEAD")) return undefined;
+  if (request.headers.has("upgrade")) return undefined;
   if (profile.name === "bitwarden") return undefined;
   const secrets = visit.url.searchParams.getAll(FEED_PARAMETER);
   // More than one: somebody plays with what different parsers make of it.
   return secrets.length === 1 && secrets[0]?.startsWith(FEED_PREFIX) ? secrets[0] : undefined;
 }
 
-/** Whether a URL is worth parsing: nearly none is. */
+/** Whether a URL is worth parsing: nearly none is. Either of the two may be percent-encoded. */
 export function hasFeedParameter(address: string): boolean {
-  return address.includes(FEED_PREFIX);
+  return address.includes(FEED_PREFIX) || address.includes(`${FEED_PARAMETER}=`);
 }
 
-/** The address without feeds' secrets; the rest of it stays as it was written. */
+/**
+ * The address without feeds' secrets; the rest of it stays as it was written. Also those behind a semicolon, which only
+ * some apps' parsers take for an ampersand.
+ */
 export function withoutFeedSecret(address: string): string {
   const begin = address.indexOf("?");
   if (begin === -1) return address;
   const [query = "", ...fragment] = address.slice(begin + 1).split("#");
-  const rest = query.split("&").filter((pair) => !isFeedSecret(pair));
+  const rest = query.split("&").flatMap((pair) => {
+    const others = pair.split(";").filter((each) => !isFeedSecret(each));
+    return others.length === 0 ? [] : [others.join(";")];
+  });
   const after = fragment.length === 0 ? "" : `#${fragment.join("#")}`;
   return `${address.slice(0, begin)}${rest.length === 0 ? "" : `?${rest.join("&")}`}${after}`;
 }
@@ -106,11 +115,14 @@ function isFeedSecret(pair: string): boolean {
   return new URLSearchParams(pair).get(FEED_PARAMETER)?.startsWith(FEED_PREFIX) ?? false;
 }
 
-/** Which headers of a request hold a token, besides `TOKEN_HEADER`: they are for Latchkey only. */
+/**
+ * Which headers of a request hold a token, besides `TOKEN_HEADER`: they are for Latchkey only. Also one that was joined
+ * with others of its name, though it lets nobody in then.
+ */
 export function tokenHeaders(headers: Headers, app: App): string[] {
   const names: string[] = [];
-  if (headers.get(PAIR_SECRET_HEADER)?.startsWith(TOKEN_PREFIX))
-    names.push(PAIR_ID_HEADER, PAIR_SECRET_HEADER);
-  if (app.basic && basicToken(headers) !== undefined) names.push("authorization");
+  if (headers.get(PAIR_SECRET_HEADER)?.includes(TOKEN_PREFIX)) names.push(PAIR_ID_HEADER, PAIR_SECRET_HEADER);
+  const passwords = app.basic ? (headers.get("authorization") ?? "").split(",") : [];
+  if (passwords.some((each) => basicToken(each.trim()) !== undefined)) names.push("authorization");
   return names;
 }

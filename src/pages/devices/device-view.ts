@@ -65,20 +65,29 @@ export function deviceLines(device: Device, context: PageContext): Html[] {
 }
 
 /** Whether the answer that makes Bitwarden delete its vault was delivered, in the words of `latchkey show`. */
-function wipeLine({ wipe, lastSeen, statusSince }: Device, { apps, now, timeZone }: PageContext): Html {
+function wipeLine(device: Device, context: PageContext): Html {
+  const { wipe, lastSeen, statusSince } = device;
+  const { now, timeZone } = context;
   if (wipe !== null) {
     const { firstAt, tokenRefresh } = wipe;
     return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", but not yet on the token call, the only one that phones obey"}</p>`;
   }
-  if (!canWipe(apps)) return html`<p>${NOTHING_DELETED}</p>`;
+  const why = nothingDeleted(device, context);
+  if (why !== undefined) return html`<p>${why}</p>`;
   const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
   return isSeen
     ? html`<p>Wipe not delivered yet: seen since it was reported lost, but not on an app with the profile <code>bitwarden</code></p>`
     : html`<p>Wipe not delivered yet: not seen since it was reported lost</p>`;
 }
 
-/** Why reporting a device lost deletes nothing here. */
-export const NOTHING_DELETED = html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
+/** Why reporting a device lost deletes nothing on it; `undefined`: Bitwarden on it deletes its vault. */
+export function nothingDeleted({ kind }: Device, { apps }: PageContext): Html | undefined {
+  if (kind !== "certificate")
+    return html`It has no certificate to prove itself with: nothing will be deleted on it.`;
+  return canWipe(apps)
+    ? undefined
+    : html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
+}
 
 function lastSeenLine({ lastSeen, status, kind }: Device, now: number, timeZone: string): Html {
   if (lastSeen === null) {

@@ -35,7 +35,7 @@ ${next === null ? "" : html`<p><a href="${PATHS.devices}?after=${next}">More dev
 function explanation({ apps }: PageContext): Html {
   return html`<dl>
 <dt>Suspend</dt><dd>Blocks the device for now. Nothing on it is deleted.</dd>
-<dt>Lost</dt><dd>Blocks the device${canWipe(apps) ? ", and Bitwarden on it deletes its vault when it next connects" : ". No app here has anything deleted on it"}.</dd>
+<dt>Lost</dt><dd>Blocks the device${canWipe(apps) ? ", and Bitwarden on it deletes its vault when it next connects with its certificate" : ". No app here has anything deleted on it"}.</dd>
 <dt>Revoke</dt><dd>Blocks the device for good. This can’t be undone.</dd>
 </dl>
 <p class="hint">This card can’t let a device back in: the person who runs this gate can, unless it was revoked.</p>`;

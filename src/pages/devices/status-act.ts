@@ -6,14 +6,13 @@ import { ApiError } from "../../contract/api-error.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { StatusActRequest } from "../../contract/requests.ts";
 import { isDeviceName } from "../../domain/device.ts";
-import { canWipe } from "../../domain/request/app.ts";
 import { field, parseFields } from "../html/forms.ts";
 import { type Html, html, seeOther, show } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
 import type { PageContext } from "../html/page-context.ts";
 import { duration } from "../html/times.ts";
 import { capital, grouped, possessive } from "../html/words.ts";
-import { ACT_LABELS, actsOf, type DeviceAct, may, NOTHING_DELETED } from "./device-view.ts";
+import { ACT_LABELS, actsOf, type DeviceAct, may, nothingDeleted } from "./device-view.ts";
 
 /** The first tap: says what will happen, and asks. */
 export async function confirmAct(context: PageContext): Promise<Html> {
@@ -110,7 +109,8 @@ function button(act: DeviceAct, name: string): string {
 
 /** What will happen, and how to undo it. */
 function consequence(act: DeviceAct, found: Device, context: PageContext): Html {
-  const { apps, revocationDelayMs } = context;
+  const { revocationDelayMs } = context;
+  const whyNothing = nothingDeleted(found, context);
   // An emergency card only takes away.
   const mayReinstate = may(context, "devices", found);
   const ifFound = mayReinstate
@@ -123,21 +123,21 @@ function consequence(act: DeviceAct, found: Device, context: PageContext): Html 
     case "revoke":
       return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>
 <p>You can’t undo this. To use the device again, forget it and enrol it again.</p>${
-        found.status === "lost" && found.wipe === null && canWipe(apps)
+        found.status === "lost" && found.wipe === null && whyNothing === undefined
           ? html`<p><strong>It has not been told to delete its vault yet. Once it is revoked, it never will be.</strong></p>`
           : ""
       }`;
     case "lost":
       return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>${
-        canWipe(apps)
+        whyNothing === undefined
           ? html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
 <p>${ifFound} Anything already deleted comes back after signing in again.</p>`
-          : html`<p>${NOTHING_DELETED}</p><p>${ifFound}</p>`
+          : html`<p>${whyNothing}</p><p>${ifFound}</p>`
       }`;
     case "suspend":
       return html`<p>${whose} will be blocked everywhere ${when}, until ${mayReinstate ? "you let" : "the person who runs this gate lets"} it back in. Nothing on it is deleted.</p>`;
     case "reinstate":
-      return html`<p>${whose} will be let in again.${found.status === "lost" && canWipe(apps) ? " It will no longer be told to delete its vault." : ""}</p>`;
+      return html`<p>${whose} will be let in again.${found.status === "lost" && whyNothing === undefined ? " It will no longer be told to delete its vault." : ""}</p>`;
     case "approve":
       return html`<p>${whose} will be let in.</p>${
         comparisonCode === null

@@ -129,6 +129,23 @@ const REFUSALS: Record<
     ["a status of a later version", { standing: bad({ kind: "device", status: "trusted" }) }],
     ["a device without a status", { standing: bad({ kind: "device" }) }],
     ["a status in capitals", { standing: bad({ kind: "device", status: "ACTIVE" }) }],
+    ["a token of a registry that says no limits", { certificate: TOKEN, standing: standingOf("active") }],
+    [
+      "a token without limits of its own",
+      { certificate: TOKEN, standing: bad({ ...standingOf("active"), limits: undefined }) },
+    ],
+    [
+      "a feed that the registry takes for a token",
+      { certificate: FEED, standing: limited({ kind: "token", apps: [GOOD.host] }, NOW + 1) },
+    ],
+    [
+      "a certificate that the registry takes for a token",
+      { standing: limited({ kind: "token", apps: [GOOD.host] }, NOW + 1) },
+    ],
+    [
+      "a token without an end",
+      { certificate: TOKEN, standing: limited({ kind: "token", apps: [GOOD.host] }) },
+    ],
     ["a list of a status", { standing: bad({ kind: "device", status: ["active"] }) }],
   ],
   "unknown-device": [["a certificate that nobody enrolled", { standing: { kind: "unknown" } }]],
@@ -139,7 +156,10 @@ const REFUSALS: Record<
   "device-expired": [
     ["in the first millisecond after its end", { standing: standingOf("active", { expiresAt: NOW }) }],
     ["an end that is no number", { standing: standingOf("active", { expiresAt: Number.NaN }) }],
-    ["with a token", { certificate: TOKEN, standing: limited({ kind: "token", expiresAt: NOW - 1 }) }],
+    [
+      "with a token",
+      { certificate: TOKEN, standing: limited({ kind: "token", expiresAt: NOW - 1 }, NOW + 1) },
+    ],
   ],
   "expired-credential": [
     ["in the first millisecond after it", { certificate: TOKEN, standing: limited({ kind: "token" }, NOW) }],
@@ -155,8 +175,8 @@ const REFUSALS: Record<
     ["a feed's other path", { ...READS, path: "/api/delete" }],
     ["a feed's path with dots", { ...READS, path: "/feed/../api/delete" }],
     ["a feed's path, encoded", { ...READS, path: "/feed/%2e%2e/api/delete" }],
-    ["a feed without paths", { certificate: FEED, standing: limited({ kind: "feed", paths: [] }) }],
-    ["a feed whose paths are missing", { certificate: FEED, standing: limited({ kind: "feed" }) }],
+    ["a feed without paths", { certificate: FEED, standing: limited({ kind: "feed", paths: [] }, NOW + 1) }],
+    ["a feed whose paths are missing", { certificate: FEED, standing: limited({ kind: "feed" }, NOW + 1) }],
   ],
 };
 
@@ -245,9 +265,12 @@ describe("of several reasons, the first in this order is told", () => {
   it.each<[Reason, Partial<Facts>]>([
     ["expired-credential", { standing: limited({ expiresAt: NOW, apps: [], countries: [] }, NOW) }],
     ["device-expired", { standing: limited({ expiresAt: NOW, apps: [], countries: [] }) }],
-    ["device-expired", { ...READS, path: "/", standing: limited({ kind: "feed", expiresAt: NOW }) }],
+    ["device-expired", { ...READS, path: "/", standing: limited({ kind: "feed", expiresAt: NOW }, NOW + 1) }],
     ["wrong-app", { standing: limited({ apps: [], countries: [] }) }],
-    ["wrong-app", { ...READS, path: "/", standing: limited({ kind: "feed", paths: [], countries: [] }) }],
+    [
+      "wrong-app",
+      { ...READS, path: "/", standing: limited({ kind: "feed", paths: [], countries: [] }, NOW + 1) },
+    ],
   ])("%s, of those that the standing brings", (reason, change) => {
     expect(decide({ ...GOOD, ...change })).toEqual(refuse(reason));
   });

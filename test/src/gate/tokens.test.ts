@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { keyOf } from "../../../src/domain/credential-key.ts";
 import { Visit } from "../../../src/visit.ts";
 import { api, fingerprint, HOST } from "../fixtures.ts";
@@ -162,6 +162,36 @@ describe("a device's token", () => {
     expect(await status(next)).toBe(200);
   });
 
+  it.each([
+    ["/identity/connect/token", "POST"],
+    ["/api/sync", "GET"],
+  ])("of a lost device makes no client delete its vault: %s", async (callPath, method) => {
+    const { token, path } = await deviceToken([VAULT_HOST]);
+    expect((await api("POST", `${path}/lost`, { confirm: "tv" })).status).toBe(200);
+    const lines = logged();
+    const at = isolate();
+    const response = await ask(
+      `https://${VAULT_HOST}${callPath}`,
+      { "X-Latchkey-Token": token },
+      { method },
+      at,
+    );
+    expect(await seen(response)).toEqual(NOT_FOUND);
+    expect(lines).toMatchObject([{ reason: "device-lost" }]);
+    await at.idle();
+    const device = await (await api("GET", path)).json();
+    expect(device).toMatchObject({ status: "lost", wipe: null });
+  });
+
+  it("is none without TLS, where anybody on the way can read it", async () => {
+    const { token } = await deviceToken();
+    const feed = await deviceToken([HOST], { kind: "feed", paths: ["/feeds/*"] });
+    const lines = logged();
+    expect((await ask(`http://${HOST}/`, { "X-Latchkey-Token": token })).status).toBe(404);
+    expect((await ask(`http://${HOST}/feeds/x?latchkey=${feed.token}`)).status).toBe(404);
+    expect(lines).toMatchObject([{ reason: "no-certificate" }, { reason: "no-certificate" }]);
+  });
+
   it("that the configuration blocks is refused, whatever the registry says", async () => {
     const { token, device } = await deviceToken();
     const at = new Isolate({ APPS, BLOCKED: device.credentials[0]?.fingerprint });
@@ -271,6 +301,62 @@ describe("a token beside a certificate", () => {
     expect(echo).toMatchObject({ method: "POST", url: `https://${HOST}/a?b=1`, body: "kept" });
     expect(JSON.stringify(echo)).not.toMatch(/lk[df]_|cf-access/);
   });
+
+  it.each<[string, (token: string) => [string, string]]>([
+    ["behind another value", (token) => ["CF-Access-Client-Secret", `of-the-app, ${token}`]],
+    [
+      "behind another password",
+      (token) => ["Authorization", `Basic ${btoa("a:b")}, Basic ${btoa(`a:${token}`)}`],
+    ],
+    ["as a password with a space more", (token) => ["Authorization", `Basic  ${btoa(`a:${token}`)}`]],
+  ])("is stripped %s", async (_, headerOf) => {
+    const { token } = await deviceToken([FILES_HOST]);
+    const { of } = await device("active");
+    const headers = Object.fromEntries([headerOf(token)]);
+    const response = await isolate().fetch(`https://${FILES_HOST}/`, { cf: cf({}, of), headers });
+    expect((await response.json<Echo>()).headers).not.toHaveProperty(
+      Object.keys(headers)[0]?.toLowerCase() ?? "",
+    );
+  });
+
+  it.each<[string, (secret: string) => string, string]>([
+    ["with its prefix encoded", (secret) => `?a=1&latchkey=${secret.replace("_", "%5F")}`, "?a=1"],
+    ["behind a semicolon", (secret) => `?a=1;latchkey=${secret};b=2`, "?a=1;b=2"],
+    ["behind two question marks", (secret) => `??latchkey=${secret}`, ""],
+    ["twice", (secret) => `?latchkey=${secret}&latchkey=${secret}`, ""],
+    [
+      "within another address, which the app is to read",
+      () => "?u=https://x/?latchkey=lkf_1",
+      "?u=https://x/?latchkey=lkf_1",
+    ],
+  ])("takes a feed's secret out of the address %s", async (_, queryOf, left) => {
+    const feed = await deviceToken([HOST], { kind: "feed", paths: ["/feeds/*"] });
+    const { of } = await device("active");
+    const response = await isolate().fetch(`https://${HOST}/a${queryOf(feed.token)}`, { cf: cf({}, of) });
+    expect((await response.json<Echo>()).url).toBe(`https://${HOST}/a${left}`);
+  });
+
+  it("leaves no feed's secret in the Referer of a page that was read with it", async () => {
+    const feed = await deviceToken([HOST], { kind: "feed", paths: ["/feeds/*"] });
+    const { of } = await device("active");
+    vi.spyOn(globalThis, "fetch").mockImplementation(
+      async () =>
+        new Response("<img src=/logo>", {
+          status: 203,
+          headers: { "Referrer-Policy": "unsafe-url", ETag: "x" },
+        }),
+    );
+    onTestFinished(() => void vi.restoreAllMocks());
+    const url = `https://${HOST}/feeds/all.html?latchkey=${feed.token}`;
+    for (const response of [await ask(url), await isolate().fetch(url, { cf: cf({}, of) })]) {
+      expect(response.status).toBe(203);
+      expect(response.headers.get("referrer-policy")).toBe("strict-origin");
+      expect(response.headers.get("etag")).toBe("x");
+      expect(await response.text()).toBe("<img src=/logo>");
+    }
+    const other = await isolate().fetch(`https://${HOST}/`, { cf: cf({}, of) });
+    expect(other.headers.get("referrer-policy")).toBe("unsafe-url");
+  });
 });
 
 describe("a feed's URL", () => {
@@ -295,6 +381,11 @@ describe("a feed's URL", () => {
   it.each<[string, (secret: string) => [string, Record<string, string>, string], string]>([
     ["writes", (secret) => [`/feeds/x?latchkey=${secret}`, {}, "POST"], "no-certificate"],
     ["deletes", (secret) => [`/feeds/x?latchkey=${secret}`, {}, "DELETE"], "no-certificate"],
+    [
+      "opens a WebSocket",
+      (secret) => [`/feeds/x?latchkey=${secret}`, { Upgrade: "websocket" }, "GET"],
+      "no-certificate",
+    ],
     ["reads another path", (secret) => [`/api?latchkey=${secret}`, {}, "GET"], "wrong-app"],
     ["reads around its path", (secret) => [`/feeds/..%2fapi?latchkey=${secret}`, {}, "GET"], "wrong-app"],
     [
@@ -317,6 +408,23 @@ describe("a feed's URL", () => {
     expect(JSON.stringify(lines)).not.toContain(token.slice(8));
   });
 
+  it.each([
+    ["X-HTTP-Method-Override", "DELETE"],
+    ["X-Original-URL", "/api/users"],
+    ["X_Rewrite_URL", "/api/users"],
+    ["Destination", "/api/users"],
+  ])("names no other path or method by %s", async (name, value) => {
+    const { token } = await feed();
+    const response = await ask(`https://${HOST}/feeds/x?latchkey=${token}`, {
+      [name]: value,
+      Range: "bytes=0-9",
+    });
+    const { headers, url } = await response.json<Echo>();
+    expect(url).toBe(`https://${HOST}/feeds/x`);
+    expect(headers).toMatchObject({ range: "bytes=0-9" });
+    expect(Object.keys(headers)).not.toContain(name.toLowerCase());
+  });
+
   it("hands redirects of its app on, and does not follow them", async () => {
     const { token } = await feed();
     const app = vi
@@ -333,7 +441,8 @@ describe("a feed's URL", () => {
     const body = { name: "x", kind: "feed", apps: [VAULT_HOST], paths: ["/feeds/*"] };
     await api("PUT", "/users/alice", {});
     expect((await api("POST", "/users/alice/device-tokens", body)).status).toBe(422);
-    const { token } = await deviceToken([HOST], { kind: "feed", paths: ["/icons/*"] });
+    const { token, path } = await deviceToken([HOST], { kind: "feed", paths: ["/icons/*"] });
+    expect((await api("PATCH", `${path}/limits`, { apps: [HOST, VAULT_HOST] })).status).toBe(422);
     const lines = logged();
     await ask(`https://${VAULT_HOST}/icons/x?latchkey=${token}`);
     expect(lines).toMatchObject([{ reason: "no-certificate" }]);

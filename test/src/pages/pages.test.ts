@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { devicePath, PATHS } from "../../../src/contract/paths.ts";
 import { ADMIN_HOST, api, enrol, fingerprint, makeToken } from "../fixtures.ts";
-import { Isolate } from "../gate/fixtures.ts";
+import { deviceToken, Isolate } from "../gate/fixtures.ts";
 import { signedIn, words } from "./fixtures.ts";
 
 const WITHOUT_BITWARDEN = { APPS: { "app.example.com": {} } };
@@ -30,6 +30,22 @@ describe("a lost device", () => {
     await act("lost", { confirm: "Phone" });
     expect(words(await page(devicePath(phone)))).toContain("nothing will be deleted on it.");
     expect(words(await page(devicePath(phone, "revoke")))).not.toContain("vault");
+  });
+
+  it("says that nothing is deleted where it shows no certificate, before and after", async () => {
+    const { device } = await deviceToken(["vault.example.com"]);
+    const { page } = await signedIn();
+    for (const status of ["active", "lost"]) {
+      const asked = words(await page(devicePath(device, status === "active" ? "lost" : "revoke")));
+      if (status === "active") expect(asked).toContain("nothing will be deleted on it.");
+      expect(asked).not.toContain("vault");
+      const confirm = { confirm: device.name };
+      await api("POST", `/users/${device.user}/devices/${device.id}/lost`, confirm);
+    }
+    const shown = words(await page(devicePath(device)));
+    expect(shown).toContain("It has no certificate to prove itself with: nothing will be deleted on it.");
+    expect(shown).not.toContain("Wipe not delivered");
+    expect(words(await page(devicePath(device, "reinstate")))).not.toContain("vault");
   });
 
   it("promises the wipe where an app can, and warns against revoking it first", async () => {

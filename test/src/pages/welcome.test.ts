@@ -1,7 +1,8 @@
 // The page that hands out a certificate which an invitation brings along: the real Worker, asked as its script asks.
 import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { LINK_QUESTION_EVERY_MS, LINK_QUESTIONS_MAX } from "../../../src/auth/invitation-codes.ts";
 import type { AuditEntry, Device, NewInvitation } from "../../../src/contract/answers.ts";
 import { ENROL_PATH, PATHS } from "../../../src/contract/paths.ts";
 import type { SecretDigest } from "../../../src/domain/credential.ts";
@@ -9,9 +10,10 @@ import type { NewBundle } from "../../../src/domain/records.ts";
 import { Invitations } from "../../../src/registry/client/invitations.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { OPEN_BUNDLES_MAX } from "../../../src/registry/user/rules/bundles.ts";
+import { LAST_SEEN_EVERY_MS } from "../../../src/registry/user/rules/sightings.ts";
 import { DEVICE_FINGERPRINT, DEVICE_PEM, expectProblem, NAMELESS_PEM } from "../api/fixtures.ts";
 import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
-import { cf, Isolate } from "../gate/fixtures.ts";
+import { cf, Isolate, logged } from "../gate/fixtures.ts";
 import { ALICE, BOB, by, DETAILS, intercepted, key, registryStub, UNLIMITED } from "../registry/fixtures.ts";
 
 const ORIGIN = `https://${ADMIN_HOST}`;
@@ -239,6 +241,31 @@ describe("nothing is given, and nothing used up,", () => {
     expect((await ask(code)).answer).toMatchObject({ ciphertext: CIPHERTEXT });
   });
 
+  it("to many made-up browsers, of which few are looked up; the right one is told to try again, and gets it", async () => {
+    const { code, id } = await invite();
+    expect((await ask(code)).status).toBe(200);
+    const calls: string[] = [];
+    const isolate = new Isolate({
+      ...intercepted(async (call) => {
+        calls.push(call.name);
+        return call.proceed();
+      }),
+    });
+    for (let n = 0; n < LINK_QUESTIONS_MAX; n++) {
+      expect(await ask(code, { browser: `browser ${n}`, isolate })).toEqual(NOTHING);
+    }
+    calls.length = 0;
+    logged();
+    for (let n = 0; n < 50; n++)
+      expect((await ask(code, { browser: `other ${n}`, isolate })).status).toBe(503);
+    expect((await ask(code, { isolate })).status).toBe(503);
+    expect(calls).toEqual([]);
+    expect((await ask(code)).answer, "in another isolate").toMatchObject({ ciphertext: CIPHERTEXT });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + LINK_QUESTION_EVERY_MS });
+    onTestFinished(() => void vi.useRealTimers());
+    expect((await ask(code, { isolate })).answer).toMatchObject({ ciphertext: CIPHERTEXT, invitation: id });
+  });
+
   it("when it was withdrawn", async () => {
     const { code, id } = await invite();
     expect((await api("DELETE", `/users/${ALICE}/invitations/${id}`)).status).toBe(204);
@@ -353,6 +380,20 @@ describe("a renewal", () => {
     expect((await ask(code, { look: "yes" })).answer).toMatchObject({ isSeen: true });
     const [device] = await devices();
     expect(device?.credentials.map(({ retiredAt }) => retiredAt !== null)).toEqual([true, false]);
+  });
+
+  it("leaves nothing stored once it is used, though the old certificate was retired by hand before", async () => {
+    const { id } = await enrol(ALICE, "Phone", fingerprint(1));
+    const { code } = await invite({}, { name: undefined, device: id });
+    expect(await come(fingerprint(1))).toBe(200);
+    expect((await ask(code)).status).toBe(200);
+    const retired = await api("DELETE", `/users/${ALICE}/devices/${id}/credentials/${fingerprint(1)}`);
+    expect(retired.status).toBe(204);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + LAST_SEEN_EVERY_MS });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await come()).toBe(200);
+    expect(await stored()).toEqual([{ ciphertext: null }]);
+    expect((await ask(code)).answer).toMatchObject({ isSeen: true, ciphertext: null });
   });
 
   it("is refused for a device that was revoked since", async () => {

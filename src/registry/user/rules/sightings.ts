@@ -118,7 +118,7 @@ export class Sightings {
       this.#transaction(() => {
         update(this.#sql, "devices", { seq: row.seq }, changes);
         // The device has its certificate: if an invitation brought it, nobody needs it from there any more.
-        if (isSeen && row.last_seen_at === null) this.#bundles.clear(key);
+        if (isSeen) this.#bundles.clear(key);
         for (const event of events) this.#outbox.add(event, Date.now());
       });
     }

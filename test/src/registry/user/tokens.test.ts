@@ -91,6 +91,15 @@ describe.each(["token", "feed"] as const)("a device with a %s", (kind) => {
     expect((await audit()).at(-1)).toMatchObject({ act: "edit", outcome: "refused" });
   });
 
+  it("keeps its credential, if the next one had expired when it was first used", async () => {
+    const { id } = await enrolled(wanted(kind));
+    const at = Date.now() + 1_000;
+    const next = { key: key(2, kind), details: { ...VALID, notAfter: at }, retireBy: null };
+    await worker.addCredential(by(), ALICE, id, next);
+    expect(await alice().standing(key(2, kind), seen(at))).toMatchObject({ validUntil: at });
+    expect(await alice().standing(key(1, kind), seen(at + 1))).toMatchObject({ status: "active" });
+  });
+
   it("gets its next one, whose first use retires the old one", async () => {
     const { id } = await enrolled(wanted(kind));
     const next = { key: key(2, kind), details: VALID, retireBy: null };
