@@ -26,9 +26,9 @@ export interface PresentedLink {
   proof: string;
   /** A random secret that the browser keeps. */
   browser: string;
-  /** What the browser calls itself. */
+  /** The browser's own name for itself. */
   client: string | null;
-  /** Whether it only looks how its device is doing. */
+  /** Whether it only checks on its device. */
   isLook: boolean;
 }
 
@@ -67,7 +67,7 @@ export class InvitationCodes {
     );
   }
 
-  /** Hands out the certificate that an invitation brings along (see `Invitations.fetchBundle`). */
+  /** Hands out the certificate that comes with an invitation (see `Invitations.fetchBundle`). */
   async fetchBundle(link: PresentedLink): Promise<Result<Welcome, RegistryError>> {
     const { by, proof, client, isLook } = link;
     const digest = await this.#secrets.readCode(link.code);

@@ -1,4 +1,4 @@
-// Device tokens and feeds' secrets in a request: where they may stand, which of them are ours, and how they are removed.
+// Device tokens and feeds' secrets in a request: where they can be, which are ours, and how they are removed.
 import { BoundedMap } from "../domain/bounded-map.ts";
 import type { CredentialKey, SecretKind } from "../domain/credential-key.ts";
 import type { App } from "../domain/request/app.ts";
@@ -6,7 +6,7 @@ import type { ShownSecret } from "../domain/request/shown.ts";
 import type { Visit } from "../visit.ts";
 
 export const TOKEN_HEADER = "x-latchkey-token";
-/** Some apps have two fields for these headers, and none for others (Cloudflare Access calls them a service token). */
+/** Some apps have fields for these two headers only (Cloudflare Access calls the pair a service token). */
 const PAIR_ID_HEADER = "cf-access-client-id";
 const PAIR_SECRET_HEADER = "cf-access-client-secret";
 const TOKEN_PREFIX = "lkd_";
@@ -16,7 +16,7 @@ const FEED_PREFIX = "lkf_";
 /** Secrets that one isolate recognises without computing anything: 1,000 devices' are more than a household has. */
 const MAX_REMEMBERED = 1_000;
 
-/** Says whose check a secret carries: see auth/keyed-secrets.ts. Throws `RegistryUnavailable`. */
+/** Says whether a secret carries our check: see auth/keyed-secrets.ts. Throws `RegistryUnavailable`. */
 export type ReadSecret = (kind: SecretKind, text: string) => Promise<CredentialKey | undefined>;
 
 /** Recognises the secrets that requests show. One lives as long as its isolate. */
@@ -30,8 +30,8 @@ export class ShownSecrets {
   }
 
   /**
-   * The secret that a request shows, if it is one of ours: without a promise when it is remembered, or when there is
-   * none. Rejects when the directory cannot be asked how to recognise one.
+   * The secret that a request shows, if it is one of ours: not a promise if it is remembered, or if there is none.
+   * Rejects if the directory cannot be asked how to recognise one.
    */
   of(visit: Visit, app: App): ShownSecret | undefined | Promise<ShownSecret | undefined> {
     const text = tokenIn(visit.request.headers, app);
@@ -53,7 +53,7 @@ export class ShownSecrets {
   }
 }
 
-/** The first place that holds one counts. */
+/** The first place with a token counts. */
 function tokenIn(headers: Headers, { basic }: App): string | undefined {
   const token = headers.get(TOKEN_HEADER);
   if (token !== null) return token.startsWith(TOKEN_PREFIX) ? token : undefined;
@@ -62,7 +62,7 @@ function tokenIn(headers: Headers, { basic }: App): string | undefined {
   return basic ? basicToken(headers) : undefined;
 }
 
-/** The password of HTTP Basic (RFC 7617), if it is a token. */
+/** The HTTP Basic password (RFC 7617), if it is a token. */
 function basicToken(headers: Headers): string | undefined {
   const base64 = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(headers.get("authorization") ?? "")?.[1];
   if (base64 === undefined) return undefined;
@@ -75,22 +75,22 @@ function basicToken(headers: Headers): string | undefined {
   }
 }
 
-/** A feed reads, and never on an app whose clients hold a vault. */
+/** A feed only reads, and never an app whose clients hold a vault. */
 function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
   const { method, address } = visit;
   if (!hasFeedParameter(address) || (method !== "GET" && method !== "HEAD")) return undefined;
   if (profile.name === "bitwarden") return undefined;
   const secrets = visit.url.searchParams.getAll(FEED_PARAMETER);
-  // More than one: somebody plays with what different parsers make of it.
+  // More than one: somebody is playing parsers off against each other.
   return secrets.length === 1 && secrets[0]?.startsWith(FEED_PREFIX) ? secrets[0] : undefined;
 }
 
-/** Whether a URL is worth parsing: nearly none is. */
+/** Whether a URL is worth parsing: hardly any is. */
 export function hasFeedParameter(address: string): boolean {
   return address.includes(FEED_PREFIX);
 }
 
-/** The address without feeds' secrets; the rest of it stays as it was written. */
+/** The URL without feeds' secrets; the rest stays as it was written. */
 export function withoutFeedSecret(address: string): string {
   const begin = address.indexOf("?");
   if (begin === -1) return address;

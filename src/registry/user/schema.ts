@@ -10,7 +10,7 @@ import { DEVICES_SCHEMA } from "./device-table.ts";
 import { INVITATIONS_SCHEMA } from "./invitations.ts";
 import { REGISTRY_STATE_SCHEMA } from "./registry-state.ts";
 
-/** Before a device could show anything else. */
+/** From before a device could show anything but a certificate. */
 const CERTIFICATES_SCHEMA = `
   CREATE TABLE certificates (
     fingerprint TEXT PRIMARY KEY,

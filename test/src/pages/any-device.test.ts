@@ -214,7 +214,7 @@ describe("a device's limits", () => {
     await ask(devicePath(phone, "limits"), NO_LIMITS);
     expect(await deviceNow(phone)).toMatchObject({ apps: null, countries: null, expiresAt: null });
     expect(words(await page(PATHS.activity))).toContain(
-      "were changed: every app, from anywhere, without an end.",
+      "were changed: every app, from anywhere, without a time limit.",
     );
   });
 
@@ -242,7 +242,11 @@ describe("a device's limits", () => {
       "Choose at least one app",
     ],
     ["an unknown app", [...LIMITS, ["other-apps", "x.example.org"]], "is not an app behind this gate"],
-    ["a country twice", [...without(LIMITS, "countries"), ["countries", "CH ch"]], "countries must differ"],
+    [
+      "a country twice",
+      [...without(LIMITS, "countries"), ["countries", "CH ch"]],
+      "name each of the countries only once",
+    ],
     ["no country's code", [...without(LIMITS, "countries"), ["countries", "XQ"]], "is not an ISO 3166-1"],
     ["an end that is over", [...without(LIMITS, "until"), ["until", "2020-01-01T00:00"]], "in the future"],
   ])("with %s are refused, and what was typed is kept", async (_, fields, why) => {
