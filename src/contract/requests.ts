@@ -159,7 +159,7 @@ const RetireBySchema = v.optional(v.nullable(futureSchema(RETIREMENT_MAX_SECONDS
 
 /**
  * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
- * `retireBy`: when the current one is retired at the latest, as a time or in seconds from now; `null` or
+ * `retireBy`: the latest time at which the current one is retired, or that in seconds from now; `null` or
  * absent: only when the next one is first seen.
  */
 export const AddCertificateRequest = v.pipe(

@@ -22,7 +22,7 @@ export const ACT_LABELS: Record<DeviceAct, string> = {
   forget: "Forget",
 };
 
-/** What each act needs of whoever does it, as in the API's table. */
+/** What each act takes, as in the API's table. */
 const ACT_NEEDS: Record<DeviceAct, Need> = {
   suspend: "shut-out",
   reinstate: "devices",
@@ -41,12 +41,12 @@ const ACTS: Record<Device["status"], readonly DeviceAct[]> = {
   revoked: ["forget"],
 };
 
-/** What whoever is signed in can do with a device now. */
+/** What the person who is signed in can do with a device now. */
 export function actsOf(device: Device, context: PageContext): DeviceAct[] {
   return ACTS[device.status].filter((act) => may(context, ACT_NEEDS[act], device));
 }
 
-/** Whether whoever is signed in may do what needs this with a device. */
+/** Whether the person who is signed in may do something that needs this with a device. */
 export function may({ principal }: PageContext, need: Need, { user }: Device): boolean {
   return permits(principal, need, { user: user as typeof principal.user });
 }

@@ -105,7 +105,7 @@ export class Sightings {
     const { countries, isNew } = countriesSeen(question);
     const events = this.#news(question, countries, isNew).filter(({ type }) => this.#outbox.wants(type));
     const isSeen = !isRetired && isDue(row, sighting);
-    // A country is remembered as soon as somebody would be notified of the next one.
+    // Countries are remembered from when somebody would be notified of the next one.
     const isNoted = isNew && this.#outbox.wants("device-new-country");
     if (isSeen || isNoted || events.length > 0) {
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };

@@ -225,7 +225,7 @@ describe("setup", () => {
     expect(shown).toEqual([
       {
         reason:
-          "vault.example.com: nothing passes without a credential, which some of what Vaultwarden and Bitwarden does may need",
+          "vault.example.com: some features of Vaultwarden and Bitwarden may need more to pass without a credential",
         remedy: expect.stringContaining('add public = ["/webauthn-mobile-connector.html", '),
       },
       {
