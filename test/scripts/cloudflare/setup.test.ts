@@ -230,7 +230,7 @@ describe("setup", () => {
       },
       {
         reason: expect.stringMatching(/^notes/),
-        remedy: expect.stringMatching(/add preflight = true to its settings$/),
+        remedy: expect.stringMatching(/add preflight = true to the app's settings$/),
       },
     ]);
     await setUp(apps);
