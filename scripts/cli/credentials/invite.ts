@@ -60,7 +60,7 @@ export const addInvite: AddCommand = (program) => {
     .option("--no-qr", "draw no QR code")
     .option("--days <number>", "with --with-certificate: how long it is valid, as with issue")
     .option("--rsa", "with --with-certificate: an RSA key with 2048 bits, for old devices")
-    .option("--zone <name>", "with --with-certificate: the zone whose CA signs it")
+    .option("--zone <name>", "with --with-certificate: the zone whose authority signs")
     .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
     .notes(`
 With --with-certificate, the key is made on this machine and Cloudflare signs
