@@ -94,7 +94,7 @@ function reason({ detail }: Line): Html {
 function newLimits({ apps, paths, countries, expiresAt }: AuditEntry["detail"], timeZone: string): string {
   const parts = [
     ...(apps === undefined ? [] : [apps === null ? "every app" : `only ${list(apps)}`]),
-    ...(paths === undefined ? [] : [`reads ${list(paths ?? "")}`]),
+    ...(paths === undefined ? [] : [`reading only ${list(paths ?? "")}`]),
     ...(countries === undefined
       ? []
       : [countries === null ? "from anywhere" : `only from ${list(countries)}`]),

@@ -113,7 +113,7 @@ describe("what is told", () => {
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) expires in 24 hours",
       message:
-        "It is let in until 2026-11-25T12:00:00.000Z, and refused from then on. To change that: latchkey limit alice/d1 --until TIME.",
+        "It is let in until 2026-11-25T12:00:00.000Z and refused after that. To extend it: latchkey limit alice/d1 --until TIME.",
       data: { user: "alice", device: DEVICE, expiresAt: "2026-11-25T12:00:00.000Z", threshold: 1 },
     });
   });
@@ -158,7 +158,7 @@ describe("what is told", () => {
 
   it.each([
     ["device-suspended", "it is suspended"],
-    ["device-revoked", "it is revoked, or the credential that it showed is retired"],
+    ["device-revoked", "it is revoked, or the credential that it showed was retired"],
     ["device-expired", "it has expired"],
     ["expired-credential", "its token has expired"],
     ["wrong-app", "it is limited to other apps"],
