@@ -22,11 +22,11 @@ export interface Services extends Omit<Context, "principal" | "by" | "url"> {
   codes: InvitationCodes;
   revocationDelayMs: number;
   /**
-   * What the gate knows of a visitor's credential, which may cost a question to the registry: `unavailable` if it shows
-   * none that the registry could know.
+   * What the gate knows about a visitor's credential, which may cost a question to the registry: `unavailable` if the
+   * visitor shows none that the registry could know.
    */
   standingOf(visit: Visit): Promise<Standing>;
-  /** Makes the gate forget what it knows of a credential that has just been enrolled. */
+  /** Makes the gate forget what it knows about a credential that has just been enrolled. */
   forget(key: CredentialKey): void;
   log: Log;
 }

@@ -1,4 +1,4 @@
-// A device as the API answers it: what it is called, what it shows, and which of its credentials count.
+// A device as the API returns it: what it is called, what it shows, and which of its credentials count.
 import type { Credential, Device } from "../../src/contract/answers.ts";
 import { printable } from "../terminal/text.ts";
 
@@ -19,7 +19,7 @@ export const CREDENTIAL_NOUN = {
   feed: "feed URL",
 } as const satisfies Record<Device["kind"], string>;
 
-/** Whether the end has come that was set for the device itself: whatever its status, it is refused. */
+/** Whether the device itself has expired: whatever its status, it is refused. */
 export function hasEnded({ expiresAt }: Pick<Device, "expiresAt">, now: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) <= now;
 }

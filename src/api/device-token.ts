@@ -1,4 +1,4 @@
-// Makes the secrets of devices that show a token in a header, or a feed's secret in a URL: for the API and the pages.
+// Makes the secrets of devices that show a token in a header or a secret in a feed URL, for the API and the pages.
 import type * as v from "valibot";
 import { DEVICE_TOKEN_SECONDS } from "../contract/limits.ts";
 import type { CreateDeviceTokenRequest, RotateDeviceTokenRequest } from "../contract/requests.ts";
@@ -17,7 +17,7 @@ export interface MadeDeviceToken {
 
 type Maker = Pick<Context, "registry" | "secrets" | "apps" | "by">;
 
-/** Makes a user's new device. Throws `invalid-fields` for apps that the gate does not know or that are no feed's. */
+/** Makes a user's new device. Throws `invalid-fields` for apps that the gate does not know, or that no feed may read. */
 export async function makeDeviceToken(
   context: Maker,
   user: UserId,

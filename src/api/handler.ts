@@ -16,14 +16,14 @@ import type { Actor } from "../registry/storage/audit-log.ts";
 import { readBody } from "./input.ts";
 import { registryProblem } from "./problem.ts";
 
-/** The hosts behind the gate, as far as the control paths need to know them. */
+/** The hosts behind the gate, as much as the control paths need to know. */
 export interface Apps {
   /** Those that the configuration names. */
   hosts: readonly string[];
   /** Every entry of `APPS`, `*` among them, with its profile. */
   profiles: readonly { host: string; profile: string; app?: string }[];
   isApp(hostname: string): boolean;
-  /** `undefined`: it is no app. */
+  /** `undefined`: not an app. */
   profileOf(hostname: string): string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What a device is limited to, as a request gives it.
+// A device's limits, as a request gives them.
 import type * as v from "valibot";
 import { ApiError } from "../contract/api-error.ts";
 import type { LimitDeviceRequest } from "../contract/requests.ts";
@@ -27,12 +27,12 @@ export function givenLimits(given: GivenLimits, apps: Apps, now: number): Partia
   };
 }
 
-/** All of them: what is not given is no limit. */
+/** All of them: those that are not given are no limits. */
 export function allLimits(given: GivenLimits, apps: Apps, now: number): GuestLimits {
   return { apps: null, countries: null, expiresAt: null, ...givenLimits(given, apps, now) };
 }
 
-/** Changes what a device is limited to. Throws `invalid-fields` also for paths of a device that is no feed. */
+/** Changes what a device is limited to. Also throws `invalid-fields` for paths, if the device is not a feed. */
 export async function changeLimits(
   { registry, apps, by }: Pick<Context, "registry" | "apps" | "by">,
   { user, id, kind }: Pick<DeviceRecord, "user" | "id" | "kind">,
@@ -45,25 +45,22 @@ export async function changeLimits(
   return must(await ask((user) => user.edit(by, id, limits)));
 }
 
-/** Whether a feed's URL may lead to this app: the gate takes none where the clients hold a vault. */
+/** Whether a feed URL may lead to this app: the gate accepts none on an app whose clients hold a vault. */
 export function mayHaveFeeds(host: string, apps: Apps): boolean {
   return apps.profileOf(host) !== "bitwarden";
 }
 
-/** Throws `invalid-fields` for an app that may not be a feed's. */
+/** Throws `invalid-fields` for an app that no feed may read. */
 export function refuseVaults(given: readonly string[] | null | undefined, apps: Apps): void {
   const vault = (given ?? []).find((host) => !mayHaveFeeds(host, apps));
   if (vault === undefined) return;
-  throw invalid(
-    "apps",
-    `${vault} has the profile bitwarden: a URL that anybody can read must not open a vault`,
-  );
+  throw invalid("apps", `${vault} has the profile bitwarden: a feed URL must never open a vault`);
 }
 
-/** Ten years: nothing that is limited lasts longer. */
+/** Ten years: no time limit lies further ahead. */
 const FUTURE_MAX_MS = 3650 * 24 * 3600_000;
 
-/** A time in the future, in milliseconds since the epoch: given as one (ISO 8601), or in seconds from now. */
+/** A time in the future, in milliseconds since the epoch: given in ISO 8601, or in seconds from now. */
 export function futureTime(given: string | number | null, now: number, path: string): number | null {
   if (given === null) return null;
   if (typeof given === "number") return now + given * 1000;

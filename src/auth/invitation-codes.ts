@@ -28,9 +28,9 @@ export interface PresentedLink {
   proof: string;
   /** A random secret that the browser keeps. */
   browser: string;
-  /** What the browser calls itself. */
+  /** The browser's own name for itself. */
   client: string | null;
-  /** Whether it only looks how its device is doing. */
+  /** Whether it only checks on its device. */
   isLook: boolean;
 }
 

@@ -18,7 +18,7 @@ const TOKEN_FORM = /^(lkt_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/;
 /** Tokens from before there was a key, with a public checksum: they pass only if they are exempt. */
 const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 
-/** Of one form, each with a prefix and a check of its own, so that a feed's secret never passes for a header's. */
+/** In one format, each with its own prefix and check, so that a feed's secret never passes for a header's. */
 const DEVICE_SECRETS = {
   token: { prefix: "lkd_", form: /^(lkd_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "device-token" },
   feed: { prefix: "lkf_", form: /^(lkf_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "feed" },
@@ -107,7 +107,7 @@ export class KeyedSecrets {
     return { text, key: await keyOfSecret(kind, text) };
   }
 
-  /** The key of a device's secret that may be looked up; `undefined`: it is not one of ours, or of another kind. */
+  /** The key of a device's secret that may be looked up; `undefined`: it is not ours, or is of another kind. */
   async readDeviceSecret(kind: SecretKind, text: string): Promise<CredentialKey | undefined> {
     const { form, label } = DEVICE_SECRETS[kind];
     const [, body, check] = form.exec(text) ?? [];

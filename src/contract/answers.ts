@@ -15,8 +15,7 @@ const NextSchema = v.nullable(v.string());
 export const UserSchema = v.object({ id: v.string(), name: TextOrNull, createdAt: TimeSchema });
 
 /**
- * A device's certificate; details that are not known yet are `null`. Of a token or a feed's secret there are only the
- * dates.
+ * A device's credential; details that are not known yet are `null`. A token or a feed's secret has only the dates.
  */
 export const CredentialSchema = v.object({
   /** SHA-256, in hex: of a certificate's DER, or of a secret's text. */
@@ -44,7 +43,7 @@ const LIMITS = {
   apps: StringsOrNull,
   /** ISO 3166-1 alpha-2 codes; `null`: from anywhere. */
   countries: StringsOrNull,
-  /** From then on it is refused; `null`: it has no end. */
+  /** It is refused from then on; `null`: it never expires. */
   expiresAt: TimeOrNull,
 };
 
@@ -62,7 +61,7 @@ export const DeviceSchema = v.object({
   note: TextOrNull,
   enrolledAt: TimeSchema,
   ...LIMITS,
-  /** Patterns of the paths that a feed may read; `null`: it is none. */
+  /** Patterns of the paths that a feed may read; `null`: not a feed. */
   paths: StringsOrNull,
   credentials: v.array(CredentialSchema),
   /** When it last showed a credential, whatever the answer: written at most every five minutes. */
@@ -147,8 +146,8 @@ const INVITATION_FIELDS = {
   /** What the device that it enrols is limited to. */
   limits: v.object(LIMITS),
   /**
-   * The certificate that it brings along: for a new device of this name, or (`renews`, its id) for one that is there.
-   * `null`: the device has a certificate already.
+   * The certificate that comes with it: for a new device with this name, or for an existing one (`renews`, its id).
+   * `null`: the device must already have a certificate.
    */
   bundle: v.nullable(v.object({ name: v.string(), fingerprint: v.string(), renews: TextOrNull })),
   createdAt: TimeSchema,
@@ -160,7 +159,7 @@ const INVITATION_FIELDS = {
   device: TextOrNull,
 };
 export const InvitationSchema = v.object(INVITATION_FIELDS);
-/** A device that shows a token or a feed's secret, which is told once. */
+/** A device that shows a token or a feed's secret, which is shown only once. */
 export const NewDeviceTokenSchema = v.object({ device: DeviceSchema, token: v.string() });
 
 /** Code and link are shown once, when it is made. */

@@ -27,7 +27,7 @@ export const PathSchema = v.pipe(
   }),
 );
 
-const ORIGIN_HINT = "must be an origin, such as https://notes.example.com: no path, no final slash, no *";
+const ORIGIN_HINT = "must be an origin, such as https://notes.example.com: no path, no trailing slash, no *";
 const OriginSchema = v.pipe(
   v.string(ORIGIN_HINT),
   v.check((text) => {
@@ -76,7 +76,7 @@ const BodySchema = v.pipe(
 export type ProfileSetting = ProfileName | AppName;
 const PROFILE_SETTINGS: readonly ProfileSetting[] = [...PROFILE_NAMES, ...APP_NAMES];
 
-/** What is wrong with a `profile` that is none, and what was probably meant. */
+/** What is wrong with an unknown `profile`, and what was probably meant. */
 export function profileProblem(written: unknown): string {
   const [near] = typeof written === "string" ? nearest(written, PROFILE_SETTINGS) : [];
   const choice = `must be one of ${PROFILE_NAMES.join(", ")}, or an app known by name (docs/apps.md)`;
@@ -88,7 +88,7 @@ export function profileOf(setting: ProfileSetting): ProfileName {
   return isAppName(setting) ? APP_PROFILES[setting] : setting;
 }
 
-/** The setting that is written there; `undefined`: there is no such profile, nor such an app. */
+/** The setting as it is written; `undefined`: there is no such profile or app. */
 export function parseProfile(written: unknown): ProfileSetting | undefined {
   return PROFILE_SETTINGS.find((setting) => setting === written);
 }

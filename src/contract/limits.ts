@@ -19,20 +19,20 @@ export const RETIREMENT_MAX_SECONDS = 3650 * DAY_SECONDS;
 /** How long an invitation is valid, in seconds. */
 export const INVITATION_SECONDS = { default: DAY_SECONDS, min: 300, max: 7 * DAY_SECONDS } as const;
 
-/** The largest bundle of a certificate that an invitation brings along, in bytes, encrypted. */
+/** The largest encrypted certificate that can come with an invitation, in bytes. */
 export const BUNDLE_MAX_BYTES = 64 * 1024;
 
 /** The largest body of an invitation: such a bundle in base64url, a certificate, and the rest. */
 export const MAX_INVITATION_BYTES = 112 * 1024;
 
-/** How long a device's token is valid, in seconds: it has an end, since it proves nothing but that somebody knows it. */
+/** How long a device token is valid, in seconds. It always expires, since it proves only that somebody knows it. */
 export const DEVICE_TOKEN_SECONDS = {
   default: 365 * DAY_SECONDS,
   min: 300,
   max: 3650 * DAY_SECONDS,
 } as const;
 
-/** The furthest end of a device, in seconds from now: ten years. */
+/** The longest time limit for a device, in seconds from now: ten years. */
 export const DEVICE_MAX_SECONDS = 3650 * DAY_SECONDS;
 
 /** How long an API token is valid, in seconds; a request for one that never expires says `null`, as emergency cards do anyway. */

@@ -106,7 +106,7 @@ export const OPERATIONS = {
     problems: ["not-revoked"],
   }),
 
-  // Whoever is limited must not be able to lift it.
+  // Nobody should be able to lift their own limits.
   limitDevice: row("PATCH /users/:user/devices/:device/limits", "root user", {
     summary: "Limit a device to apps, countries and a time, or lift a limit",
     body: request.LimitDeviceRequest,

@@ -21,7 +21,7 @@ export const PATHS = {
   activity: `${BASE}/activity`,
   activityCsv: `${BASE}/activity.csv`,
   invite: `${BASE}/invite`,
-  /** What an invitation's link opens that brings a certificate along; and its script. */
+  /** What the link of an invitation with a certificate opens; and its script. */
   welcome: `${BASE}/welcome`,
   welcomeScript: `${BASE}/welcome.js`,
   users: `${BASE}/users`,

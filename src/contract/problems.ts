@@ -6,7 +6,7 @@ interface Row {
   title: string;
   /** What to do about it. */
   remedy: string;
-  /** The request that helps with that. */
+  /** The request that does that. */
   see?: string;
 }
 
@@ -79,26 +79,22 @@ export const PROBLEMS = {
   ),
   "too-many-bundles": row(
     409,
-    "The user has ten open invitations that bring a certificate",
+    "The user has ten open invitations with a certificate",
     "withdraw one of them, or wait until one is used or expires",
     "GET /users/{user}/invitations",
   ),
   "last-credential": row(
     409,
     "The device has no other certificate or token",
-    "revoke the device, or first add its next one",
+    "revoke the device, or add a new one first",
   ),
   "wrong-kind": row(
     409,
     "The device shows another kind of credential",
-    "see the device's kind: a certificate, a token or a feed",
+    "see the device's kind: certificate, token or feed",
     DEVICE,
   ),
-  "scope-required": row(
-    409,
-    "A token or a feed reaches only the apps that are named for it",
-    "name at least one app",
-  ),
+  "scope-required": row(409, "A token or a feed must be limited to apps", "name at least one app"),
   "not-revoked": row(409, "Only a revoked device can be forgotten", "revoke the device first"),
   "body-too-large": row(413, "The body is too large", "shorten it"),
   "wrong-content-type": row(
@@ -116,7 +112,7 @@ export const PROBLEMS = {
   "registry-unavailable": row(
     503,
     "The registry does not answer",
-    "try again in a minute; nothing is lost, repeating does no harm",
+    "try again in a minute; nothing is lost, and repeating does no harm",
   ),
 } satisfies Record<string, Row>;
 

@@ -107,7 +107,7 @@ function secondsSchema({ min, max }: { min: number; max: number }) {
   return v.pipe(v.number(hint), v.integer(hint), v.minValue(min, hint), v.maxValue(max, hint));
 }
 
-/** A time to come, ISO 8601, or a number of seconds from now. */
+/** A future time, ISO 8601, or a number of seconds from now. */
 function futureSchema(maxSeconds: number) {
   return v.union(
     [
@@ -123,22 +123,22 @@ const HostnameSchema = v.pipe(
   v.check(isHostname, "an app must be named by its hostname, in lower case and without a port"),
 );
 
-/** Entries of any list of a device's limits: far more than a household has. */
+/** The most entries in any list of limits: far more than a household needs. */
 const LIST_MAX = 50;
 
 function listSchema<Entry extends v.GenericSchema<string, string>>(entry: Entry, what: string) {
   return v.pipe(
     v.array(entry, `must be a list of ${what}`),
     v.minLength(1, `name at least one of the ${what}`),
-    v.maxLength(LIST_MAX, `at most ${LIST_MAX} ${what}`),
-    v.check((list) => new Set(list).size === list.length, `the ${what} must differ`),
+    v.maxLength(LIST_MAX, `name at most ${LIST_MAX} ${what}`),
+    v.check((list) => new Set(list).size === list.length, `name each of the ${what} only once`),
   );
 }
 
 const AppsSchema = listSchema(HostnameSchema, "apps");
 const PathsSchema = listSchema(PathSchema, "paths");
 
-/** What a device is limited to; `null` takes a limit away. */
+/** What a device is limited to; `null` lifts a limit. */
 const LIMITS = {
   apps: v.optional(v.nullable(AppsSchema)),
   countries: v.optional(v.nullable(listSchema(CountrySchema, "countries"))),
@@ -159,7 +159,7 @@ const RetireBySchema = v.optional(v.nullable(futureSchema(RETIREMENT_MAX_SECONDS
 
 /**
  * `POST /users/{user}/devices/{device}/certificates`: the device's next certificate, as in `EnrolRequest`.
- * `retireBy`: when the current one is retired at the latest, as a time or in seconds from now; `null` or
+ * `retireBy`: the latest time at which the current one is retired, or that in seconds from now; `null` or
  * absent: only when the next one is first seen.
  */
 export const AddCertificateRequest = v.pipe(
@@ -176,15 +176,15 @@ export const EditDeviceRequest = v.pipe(
   v.check((body) => body.name !== undefined || body.note !== undefined, "give a name, a note, or both"),
 );
 
-/** `PATCH /users/{user}/devices/{device}/limits`: what is left out stays; `paths` are a feed's. */
+/** `PATCH /users/{user}/devices/{device}/limits`: limits that are left out stay; only a feed has `paths`. */
 export const LimitDeviceRequest = v.pipe(
   v.strictObject({ ...LIMITS, paths: v.optional(PathsSchema) }),
   v.check((body) => Object.values(body).some((value) => value !== undefined), "give at least one limit"),
 );
 
 /**
- * `POST /users/{user}/device-tokens`: a device that shows a token in a header, or the secret in a feed's URL. It reaches
- * only the apps that are named, since whoever knows its secret is let in.
+ * `POST /users/{user}/device-tokens`: a device that shows a token in a header, or the secret in a feed URL. Since anyone
+ * who has the secret is let in, it is always limited to apps.
  */
 export const CreateDeviceTokenRequest = v.pipe(
   v.strictObject({
@@ -200,7 +200,7 @@ export const CreateDeviceTokenRequest = v.pipe(
   v.forward(
     v.check(
       ({ kind, paths }) => (kind === "feed") === (paths !== undefined),
-      "a feed names its paths, and a token none",
+      "a feed needs paths, and a token has none",
     ),
     ["paths"],
   ),
@@ -249,14 +249,14 @@ export const CreateTokenRequest = v.pipe(
 /** Base64url without padding, whose characters carry six bits each. */
 const CiphertextSchema = v.pipe(
   v.string("a ciphertext must be a string"),
-  v.regex(/^[A-Za-z0-9_-]+$/, "a ciphertext is written in base64url"),
+  v.regex(/^[A-Za-z0-9_-]+$/, "a ciphertext must be in base64url"),
   v.maxLength(Math.ceil((BUNDLE_MAX_BYTES * 4) / 3), `a ciphertext has at most ${BUNDLE_MAX_BYTES} bytes`),
 );
 
 /**
- * A certificate that the invitation brings along with its key, encrypted under a key that the Worker never sees. `id`
- * becomes the invitation's, since the ciphertext is bound to it. `name` is a new device's; `device` is the id of one
- * that gets its next certificate, whose current one `retireBy` ends at the latest, as in `AddCertificateRequest`.
+ * A certificate and its private key that come with an invitation, encrypted with a key that the Worker never sees. `id`
+ * becomes the invitation's id, since the ciphertext is bound to it. `name` is for a new device; `device` is the id of one
+ * that gets its next certificate. `retireBy` is for the current one, as in `AddCertificateRequest`.
  */
 const BundleSchema = v.pipe(
   v.strictObject({
@@ -274,14 +274,14 @@ const BundleSchema = v.pipe(
   ),
   v.check(
     ({ device, retireBy }) => device !== undefined || (retireBy ?? null) === null,
-    "retireBy needs a device whose certificate it ends",
+    "retireBy is only for a device that already has a certificate",
   ),
 );
 
 /**
  * `POST /users/{user}/invitations`: a code that enrols one device. `app`: only on this host;
- * `approval`: the device stays pending until the code on its screen was compared; `limits`: what the device is limited
- * to, as a guest's is; `bundle`: the certificate that it brings along.
+ * `approval`: the device stays pending until the code on its screen has been compared; `limits`: what the device is
+ * limited to, such as a guest's; `bundle`: the certificate that comes with it.
  */
 export const CreateInvitationRequest = v.pipe(
   v.strictObject({
@@ -294,7 +294,7 @@ export const CreateInvitationRequest = v.pipe(
   v.forward(
     v.check(
       ({ app, bundle }) => bundle === undefined || (app ?? null) === null,
-      "a certificate is handed out on the ADMIN_HOST: limit the device with limits.apps",
+      "a certificate is handed out on the ADMIN_HOST: use limits.apps to limit the device",
     ),
     ["app"],
   ),

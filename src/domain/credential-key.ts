@@ -1,7 +1,7 @@
-// What a device shows to be let in, and the one name by which all of Latchkey finds it.
+// What a device shows to be let in, and the key by which all of Latchkey finds it.
 import type { Fingerprint } from "./fingerprint.ts";
 
-/** Secrets that Latchkey makes and shows once: a token in a header, or what stands in the URL of a feed. */
+/** Secrets that Latchkey makes and shows once: a token for a header, or the secret in a feed URL. */
 export const SECRET_KINDS = ["token", "feed"] as const;
 export type SecretKind = (typeof SECRET_KINDS)[number];
 

@@ -2,8 +2,8 @@
 import type { UserId } from "./user.ts";
 
 /**
- * What a token may be for: to see and change one user's devices, only to look, or (an emergency card's) only to shut out
- * one user's devices.
+ * What a token may be for: to see and change one user's devices, only to see things, or (on an emergency card) only to
+ * shut out one user's devices.
  */
 export const TOKEN_SCOPES = ["devices", "read", "emergency"] as const;
 export type TokenScope = (typeof TOKEN_SCOPES)[number];
@@ -45,7 +45,7 @@ export interface SessionRecord {
 
 /** A session's life, in milliseconds. */
 export const SESSION_MS = 12 * 60 * 60_000;
-/** That of a session opened with an emergency card, often on somebody else's computer. */
+/** The same for a session opened with an emergency card, often on somebody else's computer. */
 export const EMERGENCY_SESSION_MS = 60 * 60_000;
 
 /**
@@ -68,7 +68,7 @@ export function actorOf(token: { name: string; user: UserId | null } | null): st
   return token === null ? "admin" : `token ${token.user ?? "*"}/${token.name}`;
 }
 
-/** Whether this actor holds the `ADMIN_TOKEN`, in a browser or not: a token's name has `token` before it. */
+/** Whether this actor holds the `ADMIN_TOKEN`, in a browser or not. Other tokens' names begin with `token`. */
 export function isAdmin(actor: string): boolean {
   return actor === actorOf(null) || actor.startsWith(`${actorOf(null)}, session `);
 }

@@ -18,7 +18,7 @@ export interface CertificateDetails {
   notAfter: number | null;
 }
 
-/** How a credential of a device ends before the device does: see retirement.ts. */
+/** How a device's credential ends before the device does: see retirement.ts. */
 export interface Retirement {
   /** When it was retired; `null` = not yet, as far as it was written down. */
   retiredAt: number | null;
@@ -27,8 +27,8 @@ export interface Retirement {
 }
 
 /**
- * A credential as it is stored: whether it counts as retired, only `retiredSince` says. Of a token or a feed's secret,
- * `notBefore` and `notAfter` say from when to when it is valid, and there are no other details.
+ * A credential as it is stored. Only `retiredSince` says whether it counts as retired. A token or a feed's secret has no
+ * details except `notBefore` and `notAfter`, between which it is valid.
  */
 export interface CredentialRecord extends CertificateDetails, Retirement {
   key: CredentialKey;
@@ -37,7 +37,7 @@ export interface CredentialRecord extends CertificateDetails, Retirement {
   replaces: CredentialKey | null;
 }
 
-/** The credential that a device is to have next. */
+/** A device's next credential. */
 export interface NextCredential {
   key: CredentialKey;
   details: CertificateDetails;
@@ -103,10 +103,10 @@ export interface Enrolment {
   status: "active" | "pending";
 }
 
-/** What whoever invites can limit a device to, that enrols with its own certificate. */
+/** The limits that an invitation can give to a device that enrols with its own certificate. */
 export type GuestLimits = Pick<Limits, "apps" | "countries" | "expiresAt">;
 
-/** The certificate that an invitation brings along, encrypted for whoever has the link. */
+/** The certificate that comes with an invitation, encrypted so that only the link opens it. */
 export interface BundleRecord {
   /** The device's name when the invitation was made. */
   name: string;
@@ -121,11 +121,11 @@ export interface NewBundle {
   renews: string | null;
   key: CredentialKey;
   details: CertificateDetails;
-  /** Of a renewal, as of `NextCredential`. */
+  /** For a renewal, as in `NextCredential`. */
   retireBy: number | null;
   /** Base64url. */
   ciphertext: string;
-  /** SHA-256 in hex, which only whoever has the whole link can name (see scripts/certificates/bundle.ts). */
+  /** SHA-256 in hex, which takes the whole link to compute (see scripts/certificates/bundle.ts). */
   proof: string;
 }
 
@@ -137,7 +137,7 @@ export interface InvitationRecord {
   app: string | null;
   /** Whether the device then waits for approval. */
   approval: boolean;
-  /** What the device is limited to: a guest's is. */
+  /** What the device is limited to, such as a guest's. */
   limits: GuestLimits;
   /** `null` = the device has its certificate already. */
   bundle: BundleRecord | null;
@@ -150,8 +150,8 @@ export interface InvitationRecord {
 }
 
 /**
- * An invitation as it comes back: its code's digest, and the app on whose host it was presented; `null` = on the page
- * that hands out bundles.
+ * An invitation as it is presented: its code's digest, and the app on whose host this was; `null` = on the page that
+ * hands out bundles.
  */
 export interface InvitationUse {
   digest: SecretDigest;
@@ -162,11 +162,11 @@ export interface InvitationUse {
 export interface BundleUse {
   digest: SecretDigest;
   proof: string;
-  /** Of a random secret that only this browser has. */
+  /** The digest of a random secret that only this browser has. */
   browser: SecretDigest;
   /** What the browser calls itself. */
   client: string | null;
-  /** Whether it only looks how its device is doing: then it gets no ciphertext. */
+  /** Whether it only checks on its device: then it gets no ciphertext. */
   isLook: boolean;
 }
 
@@ -175,7 +175,7 @@ export interface Welcome {
   invitation: string;
   device: DeviceRecord;
   isRenewal: boolean;
-  /** Whether the certificate came to the gate; the bundle is gone then. */
+  /** Whether the gate has seen the certificate; if so, the bundle has been deleted. */
   isSeen: boolean;
   ciphertext: string | null;
 }

@@ -45,7 +45,7 @@ export interface PlannedDevice {
   before: DeviceStatus | null;
   /** Afterwards. */
   status: DeviceStatus | null;
-  /** Credentials that the registry gets. */
+  /** Credentials that are added to the registry. */
   keys: CredentialKey[];
 }
 

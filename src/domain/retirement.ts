@@ -1,4 +1,4 @@
-// How a credential of a device ends before the device does.
+// How a device's credential ends before the device does.
 import type { CredentialKey } from "./credential-key.ts";
 import type { CredentialRecord, DeviceRecord, Retirement } from "./records.ts";
 

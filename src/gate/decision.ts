@@ -23,7 +23,7 @@ export interface DecisionInput {
   isOpen: boolean;
   /** What the request shows: a certificate, or none and a token. */
   shown: Shown;
-  /** As far as a device's limits ask about it. Its country is as Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (unknown), or `null`. */
+  /** The parts that a device's limits depend on. Its country is as Cloudflare reports it: an ISO code, `T1` (Tor), `XX` (unknown), or `null`. */
   request: LimitedRequest;
   /** `undefined`: the registry was not asked. */
   standing: Standing | undefined;
@@ -97,7 +97,7 @@ function refusalOf(shown: Shown, now: number): Reason | undefined {
     case "verified":
       return isWithinDates(shown, now) ? undefined : "expired-certificate";
     default:
-      // Of a secret of ours, only the registry knows more.
+      // Only the registry knows more about one of our secrets.
       return (SECRET_KINDS as readonly string[]).includes(shown.kind) ? undefined : "malformed-certificate";
   }
 }

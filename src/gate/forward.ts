@@ -62,8 +62,8 @@ function isPreflight(request: Request): boolean {
 }
 
 /**
- * Whether a page of one of the app's `origins` asks if it may send a device's token. A preflight shows none itself, and
- * the app knows nothing of our header, so the gate answers.
+ * Whether a page from one of the app's `origins` asks if it may send a device token. A preflight carries no token itself,
+ * and the app doesn't know our header, so the gate answers.
  */
 function asksForOurHeader({ origins }: App, { headers }: Request): boolean {
   if (origins.size === 0 || !origins.has(headers.get("origin") ?? "")) return false;
@@ -71,7 +71,7 @@ function asksForOurHeader({ origins }: App, { headers }: Request): boolean {
   return asked.split(",").some((name) => name.trim().toLowerCase() === TOKEN_HEADER);
 }
 
-/** The answer to a preflight that asks for our own header; `undefined`: it is none. Source: Fetch standard, 4.9. */
+/** The answer to a preflight for our own header; `undefined`: this is not one. Source: Fetch standard, 4.9. */
 export function preflightAnswer(app: App, { request }: Visit): Response | undefined {
   if (!isPreflight(request) || !asksForOurHeader(app, request)) return undefined;
   const { headers } = request;

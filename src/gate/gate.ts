@@ -84,7 +84,7 @@ export class Gate {
 
   /**
    * Lets `show` answer a device that asks who it is (`GET /.latchkey/whoami`), with a verified certificate or a token of
-   * ours; all others are refused as on any other path. `reason`: why the gate refuses it here; `undefined`: it lets it in.
+   * ours; all others are refused as on any other path. `reason`: why the gate refuses it here; `undefined`: it is let in.
    */
   async whoami(
     visit: Visit,
@@ -100,7 +100,7 @@ export class Gate {
   }
 
   /**
-   * What the registry says of a visitor's credential, whatever the country. It comes from the gate's own memory, so a
+   * What the registry says about a visitor's credential, whatever the country. It comes from the gate's own memory, so a
    * page that asks costs nothing extra. Also `unavailable` for one that is refused without asking the
    * registry. Never throws.
    */
@@ -156,7 +156,7 @@ export class Gate {
       if (early === undefined) return this.#judgeKnown(visit, judged, input);
       judged.decision = early;
       if (app === undefined || early !== NO_CERTIFICATE) return judged;
-      // No certificate was presented, so a token may speak for the device.
+      // No certificate was presented, so a token may identify the device.
       const secret = this.#secrets.of(visit, app);
       if (!(secret instanceof Promise)) return this.#judgeSecret(visit, judged, input, secret);
       return secret
@@ -167,7 +167,7 @@ export class Gate {
     }
   }
 
-  /** Judges a request without a certificate by the secret that it shows, if it does. */
+  /** Judges a request without a certificate by the secret that it shows, if any. */
   #judgeSecret(
     visit: Visit,
     judged: Judged,
@@ -183,7 +183,7 @@ export class Gate {
     return judged.decision === UNDECIDED ? this.#judgeKnown(visit, judged, input) : judged;
   }
 
-  /** Judges a request by what the registry says of what it shows. */
+  /** Judges a request by what the registry says about its credential. */
   #judgeKnown(visit: Visit, judged: Judged, input: DecisionInput): Judged | Promise<Judged> {
     if (!isKnown(visit)) return judged;
     const standing = this.#standings.standing(visit, input.now);
@@ -193,7 +193,7 @@ export class Gate {
       .catch((error: unknown) => this.#failed(judged, error));
   }
 
-  /** The directory did not say how to recognise a token. */
+  /** For when the directory did not say how to recognise a token. */
   #unavailable(judged: Judged, error: unknown): Judged {
     this.#effects.log.line(errorLine("registry-error", error));
     return { ...judged, decision: refuse("registry-unavailable") };

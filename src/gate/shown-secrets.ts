@@ -1,4 +1,4 @@
-// Device tokens and feeds' secrets in a request: where they may stand, which of them are ours, and how they are removed.
+// Device tokens and feeds' secrets in a request: where they can be, which are ours, and how they are removed.
 
 import type { CredentialKey, SecretKind } from "../domain/credential-key.ts";
 import { BoundedMap } from "../domain/general/bounded-map.ts";
@@ -7,7 +7,7 @@ import type { ShownSecret } from "../domain/request/shown.ts";
 import type { Visit } from "../visit.ts";
 
 export const TOKEN_HEADER = "x-latchkey-token";
-/** Some apps have two fields for these headers, and none for others (Cloudflare Access calls them a service token). */
+/** Some apps have fields for these two headers only (Cloudflare Access calls the pair a service token). */
 const PAIR_ID_HEADER = "cf-access-client-id";
 const PAIR_SECRET_HEADER = "cf-access-client-secret";
 const TOKEN_PREFIX = "lkd_";
@@ -17,7 +17,7 @@ const FEED_PREFIX = "lkf_";
 /** Secrets that one isolate recognises without computing anything: 1,000 devices' are more than a household has. */
 const MAX_REMEMBERED = 1_000;
 
-/** Says whose check a secret carries: see auth/keyed-secrets.ts. Throws `RegistryUnavailable`. */
+/** Says whether a secret carries our check: see auth/keyed-secrets.ts. Throws `RegistryUnavailable`. */
 export type ReadSecret = (kind: SecretKind, text: string) => Promise<CredentialKey | undefined>;
 
 /** Recognises the secrets that requests show. One lives as long as its isolate. */
@@ -56,7 +56,7 @@ export class ShownSecrets {
   }
 }
 
-/** The first place that holds one counts. */
+/** The first place with a token counts. */
 function tokenIn(headers: Headers, { basic }: App): string | undefined {
   const token = headers.get(TOKEN_HEADER);
   if (token !== null) return token.startsWith(TOKEN_PREFIX) ? token : undefined;
@@ -85,7 +85,7 @@ function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
   if (request.headers.has("upgrade")) return undefined;
   if (profile.name === "bitwarden") return undefined;
   const secrets = visit.url.searchParams.getAll(FEED_PARAMETER);
-  // More than one: somebody plays with what different parsers make of it.
+  // More than one: somebody is playing parsers off against each other.
   return secrets.length === 1 && secrets[0]?.startsWith(FEED_PREFIX) ? secrets[0] : undefined;
 }
 

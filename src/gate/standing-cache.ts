@@ -7,7 +7,7 @@ import type { UserId } from "../domain/user.ts";
 import type { Background } from "../visit.ts";
 import { isTokenCall, type Refused } from "./answers.ts";
 
-/** A request that shows something to ask the registry about. */
+/** A request with a credential that the registry can be asked about. */
 export interface Asker extends Refused {
   shown: { key: CredentialKey };
   ctx: Background;
@@ -36,8 +36,8 @@ export const NEGATIVE_MEMORY_MS = 2_000;
 export const REVOKED_MEMORY_MS = 30_000;
 
 /**
- * The same for a token or a feed's secret that no device has: it was made with its device, which is forgotten, so only a
- * restore could make it good again.
+ * The same for a token or a feed's secret that no device has. It was made together with its device, which has been
+ * forgotten, so only a restore can make it good again.
  */
 export const GONE_MEMORY_MS = 10 * 60_000;
 

@@ -21,7 +21,7 @@ export function deviceEnrolled(of: {
   const next =
     status === "pending"
       ? `It is refused until somebody approves it: ${command("approve", user, device)}.`
-      : `It is let in from now on. If that was not expected: ${command("suspend", user, device)}.`;
+      : `It is let in from now on. If you did not expect this: ${command("suspend", user, device)}.`;
   return {
     id: `device-enrolled:${device.id}`,
     type: "device-enrolled",
@@ -44,7 +44,7 @@ export function deviceApproved(of: {
     type: "device-approved",
     at: iso(of.since),
     title: `${device.name} (${user}) was approved`,
-    message: `Approved by ${by}. It is let in from now on. If that was not expected: ${command("suspend", user, device)}.`,
+    message: `Approved by ${by}. It is let in from now on. If you did not expect this: ${command("suspend", user, device)}.`,
     data: { user, device: pick(device), by },
   };
 }
@@ -55,13 +55,13 @@ export function deviceLost(of: { user: UserId; device: Device; by: string; since
     id: `device-lost:${device.id}:${of.since}`,
     type: "device-lost",
     at: iso(of.since),
-    title: `${device.name} (${user}) is reported lost`,
+    title: `${device.name} (${user}) was reported lost`,
     message: `Reported by ${by}. It is refused from now on. On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.`,
     data: { user, device: pick(device), by },
   };
 }
 
-/** `client` is what the browser calls itself. */
+/** `client` is the browser's own name for itself. */
 export function adminSignIn(of: {
   session: string;
   client: string | null;
@@ -75,7 +75,7 @@ export function adminSignIn(of: {
     type: "admin-sign-in",
     at: iso(of.at),
     title: "Somebody signed in with the ADMIN_TOKEN",
-    message: `From ${placeName(country)}, with this browser: ${browser}. If that was not you, replace the token, which ends its sessions: wrangler secret put ADMIN_TOKEN.`,
+    message: `From ${placeName(country)}, with this browser: ${browser}. If that was not you, replace the token, which also ends its sessions: wrangler secret put ADMIN_TOKEN.`,
     data: { session, browser, country },
   };
 }

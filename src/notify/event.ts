@@ -1,4 +1,4 @@
-// What people are notified of: every event, and the form in which it is stored and sent.
+// What people are notified of: every event, and how it is stored and sent.
 import type { DeviceKind } from "../domain/credential-key.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { Reason } from "../domain/reason.ts";
@@ -21,13 +21,13 @@ interface Place {
   country: string | null;
 }
 
-/** Why the gate refuses a device that is enrolled, of which people are notified. */
+/** The reasons for refusing an enrolled device of which people are notified. */
 export type ToldReason = Extract<
   Reason,
   "device-suspended" | "device-revoked" | "device-expired" | "expired-credential" | "wrong-app" | "country"
 >;
 
-/** Nothing that is not in the audit log or the lists. Times are ISO 8601, fingerprints 64 hex digits. */
+/** It contains nothing that the audit log and the lists don't. Times are ISO 8601, fingerprints 64 hex digits. */
 interface EventData {
   "certificate-expiring": Owned & { fingerprint: Fingerprint; notAfter: string; threshold: number };
   "token-expiring": Owned & { fingerprint: Fingerprint; notAfter: string; threshold: number };

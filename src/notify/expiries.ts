@@ -1,4 +1,4 @@
-// Notifications of what ends soon.
+// Notifications of what expires soon.
 import { type CredentialKey, fingerprintOf, kindOf } from "../domain/credential-key.ts";
 import { shortFingerprint } from "../domain/fingerprint.ts";
 import { DAY_MS, relativeTime } from "../domain/general/relative-time.ts";
@@ -13,15 +13,15 @@ const EXPIRY_THRESHOLDS_DAYS = [1, 7, 30] as const;
 export const LONGEST_NOTICE_MS = Math.max(...EXPIRY_THRESHOLDS_DAYS) * DAY_MS;
 
 /**
- * The number of days of which people are to be notified now, for something that ends at this time; `undefined`: it is
- * too early, or they have been. `told`: the lowest number so far.
+ * The threshold, in days, to notify people of now, for something that expires at `end`; `undefined`: it is too early, or
+ * they have been notified of it. `told`: the lowest threshold they were notified of so far.
  */
 export function dueThreshold(end: number, told: number | null, now: number): number | undefined {
   const threshold = EXPIRY_THRESHOLDS_DAYS.find((days) => end - now <= days * DAY_MS);
   return threshold === undefined || (told !== null && told <= threshold) ? undefined : threshold;
 }
 
-/** `threshold`: the number of days that it has reached. */
+/** `threshold`: the one that was reached, in days. */
 export function credentialExpiring(
   of: { user: UserId; device: Device; key: CredentialKey; notAfter: number; threshold: number },
   now: number,
@@ -40,7 +40,7 @@ export function credentialExpiring(
   };
 }
 
-/** The device's own end is near, whatever its credentials say. */
+/** The device itself expires soon, whenever its credentials do. */
 export function deviceExpiring(
   of: { user: UserId; device: Device; expiresAt: number; threshold: number },
   now: number,
@@ -52,7 +52,7 @@ export function deviceExpiring(
     type: "device-expiring",
     at: iso(now),
     title: `${device.name} (${user}) expires ${relativeTime(expiresAt, now)}`,
-    message: `It is let in until ${expiresAt}, and refused from then on. To change that: ${command("limit", user, device)} --until TIME.`,
+    message: `It is let in until ${expiresAt} and refused after that. To extend it: ${command("limit", user, device)} --until TIME.`,
     data: { user, device: pick(device), expiresAt, threshold },
   };
 }

@@ -73,7 +73,7 @@ export const NotifyUrlsSchema = v.pipe(
 /** Longer words are cut in messages, in characters. */
 const TYPE_SHOWN_MAX = 40;
 
-/** `NOTIFY_OFF`. A misspelt type would leave on what somebody wants off. */
+/** `NOTIFY_OFF`. A misspelt type is an error: otherwise what somebody wants off would stay on. */
 export const NotifyOffSchema = v.pipe(
   ListSchema("types of notification"),
   v.array(

@@ -1,11 +1,11 @@
-// Notifications of what came to the gate.
+// Notifications of what the gate saw.
 import { type CredentialKey, fingerprintOf, kindOf } from "../domain/credential-key.ts";
 import { type Fingerprint, shortFingerprint } from "../domain/fingerprint.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Device, Notification, ToldReason } from "./event.ts";
 import { command, iso, pick, placeName, printable } from "./wording.ts";
 
-/** A device that came to an app. */
+/** A device that was used on an app. */
 interface SeenDevice {
   user: UserId;
   device: Device;
@@ -29,12 +29,12 @@ export function certificateWaiting(of: {
     type: "certificate-waiting",
     at: iso(of.firstSeen),
     title: "An unknown certificate is waiting",
-    message: `Certificate ${what} came to ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody enrols it: latchkey unknown.`,
+    message: `Certificate ${what} was used on ${app}${country === null ? "" : ` from ${country}`}. It is refused until somebody enrols it: latchkey unknown.`,
     data: { fingerprint, subject, app, country },
   };
 }
 
-/** A secret was used for the first time: whoever has it may be somebody else. */
+/** A secret was used for the first time, perhaps not by the person it was made for. */
 export function tokenFirstUsed(of: SeenDevice & { key: CredentialKey }): Notification {
   const { user, device, app, country } = of;
   const fingerprint = fingerprintOf(of.key);
@@ -45,35 +45,35 @@ export function tokenFirstUsed(of: SeenDevice & { key: CredentialKey }): Notific
     type: "token-first-used",
     at: iso(of.at),
     title: `The ${what} of ${device.name} (${user}) was used for the first time`,
-    message: `The ${what} ${shortFingerprint(fingerprint)} came to ${app} from ${placeName(country)}. If that was not you: ${command("suspend", user, device)}.`,
+    message: `The ${what} ${shortFingerprint(fingerprint)} was used on ${app} from ${placeName(country)}. If that was not you: ${command("suspend", user, device)}.`,
     data: { user, device: pick(device), kind, fingerprint, app, country },
   };
 }
 
-/** `isLost`: it is refused there, as everywhere. */
+/** `isLost`: it is refused there, as it is everywhere. */
 export function deviceInNewCountry(of: SeenDevice & { isLost: boolean }): Notification {
   const { user, device, app, country, isLost } = of;
   const place = placeName(country);
   const next = isLost
-    ? "It is reported lost, so it was refused."
+    ? "It was reported lost, so it was refused."
     : `If that was not you: ${command("suspend", user, device)}.`;
   return {
     id: `device-new-country:${device.id}:${country ?? "unknown"}`,
     type: "device-new-country",
     at: iso(of.at),
     title: `${device.name} (${user}) was seen in a new country: ${place}`,
-    message: `It came to ${app} from ${place}, where it had not been seen before. ${next}`,
+    message: `It was used on ${app} from ${place}, where it had not been seen before. ${next}`,
     data: { user, device: pick(device), app, country },
   };
 }
 
 const REFUSED_BECAUSE: Record<ToldReason, string> = {
   "device-suspended": "it is suspended",
-  "device-revoked": "it is revoked, or the credential that it showed is retired",
+  "device-revoked": "it is revoked, or the credential that it showed was retired",
   "device-expired": "it has expired",
   "expired-credential": "its token has expired",
-  "wrong-app": "it may not use this app",
-  country: "it may not be used from there",
+  "wrong-app": "it is limited to other apps",
+  country: "it is limited to other countries",
 };
 
 export function deviceRefused(of: SeenDevice & { reason: ToldReason }): Notification {
@@ -83,7 +83,7 @@ export function deviceRefused(of: SeenDevice & { reason: ToldReason }): Notifica
     type: "device-refused",
     at: iso(of.at),
     title: `${device.name} (${user}) was refused`,
-    message: `It came to ${app} from ${placeName(country)} and was refused, because ${REFUSED_BECAUSE[reason]}. Further refusals are in the log: latchkey watch.`,
+    message: `It tried to use ${app} from ${placeName(country)} and was refused, because ${REFUSED_BECAUSE[reason]}. To see further refusals: latchkey watch.`,
     data: { user, device: pick(device), reason, app, country },
   };
 }
@@ -92,14 +92,14 @@ export function deviceRefused(of: SeenDevice & { reason: ToldReason }): Notifica
 export function wipeDelivered(of: SeenDevice & { tokenRefresh: boolean; lostSince: number }): Notification {
   const { user, device, app, country, tokenRefresh } = of;
   const how = tokenRefresh
-    ? "on the token call, which phones obey"
-    : "though not yet on the token call, which phones obey";
+    ? "on the token call, the only one that phones obey"
+    : "though not yet on the token call, the only one that phones obey";
   return {
     id: `wipe-delivered:${device.id}:${of.lostSince}:${tokenRefresh ? "token" : "other"}`,
     type: "wipe-delivered",
     at: iso(of.at),
     title: `${device.name} (${user}) was told to delete its vault`,
-    message: `It came to ${app}${country === null ? "" : ` from ${country}`} and was given the answer that wipes, ${how}.`,
+    message: `It tried to use ${app}${country === null ? "" : ` from ${country}`} and got the wipe answer, ${how}.`,
     data: { user, device: pick(device), app, country, tokenRefresh },
   };
 }

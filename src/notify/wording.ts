@@ -9,12 +9,12 @@ export function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** Keeps the rest of a record out of what is sent. */
+/** Keeps the rest of a record out of the notification. */
 export function pick({ id, name }: Device): Device {
   return { id, name };
 }
 
-/** A command about a device, by its id: a name may hold what a shell takes for something else. */
+/** A command about a device, by its id: a shell might misread its name. */
 export function command(verb: string, user: UserId, { id }: Device): string {
   return `latchkey ${verb} ${user}/${id}`;
 }

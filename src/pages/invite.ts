@@ -37,7 +37,7 @@ async function invitePage(context: PageContext, typed: URLSearchParams, message?
   return layout(
     { title: "Invite", principal, current: PATHS.invite },
     html`${message}
-<p><a href="${PATHS.addDevice}">Add a device without a certificate</a> instead: one that shows a token, or reads a feed.</p>
+<p><a href="${PATHS.addDevice}">Add a device without a certificate</a> instead: one that shows a token or reads a feed.</p>
 ${users.length === 0 ? html`<p>Add the first user, then invite them.</p>` : newInvitation(context, users, typed, message !== undefined)}
 <section aria-labelledby="add-user"><h2 id="add-user">Add a user</h2>
 <form method="post" action="${PATHS.users}">
@@ -80,7 +80,7 @@ function invitationPage(
   const { expiresAt, approval, limits } = representInvitation(invitation, now);
   return layout(
     { title: `Invitation for ${user}`, principal, current: PATHS.invite, below: true },
-    html`<p>Open this link on the device itself. It works once, until ${at(expiresAt, now, timeZone)}. It is shown here and never again.</p>
+    html`<p>Open this link on the device itself. It works once, until ${at(expiresAt, now, timeZone)}. It is shown only once.</p>
 <div class="qr" role="img" aria-label="QR code of the link">${qrCode(link)}</div>
 <p><label for="link">Link</label><textarea id="link" class="long" rows="3" readonly>${link}</textarea></p>
 <p>Or type the code on the page <code>${link.split("#")[0]}</code>:<br><strong class="code">${groupedCode(code)}</strong></p>
@@ -122,7 +122,7 @@ function newInvitation(
     (host) =>
       html`<option value="${host}"${host === field(typed, "app") ? html` selected` : ""}>${host}</option>`,
   )}</select></p>
-<p id="app-hint" class="hint">The host on which the link works. What the device may use afterwards, its limits say.</p>
+<p id="app-hint" class="hint">Where the link works. To restrict what the device can use afterwards, set limits below.</p>
 <p><label for="life">Valid for</label>${secondsSelect("life", LIVES, life)}</p>
 <p><input type="checkbox" id="approval" name="approval"${typed.has("approval") ? html` checked` : ""}><label for="approval" class="inline">Require my approval</label></p>
 <details${isAgain ? html` open` : ""}><summary>Limits, for a guest’s device</summary>
@@ -154,7 +154,7 @@ function invitationCard(invitation: Invitation, now: number, timeZone: string): 
   const end = usedAt === null ? expiresAt : usedAt;
   const word = status === "open" ? "Expires" : status === "used" ? "Used" : "Expired";
   return html`<li class="card"><h3>For ${user} <span class="status ${status}">${status}</span></h3>
-<p>Created ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${bundle === null ? "" : ` Brings the certificate of ${bundle.name}.`}${app === null ? "" : ` On ${app} only.`}${approval ? " Requires approval." : ""}${guestWords(limits, now, timeZone)}</p>
+<p>Created ${ago(createdAt, now, timeZone)}. ${word} ${ago(end, now, timeZone)}.${bundle === null ? "" : ` Brings a certificate for ${bundle.name}.`}${app === null ? "" : ` On ${app} only.`}${approval ? " Requires approval." : ""}${guestWords(limits, now, timeZone)}</p>
 ${
   status === "open"
     ? html`<form method="post" action="${PATHS.invite}/${encodeURIComponent(user)}/${encodeURIComponent(id)}/withdraw"><button class="quiet">Withdraw<span class="unseen"> the invitation for ${user}</span></button></form>`

@@ -48,7 +48,7 @@ export const PAGES: readonly Page[] = [
   row(`GET ${PATHS.devices}/:user`, "read", "user", devicesOfUser),
   row(`GET ${PATHS.devices}/:user/:device`, "read", "user", device),
   row(`POST ${PATHS.devices}/:user/:device`, "devices", "user", editDevice),
-  // Whoever is limited must not be able to lift it.
+  // Nobody should be able to lift their own limits.
   row(`GET ${PATHS.devices}/:user/:device/limits`, "root", "user", limitsForm),
   row(`POST ${PATHS.devices}/:user/:device/limits`, "root", "user", limitDevice),
   row(`GET ${PATHS.devices}/:user/:device/token`, "root", "user", nextTokenForm),

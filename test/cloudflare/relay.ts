@@ -19,7 +19,7 @@ const ANSWERS = {
       type: "about:blank",
       title: "The registry does not answer",
       status: 503,
-      detail: "try again in a minute; nothing is lost, repeating does no harm",
+      detail: "try again in a minute; nothing is lost, and repeating does no harm",
       code: "registry-unavailable",
     }),
   },

@@ -56,7 +56,7 @@ describe("a TV", () => {
     await owner.getByLabel("Device name").fill("TV");
     await owner.getByLabel("app.localhost", { exact: true }).check();
     await owner.getByLabel("localhost", { exact: true }).check();
-    await press(owner, "Make its token");
+    await press(owner, "Make the token");
     expect(await heading(owner)).toBe("The token of TV");
     token = await owner.getByLabel("Token", { exact: true }).inputValue();
     expect(token).toMatch(/^lkd_/);
@@ -142,7 +142,7 @@ describe("without JavaScript", () => {
     await owner.getByLabel("Device name").fill("Calendar");
     await owner.getByLabel("app.localhost", { exact: true }).check();
     await owner.getByLabel("Paths").fill("/echo");
-    await press(owner, "Make its feed URL");
+    await press(owner, "Make the feed URL");
     expect(await heading(owner)).toBe("The feed URL of Calendar");
     const url = new URL(await owner.getByLabel("Feed URL", { exact: true }).inputValue());
     expect(url.origin).toBe(pageUrl(test.edge, "", "app.localhost"));
@@ -171,7 +171,7 @@ describe("the same pages", () => {
     await owner.getByLabel("Device name").fill("News");
     await owner.getByLabel("app.localhost", { exact: true }).check();
     await owner.getByLabel("Paths").fill("/rss/*\n/atom.xml");
-    await press(owner, "Make its feed URL");
+    await press(owner, "Make the feed URL");
     await look(owner, "feed");
     await goTo(owner, "Invite");
     await owner.getByText("Limits, for a guest’s device").click();

@@ -159,7 +159,7 @@ describe("the link", () => {
   it("offers each form of the file, which hold the same certificate", async () => {
     const page = await open((await invite("forms", "--rsa")).link);
     const credential = await fetched(page);
-    await page.getByText("Another form of the file").click();
+    await page.getByText("Other file formats").click();
     const modern = await save(page, "Save the -modern.p12 file");
     expect(opened(modern.path, await password(page))).toEqual(credential);
     const profile = await save(page, "Save the profile");

@@ -113,7 +113,7 @@ describe("a real receiver is told", () => {
     const event = verified((await next()).hook);
     expect(event).toMatchObject({
       type: "device-lost",
-      title: "Zoë's Pixel 😀 (alice) is reported lost",
+      title: "Zoë's Pixel 😀 (alice) was reported lost",
       data: { user: "alice", device: { id: device.id, name: device.name } },
     });
   });

@@ -63,8 +63,8 @@ even decrypted. Enrolling the same certificate again for the same user changes
 nothing. Before you enrol an unknown certificate, compare its fingerprint with
 that of the device.
 
-Without limits, the device reaches every app, from anywhere and for good; limit
-changes them.
+Without limits, the device can use every app from anywhere, and never expires.
+To change its limits later, use limit.
 ${UNTIL_HELP}
 
 ${PASSWORD_HELP}

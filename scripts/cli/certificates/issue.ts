@@ -41,8 +41,8 @@ export const addIssue: AddCommand = (program) => {
     .notes(`
 ${ISSUANCE_HELP}
 
-Without limits, the device reaches every app, from anywhere and for good; limit
-changes them.
+Without limits, the device can use every app from anywhere, and never expires.
+To change its limits later, use limit.
 ${UNTIL_HELP}
 
 Examples:

@@ -1,5 +1,5 @@
-// A link that brings a certificate to a device: for a new device (invite --with-certificate), or the next one of a device
-// that has one (rotate --link).
+// A link that brings a certificate to a device: a new device's (invite --with-certificate), or an existing device's next
+// one (rotate --link).
 import { randomUUID } from "node:crypto";
 import type { Device, NewInvitation } from "../../../src/contract/answers.ts";
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
@@ -18,12 +18,12 @@ import { limitWords } from "../command/limits.ts";
 import type { Session } from "../command/session.ts";
 import { type IssuanceOptions, withIssued } from "./issuance.ts";
 
-/** What files and their folder are for, a link does without. */
+/** The options for files and their folder, which a link doesn't need. */
 const FOR_FILES = ["out", "mobileconfig"] as const;
 
 export const LINK_HELP = `The certificate travels encrypted, and the key to it is only in the link.
-Whoever opens the link first and presses the button gets the certificate, and
-nobody else after that: send it over a channel that only that person reads.`;
+The first person who opens the link and presses the button gets the certificate,
+and nobody else after that: send it over a channel that only they can read.`;
 
 export interface LinkOptions extends IssuanceOptions {
   /** How long the link works. */
@@ -32,13 +32,13 @@ export interface LinkOptions extends IssuanceOptions {
   qr?: boolean;
 }
 
-/** Whom the certificate is for. */
+/** Who the certificate is for. */
 export interface LinkHolder {
   user: UserId;
   name: string;
   /** Before anything is signed: fails if no invitation could be made afterwards. */
   check(): Promise<void>;
-  /** What of the invitation's request depends on it: the device that is renewed, or the new one's name. */
+  /** The part of the invitation's request that names the device: the one to renew, or the new one's name. */
   bundle: { name: string } | { device: string; retireBy: string | undefined };
   rest?: Omit<Parameters<Api["invite"]>[1], "bundle" | "expiresInSeconds">;
 }
@@ -47,7 +47,10 @@ export interface LinkHolder {
 export async function makeLink(session: Session, holder: LinkHolder, options: LinkOptions): Promise<void> {
   const idle = FOR_FILES.find((name) => options[name] !== undefined);
   if (idle !== undefined) {
-    throw misuse(`--${idle} means nothing for a link`, "leave it out: the page offers each form of the file");
+    throw misuse(
+      `--${idle} means nothing for a link`,
+      "leave it out: the page offers the file in each format",
+    );
   }
   const { expires } = options;
   const expiresInSeconds =
@@ -70,13 +73,13 @@ export async function makeLink(session: Session, holder: LinkHolder, options: Li
   const { output, now } = session;
   output.object(made);
   output.lines(printable(made.link), "", ...describe(made, name, now()));
-  // Of a device that is renewed, they are known.
+  // For a renewal, they have been shown before.
   const hints = made.bundle?.renews === null ? await appHints(session, made.limits.apps?.[0]) : [];
   if (hints.length > 0) output.lines("", ...hints);
   drawQrCode(made.link, output, options.qr);
 }
 
-/** Without a clear answer, the invitation may have been made: then it is withdrawn, since its certificate is revoked. */
+/** Without a clear answer, the invitation may exist: it is withdrawn, since its certificate will be revoked. */
 async function invite(
   api: Api,
   user: UserId,

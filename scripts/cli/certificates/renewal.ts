@@ -1,4 +1,4 @@
-// A device's next certificate in the registry: whether it may get one, how it gets it, and how the old one ends.
+// A device's next certificate in the registry: whether it can have one, how it is added, and how the old one ends.
 import type { Device } from "../../../src/contract/answers.ts";
 import { withHint } from "../../client/answer.ts";
 import type { Api, Made } from "../../client/api.ts";
@@ -25,8 +25,8 @@ const endOne = (device: Device) =>
   `wait until the old ${CREDENTIAL_NOUN[device.kind]} ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
 
 /**
- * Gives a device its next certificate (PEM). The present one ends when the next one is first seen, and at `retireBy`
- * at the latest (milliseconds since 1970; `undefined`: no date). Repeating it changes nothing.
+ * Gives a device its next certificate (PEM). The current one ends when the next one is first seen, or at
+ * `retireBy` if that is earlier (milliseconds since 1970; `undefined`: no date). Repeating it changes nothing.
  */
 export async function addCertificate(
   api: Api,

@@ -1,4 +1,4 @@
-// Renewing what a device shows: a certificate, whether Cloudflare signs the next one or a file holds it, or a token.
+// Renewing what a device shows: a certificate, signed by Cloudflare or read from a file, or a token.
 import { Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
@@ -37,22 +37,22 @@ export const addRotate: AddCommand = (program) => {
     .command("rotate")
     .summary("renew a device's certificate or token; the old one ends once the new one is seen")
     .description(
-      "Give a device its next certificate, token or feed's secret, under the same name and with the same history. Both are let in until the next one is first seen at the gate, or the date passes: then the old one is refused. The next certificate is made as issue makes it, or read from a file; a token is shown once.",
+      "Give a device a new certificate, token or feed URL, under the same name and with the same history. The old one works until the new one is first seen at the gate, or until the time in --until. A new certificate is made as with issue, or read from a file; a token is shown once.",
     )
     .device()
-    .option("--until <time>", "when the old one ends at the latest, such as 2026-12-24 or 30d")
+    .option("--until <time>", "end the old one then, even if the new one has not been seen: 2026-12-24, 30d")
     .addOption(new Option("--retire-after <time>").hideHelp().conflicts("until"))
     .with(issuanceOptions)
     .option(
       "--certificate <file>",
       "read the next one from a file: PEM, DER or PKCS#12; - reads the standard input",
     )
-    .option("--link", "write no files, and make a link that brings it to the device")
+    .option("--link", "make a link that brings it to the device, instead of files")
     .option("--expires <time>", "with --link: how long the link works: 5m to 7d (default: 24h)")
-    .option("--qr", "draw the link, or a token, as a QR code, outside a terminal too")
+    .option("--qr", "draw the link or token as a QR code even outside a terminal")
     .option("--no-qr", "draw no QR code")
     .with(passwordOption)
-    .option("--valid <time>", "of a token or a feed: how long the next one works (default: 365d)")
+    .option("--valid <time>", "for a token or a feed: how long the new one works (default: 365d)")
     .notes(`
 Without --until, the old one works until the next one is seen. show reports how
 far the renewal has got; retire ends one of the two immediately.
@@ -206,13 +206,13 @@ function requireCertificate(device: Device, { valid }: RotateOptions): void {
   if (device.kind !== "certificate") {
     throw misuse(
       `${deviceLabel(device)} shows a ${CREDENTIAL_NOUN[device.kind]}, not a certificate`,
-      `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes its next ${CREDENTIAL_NOUN[device.kind]}`,
+      `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes a new ${CREDENTIAL_NOUN[device.kind]}`,
     );
   }
   if (valid !== undefined) {
     throw misuse(
       `--valid means nothing for ${deviceLabel(device)}, which shows a certificate`,
-      "a certificate says itself how long it is valid; --days says so when one is made",
+      "a certificate states its own dates; to set them when one is made, use --days",
     );
   }
 }

@@ -1,4 +1,4 @@
-// What a device is limited to: the options that say so, and how it is shown.
+// The options that limit a device, and how limits are shown.
 import type { Command } from "commander";
 import type { Device, Me } from "../../../src/contract/answers.ts";
 import { nearest } from "../../../src/domain/general/nearest.ts";
@@ -19,17 +19,17 @@ export interface LimitOptions {
 /** `--app`, `--country` and `--until`. */
 export function limitOptions(command: Command): Command {
   return command
-    .option("--app <host>", "it reaches only this app; may be repeated", collect)
+    .option("--app <host>", "it can use only this app; may be repeated", collect)
     .option("--country <code>", "it is let in only from this country, such as CH; may be repeated", collect)
     .option("--until <time>", "it is let in until then, such as 2026-12-24, sunday or 30d");
 }
 
-/** For an option that may be repeated, or takes several values with commas between them. */
+/** For an option that may be repeated, or be given several values separated by commas. */
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, ...text.split(",").map((each) => each.trim())];
 }
 
-/** Limits as the API takes them: those that are given. */
+/** The given limits, as the API takes them. */
 export interface GivenLimits {
   apps?: string[];
   countries?: string[];
@@ -58,7 +58,7 @@ function countryOption(text: string): string {
   );
 }
 
-/** Fails for an app that is not behind the gate: the API would refuse it, but later, and without a guess. */
+/** Fails for an app that is not behind the gate. The API would refuse it too, but later, and without a suggestion. */
 export async function requireApps(api: Api, wanted: readonly string[] | undefined): Promise<void> {
   if (wanted !== undefined) requireAmong((await api.me()).apps, wanted);
 }
@@ -79,7 +79,7 @@ export function requireAmong(apps: Me["apps"], wanted: readonly string[]): void 
 /** The limits of a device, or those that an invitation gives it. */
 type Limits = Pick<Device, "apps" | "countries" | "expiresAt"> & Partial<Pick<Device, "paths">>;
 
-/** Each limit in words, also where there is none. */
+/** Each limit in words, even if there is none. */
 export function limitFacts({ apps, countries, expiresAt, paths }: Limits, now: number): [string, string][] {
   return [
     ["apps", apps === null ? "every app" : list(apps)],

@@ -1,4 +1,4 @@
-// A time to come, as people write it: what every --until takes.
+// A future time as people write it: what every --until takes.
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { parseDuration } from "./arguments.ts";
@@ -8,8 +8,8 @@ const MAX_SECONDS = 3650 * 24 * 3600;
 
 /** For the help of commands with `--until`. */
 export const UNTIL_HELP = `--until takes a date (2026-12-24), a date and time (2026-12-24T18:00), a time
-(18:00), a weekday (sunday) or a time span (3d, 12h, 90m). A date and a weekday
-mean the end of that day, in this machine's time zone.`;
+(18:00), a weekday (sunday) or a time span (3d, 12h, 90m). A date or a weekday
+means the end of that day, in this machine's time zone.`;
 
 const FORMS =
   "write a date (2026-12-24), a date and time (2026-12-24T18:00), a time (18:00), a weekday (sunday) or a time span (3d, 12h)";
@@ -74,7 +74,7 @@ function onWeekday(text: string, now: Date): number | undefined {
   return wanted === -1 ? undefined : endOf(now, (wanted - now.getDay() + 7) % 7);
 }
 
-/** Midnight after a day, so many days later: a day with a change of clocks has no 24 hours. */
+/** The midnight that ends the day `days` after this date. By the calendar, since a day when the clocks change doesn't have 24 hours. */
 function endOf(date: Date, days: number): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days + 1).getTime();
 }

@@ -1,4 +1,4 @@
-// The paper that an emergency card is: where its code is typed in, and a page to print.
+// An emergency card on paper: where its code is typed in, and the page to print.
 import { lstat } from "node:fs/promises";
 import { html } from "hono/html";
 import { toSvgPath } from "lean-qr/extras/svg";
@@ -64,12 +64,12 @@ export async function cardPage(made: NewToken, pages: URL): Promise<string> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>Emergency card of ${user}</title>
+<title>Emergency card for ${user}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
-<h1>Emergency card of ${user}</h1>
+<h1>Emergency card for ${user}</h1>
 <p>If one of ${user}’s devices is lost or stolen, this card shuts it out. Any phone or computer will do.</p>
 <div class="use">
 ${qrCode(link.href)}
@@ -84,11 +84,11 @@ ${qrCode(link.href)}
 <li>Choose what to do with the device that is gone, then sign out:
 <ul>
 <li><strong>Suspend</strong> blocks it for now.</li>
-<li><strong>Lost</strong> blocks it, and has Bitwarden on it delete its vault, if there is one.</li>
+<li><strong>Lost</strong> blocks it, and makes Bitwarden on it delete its vault, if there is one.</li>
 <li><strong>Revoke</strong> blocks it for good.</li>
 </ul></li>
 </ol>
-<p class="small">Keep this card where you keep your passport. Whoever has it can shut out ${user}’s devices, and nothing else. “${name}”, made on ${createdAt.slice(0, 10)}, valid ${validity}.</p>
+<p class="small">Keep this card where you keep your passport. Anyone who has it can shut out ${user}’s devices, but do nothing else. “${name}”, made on ${createdAt.slice(0, 10)}, valid ${validity}.</p>
 </main>
 </body>
 </html>

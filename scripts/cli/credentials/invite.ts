@@ -1,4 +1,4 @@
-// A link with which users enrol a device themselves: with a certificate of its own, or one that the link brings.
+// A link with which users enrol a device themselves: with its own certificate, or with one that the link brings.
 import type { NewInvitation } from "../../../src/contract/answers.ts";
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
 import type { UserId } from "../../../src/domain/user.ts";
@@ -38,7 +38,7 @@ interface InviteOptions extends LimitOptions {
   revokeLeftovers?: boolean;
 }
 
-/** What says how a certificate is made. */
+/** The options that say how a certificate is made. */
 const FOR_ISSUING = ["days", "rsa", "zone", "revokeLeftovers"] as const;
 
 export const addInvite: AddCommand = (program) => {
@@ -49,14 +49,14 @@ export const addInvite: AddCommand = (program) => {
       "Make a link with which a user enrols one device by themselves. It is shown once and works once.",
     )
     .argument("<user>", "the user's id, such as alice")
-    .option("--with-certificate <name>", "make a certificate too: the link brings it to this new device")
+    .option("--with-certificate <name>", "also make a certificate, which the link brings to this new device")
     .option("--app <host>", "the link leads to this app, and works only there", collect)
-    .option("--guest", "the device reaches only what --app names, until the end that --until names")
+    .option("--guest", "the device can use only the apps in --app, and only until --until")
     .option("--until <time>", "the device is let in until then, such as 2026-12-24, sunday or 30d")
     .option("--country <code>", "the device is let in only from this country; may be repeated", collect)
     .option("--approval", "the device waits until you have compared the code on its screen, see approve")
     .option("--expires <time>", "how long the link works: 5m to 7d (default: 24h)")
-    .option("--qr", "draw the link as a QR code, outside a terminal too")
+    .option("--qr", "draw the link as a QR code even outside a terminal")
     .option("--no-qr", "draw no QR code")
     .option("--days <number>", "with --with-certificate: how long it is valid, as with issue")
     .option("--rsa", "with --with-certificate: an RSA key with 2048 bits, for old devices")
@@ -64,8 +64,8 @@ export const addInvite: AddCommand = (program) => {
     .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
     .notes(`
 With --with-certificate, the key is made on this machine and Cloudflare signs
-it, as with issue, which needs CLOUDFLARE_API_TOKEN. With --app, the device
-reaches only that app.
+it, as with issue. This needs CLOUDFLARE_API_TOKEN. With --app, the device can
+use only that app.
 ${LINK_HELP}
 
 Without it, the device needs a certificate that Cloudflare verifies, installed
@@ -76,8 +76,8 @@ Anyone who has the link can use it: if you send it over a channel that others
 can read, or through somebody else, add --approval, and compare the code on the
 device's screen.
 
-A guest needs --until and --app, which may be repeated; the link then leads to
-the first one. limit changes that later.
+A guest needs --until and --app. You can repeat --app; the link then leads to
+the first one. To change a guest's limits later, use limit.
 ${UNTIL_HELP}
 
 Examples:
@@ -111,7 +111,7 @@ function requireGuestLimits({ apps, expiresAt }: GivenLimits): void {
   throw misuse(`a guest needs ${missing.join(" and ")}`, "such as --until sunday --app photos.example.com");
 }
 
-/** The device comes with a certificate of its own, so the link leads to an app, where it is asked for. */
+/** The device has its own certificate, so the link leads to an app's host, which asks for it. */
 async function invite(
   session: Session,
   user: UserId,
@@ -119,7 +119,10 @@ async function invite(
   { guest = false, approval, expires, qr }: InviteOptions,
 ): Promise<void> {
   if (!guest && apps !== undefined && apps.length > 1) {
-    throw misuse("the link leads to one app", "give --app once, or add --guest to limit the device to these");
+    throw misuse(
+      "the link leads to only one app",
+      "give --app once, or add --guest to limit the device to these apps",
+    );
   }
   const request: Parameters<Api["invite"]>[1] = {
     app: apps?.[0],

@@ -93,7 +93,7 @@ async function makeCard(session: Session, wanted: Wanted, print: string | undefi
     try {
       await writeCard(print, await cardPage(made, pages));
     } catch (error) {
-      // A code that is on no paper is of no use to anybody.
+      // A code that isn't on paper is no use to anybody.
       await api.revokeToken(made);
       throw error;
     }
@@ -108,7 +108,7 @@ async function makeCard(session: Session, wanted: Wanted, print: string | undefi
     `made the emergency card ${tokenLabel(made)}, ${validity(made, now())}`,
     ...(print === undefined
       ? [
-          `it is printed only this once: write it down; it is typed in at ${pages.origin}, under I have an emergency card`,
+          `it is printed only this once: write it down; to use it, open ${pages.origin} and choose I have an emergency card`,
         ]
       : []),
     `to replace it: ${LATCHKEY} token revoke ${shellWord(tokenLabel(made))}`,

@@ -1,4 +1,4 @@
-// A device without a certificate that shows a token in a header: a TV, a watch, a widget, a script.
+// Devices that show a token in a header instead of a certificate: a TV, a watch, a widget, a script.
 import type { Me } from "../../../src/contract/answers.ts";
 import { APP_NAMES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
 import { type Recipe, recipesFor } from "../../../src/domain/apps/recipes.ts";
@@ -18,19 +18,19 @@ interface TokenOptions extends EnrolOptions {
 export const addDeviceToken: AddCommand = (program) => {
   program
     .command("device-token")
-    .summary("let a device in that shows a token: TVs, watches, scripts")
+    .summary("let in a device that shows a token: TVs, watches, scripts")
     .description(
-      "Let a device in that cannot present a certificate: it shows a token in the header X-Latchkey-Token, or where an app has fields for a client id and a client secret. The token is shown once, with lines to copy into the apps that are known.",
+      "Let in a device that cannot present a certificate. It shows a token instead: in the header X-Latchkey-Token, or as the client secret in apps with fields for a client id and a client secret. The token is shown once, with lines to copy into known apps.",
     )
     .argument("<user>", "the user's id, such as alice")
     .argument("<name>", "the device's name, such as tv")
     .with(enrolOptions)
-    .option("--for <app>", "show the lines for this app, such as immich (default: what APPS names)")
+    .option("--for <app>", "show the lines for this app, such as immich (default: the one in APPS)")
     .notes(`
-A token proves nothing but that somebody knows it: anyone who has it is let in.
-So it always names its apps, and it ends after a year unless --valid says
-otherwise. Where a certificate works, use one. This is no API token: those are
-people's, see token.
+Anyone who has the token is let in. So it is always limited to the apps you
+name, and it expires after a year unless --valid says otherwise. If a
+certificate works, use that instead. This is not an API token, which is for a
+person: see token.
 
 ${UNTIL_HELP}
 
@@ -57,7 +57,7 @@ function appNameOption(text: string): AppName {
   if (isAppName(name)) return name;
   const [near] = nearest(name, APP_NAMES);
   throw misuse(
-    `--for '${printable(text)}' is not an app that is known by name`,
+    `--for '${printable(text)}' is not the name of a known app`,
     near === undefined ? `give one of ${APP_NAMES.join(", ")}, or leave it out` : `did you mean ${near}`,
   );
 }

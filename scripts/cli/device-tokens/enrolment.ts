@@ -1,4 +1,4 @@
-// Enrolling a device whose secret Latchkey makes: what device-token and feed have in common.
+// Enrolling a device with a secret that Latchkey makes: what device-token and feed have in common.
 import type { Command } from "commander";
 import type { Me, NewDeviceToken } from "../../../src/contract/answers.ts";
 import { DEVICE_TOKEN_SECONDS } from "../../../src/contract/limits.ts";
@@ -26,7 +26,7 @@ export function enrolOptions(command: Command): Command {
   return limitOptions(command)
     .option("--valid <time>", "how long the secret works: 5m to 3650d (default: 365d)")
     .option("--note <text>", "a note for people to read")
-    .option("--qr", "draw it as a QR code, outside a terminal too")
+    .option("--qr", "draw it as a QR code even outside a terminal")
     .option("--no-qr", "draw no QR code");
 }
 
@@ -69,7 +69,7 @@ export async function enrol(
     throw withHint(
       error,
       "name-taken",
-      `choose another name, or make its next one: ${LATCHKEY} rotate ${label}`,
+      `choose another name, or give that device a new one: ${LATCHKEY} rotate ${label}`,
     );
   });
   const { device } = made;

@@ -1,4 +1,4 @@
-// A program that knows nothing but an address, such as a calendar or a podcast player: the secret is in the address.
+// Programs that accept nothing but a URL, such as calendars and podcast players: the secret is in the URL.
 import { misuse } from "../../terminal/failure.ts";
 import { userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
@@ -13,21 +13,21 @@ interface FeedOptions extends EnrolOptions {
 export const addFeed: AddCommand = (program) => {
   program
     .command("feed")
-    .summary("let in what reads an address: calendars, podcasts, readers")
+    .summary("let in a program that reads a URL: calendars, podcasts")
     .description(
-      "Make an address that lets in programs that know nothing but an address: calendars, podcast players, feed readers. It reads (GET, HEAD) the paths that are named, and nothing else. It is shown once.",
+      "Make a URL that lets in a program that accepts nothing else: a calendar, a podcast player, a feed reader. It can only read (GET, HEAD), and only the paths you name. It is shown once.",
     )
     .argument("<user>", "the user's id, such as alice")
     .argument("<name>", "the device's name, such as calendar")
     .with(pathOption)
     .with(enrolOptions)
     .notes(`
-Addresses end up in histories and logs, those of Cloudflare's own analytics
-among them: use a token or a certificate where the program can. Latchkey itself
-removes the secret before the app sees it, and logs no query. An app with the
-profile bitwarden takes no feeds.
+URLs end up in histories and logs, including Cloudflare's own analytics: if the
+program can send a token or a certificate, use that instead. Latchkey itself
+removes the secret before the app sees it, and logs no query strings. Feeds
+don't work on an app with the profile bitwarden.
 
-The addresses that a feed names (episodes, covers) lack the secret: they are
+The URLs inside a feed (episodes, covers) don't contain the secret: they are
 refused unless they are public, see docs/devices.md.
 
 ${UNTIL_HELP}
@@ -38,7 +38,7 @@ Examples:
     .run((session, user: string, name: string, { path, ...options }: FeedOptions) => {
       if (path === undefined) {
         throw misuse(
-          "name the path that the feed reads",
+          "name a path for the feed to read",
           "give --path /calendars/home.ics, or --path '/feeds/*' for everything below",
         );
       }

@@ -1,4 +1,4 @@
-// The next token of a device, or the next secret of a feed.
+// A device's next token, or a feed's next secret.
 import type { Device } from "../../../src/contract/answers.ts";
 import type { Api } from "../../client/api.ts";
 import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
@@ -8,7 +8,7 @@ import { endOfOld } from "../devices/view.ts";
 import { showSecret } from "./secret.ts";
 
 interface NextSecret {
-  /** When the present one ends at the latest, in milliseconds since 1970; `undefined`: only when the next one is seen. */
+  /** The latest time at which the current one ends, in milliseconds since 1970; `undefined`: when the next one is seen. */
   retireBy: number | undefined;
   /** `undefined`: the API's default. */
   validSeconds: number | undefined;
@@ -16,7 +16,7 @@ interface NextSecret {
   qr: boolean | undefined;
 }
 
-/** Makes it and shows it. The present one ends when the next one is first seen, and at `retireBy` at the latest. */
+/** Makes it and shows it. The current one ends when the next one is first seen, or at `retireBy` if that is earlier. */
 export async function makeNextSecret(
   session: Session,
   api: Api,

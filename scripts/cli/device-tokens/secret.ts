@@ -1,4 +1,4 @@
-// A device's token or a feed's secret, just made: shown this once, with where to put it and whom it lets in.
+// Shows a new device token or feed secret, only this once, with where to put it and what it opens.
 import type { Device, NewDeviceToken } from "../../../src/contract/answers.ts";
 import type { Recipe } from "../../../src/domain/apps/recipes.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -8,7 +8,7 @@ import { timeWithHint } from "../../terminal/time.ts";
 import { referenceTo } from "../command/device-reference.ts";
 import type { Session } from "../command/session.ts";
 
-/** Where a device's apps are: `https://photos.example.com`, at the port of the gate's API. */
+/** The addresses of a device's apps, such as `https://photos.example.com`, with the port of the gate's API. */
 export function appUrls({ apps }: Device, origin: string): string[] {
   return (apps ?? []).map((host) => {
     const url = new URL(origin);
@@ -36,7 +36,7 @@ export function showSecret({ output, now }: Session, { made, origin, done, recip
   const { device } = made;
   const secret = printable(made.token);
   const whole = device.kind === "feed" ? feedAddresses(device, origin, secret) : [secret];
-  // Of a feed that reads a folder no address is known in full: then it is what has to be added to one.
+  // If a feed reads only folders, no URL is known in full: then this is what to append to one.
   output.whole(...(whole.length > 0 ? whole : [`?latchkey=${secret}`]));
   output.lines("", ...done, ...(device.kind === "feed" ? howToRead(device) : []), ...warnings(made, now()));
   for (const { title, lines } of recipes) {
@@ -58,8 +58,8 @@ function feedAddresses(device: Device, origin: string, secret: string): string[]
 function howToRead({ paths }: Device): string[] {
   const folders = (paths ?? []).filter(isFolder).map((path) => printable(path.slice(0, -1)));
   return [
-    ...folders.map((folder) => `any address below ${folder} works with ?latchkey=… at its end`),
-    "if an address has a ? already, write &latchkey=… instead",
+    ...folders.map((folder) => `any URL below ${folder} works with ?latchkey=… at its end`),
+    "if a URL already has a ?, append &latchkey=… instead",
   ];
 }
 
@@ -68,9 +68,9 @@ function warnings({ device }: NewDeviceToken, now: number): string[] {
   const end = device.credentials.at(-1)?.notAfter ?? null;
   const reference = referenceTo(device);
   return [
-    `whoever knows ${isFeed ? "the address" : "the token"} is let in, from any machine: give it only to the program that uses it`,
-    ...(isFeed ? ["addresses end up in histories and logs, Cloudflare's among them"] : []),
+    `anyone who has ${isFeed ? "the URL" : "the token"} is let in, from any machine: give it only to the program that uses it`,
+    ...(isFeed ? ["URLs end up in histories and logs, including Cloudflare's"] : []),
     `it is shown only this once${end === null ? "" : `, and works until ${timeWithHint(end, now)}`}`,
-    `its next one: ${LATCHKEY} rotate ${reference}; to end it: ${LATCHKEY} revoke ${reference}`,
+    `to replace it: ${LATCHKEY} rotate ${reference}; to shut the device out: ${LATCHKEY} revoke ${reference}`,
   ];
 }

@@ -1,4 +1,4 @@
-// What a device is limited to: shown, and changed.
+// Shows and changes what a device is limited to.
 import { type Command, Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
 import { pathPatternProblem } from "../../../src/domain/request/path-rules.ts";
@@ -26,13 +26,13 @@ export const addLimit: AddCommand = (program) => {
     .command("limit")
     .summary("limit a device to apps, countries and a time, or show its limits")
     .description(
-      "Limit a device to apps, countries and a time, or lift a limit. What is not named stays as it is; without options, the limits are only shown.",
+      "Limit a device to apps, countries and a time, or lift a limit. Limits you don't mention stay as they are; without options, the limits are only shown.",
     )
     .device()
     .with(limitOptions)
-    .addOption(new Option("--every-app", "it reaches every app").conflicts("app"))
+    .addOption(new Option("--every-app", "it can use every app").conflicts("app"))
     .addOption(new Option("--everywhere", "it is let in from any country").conflicts("country"))
-    .addOption(new Option("--no-end", "it is let in for good").conflicts("until"))
+    .addOption(new Option("--no-end", "it never expires").conflicts("until"))
     .with(pathOption)
     .notes(`
 This takes the ADMIN_TOKEN: whoever is limited must not be able to lift it. A
@@ -71,17 +71,17 @@ Examples:
     });
 };
 
-/** `--path`, which only feeds have. */
+/** `--path`, only for feeds. */
 export function pathOption(command: Command): Command {
   return command.option(
     "--path <pattern>",
-    "of a feed: it reads only this path, or all below /path/*; may be repeated",
+    "for a feed: it reads only this path, or with /path/* everything below; may be repeated",
     (text: string, before: string[] = []) => {
       const problem = pathPatternProblem(text);
       if (problem === undefined) return [...before, text];
       throw misuse(
         `--path '${printable(text)}' ${problem}`,
-        "give the path of the feed's address, such as /calendars/home.ics or /feeds/*",
+        "give a path in the feed URL, such as /calendars/home.ics or /feeds/*",
       );
     },
   );
@@ -102,7 +102,7 @@ function changesFrom(options: LimitChange, now: number): Parameters<Api["limit"]
 function requirePaths(device: Device, { paths }: Parameters<Api["limit"]>[1]): void {
   if (paths === undefined || device.kind === "feed") return;
   throw misuse(
-    `--path is for feeds, and ${deviceLabel(device)} shows a ${printable(device.kind)}`,
+    `--path is for feeds, but ${deviceLabel(device)} shows a ${printable(device.kind)}`,
     "limit it to whole apps with --app",
   );
 }

@@ -10,7 +10,7 @@ import { distinguishedName, groupedCode, printable, printableLines, short } from
 import { shortTime, timeWithHint } from "../../terminal/time.ts";
 import { limitFacts } from "../command/limits.ts";
 
-/** A list of devices. What only some of them have is a column only if one of these has it. */
+/** A list of devices. Columns that apply to only some devices are left out if they would be empty. */
 export function devicesTable(devices: readonly Device[], output: Output, now: number, whenEmpty: string) {
   const areMixed = devices.some(({ kind }) => kind !== "certificate");
   const areLimited = devices.some(({ apps, countries }) => apps !== null || countries !== null);
@@ -46,7 +46,7 @@ function statusCell(device: Device, output: Output, now: number): string {
   return `${status(device, output, now)}${statusDetail(device)}`;
 }
 
-/** An active device whose end has come is none that is let in. */
+/** The status; `expired` for an active device whose time is up. */
 function status(device: Device, output: Output, now: number): string {
   return device.status === "active" && hasEnded(device, now)
     ? output.style("red", "expired")
@@ -121,12 +121,12 @@ function renewalFacts(
   ];
 }
 
-/** How the credential ends that this one replaces, in a sentence; `undefined`: it replaces none. */
+/** Says how the credential that this one replaces will end; `undefined`: it replaces none. */
 export function endOfOld({ credentials }: Device, fingerprint: string, now: number): string | undefined {
   const next = credentials.find((each) => each.fingerprint === fingerprint);
   const old = credentials.find((each) => each.fingerprint === next?.replaces);
   if (old === undefined) return undefined;
-  const latest = old.retireBy === null ? "" : `, and at the latest ${timeWithHint(old.retireBy, now)}`;
+  const latest = old.retireBy === null ? "" : `, or ${timeWithHint(old.retireBy, now)} at the latest`;
   return `the old one, ${short(old.fingerprint)}, ends when the new one is first seen${latest}`;
 }
 
@@ -186,7 +186,7 @@ export function certificateFacts(
   ];
 }
 
-/** What is known of a token or a feed's secret: it says nothing about itself. */
+/** What is known about a token or a feed's secret, which has no details of its own. */
 function secretFacts(
   { fingerprint, notBefore, notAfter }: Credential,
   now: number,

@@ -1,17 +1,17 @@
-// What to do about a refusal: what is known of a program that showed no certificate, and of a device at its limits.
+// What to do about a refusal: hints about programs that showed no certificate, and about devices at their limits.
 import { certificateHint, rowOfProgram } from "../../../src/domain/apps/hints.ts";
 import type { AppRow } from "../../../src/domain/apps/row.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import type { RefusalGroup } from "./refusal-log.ts";
 
-/** What the owner can do where a device is enrolled and let in elsewhere, or was until now. */
+/** What the owner can do if a device is enrolled, but limited or expired. */
 const BY_REASON: Readonly<Record<string, string>> = {
-  "wrong-app": `wrong app: a device is limited to other apps, or its feed to other paths; to see or change what it reaches: ${LATCHKEY} limit DEVICE`,
-  "device-expired": `device expired: the end that was set for a device has come; if it should go on: ${LATCHKEY} limit DEVICE --until WHEN`,
-  "expired-credential": `expired credential: a device's token has expired; make the next one and put it into the program: ${LATCHKEY} rotate DEVICE`,
+  "wrong-app": `wrong app: the device is limited to other apps, or its feed to other paths; to see or change that: ${LATCHKEY} limit DEVICE`,
+  "device-expired": `device expired: the device's time is up; to extend it: ${LATCHKEY} limit DEVICE --until WHEN`,
+  "expired-credential": `expired credential: the device's token has expired; make a new one and enter it in the program: ${LATCHKEY} rotate DEVICE`,
 };
 
-/** One hint per app and reason for as long as the command runs: the same sentence again tells nobody anything. */
+/** One hint per app and reason for as long as the command runs: repeating one would help nobody. */
 export class Hints {
   readonly #given = new Set<string>();
 

@@ -1,4 +1,5 @@
-// Which app runs on which host, and what of it opens without a credential: as given, guessed from the host, or asked.
+// Which app runs on which host, and which of its paths open without a credential: as given, guessed from the host, or
+// asked.
 import { type ProfileSetting, parseProfile, profileProblem } from "../../../src/contract/app-settings.ts";
 import { CATALOGUE, rowOf } from "../../../src/domain/apps/catalogue.ts";
 import { APP_PROFILES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
@@ -20,7 +21,7 @@ export interface Openings {
 
 export interface ChosenApps {
   apps: Map<string, ProfileSetting>;
-  /** By host; of a host that is missing, nobody was asked. */
+  /** By host; nobody was asked about a host that is missing. */
   openings: Map<string, Openings>;
 }
 
@@ -31,7 +32,7 @@ const PROFILES: Record<Exclude<ProfileName, "custom">, string> = {
   web: "pages in a browser, and apps that keep nothing",
 };
 
-/** The app that a hostname speaks of, such as photos.example.com of Immich, or somebody's word for an app. */
+/** The app that a hostname suggests, such as Immich for photos.example.com; or that somebody's word for it does. */
 export function guessApp(host: string): AppName | undefined {
   const [first = ""] = host.toLowerCase().split(".");
   const words = [first, ...first.split(/[-_\d]+/)];
@@ -45,13 +46,13 @@ export function missingOpenings({ host, app }: GatedHost): Openings {
   const row = rowOf(app.name);
   const passes = (path: string) => isPublicPath(app.publicPaths, `https://${host}${path}`, path);
   return {
-    // Of a folder, any path below shows whether all of it passes.
+    // For a folder, any path below it shows whether all of them pass.
     paths: row.public.map(({ path }) => path).filter((path) => !passes(path.replace(/\*$/, "x"))),
     preflight: row.preflight !== null && !app.preflight,
   };
 }
 
-/** What an app may need, of which nobody was asked: its owner decides. */
+/** What an app may need and nobody was asked about: its owner decides. */
 export function suggestions(
   hosts: readonly GatedHost[],
   { apps, openings }: { apps: ReadonlyMap<string, unknown>; openings?: ReadonlyMap<string, Openings> },
@@ -67,8 +68,8 @@ export function suggestions(
     if (settings.length === 0) return [];
     return [
       {
-        reason: `${host}: nothing passes without a credential, which some of what ${rowOf(app.name).title} does may need`,
-        remedy: `see in docs/apps.md what that is; where you need it, add ${settings.join(" and ")} to its settings`,
+        reason: `${host}: some features of ${rowOf(app.name).title} may need more to pass without a credential`,
+        remedy: `see docs/apps.md for which; if you use them, add ${settings.join(" and ")} to the app's settings`,
       },
     ];
   });
@@ -153,7 +154,7 @@ async function askForOpenings(host: string, name: AppName, gated: GatedHost | un
   let paths: readonly string[] = [];
   if (missing.paths.length > 0) {
     const answer = await multiselect<string>({
-      message: `Which paths of ${host} should pass without a credential? Space chooses, Enter goes on; none is fine`,
+      message: `Which paths of ${host} should pass without a credential? Space selects, Enter continues; none is fine`,
       options: row.public
         .filter(({ path }) => missing.paths.includes(path))
         .map(({ path, why }) => ({ value: path, label: path, hint: why })),

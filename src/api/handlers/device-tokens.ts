@@ -1,4 +1,4 @@
-// Devices that show a token in a header, or the secret in a feed's URL: made here, and told once.
+// Devices that show a token in a header, or the secret in a feed URL. They are made here, and the secret is shown once.
 import type { NewDeviceToken } from "../../contract/answers.ts";
 import { API_PATH } from "../../contract/paths.ts";
 import { CreateDeviceTokenRequest, RotateDeviceTokenRequest } from "../../contract/requests.ts";

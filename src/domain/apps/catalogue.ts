@@ -1,11 +1,11 @@
-// The catalogue of apps: every row whole, in the order of the names.
+// The catalogue of apps: every row in full, in the order of the names.
 import { APP_NAMES, type AppName } from "./names.ts";
 import type { AppRow, Carrier } from "./row.ts";
 import { KNOWN } from "./rows.ts";
 
 const NOT_KNOWN: Carrier = ["not known"];
 
-/** The row of an app. */
+/** An app's row. */
 export function rowOf(name: AppName): AppRow {
   const { credentials, ...known } = KNOWN[name];
   return {

@@ -1,4 +1,4 @@
-// What to say to somebody who gives a device a certificate, or sees a program refused: sentences made of the rows.
+// Sentences made from the rows, for somebody who gives a device a certificate or sees a program refused.
 import { CATALOGUE, rowOf } from "./catalogue.ts";
 import { isAppName } from "./names.ts";
 import type { AppRow, Carried, Carrier } from "./row.ts";
@@ -22,12 +22,12 @@ export function certificateHint({ title, credentials, instead }: AppRow): string
 
 function headerHint([carried, note]: Carrier): string {
   if (carried !== "yes" && carried !== "some") return "";
-  return `A device token in a header works${carried === "some" ? " in some" : ""}${note === undefined ? "" : ` (${note})`}.`;
+  return `A device token in a header works${carried === "some" ? " with some clients" : ""}${note === undefined ? "" : ` (${note})`}.`;
 }
 
 /**
- * One hint for each app that `APPS` names and some of whose clients can't show a certificate, as far as anybody knows.
- * `apps` are those of `GET /me`.
+ * One hint for each app in `APPS` with clients that, as far as we know, can't show a certificate. `apps` are those of
+ * `GET /me`.
  */
 export function certificateHints(apps: readonly { host: string; app?: string | undefined }[]): string[] {
   const names = new Set(apps.flatMap(({ app = "" }) => (isAppName(app) ? [app] : [])));

@@ -1,8 +1,8 @@
-// The apps that Latchkey knows by name, each with the profile it stands for: all that the Worker needs of the catalogue.
+// The apps that Latchkey knows by name, each with its profile: all that the Worker needs from the catalogue.
 
 /**
- * `profile = "immich"` in `APPS` means what is on the right. Where it is not known what an app's clients do on a 404,
- * it is `sync`: a 503 has deleted nothing in any client that was examined (docs/answers.md).
+ * `profile = "immich"` in `APPS` stands for the profile on the right. If it is not known what an app's clients do after a
+ * 404, that is `sync`: a 503 has deleted nothing in any client we examined (docs/answers.md).
  */
 export const APP_PROFILES = {
   actual: "sync",

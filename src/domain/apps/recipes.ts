@@ -1,13 +1,13 @@
 // How to give a device token to the programs that people use: lines to copy and paste, for the command line and pages.
 import type { AppName } from "./names.ts";
 
-/** Lines to copy, under a title that says into what. */
+/** Lines to copy; the title says where they go. */
 export interface Recipe {
   title: string;
   lines: readonly string[];
 }
 
-/** Where the app is (`https://photos.example.com`), and the device token. */
+/** The app's address (`https://photos.example.com`), and the device token. */
 export interface TokenPlace {
   url: string;
   token: string;
@@ -15,10 +15,10 @@ export interface TokenPlace {
 
 type Make = (place: TokenPlace) => Recipe;
 
-/** The name of our own header. */
+/** Our own header. */
 export const TOKEN_HEADER = "X-Latchkey-Token";
 
-/** An app with fields for a header's name and value. */
+/** For apps with fields for a header's name and value. */
 const headerField =
   (title: string): Make =>
   ({ url, token }) => ({
@@ -26,7 +26,7 @@ const headerField =
     lines: [`server address: ${url}`, `header name: ${TOKEN_HEADER}`, `header value: ${token}`],
   });
 
-/** Some apps have just these two fields, made for Cloudflare Access; the first may hold anything. */
+/** Some apps have only these two fields, made for Cloudflare Access; anything will do in the first. */
 const twoFields: Make = ({ token }) => ({
   title:
     "an app with fields for a client id and a client secret (CF-Access-Client-Id, CF-Access-Client-Secret)",
@@ -65,7 +65,7 @@ const liveSync: Make = ({ url, token }) => ({
   lines: [`URI: ${url}`, `custom headers: ${TOKEN_HEADER}: ${token}`],
 });
 
-/** What only this app's clients need; others get the general ones alone. */
+/** Recipes for one app's own clients; other apps get only the general ones. */
 const OWN: Partial<Record<AppName, readonly Make[]>> = {
   audiobookshelf: [headerField("ShelfPlayer, Plappa, Lissen or SoundLeaf, custom headers")],
   couchdb: [liveSync],
@@ -81,12 +81,12 @@ const OWN: Partial<Record<AppName, readonly Make[]>> = {
 };
 
 const GENERAL: readonly Make[] = [headerField("an app with custom headers"), twoFields, curl];
-/** For a host whose app nobody has named. */
+/** For a host whose app is not known. */
 const UNNAMED: readonly Make[] = [git, rclone, basic];
 
 /**
- * How to use a device token with this app: its own clients first, then any others. `app`: what `APPS` names, else
- * `undefined`. The lines contain the token: they are shown once, with it.
+ * How to use a device token with this app: its own clients first, then others. `app`: the one that `APPS` names;
+ * `undefined`: none. The lines contain the token, so they are shown only once, with it.
  */
 export function recipesFor(app: AppName | undefined, place: TokenPlace): Recipe[] {
   const makes = app === undefined ? [...GENERAL, ...UNNAMED] : [...(OWN[app] ?? []), ...GENERAL];

@@ -1,17 +1,17 @@
-// What is said of an app: the shape of a row of the catalogue.
+// The shape of a row of the catalogue of apps.
 import type { AppName } from "./names.ts";
 
-/** How many of an app's clients can carry a credential. */
+/** How many of an app's clients can show a credential. */
 export type Carried = "yes" | "some" | "no" | "not known";
 
-/** With a note that says which clients. */
+/** The note says which clients. */
 export type Carrier = readonly [carried: Carried, note?: string];
 
-/** The ways to show the gate who is asking, and what people call them. */
+/** What a client can show the gate, as people call it. */
 export const CREDENTIALS = {
   certificate: "Client certificate",
   header: "Device token in a header",
-  basic: "Device token as HTTP Basic's password",
+  basic: "Device token as the HTTP Basic password",
   feed: "Feed URL",
 } as const;
 export type CredentialName = keyof typeof CREDENTIALS;
@@ -21,19 +21,19 @@ export interface AppRow {
   name: AppName;
   /** As its authors write it. */
   title: string;
-  /** Words of hostnames that people give it, besides its name. */
+  /** Words that people use in its hostname, besides its name. */
   hosts: readonly string[];
   /** What its clients are called in the log (`clientName`). */
   programs: readonly string[];
   credentials: Readonly<Record<CredentialName, Carrier>>;
-  /** Paths that pages or people may need without a credential. They are suggested, never opened by themselves. */
+  /** Paths that pages or people may need without a credential. They are only suggested, never opened automatically. */
   public: readonly { path: string; why: string }[];
-  /** Why CORS preflights must pass; `null`: it is not known that they must. */
+  /** Why CORS preflights must pass; `null`: as far as we know, they needn't. */
   preflight: string | null;
-  /** What helps where a client can carry nothing. */
+  /** What to use if a client can show nothing. */
   instead: string;
-  /** What else people stumble over: sentences. */
+  /** Other pitfalls, as sentences. */
   notes: readonly string[];
-  /** Threads on GitHub (`owner/repository#number`), addresses, and documents of ours (`docs/answers.md`). */
+  /** GitHub threads (`owner/repository#number`), URLs, and our own documents (`docs/answers.md`). */
   sources: readonly string[];
 }

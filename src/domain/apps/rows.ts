@@ -1,21 +1,21 @@
-// What is known of each app: what its clients can show the gate, which paths open outside them, and what helps where
-// nothing works. Data with sources: what nobody has read or measured is "not known". docs/apps.md is made of it.
+// What is known about each app: what its clients can show the gate, which paths open outside them, and what helps where
+// nothing works. Data with sources: what nobody has read or measured is "not known". docs/apps.md is generated from it.
 import type { AppName } from "./names.ts";
 import type { AppRow, Carrier, CredentialName } from "./row.ts";
 
-/** A row as it is written: what is left out is not known, or there is none. */
+/** A row as it is written: what is left out is not known, or doesn't exist. */
 type Known = Pick<AppRow, "title" | "instead" | "sources"> &
   Partial<Omit<AppRow, "name" | "credentials">> & { credentials: Partial<Record<CredentialName, Carrier>> };
 
 const BROWSER = "a browser with the certificate";
-const OWN_AUTHORIZATION = "the clients send a header Authorization of their own";
+const OWN_AUTHORIZATION = "the clients send their own Authorization header";
 
 export const KNOWN: Readonly<Record<AppName, Known>> = {
   actual: {
     title: "Actual Budget",
     hosts: ["budget"],
     credentials: {
-      certificate: ["some", "in browsers, on phones too; the desktop app has no field for one"],
+      certificate: ["some", "browsers, on phones too; the desktop app has no field for one"],
     },
     instead: BROWSER,
     sources: ["actualbudget/actual#7211"],
@@ -24,23 +24,21 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "Audiobookshelf",
     hosts: ["audiobooks", "abs", "books"],
     credentials: {
-      certificate: ["no", "proposed for the app on Android; asked for in ShelfPlayer"],
-      header: ["some", "ShelfPlayer, Plappa, Lissen and SoundLeaf; not the app by the server's authors"],
+      certificate: ["no", "proposed for the Android app, requested for ShelfPlayer"],
+      header: ["some", "ShelfPlayer, Plappa, Lissen and SoundLeaf; not the official app"],
       basic: ["no", OWN_AUTHORIZATION],
-      feed: ["some", "the list of episodes; the addresses of their files, which it names, lack the secret"],
+      feed: ["some", "the list of episodes; the URLs of the episodes in it lack the secret"],
     },
     public: [
       {
         path: "/feed/*",
-        why: "RSS feeds that were opened, episodes included: whoever knows the name has them",
+        why: "RSS feeds that were opened, episodes included: anyone who knows a feed's name can get it",
       },
-      { path: "/share/*", why: "the page of a shared link" },
-      { path: "/public/share/*", why: "what that page loads" },
+      { path: "/share/*", why: "the page that a shared link opens" },
+      { path: "/public/share/*", why: "the files that this page loads" },
     ],
-    instead: "a client from the list with a device token, or a browser with the certificate",
-    notes: [
-      "The app signs out when a refresh of its session is refused, and forgets the server. Downloads stay.",
-    ],
+    instead: "one of these clients with a device token, or a browser with the certificate",
+    notes: ["If a session refresh is refused, the app signs out and forgets the server. Downloads stay."],
     sources: [
       "advplyr/audiobookshelf-app#1419",
       "advplyr/audiobookshelf-app#2016",
@@ -57,27 +55,27 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     programs: ["DAVx5"],
     hosts: ["radicale", "baikal", "dav", "davx5", "calendar", "contacts"],
     credentials: {
-      certificate: ["some", "DAVx5, from Android's store; of Apple's Calendar and Contacts it is not known"],
-      header: ["no", "declined in DAVx5"],
-      basic: ["no", "the server's own passwords are sent there"],
+      certificate: ["some", "DAVx5, from Android's store; not known for Apple's Calendar and Contacts"],
+      header: ["no", "DAVx5 declined it"],
+      basic: ["no", "the clients send the server's own password there"],
     },
-    instead: "DAVx5 on Android, the server's own pages in a browser with the certificate elsewhere",
-    notes: ["DAVx5 deletes its collections on 403, 404 and 410: never give it the profile web."],
+    instead: "DAVx5 on Android; elsewhere, the server's own pages in a browser with the certificate",
+    notes: ["DAVx5 deletes its collections after a 403, 404 or 410: never give it the profile web."],
     sources: ["TechbeeAT/jtxBoard#361", "docs/answers.md"],
   },
   couchdb: {
     title: "CouchDB (Obsidian LiveSync)",
     hosts: ["livesync", "obsidian", "notes"],
     credentials: {
-      certificate: ["not known", "on phones there is no way; on desktops nobody has tried"],
+      certificate: ["not known", "there is no way on phones; nobody has tried it on desktops"],
       header: ["yes", "LiveSync's custom headers"],
-      basic: ["no", "CouchDB's own password is sent there"],
-      feed: ["no", "LiveSync drops what it doesn't know from an address"],
+      basic: ["no", "LiveSync sends CouchDB's own password there"],
+      feed: ["no", "LiveSync drops parameters that it doesn't know from the URL"],
     },
-    preflight: "LiveSync runs in a web view, which asks with a preflight before it sends a header of ours",
+    preflight: "LiveSync runs in a web view, which sends a preflight before a request with our header",
     instead: "a device token in LiveSync's custom headers",
     notes: [
-      "CouchDB answers the preflight: name x-latchkey-token in [cors] headers, beside accept, authorization, content-type, origin and referer, and app://obsidian.md, capacitor://localhost and http://localhost in origins.",
+      "CouchDB answers the preflight: in its [cors] section, add x-latchkey-token to headers, beside accept, authorization, content-type, origin and referer, and add app://obsidian.md, capacitor://localhost and http://localhost to origins.",
     ],
     sources: [
       "vrtmrz/obsidian-livesync#407",
@@ -92,11 +90,11 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     hosts: ["rss", "reader", "news"],
     credentials: {
       certificate: ["some", "Capy Reader and Read You on Android, from the system's store"],
-      header: ["not known", "asked for in NetNewsWire"],
+      header: ["not known", "requested for NetNewsWire"],
       basic: ["no", OWN_AUTHORIZATION],
     },
-    instead: "one of these two readers, or a browser with the certificate",
-    notes: ["Somebody's Read You 0.14.4 did not send the certificate that was chosen."],
+    instead: "one of these two apps, or a browser with the certificate",
+    notes: ["One user reports that Read You 0.14.4 did not send the chosen certificate."],
     sources: [
       "jocmp/capyreader#688",
       "ReadYouApp/ReadYou#940",
@@ -114,7 +112,7 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     },
     instead: "a browser with the certificate, and git with a device token",
     notes: [
-      "On Windows, git and curl take a certificate from the system's store only, by its thumbprint: CurrentUser\\MY\\<thumbprint>.",
+      "On Windows, git and curl can use a certificate only from the system store, by its thumbprint: CurrentUser\\MY\\<thumbprint>.",
     ],
     sources: ["https://git-scm.com/docs/git-config", "fork-dev/TrackerWin#2673"],
   },
@@ -122,20 +120,20 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "Home Assistant",
     hosts: ["homeassistant", "hass", "ha", "home"],
     credentials: {
-      certificate: ["yes", "Android from the system's store, Wear and iOS (2026) from a file"],
-      header: ["some", "hasscontrol on Garmin watches; declined in the apps"],
+      certificate: ["yes", "Android from the system's store; Wear OS and iOS (2026) from a file"],
+      header: ["some", "hasscontrol on Garmin watches; declined for the apps themselves"],
       basic: ["no", OWN_AUTHORIZATION],
     },
     public: [
       {
         path: "/api/webhook/*",
-        why: "what the apps send in the background; a webhook's id is its only secret",
+        why: "what the apps send in the background; the only secret is the webhook's id",
       },
     ],
-    instead: "a device token for watches, a browser with the certificate elsewhere",
+    instead: "a device token on watches; elsewhere, a browser with the certificate",
     notes: [
-      "The apps register anew on 404 and 410: never give it the profile web.",
-      "Android remembers a certificate prompt that was cancelled, across restarts: the app then shows none, though one is installed.",
+      "The apps register again after a 404 or 410: never give it the profile web.",
+      "If somebody cancels the certificate prompt, Android remembers that across restarts: the app then sends no certificate, even if one is installed.",
     ],
     sources: [
       "home-assistant/iOS#4389",
@@ -155,9 +153,9 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
         "yes",
         "the apps for Android and iOS, from a file (.p12); ImmichFrame has no field for one",
       ],
-      header: ["yes", "the apps' custom proxy headers, for their WebSocket too; ImmichFrame"],
+      header: ["yes", "the apps' custom proxy headers, also on their WebSocket; ImmichFrame"],
     },
-    instead: "a device token, for frames for instance",
+    instead: "a device token, for example for photo frames",
     notes: [
       "A shared link needs more than /share/*: put Immich Public Proxy on a host of its own instead of opening the app.",
     ],
@@ -175,13 +173,13 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     credentials: {
       certificate: [
         "some",
-        "Finamp on Android, Jellyfin MPV Shim on computers; none of Jellyfin's own apps, nor Swiftfin or Findroid",
+        "Finamp on Android, Jellyfin MPV Shim on computers; not Jellyfin's own apps, Swiftfin or Findroid",
       ],
-      header: ["some", "Streamyfin; none of Jellyfin's own apps, nor Swiftfin or Findroid"],
+      header: ["some", "Streamyfin; not Jellyfin's own apps, Swiftfin or Findroid"],
       basic: ["no", OWN_AUTHORIZATION],
     },
     instead: "a browser with the certificate, Finamp, or Streamyfin with a device token",
-    notes: ["Finamp's certificate reaches neither its player on Linux nor iOS."],
+    notes: ["Finamp doesn't use the certificate in its player on Linux, nor on iOS."],
     sources: [
       "finamp-app/finamp#1575",
       "finamp-app/finamp#1760",
@@ -199,19 +197,19 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
   joplin: {
     title: "Joplin Server",
     credentials: {
-      certificate: ["no", "asked for"],
+      certificate: ["no", "requested"],
       header: ["no"],
       feed: ["no"],
     },
-    instead: "nothing: keep it behind a VPN",
+    instead: "keep it behind a VPN",
     sources: ["laurent22/joplin#14254", "laurent22/joplin#16204"],
   },
   memos: {
     title: "Memos",
     hosts: ["memo"],
     credentials: {
-      certificate: ["some", "browsers; asked for in Moe Memos, for Android and iOS"],
-      header: ["no", "asked for in Moe Memos"],
+      certificate: ["some", "browsers; requested for Moe Memos on Android and iOS"],
+      header: ["no", "requested for Moe Memos"],
     },
     instead: BROWSER,
     sources: ["mudkipme/MoeMemos#134", "mudkipme/MoeMemos#348", "mudkipme/MoeMemosAndroid#127"],
@@ -220,11 +218,11 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "Navidrome",
     hosts: ["music", "subsonic"],
     credentials: {
-      certificate: ["some", "Tempus and Wavio; asked for in Navic, Castafiore and Youamp"],
+      certificate: ["some", "Tempus and Wavio; requested for Navic, Castafiore and Youamp"],
       header: ["some", "Amperfy and Navic"],
     },
     public: [{ path: "/share/*", why: "shared links, if sharing is on" }],
-    instead: "a client from the list, or a browser with the certificate",
+    instead: "one of these clients, or a browser with the certificate",
     sources: [
       "eddyizm/tempus#458",
       "Joel-Mercier/wavio#91",
@@ -240,14 +238,14 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     credentials: {
       certificate: [
         "some",
-        "Android from the system's store; iOS in part; desktop from a .p12, with open bugs; Talk on iOS not",
+        "Android from the system's store; iOS in part; desktop from a .p12, with open bugs; not Talk on iOS",
       ],
-      header: ["no", "asked for in the app for Android since 2020"],
+      header: ["no", "requested for the Android app since 2020"],
       basic: ["no", OWN_AUTHORIZATION],
     },
     instead: "a browser with the certificate, or rclone with a device token (WebDAV)",
     notes: [
-      "The app for Android deletes local folders on a 404: never give it the profile web.",
+      "The Android app deletes local folders after a 404: never give it the profile web.",
       "A shared link needs more than /s/*: its page loads scripts and styles from elsewhere.",
     ],
     sources: [
@@ -264,11 +262,11 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "ntfy",
     hosts: ["notify", "push"],
     credentials: {
-      certificate: ["some", "Android, a .p12 per server; iOS not"],
-      header: ["some", "Android, from 1.21; asked for on iOS"],
+      certificate: ["some", "Android, with a .p12 per server; not iOS"],
+      header: ["some", "Android, from 1.21; requested for iOS"],
     },
-    instead: "a device token for whatever publishes with curl or a webhook with headers",
-    notes: ["The app for Android sends its certificate only where the edge names the certificate's issuer."],
+    instead: "a device token, for anything that publishes with curl or with a webhook that can send headers",
+    notes: ["The Android app sends its certificate only if the edge names the certificate's issuer."],
     sources: ["binwiederhier/ntfy-android#132", "binwiederhier/ntfy#1018", "binwiederhier/ntfy#1867"],
   },
   paperless: {
@@ -276,10 +274,10 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     programs: ["Paperless"],
     hosts: ["docs", "documents", "dms"],
     credentials: {
-      certificate: ["yes", "Paperless Mobile, from a file at sign-in"],
+      certificate: ["yes", "Paperless Mobile, from a file, when signing in"],
       header: ["yes", "Paperless Mobile, from 4.0"],
     },
-    public: [{ path: "/share/*", why: "links that Paperless makes to single documents" }],
+    public: [{ path: "/share/*", why: "links to single documents" }],
     instead: BROWSER,
     sources: [
       "astubenbord/paperless-mobile#494",
@@ -294,17 +292,17 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     credentials: {
       certificate: [
         "some",
-        "Android, iOS; desktop and extensions from the system's or browser's store; the command line not",
+        "Android, iOS; desktop and extensions from the system's or browser's store; not the command line",
       ],
       header: ["no", "proposed for Android and iOS"],
       basic: ["no", OWN_AUTHORIZATION],
-      feed: ["no", "never on the profile bitwarden"],
+      feed: ["no", "never with the profile bitwarden"],
     },
     public: [
-      { path: "/webauthn-mobile-connector.html", why: "security keys, on phones" },
+      { path: "/webauthn-mobile-connector.html", why: "security keys on phones" },
       { path: "/sso-connector.html", why: "sign-in through another provider" },
       { path: "/duo-redirect-connector.html", why: "Duo" },
-      { path: "/connectors/*", why: "the scripts of these pages" },
+      { path: "/connectors/*", why: "these pages' scripts" },
     ],
     instead:
       "for the command line, NODE_OPTIONS=--require with a file that sets https.globalAgent.options.cert and key",
@@ -321,12 +319,12 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     title: "WebDAV (rclone and others)",
     hosts: ["rclone"],
     credentials: {
-      certificate: ["some", "rclone (--client-cert), only where the edge names the certificate's issuer"],
+      certificate: ["some", "rclone (--client-cert), only if the edge names the certificate's issuer"],
       header: ["some", "rclone (--header)"],
       basic: ["some", "any client, if the server itself asks for no password"],
       feed: ["no"],
     },
-    instead: "a device token as the password of HTTP Basic (basic = true)",
+    instead: "a device token as the HTTP Basic password (basic = true)",
     sources: ["https://rclone.org/flags/"],
   },
 };

@@ -1,6 +1,6 @@
-// Codes that people read off a screen or a paper, and type in.
+// Codes that people read off a screen or from paper, and type in.
 
-/** In groups of four or five, as people read it out, so that no group has a single character. */
+/** In groups of four or five, as people read a code out, so that no group has only one character. */
 export function groupedCode(code: string): string {
   const groups = Math.ceil(code.length / 5);
   const begins = Array.from({ length: groups }, (_, n) => Math.ceil((n * code.length) / groups));

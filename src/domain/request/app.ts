@@ -36,9 +36,9 @@ export interface App extends AppRules {
   publicPaths: PathRules;
   /** Whether CORS preflights pass: they never carry a certificate (Fetch standard). */
   preflight: boolean;
-  /** Whether a device's token may come as the password of HTTP Basic: only where the app has no use for it. */
+  /** Whether a device token may be the HTTP Basic password: only if the app doesn't use HTTP Basic itself. */
   basic: boolean;
-  /** Origins whose pages may send a device's token: the gate answers their preflights itself. */
+  /** Origins whose pages may send a device token: the gate answers their preflights itself. */
   origins: ReadonlySet<string>;
 }
 

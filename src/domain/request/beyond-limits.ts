@@ -1,9 +1,9 @@
-// Whether a request is within what its device is limited to.
+// Whether a request is within its device's limits.
 import type { Limits } from "../limits.ts";
 import type { Reason } from "../reason.ts";
 import { isPublicPath, type PathRules, pathRules } from "./path-rules.ts";
 
-/** A request as far as limits ask about it. */
+/** The parts of a request that limits depend on. */
 export interface LimitedRequest {
   hostname: string;
   method: string;
@@ -24,7 +24,7 @@ export function beyondLimits(limits: Limits, request: LimitedRequest, now: numbe
   return beyond;
 }
 
-/** The same of a request of which only this much is known: the registry never sees a feed's path. */
+/** The same without the path and method, which the registry never sees. */
 export function beyondReach(
   { apps, countries, expiresAt }: Limits,
   hostname: string,

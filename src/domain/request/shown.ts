@@ -2,14 +2,14 @@
 import type { CredentialKey, SecretKind } from "../credential-key.ts";
 import type { Certificate } from "./certificate.ts";
 
-/** A token or a feed's secret that Latchkey made: whose it is, and whether it still counts, the registry knows. */
+/** A token or a feed's secret that Latchkey made. The registry knows whose it is, and whether it is still good. */
 export interface ShownSecret {
   kind: SecretKind;
   key: CredentialKey;
 }
 
 /**
- * What a request is judged by. A certificate that was presented always decides: a token never lifts a refusal of a
+ * What a request is judged by. If a certificate was presented, it alone decides: a token never undoes the refusal of a
  * certificate.
  */
 export type Shown = Certificate | ShownSecret;

@@ -1,4 +1,4 @@
-// The limits of a device: which apps it may use, from where and until when. A feed's paths are among them.
+// A device's limits: which apps it can use, from where and until when, and a feed's paths.
 import { deviceOf } from "../../api/handler.ts";
 import { changeLimits } from "../../api/limits.ts";
 import { representDevice } from "../../api/represent.ts";
@@ -21,7 +21,7 @@ import {
 import type { PageContext } from "../html/page-context.ts";
 import { duration } from "../html/times.ts";
 
-/** Shows the limits, to be changed. */
+/** Shows a form with the limits. */
 export async function limitsForm(context: PageContext): Promise<Html> {
   const found = representDevice(await deviceOf(context, context), context.by);
   return formPage(found, limitsAsTyped(found, context.timeZone), (found.paths ?? []).join("\n"), context);
@@ -60,7 +60,7 @@ ${message}
 <form method="post" action="${devicePath(found, "limits")}">
 ${limitFields(typed, choiceOf(apps, found.kind))}
 ${found.kind === "feed" ? pathsField(paths) : ""}
-<p class="hint">A tighter limit holds everywhere ${revocationDelayMs === 0 ? "immediately" : `within ${duration(revocationDelayMs)}`}.</p>
+<p class="hint">A tighter limit takes effect everywhere ${revocationDelayMs === 0 ? "immediately" : `within ${duration(revocationDelayMs)}`}.</p>
 <p class="acts"><button>Save</button> <a href="${devicePath(found)}">Cancel</a></p>
 </form>`,
   );

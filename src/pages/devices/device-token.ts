@@ -1,4 +1,4 @@
-// Devices without a certificate: a new one, and the next token or feed URL of one that is there.
+// Devices without a certificate: adding one, and giving one its next token or feed URL.
 import * as v from "valibot";
 import { makeDeviceToken, makeNextToken } from "../../api/device-token.ts";
 import { deviceOf } from "../../api/handler.ts";
@@ -33,12 +33,12 @@ const LIVES = [
   [2 * DEVICE_TOKEN_SECONDS.default, "2 years"],
 ] as const;
 
-/** When the old secret ends at the latest, in seconds. */
+/** When the old secret ends, in seconds from now. */
 const OVERLAPS = [
   ["", "When the new one is first used"],
-  [DAY_SECONDS, "Then, or in 24 hours at the latest"],
-  [7 * DAY_SECONDS, "Then, or in 7 days at the latest"],
-  [1, "Right away: somebody else may know it"],
+  [DAY_SECONDS, "Then, or after 24 hours at the latest"],
+  [7 * DAY_SECONDS, "Then, or after 7 days at the latest"],
+  [1, "Right away, because somebody else may know it"],
 ] as const;
 
 /** The form for a new device; its address may name the kind and the user. */
@@ -71,7 +71,7 @@ export async function addDevice(context: PageContext): Promise<Response> {
   }
 }
 
-/** Asks how the device's secret is to be replaced. */
+/** Asks how to replace the device's secret. */
 export async function nextTokenForm(context: PageContext): Promise<Html> {
   return nextTokenPage(context, await secretDevice(context));
 }
@@ -105,12 +105,12 @@ async function secretDevice(context: PageContext): Promise<Device> {
   return { kind, ...rest };
 }
 
-/** The kind that an address or a form names; the first one, if it names none. */
+/** The kind that an address or a form names; by default, the first one. */
 function secretKind(text: string | null): SecretKind {
   return SECRET_KINDS.find((kind) => kind === text) ?? SECRET_KINDS[0];
 }
 
-/** `typed`: what was typed and not accepted. */
+/** `typed`: what was typed but not accepted. */
 async function newDevicePage(
   context: PageContext,
   kind: SecretKind,
@@ -136,7 +136,7 @@ ${
 ${limitFields({ ...limits, everyApp: undefined }, choiceOf(context.apps, kind))}
 ${kind === "feed" ? pathsField(field(typed, "paths")) : ""}
 ${validField(kind, isAgain ? field(typed, "valid") : undefined)}
-<p><button>Make its ${CREDENTIAL_WORDS[kind]}</button></p>
+<p><button>Make the ${CREDENTIAL_WORDS[kind]}</button></p>
 </form>`
 }`,
   );
@@ -160,7 +160,7 @@ function nextTokenPage({ principal, form }: PageContext, found: Device, message?
     { title: `Give ${found.name} a new ${word}?`, principal, current: PATHS.devices, below: true },
     html`<p class="back"><a href="${devicePath(found)}">← ${found.name}</a></p>
 ${message}
-<p>The next page shows the new ${word}, once. The old one works until the device uses the new one, unless you choose an earlier end.</p>
+<p>The next page shows the new ${word}, only once. The old one works until the device uses the new one, or until the time you choose.</p>
 <form method="post" action="${devicePath(found, "token")}">
 <p><label for="overlap">The old ${word} ends</label>${secondsSelect("overlap", OVERLAPS, field(form, "overlap"))}</p>
 ${validField(found.kind, message === undefined ? undefined : field(form, "valid"))}
@@ -181,7 +181,7 @@ function secretPage(
       ...{ title: `The ${word} of ${device.name}`, principal, current: PATHS.devices, below: true },
       scripted: true,
     },
-    html`<p class="message" role="status">This is shown here and never again: give it to the device now.</p>
+    html`<p class="message" role="status">This is shown only once: give it to the device now.</p>
 ${secretView(device, token, { url, apps, now, timeZone })}
 <p class="back"><a href="${devicePath(device)}">← ${device.name}</a></p>`,
   );

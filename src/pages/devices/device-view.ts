@@ -22,7 +22,7 @@ export const ACT_LABELS: Record<DeviceAct, string> = {
   forget: "Forget",
 };
 
-/** What each act needs of whoever does it, as in the API's table. */
+/** What each act takes, as in the API's table. */
 const ACT_NEEDS: Record<DeviceAct, Need> = {
   suspend: "shut-out",
   reinstate: "devices",
@@ -41,12 +41,12 @@ const ACTS: Record<Device["status"], readonly DeviceAct[]> = {
   revoked: ["forget"],
 };
 
-/** What whoever is signed in can do with a device now. */
+/** What the person who is signed in can do with a device now. */
 export function actsOf(device: Device, context: PageContext): DeviceAct[] {
   return ACTS[device.status].filter((act) => may(context, ACT_NEEDS[act], device));
 }
 
-/** Whether whoever is signed in may do what needs this with a device. */
+/** Whether the person who is signed in may do something that needs this with a device. */
 export function may({ principal }: PageContext, need: Need, { user }: Device): boolean {
   return permits(principal, need, { user: user as typeof principal.user });
 }
@@ -97,18 +97,18 @@ function lastSeenLine({ lastSeen, status, kind }: Device, now: number, timeZone:
   return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
 }
 
-/** All of a device's limits in words, also where there is none. */
+/** All of a device's limits in words, even if there are none. */
 export function limitList(device: Device, { now, timeZone }: PageContext): Html {
   const { kind, apps, countries, paths, expiresAt } = device;
   return html`<dl>
 <dt>Apps</dt><dd>${apps === null ? "Every app" : `Only ${apps.join(", ")}`}</dd>
-${kind === "feed" ? html`<dt>Paths</dt><dd>Only ${(paths ?? []).join(", ")}, to be read</dd>` : ""}
+${kind === "feed" ? html`<dt>Paths</dt><dd>Only ${(paths ?? []).join(", ")}, read-only</dd>` : ""}
 <dt>Countries</dt><dd>${countries === null ? "From anywhere" : `Only from ${countries.join(", ")}`}</dd>
-<dt>Let in until</dt><dd>${expiresAt === null ? "No end" : at(expiresAt, now, timeZone)}</dd>
+<dt>Let in until</dt><dd>${expiresAt === null ? "No time limit" : at(expiresAt, now, timeZone)}</dd>
 </dl>`;
 }
 
-/** How far the device reaches, if it is limited. */
+/** What the device is limited to, if it is. */
 function limitLines(
   { kind, apps, countries, paths, expiresAt }: Device,
   now: number,
@@ -124,7 +124,7 @@ function limitLines(
   const lines = where.length === 0 ? [] : [html`<p>${capital(where.join("; "))}</p>`];
   if (expiresAt === null) return lines;
   const [left, time] = [Date.parse(expiresAt) - now, onDate(expiresAt, now, timeZone)];
-  if (left <= 0) return [...lines, html`<p class="expired">Let in until ${time}: it is refused now</p>`];
+  if (left <= 0) return [...lines, html`<p class="expired">Let in until ${time}: it is now refused</p>`];
   return [...lines, html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>Let in until ${time}</p>`];
 }
 
@@ -143,13 +143,13 @@ function expiryLines({ credentials, status, kind }: Device, now: number, timeZon
   });
 }
 
-/** The status; `expired` for a device that is active, and refused all the same. */
+/** The status; `expired` for a device that is active, but refused all the same. */
 export function statusBadge(device: Device, { now }: Pick<PageContext, "now">): Html {
   const shown = isExpired(device, now) ? "expired" : device.status;
   return html`<span class="status ${shown}">${shown}</span>`;
 }
 
-/** Whether the time of an active device is over, or that of all that it could show. */
+/** Whether an active device's time is up, or all of its credentials have expired. */
 export function isExpired({ status, expiresAt, credentials }: Device, now: number): boolean {
   const isPast = (iso: string | null) => iso !== null && Date.parse(iso) <= now;
   const living = credentials.filter(({ retiredAt }) => retiredAt === null);

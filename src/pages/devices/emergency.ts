@@ -1,4 +1,4 @@
-// What an emergency card shows: its user's devices, and how to shut them out. No other page is open to it.
+// What an emergency card opens: its user's devices, and how to shut them out. It opens no other page.
 import type { Device } from "../../contract/answers.ts";
 import { PATHS } from "../../contract/paths.ts";
 import type { UserRecord } from "../../domain/records.ts";
@@ -9,7 +9,7 @@ import { devicesOf, type PageContext } from "../html/page-context.ts";
 import { capital, possessive } from "../html/words.ts";
 import { actLinks, actsOf, deviceLines, newsOf, statusBadge } from "./device-view.ts";
 
-/** Whether whoever is signed in came with an emergency card. */
+/** Whether somebody signed in with an emergency card. */
 export function hasCard({ principal }: PageContext): boolean {
   return principal.scope === "emergency";
 }
@@ -25,7 +25,7 @@ export async function emergency(context: PageContext, user: UserRecord | undefin
   const owner = user?.name ?? user?.id;
   return layout(
     { title: owner === undefined ? "Devices" : `${capital(possessive(owner))} devices`, principal },
-    html`<p>Which one is gone, or not safe any more? The next page says what will happen, and asks before it does it. This browser is signed out after an hour at the latest.</p>
+    html`<p>Which one is gone, or no longer safe? The next page says what will happen, and asks you to confirm. This browser is signed out after an hour at the latest.</p>
 ${explanation(context)}
 ${devices.length === 0 ? html`<p>There are no devices.</p>` : html`<ul class="cards">${devices.map((each) => card(each, context))}</ul>`}
 ${next === null ? "" : html`<p><a href="${PATHS.devices}?after=${next}">More devices</a></p>`}`,
@@ -38,7 +38,7 @@ function explanation({ apps }: PageContext): Html {
 <dt>Lost</dt><dd>Blocks the device${canWipe(apps) ? ", and Bitwarden on it deletes its vault when it next connects with its certificate" : ". No app here has anything deleted on it"}.</dd>
 <dt>Revoke</dt><dd>Blocks the device for good. This can’t be undone.</dd>
 </dl>
-<p class="hint">This card can’t let a device back in: the person who runs this gate can, unless it was revoked.</p>`;
+<p class="hint">This card can’t let a device back in. The person who runs this gate can, unless the device was revoked.</p>`;
 }
 
 function card(device: Device, context: PageContext): Html {

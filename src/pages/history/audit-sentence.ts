@@ -47,7 +47,7 @@ function done(line: Line, timeZone: string): Html {
     case "invite":
       return html`${capital(log)} was invited to enrol ${detail.device === undefined ? "a device" : html`<strong>${detail.device}</strong>, with a certificate`}`;
     case "fetch-certificate":
-      return html`${subject} was handed its certificate by link${detail.client ? `, in ${detail.client}` : ""}`;
+      return html`${subject} got its certificate by link${detail.client ? `, in ${detail.client}` : ""}`;
     case "withdraw":
       return html`An invitation for ${log} was withdrawn`;
     case "restore":
@@ -90,17 +90,19 @@ function reason({ detail }: Line): Html {
   return detail.status === undefined || !detail.reason ? html`` : html`: ${detail.reason}`;
 }
 
-/** What the limits of a device are now, as far as they were changed. */
+/** A device's new limits: those that were changed. */
 function newLimits({ apps, paths, countries, expiresAt }: AuditEntry["detail"], timeZone: string): string {
   const parts = [
     ...(apps === undefined ? [] : [apps === null ? "every app" : `only ${list(apps)}`]),
-    ...(paths === undefined ? [] : [`to read ${list(paths ?? "")}`]),
+    ...(paths === undefined ? [] : [`reading only ${list(paths ?? "")}`]),
     ...(countries === undefined
       ? []
       : [countries === null ? "from anywhere" : `only from ${list(countries)}`]),
     ...(expiresAt === undefined
       ? []
-      : [expiresAt === null ? "without an end" : `until ${clockTime(Date.parse(expiresAt), timeZone)}`]),
+      : [
+          expiresAt === null ? "without a time limit" : `until ${clockTime(Date.parse(expiresAt), timeZone)}`,
+        ]),
   ];
   return parts.join(", ");
 }

@@ -1,4 +1,4 @@
-// A device's new secret, as it is shown once: to be read by a camera, copied, or pasted into what will send it.
+// A device's new secret, shown only once: to scan, to copy, or to paste into the program that will send it.
 import type { Apps } from "../../api/handler.ts";
 import type { Device } from "../../contract/answers.ts";
 import { isAppName } from "../../domain/apps/names.ts";
@@ -34,7 +34,7 @@ ${copied("header", "Header", `${TOKEN_HEADER}: ${token}`)}
 ${hosts.map((host) => recipes(host, token, shown))}`;
 }
 
-/** What to enter in the programs that people use with the app on this host: those of `*` come last, and have all others. */
+/** What to enter in the programs that people use with the app on this host. The entry `*` comes last, for any other host. */
 function recipes(host: string, token: string, { url, apps }: Shown): Html {
   const name = apps.profiles.find((each) => each.host === host || each.host === "*")?.app ?? "";
   const place = { url: originOf(host, url), token };
@@ -46,7 +46,7 @@ function recipe({ title, lines }: Recipe): Html {
   return html`<details><summary>${capital(title)}</summary><pre class="long">${lines.join("\n")}</pre></details>`;
 }
 
-/** An address for each path; of a whole folder, what to add to an address. */
+/** A URL for each path; for a whole folder, what to add to a URL. */
 function feedView({ paths }: Device, hosts: readonly string[], secret: string, { url }: Shown): Html {
   const query = `?latchkey=${secret}`;
   const whole = (paths ?? []).filter((path) => !path.endsWith("/*"));
@@ -54,8 +54,8 @@ function feedView({ paths }: Device, hosts: readonly string[], secret: string, {
   const [only] = addresses;
   return html`${addresses.map((address, index) => copied(`address-${index}`, addresses.length === 1 ? "Feed URL" : `Feed URL ${index + 1}`, address))}
 ${addresses.length === 1 && only !== undefined ? picture(only, "the feed URL") : ""}
-${(paths ?? []).length === whole.length ? "" : copied("query", "Add this to the end of any address that it may read", query)}
-<p class="hint">Whoever has this can read ${(paths ?? []).join(", ")} on ${hosts.join(", ")}. If an address has a question mark already, add <code>&amp;latchkey=…</code> instead.</p>`;
+${(paths ?? []).length === whole.length ? "" : copied("query", "Add this to the end of any URL that it can read", query)}
+<p class="hint">Anyone who has this can read ${(paths ?? []).join(", ")} on ${hosts.join(", ")}. If a URL already has a question mark, add <code>&amp;latchkey=…</code> instead.</p>`;
 }
 
 /** `https://photos.example.com`, with the port that a local edge has. */

@@ -1,4 +1,4 @@
-// The fields in which a device's limits are typed, and what was typed into them.
+// The form fields for a device's limits, and reading what was typed into them.
 import type { Apps } from "../../api/handler.ts";
 import { mayHaveFeeds } from "../../api/limits.ts";
 import type { Device } from "../../contract/answers.ts";
@@ -11,17 +11,17 @@ import { knownTimeZone } from "./times.ts";
 
 /** The fields as they are shown. */
 export interface TypedLimits {
-  /** Whether it may use every app; `undefined` where at least one must be named. */
+  /** Whether it can use every app; `undefined` if at least one must be named. */
   everyApp: boolean | undefined;
   apps: readonly string[];
-  /** Codes, with spaces or commas between them; empty = from anywhere. */
+  /** Codes, separated by spaces or commas; empty = from anywhere. */
   countries: string;
   /** As `toLocalTime` makes it; empty = no end. */
   until: string;
   timeZone: string;
 }
 
-/** What can be chosen from. */
+/** The apps to choose from. */
 export interface Choice {
   /** Hosts that the configuration names. */
   hosts: readonly string[];
@@ -44,7 +44,7 @@ export function noLimits(timeZone: string): TypedLimits {
   return { everyApp: true, apps: [], countries: "", until: "", timeZone };
 }
 
-/** A device's limits as fields. Whatever is no certificate must name its apps. */
+/** A device's limits as fields. A device without a certificate must name its apps. */
 export function limitsAsTyped({ kind, apps, countries, expiresAt }: Device, timeZone: string): TypedLimits {
   return {
     everyApp: kind === "certificate" ? apps === null : undefined,
@@ -68,9 +68,9 @@ export function readTypedLimits(form: URLSearchParams): TypedLimits {
 }
 
 /**
- * The limits that were typed, for the API's schema to check. Throws `invalid-fields` if they contradict each other:
- * nobody is to be let in everywhere because a box was forgotten. `before`: what the fields showed, whose seconds are kept
- * if its end was left alone.
+ * The limits that were typed, for the API's schema to check. Throws `invalid-fields` if they contradict each other: a
+ * forgotten box must never let anybody in everywhere. `before`: the limits that the fields showed; if the time was left
+ * alone, its seconds are kept.
  */
 export function limitsOf(
   { everyApp, apps, countries, until, timeZone }: TypedLimits,
@@ -90,7 +90,7 @@ function endOf(until: string, timeZone: string, before: string | null): string |
   if (until === "") return null;
   if (before !== null && toLocalTime(Date.parse(before), timeZone) === until) return before;
   const ms = fromLocalTime(until, timeZone);
-  if (ms === undefined) throw wrong("the end must be a date and a time, such as 2027-01-31 18:00");
+  if (ms === undefined) throw wrong("“Let in until” must be a date and a time, such as 2027-01-31 18:00");
   return new Date(ms).toISOString();
 }
 
@@ -103,7 +103,7 @@ function words(text: string): string[] {
   return text.split(/[\s,]+/).filter((word) => word !== "");
 }
 
-/** The paths that were typed: a comma may be in one. */
+/** The paths that were typed. Not separated by commas, which a path can contain. */
 export function pathsOf(text: string): string[] {
   return text.split(/\s+/).filter((path) => path !== "");
 }
@@ -113,10 +113,10 @@ export function limitFields(typed: TypedLimits, choice: Choice): Html {
   const { countries, until, timeZone } = typed;
   return html`${appFields(typed, choice)}
 <p><label for="until">Let in until</label><input id="until" name="until" type="datetime-local" value="${until}" aria-describedby="until-hint"></p>
-<p id="until-hint" class="hint">In the time zone ${timeZone}. Leave it empty for no end.</p>
+<p id="until-hint" class="hint">In the time zone ${timeZone}. Leave it empty for no time limit.</p>
 <input type="hidden" name="zone" value="${timeZone}">
 <p><label for="countries">Only from these countries</label><input id="countries" name="countries" value="${countries}" maxlength="200" autocapitalize="characters" autocomplete="off" spellcheck="false" aria-describedby="countries-hint"></p>
-<p id="countries-hint" class="hint">Codes of two letters, such as CH DE. Leave it empty for anywhere.</p>`;
+<p id="countries-hint" class="hint">Two-letter codes, such as CH DE. Leave it empty for any country.</p>`;
 }
 
 function appFields({ everyApp, apps }: TypedLimits, { hosts, takesOthers }: Choice): Html {
@@ -135,7 +135,7 @@ ${hosts.map(
 ${
   takesOthers || others.length > 0
     ? html`<p><label for="other-apps">Other hosts</label><input id="other-apps" name="other-apps" value="${others.join(" ")}" autocapitalize="none" autocomplete="off" spellcheck="false" aria-describedby="other-apps-hint"></p>
-<p id="other-apps-hint" class="hint">Host names with spaces between them.</p>`
+<p id="other-apps-hint" class="hint">Hostnames, separated by spaces.</p>`
     : ""
 }
 </fieldset>`;
@@ -149,5 +149,5 @@ function everyAppRadio(value: "yes" | "no", label: string, isChosen: boolean): H
 /** The field for a feed's paths. */
 export function pathsField(typed: string): Html {
   return html`<p><label for="paths">Paths</label><textarea id="paths" name="paths" rows="3" required autocapitalize="none" spellcheck="false" aria-describedby="paths-hint">${typed}</textarea></p>
-<p id="paths-hint" class="hint">One on each line: the path that is read, such as /calendar.ics, or all below one, such as /rss/*.</p>`;
+<p id="paths-hint" class="hint">One per line: the path to read, such as /calendar.ics, or /rss/* for everything below /rss/.</p>`;
 }

@@ -11,9 +11,9 @@ export function toLocalTime(ms: number, timeZone: string): string {
 }
 
 /**
- * The time that such an input, or a browser that shows it as a text field, sent: milliseconds since the epoch. An hour
- * that the clocks skip is taken as if they had not been changed yet, and of one that they repeat the first is meant.
- * `undefined`: it is no such time.
+ * The time that such an input sent, or a text field that a browser shows instead: milliseconds since the epoch. In an hour
+ * that the clocks skip, it is as if they had not changed yet; in an hour that they repeat, the first one is meant.
+ * `undefined`: this is not a time.
  */
 export function fromLocalTime(text: string, timeZone: string): number | undefined {
   const local = text.trim().replace(" ", "T");

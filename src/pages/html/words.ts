@@ -1,26 +1,26 @@
 // Words as the pages write them.
 import { DEVICE_KINDS, type DeviceKind, type SecretKind } from "../../domain/credential-key.ts";
 
-/** What each kind of device shows, as people say it. */
+/** What each kind of device shows, as people call it. */
 export const CREDENTIAL_WORDS: Record<DeviceKind, string> = {
   certificate: "certificate",
   token: "token",
   feed: "feed URL",
 };
 
-/** What each kind of secret is for, for those who choose one. */
+/** What each kind of secret is for, to help people choose. */
 export const SECRETS: Record<SecretKind, { label: string; hint: string }> = {
   token: {
     label: "Token in a header",
-    hint: "For apps and programs that can send a header of their own, such as a TV’s app, a widget or a script.",
+    hint: "For apps and programs that can send a custom header, such as an app on a TV, a widget or a script.",
   },
   feed: {
     label: "Feed URL",
-    hint: "For programs that know nothing but an address, such as a calendar or a podcast app. Whoever sees the address can read what it leads to.",
+    hint: "For programs that accept nothing but a URL, such as a calendar or a podcast app. Anyone who sees the URL can read what it leads to.",
   },
 };
 
-/** What a kind that an audit log names shows; lines about certificates name none. */
+/** The same for a kind in an audit log, where lines about certificates don't have one. */
 export function credentialWord(kind: string | null | undefined): string {
   return CREDENTIAL_WORDS[DEVICE_KINDS.find((each) => each === kind) ?? "certificate"];
 }

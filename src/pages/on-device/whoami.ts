@@ -33,8 +33,8 @@ export async function whoami(
 }
 
 /**
- * The device itself, and what Cloudflare saw of it. Of a token only the first 8 digits of its digest are said, and of the
- * apps that it may use only whether this is one: an app's page can ask, too.
+ * The device itself, and what Cloudflare saw of it. An app's page can ask this too, so a token's digest is cut to 8
+ * digits, and which other apps the device may use is left out.
  */
 function describe(
   { hostname, country }: Visit,
@@ -102,9 +102,9 @@ function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   const { user, name } = device;
   const who = html`This is <strong>${name}</strong>, one of <strong>${possessive(user)}</strong> devices.`;
   if (letIn) return html`<p>${who} Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`;
-  // A feed URL reads the paths that were named for it, and this page is none of them.
+  // A feed URL reads only its own paths, and this page is not one of them.
   if (reason === "wrong-app" && credential === "feed") {
-    return html`<p>${who} It reads only the paths that were named for it, on the apps that were named for it.</p>`;
+    return html`<p>${who} It can read only certain paths on certain apps, and this page is not one of them.</p>`;
   }
   return html`<p>${who} ${WHY[reason ?? "internal-error"]?.(app, word) ?? "It is refused at the moment: try again later."}</p>`;
 }
@@ -117,9 +117,10 @@ const WHY: Partial<Record<Reason, (app: string, word: string) => string>> = {
     "It was reported lost. If you have found it, ask the person who runs this gate to let it back in.",
   "device-revoked": () =>
     "It was revoked for good. To use it again, ask the person who runs this gate to enrol it again.",
-  "device-expired": () => "Its time here is over: ask the person who runs this gate for more.",
+  "device-expired": () => "Its time is up: ask the person who runs this gate to extend it.",
   "expired-credential": (_, word) =>
     `Its ${word} has expired: ask the person who runs this gate for a new one.`,
-  "wrong-app": (app) => `It may use other apps, but not ${app}: ask the person who runs this gate.`,
+  "wrong-app": (app) =>
+    `It may use other apps, but not ${app}: ask the person who runs this gate to change that.`,
   country: () => "It is not let in from this country, or the country is not known.",
 };

@@ -1,8 +1,8 @@
 // The script of the page that hands out a certificate.
 
 /**
- * Asks for the certificate once a person presses the button, decrypts it with the key of the link, which browsers send to
- * nobody, and offers it as a file. The format: scripts/certificates/bundle.ts.
+ * Asks for the certificate once a person presses the button, decrypts it with the key in the link, which browsers never
+ * send, and offers it as a file. The format: scripts/certificates/bundle.ts.
  */
 export const WELCOME_SCRIPT = `"use strict";
 const element = (id) => document.getElementById(id);
@@ -26,7 +26,7 @@ const browser = (() => {
     if (kept) return kept;
     localStorage.setItem("latchkey-browser", made);
   } catch {
-    // Without a store, it is this page only.
+    // Without storage, only this page can.
   }
   return made;
 })();
@@ -93,12 +93,12 @@ async function look() {
   showDevice(answer);
   element("seen").textContent = answer.isSeen
     ? answer.isWaiting
-      ? "Almost: the certificate is installed, and this device waits for approval."
+      ? "Almost: the certificate is installed, and this device is waiting for approval."
       : "Yes. This device was seen with its certificate."
-    : "Not yet: the certificate has not been seen. Open the app on this device, then ask again.";
+    : "Not yet: the certificate has not been seen. Open the app on this device, then check again.";
 }
 
-// One request at a time, and what goes wrong can be tried again.
+// One request at a time; if it fails, people can try again.
 function onPress(id, act, problem) {
   element(id).addEventListener("click", async () => {
     element(id).disabled = true;

@@ -9,22 +9,22 @@ export function welcomePage(userAgent: string | null): Html {
   return layout(
     { title: "A certificate for this device" },
     html`<section data-state="start">
-<p>Whoever sent you this link wants to let this device in. For that it gets a certificate: a small file that you install once.</p>
-<p>Open the link on the device itself. It works once, in the browser in which you press the button: if a chat program shows this page in a window of its own, open it in your browser first.</p>
+<p>The person who sent you this link wants to let this device in. To be let in, it needs a certificate: a small file that you install once.</p>
+<p>Open the link on the device itself. It works once, and only in the browser where you press the button. If your chat app shows this page in a window of its own, open it in your browser first.</p>
 <noscript><p class="message" role="alert">This page needs JavaScript: only your browser can decrypt the certificate.</p></noscript>
 <p><button id="get">Get the certificate</button></p>
 <p id="problem" role="alert"></p>
 </section>
 <section data-state="gone" hidden>
 <p class="message" role="alert">This link doesn’t work here.</p>
-<p>It may have been used in another browser, withdrawn or expired, or only a part of it was copied. Ask the person who sent it for a new one.</p>
+<p>It may have been used in another browser, or withdrawn, or it may have expired, or you may have only part of it. Ask the person who sent it for a new one.</p>
 </section>
 <section data-state="refused" hidden>
 <p class="message" role="alert">The link is right, but this device can’t be added.</p>
-<p>There may be another device of its name by now. Ask the person who sent the link to make a new one.</p>
+<p>There may already be another device with this name. Ask the person who sent the link to make a new one.</p>
 </section>
 <section data-state="done" hidden>
-<p class="message" role="status">This device has its certificate, and it was seen. There is nothing more to do here.</p>
+<p class="message" role="status">This device already uses its certificate. There is nothing more to do here.</p>
 </section>
 <section data-state="ready" hidden>
 <p><strong id="whose"></strong> <span id="renewal" hidden>This is its next certificate: the old one works until this one is first used.</span></p>
@@ -38,7 +38,7 @@ ${files(userAgent)}
 <p><button id="copy" class="quiet">Copy the password</button> <span id="copied" role="status"></span></p>
 ${installSteps(userAgent)}
 <h2>3. Open the app</h2>
-<p>If you are asked which certificate to use, choose this one. Close the browser completely first if it doesn’t ask.</p>
+<p>If you are asked which certificate to use, choose this one. If the browser doesn’t ask, close it completely and open it again.</p>
 <ul id="apps"></ul>
 <p><button id="look" class="quiet">Is it working?</button></p>
 <p id="seen" role="status"></p>
@@ -48,7 +48,7 @@ ${installSteps(userAgent)}
   );
 }
 
-/** The file that suits the system first; the others for whoever knows better. */
+/** The file that suits the system first, then the other formats. */
 function files(userAgent: string | null): Html {
   const system = systemOf(userAgent ?? "");
   const isApple = system === "iOS" || system === "macOS";
@@ -58,7 +58,7 @@ function files(userAgent: string | null): Html {
     ? [profile, p12, "For Firefox, and for apps that ask for a file, such as Bitwarden’s:"]
     : [p12, profile, "For iPhone, iPad and macOS, as a configuration profile:"];
   return html`<p>${first}</p>
-<details><summary>Another form of the file</summary>
+<details><summary>Other file formats</summary>
 <p>${why}</p><p>${second}</p>
-<p>For systems that refuse the .p12 file or call its password wrong, with newer ciphers:</p><p><a class="button" id="modern">Save the -modern.p12 file</a></p></details>`;
+<p>With newer ciphers, for systems that refuse the .p12 file or say that its password is wrong:</p><p><a class="button" id="modern">Save the -modern.p12 file</a></p></details>`;
 }

@@ -1,5 +1,5 @@
-// The page that an invitation's link opens when it brings a certificate along. Nobody has to be signed in: whoever has
-// the whole link gets the certificate, encrypted; the page's own script decrypts it.
+// The page behind an invitation's link that brings a certificate. Nobody has to sign in: anyone who has the whole link
+// gets the certificate, encrypted; the page's own script decrypts it.
 import { json } from "../../api/handler.ts";
 import { registryProblem } from "../../api/problem.ts";
 import type { Welcome } from "../../domain/records.ts";
@@ -10,7 +10,7 @@ import { field } from "../html/forms.ts";
 import { CONTENT_SECURITY_POLICY, show } from "../html/html.ts";
 import { welcomePage } from "./view.ts";
 
-/** A page's policy, and besides it the script may ask this host for the certificate. */
+/** A page's policy, except that the script may also ask this host for the certificate. */
 const WITH_FETCH = { "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; connect-src 'self'` };
 
 /** Longer ones are not ours: a proof is 64 hex digits, a browser's secret 43 characters. */
@@ -31,14 +31,14 @@ interface WelcomeAnswer {
   apps: string[];
 }
 
-/** Asks for nothing before a person presses the button: programs that preview links use nothing up. */
+/** The page requests nothing before a person presses the button, so link previews use nothing up. */
 export function showWelcome(userAgent: string | null): Promise<Response> {
   return show(welcomePage(userAgent), 200, WITH_FETCH);
 }
 
 /**
- * Hands the certificate out, or says how its device is doing (`look`). Whatever is wrong with a link gets the same
- * answer, 404; 409: the link is right, and the registry refuses the device. Throws `RegistryUnavailable`.
+ * Hands the certificate out, or says how its device is doing (`look`). Whatever is wrong with a link, the
+ * answer is the same 404. 409: the link is right, but the registry refuses the device. Throws `RegistryUnavailable`.
  */
 export async function answerWelcome(
   { codes, apps, forget }: Pick<Services, "codes" | "apps" | "forget">,
@@ -60,7 +60,7 @@ export async function answerWelcome(
     return json({ code: registryProblem(fetched.error).code }, 409);
   }
   const { device, ciphertext } = fetched.value;
-  // The gate may remember that nobody has this certificate.
+  // The gate may still remember that nobody has this certificate.
   if (ciphertext !== null) for (const { key } of device.credentials) forget(key);
   const hosts = device.apps ?? apps.hosts;
   return json<WelcomeAnswer>(

@@ -43,8 +43,8 @@ export class Invitations {
   }
 
   /**
-   * The index first: an invitation whose code nobody can look up would be useless. `bundle`: the certificate that it
-   * brings along.
+   * The index first: an invitation whose code nobody can look up would be useless. `bundle`: the certificate that
+   * comes with it.
    */
   async create(
     by: Actor,
@@ -109,7 +109,7 @@ export class Invitations {
   }
 
   /**
-   * Hands out the certificate that an invitation brings along, and enrols it: asks the user's registry whether this
+   * Hands out the certificate that comes with an invitation, and enrols it: asks the user's registry whether this
    * browser may have it, claims the certificate's key, and has both done in one transaction.
    */
   async fetchBundle(by: Actor, use: BundleUse): Promise<Result<Welcome, RegistryError>> {

@@ -1,11 +1,11 @@
-// The gate's questions: what the registry knows of a key, and what it is to note.
+// The gate's questions: what the registry knows about a key, and what it should note.
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { StandingRecord } from "../../domain/device.ts";
 import type { Sighting, WipeDelivery } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { directoryOf, type RegistryBindings, userRegistryOf } from "./objects.ts";
 
-/** What the registry knows of a key; `user` is worth remembering for the next lookup. */
+/** What the registry knows about a key; `user` is worth remembering for the next lookup. */
 export type Lookup =
   | { found: true; user: UserId; device: StandingRecord }
   | { found: false; user: UserId | undefined };

@@ -5,7 +5,7 @@ import type { CredentialKey } from "../../domain/credential-key.ts";
 export interface CredentialCheck {
   /** 256 random bits, in hex: the key of the check that tokens and codes carry. */
   key: string;
-  /** Digests of API tokens, and keys of devices' tokens, that are looked up although they carry no check under this key. */
+  /** Digests of API tokens, and keys of device tokens, that are looked up even though their check is not from this key. */
   exempt: (SecretDigest | CredentialKey)[];
 }
 

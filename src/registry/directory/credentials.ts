@@ -80,8 +80,8 @@ export class Credentials {
 
   /**
    * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). Returns the
-   * holder under which its sessions are kept, for the cookie. A wrong token writes nothing. People are notified of a
-   * session of the `ADMIN_TOKEN`, which can do everything.
+   * holder under which its sessions are kept, for the cookie. A wrong token writes nothing. People are notified if the
+   * session is for the `ADMIN_TOKEN`, which can do everything.
    */
   signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
     const token = isAdmin ? null : this.#tokenByDigest(session.credential, by.at);

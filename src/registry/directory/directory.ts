@@ -1,4 +1,4 @@
-// The one index of all users: who there is, and whose credential is whose. It never judges: a user's registry does.
+// The one index of all users: who exists, and whose credential is whose. It never judges: a user's registry does.
 // The methods are the doors by which the Worker comes in: those that only open a transaction are described where they
 // lead.
 import { DurableObject } from "cloudflare:workers";

@@ -1,4 +1,4 @@
-// Who there is, and whose key is whose: their rules, and all SQL on the tables `users` and `claims`.
+// Who exists, and whose key is whose: the rules, and all SQL on the tables `users` and `claims`.
 import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
 import { type ListPage, pageOf } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";

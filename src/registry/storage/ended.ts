@@ -44,7 +44,7 @@ export function endedAt(sql: SqlStorage, what: EndedKind): ReadonlyMap<string, n
   return new Map(rows.map(({ id, at }) => [id, at]));
 }
 
-/** How a credential of a device is named here. */
+/** How a device's credential is named here. */
 export function credentialId(device: string, key: CredentialKey): string {
   return `${device} ${key}`;
 }

@@ -41,7 +41,7 @@ type KeyedTarget = { key: string; target: NotifyTarget };
 
 /**
  * Reads and writes the table `outbox`, and delivers what is in it. One alarm of the object wakes it when
- * the next row is due, as the table says: what else an object uses its alarm for only brings it forward.
+ * the next row is due, as the table says. Anything else that an object uses its alarm for only brings it forward.
  */
 export class Outbox {
   readonly #storage: DurableObjectStorage;

@@ -10,7 +10,7 @@ import { CREDENTIALS_SCHEMA } from "./tables/credential-table.ts";
 import { DEVICES_SCHEMA } from "./tables/device-table.ts";
 import { REGISTRY_STATE_SCHEMA } from "./tables/registry-state.ts";
 
-/** Before a device could show anything else. */
+/** From before a device could show anything but a certificate. */
 const CERTIFICATES_SCHEMA = `
   CREATE TABLE certificates (
     fingerprint TEXT PRIMARY KEY,

@@ -47,7 +47,7 @@ import { CredentialTable } from "./tables/credential-table.ts";
 import { DeviceTable } from "./tables/device-table.ts";
 import { RegistryState } from "./tables/registry-state.ts";
 
-/** When the deletion of what has ended is tried again, in milliseconds. */
+/** How soon deleting ended bundles is tried again, in milliseconds. */
 const END_AGAIN_MS = 10 * 60_000;
 
 /**
@@ -172,7 +172,7 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#invitations.invite(by, invitation, digest, generation));
   }
 
-  /** The same, with a certificate that it brings along. */
+  /** The same, with a certificate that comes with it. */
   async inviteWithBundle(
     by: Actor,
     invitation: NewInvitation,
@@ -274,7 +274,7 @@ export class UserRegistry extends DurableObject {
     this.#transaction(() => this.#state.open(by, generation));
   }
 
-  /** Doesn't throw where the storage refuses to write: it is tried again later, and the outbox has its own way. */
+  /** Doesn't throw if the storage refuses to write: it is tried again later. The outbox has its own retries. */
   async #endBundles(now: number): Promise<void> {
     let next: number | null = now + END_AGAIN_MS;
     try {
@@ -286,7 +286,7 @@ export class UserRegistry extends DurableObject {
     await this.#wakeBy(next);
   }
 
-  /** The object's one alarm is the outbox's, too: it is only ever brought forward. */
+  /** The object has only one alarm, which it shares with the outbox: it is only ever brought forward. */
   async #wakeBy(time: number | null): Promise<void> {
     if (time === null) return;
     const set = await this.ctx.storage.getAlarm();

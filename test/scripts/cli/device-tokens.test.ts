@@ -63,11 +63,11 @@ describe("device-token", () => {
     expect(lines.slice(0, 11)).toEqual([
       "",
       "enrolled alice/tv: it is let in from now on, only at app.localhost",
-      "whoever knows the token is let in, from any machine: give it only to the program that uses it",
+      "anyone who has the token is let in, from any machine: give it only to the program that uses it",
       expect.stringMatching(
         new RegExp(`^it is shown only this once, and works until ${TIME} \\(in 12 months\\)$`),
       ),
-      "its next one: latchkey rotate alice/tv; to end it: latchkey revoke alice/tv",
+      "to replace it: latchkey rotate alice/tv; to shut the device out: latchkey revoke alice/tv",
       "",
       "Immich for Android or iOS, custom proxy headers",
       `  server address: ${at(PHOTOS)}`,
@@ -178,7 +178,7 @@ describe("device-token", () => {
     ],
     [
       ["alice", "x", "--app", PHOTOS, "--for", "imich"],
-      failure(2, "--for 'imich' is not an app that is known by name", "did you mean immich"),
+      failure(2, "--for 'imich' is not the name of a known app", "did you mean immich"),
     ],
     [
       ["alice", "x", "--app", PHOTOS, "--valid", "never"],
@@ -193,7 +193,7 @@ describe("device-token", () => {
       failure(
         1,
         'another one is named "TV"',
-        "choose another name, or make its next one: latchkey rotate alice/TV",
+        "choose another name, or give that device a new one: latchkey rotate alice/TV",
       ),
     ],
     [
@@ -224,12 +224,12 @@ describe("feed", () => {
     expect(lines).toEqual([
       "",
       "enrolled bob/calendar: it is let in from now on, only at app.localhost",
-      "any address below /feeds/ works with ?latchkey=… at its end",
-      "if an address has a ? already, write &latchkey=… instead",
-      "whoever knows the address is let in, from any machine: give it only to the program that uses it",
-      "addresses end up in histories and logs, Cloudflare's among them",
+      "any URL below /feeds/ works with ?latchkey=… at its end",
+      "if a URL already has a ?, append &latchkey=… instead",
+      "anyone who has the URL is let in, from any machine: give it only to the program that uses it",
+      "URLs end up in histories and logs, including Cloudflare's",
       expect.stringMatching(/^it is shown only this once, and works until .+ \(in 12 months\)$/),
-      "its next one: latchkey rotate bob/calendar; to end it: latchkey revoke bob/calendar",
+      "to replace it: latchkey rotate bob/calendar; to shut the device out: latchkey revoke bob/calendar",
     ]);
     const { pathname, search } = new URL(address);
     const read = (path: string, method = "GET") => send(edge, `${path}${search}`, { host: PHOTOS, method });
@@ -249,7 +249,7 @@ describe("feed", () => {
       ["--app", PHOTOS],
       failure(
         2,
-        "name the path that the feed reads",
+        "name a path for the feed to read",
         "give --path /calendars/home.ics, or --path '/feeds/*' for everything below",
       ),
     ],
@@ -262,14 +262,14 @@ describe("feed", () => {
       failure(
         2,
         "--path 'x.ics' must begin with a slash",
-        "give the path of the feed's address, such as /calendars/home.ics or /feeds/*",
+        "give a path in the feed URL, such as /calendars/home.ics or /feeds/*",
       ),
     ],
     [
       ["--app", "vault.localhost", "--path", "/x"],
       failure(
         1,
-        "apps: vault.localhost has the profile bitwarden: a URL that anybody can read must not open a vault",
+        "apps: vault.localhost has the profile bitwarden: a feed URL must never open a vault",
         "correct it and try again; nothing was changed",
       ),
     ],
@@ -312,18 +312,14 @@ describe("limit", () => {
     expect(await object<Device>("limit", "bob/laptop", "--every-app")).toMatchObject({ apps: null });
     await object("device-token", "bob", "radio", "--app", FILES);
     expect(await latchkey("limit", "bob/radio", "--every-app")).toEqual(
-      failure(
-        1,
-        "a token or a feed reaches only the apps that are named for it",
-        "name at least one app with --app HOST",
-      ),
+      failure(1, "a token or a feed must be limited to apps", "name at least one app with --app HOST"),
     );
   });
 
   it.each<[string[], Run]>([
     [
       ["--path", "/x"],
-      failure(2, "--path is for feeds, and alice/tv shows a token", "limit it to whole apps with --app"),
+      failure(2, "--path is for feeds, but alice/tv shows a token", "limit it to whole apps with --app"),
     ],
     [
       ["--every-app", "--app", FILES],
@@ -386,12 +382,12 @@ describe("a device without a certificate", () => {
       expect.stringMatching(/^made the next token of alice\/renewed, [0-9a-f]{8}$/),
       expect.stringMatching(
         new RegExp(
-          `^the old one, [0-9a-f]{8}, ends when the new one is first seen, and at the latest ${TIME} \\(in 30 days\\)$`,
+          `^the old one, [0-9a-f]{8}, ends when the new one is first seen, or ${TIME} \\(in 30 days\\) at the latest$`,
         ),
       ),
-      expect.stringMatching(/^whoever knows the token is let in/),
+      expect.stringMatching(/^anyone who has the token is let in/),
       expect.stringMatching(/^it is shown only this once, and works until .+ \(in 90 days\)$/),
-      "its next one: latchkey rotate alice/renewed; to end it: latchkey revoke alice/renewed",
+      "to replace it: latchkey rotate alice/renewed; to shut the device out: latchkey revoke alice/renewed",
     ]);
     expect(await latchkey("rotate", "alice/renewed")).toEqual(
       failure(
@@ -426,12 +422,12 @@ describe("a device without a certificate", () => {
     [
       ["rotate", "alice/tv", "--certificate", fixture("device.pem")],
       "alice/tv shows a token, not a certificate",
-      "leave out --certificate: latchkey rotate alice/tv makes its next token",
+      "leave out --certificate: latchkey rotate alice/tv makes a new token",
     ],
     [
       ["rotate", "bob/laptop", "--valid", "30d", "--certificate", fixture("device.pem")],
       "--valid means nothing for bob/laptop, which shows a certificate",
-      "a certificate says itself how long it is valid; --days says so when one is made",
+      "a certificate states its own dates; to set them when one is made, use --days",
     ],
   ])("%j is misuse", async (words, cause, hint) => {
     expect(await latchkey(...words)).toEqual(failure(2, cause, hint));
@@ -556,8 +552,8 @@ describe("invite --guest", () => {
     ],
     [
       ["--app", FILES, "--app", PHOTOS],
-      "the link leads to one app",
-      "give --app once, or add --guest to limit the device to these",
+      "the link leads to only one app",
+      "give --app once, or add --guest to limit the device to these apps",
     ],
   ])("with %j is misuse", async (words, cause, hint) => {
     expect(await latchkey("invite", "bob", ...words)).toEqual(failure(2, cause, hint));

@@ -70,7 +70,7 @@ describe("rotate", () => {
     expect(rotated.stdout).toMatch(
       new RegExp(
         `^alice/phone may use the certificate ${next.digits} from now on
-the old one, ${old.digits}, ends when the new one is first seen, and at the latest ${TIME}
+the old one, ${old.digits}, ends when the new one is first seen, or ${TIME} at the latest
 install the new one on the device, then check: latchkey show alice/phone\n$`,
       ),
     );
@@ -233,7 +233,7 @@ describe("retire", () => {
       failure(
         1,
         "the device has no other certificate or token",
-        "revoke the device, or first add its next one with: latchkey rotate DEVICE",
+        "revoke the device, or add a new one first with: latchkey rotate DEVICE",
       ),
     );
     const none = await latchkey("retire", "alice/single", "00000000", "--yes");

@@ -121,7 +121,7 @@ describe.concurrent("an emergency card", () => {
     expect(card).toMatch(GROUPED);
     expect(stderr).toBe(
       `latchkey: made the emergency card emil/emergency card, valid until it is revoked
-latchkey: it is printed only this once: write it down; it is typed in at ${gate.url}, under I have an emergency card
+latchkey: it is printed only this once: write it down; to use it, open ${gate.url} and choose I have an emergency card
 latchkey: to replace it: latchkey token revoke 'emil/emergency card'
 `,
     );

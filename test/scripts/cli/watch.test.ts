@@ -91,9 +91,9 @@ describe.concurrent("watch --stdin", () => {
     );
     const { stderr } = await run(["watch", "--stdin"], {}, log.join("\n"));
     expect(stderr.trimEnd().split("\n").slice(1)).toEqual([
-      "latchkey: wrong app: a device is limited to other apps, or its feed to other paths; to see or change what it reaches: latchkey limit DEVICE",
-      "latchkey: device expired: the end that was set for a device has come; if it should go on: latchkey limit DEVICE --until WHEN",
-      "latchkey: expired credential: a device's token has expired; make the next one and put it into the program: latchkey rotate DEVICE",
+      "latchkey: wrong app: the device is limited to other apps, or its feed to other paths; to see or change that: latchkey limit DEVICE",
+      "latchkey: device expired: the device's time is up; to extend it: latchkey limit DEVICE --until WHEN",
+      "latchkey: expired credential: the device's token has expired; make a new one and enter it in the program: latchkey rotate DEVICE",
     ]);
   });
 

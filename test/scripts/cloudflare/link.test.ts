@@ -103,7 +103,7 @@ describe("invite --with-certificate", () => {
     for (let n = open.length; n < 10; n++) expect((await invite(`many-${n}`)).code).toBe(0);
     const { code, stderr } = await invite("one-more");
     expect(code).toBe(1);
-    expect(stderr).toContain("the user has ten open invitations that bring a certificate");
+    expect(stderr).toContain("the user has ten open invitations with a certificate");
     expect(named("one-more")).toEqual([]);
     for (const { id } of await invitations()) await here("invitations", "withdraw", `alice/${id}`);
   });
@@ -120,7 +120,7 @@ describe("rotate --link", () => {
 
   it("refuses options that belong to another way", async () => {
     expect(await here("rotate", "alice/tablet", "--link", "--out", "x")).toEqual(
-      failure(2, "--out means nothing for a link", "leave it out: the page offers each form of the file"),
+      failure(2, "--out means nothing for a link", "leave it out: the page offers the file in each format"),
     );
     expect(await here("rotate", "alice/tablet", "--link", "--certificate", "x.pem")).toEqual(
       failure(2, "--link means nothing with --certificate", "leave one of the two out"),

@@ -292,7 +292,7 @@ it("a plain revoke that the registry did not take names the two ways out, to be 
     code: 1,
     stderr: [
       "latchkey: the registry does not answer",
-      "hint: try again in a minute; nothing is lost, repeating does no harm; or shut it out without the registry:",
+      "hint: try again in a minute; nothing is lost, and repeating does no harm; or shut it out without the registry:",
       "  latchkey revoke 'alice/my phone' --at-cloudflare",
       "  latchkey block 'alice/my phone'",
       "",

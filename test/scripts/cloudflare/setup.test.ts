@@ -225,12 +225,12 @@ describe("setup", () => {
     expect(shown).toEqual([
       {
         reason:
-          "vault.example.com: nothing passes without a credential, which some of what Vaultwarden and Bitwarden does may need",
+          "vault.example.com: some features of Vaultwarden and Bitwarden may need more to pass without a credential",
         remedy: expect.stringContaining('add public = ["/webauthn-mobile-connector.html", '),
       },
       {
         reason: expect.stringMatching(/^notes/),
-        remedy: expect.stringMatching(/add preflight = true to its settings$/),
+        remedy: expect.stringMatching(/add preflight = true to the app's settings$/),
       },
     ]);
     await setUp(apps);

@@ -327,7 +327,7 @@ describe("a person's browser", () => {
   it.each([
     [{ apps: [VAULT_HOST] }, `It may use other apps, but not ${HOST}`],
     [{ countries: ["DE"] }, "It is not let in from this country"],
-    [{ expiresAt: 60 }, "Its time here is over"],
+    [{ expiresAt: 60 }, "Its time is up"],
   ])("of a device that is limited to %j is told that it is refused, and why", async (limits, why) => {
     const { of, path } = await device("active");
     expect((await api("PATCH", `${path}/limits`, limits)).status).toBe(200);
@@ -372,7 +372,7 @@ describe("a person's browser", () => {
       await new Isolate().fetch(`https://${HOST}${WHOAMI}?latchkey=${token}`, request)
     ).text();
     expect(text).toContain("<h1>This device is refused</h1>");
-    expect(text).toContain("It reads only the paths that were named for it");
+    expect(text).toContain("It can read only certain paths on certain apps");
     expect(text).not.toContain(token);
   });
 

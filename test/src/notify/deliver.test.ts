@@ -15,7 +15,7 @@ async function send(url: string, NOTIFY_SECRET?: string, notification: Notificat
 describe("a delivery in generic JSON", () => {
   it("is signed so that the library of Standard Webhooks takes it", async () => {
     const posts = receivers();
-    const notification = { ...lost(), title: "Zoë's phone 😀 is reported lost" };
+    const notification = { ...lost(), title: "Zoë's phone 😀 was reported lost" };
     expect(await send(HOOK, SECRET, notification)).toEqual({ kind: "taken" });
     const [post] = posts;
     if (post === undefined) throw new Error("nothing was posted");

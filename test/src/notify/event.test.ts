@@ -58,11 +58,11 @@ describe("what is told", () => {
       type: "certificate-waiting",
       at: "2026-11-24T12:00:00.000Z",
       title: "An unknown certificate is waiting",
-      message: expect.stringMatching(/^Certificate 3a1b09fe \(CN=phone\) came to a\.example from CH\. /),
+      message: expect.stringMatching(/^Certificate 3a1b09fe \(CN=phone\) was used on a\.example from CH\. /),
       data: { fingerprint: F, subject: "CN=phone", app: "a.example", country: "CH" },
     });
     expect(certificateWaiting({ ...of, subject: null, country: null })).toMatchObject({
-      message: expect.stringMatching(/^Certificate 3a1b09fe came to a\.example\. /),
+      message: expect.stringMatching(/^Certificate 3a1b09fe was used on a\.example\. /),
       data: { subject: null, country: null },
     });
   });
@@ -81,7 +81,7 @@ describe("what is told", () => {
       id: `device-lost:d1:${NOW}`,
       type: "device-lost",
       at: "2026-11-24T12:00:00.000Z",
-      title: "Zoë's Pixel (alice) is reported lost",
+      title: "Zoë's Pixel (alice) was reported lost",
       message: expect.stringMatching(/^Reported by admin\. /),
       data: { user: "alice", device: DEVICE, by: "admin" },
     });
@@ -95,13 +95,13 @@ describe("what is told", () => {
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) was told to delete its vault",
       message: expect.stringMatching(
-        /^It came to v\.example from BR .*, on the token call, which phones obey\.$/,
+        /^It tried to use v\.example from BR .*, on the token call, the only one that phones obey\.$/,
       ),
       data: { user: "alice", device: DEVICE, app: "v.example", country: "BR", tokenRefresh: true },
     });
     expect(wipeDelivered({ ...of, country: null, tokenRefresh: false })).toMatchObject({
       id: "wipe-delivered:d1:7:other",
-      message: expect.stringMatching(/^It came to v\.example and .* not yet on the token call/),
+      message: expect.stringMatching(/^It tried to use v\.example and .* not yet on the token call/),
     });
   });
 
@@ -113,7 +113,7 @@ describe("what is told", () => {
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) expires in 24 hours",
       message:
-        "It is let in until 2026-11-25T12:00:00.000Z, and refused from then on. To change that: latchkey limit alice/d1 --until TIME.",
+        "It is let in until 2026-11-25T12:00:00.000Z and refused after that. To extend it: latchkey limit alice/d1 --until TIME.",
       data: { user: "alice", device: DEVICE, expiresAt: "2026-11-25T12:00:00.000Z", threshold: 1 },
     });
   });
@@ -130,7 +130,7 @@ describe("what is told", () => {
       type: "token-first-used",
       at: "2026-11-24T12:00:00.000Z",
       title: `The ${words} of Zoë's Pixel (alice) was used for the first time`,
-      message: `The ${words} 3a1b09fe came to v.example from BR. If that was not you: latchkey suspend alice/d1.`,
+      message: `The ${words} 3a1b09fe was used on v.example from BR. If that was not you: latchkey suspend alice/d1.`,
       data: { ...place, kind, fingerprint: F },
     });
   });
@@ -146,30 +146,30 @@ describe("what is told", () => {
       type: "device-new-country",
       at: "2026-11-24T12:00:00.000Z",
       title: `Zoë's Pixel (alice) was seen in a new country: ${words}`,
-      message: `It came to v.example from ${words}, where it had not been seen before. If that was not you: latchkey suspend alice/d1.`,
+      message: `It was used on v.example from ${words}, where it had not been seen before. If that was not you: latchkey suspend alice/d1.`,
       data: { ...place, country },
     });
   });
 
   it("of a new country of a lost device, which nobody has to suspend", () => {
     const { message } = deviceInNewCountry({ ...seen, isLost: true });
-    expect(message).toMatch(/It is reported lost, so it was refused\.$/);
+    expect(message).toMatch(/It was reported lost, so it was refused\.$/);
   });
 
   it.each([
     ["device-suspended", "it is suspended"],
-    ["device-revoked", "it is revoked, or the credential that it showed is retired"],
+    ["device-revoked", "it is revoked, or the credential that it showed was retired"],
     ["device-expired", "it has expired"],
     ["expired-credential", "its token has expired"],
-    ["wrong-app", "it may not use this app"],
-    ["country", "it may not be used from there"],
+    ["wrong-app", "it is limited to other apps"],
+    ["country", "it is limited to other countries"],
   ] as const)("of a refusal: %s", (reason, words) => {
     expect(deviceRefused({ ...seen, reason })).toEqual({
       id: `device-refused:d1:${NOW}`,
       type: "device-refused",
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) was refused",
-      message: `It came to v.example from BR and was refused, because ${words}. Further refusals are in the log: latchkey watch.`,
+      message: `It tried to use v.example from BR and was refused, because ${words}. To see further refusals: latchkey watch.`,
       data: { ...place, reason },
     });
   });
@@ -189,7 +189,7 @@ describe("what is told", () => {
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) was enrolled",
       message:
-        "Enrolled by an invitation from admin, from BR. It is let in from now on. If that was not expected: latchkey suspend alice/d1.",
+        "Enrolled by an invitation from admin, from BR. It is let in from now on. If you did not expect this: latchkey suspend alice/d1.",
       data: {
         ...{ user: "alice", device: DEVICE, kind: "certificate", status: "active" },
         ...{ by: "invitation", invitedBy: "admin", country: "BR" },
@@ -208,7 +208,7 @@ describe("what is told", () => {
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) was approved",
       message:
-        "Approved by token alice/x. It is let in from now on. If that was not expected: latchkey suspend alice/d1.",
+        "Approved by token alice/x. It is let in from now on. If you did not expect this: latchkey suspend alice/d1.",
       data: { user: "alice", device: DEVICE, by: "token alice/x" },
     });
   });
@@ -221,7 +221,7 @@ describe("what is told", () => {
       at: "2026-11-24T12:00:00.000Z",
       title: "Somebody signed in with the ADMIN_TOKEN",
       message:
-        "From BR, with this browser: Firefox on Windows. If that was not you, replace the token, which ends its sessions: wrangler secret put ADMIN_TOKEN.",
+        "From BR, with this browser: Firefox on Windows. If that was not you, replace the token, which also ends its sessions: wrangler secret put ADMIN_TOKEN.",
       data: { session: "s1", browser: "Firefox on Windows", country: "BR" },
     });
     expect(adminSignIn({ ...of, client: null })).toMatchObject({ data: { browser: "no name given" } });

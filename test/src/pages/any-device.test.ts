@@ -115,7 +115,7 @@ describe("a device without a certificate", () => {
       422,
       "everything through",
     ],
-    ["a vault for a feed", [...NEW_FEED, ["apps", VAULT_HOST]], 422, "must not open a vault"],
+    ["a vault for a feed", [...NEW_FEED, ["apps", VAULT_HOST]], 422, "must never open a vault"],
   ])("with %s is not made, and the form keeps what was typed", async (_, fields, status, why) => {
     const { ask } = await signedIn();
     const sent = await ask(PATHS.addDevice, fields);
@@ -214,7 +214,7 @@ describe("a device's limits", () => {
     await ask(devicePath(phone, "limits"), NO_LIMITS);
     expect(await deviceNow(phone)).toMatchObject({ apps: null, countries: null, expiresAt: null });
     expect(words(await page(PATHS.activity))).toContain(
-      "were changed: every app, from anywhere, without an end.",
+      "were changed: every app, from anywhere, without a time limit.",
     );
   });
 
@@ -242,7 +242,11 @@ describe("a device's limits", () => {
       "Choose at least one app",
     ],
     ["an unknown app", [...LIMITS, ["other-apps", "x.example.org"]], "is not an app behind this gate"],
-    ["a country twice", [...without(LIMITS, "countries"), ["countries", "CH ch"]], "countries must differ"],
+    [
+      "a country twice",
+      [...without(LIMITS, "countries"), ["countries", "CH ch"]],
+      "each of the countries only once",
+    ],
     ["no country's code", [...without(LIMITS, "countries"), ["countries", "XQ"]], "is not an ISO 3166-1"],
     ["an end that is over", [...without(LIMITS, "until"), ["until", "2020-01-01T00:00"]], "in the future"],
   ])("with %s are refused, and what was typed is kept", async (_, fields, why) => {
@@ -269,7 +273,7 @@ describe("a device's limits", () => {
       ["zone", "UTC"],
     ]);
     expect(await deviceNow(feed)).toMatchObject({ paths: ["/rss/*"], apps: [HOST] });
-    expect(words(await page(PATHS.activity))).toContain("were changed: to read /rss/*.");
+    expect(words(await page(PATHS.activity))).toContain("were changed: reading only /rss/*.");
     const everywhere = await ask(devicePath(feed, "limits"), [...NO_LIMITS, ["paths", "/rss/*"]]);
     expect(everywhere.status).toBe(409);
     const vault = await ask(devicePath(feed, "limits"), [
@@ -277,7 +281,7 @@ describe("a device's limits", () => {
       ["paths", "/rss/*"],
     ]);
     expect(vault.status).toBe(422);
-    expect(words(vault.text)).toContain("must not open a vault");
+    expect(words(vault.text)).toContain("must never open a vault");
     expect(await deviceNow(feed)).toMatchObject({ apps: [HOST] });
   });
 
@@ -288,7 +292,7 @@ describe("a device's limits", () => {
     const list = await page(PATHS.devices);
     expect(list).toContain('<span class="status expired">expired</span>');
     expect(words(list)).toContain("1 device, 0 active, 1 expired");
-    expect(words(await page(devicePath(phone)))).toContain("it is refused now");
+    expect(words(await page(devicePath(phone)))).toContain("it is now refused");
   });
 
   it("can name any host where the configuration takes every one", async () => {

@@ -1,4 +1,4 @@
-// How a certificate that an invitation brings along is stored, and handed out to one browser, which enrols it.
+// How a certificate that comes with an invitation is stored, and handed out to one browser, which enrols it.
 import type { SecretDigest } from "../../../domain/credential.ts";
 import { type CredentialKey, fingerprintOf } from "../../../domain/credential-key.ts";
 import { err, ok, type Result } from "../../../domain/general/result.ts";
@@ -23,17 +23,17 @@ import type { Credentials } from "./credentials.ts";
 import type { Enrolments } from "./enrolments.ts";
 import type { Invitations, NewInvitation } from "./invitations.ts";
 
-/** Bundles of one user that wait to be fetched, or for their certificate to be seen. */
+/** The most bundles of one user that have yet to be fetched or seen. */
 export const OPEN_BUNDLES_MAX = 10;
 
-/** An invitation that is good, with what it brings along. */
+/** A valid invitation with its bundle. */
 interface Found {
   invitation: InvitationRecord;
   brings: BundleRecord;
   bundle: StoredBundle;
 }
 
-/** A bundle that is to be handed out: what is to be claimed first, or what its browser gets once more. */
+/** A bundle to hand out: what to claim first, or what its browser gets again. */
 export interface Checked {
   key: CredentialKey;
   again: Welcome | null;
@@ -87,7 +87,7 @@ export class Bundles {
 
   /**
    * Whether this browser may have the bundle, asked before the directory grants the certificate's key. The browser that
-   * fetched it before gets it once more, until the certificate is seen: a reply may have been lost.
+   * fetched it gets it again, until the certificate is seen: a reply may have been lost.
    */
   check(by: Actor, use: BundleUse): Result<Checked, RegistryError> {
     const found = this.#found(by.at, use);
@@ -110,7 +110,7 @@ export class Bundles {
 
   /**
    * Hands the bundle out to the first browser, and enrols its certificate, on the claim that the directory granted: all
-   * of it in one transaction, so that of two browsers one gets it.
+   * in one transaction, so that only one of two browsers gets it.
    */
   handOut(by: Actor, use: BundleUse, claim: Claim): Result<Welcome, RegistryError | StaleClaim> {
     const checked = this.check(by, use);
@@ -131,7 +131,7 @@ export class Bundles {
     return ok(welcome(found, device, use));
   }
 
-  /** The invitation and its bundle, if this is the whole link, in time, and not another browser's. */
+  /** The invitation and its bundle, if the link is whole and still valid, and no other browser has fetched it. */
   #found(now: number, { digest, proof, browser }: BundleUse): Found | undefined {
     const invitation = this.#invitations.byDigest(digest);
     const brings = invitation?.bundle ?? null;
@@ -164,7 +164,7 @@ export class Bundles {
   }
 }
 
-/** Whether the device may still get its certificate: whoever was shut out gets nothing. */
+/** Whether the device may still get its certificate: one that was shut out gets nothing. */
 function isUsable(device: DeviceRecord, key: CredentialKey, now: number): boolean {
   const credential = credentialOf(device, key);
   const isRetired = credential !== undefined && retiredSince(credential, now) !== null;

@@ -24,7 +24,7 @@ import { shownCredential } from "./audit-detail.ts";
 const ADD = "add-credential";
 const RETIRE = "retire-credential";
 
-/** A device with its new credential; `created` is false when it had that one before. */
+/** A device with its new credential; `created` is false if it already had that one. */
 export interface Added {
   device: DeviceRecord;
   created: boolean;
@@ -36,7 +36,7 @@ export interface Holder {
   name: string;
 }
 
-/** Why a credential was retired: somebody asked for it, its date passed, or its successor came to the gate. */
+/** Why a credential was retired: somebody asked for it, its date passed, or the gate saw its successor. */
 export type RetirementReason = "asked" | "date" | "successor-seen";
 
 /** Rules of the credentials of one user's devices. Each method is to be called in a transaction. */
@@ -60,8 +60,8 @@ export class Credentials {
   }
 
   /**
-   * Adds a credential on the claim that the directory granted to this user. The device's other credential passes
-   * until the new one does, or until `retireBy`. Adding one that the device already has changes nothing.
+   * Adds a credential on the claim that the directory granted to this user. The device's other credential works
+   * until the new one is first seen, or until `retireBy`. Adding one that the device already has changes nothing.
    */
   add(by: Actor, id: string, next: NextCredential, claim: Claim): Result<Added, RegistryError | StaleClaim> {
     const refusal = this.#state.refuseClaim(by, claim);
@@ -110,14 +110,14 @@ export class Credentials {
     return ok(this.#devices.mustGet(id));
   }
 
-  /** Writes down which credentials of a device ended by their date. */
+  /** Records which of a device's credentials ended on their date. */
   settle(by: Actor, { id, name, credentials }: DeviceRecord): void {
     for (const credential of credentials) {
       if (credential.retiredAt === null) this.endByDate({ id, name }, credential, by);
     }
   }
 
-  /** Writes down that a credential ended by its date, if it has. Nobody asked for it: the gate did it. */
+  /** Records that a credential ended on its date, if it has. Nobody asked for it, so the actor is the gate. */
   endByDate(holder: Holder, { key, retireBy }: Pick<CredentialRecord, "key" | "retireBy">, by: Actor): void {
     const retiredAt = retiredSince({ retiredAt: null, retireBy }, by.at);
     if (retiredAt !== null) this.#retire(holder, key, retiredAt, { ...by, actor: "gate" }, "date");
@@ -164,7 +164,7 @@ export class Credentials {
 
   #error(by: Actor, device: DeviceRecord, { key }: NextCredential): RegistryError | undefined {
     const own = credentialOf(device, key);
-    // As with a revoked device: a credential that was retired does not come back.
+    // As with a revoked device, a retired credential does not come back.
     if (own !== undefined && retiredSince(own, by.at) !== null) return { code: "fingerprint-revoked" };
     const { status } = device;
     if (kindOf(key) !== device.kind) return { code: "wrong-kind", kind: device.kind };

@@ -1,4 +1,4 @@
-// What is done to a user's devices, and what that leads to: their names and notes, statuses, receipts, and their end.
+// What can be done with a user's devices: their names, notes, limits, statuses and receipts, and forgetting them.
 import type { AuditAct } from "../../../domain/audit-act.ts";
 import { isAdmin } from "../../../domain/credential.ts";
 import { type CredentialKey, fingerprintOf } from "../../../domain/credential-key.ts";
@@ -43,7 +43,7 @@ export class Devices {
   }
 
   /**
-   * The device with this credential, to be shown to the device itself: revoked, if the credential is retired.
+   * The device with this credential, as it is shown to the device itself: revoked, if the credential is retired.
    * `null`: it is not here.
    */
   deviceOf(key: CredentialKey, now: number): DeviceRecord | null {

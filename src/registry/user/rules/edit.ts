@@ -1,4 +1,4 @@
-// An edit of a device: its name, its note and its limits.
+// Editing a device: its name, note and limits.
 import type { DeviceRecord } from "../../../domain/records.ts";
 import { toList } from "../tables/device-table.ts";
 

@@ -1,4 +1,4 @@
-// How a credential becomes a device of one user: on a claim of the directory, by invitation or without one.
+// How a credential becomes a user's device: on a claim granted by the directory, with an invitation or without.
 
 import { isAdmin } from "../../../domain/credential.ts";
 import { fingerprintOf, kindOf } from "../../../domain/credential-key.ts";
@@ -137,7 +137,7 @@ export class Enrolments {
       return known.status === "revoked" || isRetired ? { code: "fingerprint-revoked" } : undefined;
     }
     const { kind, apps } = limits;
-    // What reaches every app must be a certificate, whatever the limits call it.
+    // Only a certificate may open every app, whatever kind the limits claim.
     if (kind !== kindOf(key)) return { code: "wrong-kind", kind: kindOf(key) };
     if (kind !== "certificate" && (apps ?? []).length === 0) return { code: "scope-required" };
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
@@ -145,8 +145,8 @@ export class Enrolments {
 }
 
 /**
- * Unused, not expired, and for this app; one that brings a certificate only where it hands that out. Valid once more for
- * the device that it enrolled: a reply may have been lost.
+ * Whether it is unused, not expired, and for this app; one that brings a certificate is for no app, only for the page
+ * that hands it out. It is valid again for the device that it enrolled: a reply may have been lost.
  */
 function isValid(
   invitation: InvitationRecord | undefined,
@@ -160,7 +160,7 @@ function isValid(
   return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
 }
 
-/** Six random digits, which depend on nothing in the credential: nobody can make one that matches. */
+/** Six random digits, which don't depend on the credential: nobody can make a credential that matches them. */
 function newComparisonCode(): string {
   const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
   return String(number % 1_000_000).padStart(6, "0");

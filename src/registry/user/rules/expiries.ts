@@ -1,4 +1,4 @@
-// What expires soon, of which people are notified once a day: credentials, and devices with an end of their own.
+// What expires soon, checked once a day to notify people: credentials, and devices that expire themselves.
 import type { CredentialKey } from "../../../domain/credential-key.ts";
 import type { UserId } from "../../../domain/user.ts";
 import {
@@ -12,9 +12,9 @@ import type { CredentialTable } from "../tables/credential-table.ts";
 import type { DeviceTable } from "../tables/device-table.ts";
 
 /**
- * Notes each threshold that was reached since it was last asked, and not what is refused already: retired, expired, or of
- * a device that is not let in. It reads every row, so once a day is often enough. What nobody is to be notified of is
- * not noted. Call it in a transaction.
+ * Notes each threshold that was reached since the last call, except for what is refused already: retired, expired, or on
+ * a device that is not let in. It reads every row, so once a day is often enough. Types that are turned off are not
+ * noted. Call it in a transaction.
  */
 export function noteExpiring(
   user: UserId,

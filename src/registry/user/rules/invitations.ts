@@ -67,7 +67,7 @@ export class Invitations {
 
   /**
    * Writes an invitation whose code has this digest, and which the directory indexed in this generation of the
-   * user. `bundle`: the certificate that it brings along. Repeating it changes nothing.
+   * user. `bundle`: the certificate that comes with it. Repeating it changes nothing.
    */
   invite(
     by: Actor,

@@ -15,7 +15,7 @@ import { CREDENTIALS_MAX, livingCredentials, retiredSince } from "../../../domai
 export interface RestoreInput {
   /** The user's devices now, in the order of their enrolment. */
   present: readonly DeviceRecord[];
-  /** What has ended: ids of devices that were forgotten, and `ID FINGERPRINT` of credentials that were retired. */
+  /** What has ended: the ids of forgotten devices, and `ID FINGERPRINT` of retired credentials. */
   ended: ReadonlySet<string>;
   /** Ids of devices that may be let in again. */
   resurrect: ReadonlySet<string>;
@@ -113,7 +113,7 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreInp
     const retiredAt = retiredSince(credential, now) ?? (then === undefined ? null : retiredSince(then, now));
     return { ...credential, retiredAt };
   });
-  // None of another kind: a token would reach every app that the device with a certificate does.
+  // None of another kind: a token would open every app that the device's certificate does.
   const lacking = wanted.credentials.filter(
     ({ key }) => kindOf(key) === present.kind && !present.credentials.some((each) => each.key === key),
   );
@@ -140,7 +140,7 @@ function conflictOf(
   const living = livingCredentials(after, now);
   if (living.length === 0) return "no-credential";
   if (living.length > CREDENTIALS_MAX) return "too-many-credentials";
-  // Last: no key is asked for, and so none is granted, for a device that is in conflict otherwise.
+  // Last, so that no key is asked for and granted for a device with some other conflict.
   const isTaken = newKeys(after, present).some(
     (key) => !mayHave(key) || others.some(({ credentials }) => credentials.some((each) => each.key === key)),
   );

@@ -1,5 +1,5 @@
-// What the gate's question writes down: when and where a device was seen, what that changes about its credentials, and
-// what people are notified of.
+// What is recorded when the gate asks about a device: when and where it was seen, what that changes about its
+// credentials, and what people are notified of.
 
 import { type CredentialKey, kindOf } from "../../../domain/credential-key.ts";
 import type { DeviceStatus, StandingRecord } from "../../../domain/device.ts";
@@ -30,7 +30,7 @@ export const LAST_SEEN_EVERY_MS = 5 * 60_000;
  */
 export const LAST_APP_EVERY_MS = 60_000;
 
-/** How many countries are remembered of a device. People are not notified of further ones. */
+/** How many countries are remembered per device. People are not notified of further ones. */
 export const COUNTRIES_SEEN_MAX = 50;
 
 /** Why a device is refused, as far as its registry can tell. */
@@ -42,7 +42,7 @@ interface Question {
   key: CredentialKey;
   sighting: Sighting;
   standing: Required<StandingRecord>;
-  /** As far as it shows here; `undefined`: the device is let in. */
+  /** As far as the registry can tell; `undefined`: the device is let in. */
   refusal: Refusal | undefined;
 }
 
@@ -98,14 +98,14 @@ export class Sightings {
     return standing;
   }
 
-  /** However much there is to note of a device, it is one row written, besides the notifications themselves. */
+  /** However much there is to note about a device, it writes one row, apart from the notifications themselves. */
   #note(question: Question, isRetired: boolean): void {
     const { row, key, sighting } = question;
     const { at, app, country, ip, details } = sighting;
     const { countries, isNew } = countriesSeen(question);
     const events = this.#news(question, countries, isNew).filter(({ type }) => this.#outbox.wants(type));
     const isSeen = !isRetired && isDue(row, sighting);
-    // A country is remembered as soon as somebody would be notified of the next one.
+    // Countries are remembered from when somebody would be notified of the next one.
     const isNoted = isNew && this.#outbox.wants("device-new-country");
     if (isSeen || isNoted || events.length > 0) {
       const seen = { last_seen_at: at, last_seen_app: app, last_seen_country: country, last_seen_ip: ip };
@@ -135,7 +135,7 @@ export class Sightings {
     const seen = { user: this.#user, device: row, app, country, at };
     const isFirst = countries.length === 0;
     const news: Notification[] = [];
-    // A bearer's secret proves no possession. After a renewal it replaces another one until it is used.
+    // A bearer secret doesn't prove who has it. After a renewal it replaces another one until it is used.
     const isFirstUse = (isNew && isFirst) || row.replaces !== null;
     if (refusal === undefined && isFirstUse && kindOf(key) !== "certificate")
       news.push(tokenFirstUsed({ ...seen, key }));
@@ -147,7 +147,7 @@ export class Sightings {
   }
 
   /**
-   * Writes down, once each, that this credential ended by its date, or that it passes for the first time and so
+   * Records, once each, that this credential ended on its date, or that it passes for the first time and so
    * ends the one that it replaces. The gate is the actor, since nobody asks for it then. A device that is shut out
    * does not prove that it works, and neither does one that is seen where it may not go.
    */
@@ -179,8 +179,8 @@ function standingOf(row: SightedRow, retiredAt: number | null): Required<Standin
 }
 
 /**
- * Why the gate refuses the device, as far as a sighting shows: a feed's path, a certificate's dates and an app's own
- * countries are only the gate's to judge.
+ * Why the gate refuses the device, as far as a sighting shows. Only the gate can judge a feed's path, a certificate's
+ * dates and an app's own countries.
  */
 function refusalOf(
   { status, limits, validUntil }: Required<StandingRecord>,
@@ -191,12 +191,12 @@ function refusalOf(
   return beyondReach(limits, app, country, at);
 }
 
-/** Codes as Cloudflare reports them; what is not known counts as a country of its own. */
+/** Codes as Cloudflare reports them; unknown counts as a country of its own. */
 type Countries = readonly (string | null)[];
 
 /**
- * Where the device was seen before, if it was not refused or was lost then, and whether this is one more country. (A
- * refusal has a notification of its own.)
+ * Where the device was seen before, not counting refusals (which have their own notification) except while it was lost,
+ * and whether this is a new country.
  */
 function countriesSeen({ row, sighting: { country }, refusal }: Question): {
   countries: Countries;
@@ -212,7 +212,7 @@ function countriesSeen({ row, sighting: { country }, refusal }: Question): {
   };
 }
 
-/** Once a day at most; `revokedSince`: and only once since then. */
+/** At most once a day; with `revokedSince`, only once since then. */
 function isTellable(toldAt: number | null, revokedSince: number | null, at: number): boolean {
   if (toldAt === null) return true;
   return at - toldAt >= DAY_MS && (revokedSince === null || toldAt < revokedSince);

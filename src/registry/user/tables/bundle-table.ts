@@ -1,12 +1,12 @@
-// All SQL on the table `bundles`: certificates that invitations bring along. Decides nothing.
+// All SQL on the table `bundles`: certificates that come with invitations. Decides nothing.
 import type { SecretDigest } from "../../../domain/credential.ts";
 import type { CredentialKey } from "../../../domain/credential-key.ts";
 import { type CertificateDetails, detailsOf, type NewBundle } from "../../../domain/records.ts";
 import { all, insert, one, update } from "../../storage/sql.ts";
 
 /**
- * One row per invitation that brings a certificate, until the invitation ends or is withdrawn. The ciphertext goes
- * sooner: once its certificate came to the gate. The key that opens it is in the invitation's link, and stored nowhere.
+ * One row per invitation that brings a certificate, until the invitation ends or is withdrawn. The ciphertext is deleted
+ * earlier, once the gate has seen its certificate. The key to it is only in the invitation's link, and stored nowhere.
  */
 export const BUNDLES_SCHEMA = `
   CREATE TABLE bundles (
@@ -79,18 +79,18 @@ export class BundleTable {
     };
   }
 
-  /** How many are still to be fetched, or seen. */
+  /** How many have yet to be fetched or seen. */
   countOpen(): number {
     const query = "SELECT COUNT(*) AS open FROM bundles WHERE ciphertext IS NOT NULL";
     return one<{ open: number }>(this.#sql, query)?.open ?? 0;
   }
 
-  /** The keys of certificates that are on their way. */
+  /** The keys of certificates that are still on their way. */
   keys(): CredentialKey[] {
     return all<{ key: string }>(this.#sql, "SELECT key FROM bundles").map(({ key }) => key as CredentialKey);
   }
 
-  /** The same once more changes nothing. */
+  /** Repeating it changes nothing. */
   insert(
     invitation: string,
     { key, details, retireBy, ciphertext, proof }: NewBundle,
@@ -112,7 +112,7 @@ export class BundleTable {
     update(this.#sql, "bundles", { invitation }, { browser });
   }
 
-  /** The certificate with this key came to the gate for the first time: nobody needs it from here any more. */
+  /** The gate saw the certificate with this key for the first time: nobody needs to fetch it any more. */
   clear(key: CredentialKey): void {
     update(this.#sql, "bundles", { key }, { ciphertext: null });
   }
@@ -129,7 +129,7 @@ export class BundleTable {
     this.#sql.exec("DELETE FROM bundles");
   }
 
-  /** When the next one ends; `null`: there is none. */
+  /** When the next one ends; `null`: there are none. */
   nextEnd(): number | null {
     const query = "SELECT MIN(expires_at) AS next FROM bundles";
     return one<{ next: number | null }>(this.#sql, query)?.next ?? null;

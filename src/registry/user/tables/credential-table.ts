@@ -77,7 +77,7 @@ export class CredentialTable {
     this.#sql = sql;
   }
 
-  /** Credentials of the devices with a `seq` in this range, by that, in the order in which they came. */
+  /** The credentials of devices with a `seq` in this range, ordered by `seq` and then by when they were added. */
   ofDevices(first: number, last: number): Map<number, CredentialRecord[]> {
     const rows = all<CredentialRow>(
       this.#sql,
@@ -94,7 +94,7 @@ export class CredentialTable {
     return one<{ device: number }>(this.#sql, query, key)?.device;
   }
 
-  /** Two rows read by their keys, however many devices there are. */
+  /** Reads two rows by key, however many devices there are. */
   sighted(key: CredentialKey): SightedRow | undefined {
     return one<SightedRow>(
       this.#sql,
@@ -155,7 +155,7 @@ export class CredentialTable {
     this.change(key, { retired_at: retiredAt, replaces: null });
   }
 
-  /** A device's only credential that is not retired has no date, and ends no other one. */
+  /** A device's only credential that is not retired has no date, and replaces no other one. */
   keepAlone(device: string): void {
     this.#sql.exec(
       `UPDATE credentials SET retire_by = NULL, replaces = NULL

@@ -143,13 +143,13 @@ export class DeviceTable {
         ...{ name, name_key: deviceNameKey(name), note },
         ...{ status, status_since: statusSince, status_reason: statusReason },
         ...limitColumns(after),
-        // Nobody was notified of the new end.
+        // Nobody has been notified of the new time.
         ...(before.expiresAt === after.expiresAt ? {} : { expiry_told: null }),
       },
     );
   }
 
-  /** Devices that end between these times of their own accord, and that are let in or may be again. */
+  /** Devices that expire between these times themselves, and that are let in or may be again. */
   expiring(after: number, until: number): ExpiringRow[] {
     return all(
       this.#sql,
@@ -188,7 +188,7 @@ export class DeviceTable {
     return all<DeviceRow>(this.#sql, `SELECT * FROM devices ${where}`, ...values);
   }
 
-  /** One query for the credentials of all the rows, which are neighbours by `seq` or a single one. */
+  /** One query for the credentials of all the rows, which are consecutive by `seq` or only one. */
   #withCertificates(rows: DeviceRow[]): DeviceRecord[] {
     const first = rows[0];
     const last = rows.at(-1);
@@ -225,7 +225,7 @@ export class DeviceTable {
   }
 }
 
-/** The columns of what a device is limited to, in any table that has them. */
+/** The columns for a device's limits, in any table that has them. */
 export type LimitColumns = Pick<DeviceRow, "kind" | "apps" | "countries" | "paths" | "expires_at">;
 
 export function toLimits({ kind, apps, countries, paths, expires_at }: LimitColumns): Limits {
@@ -243,7 +243,7 @@ function limitColumns({ apps, countries, paths, expiresAt }: Limits) {
   return { apps: toList(apps), countries: toList(countries), paths: toList(paths), expires_at: expiresAt };
 }
 
-/** A list as a column has it: JSON. */
+/** A list as it is stored in a column: JSON. */
 export function toList(list: readonly string[] | null): string | null {
   return list === null ? null : JSON.stringify(list);
 }

@@ -49,12 +49,12 @@ describe("hints", () => {
   it("speak of the apps that are named and whose clients can show no certificate, each once", () => {
     expect(hints(undefined, "immich", "jellyfin", "jellyfin", "nothing")).toEqual([
       expect.stringMatching(
-        /^Jellyfin: some clients can show a certificate \(Finamp .+\)\. A device token in a header works in some \(Streamyfin.+\)\. Otherwise: .+\.$/,
+        /^Jellyfin: some clients can show a certificate \(Finamp .+\)\. A device token in a header works with some clients \(Streamyfin.+\)\. Otherwise: .+\.$/,
       ),
     ]);
     const [joplin = ""] = hints("joplin");
     expect(joplin).toBe(
-      "Joplin Server: no client can show a certificate (asked for). Otherwise: nothing: keep it behind a VPN.",
+      "Joplin Server: no client can show a certificate (requested). Otherwise: keep it behind a VPN.",
     );
     expect(hints("couchdb")).toEqual([
       expect.stringMatching(
