@@ -95,7 +95,8 @@ function hasNoBody({ body, headers }: Request): boolean {
 }
 
 /**
- * Sends an allowed request on to the app and returns its response unchanged (but see `withoutReferrer`). Only `fetch(request)` keeps method, path,
+ * Sends an allowed request on to the app and returns its response unchanged, but for `withoutReferrer`. Only
+ * `fetch(request)` keeps method, path,
  * query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
  * Requests that pass without a device, and those of feeds, were judged by their path and method (`isByPath`), so they
  * also lose the headers that name others.
@@ -108,12 +109,13 @@ export function forward(
   isByPath: boolean,
   onFailure: (error: unknown) => Response,
 ): Promise<Response> {
-  const { request, address } = visit;
+  const { request: received, address } = visit;
   const shown = hasFeedParameter(address) ? withoutFeedSecret(address) : address;
-  if (shown === address) return fetch(outgoing(request, app, isByPath)).then(incoming, onFailure);
+  const isSame = shown === address;
   // Only then is a request made anew with another URL: an app must not see a feed's secret.
-  const cleared = outgoing(new Request(shown, request), app, isByPath);
-  return fetch(cleared).then(incoming, onFailure).then(withoutReferrer);
+  const request = outgoing(isSame ? received : new Request(shown, received), app, isByPath);
+  const answered = fetch(request).then(incoming, onFailure);
+  return isSame ? answered : answered.then(withoutReferrer);
 }
 
 function outgoing(request: Request, app: App, isByPath: boolean): Request {

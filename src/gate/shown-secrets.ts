@@ -31,8 +31,8 @@ export class ShownSecrets {
   }
 
   /**
-   * The secret that a request shows, if it is one of ours and came by TLS: without a promise when it is remembered, or when there is
-   * none. Rejects when the directory cannot be asked how to recognise one.
+   * The secret that a request shows, if it is one of ours and came by TLS: not a promise if it is remembered, or if there
+   * is none. Rejects if the directory cannot be asked how to recognise one.
    */
   of(visit: Visit, app: App): ShownSecret | undefined | Promise<ShownSecret | undefined> {
     // Whoever is on the way of plain HTTP reads it.
