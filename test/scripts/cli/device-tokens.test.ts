@@ -515,7 +515,8 @@ describe("invite --guest", () => {
     expect(code).toBe(0);
     const [link = "", , enrols, then] = stdout.split("\n");
     expect(link).toMatch(new RegExp(`^${at(PHOTOS)}/\\.latchkey/enrol#`));
-    expect(enrols).toMatch(/^enrols one device for bob on app\.localhost, until /);
+    expect(enrols).toMatch(/^enrols one device for bob, until .+; the link opens at app\.localhost$/);
+    expect(stdout).not.toContain("to limit it");
     expect(then).toMatch(
       /^the device is then let in only at app\.localhost and localhost, only from CH, until .+ \(in 3 days\)$/,
     );
@@ -552,7 +553,7 @@ describe("invite --guest", () => {
     ],
     [
       ["--app", FILES, "--app", PHOTOS],
-      "the link leads to only one app",
+      "the link opens at only one app",
       "give --app once, or add --guest to limit the device to these apps",
     ],
   ])("with %j is misuse", async (words, cause, hint) => {
