@@ -182,7 +182,7 @@ describe.concurrent("invitations", () => {
     );
     expect(nobody).toEqual(failure(1, "there is no user nobody", "list the users with: latchkey users"));
     expect((await latchkey("invitations", "lilo")).stdout).toMatch(
-      /lilo\/[0-9a-f]{8} +used +any +no +just now +used just now\n/,
+      /lilo\/[0-9a-f]{8} +used +any app +no +just now +used just now\n/,
     );
     expect((await object<Device>("show", "lilo/phone")).status).toBe("active");
   });
