@@ -1,10 +1,11 @@
 // A link with which users enrol a device themselves: with its own certificate, or with one that the link brings.
 import type { NewInvitation } from "../../../src/contract/answers.ts";
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
+import { deviceNameKey } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { misuse } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
 import { drawQrCode } from "../../terminal/qr-code.ts";
 import { printable } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
@@ -159,11 +160,26 @@ async function inviteWithCertificate(
       async check() {
         const api = await session.connect();
         await requireFree(api, user, name);
+        await requireUninvited(api, user, name);
         await requireApps(api, limits.apps);
       },
       rest: { approval, limits },
     },
     options,
+  );
+}
+
+/** Two links for one name: the second that is opened would find the name taken, with its certificate in vain. */
+async function requireUninvited(api: Api, user: UserId, name: string): Promise<void> {
+  const key = deviceNameKey(name);
+  const other = (await api.invitations(user)).find(
+    ({ status, bundle }) =>
+      status === "open" && bundle?.renews === null && deviceNameKey(bundle.name) === key,
+  );
+  if (other === undefined) return;
+  throw failed(
+    `an open invitation brings a certificate for ${printable(`${user}/${name}`)} already`,
+    `choose another name, or withdraw it first: ${LATCHKEY} invitations withdraw ${referenceToInvitation(other)}`,
   );
 }
 
