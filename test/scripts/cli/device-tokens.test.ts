@@ -131,9 +131,9 @@ describe("device-token", () => {
     ["40d", "90d", "40 days", /^ends +[^,]+ \(in 40 days\)$/m],
     [
       "90d",
-      "3d",
-      "3 days",
-      /^ends +.+ \(in 90 days\), but its token expires .+ \(in 3 days\), before that$/m,
+      "40d",
+      "40 days",
+      /^ends +.+ \(in 90 days\), but its token expires .+ \(in 40 days\), before that$/m,
     ],
   ])(
     "with --until %s and --valid %s works until the earlier of the two",
