@@ -75,6 +75,11 @@ function appsOf(config: Config): Apps {
   };
 }
 
-function describe(host: string, { name, profile }: App): Apps["profiles"][number] {
-  return { host, profile: profile.name, ...(name === undefined ? {} : { app: name }) };
+function describe(host: string, { name, profile, basic }: App): Apps["profiles"][number] {
+  return {
+    host,
+    profile: profile.name,
+    ...(name === undefined ? {} : { app: name }),
+    ...(basic ? { basic } : {}),
+  };
 }

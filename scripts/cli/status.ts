@@ -221,7 +221,7 @@ function expiryOf({ device, notAfter }: Expiring, now: number): string {
 function blockedText(blocked: readonly Blocked[], output: Output): string {
   if (blocked.length === 0) return "nothing";
   const names = new Set(blocked.map(({ fingerprint, device }) => device ?? short(fingerprint)));
-  return output.style("yellow", `${plural(blocked.length, "certificate")}: ${some([...names])}`);
+  return output.style("yellow", `${plural(blocked.length, "credential")}: ${some([...names])}`);
 }
 
 /** `23 % of the free plan: 23000 Worker and 1200 object requests` */

@@ -1,4 +1,5 @@
 import { PROBLEMS, type Problem, type ProblemCode, remedyOf } from "../../src/contract/problems.ts";
+import { nearest } from "../../src/domain/general/nearest.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { Failure, failed } from "../terminal/failure.ts";
 import { asMessage, parseJson, printable } from "../terminal/text.ts";
@@ -112,14 +113,12 @@ export function withHint(error: unknown, code: ProblemCode, hint: string): unkno
   return error instanceof ProblemFailure && error.code === code ? error.with({ hint }) : error;
 }
 
-/** What to do when something is made for a user who does not exist. */
-export const addFirst = (user: string) => `add the user first: ${LATCHKEY} users add ${user}`;
-
-/** Names the user who does not exist, if that is the problem. `making`: something for this user. */
-export function withUser(error: ProblemFailure, user: unknown, making: boolean): ProblemFailure {
-  if (error.code !== "unknown-user" || typeof user !== "string") return error;
-  const detail = `there is no user ${user}`;
-  return error.with(making ? { detail, hint: addFirst(user) } : { detail });
+/** What to do when something is made for a user who does not exist: perhaps the id is only mistyped. */
+export function hintForMissingUser(user: string, ids: readonly string[]): string {
+  const [near] = nearest(user, ids);
+  return near === undefined
+    ? `add the user first: ${LATCHKEY} users add ${user}`
+    : `did you mean ${printable(near)}`;
 }
 
 /** The JSON of a good answer, `undefined` of an empty one; everything else is thrown as a failure. */

@@ -18,7 +18,7 @@ import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
 import { Failure, failed } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
-import { MISMATCH, NoAnswer, ProblemFailure, readAnswer, withUser } from "./answer.ts";
+import { hintForMissingUser, MISMATCH, NoAnswer, ProblemFailure, readAnswer } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import { createTransport } from "./transport.ts";
 
@@ -60,9 +60,25 @@ export function createApi(connection: Connection) {
       return { created: answer.status === 201, value: parsed.output as AnswerOf<Id> };
     } catch (error) {
       if (error instanceof ProblemFailure)
-        throw withUser(error, { ...(sent as object), ...given }.user, 201 in answers);
+        throw await withUser(error, { ...(sent as object), ...given }.user, 201 in answers);
       throw error instanceof Failure ? new NoAnswer(error) : error;
     }
+  }
+
+  /** Names the user who does not exist, if that is the problem. `making`: something for this user. */
+  async function withUser(error: ProblemFailure, user: unknown, making: boolean): Promise<ProblemFailure> {
+    if (error.code !== "unknown-user" || typeof user !== "string") return error;
+    const detail = `there is no user ${user}`;
+    return error.with(making ? { detail, hint: await hintForMissing(user) } : { detail });
+  }
+
+  /** For something that is made for a user who does not exist. */
+  async function hintForMissing(user: string): Promise<string> {
+    const known = await users().catch(() => []);
+    return hintForMissingUser(
+      user,
+      known.map(({ id }) => id),
+    );
   }
 
   async function call<Id extends OperationId>(id: Id, params: ParamsOf<Id>, ...sent: SentOf<Id>) {
@@ -91,16 +107,19 @@ export function createApi(connection: Connection) {
     }
   }
 
+  const users = () =>
+    everyPage("GET /users", async (query) => {
+      const { users: items, next } = await call("listUsers", {}, query);
+      return { items, next };
+    });
+
   const of = ({ user, id }: Device) => ({ user, device: id });
 
   return {
     origin,
     me: () => call("showMe", {}),
-    users: () =>
-      everyPage("GET /users", async (query) => {
-        const { users, next } = await call("listUsers", {}, query);
-        return { items: users, next };
-      }),
+    users,
+    hintForMissing,
     putUser: (user: UserId, name?: string) => made("putUser", { user }, { name }),
     deleteUser: (user: UserId) => call("deleteUser", { user }),
     devices: (user: UserId) =>

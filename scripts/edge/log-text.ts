@@ -24,12 +24,14 @@ export function logEntry({ message }: Pick<WorkerLogLine, "message">): Fields | 
   }
 }
 
-/** `refused unknown-device: GET app.localhost/path from CH, certificate 0d1e2f3a, by Bitwarden Android` */
-function refusal({ reason, method, app, path, country, fingerprint, client }: Fields): string {
+/** `refused unknown-device: GET app.localhost/path from CH, fingerprint 0d1e2f3a, by Bitwarden Android` */
+function refusal({ reason, method, app, path, country, fingerprint, token, client }: Fields): string {
   const from = country === null ? "" : ` from ${text(country)}`;
-  const certificate = fingerprint === null ? "" : `, certificate ${text(fingerprint)}`;
+  // A certificate's, a token's or a feed's: the line does not say whose.
+  const shown = fingerprint === null ? "" : `, fingerprint ${text(fingerprint)}`;
+  const invalid = token === "invalid" ? ", with a token that is not valid here" : "";
   const by = typeof client === "string" ? `, by ${clientName(client)}` : "";
-  return `refused ${text(reason)}: ${text(method)} ${text(app)}${text(path)}${from}${certificate}${by}`;
+  return `refused ${text(reason)}: ${text(method)} ${text(app)}${text(path)}${from}${shown}${invalid}${by}`;
 }
 
 /** `refused unknown-device: 120 more at app.localhost, by Bitwarden Android` */

@@ -57,7 +57,8 @@ Later, sign in with what is in ${show(adminToken)}.`,
         ]),
 
     `Invite a device: only a certificate that is not enrolled yet, such as the
-stranger's, can accept. Then enrol the stranger instead, and revoke the phone:
+stranger's, can accept. --app says where the link opens; without --guest, the
+device may use every app. Then enrol the stranger instead, and revoke the phone:
   export LATCHKEY_URL=${edge.url(apiHost)}
   export LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
   npx --no -- latchkey devices alice

@@ -21,7 +21,7 @@ export interface Apps {
   /** Those that the configuration names. */
   hosts: readonly string[];
   /** Every entry of `APPS`, `*` among them, with its profile. */
-  profiles: readonly { host: string; profile: string; app?: string }[];
+  profiles: readonly { host: string; profile: string; app?: string; basic?: boolean }[];
   isApp(hostname: string): boolean;
   /** `undefined`: not an app. */
   profileOf(hostname: string): string | undefined;

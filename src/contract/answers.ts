@@ -173,9 +173,16 @@ export const MeSchema = v.object({
   user: TextOrNull,
   /**
    * The entries of `APPS`, `*` among them: on those with the profile `bitwarden`, a lost device's vault is deleted.
-   * `app`: what runs there, if `APPS` names it.
+   * `app`: what runs there, if `APPS` names it. `basic`: the gate takes a device token as the HTTP Basic password.
    */
-  apps: v.array(v.object({ host: v.string(), profile: v.string(), app: v.optional(v.string()) })),
+  apps: v.array(
+    v.object({
+      host: v.string(),
+      profile: v.string(),
+      app: v.optional(v.string()),
+      basic: v.optional(v.boolean()),
+    }),
+  ),
 });
 
 /** An OpenAPI document (see openapi.ts). */

@@ -1,4 +1,4 @@
-// The list of blocked certificates: a secret of the deployed Worker, or a file of the local edge.
+// The list of blocked certificates and tokens: a secret of the deployed Worker, or a file of the local edge.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,7 +25,7 @@ const SECRET = "BLOCKED";
 /** The same for the local edge, in its state folder. */
 const FILE = "blocked.txt";
 
-/** The certificates that the gate refuses before it asks anybody. */
+/** The certificates and tokens that the gate refuses before it asks anybody. */
 export interface BlockList {
   /** What is in force now, sorted. */
   read(): Promise<Fingerprint[]>;

@@ -1,4 +1,4 @@
-// The emergency brake: refusing certificates at the gate, without the registry.
+// The emergency brake: refusing certificates and tokens at the gate, without the registry.
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -26,9 +26,9 @@ interface BlockOptions extends BlockListOptions, TargetOptions {
 export const addBlock: AddCommand = (program) => {
   program
     .command("block")
-    .summary("the emergency brake: refuse certificates without the registry")
+    .summary("the emergency brake: refuse a device without the registry")
     .description(
-      "Refuse a device's certificates or tokens at the gate, whatever the registry says: for when the registry cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
+      "Refuse a device's certificates, tokens or feed URLs at the gate, whatever the registry says: for when the registry cannot be written. Their fingerprints go into the Worker's secret BLOCKED. unblock takes them out again.",
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
     .option("--replace", "make the list exactly this, whatever it is now: for a gate that does not answer")
@@ -81,13 +81,13 @@ Examples:
       if (options.dryRun === true) {
         output.object({ done: false, ...result });
         output.lines(
-          `would block ${labels}: ${plural(after.length, "certificate")} on the list then; nothing was changed`,
+          `would block ${labels}: ${plural(after.length, "credential")} on the list then; nothing was changed`,
         );
         return;
       }
       const rest = options.replace === true ? ", and nothing else" : "";
-      await session.confirm(`Block ${labels} (${plural(wanted.length, "certificate")})${rest}?`);
-      const done = `${labels}: blocked (${after.length} of at most ${BLOCKED_MAX} certificates)`;
+      await session.confirm(`Block ${labels} (${plural(wanted.length, "credential")})${rest}?`);
+      const done = `${labels}: blocked (${after.length} of at most ${BLOCKED_MAX} credentials)`;
       await putInForce(session, brake.list, after, result, done);
       const again = [...references, ...(options.edge === undefined ? [] : ["--edge", options.edge])];
       output.lines(
@@ -113,7 +113,7 @@ async function listBefore(list: BlockList, replace: boolean): Promise<readonly F
 function requireRoom(list: readonly Fingerprint[]): void {
   if (list.length <= BLOCKED_MAX) return;
   throw failed(
-    `that would make ${list.length} blocked certificates, but the Worker's secret holds only ${BLOCKED_MAX}`,
+    `that would make ${list.length} blocked credentials, but the Worker's secret holds only ${BLOCKED_MAX}`,
     `revoke some of the devices in the registry, then take them off the list: ${LATCHKEY} blocked, ${LATCHKEY} unblock`,
   );
 }

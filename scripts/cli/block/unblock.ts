@@ -1,4 +1,4 @@
-// What the emergency brake refuses: listing it, and taking certificates off the list.
+// What the emergency brake refuses: listing it, and taking it off the list.
 import type { DeviceStatus } from "../../../src/domain/device.ts";
 import { ofAllUsers } from "../../client/all-users.ts";
 import { deviceLabel } from "../../client/device.ts";
@@ -17,9 +17,9 @@ interface UnblockOptions extends BlockListOptions, TargetOptions {
 export const addUnblock: AddCommand = (program) => {
   program
     .command("unblock")
-    .summary("take certificates off the list of blocked ones")
+    .summary("take a device off the list of blocked ones")
     .description(
-      "Take certificates out of the Worker's secret BLOCKED. From then on the registry decides about them again.",
+      "Take a device's certificates, tokens or feed URLs out of the Worker's secret BLOCKED. From then on the registry decides about them again.",
     )
     .argument("[devices...]", "USER/NAME, the device's id, or a full fingerprint of 64 hex digits")
     .option("--dry-run", "show what would be taken off, and change nothing")
@@ -57,7 +57,7 @@ Examples:
         output.lines(`would unblock ${labels} (${standing}); nothing was changed`);
         return;
       }
-      await session.confirm(`Unblock ${labels} (${plural(removed.length, "certificate")})? ${standing}`);
+      await session.confirm(`Unblock ${labels} (${plural(removed.length, "credential")})? ${standing}`);
       await putInForce(session, list, after, result, `${labels}: no longer blocked; ${standing}`);
     });
 };
@@ -73,9 +73,9 @@ function standingOf({ label, device }: Target): string {
 export const addBlocked: AddCommand = (program) => {
   program
     .command("blocked")
-    .summary("list the certificates that are blocked without the registry")
+    .summary("list what is blocked without the registry")
     .description(
-      "List the certificates that the gate refuses whatever the registry says, with their devices.",
+      "List the certificates, tokens and feed URLs that the gate refuses whatever the registry says, with their devices.",
     )
     .with(blockListOptions)
     .notes(`
@@ -107,7 +107,7 @@ Examples:
         "nothing is blocked",
       );
       if (blocked.length > 0)
-        output.lines("", `${plural(blocked.length, "certificate")} of at most ${BLOCKED_MAX}`);
+        output.lines("", `${plural(blocked.length, "credential")} of at most ${BLOCKED_MAX}`);
     });
 };
 

@@ -1,7 +1,7 @@
 // A certificate for a new device.
 import { deviceNameKey } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
-import { addFirst, withHint } from "../../client/answer.ts";
+import { orAbsent } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -89,9 +89,8 @@ export async function issue(
 
 /** Before anything is signed: the user exists, and has no device of this name that is not revoked. */
 export async function requireFree(api: Api, user: UserId, name: string): Promise<void> {
-  const devices = await api.devices(user).catch((error: unknown) => {
-    throw withHint(error, "unknown-user", addFirst(user));
-  });
+  const devices = await orAbsent(api.devices(user), "unknown-user");
+  if (devices === undefined) throw failed(`there is no user ${user}`, await api.hintForMissing(user));
   const key = deviceNameKey(name);
   const taken = devices.find((device) => device.status !== "revoked" && deviceNameKey(device.name) === key);
   if (taken !== undefined) {

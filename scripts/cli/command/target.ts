@@ -20,7 +20,7 @@ import type { Session } from "./session.ts";
 
 /** The certificates of one device, or one certificate. */
 export interface Target {
-  /** `alice/pixel-9`, or `certificate 286bd7cf`. */
+  /** `alice/pixel-9`, `certificate 286bd7cf`, or `fingerprint 286bd7cf`. */
   label: string;
   fingerprints: readonly Fingerprint[];
   /** Where they were found, one line per certificate: shown before anything is done. */
@@ -98,7 +98,13 @@ export async function givenTarget(
   backup: string | undefined,
 ): Promise<Target | undefined> {
   const fingerprint = parseFingerprint(reference);
-  if (fingerprint !== undefined) return certificateTarget(fingerprint, "as you gave it");
+  if (fingerprint !== undefined) {
+    // It may be a token's or a feed's.
+    return {
+      ...certificateTarget(fingerprint, "as you gave it"),
+      label: `fingerprint ${short(fingerprint)}`,
+    };
+  }
   if (/^[0-9a-f:]{8,}$/i.test(reference)) {
     throw misuse(
       `'${printable(reference)}' is only part of a fingerprint`,

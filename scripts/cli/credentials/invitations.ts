@@ -35,7 +35,7 @@ Examples:
     const names = list.some(({ bundle }) => bundle !== null) ? ["DEVICE"] : [];
     const limits = list.map((each) => limitWords(each.limits, now()).replace(/^, /, ""));
     const areLimited = limits.some((words) => words !== "");
-    const head = ["INVITATION", "STATUS", ...names, "APP", "APPROVAL", "CREATED", "EXPIRES"];
+    const head = ["INVITATION", "STATUS", ...names, "LINK AT", "APPROVAL", "CREATED", "EXPIRES"];
     output.table(
       [...head, ...(areLimited ? ["LETS IN"] : [])],
       list.map((invitation, index) => [
@@ -74,16 +74,21 @@ Examples:
 };
 
 function row(invitation: Invitation, output: Output, now: number, withName: boolean): Cell[] {
-  const { status, app, approval, createdAt, bundle } = invitation;
+  const { status, approval, createdAt, bundle } = invitation;
   return [
     referenceToInvitation(invitation),
     output.style(status === "open" ? "green" : "dim", printable(status)),
     ...(withName ? [bundle === null ? "any" : printable(bundle.name)] : []),
-    app === null ? "any" : printable(app),
+    linkAt(invitation),
     approval ? "yes" : "no",
     timeCell(createdAt, now),
     expiry(invitation, now),
   ];
+}
+
+/** Where the link opens, which is no limit of the device. A link with a certificate opens on the pages' host. */
+function linkAt({ app, bundle, limits }: Invitation): string {
+  return bundle === null ? printable(app ?? limits.apps?.[0] ?? "any app") : "pages";
 }
 
 function expiry({ usedAt, expiresAt }: Invitation, now: number): Cell {

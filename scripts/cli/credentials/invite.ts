@@ -1,10 +1,11 @@
 // A link with which users enrol a device themselves: with its own certificate, or with one that the link brings.
 import type { NewInvitation } from "../../../src/contract/answers.ts";
 import { INVITATION_SECONDS } from "../../../src/contract/limits.ts";
+import { deviceNameKey } from "../../../src/domain/device.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import type { Api } from "../../client/api.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
-import { misuse } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
 import { drawQrCode } from "../../terminal/qr-code.ts";
 import { printable } from "../../terminal/text.ts";
 import { timeWithHint } from "../../terminal/time.ts";
@@ -50,8 +51,8 @@ export const addInvite: AddCommand = (program) => {
     )
     .argument("<user>", "the user's id, such as alice")
     .option("--with-certificate <name>", "also make a certificate, which the link brings to this new device")
-    .option("--app <host>", "the link leads to this app, and works only there", collect)
-    .option("--guest", "the device can use only the apps in --app, and only until --until")
+    .option("--app <host>", "the link opens at this app; see below for what else it means", collect)
+    .option("--guest", "limit the device to the apps in --app, until --until")
     .option("--until <time>", "the device is let in until then, such as 2026-12-24, sunday or 30d")
     .option("--country <code>", "the device is let in only from this country; may be repeated", collect)
     .option("--approval", "the device waits until you have compared the code on its screen, see approve")
@@ -63,9 +64,12 @@ export const addInvite: AddCommand = (program) => {
     .option("--zone <name>", "with --with-certificate: the zone whose authority signs")
     .option("--revoke-leftovers", "with --with-certificate: revoke what an interrupted run left behind")
     .notes(`
+The device is let in at every app, even if --app says where the link opens. To
+limit it, add --guest, or use limit once it is enrolled. Only with --guest or
+--with-certificate does --app limit the device itself.
+
 With --with-certificate, the key is made on this machine and Cloudflare signs
-it, as with issue. This needs CLOUDFLARE_API_TOKEN. With --app, the device can
-use only that app.
+it, as with issue. This needs CLOUDFLARE_API_TOKEN.
 ${LINK_HELP}
 
 Without it, the device needs a certificate that Cloudflare verifies, installed
@@ -76,7 +80,7 @@ Anyone who has the link can use it: if you send it over a channel that others
 can read, or through somebody else, add --approval, and compare the code on the
 device's screen.
 
-A guest needs --until and --app. You can repeat --app; the link then leads to
+A guest needs --until and --app. You can repeat --app; the link then opens at
 the first one. To change a guest's limits later, use limit.
 ${UNTIL_HELP}
 
@@ -120,7 +124,7 @@ async function invite(
 ): Promise<void> {
   if (!guest && apps !== undefined && apps.length > 1) {
     throw misuse(
-      "the link leads to only one app",
+      "the link opens at only one app",
       "give --app once, or add --guest to limit the device to these apps",
     );
   }
@@ -156,6 +160,7 @@ async function inviteWithCertificate(
       async check() {
         const api = await session.connect();
         await requireFree(api, user, name);
+        await requireUninvited(api, user, name);
         await requireApps(api, limits.apps);
       },
       rest: { approval, limits },
@@ -164,12 +169,33 @@ async function inviteWithCertificate(
   );
 }
 
+/** Two links for one name: the second that is opened would find the name taken, with its certificate in vain. */
+async function requireUninvited(api: Api, user: UserId, name: string): Promise<void> {
+  const key = deviceNameKey(name);
+  const other = (await api.invitations(user)).find(
+    ({ status, bundle }) =>
+      status === "open" && bundle?.renews === null && deviceNameKey(bundle.name) === key,
+  );
+  if (other === undefined) return;
+  throw failed(
+    `an open invitation brings a certificate for ${printable(`${user}/${name}`)} already`,
+    `choose another name, or withdraw it first: ${LATCHKEY} invitations withdraw ${referenceToInvitation(other)}`,
+  );
+}
+
 function describe(invitation: NewInvitation, now: number): string[] {
   const { user, app, approval, expiresAt, limits } = invitation;
-  const only = limitWords(limits, now);
+  const words = limitWords(limits, now);
+  const lets = limits.apps === null ? ` at every app${words}` : words.replace(/^,/, "");
   return [
-    `enrols one device for ${printable(user)}${app === null ? "" : ` on ${printable(app)}`}, until ${timeWithHint(expiresAt, now)}`,
-    ...(only === "" ? [] : [`the device is then let in${only.replace(/^,/, "")}`]),
+    `enrols one device for ${printable(user)}, until ${timeWithHint(expiresAt, now)}${app === null ? "" : `; the link opens at ${printable(app)}`}`,
+    `the device is then let in${lets}`,
+    // An app in the link reads like a limit of the device, which it isn't.
+    ...(limits.apps === null
+      ? [
+          `to limit it: add --guest with --app and --until, or once it is enrolled: ${LATCHKEY} limit ${printable(user)}/NAME --app HOST`,
+        ]
+      : []),
     ...(approval ? [`the device then waits for approval: ${LATCHKEY} approve ${printable(user)}/NAME`] : []),
     `the link is shown only this once; to withdraw it: ${LATCHKEY} invitations withdraw ${referenceToInvitation(invitation)}`,
   ];

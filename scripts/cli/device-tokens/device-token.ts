@@ -1,7 +1,9 @@
 // Devices that show a token in a header instead of a certificate: a TV, a watch, a widget, a script.
 import type { Me } from "../../../src/contract/answers.ts";
+import { rowOf } from "../../../src/domain/apps/catalogue.ts";
+import { tokenHints } from "../../../src/domain/apps/hints.ts";
 import { APP_NAMES, type AppName, isAppName } from "../../../src/domain/apps/names.ts";
-import { type Recipe, recipesFor } from "../../../src/domain/apps/recipes.ts";
+import { recipesFor } from "../../../src/domain/apps/recipes.ts";
 import { nearest } from "../../../src/domain/general/nearest.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
@@ -40,15 +42,17 @@ Examples:
   latchkey device-token bob nas --app dav.example.com --for webdav --country CH`)
     .run((session, user: string, name: string, options: TokenOptions) => {
       const named = options.for === undefined ? undefined : appNameOption(options.for);
-      return enrol(
-        session,
-        { user: userArgument(user), name, kind: "token" },
-        options,
-        (made, apps, origin): readonly Recipe[] =>
-          appUrls(made.device, origin).flatMap((url) =>
-            recipesFor(named ?? appAt(apps, new URL(url).hostname), { url, token: made.token }),
-          ),
-      );
+      return enrol(session, { user: userArgument(user), name, kind: "token" }, options, {
+        before: (known, hosts) => {
+          const names = hosts.flatMap((host) => named ?? appAt(known, host).name ?? []);
+          return [...new Set(names)].map(rowOf).flatMap(tokenHints);
+        },
+        recipes: ({ device, token }, known, origin) =>
+          appUrls(device, origin).flatMap((url) => {
+            const { name, basic } = appAt(known, new URL(url).hostname);
+            return recipesFor(named ?? name, { url, token, basic });
+          }),
+      });
     });
 };
 
@@ -63,7 +67,7 @@ function appNameOption(text: string): AppName {
 }
 
 /** What `APPS` says runs there: its entry `*` comes last, and has all hosts without one. */
-function appAt(apps: Me["apps"], host: string): AppName | undefined {
-  const { app = "" } = apps.find((each) => each.host === host || each.host === "*") ?? {};
-  return isAppName(app) ? app : undefined;
+function appAt(apps: Me["apps"], host: string): { name: AppName | undefined; basic: boolean } {
+  const { app = "", basic = false } = apps.find((each) => each.host === host || each.host === "*") ?? {};
+  return { name: isAppName(app) ? app : undefined, basic };
 }

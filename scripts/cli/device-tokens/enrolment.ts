@@ -9,6 +9,7 @@ import { withHint } from "../../client/answer.ts";
 import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
+import { progress } from "../../terminal/output.ts";
 import { shellWord } from "../../terminal/text.ts";
 import { deviceNameArgument, durationOption } from "../command/arguments.ts";
 import { type LimitOptions, limitOptions, limitsFrom, limitWords, requireAmong } from "../command/limits.ts";
@@ -43,12 +44,20 @@ interface NewDevice {
   paths?: string[];
 }
 
-/** Enrols the device and shows its secret. `recipes`: lines to copy, given what was made and what `APPS` says. */
+/** What is known about the apps, given what `APPS` says. */
+interface Advice {
+  /** Lines to show before the secret is made. */
+  before(known: Me["apps"], hosts: readonly string[]): readonly string[];
+  /** Lines to copy. */
+  recipes(made: NewDeviceToken, known: Me["apps"], origin: string): readonly Recipe[];
+}
+
+/** Enrols the device and shows its secret. */
 export async function enrol(
   session: Session,
   { user, name: nameText, kind, paths }: NewDevice,
   options: EnrolOptions,
-  recipes: (made: NewDeviceToken, apps: Me["apps"], origin: string) => readonly Recipe[] = () => [],
+  advice?: Advice,
 ): Promise<void> {
   const name = deviceNameArgument(nameText);
   const { apps, ...limits } = limitsFrom(options, session.now());
@@ -63,6 +72,7 @@ export async function enrol(
   // Once the secret is made, nothing may fail before it is shown.
   const { apps: known } = await api.me();
   requireAmong(known, apps);
+  for (const line of advice?.before(known, apps) ?? []) progress(line);
   const request = { name, kind, apps, ...limits, note: options.note, validSeconds, paths };
   const made = await api.createDeviceToken(user, request).catch((error: unknown) => {
     const label = shellWord(`${user}/${name}`);
@@ -77,7 +87,7 @@ export async function enrol(
     made,
     origin: api.origin,
     done: [`enrolled ${deviceLabel(device)}: it is let in from now on${limitWords(device, session.now())}`],
-    recipes: recipes(made, known, api.origin),
+    recipes: advice?.recipes(made, known, api.origin) ?? [],
     qr: options.qr,
   });
 }

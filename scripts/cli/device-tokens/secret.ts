@@ -65,12 +65,15 @@ function howToRead({ paths }: Device): string[] {
 
 function warnings({ device }: NewDeviceToken, now: number): string[] {
   const isFeed = device.kind === "feed";
-  const end = device.credentials.at(-1)?.notAfter ?? null;
+  // The device may end before its secret does.
+  const [end] = [device.credentials.at(-1)?.notAfter ?? null, device.expiresAt]
+    .filter((date) => date !== null)
+    .sort();
   const reference = referenceTo(device);
   return [
     `anyone who has ${isFeed ? "the URL" : "the token"} is let in, from any machine: give it only to the program that uses it`,
     ...(isFeed ? ["URLs end up in histories and logs, including Cloudflare's"] : []),
-    `it is shown only this once${end === null ? "" : `, and works until ${timeWithHint(end, now)}`}`,
+    `it is shown only this once${end === undefined ? "" : `, and works until ${timeWithHint(end, now)}`}`,
     `to replace it: ${LATCHKEY} rotate ${reference}; to shut the device out: ${LATCHKEY} revoke ${reference}`,
   ];
 }

@@ -224,7 +224,7 @@ Example:
         done: (label, lost) => [
           `${label} is reported lost: it is refused ${EVERYWHERE}`,
           unwiped ?? `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`,
-          `if you find it: ${LATCHKEY} reinstate; if it is gone for good: ${LATCHKEY} revoke${unwiped === undefined ? ", but only after the wipe was delivered" : ""}`,
+          `if you find it: ${LATCHKEY} reinstate ${referenceTo(lost)}; if it is gone for good: ${LATCHKEY} revoke ${referenceTo(lost)}${unwiped === undefined ? ", but only after the wipe was delivered" : ""}`,
         ],
         // Not at Cloudflare: the wipe needs a certificate that Cloudflare still verifies once it is unblocked.
         waysOut: [`block ${shellWord(device)}`],

@@ -83,7 +83,12 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
     ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
     ["at app", seen === null ? null : printable(seen.app)],
     ["from", seen === null ? null : from(seen)],
-    ...(isLimited(device) ? limitFacts(device, now) : []),
+    ...(isLimited(device)
+      ? limitFacts(device, now).map(([label, value]): [string, string] => [
+          label,
+          label === "ends" ? endOfDevice(device, value, now) : value,
+        ])
+      : []),
   ]);
   for (const credential of device.credentials) {
     output.lines("", output.style("bold", CREDENTIAL_NOUN[device.kind]));
@@ -99,6 +104,22 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
 
 function isLimited({ apps, countries, expiresAt }: Device): boolean {
   return apps !== null || countries !== null || expiresAt !== null;
+}
+
+/** Its own end, and that of its last credential if that comes earlier: `ends never` must not hide it. */
+function endOfDevice(device: Device, own: string, now: number): string {
+  const dates = living(device).map(({ notAfter }) => notAfter);
+  const last = dates.includes(null)
+    ? undefined
+    : dates
+        .filter((date) => date !== null)
+        .sort()
+        .at(-1);
+  const { expiresAt, kind } = device;
+  if (last === undefined || (expiresAt !== null && expiresAt <= last)) return own;
+  const verb = Date.parse(last) <= now ? "expired" : "expires";
+  const credential = `its ${CREDENTIAL_NOUN[kind]} ${verb} ${timeWithHint(last, now)}`;
+  return expiresAt === null ? `never by itself, but ${credential}` : `${own}, but ${credential}, before that`;
 }
 
 /** How one credential succeeds another: when it was retired, or when it will be. A Worker may be older than renewals. */

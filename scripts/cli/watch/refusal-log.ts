@@ -4,6 +4,7 @@ import { parseObject } from "./log-reader.ts";
 
 /** What a line of the gate's log says about refusals, as far as the groups need it. */
 export interface Refusal {
+  /** As the log names it, or `INVALID_TOKEN`. */
   reason: string;
   app: string;
   pathPrefix: string;
@@ -11,6 +12,9 @@ export interface Refusal {
   client: string;
   count: number;
 }
+
+/** A request without a certificate, but with something like a token, which is not a valid one there. */
+export const INVALID_TOKEN = "invalid-token";
 
 /** Stands for all kinds beyond `MAX_GROUPS`. */
 const OTHERS = { app: "other apps", reason: "various", pathPrefix: "/", client: "other programs" } as const;
@@ -43,9 +47,10 @@ function toRefusal(value: unknown): Refusal[] {
   if (typeof value !== "object" || value === null) return [];
   const line = value as Record<string, unknown>;
   if (line.event === "counted") return toCounted(line);
-  const { event, reason, app, path, client } = line;
+  const { event, reason: named, app, path, client } = line;
   if (event !== "refused" && event !== "control-refused") return [];
-  if (typeof reason !== "string" || typeof app !== "string" || typeof path !== "string") return [];
+  if (typeof named !== "string" || typeof app !== "string" || typeof path !== "string") return [];
+  const reason = named === "no-certificate" && line.token === "invalid" ? INVALID_TOKEN : named;
   const program = clientName(typeof client === "string" ? cut(client) : null);
   const name = [program, clientPart(path)].filter((part) => part !== undefined).join(" ");
   return [{ reason: cut(reason), app: cut(app), pathPrefix: pathPrefix(cut(path)), client: name, count: 1 }];

@@ -20,6 +20,16 @@ export function certificateHint({ title, credentials, instead }: AppRow): string
     .join(" ");
 }
 
+/** For somebody who makes a device token for an app whose clients can't send one; empty if some can, or it isn't known. */
+export function tokenHints(row: AppRow): string[] {
+  const { header, basic } = row.credentials;
+  if (header[0] !== "no" || basic[0] !== "no") return [];
+  return [
+    `${row.title}: the clients can send a device token neither in a header nor as the HTTP Basic password`,
+    certificateHint(row),
+  ];
+}
+
 function headerHint([carried, note]: Carrier): string {
   if (carried !== "yes" && carried !== "some") return "";
   return `A device token in a header works${carried === "some" ? " with some clients" : ""}${note === undefined ? "" : ` (${note})`}.`;

@@ -11,6 +11,8 @@ export interface Recipe {
 export interface TokenPlace {
   url: string;
   token: string;
+  /** Whether the gate takes the token as the HTTP Basic password there: the app's setting `basic`. */
+  basic: boolean;
 }
 
 type Make = (place: TokenPlace) => Recipe;
@@ -55,8 +57,7 @@ const rclone: Make = ({ url, token }) => ({
 });
 
 const basic: Make = ({ url, token }) => ({
-  title:
-    "any WebDAV client, if the app's settings have basic = true and the server itself asks for no password",
+  title: "any WebDAV client, if the server itself asks for no password",
   lines: [`address: ${url}/`, "user name: latchkey", `password: ${token}`],
 });
 
@@ -90,5 +91,5 @@ const UNNAMED: readonly Make[] = [git, rclone, basic];
  */
 export function recipesFor(app: AppName | undefined, place: TokenPlace): Recipe[] {
   const makes = app === undefined ? [...GENERAL, ...UNNAMED] : [...(OWN[app] ?? []), ...GENERAL];
-  return makes.map((make) => make(place));
+  return makes.filter((make) => make !== basic || place.basic).map((make) => make(place));
 }

@@ -36,8 +36,9 @@ ${hosts.map((host) => recipes(host, token, shown))}`;
 
 /** What to enter in the programs that people use with the app on this host. The entry `*` comes last, for any other host. */
 function recipes(host: string, token: string, { url, apps }: Shown): Html {
-  const name = apps.profiles.find((each) => each.host === host || each.host === "*")?.app ?? "";
-  const place = { url: originOf(host, url), token };
+  const { app: name = "", basic = false } =
+    apps.profiles.find((each) => each.host === host || each.host === "*") ?? {};
+  const place = { url: originOf(host, url), token, basic };
   return html`<section><h2>On ${host}</h2>
 ${recipesFor(isAppName(name) ? name : undefined, place).map(recipe)}</section>`;
 }

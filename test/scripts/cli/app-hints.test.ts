@@ -61,7 +61,7 @@ describe("apps by name", () => {
 });
 
 it("the recipe for git is taken by git, which sends the token to that address only", () => {
-  const place = { url: "https://git.example.com", token: "lkd_abc" };
+  const place = { url: "https://git.example.com", token: "lkd_abc", basic: false };
   const [recipe] = recipesFor("gitea", place);
   expect(recipe?.title).toBe("git");
   const HOME = zone.folder();

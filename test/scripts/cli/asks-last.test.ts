@@ -163,7 +163,7 @@ describe("what would work needs a yes:", () => {
     [
       "block",
       () => ["block", "alice/tablet", "--edge", edgeFolder],
-      /^Block alice\/tablet \(1 certificate\)\?$/,
+      /^Block alice\/tablet \(1 credential\)\?$/,
     ],
     ["sessions end --all", () => ["sessions", "end", "--all"], /^Sign out everybody's browsers\?$/],
   ])("%s", async (_, words, question) => {

@@ -127,6 +127,58 @@ describe("device-token", () => {
     expect(days(made.device.credentials[0]?.notAfter)).toBeCloseTo(90, 2);
   });
 
+  it.each([
+    ["40d", "90d", "40 days", /^ends +[^,]+ \(in 40 days\)$/m],
+    [
+      "90d",
+      "40d",
+      "40 days",
+      /^ends +.+ \(in 90 days\), but its token expires .+ \(in 40 days\), before that$/m,
+    ],
+  ])(
+    "with --until %s and --valid %s works until the earlier of the two",
+    async (until, valid, span, ends) => {
+      const name = `ends-${until}`;
+      const { stdout } = await latchkey(
+        ...["device-token", "alice", name, "--app", FILES, "--until", until, "--valid", valid],
+      );
+      expect(stdout).toMatch(
+        new RegExp(`^it is shown only this once, and works until ${TIME} \\(in ${span}\\)$`, "m"),
+      );
+      expect((await latchkey("show", `alice/${name}`)).stdout).toMatch(ends);
+    },
+  );
+
+  it("says before the token if the app's clients can't send one, and names Basic only where it is taken", async () => {
+    const { code, stdout, stderr } = await latchkey(
+      ...["device-token", "alice", "vault-cli", "--app", "vault.localhost", "--for", "vaultwarden"],
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^lkd_/);
+    const sends = "can send a device token neither in a header nor as the HTTP Basic password";
+    const [first, second] = stderr.split("\n");
+    expect(first).toBe(`latchkey: Vaultwarden and Bitwarden: the clients ${sends}`);
+    expect(second).toMatch(/^latchkey: Vaultwarden and Bitwarden: some clients can show a certificate \(/);
+    const WEBDAV = "any WebDAV client";
+    expect(stdout).not.toContain(WEBDAV);
+    const both = await latchkey(
+      "device-token",
+      "alice",
+      "dav",
+      "--app",
+      FILES,
+      "--app",
+      PHOTOS,
+      "--for",
+      "webdav",
+    );
+    expect(both.stderr).toBe("");
+    expect(both.stdout.split(WEBDAV)).toHaveLength(2);
+    expect(both.stdout).toContain(
+      `${WEBDAV}, if the server itself asks for no password\n  address: ${at(FILES)}/\n`,
+    );
+  });
+
   it("shows the lines for the app that --for names, at each host", async () => {
     const { stdout } = await latchkey(
       ...["device-token", "alice", "cli", "--app", FILES, "--app", PHOTOS, "--for", "gitea"],
@@ -196,6 +248,7 @@ describe("device-token", () => {
         "choose another name, or give that device a new one: latchkey rotate alice/TV",
       ),
     ],
+    [["alcie", "x", "--app", PHOTOS], failure(1, "there is no user alcie", "did you mean alice")],
     [
       ["nobody", "x", "--app", PHOTOS],
       failure(1, "there is no user nobody", "add the user first: latchkey users add nobody"),
@@ -466,7 +519,9 @@ describe("a device without a certificate", () => {
     );
     const { stdout } = await latchkey("show", "alice/podcast");
     expect(stdout).toMatch(/\nkind +feed\nstatus +active\n/);
-    expect(stdout).toMatch(/\napps +localhost\ncountries +anywhere\nends +never\npaths +\/headers\n/);
+    expect(stdout).toMatch(
+      /\napps +localhost\ncountries +anywhere\nends +never by itself, but its feed URL expires .+ \(in 12 months\)\npaths +\/headers\n/,
+    );
     expect(stdout).toMatch(
       /\n\nfeed URL\n {2}fingerprint +[0-9a-f]{64}\n {2}made +.+\n {2}expires +.+ \(in 12 months\)\n/,
     );
@@ -479,7 +534,7 @@ describe("a device without a certificate", () => {
       [
         `bob/lamp is reported lost: it is refused ${EVERYWHERE}`,
         "It has no certificate to prove itself with: nothing will be deleted on the device.",
-        "if you find it: latchkey reinstate; if it is gone for good: latchkey revoke\n",
+        "if you find it: latchkey reinstate bob/lamp; if it is gone for good: latchkey revoke bob/lamp\n",
       ].join("\n"),
     );
     expect((await latchkey("show", "bob/lamp")).stdout).not.toContain("\nwipe");
@@ -515,7 +570,8 @@ describe("invite --guest", () => {
     expect(code).toBe(0);
     const [link = "", , enrols, then] = stdout.split("\n");
     expect(link).toMatch(new RegExp(`^${at(PHOTOS)}/\\.latchkey/enrol#`));
-    expect(enrols).toMatch(/^enrols one device for bob on app\.localhost, until /);
+    expect(enrols).toMatch(/^enrols one device for bob, until .+; the link opens at app\.localhost$/);
+    expect(stdout).not.toContain("to limit it");
     expect(then).toMatch(
       /^the device is then let in only at app\.localhost and localhost, only from CH, until .+ \(in 3 days\)$/,
     );
@@ -552,7 +608,7 @@ describe("invite --guest", () => {
     ],
     [
       ["--app", FILES, "--app", PHOTOS],
-      "the link leads to only one app",
+      "the link opens at only one app",
       "give --app once, or add --guest to limit the device to these apps",
     ],
   ])("with %j is misuse", async (words, cause, hint) => {

@@ -36,6 +36,8 @@ describe.concurrent("invite", () => {
     expect(empty).toBe("");
     expect(told).toEqual([
       expect.stringMatching(/^enrols one device for ines, until \d{4}-\d\d-\d\d \d\d:\d\d \(in 24 hours\)$/),
+      "the device is then let in at every app",
+      "to limit it: add --guest with --app and --until, or once it is enrolled: latchkey limit ines/NAME --app HOST",
       expect.stringMatching(
         /^the link is shown only this once; to withdraw it: latchkey invitations withdraw ines\/[0-9a-f]{8}$/,
       ),
@@ -49,6 +51,14 @@ describe.concurrent("invite", () => {
     expect(made).toMatchObject({ user: "ida", app: "vault.localhost", approval: true, status: "open" });
     expect(lifeOf(made)).toBe(90 * 60);
     expect(made.link).toBe(`https://vault.localhost:${gate.port}/.latchkey/enrol#${made.code}`);
+  });
+
+  it("says that an app is only where the link opens, and no limit", async () => {
+    await addUser("iris");
+    const { stdout } = await latchkey("invite", "iris", "--app", "vault.localhost", "--until", "3d");
+    expect(stdout).toMatch(
+      /^enrols one device for iris, until .+; the link opens at vault\.localhost\nthe device is then let in at every app, until .+ \(in 3 days\)\nto limit it: add --guest /m,
+    );
   });
 
   it("works for a day by default, and for as long as the bounds allow", async () => {
@@ -115,11 +125,11 @@ describe.concurrent("invitations", () => {
     const other = await object<NewInvitation>("invite", "lars");
     const { stdout } = await latchkey("invitations", "lena");
     expect(stdout).toMatch(
-      /^INVITATION +STATUS +APP +APPROVAL +CREATED +EXPIRES\nlena\/[0-9a-f]{8} +open +app\.localhost +yes +just now +in 24 hours\n$/,
+      /^INVITATION +STATUS +LINK AT +APPROVAL +CREATED +EXPIRES\nlena\/[0-9a-f]{8} +open +app\.localhost +yes +just now +in 24 hours\n$/,
     );
     const all = await latchkey("invitations");
     expect(all.stdout).toContain(`lena/${made.id.slice(0, 8)} `);
-    expect(all.stdout).toMatch(new RegExp(`lars/${other.id.slice(0, 8)} +open +any +no `));
+    expect(all.stdout).toMatch(new RegExp(`lars/${other.id.slice(0, 8)} +open +any app +no `));
     for (const secret of [made.code, other.code]) {
       expect(all.stdout).not.toContain(secret);
       expect((await latchkey("invitations", "--json")).stdout).not.toContain(secret);
@@ -172,7 +182,7 @@ describe.concurrent("invitations", () => {
     );
     expect(nobody).toEqual(failure(1, "there is no user nobody", "list the users with: latchkey users"));
     expect((await latchkey("invitations", "lilo")).stdout).toMatch(
-      /lilo\/[0-9a-f]{8} +used +any +no +just now +used just now\n/,
+      /lilo\/[0-9a-f]{8} +used +any app +no +just now +used just now\n/,
     );
     expect((await object<Device>("show", "lilo/phone")).status).toBe("active");
   });

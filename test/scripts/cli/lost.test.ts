@@ -100,7 +100,7 @@ it("promises no wipe if no app can answer with one", async () => {
       });
     const lost = await here("lost", "alice/alice-phone", "--yes");
     expect(lost.stdout).toMatch(
-      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on the device\.\nif you find it: latchkey reinstate; if it is gone for good: latchkey revoke\n$/,
+      /^alice\/alice-phone is reported lost: .+\nNo app here has the profile bitwarden: nothing will be deleted on the device\.\nif you find it: latchkey reinstate alice\/alice-phone; if it is gone for good: latchkey revoke alice\/alice-phone\n$/,
     );
     expect(lost.stdout).not.toContain("vault");
     const nothing = "no app here has the profile bitwarden: nothing will be deleted";

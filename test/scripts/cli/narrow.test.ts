@@ -128,7 +128,7 @@ describe.runIf(hasTerminal)("a household's table", () => {
     ["devices", /^DEVICE +STATUS +CERTIFICATE +EXPIRES +LAST SEEN *$/m],
     ["users", /^USER +NAME +SINCE *$/m],
     ["unknown", /^FINGERPRINT +SUBJECT .*SEEN *$/m],
-    ["invitations", /^INVITATION +STATUS +APP +APPROVAL +CREATED +EXPIRES *$/m],
+    ["invitations", /^INVITATION +STATUS +LINK AT +APPROVAL +CREATED +EXPIRES *$/m],
     ["token list", /^TOKEN +ID +FOR +CREATED +EXPIRES +LAST USED *$/m],
     ["sessions", /^SESSION +SIGNED IN WITH +BROWSER +FROM +SINCE +EXPIRES *$/m],
     ["audit", /^TIME +ACT +TARGET +(OUTCOME +)?ACTOR *$/m],

@@ -97,6 +97,22 @@ describe.concurrent("watch --stdin", () => {
     ]);
   });
 
+  it("tells a token that is not valid from none, and says once what to check", async () => {
+    const log = [refused({ token: "invalid" }), refused({ token: "invalid", path: "/x" }), refused()];
+    const text = log.map((line) => JSON.stringify(line)).join("\n");
+    const { stdout, stderr } = await run(["watch", "--stdin"], {}, text);
+    expect(stderr.split("\n").slice(1, 3)).toEqual([
+      "latchkey: invalid token: a token was sent, but it is not valid here: check that it is complete, in the header X-Latchkey-Token without quotes or Bearer (Basic only with basic = true)",
+      expect.stringContaining("some clients can show a certificate"),
+    ]);
+    expect(stdout).toContain(
+      "vault.example.com  Bitwarden Android icons: invalid token, 1 in 5 min (/icons)\n",
+    );
+    expect(stdout).toContain(
+      "vault.example.com  Bitwarden Android icons: no certificate, 1 in 5 min (/icons)\n",
+    );
+  });
+
   it("prints one object for programs, of one app if asked", async () => {
     const log = [refused(), refused({ app: "photos.example.com" }), refused({ reason: "device-lost" }), {}];
     const words = ["watch", "--stdin", "--app", "VAULT.example.com", "--minutes", "60", "--json"];

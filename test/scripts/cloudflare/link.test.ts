@@ -46,7 +46,7 @@ describe("invite --with-certificate", () => {
     expect(stdout).toContain("█");
     expect(await zone.devices("alice")).toEqual([]);
     expect(named("pixel-9")).toHaveLength(1);
-    expect((await here("invitations", "alice")).stdout).toContain("pixel-9");
+    expect((await here("invitations", "alice")).stdout).toMatch(/ pixel-9 +pages +/);
   });
 
   it("sends the gate neither the key of the link nor a private key", async () => {
@@ -60,12 +60,31 @@ describe("invite --with-certificate", () => {
 
   it("does not take a certificate on its way for a leftover; one whose invitation was withdrawn is", async () => {
     const made: NewInvitation = JSON.parse((await invite("twin", "--json")).stdout);
-    const second = await invite("twin");
-    expect(second.stderr).not.toContain("still valid at Cloudflare");
+    const issued = await here("issue", "alice", "twin", "--out", zone.folder());
+    expect(issued).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining("still valid at Cloudflare"),
+    });
+    await here("revoke", "alice/twin", "--at-cloudflare", "--yes");
     await here("invitations", "withdraw", `alice/${made.id}`);
-    const third = await invite("twin", "--revoke-leftovers");
-    expect(third.stderr).toContain("revoked at Cloudflare: certificate");
-    expect(named("twin")).toHaveLength(2);
+    const again = await invite("twin", "--revoke-leftovers");
+    expect(again.stderr).toContain("revoked at Cloudflare: certificate");
+    expect(named("twin")).toHaveLength(1);
+  });
+
+  it("signs nothing for a name that an open invitation has already, until that one is withdrawn", async () => {
+    const made: NewInvitation = JSON.parse((await invite("double", "--json")).stdout);
+    const reference = `alice/${made.id.slice(0, 8)}`;
+    expect(await invite("Double")).toEqual(
+      failure(
+        1,
+        "an open invitation brings a certificate for alice/Double already",
+        `choose another name, or withdraw it first: latchkey invitations withdraw ${reference}`,
+      ),
+    );
+    expect([...named("double"), ...named("Double")]).toHaveLength(1);
+    expect((await here("invitations", "withdraw", reference)).code).toBe(0);
+    expect((await invite("Double")).code).toBe(0);
   });
 
   it.each(["lose-request", "lose-answer", "registry-unavailable"] as const)(

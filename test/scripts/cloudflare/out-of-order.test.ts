@@ -337,7 +337,7 @@ describe("block", () => {
     const fingerprint = atCloudflare.fingerprint_sha256;
     const first = await here("block", "alice/braked");
     expect(first.stdout.split("\n")).toEqual([
-      "alice/braked: blocked (1 of at most 75 certificates)",
+      "alice/braked: blocked (1 of at most 75 credentials)",
       `the gate at ${environment.LATCHKEY_URL} uses it; other Cloudflare locations follow within seconds`,
       "revoke it in the registry as soon as it answers, then: latchkey unblock alice/braked",
       "",
@@ -408,9 +408,7 @@ describe("block", () => {
     expect(full.join().length).toBeLessThanOrEqual(5 * 1024);
     const { code, stderr } = await here("block", "alice/one-more");
     expect(code).toBe(1);
-    expect(stderr).toContain(
-      "that would make 76 blocked certificates, but the Worker's secret holds only 75",
-    );
+    expect(stderr).toContain("that would make 76 blocked credentials, but the Worker's secret holds only 75");
     expect(stderr).toContain("latchkey unblock");
     expect(blocked()).toEqual(full);
   });
@@ -420,7 +418,7 @@ describe("block", () => {
     const { CLOUDFLARE_API_TOKEN: _, ...tokenless } = environment;
     const { code, stdout, stderr } = await runHere(["block", "alice/dry", "--dry-run"], tokenless);
     expect(code).toBe(0);
-    expect(stdout).toBe("would block alice/dry: 1 certificate on the list then; nothing was changed\n");
+    expect(stdout).toBe("would block alice/dry: 1 credential on the list then; nothing was changed\n");
     expect(stderr).toContain(atCloudflare.fingerprint_sha256);
     expect(worker.secrets.size).toBe(0);
   });

@@ -108,7 +108,7 @@ it("shows who waits, what expires, what is lost and what is blocked, also to pro
   const phone = (await zone.devices("alice")).find(({ name }) => name === "phone")?.credentials[0]
     ?.fingerprint;
   relay.answer("GET /.latchkey/api/v1/blocked", () => ({ blocked: [phone, "c".repeat(64)] }));
-  expect(fact((await status()).stdout, "blocked")).toBe("2 certificates: alice/phone, cccccccc");
+  expect(fact((await status()).stdout, "blocked")).toBe("2 credentials: alice/phone, cccccccc");
 });
 
 it("shows a user's own token what it reaches", async () => {

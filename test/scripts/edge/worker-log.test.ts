@@ -86,9 +86,13 @@ it("that cannot be written is told once, and stops nothing", async () => {
 it.each([
   [
     { client: "Bitwarden_Mobile/2026.9.0 (Android 16)" },
-    "refused unknown-device: GET app.localhost/x from CH, certificate 0d1e2f3a, by Bitwarden Android",
+    "refused unknown-device: GET app.localhost/x from CH, fingerprint 0d1e2f3a, by Bitwarden Android",
   ],
-  [{ client: null }, "refused unknown-device: GET app.localhost/x from CH, certificate 0d1e2f3a"],
+  [{ client: null }, "refused unknown-device: GET app.localhost/x from CH, fingerprint 0d1e2f3a"],
+  [
+    { reason: "no-certificate", fingerprint: null, token: "invalid", client: "curl/8.5.0" },
+    "refused no-certificate: GET app.localhost/x from CH, with a token that is not valid here, by curl",
+  ],
   [
     { client: "\u001b]0;owned\u0007/1", fingerprint: null, country: null },
     "refused unknown-device: GET app.localhost/x, by \\u{1b}]0;owned\\u{7}",

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { APP_NAMES } from "../../../../src/domain/apps/names.ts";
 import { recipesFor } from "../../../../src/domain/apps/recipes.ts";
 
-const place = { url: "https://photos.example.com", token: `lkd_${"A".repeat(51)}` };
+const place = { url: "https://photos.example.com", token: `lkd_${"A".repeat(51)}`, basic: true };
 
 it.each([undefined, ...APP_NAMES])(
   "recipes for %s have the token in each, and nothing to fill in but a topic",
