@@ -77,13 +77,24 @@ export class FoldedLog {
     this.#ofDevices = isPart ? undefined : new FoldedLog(write, now, true);
   }
 
-  /** A request that was refused: by the gate, or (`control-refused`) on a path of Latchkey's own. */
-  refusal(visit: Visit, reason: string, shown?: Shown, event: Refusal["event"] = "refused"): void {
+  /**
+   * A request that was refused: by the gate, or (`control-refused`) on a path of Latchkey's own. `more` adds to a line
+   * that is written in full; for one that is only counted, it isn't called.
+   */
+  refusal(
+    visit: Visit,
+    reason: string,
+    shown?: Shown,
+    event: Refusal["event"] = "refused",
+    more?: (visit: Visit) => Record<string, unknown>,
+  ): void {
     this.#rollOver();
     const part = (shown !== undefined && "key" in shown ? this.#ofDevices : undefined) ?? this;
     const agent = textOf(visit.request.headers.get("user-agent"));
     const counter = part.#counterOfRefusal({ event, reason, hostname: visit.hostname, agent });
-    if (part.#mayWrite(counter)) this.#write({ ...refusalLine(visit, reason, shown), event });
+    if (part.#mayWrite(counter)) {
+      this.#write({ ...refusalLine(visit, reason, shown), event, ...more?.(visit) });
+    }
   }
 
   #counterOfRefusal(refusal: Refusal): Counter {

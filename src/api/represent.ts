@@ -63,7 +63,8 @@ export function representDevice(device: DeviceRecord, { at }: { at: number }): D
   };
 }
 
-function representLimits({ apps, countries, expiresAt }: GuestLimits) {
+/** A guest's limits, which a feed's paths don't belong to. */
+export function representLimits({ apps, countries, expiresAt }: GuestLimits) {
   return { apps: plain(apps), countries: plain(countries), expiresAt: isoOrNull(expiresAt) };
 }
 

@@ -17,7 +17,7 @@ import { answer, isTokenCall, isWipe } from "./answers.ts";
 import { type Decision, type DecisionInput, decide, refuse, screen } from "./decision.ts";
 import { forward, isOpenTo, preflightAnswer } from "./forward.ts";
 import { WipeReceipts } from "./receipts.ts";
-import { type ReadSecret, ShownSecrets } from "./shown-secrets.ts";
+import { type ReadSecret, ShownSecrets, triedSecret } from "./shown-secrets.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 
 /** What the configuration says of the gate. */
@@ -209,7 +209,8 @@ export class Gate {
     const preflight =
       reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
     if (preflight !== undefined) return preflight;
-    this.#effects.log.refusal(visit, reason, shown);
+    const more = reason === "no-certificate" ? triedSecret : undefined;
+    this.#effects.log.refusal(visit, reason, shown, "refused", more);
     // A secret proves no possession: whoever shows a lost device's is shut out as if it were revoked, and deletes nothing.
     const told = reason === "device-lost" && shown.kind !== "verified" ? "device-revoked" : reason;
     if (isWipe(told, profile)) this.#noteWipe(visit, standing);

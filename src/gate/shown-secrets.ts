@@ -69,13 +69,9 @@ function tokenIn(headers: Headers, { basic }: App): string | undefined {
 function basicToken(authorization: string): string | undefined {
   const base64 = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
   if (base64 === undefined) return undefined;
-  try {
-    const text = atob(base64);
-    const password = text.slice(text.indexOf(":") + 1);
-    return text.includes(":") && password.startsWith(TOKEN_PREFIX) ? password : undefined;
-  } catch {
-    return undefined;
-  }
+  const text = decoded(base64);
+  const password = text.slice(text.indexOf(":") + 1);
+  return text.includes(":") && password.startsWith(TOKEN_PREFIX) ? password : undefined;
 }
 
 /** A feed reads (a WebSocket would write, too), and never on an app whose clients hold a vault. */
@@ -113,6 +109,37 @@ export function withoutFeedSecret(address: string): string {
 /** As the URL parser reads names and values, percent-encoded or not. */
 function isFeedSecret(pair: string): boolean {
   return new URLSearchParams(pair).get(FEED_PARAMETER)?.startsWith(FEED_PREFIX) ?? false;
+}
+
+/** Any of our secrets begins like this: a device's token, an API token, a feed's secret. */
+const LIKE_OURS = /lk[dtf]_/;
+/** Where people put one, by mistake or not. */
+const TRIED_HEADERS = [TOKEN_HEADER, PAIR_ID_HEADER, PAIR_SECRET_HEADER, "authorization"] as const;
+/** Only this many characters of a place are read. */
+const TRIED_MAX = 2_000;
+
+/**
+ * For the log's line of a request that was refused for want of a certificate, so that people find a mistyped token, or
+ * one in the wrong place. Never the secret itself.
+ */
+export function triedSecret(visit: Visit): { token?: "invalid" } {
+  return triedPlaces(visit).some((text) => LIKE_OURS.test(text)) ? { token: "invalid" } : {};
+}
+
+function triedPlaces(visit: Visit): string[] {
+  const headers = TRIED_HEADERS.map((name) => (visit.request.headers.get(name) ?? "").slice(0, TRIED_MAX));
+  const password = decoded(/^basic +([^ ,]+)/i.exec(headers.at(-1) ?? "")?.[1] ?? "");
+  const values = hasFeedParameter(visit.address) ? visit.url.searchParams.getAll(FEED_PARAMETER) : [];
+  return [...headers, password, values.join(" ").slice(0, TRIED_MAX)];
+}
+
+/** Base64's text; nothing if it is malformed. */
+function decoded(base64: string): string {
+  try {
+    return atob(base64);
+  } catch {
+    return "";
+  }
 }
 
 /**

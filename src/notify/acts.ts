@@ -49,14 +49,27 @@ export function deviceApproved(of: {
   };
 }
 
-export function deviceLost(of: { user: UserId; device: Device; by: string; since: number }): Notification {
+/** Only a certificate proves that the device itself asks, so nothing else is answered with a wipe. */
+const DELETED: Record<DeviceKind, string> = {
+  certificate:
+    "On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.",
+  token: "It has a token instead of a certificate, so nothing will be deleted on it.",
+  feed: "It has a feed URL instead of a certificate, so nothing will be deleted on it.",
+};
+
+export function deviceLost(of: {
+  user: UserId;
+  device: Device & { kind: DeviceKind };
+  by: string;
+  since: number;
+}): Notification {
   const { user, device, by } = of;
   return {
     id: `device-lost:${device.id}:${of.since}`,
     type: "device-lost",
     at: iso(of.since),
     title: `${device.name} (${user}) was reported lost`,
-    message: `Reported by ${by}. It is refused from now on. On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.`,
+    message: `Reported by ${by}. It is refused from now on. ${DELETED[device.kind]}`,
     data: { user, device: pick(device), by },
   };
 }

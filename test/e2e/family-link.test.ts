@@ -59,6 +59,8 @@ async function get(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Get the certificate" }).click();
 }
 
+const nextYear = new Date().getUTCFullYear() + 1;
+
 const GONE = "This link doesn’t work here.";
 
 async function expectGone(page: Page): Promise<void> {
@@ -100,6 +102,7 @@ async function statusWith(credential: Credential): Promise<number> {
 }
 
 const password = (page: Page) => page.locator("#password").innerText();
+const limits = (page: Page) => page.locator("[data-state=ready] [data-limits]");
 const device = async (name: string) => (await zone.devices("alice")).find((each) => each.name === name);
 
 /** Gets the certificate in this page, and what is in its file. */
@@ -181,6 +184,9 @@ describe("the link", () => {
     await get(other);
     await expectGone(other);
     await expectWell(other, "gone");
+    expect(await other.getByText("if the app opens on this device, nothing is left to do").isVisible()).toBe(
+      true,
+    );
     expect(await statusWith(first)).toBe(200);
   });
 
@@ -219,16 +225,28 @@ describe("the link", () => {
   });
 
   it("shows a device that waits for approval the digits to read out", async () => {
-    const page = await open((await invite("guest", "--approval", "--app", "app.localhost")).link);
+    const limited = ["--app", "app.localhost", "--until", `${nextYear}-12-24T12:00Z`];
+    const page = await open((await invite("guest", "--approval", ...limited)).link);
     const credential = await fetched(page);
     await expectWell(page, "waiting");
     const guest = await device("guest");
     expect(guest).toMatchObject({ status: "pending", apps: ["app.localhost"] });
+    const until = `This device is let in until 24 December ${nextYear} at`;
+    const said = await limits(page).innerText();
+    expect(said).toContain(until);
+    expect(said).toMatch(/ at \d\d:00, only to app\.localhost\.$/);
     const digits = guest?.comparisonCode ?? "none";
     expect(await page.locator("#comparison").innerText()).toBe(`${digits.slice(0, 3)} ${digits.slice(3)}`);
     expect(await statusWith(credential)).toBe(404);
     await runHere(["approve", "alice/guest", "--yes"], zone.environment);
     await expect.poll(() => statusWith(credential), { timeout: 10_000 }).toBe(200);
+  });
+
+  it("says from which countries a guest is let in", async () => {
+    const page = await open((await invite("skier", "--country", "CH", "--country", "LI")).link);
+    await get(page);
+    const said = "This device is let in only from Switzerland or Liechtenstein.";
+    await expect.poll(() => limits(page).innerText()).toBe(said);
   });
 
   it("renews a device's certificate: the old one ends when the next one is first used", async () => {

@@ -97,6 +97,20 @@ describe("refusals of one kind", () => {
     expect(counted().map(({ count }) => count)).toEqual(kinds.map(() => 1_500 - FULL_LINES_EACH));
   });
 
+  it("have more added only where they are written in full", () => {
+    const visit = new Visit(
+      new Request("https://app.example.com/"),
+      "app.example.com",
+      {},
+      { waitUntil: () => {} },
+    );
+    let asked = 0;
+    const more = () => ({ token: "invalid", asked: ++asked });
+    times(FULL_LINES_EACH + 100, () => log.refusal(visit, "no-certificate", undefined, "refused", more));
+    expect(lines.map(({ asked }) => asked)).toEqual([1, 2, 3, 4, 5]);
+    expect(asked).toBe(FULL_LINES_EACH);
+  });
+
   it("by the gate are another kind than those on paths of Latchkey's own", () => {
     const request = new Request("https://app.example.com/");
     const visit = new Visit(request, "app.example.com", {}, { waitUntil: () => {} });

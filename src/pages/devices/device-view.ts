@@ -4,7 +4,9 @@ import type { Device } from "../../contract/answers.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { type Need, permits } from "../../contract/permissions.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../domain/general/relative-time.ts";
+import { NO_LIMITS } from "../../domain/limits.ts";
 import { canWipe } from "../../domain/request/app.ts";
+import { beyondReach } from "../../domain/request/beyond-limits.ts";
 import { type Html, html } from "../html/html.ts";
 import type { PageContext } from "../html/page-context.ts";
 import { ago, at, clockOnly, onDate } from "../html/times.ts";
@@ -57,7 +59,7 @@ export const BACK_TO_DEVICES: Html = html`<p class="back"><a href="${PATHS.devic
 export function deviceLines(device: Device, context: PageContext): Html[] {
   const { now, timeZone } = context;
   return [
-    lastSeenLine(device, now, timeZone),
+    lastSeenLine(device, context),
     ...limitLines(device, now, timeZone),
     ...expiryLines(device, now, timeZone),
     ...(device.status === "lost" ? [wipeLine(device, context)] : []),
@@ -89,12 +91,35 @@ export function nothingDeleted({ kind }: Device, { apps }: PageContext): Html | 
     : html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 }
 
-function lastSeenLine({ lastSeen, status, kind }: Device, now: number, timeZone: string): Html {
+function lastSeenLine(device: Device, context: PageContext): Html {
+  const { lastSeen, status, kind } = device;
+  const { now, timeZone } = context;
   if (lastSeen === null) {
     return html`<p>Never seen${status === "active" ? `: is its ${CREDENTIAL_WORDS[kind]} installed?` : ""}</p>`;
   }
   const { at, app, country } = lastSeen;
-  return html`<p>Seen ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}</p>`;
+  const refused = wasRefused(device, lastSeen, context) ? " (refused)" : "";
+  const where = isBarredFrom(device, lastSeen) ? ", where it isn’t let in" : "";
+  return html`<p>Seen${refused} ${ago(at, now, timeZone)}, ${app}${country === null ? "" : `, ${country}`}${where}</p>`;
+}
+
+type Seen = NonNullable<Device["lastSeen"]>;
+
+/** Whether it was certainly refused then. An isolate may have let it in from memory within the revocation delay. */
+function wasRefused(
+  { status, statusSince, expiresAt }: Device,
+  { at }: Seen,
+  { revocationDelayMs }: PageContext,
+): boolean {
+  if (status === "pending") return true;
+  const seenAt = Date.parse(at) - revocationDelayMs;
+  const isAfter = (iso: string | null) => iso !== null && seenAt >= Date.parse(iso);
+  return isAfter(expiresAt) || (status !== "active" && isAfter(statusSince));
+}
+
+/** Whether its limits keep it out of where it was seen. They may be younger than that, so it may have been let in. */
+function isBarredFrom({ apps, countries }: Device, { app, country }: Seen): boolean {
+  return beyondReach({ ...NO_LIMITS, apps, countries }, app, country, 0) !== undefined;
 }
 
 /** All of a device's limits in words, even if there are none. */

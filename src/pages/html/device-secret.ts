@@ -7,7 +7,7 @@ import { type Recipe, recipesFor, TOKEN_HEADER } from "../../domain/apps/recipes
 import { type Html, html } from "./html.ts";
 import { qrCode } from "./qr-code.ts";
 import { onDate } from "./times.ts";
-import { capital } from "./words.ts";
+import { CREDENTIAL_WORDS, capital } from "./words.ts";
 
 interface Shown {
   apps: Pick<Apps, "profiles">;
@@ -19,11 +19,21 @@ interface Shown {
 }
 
 export function secretView(device: Device, token: string, shown: Shown): Html {
-  const { apps, credentials } = device;
+  const { apps } = device;
   const hosts = apps ?? [];
-  const end = credentials.at(-1)?.notAfter ?? null;
-  return html`${end === null ? "" : html`<p>It is valid until ${onDate(end, shown.now, shown.timeZone)}.</p>`}
+  return html`${validity(device, shown)}
 ${device.kind === "feed" ? feedView(device, hosts, token, shown) : tokenView(hosts, token, shown)}`;
+}
+
+/** Until when the device is let in with it, and from where: until its own end, if that is earlier than the secret's. */
+function validity({ credentials, expiresAt, countries, kind }: Device, { now, timeZone }: Shown): Html {
+  const notAfter = credentials.at(-1)?.notAfter ?? null;
+  const from = countries === null ? "" : `, only from ${countries.join(", ")}`;
+  if (expiresAt !== null && (notAfter === null || Date.parse(expiresAt) < Date.parse(notAfter))) {
+    return html`<p>The device is let in with it until ${onDate(expiresAt, now, timeZone)}${from}. The ${CREDENTIAL_WORDS[kind]} itself would be valid for longer.</p>`;
+  }
+  if (notAfter === null) return from === "" ? html`` : html`<p>It is valid${from}.</p>`;
+  return html`<p>It is valid until ${onDate(notAfter, now, timeZone)}${from}.</p>`;
 }
 
 function tokenView(hosts: readonly string[], token: string, shown: Shown): Html {

@@ -59,19 +59,36 @@ function offer(id, bytes, type, name) {
   element(id).download = name;
 }
 
-function showDevice({ user, name, isRenewal, isWaiting, comparisonCode }) {
+const list = (words) => new Intl.ListFormat("en-GB", { type: "disjunction" }).format(words);
+
+// Until when a guest's device is let in, in this device's own time zone, and where.
+function limits({ expiresAt, countries, onlyApps }) {
+  const end = new Date(expiresAt);
+  const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short" });
+  const names = new Intl.DisplayNames("en-GB", { type: "region" });
+  const parts = [
+    ...(expiresAt ? ["until " + day.format(end)] : []),
+    ...(countries ? ["only from " + list(countries.map((code) => names.of(code)))] : []),
+    ...(onlyApps ? ["only to " + list(onlyApps)] : []),
+  ];
+  const isOver = expiresAt && end <= Date.now();
+  return parts.length ? "This device " + (isOver ? "was" : "is") + " let in " + parts.join(", ") + "." : "";
+}
+
+function showDevice({ user, name, isRenewal, isWaiting, comparisonCode, ...device }) {
   element("whose").textContent = "This is for " + name + ", one of " + user + "\\u2019s devices.";
   element("renewal").hidden = !isRenewal;
   element("waiting").hidden = !isWaiting;
   element("comparison").textContent = (comparisonCode ?? "").replace(/^(...)(...)$/, "$1 $2");
+  for (const line of document.querySelectorAll("[data-limits]")) line.textContent = limits(device);
 }
 
 async function get() {
   const answer = await ask(false);
   if (answer === undefined) return;
+  showDevice(answer);
   if (answer.isSeen) return show("done");
   const { fileName, password, p12, modern, profile } = await decrypt(answer);
-  showDevice(answer);
   element("password").textContent = password;
   offer("p12", fromBase64(p12), "application/x-pkcs12", fileName + ".p12");
   offer("modern", fromBase64(modern), "application/x-pkcs12", fileName + "-modern.p12");

@@ -17,7 +17,8 @@ export function welcomePage(userAgent: string | null): Html {
 </section>
 <section data-state="gone" hidden>
 <p class="message" role="alert">This link doesn’t work here.</p>
-<p>It may have been used in another browser, or withdrawn, or it may have expired, or you may have only part of it. Ask the person who sent it for a new one.</p>
+<p>It may have done its work: if the app opens on this device, nothing is left to do. Try the app first.</p>
+<p>Otherwise, it may have been used in another browser, or withdrawn, or it may have expired, or you may have only part of it. Ask the person who sent it for a new one.</p>
 </section>
 <section data-state="refused" hidden>
 <p class="message" role="alert">The link is right, but this device can’t be added.</p>
@@ -25,11 +26,13 @@ export function welcomePage(userAgent: string | null): Html {
 </section>
 <section data-state="done" hidden>
 <p class="message" role="status">This device already uses its certificate. There is nothing more to do here.</p>
+<p data-limits></p>
 </section>
 <section data-state="ready" hidden>
 <p><strong id="whose"></strong> <span id="renewal" hidden>This is its next certificate: the old one works until this one is first used.</span></p>
 <div id="waiting" hidden><p>It is let in once the person who invited you has approved it. Read this code to them:</p>
 <p><strong class="code" id="comparison"></strong></p></div>
+<p data-limits></p>
 <h2>1. Save the file</h2>
 ${files(userAgent)}
 <h2>2. Install it</h2>

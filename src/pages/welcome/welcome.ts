@@ -2,6 +2,7 @@
 // gets the certificate, encrypted; the page's own script decrypts it.
 import { json } from "../../api/handler.ts";
 import { registryProblem } from "../../api/problem.ts";
+import { representLimits } from "../../api/represent.ts";
 import type { Welcome } from "../../domain/records.ts";
 import { clientName } from "../../domain/request/client-name.ts";
 import type { Services } from "../../services.ts";
@@ -29,6 +30,10 @@ interface WelcomeAnswer {
   ciphertext: string | null;
   /** Where the device can go with it. */
   apps: string[];
+  /** The device's own limits; `null`: it has none of this kind. */
+  expiresAt: string | null;
+  countries: string[] | null;
+  onlyApps: string[] | null;
 }
 
 /** The page requests nothing before a person presses the button, so link previews use nothing up. */
@@ -77,7 +82,9 @@ function nothing(): Response {
 
 function represent({ invitation, device, ...rest }: Welcome, apps: string[]): WelcomeAnswer {
   const { user, name, status, comparisonCode } = device;
-  return { invitation, user, name, isWaiting: status === "pending", comparisonCode, ...rest, apps };
+  const { apps: onlyApps, ...limits } = representLimits(device);
+  const isWaiting = status === "pending";
+  return { invitation, user, name, isWaiting, comparisonCode, ...rest, apps, ...limits, onlyApps };
 }
 
 /** An app's address. The port stays: a local edge has one. */

@@ -1,5 +1,5 @@
 // The Worker's side of backups and restores. Each restore can be repeated.
-import type { CredentialKey } from "../../domain/credential-key.ts";
+import { type CredentialKey, kindOf } from "../../domain/credential-key.ts";
 import { err, type Result } from "../../domain/general/result.ts";
 import type { RegistryError } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
@@ -45,14 +45,18 @@ export class Backups {
       const claims = await this.#directory.ask((directory) => directory.claimAll(wanted, user));
       if (!claims.ok) return err(claims.error);
       const { claimedAt, generation, taken } = claims.value;
-      const granted = new Set(wanted.filter((key) => !taken.includes(key)));
+      const granted = wanted.filter((key) => !taken.includes(key));
+      const given: CredentialKey[] = [];
       for (const key of taken) {
         if (lookedInto.has(key) || lookedInto.size === LOOKED_INTO) continue;
         lookedInto.add(key);
         const claim = await this.#registry.claim(by, key, user);
-        if (claim.ok) granted.add(key);
+        if (claim.ok) given.push(key);
       }
-      return ask((user) => user.restore(by, request, [...granted], claimedAt, generation));
+      if (given.some((key) => kindOf(key) !== "certificate")) {
+        await this.#directory.ask((directory) => directory.exempt(given));
+      }
+      return ask((user) => user.restore(by, request, [...granted, ...given], claimedAt, generation));
     });
   }
 

@@ -238,12 +238,15 @@ export class Directory extends DurableObject {
     return this.#transaction(() => {
       const claims = this.#users.claimAll(keys, user);
       if (!claims.ok) return claims;
-      // The check in a backup's tokens was probably made with another registry's key: see `DirectoryRestores`.
       const taken = new Set(claims.value.taken);
-      const secrets = keys.filter((key) => kindOf(key) !== "certificate" && !taken.has(key));
-      if (secrets.length > 0) this.#check.exempt(secrets);
+      this.#exempt(keys.filter((key) => !taken.has(key)));
       return claims;
     });
+  }
+
+  /** For what a restore was granted by `claim`, one by one: see `#exempt`. */
+  exempt(keys: readonly CredentialKey[]): void {
+    this.#transaction(() => this.#exempt(keys));
   }
 
   /** What `claimAll` would not grant, and who has it: it only reads. */
@@ -303,6 +306,12 @@ export class Directory extends DurableObject {
       });
       return ok(null);
     });
+  }
+
+  /** The check in a backup's tokens was probably made with another registry's key: see `DirectoryRestores`. */
+  #exempt(keys: readonly CredentialKey[]): void {
+    const secrets = keys.filter((key) => kindOf(key) !== "certificate");
+    if (secrets.length > 0) this.#check.exempt(secrets);
   }
 
   /** Gives a claim up. The certificate is unknown from now on, whatever was noted before it was claimed. */

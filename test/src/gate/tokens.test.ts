@@ -96,6 +96,41 @@ describe("a device's token", () => {
     expect(JSON.stringify(lines)).not.toContain(token.slice(8));
   });
 
+  it.each<[string, Record<string, string>, string?]>([
+    ["mistyped", { "X-Latchkey-Token": "lkd_mistyped" }],
+    ["in quotes", { "X-Latchkey-Token": '"lkd_mistyped"' }],
+    ["an API token", { "X-Latchkey-Token": "lkt_mistyped" }],
+    ["as a service token's secret", { "CF-Access-Client-Secret": "lkd_mistyped" }],
+    ["as a service token's id", { "CF-Access-Client-Id": "lkd_mistyped" }],
+    ["as a bearer's", { Authorization: "Bearer lkd_mistyped" }],
+    ["as a password", basic("tv", "lkd_mistyped")],
+    ["as a user", basic("lkd_mistyped", "")],
+    ["a feed's", {}, "/?latchkey=lkf_mistyped"],
+    ["a feed's, percent-encoded", {}, "/?latchkey=%6ckf_mistyped"],
+  ])(
+    "shows in the log that a token was sent, but never the token itself: %s",
+    async (_, headers, path = "/") => {
+      const lines = logged();
+      await ask(`https://${HOST}${path}`, headers);
+      expect(lines).toMatchObject([{ reason: "no-certificate", token: "invalid" }]);
+      expect(JSON.stringify(lines)).not.toMatch(/mistyped|lk[dtf]_/);
+    },
+  );
+
+  it.each<[string, Record<string, string>, string?]>([
+    ["nothing", {}],
+    ["another service's token", { Authorization: "Bearer eyJhbGciOi", "CF-Access-Client-Id": "x.access" }],
+    ["another password", basic("tv", "secret")],
+    ["what is not base64", { Authorization: "Basic ***" }],
+    ["one in the path, or in another parameter", {}, "/lkd_x?q=lkd_x"],
+    ["one behind thousands of characters", { "X-Latchkey-Token": `${"x".repeat(2_000)}lkd_x` }],
+  ])("is not supposed where a request shows %s", async (_, headers, path = "/") => {
+    const lines = logged();
+    await ask(`https://${HOST}${path}`, headers);
+    expect(lines).toMatchObject([{ reason: "no-certificate" }]);
+    expect(lines[0]).not.toHaveProperty("token");
+  });
+
   it("in the query is no token, even to a feed's parameter", async () => {
     const { token } = await deviceToken();
     const lines = logged();

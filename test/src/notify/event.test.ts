@@ -19,6 +19,7 @@ const F = "3a1b09fe".padEnd(64, "0") as Fingerprint;
 // A whole record: nothing but id and name may leave.
 const device = { id: "d1", name: "Zoë's Pixel", note: "PRIVATE", lastSeen: { ip: "PRIVATE" } };
 const DEVICE = { id: "d1", name: "Zoë's Pixel" };
+const LOST = { user: ALICE, device: { ...device, kind: "certificate" as const }, by: "admin", since: NOW };
 
 describe("what is told", () => {
   it("of a certificate that ends soon", () => {
@@ -77,14 +78,22 @@ describe("what is told", () => {
   });
 
   it("of a device that is lost", () => {
-    expect(deviceLost({ user: ALICE, device, by: "admin", since: NOW })).toEqual({
+    expect(deviceLost(LOST)).toEqual({
       id: `device-lost:d1:${NOW}`,
       type: "device-lost",
       at: "2026-11-24T12:00:00.000Z",
       title: "Zoë's Pixel (alice) was reported lost",
-      message: expect.stringMatching(/^Reported by admin\. /),
+      message: expect.stringMatching(/^Reported by admin\. .* Bitwarden on it will delete its vault /),
       data: { user: "alice", device: DEVICE, by: "admin" },
     });
+  });
+
+  it.each(["token", "feed"] as const)("of a lost device with a %s, on which nothing is deleted", (kind) => {
+    const { message } = deviceLost({ ...LOST, device: { ...device, kind } });
+    expect(message).toMatch(
+      /It is refused from now on\. .* instead of a certificate, so nothing will be deleted/,
+    );
+    expect(message).not.toContain("Bitwarden");
   });
 
   it("of a wipe answer", () => {
@@ -232,7 +241,7 @@ describe("what is told", () => {
 });
 
 describe("its form", () => {
-  const notification = deviceLost({ user: ALICE, device, by: "admin", since: NOW });
+  const notification = deviceLost(LOST);
   const bodies = notifySettings({ NOTIFY_URLS: "https://a.example ntfy+https://ntfy.sh/topic" }).targets.map(
     (target) => JSON.parse(bodyFor(target, notification)),
   );

@@ -67,6 +67,6 @@ export async function toldBy(stub: DurableObjectStub, posts: Post[]): Promise<Re
 
 /** The n-th of a test's events. */
 export function lost(n = 1): Notification {
-  const device = { id: `device-${n}`, name: "Pixel 9" };
+  const device = { id: `device-${n}`, name: "Pixel 9", kind: "certificate" as const };
   return deviceLost({ user: "alice" as UserId, device, by: "admin", since: NOW });
 }

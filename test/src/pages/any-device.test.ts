@@ -72,6 +72,25 @@ describe("a device without a certificate", () => {
     expect(words(await page(PATHS.activity))).toContain("Alice’s TV was enrolled with a token.");
   });
 
+  it.each<[string, Fields, RegExp]>([
+    [
+      "the device's own end, if that is earlier",
+      [["until", "2126-12-24T18:00"]],
+      /The device is let in with it until 24 Dec 2126 .* The token itself would be valid for longer/,
+    ],
+    [
+      "the token's end, if that is earlier",
+      [["until", "2127-12-24T18:00"]],
+      /It is valid until 21 Nov 2127 /,
+    ],
+    ["its countries", [["countries", "CH LI"]], /It is valid until 21 Nov 2127 \(.*\), only from CH, LI\./],
+  ])("says of its token %s", async (_, limits, said) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2126, 10, 21, 12) });
+    const { ask } = await signedIn();
+    const fields = [...without(NEW_TOKEN, "valid"), ["valid", String(365 * 86_400)], ...limits] as Fields;
+    expect(words((await ask(PATHS.addDevice, fields)).text)).toMatch(said);
+  });
+
   it("is not made twice by a page that is loaded again", async () => {
     const { ask } = await signedIn();
     await ask(PATHS.addDevice, NEW_TOKEN);

@@ -1,7 +1,7 @@
 // What the pages say, without a browser: the real Worker, asked as a browser asks.
 
 import { reset } from "cloudflare:test";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { AuditList, Device } from "../../../src/contract/answers.ts";
 import { devicePath, PATHS } from "../../../src/contract/paths.ts";
 import { ADMIN_HOST, api, enrol, fingerprint, makeToken } from "../fixtures.ts";
@@ -69,6 +69,59 @@ describe("a lost device", () => {
       "Wipe not delivered yet: seen since it was reported lost, but not on an app with the profile bitwarden",
     );
   });
+});
+
+describe("the last time that a device was seen", () => {
+  const DELAY = { REVOCATION_DELAY_SECONDS: 0 };
+  const visit = (app = "app.example.com", country = "CH") =>
+    new Isolate(DELAY).fetch(`https://${app}/`, { cf: { tlsClientAuth: clientAuth(), country } });
+  const line = async (settings = DELAY) => {
+    const { page } = await signedIn(settings);
+    return /Seen.*?(?=<\/p>)/.exec(await page(devicePath(phone)))?.[0].replace(/<[^>]+>/g, "");
+  };
+
+  it("is no refusal while it is let in", async () => {
+    expect((await visit()).status).toBe(200);
+    expect(await line()).toBe("Seen just now, app.example.com, CH");
+  });
+
+  it.each(["suspend", "lost", "revoke"])(
+    "is a refusal after %s, once no isolate lets it in",
+    async (name) => {
+      await act(name, name === "lost" ? { confirm: "Phone" } : {});
+      expect((await visit()).status).toBe(404);
+      expect(await line()).toBe("Seen (refused) just now, app.example.com, CH");
+      expect(await line({ REVOCATION_DELAY_SECONDS: 30 })).toBe("Seen just now, app.example.com, CH");
+    },
+  );
+
+  it("is none if it was before the device was suspended", async () => {
+    expect((await visit()).status).toBe(200);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 1_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    await act("suspend");
+    expect(await line()).toMatch(/^Seen (?!\(refused\))/);
+  });
+
+  it("is a refusal once the device's time is up", async () => {
+    await api("PATCH", `/users/alice/devices/${phone.id}/limits`, { expiresAt: 60 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect((await visit()).status).toBe(404);
+    expect(await line()).toContain("Seen (refused)");
+  });
+
+  it.each([
+    ["app", { apps: ["app.example.com"] }, "vault.example.com", "CH"],
+    ["country", { countries: ["CH"] }, "app.example.com", "DE"],
+  ])(
+    "says that the device isn't let in there, if its limits forbid the %s",
+    async (_, limits, app, country) => {
+      await api("PATCH", `/users/alice/devices/${phone.id}/limits`, limits);
+      expect((await visit(app, country)).status).toBe(404);
+      expect(await line()).toBe(`Seen just now, ${app}, ${country}, where it isn’t let in`);
+    },
+  );
 });
 
 describe("a reason", () => {

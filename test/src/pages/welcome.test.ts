@@ -134,6 +134,7 @@ describe("fetching", () => {
       ...{ invitation: id, user: "alice", name: "Pixel 9", isRenewal: false, isSeen: false },
       ...{ isWaiting: false, comparisonCode: null, ciphertext: CIPHERTEXT },
       apps: expect.arrayContaining(["https://app.example.com/"]),
+      ...{ expiresAt: null, countries: null, onlyApps: null },
     });
     const [device] = await devices();
     expect(device).toMatchObject({ name: "Pixel 9", status: "active" });
@@ -176,9 +177,14 @@ describe("fetching", () => {
   });
 
   it("limits the device as the invitation says", async () => {
-    const { code } = await invite({ limits: { apps: ["swiss.example.com"] } });
-    expect((await ask(code)).answer.apps).toEqual(["https://swiss.example.com/"]);
-    expect((await devices())[0]?.apps).toEqual(["swiss.example.com"]);
+    const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+    const limits = { apps: ["swiss.example.com"], countries: ["CH"], expiresAt };
+    const { code } = await invite({ limits });
+    const shown = { onlyApps: ["swiss.example.com"], countries: ["CH"], expiresAt };
+    const { answer } = await ask(code);
+    expect(answer).toMatchObject({ ...shown, apps: ["https://swiss.example.com/"] });
+    expect((await devices())[0]).toMatchObject(limits);
+    expect((await ask(code, { look: "yes" })).answer, "and a look").toMatchObject(shown);
   });
 
   it("gives it to one of many browsers that ask at the same time", async () => {

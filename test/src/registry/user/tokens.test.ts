@@ -1,7 +1,7 @@
 import { evictDurableObject, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { DEVICE_KINDS, keyOf, type SecretKind } from "../../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../../src/domain/fingerprint.ts";
 import { type Limits, NO_LIMITS } from "../../../../src/domain/limits.ts";
@@ -9,6 +9,7 @@ import { type DeviceRecord, type Enrolment, NO_DETAILS } from "../../../../src/d
 import { Backups } from "../../../../src/registry/client/backups.ts";
 import { lookUp } from "../../../../src/registry/client/lookup.ts";
 import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
+import { CLAIM_ABANDONED_MS } from "../../../../src/registry/storage/generation.ts";
 import {
   ALICE,
   BOB,
@@ -211,6 +212,25 @@ describe.each(["token", "feed"] as const)("a device with a %s", (kind) => {
     expect(await alice().standing(key(6, kind), seen())).toBeNull();
   });
 });
+
+it.each(["token", "feed"] as const)(
+  "a %s whose claim somebody else abandoned is restored, and recognised",
+  async (kind) => {
+    const device = await enrolled(wanted(kind));
+    await reset();
+    for (const user of [ALICE, BOB]) await worker.putUser(by(), user, undefined);
+    await directory().claim(by(), key(1, kind), BOB);
+    const later = Date.now() + CLAIM_ABANDONED_MS + 1_000;
+    vi.useFakeTimers({ toFake: ["Date"], now: later });
+    onTestFinished(() => void vi.useRealTimers());
+    const request = { devices: [device], resurrect: [], madeAt: 0 };
+    expect(await new Backups(env, worker).restoreUser(by({ at: later }), ALICE, request)).toMatchObject({
+      value: { devices: [{ outcome: "added" }] },
+    });
+    expect(await directory().owner(key(1, kind))).toBe(ALICE);
+    expect((await directory().credentialCheck()).exempt).toEqual([key(1, kind)]);
+  },
+);
 
 it("a restore does not exempt a secret that another user has", async () => {
   await enrolled(wanted("token"));
