@@ -87,7 +87,10 @@ function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
 
 /** Whether a URL is worth parsing: nearly none is. Either of the two may be percent-encoded. */
 export function hasFeedParameter(address: string): boolean {
-  return address.includes(FEED_PREFIX) || address.includes(`${FEED_PARAMETER}=`);
+  const query = address.indexOf("?");
+  return (
+    query !== -1 && (address.includes(FEED_PREFIX, query) || address.includes(`${FEED_PARAMETER}=`, query))
+  );
 }
 
 /**
@@ -146,10 +149,16 @@ function decoded(base64: string): string {
  * Which headers of a request hold a token, besides `TOKEN_HEADER`: they are for Latchkey only. Also one that was joined
  * with others of its name, though it lets nobody in then.
  */
-export function tokenHeaders(headers: Headers, app: App): string[] {
-  const names: string[] = [];
-  if (headers.get(PAIR_SECRET_HEADER)?.includes(TOKEN_PREFIX)) names.push(PAIR_ID_HEADER, PAIR_SECRET_HEADER);
-  const passwords = app.basic ? (headers.get("authorization") ?? "").split(",") : [];
-  if (passwords.some((each) => basicToken(each.trim()) !== undefined)) names.push("authorization");
-  return names;
+export function tokenHeaders(headers: Headers, app: App): readonly string[] {
+  const pair = headers.get(PAIR_SECRET_HEADER)?.includes(TOKEN_PREFIX) ? PAIR : NONE;
+  return app.basic && hasBasicToken(headers) ? [...pair, "authorization"] : pair;
+}
+
+// Made once: nearly every request has none.
+const NONE: readonly string[] = [];
+const PAIR: readonly string[] = [PAIR_ID_HEADER, PAIR_SECRET_HEADER];
+
+function hasBasicToken(headers: Headers): boolean {
+  const passwords = (headers.get("authorization") ?? "").split(",");
+  return passwords.some((each) => basicToken(each.trim()) !== undefined);
 }
