@@ -13,6 +13,7 @@ import { apiOf } from "./support/api.ts";
 import { BitwardenClient } from "./support/bitwarden-cli.ts";
 import { type BitwardenServer, startBitwardenServer } from "./support/bitwarden-server.ts";
 import { breakRegistry } from "./support/registry-files.ts";
+import { stablePort } from "./support/stable-port.ts";
 
 const DEVICES = ["home", "suspended", "revoked", "lost-1", "lost-2"] as const;
 /** Asking the registry on every request: a status shows at once. */
@@ -30,7 +31,7 @@ const certificates = new Map<string, { certFile: string; keyFile: string }>();
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "latchkey-bitwarden-"));
   server = await startBitwardenServer();
-  edge = await startAt(0, VARS);
+  edge = await startAt(await stablePort(), VARS);
 
   const authority = {
     certificate: edge.ca,
