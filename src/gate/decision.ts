@@ -67,7 +67,7 @@ export function decide(input: DecisionInput): Decision {
 
 /**
  * What `decide` says without asking the registry, so that a stranger costs no Durable Object request. `undefined`: the
- * certificate is verified and within its dates, and the registry must be asked. (Step 4 needs such a certificate, so
+ * credential is one that the registry must be asked about. (Step 4 needs such a credential, so
  * nothing decided here could be a lost device.)
  */
 export function screen(input: Omit<DecisionInput, "standing">): Decision | undefined {

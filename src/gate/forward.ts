@@ -113,7 +113,7 @@ export function forward(
   const { request: received, address } = visit;
   const shown = hasFeedParameter(address) ? withoutFeedSecret(address) : address;
   const isSame = shown === address;
-  // Only then is a request made anew with another URL: an app must not see a feed's secret.
+  // Rebuilt with another URL only if it must be: an app must not see a feed's secret.
   const request = outgoing(isSame ? received : new Request(shown, received), app, isByPath);
   const answered = fetch(request).then(incoming, onFailure);
   return isSame ? answered : answered.then(withoutReferrer);

@@ -35,7 +35,7 @@ export class ShownSecrets {
    * is none. Rejects if the directory cannot be asked how to recognise one.
    */
   of(visit: Visit, app: App): ShownSecret | undefined | Promise<ShownSecret | undefined> {
-    // Whoever is on the way of plain HTTP reads it.
+    // Over plain HTTP, anybody on the network path could read it.
     if (!visit.address.startsWith("https:")) return undefined;
     const text = tokenIn(visit.request.headers, app);
     if (text !== undefined) return this.#recognise("token", text);

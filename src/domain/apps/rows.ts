@@ -306,7 +306,7 @@ export const KNOWN: Readonly<Record<AppName, Known>> = {
     ],
     instead:
       "for the command line, NODE_OPTIONS=--require with a file that sets https.globalAgent.options.cert and key",
-    notes: ["A lost device is told to delete its vault."],
+    notes: ["A lost device deletes its vault when it next connects."],
     sources: [
       "bitwarden/android#7226",
       "bitwarden/ios#2925",
