@@ -12,13 +12,6 @@ export function living({ credentials }: Device): Credential[] {
   return credentials.filter(({ retiredAt }) => (retiredAt ?? null) === null);
 }
 
-/** What a device shows, in a sentence: `its token`. The pages use the same words. */
-export const CREDENTIAL_NOUN = {
-  certificate: "certificate",
-  token: "token",
-  feed: "feed URL",
-} as const satisfies Record<Device["kind"], string>;
-
 /** Whether the device itself has expired: whatever its status, it is refused. */
 export function hasEnded({ expiresAt }: Pick<Device, "expiresAt">, now: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) <= now;

@@ -9,6 +9,13 @@ export type SecretKind = (typeof SECRET_KINDS)[number];
 export const DEVICE_KINDS = ["certificate", ...SECRET_KINDS] as const;
 export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
+/** What each kind of device shows, as people call it. */
+export const CREDENTIAL_WORDS = {
+  certificate: "certificate",
+  token: "token",
+  feed: "feed URL",
+} as const satisfies Record<DeviceKind, string>;
+
 declare const credentialKeyBrand: unique symbol;
 
 /**

@@ -1,8 +1,10 @@
 // A device's next certificate in the registry: whether it can have one, how it is added, and how the old one ends.
+
 import type { Device } from "../../../src/contract/answers.ts";
+import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import { withHint } from "../../client/answer.ts";
 import type { Api, Made } from "../../client/api.ts";
-import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
+import { deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { failed } from "../../terminal/failure.ts";
 import { short } from "../../terminal/text.ts";
@@ -22,7 +24,7 @@ export function requireRenewable(device: Device): void {
 
 const ONLY_LIVING = "only a device that is active or suspended can be renewed";
 const endOne = (device: Device) =>
-  `wait until the old ${CREDENTIAL_NOUN[device.kind]} ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
+  `wait until the old ${CREDENTIAL_WORDS[device.kind]} ends, or end one of the two: ${LATCHKEY} retire ${referenceTo(device)} FINGERPRINT`;
 
 /**
  * Gives a device its next certificate (PEM). The current one ends when the next one is first seen, or at

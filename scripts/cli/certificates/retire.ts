@@ -1,5 +1,6 @@
 // Ending one of a device's two certificates or tokens.
-import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
+import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
+import { deviceLabel, living } from "../../client/device.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { printable, short } from "../../terminal/text.ts";
 import { fingerprintArgument, fingerprintPrefix, userArgument } from "../command/arguments.ts";
@@ -56,7 +57,7 @@ Examples:
       if (atCloudflare) await session.cloudflare();
       const device = await findDevice(api, reference);
       const label = deviceLabel(device);
-      const noun = CREDENTIAL_NOUN[device.kind];
+      const noun = CREDENTIAL_WORDS[device.kind];
       if (atCloudflare) requireKnownAtCloudflare(device);
       // A lost device may connect with either certificate, and needs it to receive the wipe.
       if (atCloudflare && !force) await requireWipe(session, { device, label });

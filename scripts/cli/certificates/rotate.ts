@@ -1,9 +1,11 @@
 // Renewing what a device shows: a certificate, signed by Cloudflare or read from a file, or a token.
+
 import { Option } from "commander";
 import type { Device } from "../../../src/contract/answers.ts";
+import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import type { Api } from "../../client/api.ts";
-import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
+import { deviceLabel } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { short } from "../../terminal/text.ts";
@@ -125,7 +127,7 @@ async function rotateSecret(
   const { qr, valid, ...others } = options;
   const idle = idleOption(others);
   if (idle !== undefined) {
-    const shows = `${deviceLabel(device)}, which shows a ${CREDENTIAL_NOUN[device.kind]}`;
+    const shows = `${deviceLabel(device)}, which shows a ${CREDENTIAL_WORDS[device.kind]}`;
     throw misuse(`--${idle} means nothing for ${shows}`, "leave it out: nothing is signed");
   }
   requireRenewable(device);
@@ -205,8 +207,8 @@ async function rotateByIssuing(
 function requireCertificate(device: Device, { valid }: RotateOptions): void {
   if (device.kind !== "certificate") {
     throw misuse(
-      `${deviceLabel(device)} shows a ${CREDENTIAL_NOUN[device.kind]}, not a certificate`,
-      `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes a new ${CREDENTIAL_NOUN[device.kind]}`,
+      `${deviceLabel(device)} shows a ${CREDENTIAL_WORDS[device.kind]}, not a certificate`,
+      `leave out --certificate: ${LATCHKEY} rotate ${referenceTo(device)} makes a new ${CREDENTIAL_WORDS[device.kind]}`,
     );
   }
   if (valid !== undefined) {

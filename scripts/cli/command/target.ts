@@ -1,13 +1,13 @@
 // The certificates to shut out, named by device, fingerprint, file or backup: with the registry or without it.
 import type { Command } from "commander";
 import type { Device, Me } from "../../../src/contract/answers.ts";
-import { fingerprintOf } from "../../../src/domain/credential-key.ts";
+import { CREDENTIAL_WORDS, fingerprintOf } from "../../../src/domain/credential-key.ts";
 import { type Fingerprint, parseFingerprint } from "../../../src/domain/fingerprint.ts";
 import { canWipe } from "../../../src/domain/request/app.ts";
 import { readCertificateFile } from "../../certificates/certificate-file.ts";
 import { isOutOfOrder } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
-import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
+import { deviceLabel } from "../../client/device.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import type { Place } from "../../cloudflare/issue/revocation.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
@@ -214,7 +214,7 @@ export async function canWipeAnything({ connect }: Pick<Session, "connect">): Pr
 export function requireKnownAtCloudflare(device: Device): void {
   if (device.kind === "certificate") return;
   throw misuse(
-    `${deviceLabel(device)} shows a ${CREDENTIAL_NOUN[device.kind]}, which Cloudflare knows nothing of`,
+    `${deviceLabel(device)} shows a ${CREDENTIAL_WORDS[device.kind]}, which Cloudflare knows nothing of`,
     "leave out --at-cloudflare: once the registry refuses it, nothing is left to revoke",
   );
 }

@@ -1,7 +1,9 @@
 // A device's next token, or a feed's next secret.
+
 import type { Device } from "../../../src/contract/answers.ts";
+import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import type { Api } from "../../client/api.ts";
-import { CREDENTIAL_NOUN, deviceLabel } from "../../client/device.ts";
+import { deviceLabel } from "../../client/device.ts";
 import { short } from "../../terminal/text.ts";
 import type { Session } from "../command/session.ts";
 import { endOfOld } from "../devices/view.ts";
@@ -35,7 +37,7 @@ export async function makeNextSecret(
     origin: api.origin,
     qr,
     done: [
-      `made the next ${CREDENTIAL_NOUN[kind]} of ${deviceLabel(made.device)}, ${short(digits)}`,
+      `made the next ${CREDENTIAL_WORDS[kind]} of ${deviceLabel(made.device)}, ${short(digits)}`,
       ...(ends === undefined ? [] : [ends]),
     ],
   });

@@ -1,8 +1,10 @@
 // The devices and their records: list, show, rename, note, forget.
+
 import type { Device } from "../../../src/contract/answers.ts";
+import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import { ofUsers } from "../../client/all-users.ts";
 import { withHint } from "../../client/answer.ts";
-import { CREDENTIAL_NOUN, deviceLabel, living } from "../../client/device.ts";
+import { deviceLabel, living } from "../../client/device.ts";
 import { LATCHKEY } from "../../terminal/called-as.ts";
 import { deviceNameArgument, durationOption, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
@@ -148,7 +150,7 @@ export const addForget: AddCommand = (program) => {
       output.lines(
         device.kind === "certificate"
           ? `forgot ${label}: its certificate is unknown now, and can be enrolled again`
-          : `forgot ${label}: its ${CREDENTIAL_NOUN[device.kind]} is unknown now, and stays refused`,
+          : `forgot ${label}: its ${CREDENTIAL_WORDS[device.kind]} is unknown now, and stays refused`,
       );
     });
 };

@@ -1,9 +1,10 @@
 // How a device and its credentials are shown: as a row of a list, or in full.
 
 import type { Credential, Device } from "../../../src/contract/answers.ts";
+import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/general/relative-time.ts";
 import type { CertificateDetails } from "../../certificates/certificate-file.ts";
-import { CREDENTIAL_NOUN, deviceLabel, hasEnded, living } from "../../client/device.ts";
+import { deviceLabel, hasEnded, living } from "../../client/device.ts";
 import type { Output } from "../../terminal/output.ts";
 import type { Cell } from "../../terminal/table.ts";
 import { distinguishedName, groupedCode, printable, printableLines, short } from "../../terminal/text.ts";
@@ -91,7 +92,7 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
       : []),
   ]);
   for (const credential of device.credentials) {
-    output.lines("", output.style("bold", CREDENTIAL_NOUN[device.kind]));
+    output.lines("", output.style("bold", CREDENTIAL_WORDS[device.kind]));
     const own =
       device.kind === "certificate" ? certificateFacts(credential, now) : secretFacts(credential, now);
     const facts = [...own, ...renewalFacts(device, credential, now)];
@@ -118,7 +119,7 @@ function endOfDevice(device: Device, own: string, now: number): string {
   const { expiresAt, kind } = device;
   if (last === undefined || (expiresAt !== null && expiresAt <= last)) return own;
   const verb = Date.parse(last) <= now ? "expired" : "expires";
-  const credential = `its ${CREDENTIAL_NOUN[kind]} ${verb} ${timeWithHint(last, now)}`;
+  const credential = `its ${CREDENTIAL_WORDS[kind]} ${verb} ${timeWithHint(last, now)}`;
   return expiresAt === null ? `never by itself, but ${credential}` : `${own}, but ${credential}, before that`;
 }
 

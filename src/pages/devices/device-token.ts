@@ -8,7 +8,12 @@ import type { Device } from "../../contract/answers.ts";
 import { DEVICE_TOKEN_SECONDS } from "../../contract/limits.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { CreateDeviceTokenRequest, RotateDeviceTokenRequest, UserIdSchema } from "../../contract/requests.ts";
-import { type DeviceKind, SECRET_KINDS, type SecretKind } from "../../domain/credential-key.ts";
+import {
+  CREDENTIAL_WORDS,
+  type DeviceKind,
+  SECRET_KINDS,
+  type SecretKind,
+} from "../../domain/credential-key.ts";
 import { secretView } from "../html/device-secret.ts";
 import { field, mistakeOf, parseFields, secondsSelect, userSelect } from "../html/forms.ts";
 import { type Html, html, show } from "../html/html.ts";
@@ -23,7 +28,7 @@ import {
   readTypedLimits,
 } from "../html/limits-form.ts";
 import { type PageContext, visibleUsers } from "../html/page-context.ts";
-import { CREDENTIAL_WORDS, SECRETS } from "../html/words.ts";
+import { SECRETS } from "../html/words.ts";
 
 const DAY_SECONDS = 86_400;
 const LIVES = [

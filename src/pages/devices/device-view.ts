@@ -3,6 +3,7 @@
 import type { Device } from "../../contract/answers.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { type Need, permits } from "../../contract/permissions.ts";
+import { CREDENTIAL_WORDS } from "../../domain/credential-key.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../domain/general/relative-time.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
 import { canWipe } from "../../domain/request/app.ts";
@@ -10,7 +11,7 @@ import { beyondReach } from "../../domain/request/beyond-limits.ts";
 import { type Html, html } from "../html/html.ts";
 import type { PageContext } from "../html/page-context.ts";
 import { ago, at, clockOnly, onDate } from "../html/times.ts";
-import { CREDENTIAL_WORDS, capital } from "../html/words.ts";
+import { capital } from "../html/words.ts";
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
 export type DeviceAct = "suspend" | "reinstate" | "lost" | "revoke" | "approve" | "forget";

@@ -1,4 +1,5 @@
 // One device: everything about it, and what can be changed.
+
 import { deviceOf, deviceParam, must, registryOfUser, userParam } from "../../api/handler.ts";
 import { representDevice } from "../../api/represent.ts";
 import type { Credential, Device } from "../../contract/answers.ts";
@@ -6,12 +7,13 @@ import { ApiError } from "../../contract/api-error.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { PROBLEMS } from "../../contract/problems.ts";
 import { EditDeviceRequest } from "../../contract/requests.ts";
+import { CREDENTIAL_WORDS } from "../../domain/credential-key.ts";
 import { field, parseFields } from "../html/forms.ts";
 import { type Html, html, seeOther, show } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
 import type { PageContext } from "../html/page-context.ts";
 import { at, onDate } from "../html/times.ts";
-import { CREDENTIAL_WORDS, capital, grouped, possessive } from "../html/words.ts";
+import { capital, grouped, possessive } from "../html/words.ts";
 import {
   actLinks,
   actsOf,

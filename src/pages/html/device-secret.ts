@@ -1,13 +1,15 @@
 // A device's new secret, shown only once: to scan, to copy, or to paste into the program that will send it.
+
 import type { Apps } from "../../api/handler.ts";
 import type { Device } from "../../contract/answers.ts";
 import { isAppName } from "../../domain/apps/names.ts";
 import { type Recipe, recipesFor, TOKEN_HEADER } from "../../domain/apps/recipes.ts";
+import { CREDENTIAL_WORDS } from "../../domain/credential-key.ts";
 
 import { type Html, html } from "./html.ts";
 import { qrCode } from "./qr-code.ts";
 import { onDate } from "./times.ts";
-import { CREDENTIAL_WORDS, capital } from "./words.ts";
+import { capital } from "./words.ts";
 
 interface Shown {
   apps: Pick<Apps, "profiles">;

@@ -1,12 +1,5 @@
 // Words as the pages write them.
-import { DEVICE_KINDS, type DeviceKind, type SecretKind } from "../../domain/credential-key.ts";
-
-/** What each kind of device shows, as people call it. */
-export const CREDENTIAL_WORDS: Record<DeviceKind, string> = {
-  certificate: "certificate",
-  token: "token",
-  feed: "feed URL",
-};
+import { CREDENTIAL_WORDS, DEVICE_KINDS, type SecretKind } from "../../domain/credential-key.ts";
 
 /** What each kind of secret is for, to help people choose. */
 export const SECRETS: Record<SecretKind, { label: string; hint: string }> = {

@@ -1,6 +1,6 @@
 // What a device with a verified certificate learns about itself: a page for a person's browser, JSON for programs.
 import { ENROL_PATH } from "../../contract/paths.ts";
-import { fingerprintOf, kindOf } from "../../domain/credential-key.ts";
+import { CREDENTIAL_WORDS, fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type { Standing } from "../../domain/device.ts";
 import type { Reason } from "../../domain/reason.ts";
 import type { Known } from "../../domain/request/shown.ts";
@@ -9,7 +9,7 @@ import { type Html, html, show } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
 import { isForReading } from "../html/same-origin.ts";
 import { knownTimeZone, onDate } from "../html/times.ts";
-import { CREDENTIAL_WORDS, capital, possessive } from "../html/words.ts";
+import { capital, possessive } from "../html/words.ts";
 
 type Visitor = ReturnType<typeof describe>;
 
