@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { AppSchema, TableSchema, toApp } from "./contract/app-settings.ts";
 import { MIN_ADMIN_TOKEN_CHARACTERS } from "./contract/limits.ts";
+import { SignInSchema, type SignInSettings, toSignInSettings } from "./contract/sign-in-settings.ts";
 import { FINGERPRINT_HINT, type Fingerprint, parseFingerprint } from "./domain/fingerprint.ts";
 import { err, ok, type Result } from "./domain/general/result.ts";
 import type { App } from "./domain/request/app.ts";
@@ -24,6 +25,8 @@ export interface Config {
   adminHost: string | null;
   /** `null`: the API is off. */
   adminToken: string | null;
+  /** `null`: nobody signs in with an identity provider. */
+  signIn: SignInSettings | null;
   /** Whether anybody is notified of events. Where and how is read by the objects that notify. */
   notifies: boolean;
   bindings: RegistryBindings;
@@ -96,6 +99,8 @@ const EnvSchema = v.object(
       v.pipe(v.string("must be a hostname"), v.check(isHostname, "must be a hostname in lower case")),
     ),
     ADMIN_TOKEN: v.optional(v.string("must be a string")),
+    SIGN_IN: v.optional(SignInSchema),
+    SIGN_IN_SECRET: v.optional(v.pipe(v.string("must be a string"), v.minLength(1, "is empty"))),
     BLOCKED: v.optional(BlockedSchema, ""),
     NOTIFY_URLS: v.optional(NotifyUrlsSchema, []),
     NOTIFY_SECRET: v.optional(NotifySecretSchema),
@@ -115,7 +120,10 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
   const parsed = v.safeParse(EnvSchema, env);
   if (!parsed.success) return err(parsed.issues.map(toProblem));
   const { APPS, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS, NOTIFY_URLS, BLOCKED } = parsed.output;
+  const { SIGN_IN, SIGN_IN_SECRET = null } = parsed.output;
   if (ADMIN_HOST !== undefined && Object.hasOwn(APPS, ADMIN_HOST)) return err([sharedHost(ADMIN_HOST)]);
+  const missing = missingForSignIn(parsed.output);
+  if (missing.length > 0) return err(missing);
 
   const apps = new Map<string, App>();
   for (const [hostname, settings] of Object.entries(APPS)) apps.set(hostname, toApp(settings));
@@ -130,6 +138,7 @@ export function parseConfig(env: unknown): Result<Config, ConfigProblem[]> {
     blocked: BLOCKED,
     adminHost: ADMIN_HOST ?? null,
     adminToken: tokenIsGood ? ADMIN_TOKEN : null,
+    signIn: SIGN_IN === undefined ? null : toSignInSettings(SIGN_IN, SIGN_IN_SECRET),
     notifies: NOTIFY_URLS.length > 0,
     bindings: env as RegistryBindings,
     warnings: tokenIsGood ? [] : [tokenWarning(ADMIN_TOKEN)],
@@ -146,6 +155,21 @@ export function appOf(config: Config, hostname: string): App | undefined {
 
 function mayBeApp({ adminHost }: Config, hostname: string): boolean {
   return hostname !== adminHost && isHostname(hostname);
+}
+
+/** Signing in needs the provider, and the `ADMIN_HOST` as its door. */
+function missingForSignIn({ APPS, SIGN_IN, ADMIN_HOST }: v.InferOutput<typeof EnvSchema>): ConfigProblem[] {
+  if (APPS["*"]?.signIn) {
+    // A hand-over to a host that nobody named would give it the ticket.
+    return [{ variable: 'APPS."*".signIn', message: "works for hosts that APPS names only" }];
+  }
+  const app = Object.entries(APPS).find(([, { signIn }]) => signIn)?.[0];
+  if (app !== undefined && SIGN_IN === undefined) {
+    const message = `is missing: APPS."${app}" has signIn = true`;
+    return [{ variable: "SIGN_IN", message }];
+  }
+  if (SIGN_IN === undefined || ADMIN_HOST !== undefined) return [];
+  return [{ variable: "ADMIN_HOST", message: "is missing: people sign in on that host (SIGN_IN)" }];
 }
 
 /** A page of an app, or its service worker, could read what is typed on a page of ours on the same host. */

@@ -119,6 +119,7 @@ export const AppSchema = v.pipe(
       public: v.optional(v.array(PathSchema, 'must be a list of paths, such as ["/share/*"]'), []),
       preflight: v.optional(v.boolean("must be true or false"), false),
       basic: v.optional(v.boolean("must be true or false"), false),
+      signIn: v.optional(v.boolean("must be true or false"), false),
       origins: v.optional(
         v.array(OriginSchema, 'must be a list of origins, such as ["https://notes.example.com"]'),
         [],
@@ -154,7 +155,7 @@ export const AppSchema = v.pipe(
 
 /** The settings of an app, as the gate reads them. */
 export function toApp(settings: v.InferOutput<typeof AppSchema>): App {
-  const { countries, preflight, basic, status, retryAfter, body, contentType } = settings;
+  const { countries, preflight, basic, signIn, status, retryAfter, body, contentType } = settings;
   const profile = profileOf(settings.profile);
   return {
     ...(isAppName(settings.profile) ? { name: settings.profile } : {}),
@@ -174,6 +175,7 @@ export function toApp(settings: v.InferOutput<typeof AppSchema>): App {
     publicPaths: pathRules(settings.public),
     preflight,
     basic,
+    signIn,
     origins: new Set(settings.origins),
   };
 }

@@ -22,6 +22,7 @@ const PLAIN: App = {
   publicPaths: NO_PATHS,
   preflight: false,
   basic: false,
+  signIn: false,
   origins: new Set(),
 };
 
@@ -54,6 +55,7 @@ describe("a good configuration", () => {
       blocked: new Set(),
       adminHost: null,
       adminToken: TOKEN,
+      signIn: null,
       notifies: false,
       bindings: expect.objectContaining({ USER_REGISTRY: env.USER_REGISTRY, DIRECTORY: env.DIRECTORY }),
       warnings: [],
@@ -282,5 +284,73 @@ describe("ADMIN_TOKEN", () => {
     const secret = "hunter2-hunter2";
     expect(JSON.stringify(good({ ADMIN_TOKEN: secret }).warnings)).not.toContain("hunter2");
     expect(JSON.stringify(problems({ ADMIN_TOKEN: [secret] }))).not.toContain("hunter2");
+  });
+});
+
+describe("SIGN_IN", () => {
+  const ISSUER = "https://id.example.com";
+  const SIGN_IN = { issuer: ISSUER, clientId: "latchkey" };
+  const ADMIN_HOST = "latchkey.example.com";
+  const APPS = { "photos.example.com": { signIn: true } };
+
+  it("is read, with what it is when settings are left out", () => {
+    const { signIn, apps } = good({ SIGN_IN, ADMIN_HOST, APPS });
+    expect(signIn).toEqual({
+      issuer: ISSUER,
+      clientId: "latchkey",
+      clientSecret: null,
+      scopes: "openid email profile",
+      label: "your identity provider",
+      verifiesEmails: false,
+      owners: new Map(),
+    });
+    expect(apps.get("photos.example.com")?.signIn).toBe(true);
+  });
+
+  it("has the secret, and owners by address in lower case", () => {
+    const owners = { alice: "Alice@Example.com" };
+    const { signIn } = good({ SIGN_IN: { ...SIGN_IN, owners }, SIGN_IN_SECRET: "hush", ADMIN_HOST });
+    expect(signIn).toMatchObject({ clientSecret: "hush", owners: new Map([["alice@example.com", "alice"]]) });
+  });
+
+  it.each([
+    ["an app with signIn, and no SIGN_IN", { ADMIN_HOST, APPS }, "SIGN_IN"],
+    ["no ADMIN_HOST", { SIGN_IN }, "ADMIN_HOST"],
+    [
+      "signIn for hosts that are not named",
+      { SIGN_IN, ADMIN_HOST, APPS: { "*": { signIn: true } } },
+      'APPS."*".signIn',
+    ],
+    [
+      "an issuer without TLS",
+      { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, issuer: "http://id.example.com" } },
+      "SIGN_IN.issuer",
+    ],
+    [
+      "an issuer with a query",
+      { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, issuer: `${ISSUER}?a` } },
+      "SIGN_IN.issuer",
+    ],
+    ["no client id", { ADMIN_HOST, SIGN_IN: { issuer: ISSUER } }, "SIGN_IN.clientId"],
+    ["scopes without openid", { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, scopes: "email" } }, "SIGN_IN.scopes"],
+    [
+      "an owner without an address",
+      { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, owners: { alice: "x" } } },
+      "SIGN_IN.owners.alice",
+    ],
+    [
+      "an owner with an impossible id",
+      { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, owners: { Al: "a@b.c" } } },
+      "SIGN_IN.owners.Al",
+    ],
+    ["an unknown setting", { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, isuer: ISSUER } }, "SIGN_IN.isuer"],
+    ["an empty secret", { ADMIN_HOST, SIGN_IN, SIGN_IN_SECRET: "" }, "SIGN_IN_SECRET"],
+  ])("with %s is a problem", (_, change, variable) => {
+    expect(problems(change)).toEqual([{ variable, message: expect.any(String) }]);
+  });
+
+  it("may have an issuer on this machine without TLS", () => {
+    const issuer = "http://localhost:4000";
+    expect(good({ ADMIN_HOST, SIGN_IN: { ...SIGN_IN, issuer } }).signIn).toMatchObject({ issuer });
   });
 });

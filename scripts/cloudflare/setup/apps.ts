@@ -143,7 +143,7 @@ async function askForApp(host: string, gated: GatedHost | undefined): Promise<Pr
 /** What a host that is not in `wrangler.toml` yet lets through: nothing. */
 const NEW_APP: App = {
   ...{ profile: DEFAULT_PROFILE, countries: null, publicPaths: NO_PATHS },
-  ...{ preflight: false, basic: false, origins: new Set() },
+  ...{ preflight: false, basic: false, signIn: false, origins: new Set() },
 };
 
 /** Nothing is chosen beforehand: closed by default. */

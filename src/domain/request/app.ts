@@ -38,6 +38,8 @@ export interface App extends AppRules {
   preflight: boolean;
   /** Whether a device token may be the HTTP Basic password: only if the app doesn't use HTTP Basic itself. */
   basic: boolean;
+  /** Whether browsers are let in by signing in with the identity provider. */
+  signIn: boolean;
   /** Origins whose pages may send a device token: the gate answers their preflights itself. */
   origins: ReadonlySet<string>;
 }

@@ -109,7 +109,7 @@ export async function noteWipeOf(
 /** An app without any rules of its own. */
 export const OPEN_APP: App = {
   ...{ countries: null, profile: DEFAULT_PROFILE, publicPaths: NO_PATHS },
-  ...{ preflight: false, basic: false, origins: new Set() },
+  ...{ preflight: false, basic: false, signIn: false, origins: new Set() },
 };
 
 /** A gate with one app for every host and scripted objects, unless `change` says otherwise. */
