@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
-import type { Edge } from "./edge/edge.ts";
+import type { Edge, EdgeOptions } from "./edge/edge.ts";
 import { logText } from "./edge/log-text.ts";
-import { callersFolder, isInClone, ROOT, readOptions, shownFrom } from "./edge/start-options.ts";
+import { callersFolder, isInClone, readOptions, shownFrom } from "./edge/start-options.ts";
 import { welcome } from "./edge/welcome.ts";
+import { DEPLOYMENT_FOLDER } from "./package.ts";
 import type { HomeCloudflare } from "./stand-in/at-home.ts";
 import { report } from "./terminal/failure.ts";
 import { printable } from "./terminal/text.ts";
@@ -49,7 +50,11 @@ async function main(words: readonly string[]): Promise<void> {
     if (error.code !== "EPIPE") throw error;
     process.exit(0);
   });
-  const options = readOptions(words, process.env);
+  await startGate(readOptions(words, process.env));
+}
+
+/** Runs the gate on this machine until a signal ends it, and prints what to try. */
+export async function startGate(options: EdgeOptions): Promise<void> {
   const isFirst = !existsSync(join(options.stateDir, "ca.pem"));
   process.stderr.write(`${isFirst ? "making certificates, starting" : "starting"} the Worker …\n`);
   // Wrangler reads our wrangler.toml, and would keep a log of that in the home folder.
@@ -85,7 +90,7 @@ async function main(words: readonly string[]): Promise<void> {
     cloudflareUrl: (await cloudflare.promise).url,
     signInLink: edge.signInLink(LINK_MINUTES * 60_000),
     linkMinutes: LINK_MINUTES,
-    clone: isInClone(folder) ? "this folder" : ROOT,
+    clone: isInClone(folder) ? "this folder" : DEPLOYMENT_FOLDER,
     show: (path) => shownFrom(folder, path),
   });
   console.log(text);
@@ -96,8 +101,10 @@ function time(): string {
   return new Date().toTimeString().slice(0, 8);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof CommanderError && error.exitCode === 0)) process.exit(report(error));
+if (import.meta.main) {
+  try {
+    await main(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof CommanderError && error.exitCode === 0)) process.exit(report(error));
+  }
 }

@@ -185,8 +185,8 @@ export const addCompletion: AddCommand = (program) => {
     )
     .argument("<shell>", SHELLS.join(", "))
     .notes(`
-It completes the word latchkey. In this clone's folder npx runs the command, so
-define an alias before the script is read: alias latchkey='npx --no -- latchkey'
+It completes the word latchkey. In a clone without an installed command, define
+an alias before the script is read: alias latchkey='npm exec --no -- latchkey'
 Names come from the gate, if it answers within two seconds. Write the script
 again after an update.
 

@@ -1,7 +1,7 @@
 // The whole command line: every command, the general help, and how one line is run.
 import { type Argument, type Command, CommanderError, Option } from "commander";
-import packageJson from "../../package.json" with { type: "json" };
 import { DEFAULT_TIMEOUT_SECONDS } from "../client/connection.ts";
+import { VERSION } from "../package.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { misuse, report } from "../terminal/failure.ts";
 import { misuseFromCommander, subcommandNamed, unknownCommand } from "../terminal/misuse.ts";
@@ -28,6 +28,7 @@ import { addRevoke } from "./devices/revoke.ts";
 import { addApprove, addLost, addReinstate, addSuspend } from "./devices/status.ts";
 import { addDismiss, addUnknown } from "./devices/unknown.ts";
 import { addRestore } from "./restore.ts";
+import { addStart } from "./start.ts";
 import { addStatus } from "./status.ts";
 import { addUsers } from "./users.ts";
 import { addWatch } from "./watch/watch.ts";
@@ -123,7 +124,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Credentials:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
   "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
-  "Files:": [addFingerprint],
+  "On this machine:": [addStart, addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };
 
@@ -134,7 +135,7 @@ const MIN_WIDTH_TO_WRAP = 24;
 export function createProgram(): LatchkeyCommand {
   const program = new LatchkeyCommand("latchkey")
     .description("Enrol and revoke the devices that may pass the gate.")
-    .version(packageJson.version, "-V, --version", "print the version")
+    .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help, or that of a command")
     .option("--url <url>", "the address of the gate")
     .option("--token-file <file>", "a file that contains the token")

@@ -1,5 +1,6 @@
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { Command, CommanderError, Option } from "commander";
+import { DEPLOYMENT_FOLDER } from "../package.ts";
 import { type Failure, misuse } from "../terminal/failure.ts";
 import { misuseFromCommander } from "../terminal/misuse.ts";
 import { parseJson, printable, shellWord } from "../terminal/text.ts";
@@ -7,23 +8,26 @@ import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
 import { parseOrigin } from "./origin.ts";
 
-/** The clone. */
-export const ROOT = resolve(import.meta.dirname, "..", "..");
-
 const DEFAULT_PORT = "8443";
 const DEFAULT_STATE = ".latchkey";
 
-const USAGE = `
+export const START_DESCRIPTION =
+  "Run the gate on this machine, behind a local edge with real client certificates.";
+
+/** The end of the help; `command` is called as it is, `prefix` before options. */
+export function startNotes(command: string, prefix: string): string {
+  return `
 The state folder holds a certificate authority for this machine, the server's and three
 devices' certificates, the admin token and the registry. It is made on the first start.
 
 Examples:
-  npm start
-  npm start -- --origin http://127.0.0.1:8123
-  npm start -- --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
-  npm start -- --var 'APPS={"app.localhost":{"countries":["CH"]}}' --country US`;
+  ${command}
+  ${prefix} --origin http://127.0.0.1:8123
+  ${prefix} --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
+  ${prefix} --var 'APPS={"app.localhost":{"countries":["CH"]}}' --country US`;
+}
 
-interface Options {
+export interface StartOptions {
   port: string;
   state: string;
   origin?: string;
@@ -33,10 +37,20 @@ interface Options {
 }
 
 function createProgram(): Command {
-  return new Command("npm start --")
-    .description("Run the gate on this machine, behind a local edge with real client certificates.")
+  return withStartOptions(new Command("npm start --"))
+    .description(START_DESCRIPTION)
     .usage("[options]")
     .helpOption("-h, --help", "print this help")
+    .allowExcessArguments(false)
+    .addHelpText("after", startNotes("npm start", "npm start --"))
+    .configureOutput({ outputError: () => undefined })
+    .showHelpAfterError(false)
+    .exitOverride();
+}
+
+/** Adds the options of `npm start` and `latchkey start`; `edgeOptions` reads them. */
+export function withStartOptions<C extends Command>(command: C): C {
+  return command
     .addOption(
       withDefault("--port <port>", "where to listen, on 127.0.0.1; 0 takes a free one", DEFAULT_PORT),
     )
@@ -54,12 +68,7 @@ function createProgram(): Command {
         "delay each call to the registry and its answer by 0 to this many milliseconds, as between distant machines",
         "0",
       ),
-    )
-    .allowExcessArguments(false)
-    .addHelpText("after", USAGE)
-    .configureOutput({ outputError: () => undefined })
-    .showHelpAfterError(false)
-    .exitOverride();
+    );
 }
 
 /** Commander would show the default in quotes. */
@@ -124,7 +133,7 @@ export function callersFolder(environment: NodeJS.ProcessEnv): string {
 
 /** Whether the command line is found there. */
 export function isInClone(folder: string): boolean {
-  return isWithin(ROOT, folder);
+  return isWithin(DEPLOYMENT_FOLDER, folder);
 }
 
 /**
@@ -153,15 +162,18 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
   } catch (error) {
     throw failureOf(error, program);
   }
-  const { port, state, origin, country, latency, var: vars } = program.opts<Options>();
+  // The default folder is the clone's.
+  const isDefault = program.getOptionValueSource("state") === "default";
+  return edgeOptions(program.opts(), isDefault ? process.cwd() : callersFolder(environment));
+}
+
+/** What was written, as the edge takes it. A relative state folder is below `folder`. */
+export function edgeOptions(options: StartOptions, folder: string): EdgeOptions {
+  const { port, state, origin, country, latency, var: vars } = options;
   if (origin !== undefined) parseOrigin(origin);
   return {
     port: parseWhole(port, 65_535, "--port", "port", "give a number up to 65535"),
-    // The default one is the clone's.
-    stateDir:
-      program.getOptionValueSource("state") === "default"
-        ? resolve(state)
-        : resolve(callersFolder(environment), state),
+    stateDir: resolve(folder, state),
     vars: vars ?? {},
     country: parseCountry(country),
     // Latency between any two places is below a second.

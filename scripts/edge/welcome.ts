@@ -1,6 +1,7 @@
 // The text that `npm start` ends with.
 import { join } from "node:path";
 import { isLocalhostName } from "../client/address.ts";
+import { LATCHKEY } from "../terminal/called-as.ts";
 import { shellWord } from "../terminal/text.ts";
 import type { Edge } from "./edge.ts";
 import { type DemoDeviceFiles, P12_PASSWORD } from "./state/paths.ts";
@@ -61,30 +62,30 @@ stranger's, can accept. --app says where the link opens; without --guest, the
 device may use every app. Then enrol the stranger instead, and revoke the phone:
   export LATCHKEY_URL=${edge.url(apiHost)}
   export LATCHKEY_TOKEN_FILE=${path(adminToken)} LATCHKEY_CA=${path(ca)}
-  npx --no -- latchkey devices alice
-  npx --no -- latchkey invite alice --app ${appHost}
-  npx --no -- latchkey enrol alice tablet \\
+  ${LATCHKEY} devices alice
+  ${LATCHKEY} invite alice --app ${appHost}
+  ${LATCHKEY} enrol alice tablet \\
     --certificate ${path(stranger.pem)}
-  npx --no -- latchkey revoke alice/alice-phone`,
+  ${LATCHKEY} revoke alice/alice-phone`,
 
     `Issue, renew and revoke certificates. What signs them here is a local stand-in
 for Cloudflare's API, not Cloudflare:
   export LATCHKEY_CLOUDFLARE_API=${cloudflareUrl}
   export CLOUDFLARE_API_TOKEN=$(cat ${path(cloudflareToken)})
-  npx --no -- latchkey issue alice pixel-9 --out ${path(join(folder, "issued"))}
-  npx --no -- latchkey rotate alice/pixel-9 --out ${path(join(folder, "renewed"))}
-  npx --no -- latchkey revoke alice/pixel-9 --at-cloudflare
-  npx --no -- latchkey setup --app pw.example.com=bitwarden --dry-run`,
+  ${LATCHKEY} issue alice pixel-9 --out ${path(join(folder, "issued"))}
+  ${LATCHKEY} rotate alice/pixel-9 --out ${path(join(folder, "renewed"))}
+  ${LATCHKEY} revoke alice/pixel-9 --at-cloudflare
+  ${LATCHKEY} setup --app pw.example.com=bitwarden --dry-run`,
 
     `See who is refused and why, by program; which device the gate sees:
-  npx --no -- latchkey watch --edge ${path(folder)}
+  ${LATCHKEY} watch --edge ${path(folder)}
   ${curl(appHost, laptop)} ${url}/.latchkey/whoami`,
 
     ...(bitwardenHost === undefined
       ? []
       : [
           `Report the laptop lost. Bitwarden deletes its vault on the 401 that follows:
-  npx --no -- latchkey lost alice/alice-laptop
+  ${LATCHKEY} lost alice/alice-laptop
   ${curl(bitwardenHost, laptop)} -i ${edge.url(bitwardenHost)}/`,
         ]),
 

@@ -1,18 +1,16 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { BuildOptions } from "esbuild";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { parseProfile, profileOf } from "../../src/contract/app-settings.ts";
 import type { ProfileName } from "../../src/domain/request/app.ts";
 import { isLocalhostName } from "../client/address.ts";
+import { WRANGLER_TOML } from "../package.ts";
 
 /** Values of `wrangler.toml`'s `[vars]`, or instead of them. */
 export type Vars = Readonly<Record<string, unknown>>;
 
 /** What `wrangler.toml` says: the one source of the Worker's settings, here as in production. */
 export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
-
-const ROOT = join(import.meta.dirname, "..", "..");
 
 /**
  * The pages' host on this machine. A zone's host leads to Cloudflare: opened with the edge's port, it would reach
@@ -24,7 +22,7 @@ const LOCAL_ADMIN_HOST = "latchkey.localhost";
  * Reads the project's `wrangler.toml`; `vars` take the place of its variables of the same name. An `ADMIN_HOST` of a
  * zone becomes one of this machine, unless it is in `vars`.
  */
-export function readWorkerConfig(vars: Vars, path = join(ROOT, "wrangler.toml")) {
+export function readWorkerConfig(vars: Vars, path = WRANGLER_TOML) {
   const { workerOptions, main, define } = unstable_getMiniflareWorkerOptions(path);
   if (main === undefined || !existsSync(main)) throw new Error(`${path} names no entry file that exists`);
   const { minify = false, keep_names: keepNames = true } = unstable_readConfig({ config: path });

@@ -9,6 +9,7 @@ import {
   type V4WorkerOptions,
 } from "miniflare";
 import { notifySettings } from "../../src/notify/settings.ts";
+import { workerModule } from "../package.ts";
 import type { Origin } from "./origin.ts";
 import type { Vars, WorkerConfig } from "./worker-config.ts";
 import type { DoorOptions } from "./workerd/door.ts";
@@ -39,6 +40,8 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
+const DOOR_MODULE = workerModule("scripts/edge/workerd/door.ts");
+const ORIGIN_MODULE = workerModule("scripts/edge/workerd/origin.ts");
 const WORKER = "latchkey";
 const ORIGIN = "origin";
 /** The named entry point of `workerd/origin.ts`. */
@@ -55,7 +58,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const secret = randomBytes(32).toString("hex");
   const [gate, tunnel] = await Promise.all([
     bundle(config, { secret, latencyMs }),
-    bundleSource('export { default, tunnel } from "./workerd/origin.ts";', {}),
+    bundleSource(`export { default, tunnel } from ${JSON.stringify(ORIGIN_MODULE)};`, {}),
   ]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -128,7 +131,7 @@ function bundle({ main, bundling }: WorkerConfig, options: DoorOptions): Promise
   return bundleSource(
     [
       `import worker from ${JSON.stringify(main)};`,
-      'import { behindDoor } from "./workerd/door.ts";',
+      `import { behindDoor } from ${JSON.stringify(DOOR_MODULE)};`,
       `export * from ${JSON.stringify(main)};`,
       `export default behindDoor(worker, ${JSON.stringify(options)});`,
     ].join("\n"),

@@ -1,13 +1,14 @@
 // Where the log of refusals comes from: wrangler tail, a local edge, or the standard input.
 import { spawn } from "node:child_process";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout } from "node:timers/promises";
+import { wranglerProgram } from "../../cloudflare/wrangler.ts";
 import { WORKER_LOG } from "../../edge/state/worker-log.ts";
 import { orMissing } from "../../files.ts";
+import { DEPLOYMENT_FOLDER } from "../../package.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import { LogReader } from "./log-reader.ts";
@@ -19,21 +20,17 @@ export interface LogSource {
   entries(signal: AbortSignal): AsyncIterable<object>;
 }
 
-const ROOT = join(import.meta.dirname, "..", "..", "..");
-
 export const standardInput: LogSource = {
   name: "the standard input",
   entries: (signal) => objectsIn(textOf(addAbortSignal(signal, process.stdin))),
 };
 
-/** `wrangler tail` of the Worker that this clone deploys, with the owner's own sign-in. */
+/** `wrangler tail` of the Worker of the deployment folder, with the owner's own sign-in. */
 export const wranglerTail: LogSource = {
   name: "wrangler tail",
   async *entries(signal) {
-    const require = createRequire(import.meta.url);
-    const wrangler = join(dirname(require.resolve("wrangler/package.json")), "bin", "wrangler.js");
-    const tail = spawn(process.execPath, [wrangler, "tail", "--format", "json"], {
-      cwd: ROOT,
+    const tail = spawn(process.execPath, [wranglerProgram(), "tail", "--format", "json"], {
+      cwd: DEPLOYMENT_FOLDER,
       // Its messages about signing in are for the person who is watching.
       stdio: ["ignore", "pipe", "inherit"],
     });

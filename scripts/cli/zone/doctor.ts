@@ -2,12 +2,13 @@
 import { readAuthorities } from "../../client/connection.ts";
 import type { CheckStatus, Finding } from "../../cloudflare/doctor/check.ts";
 import { readSmallFile } from "../../files.ts";
+import { WRANGLER_TOML } from "../../package.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
 import type { AddCommand } from "../command/command.ts";
 import type { Session } from "../command/session.ts";
-import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
+import { readSettings } from "./wrangler-config.ts";
 
 /** How long to wait for one answer, from Cloudflare or from a host. */
 const TIMEOUT_MS = 30_000;

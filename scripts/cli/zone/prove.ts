@@ -1,6 +1,5 @@
 // Trying on the owner's zone what Latchkey assumes about Cloudflare, and writing a report.
 import { existsSync } from "node:fs";
-import packageJson from "../../../package.json" with { type: "json" };
 import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { readAuthorities } from "../../client/connection.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
@@ -11,6 +10,7 @@ import type { Report } from "../../cloudflare/prove/report.ts";
 import type { Names } from "../../cloudflare/prove/things.ts";
 import type { Undoing } from "../../cloudflare/prove/undo.ts";
 import { PUBLIC_MODE, writeNew } from "../../files.ts";
+import { VERSION } from "../../package.ts";
 import { errorCode, failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
@@ -279,7 +279,7 @@ async function reportOf(session: Session, result: Result): Promise<Report> {
       latchkeyProve: 1,
       date: today(session),
       versions: {
-        latchkey: packageJson.version,
+        latchkey: VERSION,
         node: process.versions.node,
         openssl: process.versions.openssl ?? "",
         system: process.platform,

@@ -9,6 +9,7 @@ import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { ChosenApps } from "../../cloudflare/setup/apps.ts";
 import type { Plan } from "../../cloudflare/setup/step.ts";
+import { WRANGLER_TOML } from "../../package.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
@@ -17,7 +18,7 @@ import { deviceNameArgument, userArgument } from "../command/arguments.ts";
 import type { AddCommand } from "../command/command.ts";
 import { openSession, requireShownPlan, type Session } from "../command/session.ts";
 import { examine, isFailure, showChecks } from "./doctor.ts";
-import { readSettings, WRANGLER_TOML } from "./wrangler-config.ts";
+import { readSettings } from "./wrangler-config.ts";
 
 interface SetupOptions {
   zone?: string;

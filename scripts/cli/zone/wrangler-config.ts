@@ -1,12 +1,10 @@
 // The wrangler.toml that the commands about the zone read.
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
+import { IS_CLONE, WRANGLER_TOML } from "../../package.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
 import { errorCode, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
-
-/** This clone's own. */
-export const WRANGLER_TOML = join(import.meta.dirname, "..", "..", "..", "wrangler.toml");
 
 export async function readSettings(path = WRANGLER_TOML): Promise<LocalSettings> {
   let text: string;
@@ -15,7 +13,9 @@ export async function readSettings(path = WRANGLER_TOML): Promise<LocalSettings>
   } catch (error) {
     throw misuse(
       `${printable(path)} cannot be read (${errorCode(error) ?? "?"})`,
-      "name the file with --config",
+      IS_CLONE
+        ? "name the file with --config"
+        : `call it in your deployment folder (${LATCHKEY} init makes one), or name the file with --config`,
     );
   }
   const { localSettings } = await import("../../cloudflare/client/wrangler-toml.ts");

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { transform } from "esbuild";
+import { workerModule } from "../../package.ts";
 import { DONE } from "../client/answers.ts";
 import type { Scene } from "./probe.ts";
 
-const SOURCE = join(import.meta.dirname, "workerd", "probe-worker.ts");
+const SOURCE = workerModule("scripts/cloudflare/prove/workerd/probe-worker.ts");
 const MAIN = "probe-worker.js";
 const COMPATIBILITY_DATE = "2026-10-01";
 

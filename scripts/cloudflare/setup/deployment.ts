@@ -1,15 +1,16 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { SECRET_MODE } from "../../files.ts";
+import { DEPLOYMENT_FOLDER, IS_CLONE, WRANGLER_TOML } from "../../package.ts";
 import { failed } from "../../terminal/failure.ts";
 import { DEPLOYMENTS, VERSIONS } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { unlessMissing } from "../client/failure.ts";
 import { watchForInterruption } from "../client/interruption.ts";
 import { parseWranglerToml } from "../client/wrangler-toml.ts";
+import { wranglerProgram } from "../wrangler.ts";
 import { type Step, settled } from "./step.ts";
 
 /** Runs `wrangler deploy`; rejects with a `Failure` when it fails. */
@@ -20,28 +21,21 @@ export interface Deployer {
   dryRun(config: string): Promise<void>;
 }
 
-const ROOT = join(import.meta.dirname, "..", "..", "..");
-
 /** The real program, of this project's own version. What it prints goes to the standard error. */
 export const wrangler: Deployer = {
   deploy: (config, account, tag) =>
-    run(["deploy", "--config", config, "--tag", tag], { CLOUDFLARE_ACCOUNT_ID: account }),
-  dryRun: (config) => run(["deploy", "--config", config, "--dry-run"], {}),
+    run(["deploy", "--config", resolve(config), "--tag", tag], { CLOUDFLARE_ACCOUNT_ID: account }),
+  dryRun: (config) => run(["deploy", "--config", resolve(config), "--dry-run"], {}),
 };
 
 async function run(words: readonly string[], environment: Record<string, string>): Promise<void> {
-  const program = join(
-    dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
-    "bin",
-    "wrangler.js",
-  );
-  const child = spawn(process.execPath, [program, ...words], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [wranglerProgram(), ...words], {
+    cwd: DEPLOYMENT_FOLDER,
     env: { ...process.env, ...environment },
     stdio: ["ignore", process.stderr, process.stderr],
   });
-  const code = await new Promise<number | null>((resolve, reject) =>
-    child.on("error", reject).on("close", resolve),
+  const code = await new Promise<number | null>((done, reject) =>
+    child.on("error", reject).on("close", done),
   );
   if (code !== 0) {
     throw failed(
@@ -65,7 +59,7 @@ export interface Deployment {
 export async function deployStep(deployment: Deployment): Promise<Step> {
   const { client, account, worker, config, text, deployer } = deployment;
   const id = "deploy";
-  const tag = await tagOf(text);
+  const tag = await tagOf(text, config);
   const deployed = await deployedTag(client, account, worker);
   if (deployed === tag) {
     return settled(id, `the Worker ${worker} runs what is here`);
@@ -85,16 +79,22 @@ export async function deployStep(deployment: Deployment): Promise<Step> {
  * A name for what a deploy would send: sources, dependencies and `wrangler.toml` without its routes,
  * which setup makes itself.
  */
-export async function tagOf(text: string): Promise<string> {
+export async function tagOf(text: string, config = WRANGLER_TOML): Promise<string> {
   const { routes: _, ...settings } = parseWranglerToml(text);
   const hash = createHash("sha256").update(JSON.stringify(settings));
-  const names = (await readdir(join(ROOT, "src"), { recursive: true })).filter((name) =>
-    name.endsWith(".ts"),
-  );
-  for (const name of [...names.map((each) => join("src", each)).sort(), "package-lock.json"]) {
-    hash.update(`\0${name}\0`).update(await readFile(join(ROOT, name)));
+  const folder = IS_CLONE ? DEPLOYMENT_FOLDER : dirname(config);
+  for (const name of await sources(settings.main)) {
+    hash.update(`\0${name}\0`).update(await readFile(join(folder, name)));
   }
   return `latchkey-${hash.digest("hex").slice(0, 12)}`;
+}
+
+/** What the Worker is made of, below its folder. A package's entry holds everything. */
+async function sources(main: unknown): Promise<string[]> {
+  if (!IS_CLONE) return [String(main)];
+  const names = await readdir(join(DEPLOYMENT_FOLDER, "src"), { recursive: true });
+  const own = names.filter((name) => name.endsWith(".ts")).map((name) => join("src", name));
+  return [...own.sort(), "package-lock.json"];
 }
 
 /** The tag of what runs: `null` without a Worker, empty when it is not known. */

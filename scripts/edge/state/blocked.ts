@@ -3,7 +3,7 @@ import { readIfThere } from "../../files.ts";
 
 export const BLOCKED_TEMPLATE = `# Fingerprints (SHA-256) of certificates that are refused everywhere, whatever the registry says: the
 # Worker's variable BLOCKED. One per line; read on every request. To write it:
-#   npx --no -- latchkey block alice/alice-phone --edge <this folder>
+#   npm exec --no -- latchkey block alice/alice-phone --edge <this folder>
 # The fingerprint of a file:  openssl x509 -in devices/alice-laptop.pem -noout -fingerprint -sha256
 `;
 

@@ -54,14 +54,13 @@ async function start(...words: string[]) {
 /** The commands that are printed, those of several lines too; `export` and `cd` count for those after them. */
 function commandsIn(lines: readonly string[]): string[] {
   const joined = lines.join("\n").replaceAll(/\\\n {4}/g, "");
-  return joined.split("\n").flatMap((line) => /^ {2}((?:curl|npx|export) .+)$/.exec(line)?.[1] ?? []);
+  return joined.split("\n").flatMap((line) => /^ {2}((?:curl|latchkey|export) .+)$/.exec(line)?.[1] ?? []);
 }
 
 /** Runs commands in one shell, as a person who answers yes pastes them. What each printed, by its words. */
 async function paste(commands: readonly string[]): Promise<(command: string) => string> {
   const script = [
-    // Without npm's own second for each.
-    `npx() { shift 3; case "$1" in revoke | lost) set -- "$@" --yes ;; esac; '${process.execPath}' scripts/latchkey.ts "$@"; }`,
+    `latchkey() { case "$1" in revoke | lost) set -- "$@" --yes ;; esac; '${process.execPath}' scripts/latchkey.ts "$@"; }`,
     ...commands.flatMap((command, index) => [`printf '\\n=== %s\\n' ${index}`, command]),
   ].join("\n");
   const shell = spawn("sh", ["-c", `{ ${script}\n} 2>&1`], {
@@ -82,7 +81,7 @@ async function paste(commands: readonly string[]): Promise<(command: string) => 
 /** The printed command line, as a person pastes it. */
 async function latchkey(lines: readonly string[], words: string): Promise<string> {
   const exported = commandsIn(lines).filter((command) => command.startsWith("export LATCHKEY_"));
-  const command = `npx --no -- latchkey ${words}`;
+  const command = `latchkey ${words}`;
   return (await paste([...exported, command]))(command);
 }
 

@@ -1,4 +1,5 @@
 // What real requests from outside found: the proof that the settings do what they say.
+import { LATCHKEY } from "../../../terminal/called-as.ts";
 import { type Finding, failedCheck, passed, unread, type Verdict, warned, worst } from "../check.ts";
 
 /** An answer, or why none came. */
@@ -148,7 +149,7 @@ function judgeDevice({ host, expected, whoami, visit }: Observation): Verdict {
   return isSame(visit, expected)
     ? warned(
         `${host} answers an active device as it answers strangers: the gate's refusal, or the app's own words`,
-        "see npx --no -- latchkey watch while the doctor runs",
+        `see ${LATCHKEY} watch while the doctor runs`,
       )
     : passed(`an active device passes (the app answers ${visit.status})`);
 }
