@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 /** What `npm run test:quick` leaves out: real clients and browsers, and whatever starts the edge or wrangler, or takes as long. */
 const SLOW = [
   "test/e2e/*.test.ts",
+  "test/project/package.test.ts",
   "test/scripts/bench/deployed-worker.test.ts",
   "test/scripts/cli/{app-hints,asks-last,backup,commands,completion,invitations,listing}.test.ts",
   "test/scripts/cli/{login,lost,narrow,rotate,tokens,watch}.test.ts",

@@ -27,6 +27,7 @@ import { addLimit } from "./devices/limit.ts";
 import { addRevoke } from "./devices/revoke.ts";
 import { addApprove, addLost, addReinstate, addSuspend } from "./devices/status.ts";
 import { addDismiss, addUnknown } from "./devices/unknown.ts";
+import { addInit } from "./init.ts";
 import { addRestore } from "./restore.ts";
 import { addStart } from "./start.ts";
 import { addStatus } from "./status.ts";
@@ -124,7 +125,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Credentials:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
   "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
-  "On this machine:": [addStart, addFingerprint],
+  "On this machine:": [addInit, addStart, addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };
 

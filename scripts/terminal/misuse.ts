@@ -21,7 +21,7 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map(
     "rm, remove, delete, del": `to refuse a device for good: ${LATCHKEY} revoke; to delete the record of a revoked one: ${LATCHKEY} forget`,
     "add, create, new": `to let a device in: ${LATCHKEY} enrol; to add a user: ${LATCHKEY} users add`,
     "guest, guests": `to invite a guest: ${LATCHKEY} invite USER --guest --until sunday --app HOST`,
-    "init, install, deploy": `to put the gate in front of your apps: ${LATCHKEY} setup`,
+    install: `to put the gate in front of your apps: ${LATCHKEY} setup`,
   }).flatMap(([words, hint]) => words.split(", ").map((word) => [word, hint] as const)),
 );
 
