@@ -33,6 +33,7 @@ import { addStart } from "./start.ts";
 import { addStatus } from "./status.ts";
 import { addUsers } from "./users.ts";
 import { addWatch } from "./watch/watch.ts";
+import { addDeploy } from "./zone/deploy.ts";
 import { addDoctor } from "./zone/doctor.ts";
 import { addProve } from "./zone/prove.ts";
 import { addSetup } from "./zone/setup.ts";
@@ -124,7 +125,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Waiting for you:": [addUnknown, addApprove, addDismiss],
   "Credentials:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
-  "Your Cloudflare zone:": [addSetup, addDoctor, addProve],
+  "Your Cloudflare zone:": [addSetup, addDeploy, addDoctor, addProve],
   "On this machine:": [addInit, addStart, addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };

@@ -102,7 +102,7 @@ function deployedBlockList(
       if (!(error instanceof ProblemFailure) || error.code !== "not-found") throw error;
       throw failed(
         `the Worker at ${api.origin} does not know ${SECRET}: it was deployed before there was such a list`,
-        "deploy this clone first: npx wrangler deploy",
+        "deploy this version first: latchkey deploy",
       );
     }
   }

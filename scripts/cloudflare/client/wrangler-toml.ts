@@ -5,7 +5,8 @@ import { AppSchema, toApp } from "../../../src/contract/app-settings.ts";
 import type { App } from "../../../src/domain/request/app.ts";
 import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { isLocalhostName } from "../../client/address.ts";
-import { misuse } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
+import { printable } from "../../terminal/text.ts";
 
 /** An app of `wrangler.toml`. */
 export interface GatedHost {
@@ -53,6 +54,15 @@ export function localSettings(text: string): LocalSettings {
     localAdminHost: isLocal ? adminHost : undefined,
     dangers: dangersOf(file, vars),
   };
+}
+
+/** Ends the command if a deploy of this file would open the gate. */
+export function requireClosed({ dangers }: LocalSettings, path: string): void {
+  if (dangers.length === 0) return;
+  throw failed(
+    `${printable(path)} opens the gate: ${dangers.join(", ")}`,
+    "put it back as it was: see docs/configuration.md, settings that must stay as they are",
+  );
 }
 
 function gatedHost(host: string, settings: unknown): GatedHost[] {

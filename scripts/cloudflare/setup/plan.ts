@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { ProfileSetting } from "../../../src/contract/app-settings.ts";
 import { failed } from "../../terminal/failure.ts";
-import { printable } from "../../terminal/text.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { readAssociations } from "../client/client-certificates.ts";
 import { precedence, readRoutes, touches, wholeHostPattern } from "../client/routes.ts";
-import { type GatedHost, localSettings } from "../client/wrangler-toml.ts";
+import { type GatedHost, localSettings, requireClosed } from "../client/wrangler-toml.ts";
 import type { Zone } from "../client/zone.ts";
 import {
   gatedNames,
@@ -75,13 +74,9 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const { config, tokenFile, zoneOf } = wanted;
   const before = await readFile(config, "utf8");
   const withHosts = textWithHosts(before, wanted);
-  const { hosts, adminHost, worker, dangers } = localSettings(withHosts);
-  if (dangers.length > 0) {
-    throw failed(
-      `${printable(config)} opens the gate: ${dangers.join(", ")}`,
-      "put it back as it was: see docs/configuration.md, settings that must stay as they are",
-    );
-  }
+  const settings = localSettings(withHosts);
+  requireClosed(settings, config);
+  const { hosts, adminHost, worker } = settings;
   requireOwnHost(adminHost, hosts);
   const zones = groupByZone(hosts, adminHost, zoneOf);
   const account = zones[0]?.zone.account.id ?? "";

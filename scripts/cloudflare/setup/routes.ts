@@ -58,8 +58,9 @@ export function routeStep(place: ZonePlace, host: string, worker: string, known:
   return { id, found, change: `lead it to ${worker}, failing closed`, apply };
 }
 
-async function ensureRoute(place: ZonePlace, pattern: string, worker: string): Promise<void> {
-  const look = async () => find(await readRoutes(place), pattern);
+/** Makes the route, or corrects it, and looks again: it leads to the Worker and fails closed. */
+export async function ensureRoute(place: ZonePlace, pattern: string, worker: string): Promise<void> {
+  const look = async () => find(await readRoutes(place), pattern.toLowerCase());
   const wanted = { pattern, script: worker, request_limit_fail_open: false };
   const before = await look();
   if (isRight(before, worker)) return;

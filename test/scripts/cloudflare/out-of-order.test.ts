@@ -396,7 +396,7 @@ describe("block", () => {
       const { code, stderr } = await here("block", "alice/old", ...more);
       expect(code).toBe(1);
       expect(stderr).toContain("does not know BLOCKED: it was deployed before there was such a list");
-      expect(stderr).toContain("hint: deploy this clone first: npx wrangler deploy");
+      expect(stderr).toContain("hint: deploy this version first: latchkey deploy");
     }
     expect(worker.secrets.size).toBe(0);
   });

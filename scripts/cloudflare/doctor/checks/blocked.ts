@@ -11,7 +11,7 @@ export const blocked = accountCheck({
     if (fingerprints === null) {
       return warned(
         "the deployed Worker does not know the list of blocked certificates: latchkey block would do nothing",
-        "deploy this clone: npx wrangler deploy",
+        "run latchkey deploy",
       );
     }
     if (fingerprints.length === 0) return passed("no certificate is blocked");

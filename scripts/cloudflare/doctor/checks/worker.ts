@@ -13,9 +13,9 @@ import {
   type Verdict,
 } from "../check.ts";
 
-const DEPLOY = "run npx wrangler deploy (then check the route's failure mode again)";
+const DEPLOY = "run latchkey deploy";
 const missing = (worker: string): Verdict =>
-  failedCheck(`the Worker ${worker} is not deployed`, "run latchkey setup, or npx wrangler deploy");
+  failedCheck(`the Worker ${worker} is not deployed`, "run latchkey setup");
 
 /** The next deploy would make true what the file says. */
 export const wranglerToml = accountCheck({

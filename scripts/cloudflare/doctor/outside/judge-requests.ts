@@ -75,7 +75,7 @@ function judgeStranger({ host, expected, stranger, page }: Observation): Verdict
   if (status === 503 && body === "Service Unavailable") {
     return failedCheck(
       `the gate at ${host} answers 503, as with a fault of its own: it does not know the host, or its configuration is wrong`,
-      "deploy wrangler.toml as it is now: npx wrangler deploy; npx wrangler tail shows the reason",
+      "deploy wrangler.toml as it is now: latchkey deploy; npx wrangler tail shows the reason",
     );
   }
   if (status === 530 || (status >= 520 && status < 530) || status === 502 || status === 504) {

@@ -1,0 +1,65 @@
+// Deploying what is in the deployment folder, and checking it.
+import { requireNewNode } from "../../node-version.ts";
+import { WRANGLER_TOML } from "../../package.ts";
+import { misuse } from "../../terminal/failure.ts";
+import { progress } from "../../terminal/output.ts";
+import { plural, printable } from "../../terminal/text.ts";
+import type { AddCommand } from "../command/command.ts";
+import type { Session } from "../command/session.ts";
+import { examine, isFailure, showChecks } from "./doctor.ts";
+import { readSettings } from "./wrangler-config.ts";
+
+interface DeployOptions {
+  config?: string;
+  outside: boolean;
+}
+
+export const addDeploy: AddCommand = (program) => {
+  program
+    .command("deploy")
+    .summary("deploy what is in this folder, and check it")
+    .description(
+      "Have wrangler deploy the Worker with the settings in wrangler.toml, make each of its routes fail closed, and end with the doctor. The first deploy is made by setup.",
+    )
+    .option("--config <file>", "another wrangler.toml")
+    .option("--no-outside", "end without requests from outside")
+    .notes(`
+wrangler cannot set how a route fails, and a deploy may reset it: until this
+command has looked, the gate could be gone over the day's limit.
+
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md; for the doctor's look at the
+registry, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE. Exit code 1: the deploy failed,
+or a check did.
+
+Examples:
+  latchkey deploy
+  latchkey deploy --no-outside --json`)
+    .run(async (session, options: DeployOptions) => {
+      const { config = WRANGLER_TOML, outside } = options;
+      refuseStandIn(session);
+      requireNewNode("wrangler");
+      await readSettings(config);
+      const { deploy, readTarget } = await import("../../cloudflare/rollout/deploy.ts");
+      const { wrangler } = await import("../../cloudflare/setup/deployment.ts");
+      const target = await readTarget(await session.cloudflare(), config);
+      progress(`wrangler deploy: ${target.settings.worker}`);
+      const { routes, corrected } = await deploy(target, wrangler);
+      for (const pattern of corrected) progress(`${printable(pattern)} fails closed again`);
+      session.output.lines(
+        `deployed; ${plural(routes.length, "route")}, all of which fail closed; the doctor finds:`,
+        "",
+      );
+      const checks = await examine(session, { outside, config });
+      showChecks(session.output, checks);
+      if (isFailure(checks)) process.exitCode = 1;
+    });
+};
+
+/** What wrangler deploys goes to Cloudflare, wherever the other calls go. */
+function refuseStandIn({ environment }: Session): void {
+  if (!environment.LATCHKEY_CLOUDFLARE_API) return;
+  throw misuse(
+    "nothing can be deployed while LATCHKEY_CLOUDFLARE_API names a stand-in",
+    "for your own zone, unset LATCHKEY_CLOUDFLARE_API and set CLOUDFLARE_API_TOKEN to a token of Cloudflare's",
+  );
+}

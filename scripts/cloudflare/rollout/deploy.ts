@@ -1,0 +1,89 @@
+// A deploy, and what has to be seen to right after it: wrangler may leave the Worker's routes failing open.
+import { readFile } from "node:fs/promises";
+import { misuse } from "../../terminal/failure.ts";
+import { printable } from "../../terminal/text.ts";
+import type { CloudflareClient } from "../client/client.ts";
+import { readRoutes } from "../client/routes.ts";
+import {
+  type LocalSettings,
+  localSettings,
+  parseWranglerToml,
+  requireClosed,
+} from "../client/wrangler-toml.ts";
+import { listZones, longestSuffix, type Zone } from "../client/zone.ts";
+import { type Deployer, tagOf } from "../setup/deployment.ts";
+import { ensureRoute } from "../setup/routes.ts";
+
+/** What is deployed, and where to. */
+export interface Target {
+  client: CloudflareClient;
+  /** The path of `wrangler.toml`, its text and its settings. */
+  config: string;
+  text: string;
+  settings: LocalSettings;
+  account: string;
+  /** Those of its hosts. */
+  zones: readonly Zone[];
+}
+
+/** Reads everything that a deploy needs, so that what is missing is reported before anything is done. */
+export async function readTarget(client: CloudflareClient, config: string): Promise<Target> {
+  const text = await readFile(config, "utf8");
+  const settings = localSettings(text);
+  requireGate(text, config);
+  requireClosed(settings, config);
+  const { adminHost } = settings;
+  const hosts = settings.hosts.map(({ host }) => host);
+  const all = await listZones(client);
+  const found = [...hosts, ...(adminHost === undefined ? [] : [adminHost])].map((host) =>
+    longestSuffix(all, host),
+  );
+  const zones = [...new Set(found.filter((zone) => zone !== undefined))];
+  const [first, ...others] = zones;
+  if (first === undefined) {
+    throw misuse(
+      `${printable(config)} names no host in a zone that the API token sees`,
+      "run latchkey setup, which also makes the first deploy",
+    );
+  }
+  if (others.some(({ account }) => account.id !== first.account.id)) {
+    throw misuse("the hosts are in zones of several accounts", "keep a wrangler.toml for each account");
+  }
+  for (const zone of zones) await readRoutes({ client, zone });
+  return { client, config, text, settings, account: first.account.id, zones };
+}
+
+/** Called in the folder of another Worker, this would deploy that one. */
+function requireGate(text: string, config: string): void {
+  const { durable_objects: objects } = parseWranglerToml(text);
+  if (JSON.stringify(objects ?? {}).includes('"USER_REGISTRY"')) return;
+  throw misuse(
+    `${printable(config)} is not a gate's: it has no binding USER_REGISTRY`,
+    "call it in your deployment folder, or name its wrangler.toml with --config",
+  );
+}
+
+/** What was deployed, and the patterns of the routes that had to be made to fail closed. */
+export interface Deployed {
+  worker: string;
+  routes: readonly string[];
+  corrected: readonly string[];
+}
+
+/** Deploys, and makes every route of the Worker fail closed. May be repeated. */
+export async function deploy(target: Target, deployer: Deployer): Promise<Deployed> {
+  const { client, config, text, settings, account, zones } = target;
+  const { worker } = settings;
+  await deployer.deploy(config, account, await tagOf(text, config));
+  const [patterns, corrected]: [string[], string[]] = [[], []];
+  for (const zone of zones) {
+    const own = (await readRoutes({ client, zone })).filter(({ script }) => script === worker);
+    for (const { pattern, failsOpen } of own) {
+      patterns.push(pattern);
+      if (failsOpen === false) continue;
+      corrected.push(pattern);
+      await ensureRoute({ client, zone }, pattern, worker);
+    }
+  }
+  return { worker, routes: patterns, corrected };
+}
