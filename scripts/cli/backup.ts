@@ -33,7 +33,7 @@ Examples:
   latchkey backup --out ~/backups/latchkey-november.json
   latchkey restore ~/backups/latchkey-november.json --dry-run`)
     .run(async ({ output, now, connect }, options: { out?: string }) => {
-      const path = options.out ?? join(await ownFolder(backupFolder()), defaultName(now()));
+      const path = options.out ?? (await ownBackupPath(now()));
       if (path !== "-") await refuseExisting(path);
       const content = await takeBackup(await connect(), now());
       if (path === "-") {
@@ -56,6 +56,11 @@ Examples:
       );
     });
 };
+
+/** A new file in the user's own backup folder. */
+export async function ownBackupPath(now: number): Promise<string> {
+  return join(await ownFolder(backupFolder()), defaultName(now));
+}
 
 /** In the user's own data folder, out of git's reach; on Linux `XDG_DATA_HOME` moves it. */
 function backupFolder(): string {

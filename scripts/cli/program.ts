@@ -37,6 +37,7 @@ import { addDeploy } from "./zone/deploy.ts";
 import { addDoctor } from "./zone/doctor.ts";
 import { addProve } from "./zone/prove.ts";
 import { addSetup } from "./zone/setup.ts";
+import { addUpgrade } from "./zone/upgrade.ts";
 
 const USAGE = `
 Devices are named USER/NAME, such as alice/pixel-9, or by id. Unknown
@@ -125,7 +126,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Waiting for you:": [addUnknown, addApprove, addDismiss],
   "Credentials:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
-  "Your Cloudflare zone:": [addSetup, addDeploy, addDoctor, addProve],
+  "Your Cloudflare zone:": [addSetup, addDeploy, addUpgrade, addDoctor, addProve],
   "On this machine:": [addInit, addStart, addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };

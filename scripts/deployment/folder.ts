@@ -96,6 +96,6 @@ npm exec --no -- latchkey deploy              # after each change here: deploys,
 npm exec --no -- latchkey doctor              # now and then
 \`\`\`
 
-A new version: \`npm install ./latchkey-NEW.tgz\`, then deploy.
+A new version: \`npm install ./latchkey-NEW.tgz\`, then \`npm exec --no -- latchkey upgrade\`.
 `,
 };

@@ -56,7 +56,7 @@ Examples:
 };
 
 /** What wrangler deploys goes to Cloudflare, wherever the other calls go. */
-function refuseStandIn({ environment }: Session): void {
+export function refuseStandIn({ environment }: Session): void {
   if (!environment.LATCHKEY_CLOUDFLARE_API) return;
   throw misuse(
     "nothing can be deployed while LATCHKEY_CLOUDFLARE_API names a stand-in",

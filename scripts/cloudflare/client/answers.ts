@@ -269,7 +269,9 @@ export const VERSIONS = resultOf(
     items: v.array(
       fields({
         id: v.string(),
-        annotations: optional(fields({ "workers/tag": text, "workers/triggered_by": text })),
+        annotations: optional(
+          fields({ "workers/tag": text, "workers/message": text, "workers/triggered_by": text }),
+        ),
       }),
     ),
   }),

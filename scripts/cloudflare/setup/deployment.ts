@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { open, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { SECRET_MODE } from "../../files.ts";
-import { DEPLOYMENT_FOLDER, IS_CLONE, WRANGLER_TOML } from "../../package.ts";
+import { DEPLOYMENT_FOLDER, IS_CLONE, VERSION, WRANGLER_TOML } from "../../package.ts";
 import { failed } from "../../terminal/failure.ts";
 import { DEPLOYMENTS, VERSIONS } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
@@ -21,11 +21,25 @@ export interface Deployer {
   dryRun(config: string): Promise<void>;
 }
 
+/** Runs `wrangler rollback`, to a version by Cloudflare's id. */
+export interface Rollback {
+  rollback(config: string, account: string, version: string): Promise<void>;
+}
+
+/** How a deploy says which version of Latchkey it brings. */
+const MESSAGE = "Latchkey ";
+
 /** The real program, of this project's own version. What it prints goes to the standard error. */
-export const wrangler: Deployer = {
+export const wrangler: Deployer & Rollback = {
   deploy: (config, account, tag) =>
-    run(["deploy", "--config", resolve(config), "--tag", tag], { CLOUDFLARE_ACCOUNT_ID: account }),
+    run(["deploy", "--config", resolve(config), "--tag", tag, "--message", `${MESSAGE}${VERSION}`], {
+      CLOUDFLARE_ACCOUNT_ID: account,
+    }),
   dryRun: (config) => run(["deploy", "--config", resolve(config), "--dry-run"], {}),
+  rollback: (config, account, version) =>
+    run(["rollback", version, "--config", resolve(config), "--message", "latchkey upgrade", "--yes"], {
+      CLOUDFLARE_ACCOUNT_ID: account,
+    }),
 };
 
 async function run(words: readonly string[], environment: Record<string, string>): Promise<void> {
@@ -60,8 +74,8 @@ export async function deployStep(deployment: Deployment): Promise<Step> {
   const { client, account, worker, config, text, deployer } = deployment;
   const id = "deploy";
   const tag = await tagOf(text, config);
-  const deployed = await deployedTag(client, account, worker);
-  if (deployed === tag) {
+  const deployed = await readRunning(client, account, worker);
+  if (deployed?.tag === tag) {
     return settled(id, `the Worker ${worker} runs what is here`);
   }
   return {
@@ -97,12 +111,21 @@ async function sources(main: unknown): Promise<string[]> {
   return [...own.sort(), "package-lock.json"];
 }
 
-/** The tag of what runs: `null` without a Worker, empty when it is not known. */
-async function deployedTag(
+/** What Cloudflare says of the Worker that runs. What it does not say, or not clearly, is missing. */
+export interface Running {
+  /** Cloudflare's id of the version. */
+  id?: string;
+  tag?: string;
+  /** Latchkey's version. */
+  version?: string;
+}
+
+/** `null`: there is no Worker. */
+export async function readRunning(
   client: CloudflareClient,
   account: string,
   worker: string,
-): Promise<string | null> {
+): Promise<Running | null> {
   const need = { permission: "scripts-read", what: "list the Worker's versions" } as const;
   const path = `/accounts/${account}/workers/scripts/${encodeURIComponent(worker)}`;
   return unlessMissing(async () => {
@@ -110,10 +133,13 @@ async function deployedTag(
     const { deployments } = await client.ask(need, (sdk) => sdk.get(`${path}/deployments`), DEPLOYMENTS);
     const running = deployments[0]?.versions ?? [];
     // Of several versions, or of one that is not the newest, nothing is known.
-    if (running.length !== 1 || running[0]?.version_id !== newest[0]?.id) return "";
+    const id = running[0]?.version_id;
+    if (id === undefined || running.length !== 1 || id !== newest[0]?.id) return {};
     // A secret that is set makes a version of its own, with the same code.
     const uploaded = newest.find(({ annotations }) => annotations?.["workers/triggered_by"] !== "secret");
-    return uploaded?.annotations?.["workers/tag"] ?? "";
+    const { "workers/tag": tag, "workers/message": message } = uploaded?.annotations ?? {};
+    const version = message?.startsWith(MESSAGE) ? message.slice(MESSAGE.length) : undefined;
+    return { id, ...(tag === undefined ? {} : { tag }), ...(version === undefined ? {} : { version }) };
   });
 }
 

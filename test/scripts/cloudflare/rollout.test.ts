@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
 import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
+import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
 import { deploy, readTarget } from "../../../scripts/cloudflare/rollout/deploy.ts";
+import { upgrade } from "../../../scripts/cloudflare/rollout/upgrade.ts";
+import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import { ALL_PERMISSIONS, emptyZone, newId, type Zone } from "../../../scripts/stand-in/state.ts";
@@ -107,5 +110,101 @@ describe("a deploy", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("nothing can be deployed while LATCHKEY_CLOUDFLARE_API names a stand-in");
     expect(cloudflare.requests).toEqual([]);
+  });
+});
+
+describe("an upgrade", () => {
+  const fine = { id: "api", status: "ok", reason: "it answers", remedy: null } as const;
+  const bad = { id: "api", status: "failed", reason: "it does not", remedy: "look" } as const;
+  const other = { ...bad, id: "dns" };
+
+  /** With what the doctor finds before and after. */
+  async function upgraded(before: Finding, after: readonly Finding[], previous: string | undefined) {
+    const rolledBack: string[] = [];
+    const rollback = async (_config: string, _account: string, version: string) =>
+      void rolledBack.push(version);
+    const outcome = await upgrade(
+      {
+        target: await readTarget(client, config),
+        deployer: { ...deployer, rollback },
+        previous,
+        examine: async () => [...after],
+        isBad: ({ status }) => status === "failed",
+      },
+      [before],
+    );
+    return { ...outcome, rolledBack };
+  }
+
+  it("stays if nothing got worse, also if something was bad before", async () => {
+    expect(await upgraded(fine, [fine], "old")).toMatchObject({
+      isRolledBack: false,
+      worse: [],
+      rolledBack: [],
+    });
+    expect(await upgraded(bad, [bad], "old")).toMatchObject({
+      isRolledBack: false,
+      worse: [],
+      rolledBack: [],
+    });
+  });
+
+  it("goes back to the version that ran if a check fails that did not", async () => {
+    const outcome = await upgraded(bad, [bad, other], "old");
+    expect(outcome).toMatchObject({ isRolledBack: true, worse: [other], rolledBack: ["old"] });
+  });
+
+  it("says that it got worse where there is nothing known to go back to", async () => {
+    expect(await upgraded(fine, [bad], undefined)).toMatchObject({
+      isRolledBack: false,
+      worse: [bad],
+      rolledBack: [],
+    });
+  });
+});
+
+describe("latchkey upgrade", () => {
+  const run = (...words: string[]) =>
+    runHere(["upgrade", "--config", config, ...words], cloudflare.environment);
+  const deployOld = () => deployer.deploy(config, "account", "latchkey-000000000000");
+
+  it("shows what this version brings, and changes nothing with --dry-run", async () => {
+    await deployOld();
+    const [newest] = cloudflare.state.scripts.get("latchkey")?.versions ?? [];
+    if (newest?.annotations !== undefined) newest.annotations["workers/message"] = "Latchkey 0.0.1";
+    cloudflare.requests.length = 0;
+    const { code, stdout } = await run("--dry-run");
+    expect(stdout).toMatch(/^from 0\.0\.1 to \d+\.\d+\.\d+\n\n## /);
+    expect(stdout).toContain("dry run: nothing was changed");
+    expect(code).toBe(0);
+    expect(cloudflare.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+    expect(JSON.parse((await run("--dry-run", "--json")).stdout)).toMatchObject({
+      from: "0.0.1",
+      upToDate: false,
+    });
+  });
+
+  it("says so if there is nothing to do", async () => {
+    await deployer.deploy(config, "account", await tagOf(readFileSync(config, "utf8"), config));
+    expect((await run("--dry-run")).stdout).toMatch(/^latchkey runs exactly what is here: Latchkey /);
+  });
+
+  it("ends before anything is done if wrangler.toml lacks what the code needs", async () => {
+    await deployOld();
+    writeFileSync(config, readFileSync(config, "utf8").replace('tag = "v1"', 'tag = "v0"'));
+    const { code, stderr } = await run("--dry-run");
+    expect(stderr).toContain(
+      "latchkey: wrangler.toml lacks what this version needs: migrations.v1\nhint: copy it from ",
+    );
+    expect(code).toBe(1);
+  });
+
+  it("needs a Worker, and Cloudflare itself", async () => {
+    expect((await run("--dry-run")).stderr).toContain(
+      "there is no Worker latchkey to upgrade\nhint: run latchkey setup",
+    );
+    expect((await run("--yes")).stderr).toContain(
+      "nothing can be deployed while LATCHKEY_CLOUDFLARE_API names a stand-in",
+    );
   });
 });
