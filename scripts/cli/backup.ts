@@ -5,8 +5,10 @@ import envPaths from "env-paths";
 import { escapedJson } from "../../src/domain/general/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { takeBackup } from "../backup/snapshot.ts";
+import { progress } from "../terminal/output.ts";
 import { plural, printable } from "../terminal/text.ts";
 import type { AddCommand } from "./command/command.ts";
+import type { Session } from "./command/session.ts";
 
 export const addBackup: AddCommand = (program) => {
   program
@@ -57,8 +59,15 @@ Examples:
     });
 };
 
+/** Writes a backup into the user's own folder before something else is done. `url` is the gate's, if nobody says. */
+export async function backUp(session: Session, url: string): Promise<void> {
+  const path = await ownBackupPath(session.now());
+  await writeBackup(path, await takeBackup(await session.connect(url), session.now()));
+  progress(`the registry is backed up in ${printable(path)}`);
+}
+
 /** A new file in the user's own backup folder. */
-export async function ownBackupPath(now: number): Promise<string> {
+async function ownBackupPath(now: number): Promise<string> {
   return join(await ownFolder(backupFolder()), defaultName(now));
 }
 

@@ -36,6 +36,7 @@ import { addWatch } from "./watch/watch.ts";
 import { addDeploy } from "./zone/deploy.ts";
 import { addDoctor } from "./zone/doctor.ts";
 import { addProve } from "./zone/prove.ts";
+import { addRemove } from "./zone/remove.ts";
 import { addSetup } from "./zone/setup.ts";
 import { addUpgrade } from "./zone/upgrade.ts";
 
@@ -126,7 +127,7 @@ const COMMANDS: Record<string, readonly AddCommand[]> = {
   "Waiting for you:": [addUnknown, addApprove, addDismiss],
   "Credentials:": [addInvite, addInvitations, addToken, addSessions, addLogin, addLogout, addMe],
   "Users and history:": [addUsers, addAudit, addWatch, addBackup, addRestore],
-  "Your Cloudflare zone:": [addSetup, addDeploy, addUpgrade, addDoctor, addProve],
+  "Your Cloudflare zone:": [addSetup, addDeploy, addUpgrade, addDoctor, addProve, addRemove],
   "On this machine:": [addInit, addStart, addFingerprint],
   "This program:": [addCompletion, addNames, addVersion, addHelp],
 };

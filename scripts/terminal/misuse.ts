@@ -18,7 +18,7 @@ const NEVER_GUESSED: ReadonlySet<string> = new Set(
 /** What people who know other programs type, and the commands they may mean. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    "rm, remove, delete, del": `to refuse a device for good: ${LATCHKEY} revoke; to delete the record of a revoked one: ${LATCHKEY} forget`,
+    "rm, delete, del": `to refuse a device for good: ${LATCHKEY} revoke; to delete the record of a revoked one: ${LATCHKEY} forget`,
     "add, create, new": `to let a device in: ${LATCHKEY} enrol; to add a user: ${LATCHKEY} users add`,
     "guest, guests": `to invite a guest: ${LATCHKEY} invite USER --guest --until sunday --app HOST`,
     install: `to put the gate in front of your apps: ${LATCHKEY} setup`,

@@ -242,7 +242,8 @@ async function requireFree(session: Session, zone: Zone, host: string): Promise<
   );
 }
 
-function showPlan(output: Output, { steps, byHand }: Plan): void {
+/** Every step with what is there and what will be changed, then what is left to people. */
+export function showPlan(output: Output, { steps, byHand }: Plan): void {
   for (const { id, found, change } of steps) {
     output.lines(`${output.style("bold", id)}: ${printable(found)}`);
     if (change !== null) output.lines(`  ${output.style("yellow", "->")} ${printable(change)}`);
@@ -250,7 +251,7 @@ function showPlan(output: Output, { steps, byHand }: Plan): void {
   if (byHand.length === 0) return;
   output.lines(
     "",
-    `${plural(byHand.length, "thing")} for you to look at; setup leaves ${byHand.length === 1 ? "it" : "them"} alone:`,
+    `${plural(byHand.length, "thing")} for you to look at; latchkey leaves ${byHand.length === 1 ? "it" : "them"} alone:`,
   );
   for (const { reason, remedy } of byHand)
     output.lines(`  ${printable(reason)}`, `    -> ${printable(remedy)}`);

@@ -1,16 +1,15 @@
 // Deploying a new version: what it brings, a backup, the deploy, the doctor, and the way back.
 import { join } from "node:path";
-import { writeBackup } from "../../backup/backup-file.ts";
-import { takeBackup } from "../../backup/snapshot.ts";
+import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import { readIfThere } from "../../files.ts";
 import { requireNewNode } from "../../node-version.ts";
 import { PACKAGE_ROOT, VERSION, WRANGLER_TOML } from "../../package.ts";
 import { failed } from "../../terminal/failure.ts";
 import { type Output, progress } from "../../terminal/output.ts";
 import { printable } from "../../terminal/text.ts";
-import { ownBackupPath } from "../backup.ts";
+import { backUp } from "../backup.ts";
 import type { AddCommand } from "../command/command.ts";
-import { requireShownPlan, type Session } from "../command/session.ts";
+import { requireShownPlan } from "../command/session.ts";
 import { refuseStandIn } from "./deploy.ts";
 import { examine, isFailure, showChecks } from "./doctor.ts";
 import { readSettings } from "./wrangler-config.ts";
@@ -86,7 +85,7 @@ failed.`)
       progress("the doctor looks at what runs now");
       const before = await look();
       await session.confirm(`Deploy Latchkey ${VERSION}?`);
-      if (options.backup) await backUp(session);
+      if (options.backup) await backUp(session, gateOf(settings));
       const { upgrade } = await import("../../cloudflare/rollout/upgrade.ts");
       const isBad = (finding: (typeof before)[number]) => isFailure([finding]);
       const given = { target, deployer: wrangler, previous: running.id, examine: look, isBad };
@@ -105,6 +104,9 @@ failed.`)
       );
     });
 };
+
+/** Where the gate's API is, if nobody says. */
+const gateOf = ({ adminHost, hosts }: LocalSettings) => `https://${adminHost ?? hosts[0]?.host}`;
 
 type Changes = Awaited<ReturnType<typeof whatChanges>>;
 
@@ -135,10 +137,4 @@ function requireSettings({ settings: { required } }: Changes): void {
     `wrangler.toml lacks what this version needs: ${required.join(", ")}`,
     `copy it from ${join(PACKAGE_ROOT, "wrangler.toml")}, then run this again`,
   );
-}
-
-async function backUp(session: Session): Promise<void> {
-  const path = await ownBackupPath(session.now());
-  await writeBackup(path, await takeBackup(await session.connect(), session.now()));
-  progress(`the registry is backed up in ${printable(path)}`);
 }

@@ -7,8 +7,10 @@ import { issueSelfSignedCertificate } from "../../../scripts/certificates/author
 import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
 import { deploy, readTarget } from "../../../scripts/cloudflare/rollout/deploy.ts";
+import { planRemoval } from "../../../scripts/cloudflare/rollout/remove.ts";
 import { upgrade } from "../../../scripts/cloudflare/rollout/upgrade.ts";
 import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
+import { carryOut } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import { ALL_PERMISSIONS, emptyZone, newId, type Zone } from "../../../scripts/stand-in/state.ts";
@@ -206,5 +208,103 @@ describe("latchkey upgrade", () => {
     expect((await run("--yes")).stderr).toContain(
       "nothing can be deployed while LATCHKEY_CLOUDFLARE_API names a stand-in",
     );
+  });
+});
+
+describe("latchkey remove", () => {
+  const run = (...words: string[]) =>
+    runHere(["remove", "--config", config, ...words], cloudflare.environment);
+  const changes = () =>
+    cloudflare.requests.filter(({ method }) => method !== "GET").map(({ method }) => method);
+
+  beforeEach(async () => {
+    await deployer.deploy(config, "account", "latchkey-000000000000");
+    zone.associations = ["other.example.com", HOST];
+    cloudflare.state.accessApps = [];
+    cloudflare.requests.length = 0;
+  });
+
+  /** What guards the host once the gate is gone. */
+  function guard(): void {
+    cloudflare.state.accessApps = [
+      {
+        id: "a",
+        name: "Vault",
+        type: "self_hosted",
+        destinations: [{ type: "public", uri: HOST }],
+        policies: [
+          {
+            id: "p",
+            name: "me",
+            decision: "allow",
+            precedence: 1,
+            include: [{ email: { email: "a@example.com" } }],
+          },
+        ],
+      },
+    ] as unknown as typeof cloudflare.state.accessApps;
+  }
+
+  it("shows with --dry-run what it would do, which apps are open then, and does nothing", async () => {
+    const { stdout, code } = await run("--dry-run");
+    expect(stdout).toContain(
+      `routes example.com: ${HOST}/*, ${ADMIN_HOST}/* lead to latchkey\n  -> delete them`,
+    );
+    expect(stdout).toContain(`everyone reaches ${HOST} then`);
+    expect(stdout).toContain("dry run: nothing was changed");
+    expect([code, changes()]).toEqual([0, []]);
+  });
+
+  it("refuses to leave an app open to everyone, even with --yes", async () => {
+    const { stderr, code } = await run("--yes");
+    expect(stderr).toContain(
+      `latchkey: nothing else guards ${HOST}\nhint: guard these apps first, or add --leave-open`,
+    );
+    expect([code, changes()]).toEqual([2, []]);
+  });
+
+  it("asks before it acts", async () => {
+    guard();
+    const { stderr, code } = await run();
+    expect(stderr).toContain("Take the gate away?");
+    expect([code, changes()]).toEqual([2, []]);
+  });
+
+  it("takes the routes away before the certificates, leaves what is not its own, and says what remains", async () => {
+    guard();
+    const { stdout, code } = await run("--yes");
+    expect(code).toBe(0);
+    expect(zone.routes.map(({ pattern }) => pattern)).toEqual(["blog.example.com/*"]);
+    expect(zone.associations).toEqual(["other.example.com"]);
+    expect(changes()).toEqual(["DELETE", "DELETE", "PUT"]);
+    expect(cloudflare.state.scripts.has("latchkey")).toBe(true);
+    expect(stdout).toContain("the gate is gone; what remains:\n  the Worker latchkey and its registry");
+    // It may be repeated: there is nothing left to do.
+    cloudflare.requests.length = 0;
+    expect((await run("--yes")).code).toBe(0);
+    expect(changes()).toEqual([]);
+  });
+
+  it("leaves an app open if that is what people want", async () => {
+    expect((await run("--yes", "--leave-open")).code).toBe(0);
+    expect(zone.routes.map(({ pattern }) => pattern)).toEqual(["blog.example.com/*"]);
+  });
+
+  it("changes nothing if the registry cannot be backed up before its Worker is deleted", async () => {
+    guard();
+    const words = ["remove", "--config", config, "--yes", "--delete-worker", "--url", "https://127.0.0.1:1"];
+    const environment = { ...cloudflare.environment, HOME: folder, LATCHKEY_TOKEN: "t".repeat(40) };
+    const { code, stderr } = await runHere(words, environment);
+    expect(stderr).toContain("127.0.0.1:1");
+    expect([code, changes()]).toEqual([1, []]);
+    expect(cloudflare.state.scripts.has("latchkey")).toBe(true);
+    expect(zone.routes).toHaveLength(3);
+  });
+
+  it("deletes the Worker last", async () => {
+    const { steps } = await planRemoval(await readTarget(client, config), true);
+    expect(steps.map(({ id }) => id)).toEqual(["routes example.com", "mtls example.com", "worker latchkey"]);
+    await carryOut({ steps, byHand: [] }, { before: () => undefined });
+    expect(cloudflare.state.scripts.has("latchkey")).toBe(false);
   });
 });
