@@ -132,7 +132,7 @@ export async function readBackup(path: string): Promise<ReadBackup> {
   const { checksum, ...content } = file as Record<string, unknown>;
   if (content.version !== VERSION) {
     throw misuse(
-      `${shown} is a backup of version ${shownMember(content.version)}, and this clone reads version ${VERSION}`,
+      `${shown} is a backup of version ${shownMember(content.version)}, and this command reads version ${VERSION}`,
       "use a clone that is as new as the one that wrote it",
     );
   }

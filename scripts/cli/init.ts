@@ -21,8 +21,8 @@ export const addInit: AddCommand = (program) => {
     .argument("<folder>", "a new folder, or . for this one")
     .option("--no-install", "write the files, and leave npm install to you")
     .notes(`
-The commands about your zone (setup, deploy, doctor) and start read wrangler.toml
-in the folder where they are called.
+The commands about your zone (setup, deploy, doctor) and start read the
+wrangler.toml of the folder where they are called.
 
 Examples:
   latchkey init my-gate && cd my-gate

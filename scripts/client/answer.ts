@@ -22,8 +22,8 @@ const COMMANDS: Partial<Record<ProblemCode, string>> = {
   "internal-error": "npx wrangler tail",
 };
 
-const OUTDATED = "update this clone: its command line does not match the Worker";
-export const MISMATCH = "update this clone or deploy the Worker: their versions do not match";
+const OUTDATED = "update the latchkey command: it does not match the Worker";
+export const MISMATCH = "update the latchkey command or deploy the Worker: their versions do not match";
 
 /** Where the contract's remedy is for programs: what people should do instead. */
 const HINTS: Partial<Record<ProblemCode, string>> = {

@@ -17,14 +17,15 @@ export const START_DESCRIPTION =
 /** The end of the help; `command` is called as it is, `prefix` before options. */
 export function startNotes(command: string, prefix: string): string {
   return `
-The state folder holds a certificate authority for this machine, the server's and three
-devices' certificates, the admin token and the registry. It is made on the first start.
+The state folder holds a certificate authority for this machine, the server's
+and three devices' certificates, the admin token and the registry. It is made on
+the first start.
 
 Examples:
   ${command}
   ${prefix} --origin http://127.0.0.1:8123
   ${prefix} --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
-  ${prefix} --var 'APPS={"app.localhost":{"countries":["CH"]}}' --country US`;
+  ${prefix} --country US --var 'APPS={"a.localhost":{"countries":["CH"]}}'`;
 }
 
 export interface StartOptions {

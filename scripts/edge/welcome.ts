@@ -15,7 +15,7 @@ interface Welcome {
   /** The link that signs a browser in, once; without it, there are no pages. */
   signInLink: string | undefined;
   linkMinutes: number;
-  /** Where `latchkey` must be called: this clone, as the reader names it. */
+  /** Where the commands are to be called: the clone or the deployment folder, as the reader names it. */
   clone: string;
   /** Writes a path as it is typed from where the reader stands. */
   show(path: string): string;

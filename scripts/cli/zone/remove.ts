@@ -27,9 +27,9 @@ export const addRemove: AddCommand = (program) => {
     .option("--delete-worker", "also delete the Worker and its registry, after a backup")
     .option("--config <file>", "another wrangler.toml")
     .notes(`
-Without the gate, everyone reaches an app that nothing else guards. Guard it first:
-let Access cover its host, without the policy 'Latchkey: everyone, the gate
-decides' or the application that setup made, or take the host out of the tunnel.
+Without the gate, everyone reaches an app that nothing else guards. Guard it
+first: let Access cover its host, without the policy 'Latchkey: everyone, the
+gate decides' or the application that setup made, or take it out of the tunnel.
 
 To put the gate back, run latchkey setup.
 

@@ -377,7 +377,7 @@ describe("a file is refused, before anything is asked, with what is wrong and wh
     [
       "one of a later version",
       () => changed("later.json", (content) => Object.assign(content, { version: 2 })),
-      /later\.json is a backup of version 2, and this clone reads version 1/,
+      /later\.json is a backup of version 2, and this command reads version 1/,
     ],
     [
       "one in which a revoked device was made active",

@@ -86,19 +86,19 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     about: "another program's JSON",
     answer: answer(200, { "content-type": "application/json" }, '{"users":[{"login":"root"}]}'),
     cause: "ORIGIN answered GET /users with JSON that is not the API's: see users.0.id",
-    hint: "update this clone or deploy the Worker: their versions do not match",
+    hint: "update the latchkey command or deploy the Worker: their versions do not match",
   },
   list: {
     about: "JSON of another kind",
     answer: answer(200, { "content-type": "application/json" }, "null"),
     cause: "ORIGIN answered GET /users with JSON that is not the API's",
-    hint: "update this clone or deploy the Worker: their versions do not match",
+    hint: "update the latchkey command or deploy the Worker: their versions do not match",
   },
   created: {
     about: "a status that the operation does not have",
     answer: answer(201, { "content-type": "application/json" }, '{"users":[],"next":null}'),
     cause: "ORIGIN answered GET /users with JSON that is not the API's",
-    hint: "update this clone or deploy the Worker: their versions do not match",
+    hint: "update the latchkey command or deploy the Worker: their versions do not match",
   },
   broken: {
     about: "JSON that is none",
@@ -110,7 +110,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     about: "a list whose pages never end",
     answer: answer(200, { "content-type": "application/json" }, '{"users":[],"next":"x"}'),
     cause: "ORIGIN answered GET /users with JSON that is not the API's: see next",
-    hint: "update this clone or deploy the Worker: their versions do not match",
+    hint: "update the latchkey command or deploy the Worker: their versions do not match",
   },
   terminal: {
     about: "a problem that would paint the terminal",

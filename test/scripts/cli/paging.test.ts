@@ -88,7 +88,7 @@ it.each([
   async (call, field, ask) => {
     await expect(ask()).rejects.toMatchObject({
       message: `${api.origin} answered ${call} with JSON that is not the API's: see ${field}`,
-      hint: "update this clone or deploy the Worker: their versions do not match",
+      hint: "update the latchkey command or deploy the Worker: their versions do not match",
     });
   },
 );
