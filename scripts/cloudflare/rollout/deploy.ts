@@ -1,5 +1,8 @@
 // A deploy, and what has to be seen to right after it: wrangler may leave the Worker's routes failing open.
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readIfThere } from "../../files.ts";
+import { PACKAGE_NAME, VERSION } from "../../package.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { CloudflareClient } from "../client/client.ts";
@@ -31,6 +34,7 @@ export async function readTarget(client: CloudflareClient, config: string): Prom
   const text = await readFile(config, "utf8");
   const settings = localSettings(text);
   requireGate(text, config);
+  await requireOwnVersion(text, config);
   requireClosed(settings, config);
   const { adminHost } = settings;
   const hosts = settings.hosts.map(({ host }) => host);
@@ -60,6 +64,21 @@ function requireGate(text: string, config: string): void {
   throw misuse(
     `${printable(config)} is not a gate's: it has no binding USER_REGISTRY`,
     "call it in your deployment folder, or name its wrangler.toml with --config",
+  );
+}
+
+/** The folder's package is what wrangler deploys: a command of another version would name and check the wrong one. */
+async function requireOwnVersion(text: string, config: string): Promise<void> {
+  const { main } = parseWranglerToml(text);
+  const manifest = join(dirname(config), "node_modules", PACKAGE_NAME, "package.json");
+  if (typeof main !== "string" || !main.includes(`node_modules/${PACKAGE_NAME}/`)) return;
+  const version = /"version": *"([^"]*)"/.exec((await readIfThere(manifest)) ?? "")?.[1];
+  if (version === VERSION) return;
+  throw misuse(
+    `this command is version ${VERSION}, and the folder's package is ${printable(version ?? "not installed")}`,
+    version === undefined
+      ? "run npm install in the folder"
+      : "call the folder's own: npm exec --no -- latchkey",
   );
 }
 

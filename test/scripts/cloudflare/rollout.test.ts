@@ -1,5 +1,5 @@
 // Deploying, against the stand-in: with a deployer that leaves every route failing open, as wrangler may.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -12,6 +12,8 @@ import { upgrade } from "../../../scripts/cloudflare/rollout/upgrade.ts";
 import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
 import { carryOut } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost, withApp, withRoutes } from "../../../scripts/cloudflare/setup/toml-edit.ts";
+import { wranglerTomlFrom } from "../../../scripts/deployment/folder.ts";
+import { VERSION } from "../../../scripts/package.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import { ALL_PERMISSIONS, emptyZone, newId, type Zone } from "../../../scripts/stand-in/state.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
@@ -104,6 +106,17 @@ describe("a deploy", () => {
   ])("is refused for a wrangler.toml that %s", async (_, edit, message) => {
     writeFileSync(config, edit(readFileSync(config, "utf8")));
     await expect(readTarget(client, config)).rejects.toThrow(message);
+  });
+
+  it("is refused by a command of another version than the folder's package", async () => {
+    writeFileSync(config, wranglerTomlFrom(readFileSync(config, "utf8")));
+    await expect(readTarget(client, config)).rejects.toThrow("the folder's package is not installed");
+    const installed = join(folder, "node_modules", "latchkey");
+    mkdirSync(installed, { recursive: true });
+    writeFileSync(join(installed, "package.json"), '{ "version": "0.0.1" }');
+    await expect(readTarget(client, config)).rejects.toThrow("the folder's package is 0.0.1");
+    writeFileSync(join(installed, "package.json"), JSON.stringify({ version: VERSION }));
+    await expect(readTarget(client, config)).resolves.toMatchObject({ config });
   });
 
   it("never goes to Cloudflare while the other calls go to a stand-in", async () => {
