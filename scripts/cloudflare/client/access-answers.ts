@@ -47,15 +47,23 @@ export const MADE_SIGN_IN_APP = resultOf(
   fields({ id: v.string(), saas_app: fields({ client_id: v.string(), client_secret: v.string() }) }),
 );
 
-/** An application with all its fields, to be sent back with one changed. */
+/** Fields of an application that its owner sets, as they are, to be sent back with one changed. */
+const OWN_FIELDS = {
+  name: v.string(),
+  app_launcher_visible: optional(v.unknown()),
+  allowed_idps: optional(v.unknown()),
+  auto_redirect_to_identity: optional(v.unknown()),
+  custom_pages: optional(v.unknown()),
+  logo_url: optional(v.unknown()),
+  tags: optional(v.unknown()),
+};
+
 export const WHOLE_APP = resultOf(
-  v.pipe(
-    fields({
-      policies: optional(v.array(v.looseObject({ id: v.string() }))),
-      saas_app: v.looseObject({ redirect_uris: optional(v.array(v.string())) }),
-    }),
-    v.transform(({ policies, saas_app }) => ({ policies: policies ?? [], saas_app })),
-  ),
+  fields({
+    ...OWN_FIELDS,
+    policies: v.nullish(v.array(fields({ id: v.string() })), []),
+    saas_app: v.looseObject({ redirect_uris: optional(v.array(v.string())) }),
+  }),
 );
 
 /** `auth_domain` is the team's: `house.cloudflareaccess.com`. */

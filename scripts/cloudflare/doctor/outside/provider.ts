@@ -1,4 +1,5 @@
 // The identity provider, as the Worker and a browser without a credential reach it.
+import { rootCertificates } from "node:tls";
 import { Agent, buildConnector, type Dispatcher, request } from "undici";
 import { errorCode } from "../../../terminal/failure.ts";
 import type { ProviderAnswer, SeenProvider } from "./judge-provider.ts";
@@ -12,9 +13,12 @@ export async function observeProvider(
   issuer: string,
   { ca, timeoutMs }: Pick<OutsideOptions, "ca" | "timeoutMs">,
 ): Promise<SeenProvider> {
-  // --connect-to is for the gate's hosts, and the provider is none of them.
+  // --connect-to is for the gate's hosts, and the provider is none of them; it may have another authority, too.
   const agent = new Agent({
-    connect: buildConnector({ timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) }),
+    connect: buildConnector({
+      timeout: timeoutMs,
+      ...(ca === undefined ? {} : { ca: [ca, ...rootCertificates] }),
+    }),
   });
   try {
     const address = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
