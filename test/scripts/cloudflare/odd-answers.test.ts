@@ -147,6 +147,8 @@ async function doctor(): Promise<Map<string, { status: string; reason: string }>
       hosts: [gated(HOST)],
       adminHost: undefined,
       localAdminHost: undefined,
+      signIn: undefined,
+      signInApps: [],
       dangers: [],
     },
     zone: undefined,
