@@ -280,7 +280,7 @@ const QUESTIONS: Question[] = [
   },
   {
     match: "/access/apps",
-    checks: ["access"],
+    checks: ["access", "access-own-paths", "sign-in-access"],
     isList: true,
     needed: {
       "0": "access",

@@ -165,7 +165,7 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       ["The first owner", "alice=alice@example.com\r"],
       ["Go ahead?", "\r"],
     ]);
-    expect(shown).toContain("sign-in at id.example.com, with alice@example.com as alice");
+    expect(shown).toMatch(/sign-in at id\.example\.com, with\s+alice@example\.com\s+as\s+alice/);
     expect(shown).toContain("store the client's secret as the Worker's");
     expect(shown).not.toContain("hush-hush");
     expect(changes()).toEqual([]);

@@ -241,8 +241,15 @@ describe("signing in with Cloudflare Access, set up", () => {
   });
 
   it("says what to do on an account without a team, before anything is done", async () => {
-    for (const without of [{ accessEnabled: false }, { authDomain: undefined }]) {
+    for (const without of [{ accessEnabled: false }, { authDomain: undefined }, "null", "404"] as const) {
       reset();
+      if (without === "null") {
+        cloudflare.faults.on("/organizations", {
+          kind: "answer",
+          change: (body) => ({ ...body, result: null }),
+        });
+      }
+      if (without === "404") cloudflare.faults.on("/organizations", { kind: "garbage", status: 404 });
       Object.assign(cloudflare.state, without);
       await expect(plan(ACCESS)).rejects.toMatchObject({
         message: "the account has no Zero Trust team, which Access needs to sign people in",
@@ -272,6 +279,20 @@ describe("signing in with Cloudflare Access, set up", () => {
     });
     expect(readFileSync(config, "utf8")).toBe(readFileSync(OURS, "utf8"));
     cloudflare.state.permissions.add("Access: Apps and Policies Write");
+    await setUp(ACCESS);
+    expectComplete();
+  });
+
+  it("that is answered without a secret: names the call, and makes it again the next time", async () => {
+    const change = (body: Record<string, unknown>) => {
+      const changed = structuredClone(body) as { result: { saas_app: Record<string, unknown> } };
+      delete changed.result.saas_app.client_secret;
+      return changed;
+    };
+    cloudflare.faults.on(/^POST .*access\/apps$/, { kind: "answer", change });
+    await expect(setUp(ACCESS)).rejects.toMatchObject({
+      message: expect.stringContaining("is not understood: result.saas_app.client_secret is missing"),
+    });
     await setUp(ACCESS);
     expectComplete();
   });

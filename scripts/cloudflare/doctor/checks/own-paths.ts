@@ -25,9 +25,7 @@ export function blockedOwnPaths(apps: readonly AccessApp[], own: OwnHosts, signs
   const pages = adminHost === undefined ? [] : [...WELCOME_PATHS, ...(signsIn ? DOOR_PATHS : [])];
   const places = [
     ...pages.map((path) => ({ host: adminHost ?? "", path })),
-    ...hosts
-      .filter(({ app }) => app.signIn)
-      .flatMap(({ host }) => APP_PATHS.map((path) => ({ host, path }))),
+    ...hosts.filter(({ app }) => app.signIn).flatMap(({ host }) => APP_PATHS.map((path) => ({ host, path }))),
   ];
   return places.flatMap(({ host, path }) => {
     const app = decidingApp(apps, host, path);
@@ -35,7 +33,10 @@ export function blockedOwnPaths(apps: readonly AccessApp[], own: OwnHosts, signs
   });
 }
 
-/** The longest path decides; of several as long, one without a wildcard, then the one on the host itself. */
+/**
+ * The more specific path decides (developers.cloudflare.com/cloudflare-one/access-controls/policies/app-paths): the
+ * longer one; of several as long, believed only, one without a wildcard, then the one on the host itself.
+ */
 function decidingApp(apps: readonly AccessApp[], host: string, path: string): AccessApp | undefined {
   const covering = apps.flatMap((app) =>
     app.places
