@@ -31,12 +31,14 @@ export class Latchkey {
       () => directory.ask((directory) => directory.credentialCheck()),
       effects.now,
       effects.waitUntil,
+      config.signIn === null ? undefined : `${config.signIn.issuer} ${config.signIn.clientId}`,
     );
     this.#gate = new Gate(
       {
         ...config,
         appOf: (hostname) => appOf(config, hostname),
         readSecret: (kind, text) => secrets.readDeviceSecret(kind, text),
+        door: config.signIn === null ? null : config.adminHost,
       },
       effects,
     );

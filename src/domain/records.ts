@@ -1,6 +1,7 @@
 // What travels between the Worker and its Durable Objects. Times are milliseconds since the epoch.
 // During a deploy a new Worker may call an old object, and an old Worker a new one: add fields, and
 // never change the meaning of one.
+import type { Opener } from "./browser.ts";
 import type { SecretDigest } from "./credential.ts";
 import type { CredentialKey, DeviceKind } from "./credential-key.ts";
 import type { DeviceStatus, StatusAct } from "./device.ts";
@@ -101,6 +102,8 @@ export interface Enrolment {
   details: CertificateDetails;
   /** `pending` waits for somebody's approval. */
   status: "active" | "pending";
+  /** Of a browser only: who signed in with it. Its name is one that is free. */
+  opener?: Opener;
 }
 
 /** The limits that an invitation can give to a device that enrols with its own certificate. */

@@ -49,12 +49,14 @@ export function deviceApproved(of: {
   };
 }
 
-/** Only a certificate proves that the device itself asks, so nothing else is answered with a wipe. */
+/** Only a certificate proves that the device itself asks, so nothing else is told to delete its vault. */
 const DELETED: Record<DeviceKind, string> = {
   certificate:
     "On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.",
   token: "It has a token instead of a certificate, so nothing will be deleted on it.",
   feed: "It has a feed URL instead of a certificate, so nothing will be deleted on it.",
+  browser:
+    "When it next connects, it is told to delete what it stores of the apps. End its session at the identity provider, too.",
 };
 
 export function deviceLost(of: {

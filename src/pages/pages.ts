@@ -5,7 +5,7 @@ import { ApiError } from "../contract/api-error.ts";
 import { ENROL_PATH, PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
 import type { Principal } from "../domain/credential.ts";
-import { clearSession, sessionValues, setSession } from "../domain/request/session-cookie.ts";
+import { clearSession, cookieValue, SESSION_COOKIE, setSession } from "../domain/request/own-cookies.ts";
 import type { Services } from "../services.ts";
 import type { Visit } from "../visit.ts";
 import { SCRIPT, STYLE } from "./html/assets.ts";
@@ -145,7 +145,7 @@ export class Pages {
   }
 
   async #principal({ request, hostname }: Visit): Promise<Principal | undefined> {
-    const [value] = sessionValues(request.headers.get("cookie"));
+    const value = cookieValue(request.headers.get("cookie"), SESSION_COOKIE);
     return value === undefined ? undefined : this.#services.authenticator.ofSession(value, hostname);
   }
 
@@ -173,7 +173,7 @@ export class Pages {
 
   async #signOut(visit: Visit, now: number): Promise<Response> {
     const { request, hostname } = visit;
-    const [value] = sessionValues(request.headers.get("cookie"));
+    const value = cookieValue(request.headers.get("cookie"), SESSION_COOKIE);
     if (value !== undefined) {
       await this.#services.authenticator.signOut(value, hostname, visit.by("anonymous", now));
     }

@@ -7,7 +7,7 @@ import { permits } from "../contract/permissions.ts";
 import { SIGN_INS_AN_HOUR } from "../domain/credential.ts";
 import { err, ok } from "../domain/general/result.ts";
 import { clientName } from "../domain/request/client-name.ts";
-import { clearSession } from "../domain/request/session-cookie.ts";
+import { clearSession } from "../domain/request/own-cookies.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import type { PageContext } from "./html/page-context.ts";

@@ -3,7 +3,7 @@
 // lead.
 import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
-import { type CredentialKey, fingerprintOf, keyOf, kindOf } from "../../domain/credential-key.ts";
+import { type CredentialKey, fingerprintOf, ISSUED_KINDS, keyOf, kindOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
@@ -310,7 +310,8 @@ export class Directory extends DurableObject {
 
   /** The check in a backup's tokens was probably made with another registry's key: see `DirectoryRestores`. */
   #exempt(keys: readonly CredentialKey[]): void {
-    const secrets = keys.filter((key) => kindOf(key) !== "certificate");
+    // Browsers sign in again.
+    const secrets = keys.filter((key) => (ISSUED_KINDS as readonly string[]).includes(kindOf(key)));
     if (secrets.length > 0) this.#check.exempt(secrets);
   }
 
