@@ -64,6 +64,6 @@ function algorithm(iv: Uint8Array, purpose: string) {
   return { name: "AES-GCM", iv: new Uint8Array(iv), additionalData: encode(purpose) };
 }
 
-function encode(text: string): Uint8Array<ArrayBuffer> {
+function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
