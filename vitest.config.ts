@@ -28,7 +28,7 @@ const PURE = [
   "test/src/config.test.ts",
   "test/src/log.test.ts",
   "test/src/api/x509.test.ts",
-  "test/src/auth/{secrets,session-value,short-memory,keyed-secrets}.test.ts",
+  "test/src/auth/{secrets,session-value,short-memory,keyed-secrets,provider,logout-token}.test.ts",
   "test/src/contract/app-settings.test.ts",
   "test/src/gate/{decision,receipts,answers,standing-cache,standing-cache.property,properties}.test.ts",
   "test/src/notify/*.test.ts",
