@@ -25,6 +25,8 @@ export interface Apps {
   isApp(hostname: string): boolean;
   /** `undefined`: not an app. */
   profileOf(hostname: string): string | undefined;
+  /** Whether people may sign in there with the identity provider: only on hosts that the configuration names. */
+  signsIn(hostname: string): boolean;
 }
 
 /** What every handler gets besides the request. */

@@ -13,6 +13,9 @@ export const WHOAMI_PATH = `${BASE}/whoami`;
 /** Where a browser whose person has signed in comes back to, on the app's host. */
 export const ENTER_PATH = `${BASE}/enter`;
 
+/** Where such a browser signs out, on every app. */
+export const LEAVE_PATH = `${BASE}/leave`;
+
 /** The other pages, on the `ADMIN_HOST`. */
 export const PATHS = {
   home: `${BASE}/`,

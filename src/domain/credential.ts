@@ -68,6 +68,11 @@ export function actorOf(token: { name: string; user: UserId | null } | null): st
   return token === null ? "admin" : `token ${token.user ?? "*"}/${token.name}`;
 }
 
+/** How the audit log names a user who signed in with the identity provider. */
+export function userActor(user: UserId): string {
+  return `user ${user}`;
+}
+
 /** Whether this actor holds the `ADMIN_TOKEN`, in a browser or not. Other tokens' names begin with `token`. */
 export function isAdmin(actor: string): boolean {
   return actor === actorOf(null) || actor.startsWith(`${actorOf(null)}, session `);

@@ -6,13 +6,9 @@ import type { Reason } from "../domain/reason.ts";
 import type { App } from "../domain/request/app.ts";
 import { cookieValue, ENTRY_COOKIE, setEntry } from "../domain/request/own-cookies.ts";
 import type { Shown } from "../domain/request/shown.ts";
+import { digestOfEntry, ENTRY_SECONDS, isEntry, newEntry } from "../entry.ts";
 import type { Visit } from "../visit.ts";
-
-/** How long a browser that was offered a sign-in may take for it, in seconds. */
-export const ENTRY_SECONDS = 600;
-
-const ENTRY_BYTES = 16;
-const ENTRY_FORM = /^[A-Za-z0-9_-]{22}$/;
+import { withoutFeedSecret } from "./shown-secrets.ts";
 
 /**
  * What the page says, for each refusal that signing in mends. A suspended or lost browser is not among them: somebody
@@ -57,7 +53,7 @@ export async function offerSignIn(
   const { headers } = visit.request;
   const known = cookieValue(headers.get("cookie"), ENTRY_COOKIE);
   // Kept, so that two tabs can be offered a sign-in at the same time.
-  const entry = known !== undefined && ENTRY_FORM.test(known) ? known : newEntry();
+  const entry = isEntry(known) ? known : newEntry();
   const page = await render(SENTENCES[reason] ?? "", doorAddress(visit, door, await digestOfEntry(entry)));
   const offer = new Response(page, refusal);
   for (const [name, value] of Object.entries(PAGE_HEADERS)) offer.headers.set(name, value);
@@ -65,22 +61,12 @@ export async function offerSignIn(
   return offer;
 }
 
-/** What ties a sign-in to the browser that it was offered to: SHA-256 of its cookie, in base64url. */
-export async function digestOfEntry(entry: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(entry));
-  return new Uint8Array(digest).toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-function newEntry(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(ENTRY_BYTES));
-  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-function doorAddress({ url, hostname }: Visit, door: string, entry: string): string {
-  const address = new URL(PATHS.signIn, url);
-  address.hostname = door;
-  address.search = new URLSearchParams({ app: hostname, to: url.pathname + url.search, e: entry }).toString();
-  return address.href;
+function doorAddress({ address, hostname }: Visit, door: string, entry: string): string {
+  const asked = new URL(withoutFeedSecret(address));
+  const link = new URL(PATHS.signIn, asked);
+  link.hostname = door;
+  link.search = new URLSearchParams({ app: hostname, to: asked.pathname + asked.search, e: entry }).toString();
+  return link.href;
 }
 
 const PAGE_HEADERS = {
@@ -89,7 +75,6 @@ const PAGE_HEADERS = {
   "Content-Security-Policy":
     "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
   "X-Content-Type-Options": "nosniff",
-  // The door's log must not have the app's paths twice.
   "Referrer-Policy": "no-referrer",
   "X-Robots-Tag": "noindex",
 };

@@ -1,7 +1,6 @@
 // Where a sign-in is to lead: to an app's host, or to one of our own pages.
 import type { Apps } from "../../api/handler.ts";
 import { PATHS } from "../../contract/paths.ts";
-import { isReadablePage } from "../routes.ts";
 
 /** Longer addresses of an app begin at its start page, in characters. */
 const TO_MAX = 1_500;
@@ -22,11 +21,15 @@ export type Destination =
  * Where the address of a sign-in says that it is to lead. `undefined`: nowhere that we know. Only to hosts that the
  * configuration names, and to no other origin: everything else would be an open redirect.
  */
-export function readDestination(url: URL, apps: Pick<Apps, "signsIn">): Destination | undefined {
+export function readDestination(
+  url: URL,
+  apps: Pick<Apps, "signsIn">,
+  isPage: (path: string) => boolean,
+): Destination | undefined {
   const host = url.searchParams.get("app");
   if (host === null) {
     const path = url.searchParams.get("next") ?? "";
-    return { kind: "page", path: isReadablePage(path) ? path : PATHS.home };
+    return { kind: "page", path: isPage(path) ? path : PATHS.home };
   }
   const entry = url.searchParams.get("e") ?? "";
   if (!apps.signsIn(host) || !ENTRY_DIGEST.test(entry)) return undefined;

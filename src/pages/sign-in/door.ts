@@ -5,7 +5,7 @@ import { randomText } from "../../auth/secrets.ts";
 import { ApiError } from "../../contract/api-error.ts";
 import { PATHS } from "../../contract/paths.ts";
 import type { BrowserProspect } from "../../domain/browser.ts";
-import { personActor } from "../../domain/credential.ts";
+import { userActor } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import { Budget } from "../../domain/general/budget.ts";
 import type { Identified } from "../../domain/person.ts";
@@ -19,7 +19,7 @@ import {
   setSession,
 } from "../../domain/request/own-cookies.ts";
 import type { UserId } from "../../domain/user.ts";
-import type { Services, SignInServices } from "../../services.ts";
+import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
 import { show } from "../html/html.ts";
 import { type Destination, originOf, readDestination } from "./destination.ts";
@@ -56,17 +56,20 @@ type User = Extract<Identified, { kind: "user" }>;
 /** One lives as long as its isolate. */
 export class Door {
   readonly #services: Services;
-  readonly #signIn: SignInServices;
+  readonly #door: DoorServices;
   readonly #exchanges = new Budget<string>(EXCHANGES_MAX, EXCHANGE_EVERY_MS, ADDRESSES_MAX);
 
-  constructor(services: Services, signIn: SignInServices) {
+  readonly #isPage: (path: string) => boolean;
+
+  constructor(services: Services, door: DoorServices, isPage: (path: string) => boolean) {
     this.#services = services;
-    this.#signIn = signIn;
+    this.#door = door;
+    this.#isPage = isPage;
   }
 
   /** `GET /.latchkey/sign-in?app=...` or `?next=...`: leads to the provider. */
   async start({ url }: Visit): Promise<Response> {
-    const destination = readDestination(url, this.#services.apps);
+    const destination = readDestination(url, this.#services.apps, this.#isPage);
     if (destination === undefined) {
       throw new ApiError("invalid-query", "This address leads nowhere. Open the app, and sign in from there.");
     }
@@ -76,12 +79,12 @@ export class Door {
   /** `GET /.latchkey/callback`: the provider has sent the person back. */
   async callback(visit: Visit, now: number): Promise<Response> {
     const sealed = cookieValue(visit.request.headers.get("cookie"), DOOR_COOKIE);
-    const errand = sealed === undefined ? undefined : await this.#signIn.sealer.open<Errand>(PURPOSE, sealed);
+    const errand = sealed === undefined ? undefined : await this.#door.sealer.open<Errand>(PURPOSE, sealed);
     if (errand === undefined) return show(view.tooLate(), 400);
     const { asked, destination } = errand;
     const again = this.#startAddress(visit.url, destination);
     if (!this.#exchanges.take(visit.ip ?? "", now)) return show(view.tooOften(again), 429);
-    const exchanged = await this.#signIn.provider.exchange(visit.url, asked);
+    const exchanged = await this.#door.provider.exchange(visit.url, asked);
     const response = exchanged.ok
       ? await this.#admit(visit, errand, exchanged.value, again, now)
       : await this.#failed(exchanged.error, again);
@@ -94,10 +97,10 @@ export class Door {
   async #ask(url: URL, destination: Destination, isFresh: boolean): Promise<Response> {
     const [state, nonce, verifier] = [randomText(SECRET_BYTES), randomText(SECRET_BYTES), randomText(SECRET_BYTES)];
     const asked: Asked = { state, nonce, verifier, redirectUri: new URL(PATHS.callback, url).href };
-    const address = await this.#signIn.provider.authorize(asked, isFresh);
+    const address = await this.#door.provider.authorize(asked, isFresh);
     if (!address.ok) return this.#failed(address.error, this.#startAddress(url, destination));
     const errand: Errand = { asked, destination, isFresh };
-    const sealed = await this.#signIn.sealer.seal(PURPOSE, errand, DOOR_MS);
+    const sealed = await this.#door.sealer.seal(PURPOSE, errand, DOOR_MS);
     return new Response(null, {
       status: 302,
       headers: {
@@ -117,18 +120,18 @@ export class Door {
     again: string,
     now: number,
   ): Promise<Response> {
-    const identified = await this.#signIn.people.identify(visit.by("anonymous", now), signedIn.person);
+    const identified = await this.#services.people.identify(visit.by("anonymous", now), signedIn.person);
     if (identified.kind === "waiting") return show(view.waiting(identified.comparisonCode, again));
     if (identified.kind === "not-noted") return show(view.notNoted(signedIn.person), 503);
     return errand.destination.kind === "page"
       ? this.#openPages(visit, identified, errand.destination.path, now)
-      : this.#handOver(visit, errand, errand.destination, signedIn, identified, again);
+      : this.#handOver(visit, errand, errand.destination, signedIn, identified, now);
   }
 
   /** Opens a session of our own pages. */
   async #openPages(visit: Visit, { user }: User, path: string, now: number): Promise<Response> {
     const { request, hostname } = visit;
-    const by = visit.by(personActor(user), now);
+    const by = visit.by(userActor(user), now);
     const opened = await this.#services.authenticator.signInAs({ request, hostname, by }, user);
     if (!opened.ok) return show(view.tooOften(PATHS.home), 429);
     // Not a redirect: after one that began at the provider, browsers would not send the cookie, which is for this site.
@@ -145,18 +148,18 @@ export class Door {
     destination: Extract<Destination, { kind: "app" }>,
     { person, session, authTime }: SignedIn,
     { user, name }: User,
-    again: string,
+    now: number,
   ): Promise<Response> {
     const { issuer, subject } = person;
     const { kind, secret } = await this.#prospect(request, user, authTime);
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.
     if (kind === "stale") return isFresh ? show(view.stale(user), 400) : this.#ask(url, destination, true);
-    const ticket = await sealTicket(this.#signIn.sealer, {
+    const ticket = await sealTicket(this.#door.sealer, now, {
       ...{ id: randomText(SECRET_BYTES), user, secret, destination, authTime },
       opener: { issuer, subject, session },
     });
-    const page = view.handOver({ ticket, user, name, host: destination.host, again }, url);
+    const page = view.handOver({ ticket, user, name, host: destination.host }, url);
     return show(page, 200, { ...view.HAND_OVER_HEADERS, "Set-Cookie": setKnownBrowser(secret) });
   }
 
@@ -165,7 +168,7 @@ export class Door {
     const known = cookieValue(request.headers.get("cookie"), KNOWN_BROWSER_COOKIE);
     const key: CredentialKey | undefined =
       known === undefined ? undefined : await this.#services.secrets.readDeviceSecret("browser", known);
-    const kind = await this.#signIn.browsers.prospect(user, key, authTime);
+    const kind = await this.#door.browsers.prospect(user, key, authTime);
     if (kind === "known" && known !== undefined) return { kind, secret: known };
     return { kind, secret: (await this.#services.secrets.newDeviceSecret("browser")).text };
   }
@@ -173,7 +176,7 @@ export class Door {
   #failed(failure: view.Failure, again: string): Promise<Response> {
     this.#services.log({ event: "sign-in-failed", ...failure });
     const status = failure.code === "issuer-unavailable" || failure.code === "misconfigured" ? 503 : 400;
-    return show(view.failed(failure, this.#signIn.settings.label, again), status);
+    return show(view.failed(failure, this.#door.settings.label, again), status);
   }
 
   /** Where to begin again. */

@@ -15,10 +15,12 @@ export interface Ticket {
   opener: Opener;
   /** When the person authenticated, as far as the provider said. */
   authTime: number | null;
+  /** Until then it can be used. */
+  endsAt: number;
 }
 
-export function sealTicket(sealer: Sealer, ticket: Ticket): Promise<string> {
-  return sealer.seal(PURPOSE, ticket, TICKET_MS);
+export function sealTicket(sealer: Sealer, now: number, ticket: Omit<Ticket, "endsAt">): Promise<string> {
+  return sealer.seal(PURPOSE, { ...ticket, endsAt: now + TICKET_MS } satisfies Ticket, TICKET_MS);
 }
 
 /** `undefined`: it is none of ours, or its time is up. */

@@ -29,8 +29,6 @@ interface Entrant {
   name: string | null;
   /** The app's host. */
   host: string;
-  /** Where to begin again, as somebody else. */
-  again: string;
 }
 
 /** Takes a person on to the app. */

@@ -1,7 +1,7 @@
 // Where a person who has signed in on the ADMIN_HOST comes back to an app's host, with a ticket.
 import { ApiError } from "../../contract/api-error.ts";
 import type { BrowserError } from "../../domain/browser.ts";
-import { personActor } from "../../domain/credential.ts";
+import { userActor } from "../../domain/credential.ts";
 import { clientName } from "../../domain/request/client-name.ts";
 import {
   BROWSER_COOKIE,
@@ -11,13 +11,13 @@ import {
   ENTRY_COOKIE,
   setBrowser,
 } from "../../domain/request/own-cookies.ts";
-import { digestOfEntry } from "../../gate/sign-in-offer.ts";
-import type { Services, SignInServices } from "../../services.ts";
+import { digestOfEntry } from "../../entry.ts";
+import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
 import { field } from "../html/forms.ts";
 import { seeOther, show } from "../html/html.ts";
 import { notice } from "../html/layout.ts";
-import { openTicket, type Ticket } from "../sign-in/ticket.ts";
+import { openTicket, type Ticket } from "./ticket.ts";
 
 const AGAIN = { href: "/", text: "Begin again" };
 
@@ -27,7 +27,7 @@ const AGAIN = { href: "/", text: "Begin again" };
  */
 export async function enter(
   services: Services,
-  { sealer, browsers }: SignInServices,
+  { sealer, browsers }: DoorServices,
   visit: Visit,
   form: URLSearchParams,
   now: number,
@@ -45,7 +45,7 @@ export async function enter(
   if (key === undefined) throw new ApiError("registry-unavailable");
   const { user, opener, authTime, destination } = ticket;
   const opened = await browsers.open(
-    visit.by(personActor(user), now),
+    visit.by(userActor(user), now),
     user,
     { key, name: clientName(visit.userAgent), isShort },
     { opener, authTime, app: destination.host, ticket: ticket.id, ticketEndsAt: ticket.endsAt },
@@ -78,17 +78,17 @@ async function isForThisBrowser({ destination }: Ticket, { request, hostname }: 
 /** `POST /.latchkey/leave`: signs this browser out, on every app. */
 export async function leave(
   services: Services,
-  { browsers }: SignInServices,
-  { request, by }: Visit,
+  { browsers }: DoorServices,
+  visit: Visit,
   now: number,
 ): Promise<Response> {
-  const secret = cookieValue(request.headers.get("cookie"), BROWSER_COOKIE);
+  const secret = cookieValue(visit.request.headers.get("cookie"), BROWSER_COOKIE);
   const key =
     secret === undefined ? undefined : await services.secrets.readDeviceSecret("browser", secret);
   const owner =
     key === undefined ? null : await services.directory.ask((directory) => directory.owner(key));
   if (key !== undefined && owner !== null) {
-    await browsers.endOne(by(personActor(owner), now), owner, key);
+    await browsers.endOne(visit.by(userActor(owner), now), owner, key);
     services.forget(key);
   }
   const page = notice("Signed out", "This browser is signed out of every app behind this gate.", {
