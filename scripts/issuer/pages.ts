@@ -1,9 +1,5 @@
 // The issuer's own pages: sign in, sign out, and what went wrong. They work without script.
-
-/** Everything that comes from outside is text here, and never markup. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
+import { escapeHtml } from "../html.ts";
 
 /** The one form: who, and the password. `problem` says why the last attempt failed. */
 export function loginPage(action: string, given: { who?: string; problem?: string } = {}): string {
