@@ -3,6 +3,7 @@ import { problemResponse, toApiError } from "./api/problem.ts";
 import { route as routeApi } from "./api/routes.ts";
 import { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
+import { providerId } from "./contract/sign-in-settings.ts";
 import type { ControlReason } from "./domain/reason.ts";
 import { Gate } from "./gate/gate.ts";
 import { errorLine } from "./log.ts";
@@ -31,7 +32,7 @@ export class Latchkey {
       () => directory.ask((directory) => directory.credentialCheck()),
       effects.now,
       effects.waitUntil,
-      config.signIn === null ? undefined : `${config.signIn.issuer} ${config.signIn.clientId}`,
+      config.signIn === null ? undefined : providerId(config.signIn),
     );
     this.#gate = new Gate(
       {

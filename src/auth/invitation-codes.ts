@@ -90,7 +90,8 @@ export class InvitationCodes {
     const browser = await digestOf(link.browser);
     const key = `${digest} ${proof} ${browser} ${isLook ? "look" : "fetch"}`;
     return this.#answerUnlessDead(key, async () => {
-      if (!this.#questions.take(digest, by.at)) throw new RegistryUnavailable("a link was asked about too often");
+      if (!this.#questions.take(digest, by.at))
+        throw new RegistryUnavailable("a link was asked about too often");
       return this.#invitations.fetchBundle(by, { digest, proof, browser, client, isLook });
     });
   }

@@ -4,8 +4,8 @@
 import type { CredentialKey, SecretKind } from "../domain/credential-key.ts";
 import { BoundedMap } from "../domain/general/bounded-map.ts";
 import type { App } from "../domain/request/app.ts";
-import type { ShownSecret } from "../domain/request/shown.ts";
 import { browserSecret, MAY_BE_OWN_COOKIE } from "../domain/request/own-cookies.ts";
+import type { ShownSecret } from "../domain/request/shown.ts";
 import type { Visit } from "../visit.ts";
 
 export const TOKEN_HEADER = "x-latchkey-token";

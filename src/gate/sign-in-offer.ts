@@ -65,7 +65,11 @@ function doorAddress({ address, hostname }: Visit, door: string, entry: string):
   const asked = new URL(withoutFeedSecret(address));
   const link = new URL(PATHS.signIn, asked);
   link.hostname = door;
-  link.search = new URLSearchParams({ app: hostname, to: asked.pathname + asked.search, e: entry }).toString();
+  link.search = new URLSearchParams({
+    app: hostname,
+    to: asked.pathname + asked.search,
+    e: entry,
+  }).toString();
   return link.href;
 }
 

@@ -20,9 +20,9 @@ export class Budget<Key> {
   take(key: Key, now: number): boolean {
     const latest = now + this.#max * this.#everyMs;
     // Not later, so that a clock that was set back keeps nobody waiting for long.
-    const until = Math.min(Math.max(this.#usedUntil.get(key) ?? now, now), latest) + this.#everyMs;
-    if (until > latest) return false;
-    this.#usedUntil.set(key, until);
-    return true;
+    const used = Math.min(Math.max(this.#usedUntil.get(key) ?? now, now), latest);
+    const isFree = used + this.#everyMs <= latest;
+    this.#usedUntil.set(key, isFree ? used + this.#everyMs : used);
+    return isFree;
   }
 }

@@ -71,7 +71,10 @@ export class Door {
   async start({ url }: Visit): Promise<Response> {
     const destination = readDestination(url, this.#services.apps, this.#isPage);
     if (destination === undefined) {
-      throw new ApiError("invalid-query", "This address leads nowhere. Open the app, and sign in from there.");
+      throw new ApiError(
+        "invalid-query",
+        "This address leads nowhere. Open the app, and sign in from there.",
+      );
     }
     return this.#ask(url, destination, false);
   }
@@ -95,7 +98,11 @@ export class Door {
 
   /** Redirects to the provider, with what the callback is checked against in a cookie. */
   async #ask(url: URL, destination: Destination, isFresh: boolean): Promise<Response> {
-    const [state, nonce, verifier] = [randomText(SECRET_BYTES), randomText(SECRET_BYTES), randomText(SECRET_BYTES)];
+    const [state, nonce, verifier] = [
+      randomText(SECRET_BYTES),
+      randomText(SECRET_BYTES),
+      randomText(SECRET_BYTES),
+    ];
     const asked: Asked = { state, nonce, verifier, redirectUri: new URL(PATHS.callback, url).href };
     const address = await this.#door.provider.authorize(asked, isFresh);
     if (!address.ok) return this.#failed(address.error, this.#startAddress(url, destination));

@@ -83,10 +83,8 @@ export async function leave(
   now: number,
 ): Promise<Response> {
   const secret = cookieValue(visit.request.headers.get("cookie"), BROWSER_COOKIE);
-  const key =
-    secret === undefined ? undefined : await services.secrets.readDeviceSecret("browser", secret);
-  const owner =
-    key === undefined ? null : await services.directory.ask((directory) => directory.owner(key));
+  const key = secret === undefined ? undefined : await services.secrets.readDeviceSecret("browser", secret);
+  const owner = key === undefined ? null : await services.directory.ask((directory) => directory.owner(key));
   if (key !== undefined && owner !== null) {
     await browsers.endOne(visit.by(userActor(owner), now), owner, key);
     services.forget(key);

@@ -25,7 +25,9 @@ export async function endFromProvider(
   const ended = await provider.readLogout(field(form, "logout_token"));
   if (!ended.ok) {
     log({ event: "sign-out-failed", ...ended.error });
-    return ended.error.code === "issuer-unavailable" ? answer(503, "temporarily_unavailable") : answer(400, "invalid_request");
+    return ended.error.code === "issuer-unavailable"
+      ? answer(503, "temporarily_unavailable")
+      : answer(400, "invalid_request");
   }
   const { subject, session } = ended.value;
   // A session alone does not say whose it is.

@@ -48,9 +48,7 @@ export class SignIn {
   ): Promise<Response> {
     const { hostname, url } = visit;
     const isForApp = kind === "enter" || kind === "leave";
-    const isHere = isForApp
-      ? this.#services.apps.signsIn(hostname)
-      : hostname === this.#services.adminHost;
+    const isHere = isForApp ? this.#services.apps.signsIn(hostname) : hostname === this.#services.adminHost;
     const isRead = form === undefined;
     if (!isHere || url.protocol !== "https:" || isRead !== (kind === "callback")) {
       throw new ApiError("not-found", "There is nothing to see here.");

@@ -96,14 +96,22 @@ export function tooLate(): Html {
 }
 
 export function tooOften(href: string): Html {
-  return notice("Please wait", "There were too many sign-ins at once. Wait a minute, then try again.", again(href));
+  return notice(
+    "Please wait",
+    "There were too many sign-ins at once. Wait a minute, then try again.",
+    again(href),
+  );
 }
 
 /** The sign-in failed at the provider, or on the way back from there. */
 export function failed(failure: Failure, label: string, href: string): Html {
   switch (failure.code) {
     case "refused":
-      return notice("Not signed in", `${capitalised(label)} did not sign you in (${failure.error}).`, again(href));
+      return notice(
+        "Not signed in",
+        `${capitalised(label)} did not sign you in (${failure.error}).`,
+        again(href),
+      );
     case "not-ours":
       return notice(
         "Not signed in",

@@ -34,9 +34,7 @@ export class Browsers {
   ): Promise<BrowserProspect> {
     // A browser that somebody else signed in with becomes another device.
     const owner =
-      key === undefined
-        ? null
-        : await directoryOf(this.#bindings).ask((directory) => directory.owner(key));
+      key === undefined ? null : await directoryOf(this.#bindings).ask((directory) => directory.owner(key));
     const own = key !== undefined && owner === user ? key : null;
     return userRegistryOf(this.#bindings, user).ask((user) => user.prospect(own, authTime));
   }

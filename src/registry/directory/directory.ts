@@ -3,7 +3,13 @@
 // lead.
 import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
-import { type CredentialKey, fingerprintOf, ISSUED_KINDS, keyOf, kindOf } from "../../domain/credential-key.ts";
+import {
+  type CredentialKey,
+  fingerprintOf,
+  ISSUED_KINDS,
+  keyOf,
+  kindOf,
+} from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
