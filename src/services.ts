@@ -13,6 +13,7 @@ import type { FoldedLog, Log } from "./log.ts";
 import { Backups } from "./registry/client/backups.ts";
 import { Invitations } from "./registry/client/invitations.ts";
 import { directoryOf } from "./registry/client/objects.ts";
+import { People } from "./registry/client/people.ts";
 import type { RegistryClient } from "./registry/client/registry-client.ts";
 import type { Visit } from "./visit.ts";
 
@@ -47,7 +48,7 @@ export function servicesOf(
   secrets: KeyedSecrets,
   { now, log, waitUntil }: Effects,
 ): Services | undefined {
-  const { adminToken, adminHost, bindings, blocked, revocationDelayMs } = config;
+  const { adminToken, adminHost, bindings, blocked, revocationDelayMs, signIn } = config;
   if (adminToken === null) return undefined;
   const directory = directoryOf(bindings);
   const dead = new DeadSecrets(now, waitUntil);
@@ -55,7 +56,9 @@ export function servicesOf(
   return {
     ...{ registry, directory, secrets, invitations, adminHost, blocked, revocationDelayMs },
     backups: new Backups(bindings, registry),
-    authenticator: new Authenticator(adminToken, directory, secrets, dead, now),
+    authenticator: new Authenticator(adminToken, directory, secrets, dead, now, signIn),
+    people: new People(bindings, registry, signIn?.owners ?? new Map()),
+    signIn,
     codes: new InvitationCodes(secrets, dead, invitations),
     apps: appsOf(config),
     standingOf: (visit) => gate.standingOf(visit),
