@@ -17,7 +17,7 @@ const SLOW = [
 const OBJECTS = [
   "test/src/registry/{act-notices,claims,cost,notifications,races,receipt}.test.ts",
   "test/src/registry/client/{invitations,lookup,registry}.test.ts",
-  "test/src/registry/directory/{directory,sign-ins}.test.ts",
+  "test/src/registry/directory/{directory,people,sign-ins}.test.ts",
   "test/src/registry/storage/outbox.test.ts",
   "test/src/registry/user/*.test.ts",
 ];

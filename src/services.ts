@@ -17,6 +17,7 @@ import { Backups } from "./registry/client/backups.ts";
 import { Browsers } from "./registry/client/browsers.ts";
 import { Invitations } from "./registry/client/invitations.ts";
 import { directoryOf } from "./registry/client/objects.ts";
+import { People } from "./registry/client/people.ts";
 import type { RegistryClient } from "./registry/client/registry-client.ts";
 import type { Visit } from "./visit.ts";
 
@@ -72,7 +73,9 @@ export function servicesOf(
   return {
     ...{ registry, directory, secrets, invitations, adminHost, blocked, revocationDelayMs },
     backups: new Backups(bindings, registry),
-    authenticator: new Authenticator(adminToken, directory, secrets, dead, now),
+    authenticator: new Authenticator(adminToken, directory, secrets, dead, now, signIn),
+    people: new People(bindings, registry, signIn?.owners ?? new Map()),
+    signIn,
     codes: new InvitationCodes(secrets, dead, invitations),
     apps: appsOf(config),
     door: signIn && {

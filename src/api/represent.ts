@@ -26,8 +26,10 @@ import type { Restored } from "../registry/user/rules/restores.ts";
 
 // From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
 
-export function representUser({ id, name, createdAt }: UserRecord): User {
-  return { id, name, createdAt: iso(createdAt) };
+export function representUser(user: UserRecord): User {
+  // During a deploy, the directory may still be an older one that knows of neither.
+  const { id, name, createdAt, role = "member", emails = [] } = user;
+  return { id, name, createdAt: iso(createdAt), role, emails: [...emails] };
 }
 
 /** `at`: whether a certificate counts as retired depends on the time. */
@@ -131,7 +133,9 @@ export function representToken(token: TokenRecord): Token {
 }
 
 export function representSession(session: SessionRecord): Session {
-  return { ...session, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
+  // During a deploy, the directory may still be an older one, where nobody signs in with an identity provider.
+  const { person = null } = session;
+  return { ...session, person, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
 }
 
 export function representInvitation(invitation: InvitationRecord, now: number): Invitation {

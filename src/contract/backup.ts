@@ -7,6 +7,7 @@ import type { SecretDigest } from "../domain/credential.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_KINDS, keyOf } from "../domain/credential-key.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
+import { ROLES } from "../domain/person.ts";
 import {
   RESTORE_CHANGES,
   RESTORE_OUTCOMES,
@@ -27,6 +28,7 @@ import {
   UserIdSchema,
   UserNameInput,
 } from "./requests.ts";
+import { EmailSchema } from "./sign-in-settings.ts";
 
 /** The largest body of a restore, in bytes: some 250 devices, or 500 lines of an audit log. */
 export const RESTORE_MAX_BODY_BYTES = 256 * 1024;
@@ -132,6 +134,9 @@ export const BackupUser = v.strictObject({
   id: UserIdSchema,
   name: v.nullable(UserNameInput),
   createdAt: TimeInput,
+  // Not in backups of before people signed in with an identity provider.
+  role: v.optional(v.picklist(ROLES, `must be ${ROLES.join(" or ")}`), "member"),
+  emails: v.optional(v.array(EmailSchema, "must be a list of addresses"), []),
 });
 
 export const BackupToken = v.pipe(

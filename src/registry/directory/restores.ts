@@ -20,7 +20,7 @@ export interface DirectoryBackup {
 }
 
 export interface DirectoryRestoreRequest extends DirectoryBackup {
-  users: UserRecord[];
+  users: Omit<UserRecord, "role" | "emails">[];
   /** When the backup was made, for the audit log. Milliseconds since the epoch. */
   madeAt: number;
 }
@@ -112,11 +112,18 @@ export class DirectoryRestores {
     return plan;
   }
 
-  #restoreUser(by: Actor, { id, name, createdAt }: UserRecord, backup: string): void {
+  #restoreUser(
+    by: Actor,
+    { id, name, createdAt }: DirectoryRestoreRequest["users"][number],
+    backup: string,
+  ): void {
     const present = this.#users.get(id);
     // A new generation, as with `putUser`: a deletion that is under way removes nobody.
     const generation = this.#clock.tick();
-    this.#users.put({ id, name, createdAt: present?.createdAt ?? createdAt, generation });
+    this.#users.put({
+      ...{ id, name, createdAt: present?.createdAt ?? createdAt, generation },
+      role: present?.role ?? "member",
+    });
     if (present !== undefined && present.name === name) return;
     writeAudit(this.#sql, by, {
       act: "restore",

@@ -30,8 +30,11 @@ export const ENDED_BY_KEY = `
     FROM ended_by_fingerprint;
   DROP TABLE ended_by_fingerprint;`;
 
-/** A forgotten device, a retired credential of a forgotten device, a revoked API token, a deleted user. */
-export type EndedKind = "device" | "credential" | "token" | "user";
+/**
+ * A forgotten device, a retired credential of a forgotten device, a revoked API token, a deleted user, an identity that
+ * was unbound, an address that was taken from its user.
+ */
+export type EndedKind = "device" | "credential" | "token" | "user" | "identity" | "address";
 
 /** Call it in the transaction of the change that ends the thing. */
 export function noteEnd(sql: SqlStorage, what: EndedKind, id: string, at: number): void {
@@ -47,6 +50,11 @@ export function endedAt(sql: SqlStorage, what: EndedKind): ReadonlyMap<string, n
 /** How a device's credential is named here. */
 export function credentialId(device: string, key: CredentialKey): string {
   return `${device} ${key}`;
+}
+
+/** How a user's address is named here. */
+export function addressId(user: string, address: string): string {
+  return `${user} ${address}`;
 }
 
 /** A line of an audit log, as far as it says what ended. */
@@ -69,4 +77,10 @@ export function noteEndOf(sql: SqlStorage, { at, act, outcome, target, detail }:
   }
   if (act === "revoke-token") noteEnd(sql, "token", target.id, at);
   if (act === "delete-user") noteEnd(sql, "user", target.id, at);
+  if (act === "unbind-identity") noteEnd(sql, "identity", target.id, at);
+  if (act === "edit-user") {
+    const now = new Set(detail.emails?.split(" "));
+    const removed = (detail.emailsBefore?.split(" ") ?? []).filter((each) => !now.has(each));
+    for (const address of removed) noteEnd(sql, "address", addressId(target.id, address), at);
+  }
 }

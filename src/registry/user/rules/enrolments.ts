@@ -14,6 +14,7 @@ import { credentialOf, retiredSince } from "../../../domain/retirement.ts";
 import type { UserId } from "../../../domain/user.ts";
 import { deviceEnrolled } from "../../../notify/acts.ts";
 import { type Actor, refuseAudited, writeAudit } from "../../storage/audit-log.ts";
+import { newComparisonCode } from "../../storage/comparison-code.ts";
 import type { Claim, StaleClaim } from "../../storage/generation.ts";
 import type { Outbox } from "../../storage/outbox.ts";
 import type { BrowserTable } from "../tables/browser-table.ts";
@@ -172,12 +173,6 @@ function isValid(
   if ((invitation.bundle === null) === (app === null)) return false;
   if (invitation.app !== null && invitation.app !== app) return false;
   return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
-}
-
-/** Six random digits, which don't depend on the credential: nobody can make a credential that matches them. */
-function newComparisonCode(): string {
-  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
-  return String(number % 1_000_000).padStart(6, "0");
 }
 
 function enrolmentTarget({ key, name }: Enrolment): { id: string; name: string } {
