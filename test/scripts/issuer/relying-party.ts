@@ -6,7 +6,14 @@ export const CLIENT_ID = "gate";
 
 /** The issuer has no TLS on this machine. */
 const INSECURE = { [oauth.allowInsecureRequests]: true };
-const client: oauth.Client = { client_id: CLIENT_ID };
+
+/** Another client than that of the tests. */
+export interface Client {
+  clientId: string;
+  redirectUri: string;
+}
+
+const TEST_CLIENT: Client = { clientId: CLIENT_ID, redirectUri: REDIRECT_URI };
 
 /** A browser with cookies, which follows redirects only when it is told to. */
 export class CookieBrowser {
@@ -42,16 +49,22 @@ export interface Attempt {
   verifier: string;
   state: string;
   nonce: string;
+  client: Client;
 }
 
-export async function begin(server: oauth.AuthorizationServer, changed: object = {}): Promise<Attempt> {
+/** `changed` are parameters of the request, in place of the right ones. */
+export async function begin(
+  server: oauth.AuthorizationServer,
+  changed: Readonly<Record<string, string | undefined>> = {},
+  client: Client = TEST_CLIENT,
+): Promise<Attempt> {
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
   const nonce = oauth.generateRandomNonce();
   const url = new URL(server.authorization_endpoint ?? "");
   const parameters: Record<string, string | undefined> = {
-    client_id: CLIENT_ID,
-    redirect_uri: REDIRECT_URI,
+    client_id: client.clientId,
+    redirect_uri: client.redirectUri,
     response_type: "code",
     scope: "openid email profile",
     state,
@@ -63,7 +76,7 @@ export async function begin(server: oauth.AuthorizationServer, changed: object =
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) url.searchParams.set(name, value);
   }
-  return { url, verifier, state, nonce };
+  return { url, verifier, state, nonce, client };
 }
 
 /** From the start to where the browser is sent back: whether it was asked for a password, and the callback's address. */
@@ -83,13 +96,14 @@ export async function logIn(
 /** Exchanges the code. Every check is the library's, the signature's too. */
 export async function finish(
   server: oauth.AuthorizationServer,
-  { verifier, state, nonce }: Attempt,
+  { verifier, state, nonce, client: { clientId, redirectUri } }: Attempt,
   callback: URL,
   authentication: oauth.ClientAuth,
 ): Promise<{ claims: oauth.IDToken; idToken: string }> {
+  const client: oauth.Client = { client_id: clientId };
   const parameters = oauth.validateAuthResponse(server, client, callback, state);
   const response = await oauth.authorizationCodeGrantRequest(
-    ...[server, client, authentication, parameters, REDIRECT_URI, verifier, INSECURE],
+    ...[server, client, authentication, parameters, redirectUri, verifier, INSECURE],
   );
   const tokens = await oauth.processAuthorizationCodeResponse(server, client, response, {
     expectedNonce: nonce,
