@@ -10,7 +10,7 @@ const SLOW = [
   "test/scripts/cli/{login,lost,narrow,rotate,tokens,watch}.test.ts",
   "test/scripts/cloudflare/{conformity,doctor,issue,link,odd-answers,out-of-order,prove}.test.ts",
   "test/scripts/cloudflare/{revoke,rotate,setup,setup-command,setup-dialogue,status}.test.ts",
-  "test/scripts/edge/{at-home,edge,proxy,start,worker-log}.test.ts",
+  "test/scripts/edge/{at-home,edge,proxy,reach,start,worker-log}.test.ts",
 ];
 
 /** What asks the objects themselves, never through the one Worker of the runtime and what that remembers. */

@@ -226,7 +226,7 @@ it.each([
   [["--origin", "photos"], "'photos' is not an app's address", "http://127.0.0.1:8080"],
   [["--origin", "http://127.0.0.1/path"], "is more than an app's address", "http://127.0.0.1"],
   [["--var", "DELAY"], "--var is not NAME=VALUE", "--var REVOCATION_DELAY_SECONDS=0"],
-  [["--var", "ADMIN_TOKEN=x"], "a token is not given as an argument", "admin-token"],
+  [["--var", "ADMIN_TOKEN=x"], "a secret is not given as an argument", "admin-token"],
   [["--country", "ch"], "--country 'ch' is not a code", "such as CH"],
   [["--latency", "slow"], "--latency 'slow' is not a latency", "milliseconds, 0 to 1000"],
   [["now"], "too many arguments", "npm start -- --help"],
