@@ -43,6 +43,7 @@ const access = (...apps: Partial<AccessApp>[]): Partial<Account> => ({
   accessApps: known(
     apps.map((app) => ({
       ...{ id: "a", name: "House", places: [], workers: [], letsEveryonePass: false },
+      ...{ client: null, emails: [] },
       ...{ letsSomeonePass: app.letsEveryonePass ?? false, ...app },
     })),
   ),

@@ -1,0 +1,16 @@
+// The paths of signing in with an identity provider: what Access must let pass, and where the provider sends people.
+import { PATHS } from "../../../src/contract/paths.ts";
+
+const CALLBACK_PATH = "/.latchkey/callback";
+
+/** What a browser without a session needs on the admin host: an invitation's page, its script and its style. */
+export const WELCOME_PATHS: readonly string[] = [PATHS.welcome, PATHS.welcomeScript, PATHS.style];
+/** What a sign-in needs there: its start, its end, and what the provider calls when a session ends. */
+export const DOOR_PATHS: readonly string[] = [PATHS.signIn, CALLBACK_PATH, "/.latchkey/backchannel-logout"];
+/** Where a sign-in enters an app's host. */
+export const ENTER_PATH = "/.latchkey/enter";
+
+/** The redirect address to register at the provider. */
+export function redirectAddress(adminHost: string): string {
+  return `https://${adminHost}${CALLBACK_PATH}`;
+}
