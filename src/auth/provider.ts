@@ -114,7 +114,8 @@ export class Provider {
   #client(): oauth.Client {
     return {
       client_id: this.#settings.clientId,
-      [oauth.clockSkew]: Math.round((this.#now() - Date.now()) / 1000),
+      // The library adds it to the whole seconds of its own clock.
+      [oauth.clockSkew]: Math.floor(this.#now() / 1000) - Math.floor(Date.now() / 1000),
       [oauth.clockTolerance]: CLOCK_TOLERANCE_SECONDS,
     };
   }

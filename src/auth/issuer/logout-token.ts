@@ -13,6 +13,8 @@ const ALGORITHMS = [
 const MAX_AGE_SECONDS = 600;
 /** Such tokens have about one kibibyte. */
 const TOKEN_MAX_CHARACTERS = 16 * 1024;
+/** The library's errors about an answer that is no set of keys. */
+const UNREADABLE_KEYS: readonly string[] = [errors.JOSEError.code, errors.JWKSInvalid.code];
 
 /** What has ended: one session, or all of a person's. At least one is not `null`. */
 export interface EndedSession {
@@ -62,8 +64,10 @@ async function verify(token: string, { issuer, clientId, keys, now, clockToleran
     });
   } catch (error) {
     if (error instanceof SignInFailed) throw error;
+    if (!(error instanceof errors.JOSEError)) throw notOurs("malformed");
     // The library's own errors have fixed texts.
-    throw notOurs(error instanceof errors.JOSEError ? error.message : "malformed");
+    if (!UNREADABLE_KEYS.includes(error.code)) throw notOurs(error.message);
+    throw new SignInFailed({ code: "issuer-unavailable", message: `the issuer's keys: ${error.message}` });
   }
 }
 
