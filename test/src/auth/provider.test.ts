@@ -98,7 +98,7 @@ describe("who signed in", () => {
     expect(await exchange(issuerSaying())).toMatchObject({ value: { session: null, authTime: null } });
   });
 
-  it("is told by an ID token of an elliptic curve as well", async () => {
+  it("may be signed with an elliptic curve", async () => {
     const curve = await newKey("curve", "ES256");
     expect(await exchange(forgingIssuer(() => signed(CLAIMS, curve), [key, curve]))).toMatchObject({
       ok: true,
@@ -374,7 +374,7 @@ describe("the token endpoint", () => {
 const challenge = () =>
   Response.json({ error: "invalid_client" }, { status: 401, headers: { "WWW-Authenticate": "Basic" } });
 
-describe("who we are", () => {
+describe("our credentials", () => {
   /** Accepts a client by this method only, as issuers do that know a client's registration. */
   function issuerTaking(method: "basic" | "post", supported: string[] | undefined): ForgingIssuer {
     const issuer = issuerSaying({}, { clientSecret: SECRET });
@@ -403,7 +403,7 @@ describe("who we are", () => {
     ["basic", "by basic", ["client_secret_basic"], 1],
     ["basic", "in a way that it does not name", undefined, 1],
     ["basic", "in ways that we do not know", ["private_key_jwt"], 1],
-  ] as const)("is said by %s if the issuer takes it %s", async (method, _, supported, questions) => {
+  ] as const)("go by %s if the issuer takes them %s", async (method, _, supported, questions) => {
     const issuer = issuerTaking(method, supported === undefined ? undefined : [...supported]);
     expect(await exchange(issuer)).toMatchObject({ ok: true });
     expect(asked(issuer)).toBe(questions);
@@ -412,7 +412,7 @@ describe("who we are", () => {
     expect(asked(issuer)).toBe(questions + 1);
   });
 
-  it("is refused with the wrong secret, and the log names the settings", async () => {
+  it("are refused with the wrong secret, and the log names the settings", async () => {
     const issuer = issuerTaking("basic", BOTH);
     issuer.answers["/token"] = challenge;
     const result = await exchange(issuer);
@@ -421,7 +421,7 @@ describe("who we are", () => {
     expect(asked(issuer)).toBe(2);
   });
 
-  it("is said with PKCE alone if there is no secret", async () => {
+  it("are PKCE alone if there is no secret", async () => {
     const issuer = issuerSaying();
     const good = issuer.answers["/token"] ?? challenge;
     issuer.answers["/token"] = async (request) => {
@@ -432,7 +432,7 @@ describe("who we are", () => {
     expect(await exchange(issuer)).toMatchObject({ ok: true });
   });
 
-  it("does not try again for anything but that", async () => {
+  it("are not sent again after any other error", async () => {
     const issuer = issuerTaking("post", BOTH);
     issuer.answers["/token"] = () => Response.json({ error: "invalid_grant" }, { status: 400 });
     expect(await exchange(issuer)).toMatchObject(NOT_OURS);
@@ -459,6 +459,8 @@ describe("discovery", () => {
   it.each([
     ["names another issuer", { issuer: "https://evil.example.com" }, '"https://evil.example.com"'],
     ["names the issuer with one more slash", { issuer: `${ISSUER}/` }, `"${ISSUER}/"`],
+    ["names an issuer that is no address", { issuer: "<b>" }, "names no issuer"],
+    ["names no issuer", { issuer: undefined }, "names no issuer"],
     ["has no keys", { jwks_uri: undefined }, "jwks_uri"],
     ["has keys without TLS", { jwks_uri: "http://id.example.com/keys" }, "jwks_uri"],
     ["has no way in", { authorization_endpoint: undefined }, "authorization_endpoint"],
