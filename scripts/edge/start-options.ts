@@ -6,6 +6,8 @@ import { parseJson, printable, shellWord } from "../terminal/text.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
 import { parseOrigin } from "./origin.ts";
+import { type ProviderChoice, readProviderChoice } from "./provider-choice.ts";
+import type { Vars } from "./worker-config.ts";
 
 /** The clone. */
 export const ROOT = resolve(import.meta.dirname, "..", "..");
@@ -20,6 +22,7 @@ devices' certificates, the admin token and the registry. It is made on the first
 Examples:
   npm start
   npm start -- --origin http://127.0.0.1:8123
+  npm start -- --sign-in https://id.example.com --client-id latchkey
   npm start -- --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
   npm start -- --var 'APPS={"app.localhost":{"countries":["CH"]}}' --country US`;
 
@@ -30,6 +33,14 @@ interface Options {
   country: string;
   latency: string;
   var?: Record<string, unknown>;
+  signIn?: string | false;
+  clientId?: string;
+}
+
+/** What the command line says. */
+export interface StartOptions extends EdgeOptions {
+  vars: Vars;
+  provider: ProviderChoice;
 }
 
 function createProgram(): Command {
@@ -47,6 +58,12 @@ function createProgram(): Command {
       "override a variable of wrangler.toml; the value may be JSON; repeatable",
       addVar,
     )
+    .option(
+      "--sign-in <issuer>",
+      "the OpenID Connect provider people sign in with, instead of the local one; its secret is in SIGN_IN_SECRET or asked for",
+    )
+    .option("--client-id <id>", "the gate's client id there")
+    .option("--no-sign-in", "certificates only: nobody signs in")
     .addOption(withDefault("--country <code>", "the country all clients appear to be in", DEFAULT_COUNTRY))
     .addOption(
       withDefault(
@@ -67,7 +84,7 @@ function withDefault(flags: string, description: string, value: string): Option 
   return new Option(flags, description).default(value, value);
 }
 
-/** What the Worker reads besides the `ADMIN_TOKEN`; it ignores any other name. */
+/** What the Worker reads besides these secrets; it ignores any other name. */
 const VARIABLES = [
   "APPS",
   "REVOCATION_DELAY_SECONDS",
@@ -76,7 +93,14 @@ const VARIABLES = [
   "NOTIFY_URLS",
   "NOTIFY_SECRET",
   "NOTIFY_OFF",
+  "SIGN_IN",
 ];
+
+/** Secrets, and where they come from instead. */
+const SECRETS: Readonly<Record<string, string>> = {
+  ADMIN_TOKEN: "the state folder holds it, in the file admin-token",
+  SIGN_IN_SECRET: "set SIGN_IN_SECRET in the environment",
+};
 
 /** `NAME=VALUE`; a value that is JSON is what it says, everything else is a string. */
 function addVar(text: string, vars: Record<string, unknown> = {}): Record<string, unknown> {
@@ -84,11 +108,9 @@ function addVar(text: string, vars: Record<string, unknown> = {}): Record<string
   if (name === undefined || value === undefined) {
     throw misuse("--var is not NAME=VALUE", "such as --var REVOCATION_DELAY_SECONDS=0");
   }
-  if (name === "ADMIN_TOKEN") {
-    throw misuse(
-      "a token is not given as an argument: other users of this machine would see it",
-      "the state folder holds it, in the file admin-token",
-    );
+  const elsewhere = SECRETS[name];
+  if (elsewhere !== undefined) {
+    throw misuse("a secret is not given as an argument: other users of this machine would see it", elsewhere);
   }
   if (!VARIABLES.includes(name)) {
     throw misuse(
@@ -144,7 +166,7 @@ function isWithin(above: string, below: string): boolean {
  * The options as the edge takes them. Throws `Failure` for misuse, and `CommanderError` with exit code 0 once the
  * help is printed.
  */
-export function readOptions(words: readonly string[], environment: NodeJS.ProcessEnv): EdgeOptions {
+export function readOptions(words: readonly string[], environment: NodeJS.ProcessEnv): StartOptions {
   const program = createProgram();
   const taken = takenByNpm(program, words, environment);
   if (taken !== undefined) throw taken;
@@ -153,7 +175,7 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
   } catch (error) {
     throw failureOf(error, program);
   }
-  const { port, state, origin, country, latency, var: vars } = program.opts<Options>();
+  const { port, state, origin, country, latency, var: vars = {}, ...provider } = program.opts<Options>();
   if (origin !== undefined) parseOrigin(origin);
   return {
     port: parseWhole(port, 65_535, "--port", "port", "give a number up to 65535"),
@@ -162,7 +184,8 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
       program.getOptionValueSource("state") === "default"
         ? resolve(state)
         : resolve(callersFolder(environment), state),
-    vars: vars ?? {},
+    vars,
+    provider: readProviderChoice(provider, vars),
     country: parseCountry(country),
     // Latency between any two places is below a second.
     latencyMs: parseWhole(latency, 1_000, "--latency", "latency", "give milliseconds, 0 to 1000"),
@@ -180,13 +203,16 @@ function takenByNpm(
   environment: NodeJS.ProcessEnv,
 ): Failure | undefined {
   if (!environment.npm_lifecycle_event) return undefined;
-  const taken = program.options.flatMap(({ long }) => {
-    const value = environment[`npm_config_${long?.slice(2)}`];
-    return long == null || value === undefined ? [] : [{ long, value }];
+  const taken = program.options.flatMap(({ long, negate }) => {
+    const name = long?.replace(/^--(no-)?/, "").replaceAll("-", "_");
+    const value = environment[`npm_config_${name}`];
+    // Of `--no-sign-in`, npm makes a `sign_in` without a value.
+    return long == null || value === undefined || (value === "") !== negate ? [] : [{ long, value }];
   });
   if (taken.length === 0) return undefined;
   const [only, ...others] = taken;
   const written = taken.map(({ long, value }) => {
+    if (value === "") return long;
     if (value !== "true") return `${long} ${shellWord(value)}`;
     // Of several, it is unknown which word belonged to which.
     const [word] = words;

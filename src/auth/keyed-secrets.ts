@@ -22,6 +22,7 @@ const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 const DEVICE_SECRETS = {
   token: { prefix: "lkd_", form: /^(lkd_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "device-token" },
   feed: { prefix: "lkf_", form: /^(lkf_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "feed" },
+  browser: { prefix: "lkb_", form: /^(lkb_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "browser" },
 } as const satisfies Record<SecretKind, { prefix: string; form: RegExp; label: string }>;
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
@@ -45,26 +46,32 @@ interface Known {
 }
 
 /** What a secret is for. Its check is made for that only, so none passes for one of another kind. */
-type Kind = "token" | "card" | "code" | "device-token" | "feed";
+type Kind = "token" | "card" | "code" | "device-token" | "feed" | `browser ${string}`;
 
 /** Makes tokens, emergency cards and codes, and recognises its own. One lives as long as its isolate. */
 export class KeyedSecrets {
   readonly #ask: () => Promise<CredentialCheck>;
   readonly #now: () => number;
   readonly #waitUntil: (work: Promise<unknown>) => void;
+  readonly #provider: string;
   #known: Known | undefined;
   #question: Promise<Known> | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
 
-  /** `ask` asks the directory. Where it throws `RegistryUnavailable`, so does each method. */
+  /**
+   * `ask` asks the directory. Where it throws `RegistryUnavailable`, so does each method. `provider` names the identity
+   * provider and our client there: the secrets of browsers are good for these only.
+   */
   constructor(
     ask: () => Promise<CredentialCheck>,
     now: () => number,
     waitUntil: (work: Promise<unknown>) => void,
+    provider = "",
   ) {
     this.#ask = ask;
     this.#now = now;
     this.#waitUntil = waitUntil;
+    this.#provider = provider;
   }
 
   // New secrets are made with the key that the directory has now. A remembered key may be outdated (the
@@ -99,22 +106,20 @@ export class KeyedSecrets {
     return (await this.#passes(isOurs)) ? digest : undefined;
   }
 
-  /** Makes a device's token, or the secret of a feed's URL. It is shown once. */
+  /** Makes a device's token, the secret of a feed's URL, or a browser's. The first two are shown once. */
   async newDeviceSecret(kind: SecretKind): Promise<{ text: string; key: CredentialKey }> {
     const body = `${DEVICE_SECRETS[kind].prefix}${randomText(TOKEN_BYTES)}`;
-    const text =
-      body + tokenCheck(await sign((await this.#current(0)).key, DEVICE_SECRETS[kind].label, body));
+    const text = body + tokenCheck(await sign((await this.#current(0)).key, this.#labelOf(kind), body));
     return { text, key: await keyOfSecret(kind, text) };
   }
 
   /** The key of a device's secret that may be looked up; `undefined`: it is not ours, or is of another kind. */
   async readDeviceSecret(kind: SecretKind, text: string): Promise<CredentialKey | undefined> {
-    const { form, label } = DEVICE_SECRETS[kind];
-    const [, body, check] = form.exec(text) ?? [];
+    const [, body, check] = DEVICE_SECRETS[kind].form.exec(text) ?? [];
     if (body === undefined || check === undefined) return undefined;
     const key = await keyOfSecret(kind, text);
     const isOurs = async (known: Known) =>
-      known.exempt.has(key) || same(check, tokenCheck(await sign(known.key, label, body)));
+      known.exempt.has(key) || same(check, tokenCheck(await sign(known.key, this.#labelOf(kind), body)));
     return (await this.#passes(isOurs)) ? key : undefined;
   }
 
@@ -131,6 +136,11 @@ export class KeyedSecrets {
   async readCode(text: string): Promise<SecretDigest | undefined> {
     const typed = readTyped(text);
     return typed === undefined ? undefined : this.#ofTyped("code", typed);
+  }
+
+  #labelOf(kind: SecretKind): Kind {
+    const { label } = DEVICE_SECRETS[kind];
+    return label === "browser" ? `browser ${this.#provider}` : label;
   }
 
   async #newTyped(kind: Kind): Promise<{ text: string; digest: SecretDigest }> {

@@ -10,11 +10,21 @@ export const ENROL_PATH = `${BASE}/enrol`;
 /** Where a device can ask, on every app's host, how the gate sees it. */
 export const WHOAMI_PATH = `${BASE}/whoami`;
 
+/** Where a browser whose person has signed in comes back to, on the app's host. */
+export const ENTER_PATH = `${BASE}/enter`;
+
+/** Where such a browser signs out, on every app. */
+export const LEAVE_PATH = `${BASE}/leave`;
+
 /** The other pages, on the `ADMIN_HOST`. */
 export const PATHS = {
   home: `${BASE}/`,
   signIn: `${BASE}/sign-in`,
   signOut: `${BASE}/sign-out`,
+  /** Where the identity provider sends people back to: registered there. */
+  callback: `${BASE}/callback`,
+  /** Where the identity provider says that somebody signed out. */
+  backchannelLogout: `${BASE}/backchannel-logout`,
   devices: `${BASE}/devices`,
   addDevice: `${BASE}/add-device`,
   waiting: `${BASE}/waiting`,

@@ -54,7 +54,7 @@ export function refuse(reason: Reason): Refusal {
  * 9. the registry does not know it, or knows it as anything but `active`;
  * 10. the registry means another kind of credential than the request shows, or a token without an end:
  *    `registry-unavailable`; the token has ended: `expired-credential`;
- * 11. the request is beyond the device's own limits: `device-expired`, `wrong-app`, `country`;
+ * 11. the request is beyond the device's own limits: `device-expired`, `wrong-app`, `country`, `cross-site`;
  * 12. else allow.
  */
 export function decide(input: DecisionInput): Decision {

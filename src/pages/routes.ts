@@ -1,5 +1,5 @@
 // The one table of what a path under `/.latchkey` is.
-import { ENROL_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
+import { ENROL_PATH, ENTER_PATH, LEAVE_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
 import type { Need } from "../contract/permissions.ts";
 import { device, editDevice } from "./devices/device.ts";
 import { limitDevice, limitsForm } from "./devices/device-limits.ts";
@@ -17,8 +17,9 @@ import { dismiss, enrolUnknown, waiting } from "./waiting.ts";
 /** What a path is. Some need to be found on every app's host, by devices. */
 export type Route =
   | { kind: "api" | "whoami" | "start" | "sign-in" | "sign-out"; isForDevices: false }
+  | { kind: "callback" | "backchannel-logout"; isForDevices: false }
   | { kind: "welcome" | "welcome-script"; isForDevices: false }
-  | { kind: "enrol" | "style" | "script"; isForDevices: true }
+  | { kind: "enrol" | "enter" | "leave" | "style" | "script"; isForDevices: true }
   | { kind: "page"; isForDevices: false; matches: PageMatch[] };
 
 export interface PageMatch {
@@ -85,7 +86,11 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   [PATHS.signOut, { kind: "sign-out", isForDevices: false }],
   [PATHS.welcome, { kind: "welcome", isForDevices: false }],
   [PATHS.welcomeScript, { kind: "welcome-script", isForDevices: false }],
+  [PATHS.callback, { kind: "callback", isForDevices: false }],
+  [PATHS.backchannelLogout, { kind: "backchannel-logout", isForDevices: false }],
   [ENROL_PATH, { kind: "enrol", isForDevices: true }],
+  [ENTER_PATH, { kind: "enter", isForDevices: true }],
+  [LEAVE_PATH, { kind: "leave", isForDevices: true }],
   [PATHS.style, { kind: "style", isForDevices: true }],
   [PATHS.script, { kind: "script", isForDevices: true }],
 ]);

@@ -17,6 +17,18 @@ export function isFromOurPage(headers: Headers, url: URL): boolean {
 }
 
 /**
+ * Whether a person sent a form from a page of ours on another of our hosts: `origin` is that host's. Every browser says
+ * where a form comes from that it posts to another origin.
+ */
+export function isFromPageOf(origin: string, headers: Headers): boolean {
+  if (headers.get("origin") !== origin) return false;
+  return (
+    (headers.get("sec-fetch-mode") ?? "navigate") === "navigate" &&
+    (headers.get("sec-fetch-dest") ?? "document") === "document"
+  );
+}
+
+/**
  * Whether a script of one of our own pages sent a request. Every browser sends the `Origin` with it, and those that send
  * `Sec-Fetch-Dest` say `empty` of a `fetch`.
  */

@@ -1,5 +1,5 @@
 // What a device with a verified certificate learns about itself: a page for a person's browser, JSON for programs.
-import { ENROL_PATH } from "../../contract/paths.ts";
+import { ENROL_PATH, LEAVE_PATH } from "../../contract/paths.ts";
 import { CREDENTIAL_WORDS, fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type { Standing } from "../../domain/device.ts";
 import type { Reason } from "../../domain/reason.ts";
@@ -101,7 +101,13 @@ function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   }
   const { user, name } = device;
   const who = html`This is <strong>${name}</strong>, one of <strong>${possessive(user)}</strong> devices.`;
-  if (letIn) return html`<p>${who} Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`;
+  const signOut =
+    credential === "browser"
+      ? html`<form method="post" action="${LEAVE_PATH}"><p><button class="quiet">Sign out of every app</button></p></form>`
+      : "";
+  if (letIn) {
+    return html`<p>${who} Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>${signOut}`;
+  }
   // A feed URL reads only its own paths, and this page is not one of them.
   if (reason === "wrong-app" && credential === "feed") {
     return html`<p>${who} It can read only certain paths on certain apps, and this page is not one of them.</p>`;

@@ -24,6 +24,7 @@ const CERTIFICATE = {
 
 const TOKEN: Shown = { kind: "token", key: keyOf("token", fingerprint(1)) };
 const FEED: Shown = { kind: "feed", key: keyOf("feed", fingerprint(1)) };
+const BROWSER: Shown = { kind: "browser", key: keyOf("browser", fingerprint(1)) };
 
 /** What a decision depends on, with the facts of the request among the rest. */
 interface Facts extends Omit<DecisionInput, "shown" | "request"> {
@@ -32,11 +33,20 @@ interface Facts extends Omit<DecisionInput, "shown" | "request"> {
   host: string;
   method: string;
   path: string;
+  headers: Record<string, string>;
 }
 
-function input({ certificate, country, host, method, path, ...rest }: Facts): DecisionInput {
+function input({ certificate, country, host, method, path, headers, ...rest }: Facts): DecisionInput {
   const address = `https://${host}${path}`;
-  const request = { hostname: host, method, address, url: new URL(address), country };
+  const url = new URL(address);
+  const request = {
+    hostname: host,
+    method,
+    address,
+    url,
+    country,
+    request: { headers: new Headers(headers) },
+  };
   return { ...rest, shown: certificate, request };
 }
 
@@ -53,6 +63,7 @@ const GOOD: Facts = {
   host: "photos.example.com",
   method: "GET",
   path: "/feed/all.xml",
+  headers: {},
   standing: standingOf("active"),
   now: NOW,
 };
@@ -68,6 +79,15 @@ const READS = {
   certificate: FEED,
   standing: limited({ kind: "feed", paths: ["/feed/*"] }, NOW + 1),
 } as const;
+
+/** A browser whose person signed in on this app. */
+const SIGNED_IN = {
+  certificate: BROWSER,
+  standing: limited({ kind: "browser", apps: ["photos.example.com"] }, NOW + 1),
+} as const;
+const OWN = { Origin: "https://photos.example.com", "Sec-Fetch-Site": "same-origin" };
+const SOCKET = { Upgrade: "websocket" };
+const POST = { ...SIGNED_IN, method: "POST" } as const;
 
 /** What no type allows, but a newer registry or a bug may bring. */
 const bad = <T>(value: unknown) => value as T;
@@ -92,6 +112,45 @@ const REFUSALS: Record<
     ["an app open to no country", { app: { countries: new Set() } }],
     ["a country that the device is not limited to", { standing: limited({ countries: ["LI"] }) }],
     ["a device that is limited to no country", { standing: limited({ countries: [] }) }],
+  ],
+  "cross-site": [
+    ["a form that says nothing of where it comes from", POST],
+    [
+      "a form of another site",
+      { ...POST, headers: { Origin: "https://evil.example", "Sec-Fetch-Site": "cross-site" } },
+    ],
+    [
+      "a form of a sibling host",
+      { ...POST, headers: { Origin: "https://a.example.com", "Sec-Fetch-Site": "same-site" } },
+    ],
+    [
+      "the same from a browser that sends only the origin",
+      { ...POST, headers: { Origin: "https://a.example.com" } },
+    ],
+    [
+      "an origin that begins alike",
+      { ...POST, headers: { Origin: "https://photos.example.com.evil.example" } },
+    ],
+    ["an origin that ends sooner", { ...POST, headers: { Origin: "https://photos.example.co" } }],
+    ["an origin without TLS", { ...POST, headers: { Origin: "http://photos.example.com" } }],
+    ["the origin of a sandbox", { ...POST, headers: { Origin: "null" } }],
+    ["a form typed in by nobody", { ...POST, headers: { "Sec-Fetch-Site": "none" } }],
+    ["an own origin, but another site", { ...POST, headers: { ...OWN, "Sec-Fetch-Site": "cross-site" } }],
+    [
+      "a foreign origin, but the same site",
+      { ...POST, headers: { ...OWN, Origin: "https://a.example.com" } },
+    ],
+    [
+      "deletion from elsewhere",
+      { ...SIGNED_IN, method: "DELETE", headers: { "Sec-Fetch-Site": "same-site" } },
+    ],
+    ["a method that nobody knows", { ...SIGNED_IN, method: "PROPFIND" }],
+    ["a WebSocket that says nothing", { ...SIGNED_IN, headers: SOCKET }],
+    [
+      "a WebSocket of a sibling host",
+      { ...SIGNED_IN, headers: { ...SOCKET, Origin: "https://a.example.com" } },
+    ],
+    ["a WebSocket of another site", { ...SIGNED_IN, headers: { ...SOCKET, Origin: "https://evil.example" } }],
   ],
   "no-certificate": [["none presented", { certificate: { kind: "absent" } }]],
   "unverified-certificate": [
@@ -188,6 +247,20 @@ describe("a request is let through", () => {
       { certificate: TOKEN, standing: limited({ kind: "token", apps: [GOOD.host] }, NOW + 1) },
     ],
     ["with a feed's secret", READS],
+    ["in a signed-in browser", SIGNED_IN],
+    [
+      "in a signed-in browser, by a link elsewhere",
+      { ...SIGNED_IN, headers: { "Sec-Fetch-Site": "cross-site" } },
+    ],
+    ["in a signed-in browser, which writes from the app itself", { ...POST, headers: OWN }],
+    ["the same, if it says only the origin", { ...POST, headers: { Origin: OWN.Origin } }],
+    ["the same, if it says only the site", { ...POST, headers: { "Sec-Fetch-Site": "same-origin" } }],
+    ["in a signed-in browser, by a WebSocket of the app", { ...SIGNED_IN, headers: { ...SOCKET, ...OWN } }],
+    ["the same, of an older browser", { ...SIGNED_IN, headers: { ...SOCKET, Origin: OWN.Origin } }],
+    [
+      "with a certificate, whatever the site",
+      { method: "POST", headers: { "Sec-Fetch-Site": "cross-site" } },
+    ],
     ["with a feed's secret, to look only", { ...READS, method: "HEAD" }],
     [
       "on each app that the device is limited to",
@@ -346,7 +419,7 @@ describe("without asking the registry", () => {
   const ASKED: Reason[] = [
     ...(["registry-unavailable", "unknown-device", "device-pending"] as const),
     ...(["device-suspended", "device-lost", "device-revoked"] as const),
-    ...(["device-expired", "expired-credential", "wrong-app"] as const),
+    ...(["device-expired", "expired-credential", "wrong-app", "cross-site"] as const),
   ];
 
   it.each(Object.entries(REFUSALS))("%s is refused when it can be", (reason, cases) => {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { keyOf } from "../../../src/domain/credential-key.ts";
 import { DAY_MS } from "../../../src/domain/general/relative-time.ts";
-import { adminSignIn, deviceApproved, deviceEnrolled, deviceLost } from "../../../src/notify/acts.ts";
+import type { EmailAddress } from "../../../src/domain/person.ts";
+import {
+  adminSignIn,
+  deviceApproved,
+  deviceEnrolled,
+  deviceLost,
+  identityBound,
+  ownerSignIn,
+} from "../../../src/notify/acts.ts";
 import { bodyFor } from "../../../src/notify/deliver.ts";
 import { credentialExpiring, deviceExpiring } from "../../../src/notify/expiries.ts";
 import { notifySettings } from "../../../src/notify/settings.ts";
@@ -220,6 +228,38 @@ describe("what is told", () => {
         "Approved by token alice/x. It is let in from now on. If you did not expect this: latchkey suspend alice/d1.",
       data: { user: "alice", device: DEVICE, by: "token alice/x" },
     });
+  });
+
+  it("of an owner's sign-in", () => {
+    const of = { user: ALICE, session: "s1", client: "Mozilla/5.0 Firefox/140.0", country: "BR", at: NOW };
+    expect(ownerSignIn(of)).toMatchObject({
+      id: "owner-sign-in:s1",
+      type: "owner-sign-in",
+      title: "alice signed in as an owner",
+      message:
+        "From BR, with this browser: Firefox. If that was not alice: latchkey users edit alice --role member.",
+    });
+  });
+
+  it("of an identity that was bound, by its address or by somebody", () => {
+    const identity = {
+      ...{ id: "i1", user: ALICE, issuer: "https://id.example.com", subject: "42", boundAt: NOW },
+      email: "alice@example.com" as EmailAddress,
+    };
+    expect(identityBound({ identity, by: "sign-in", country: "BR" })).toEqual({
+      id: "identity-bound:i1",
+      type: "identity-bound",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Somebody signed in as alice for the first time",
+      message:
+        "By the address alice@example.com, from BR, at https://id.example.com. If you did not expect this: latchkey users unbind alice i1.",
+      data: {
+        ...{ user: "alice", identity: { id: "i1", issuer: "https://id.example.com" } },
+        ...{ email: "alice@example.com", by: "sign-in", country: "BR" },
+      },
+    });
+    const admitted = identityBound({ identity: { ...identity, email: null }, by: "user bob", country: null });
+    expect(admitted.message).toContain("Admitted by user bob, from an unknown country");
   });
 
   it("of a sign-in with the ADMIN_TOKEN, whatever the browser calls itself", () => {

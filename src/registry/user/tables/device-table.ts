@@ -177,6 +177,7 @@ export class DeviceTable {
 
   remove(id: string): void {
     this.#credentials.removeOf(id);
+    this.#sql.exec("DELETE FROM browsers WHERE device = ?", id);
     this.#sql.exec("DELETE FROM devices WHERE id = ?", id);
   }
 

@@ -165,7 +165,8 @@ describe.each([
     directoryStub,
     [
       ...["users", "claims", "clock", "unknown_certificates", "tokens", "sign_ins"],
-      ...["credential_check", "invitation_index", ...COMMON],
+      ...["credential_check", "invitation_index", "emails", "identities", "waiting_people", "waiting_hour"],
+      ...COMMON,
     ],
   ],
 ] as const)("the schema of %s", (_, migrations, stub, tables) => {

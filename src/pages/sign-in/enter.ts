@@ -1,0 +1,97 @@
+// Where a person who has signed in on the ADMIN_HOST comes back to an app's host, with a ticket.
+import { ApiError } from "../../contract/api-error.ts";
+import type { BrowserError } from "../../domain/browser.ts";
+import { userActor } from "../../domain/credential.ts";
+import { clientName } from "../../domain/request/client-name.ts";
+import {
+  BROWSER_COOKIE,
+  clearBrowser,
+  clearEntry,
+  cookieValue,
+  ENTRY_COOKIE,
+  setBrowser,
+} from "../../domain/request/own-cookies.ts";
+import { digestOfEntry } from "../../entry.ts";
+import type { DoorServices, Services } from "../../services.ts";
+import type { Visit } from "../../visit.ts";
+import { field } from "../html/forms.ts";
+import { seeOther, show } from "../html/html.ts";
+import { notice } from "../html/layout.ts";
+import { openTicket, type Ticket } from "./ticket.ts";
+
+const AGAIN = { href: "/", text: "Begin again" };
+
+/**
+ * `POST /.latchkey/enter`: makes the browser a device of the ticket's user, and opens the app. The ticket must be for
+ * this host, and for the browser that was offered the sign-in: a stolen or planted one opens nothing.
+ */
+export async function enter(
+  services: Services,
+  { sealer, browsers }: DoorServices,
+  visit: Visit,
+  form: URLSearchParams,
+  now: number,
+): Promise<Response> {
+  const ticket = await openTicket(sealer, field(form, "ticket"));
+  if (ticket === undefined || !(await isForThisBrowser(ticket, visit))) {
+    return show(
+      notice("Please begin again", "This sign-in is too old, or was begun in another browser.", AGAIN),
+      400,
+    );
+  }
+  const isShort = form.has("short");
+  const secret = isShort ? (await services.secrets.newDeviceSecret("browser")).text : ticket.secret;
+  const key = await services.secrets.readDeviceSecret("browser", secret);
+  if (key === undefined) throw new ApiError("registry-unavailable");
+  const { user, opener, authTime, destination } = ticket;
+  const opened = await browsers.open(
+    visit.by(userActor(user), now),
+    user,
+    { key, name: clientName(visit.userAgent), isShort },
+    { opener, authTime, app: destination.host, ticket: ticket.id, ticketEndsAt: ticket.endsAt },
+  );
+  if (!opened.ok) {
+    const why = SENTENCES[opened.error.code as BrowserError["code"]] ?? SENTENCES["used-ticket"];
+    return show(notice("Not signed in", why, AGAIN), 400);
+  }
+  services.forget(key);
+  const response = seeOther(visit.url.origin + destination.to);
+  response.headers.append("Set-Cookie", setBrowser(secret, isShort));
+  response.headers.append("Set-Cookie", clearEntry());
+  return response;
+}
+
+const SENTENCES: Record<BrowserError["code"], string> = {
+  "used-ticket": "This sign-in was finished already.",
+  "browser-shut-out": "This browser was suspended, reported lost or revoked in the meantime.",
+  "stale-sign-in": "A browser of yours was reported lost in the meantime, so you must sign in anew.",
+  "too-many-browsers":
+    "You have signed in with too many new browsers within an hour. Wait a while. If that was not you, somebody else signs in as you: tell the person who runs this gate.",
+};
+
+async function isForThisBrowser({ destination }: Ticket, { request, hostname }: Visit): Promise<boolean> {
+  const entry = cookieValue(request.headers.get("cookie"), ENTRY_COOKIE);
+  if (destination.host !== hostname || entry === undefined) return false;
+  return (await digestOfEntry(entry)) === destination.entry;
+}
+
+/** `POST /.latchkey/leave`: signs this browser out, on every app. */
+export async function leave(
+  services: Services,
+  { browsers }: DoorServices,
+  visit: Visit,
+  now: number,
+): Promise<Response> {
+  const secret = cookieValue(visit.request.headers.get("cookie"), BROWSER_COOKIE);
+  const key = secret === undefined ? undefined : await services.secrets.readDeviceSecret("browser", secret);
+  const owner = key === undefined ? null : await services.directory.ask((directory) => directory.owner(key));
+  if (key !== undefined && owner !== null) {
+    await browsers.endOne(visit.by(userActor(owner), now), owner, key);
+    services.forget(key);
+  }
+  const page = notice("Signed out", "This browser is signed out of every app behind this gate.", {
+    href: "/",
+    text: "Back to the app",
+  });
+  return show(page, 200, { "Set-Cookie": clearBrowser() });
+}
