@@ -158,6 +158,9 @@ export class Door {
     now: number,
   ): Promise<Response> {
     const { issuer, subject } = person;
+    if (!this.#services.apps.maySignIn(user, destination.host)) {
+      return show(view.notForYou(user, destination.host), 400);
+    }
     const { kind, secret } = await this.#prospect(request, user, authTime);
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.
