@@ -40,7 +40,7 @@ export async function makeNextToken(
   { validSeconds, retireBy = null }: v.InferOutput<typeof RotateDeviceTokenRequest>,
 ): Promise<MadeDeviceToken> {
   const { registry, by } = context;
-  if (kind === "certificate" || kind === "browser") throw registryProblem({ code: "wrong-kind", kind });
+  if (!isIssued(kind)) throw registryProblem({ code: "wrong-kind", kind });
   const { token, ...credential } = await newCredential(context, kind, validSeconds);
   const next = { ...credential, retireBy: futureTime(retireBy, by.at, "retireBy") };
   const { device } = must(await registry.addCredential(by, user, id, next));

@@ -21,6 +21,8 @@ function done(line: Line, timeZone: string): Html {
   const subject = log === "" ? nameOf(line) : html`${capital(owner)} ${device(line)}`;
   switch (act) {
     case "enrol":
+      if (detail.kind === "browser")
+        return html`${capital(log)} signed in with ${device(line)}${app(detail)}`;
       return html`${subject} was enrolled${detail.kind === undefined ? "" : ` with a ${credentialWord(detail.kind)}`}${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
     case "approve":
       return html`${subject} was approved`;
@@ -43,6 +45,7 @@ function done(line: Line, timeZone: string): Html {
     case "retire-credential":
       return html`${capital(credentialWord(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
     case "wipe-delivered":
+      if (detail.kind === "browser") return html`${subject} was told to clear what it stores${app(detail)}`;
       return html`${subject} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
     case "invite":
       return html`${capital(log)} was invited to enrol ${detail.device === undefined ? "a device" : html`<strong>${detail.device}</strong>, with a certificate`}`;
@@ -56,6 +59,14 @@ function done(line: Line, timeZone: string): Html {
       return html`User ${log || what} was added`;
     case "rename-user":
       return html`User ${line.target?.id ?? ""} was renamed ${what}`;
+    case "edit-user":
+      return userChange(line);
+    case "bind-identity":
+      return html`${nameOf(line)} became an identity of ${detail.user ?? "a user"}: whoever signs in with it is that user`;
+    case "unbind-identity":
+      return html`${nameOf(line)} is no longer an identity of ${detail.user ?? "a user"}`;
+    case "dismiss-person":
+      return html`${nameOf(line)}, who waited to be let in, was dismissed`;
     case "delete-user":
       return html`User ${log || what} was removed`;
     case "dismiss":
@@ -65,12 +76,32 @@ function done(line: Line, timeZone: string): Html {
     case "revoke-token":
       return html`Token ${what} was revoked`;
     case "sign-in":
-      return html`${capital(person(actor))} signed in`;
+      return log === ""
+        ? html`${capital(person(actor))} signed in`
+        : html`${capital(log)} signed in again with ${device(line)}${app(detail)}`;
     case "sign-out":
-      return html`A session was signed out`;
+      return log === "" ? html`A session was signed out` : html`${subject} was signed out of every app`;
     default:
       return html`${act} ${what}`;
   }
+}
+
+/** `, on files.example.com`; a browser's enrolment has it as its only limit. */
+function app({ app, apps }: AuditEntry["detail"]): string {
+  const host = app ?? (apps ? list(apps) : undefined);
+  return host === undefined ? "" : `, on ${host}`;
+}
+
+/** An owner may do everything, so that comes before what else was changed. */
+function userChange(line: Line): Html {
+  const { target, detail } = line;
+  const { nameBefore, role, emails } = detail;
+  const parts = [
+    ...(role === undefined || role === null ? [] : [`is now ${role === "owner" ? "an owner" : `a ${role}`}`]),
+    ...(emails === undefined ? [] : [emails ? `signs in with ${emails}` : "has no address to sign in with"]),
+    ...(nameBefore === undefined ? [] : [`was renamed ${target?.name ?? "to nothing"}`]),
+  ];
+  return html`User <strong>${target?.id ?? ""}</strong> ${parts.join(", ") || "was changed"}`;
 }
 
 const STATUS_WORDS = {
