@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { DEVICE_TOKEN_SECONDS } from "../contract/limits.ts";
 import type { CreateDeviceTokenRequest, RotateDeviceTokenRequest } from "../contract/requests.ts";
-import type { IssuedKind } from "../domain/credential-key.ts";
+import { type IssuedKind, isIssued } from "../domain/credential-key.ts";
 import { type DeviceRecord, NO_DETAILS } from "../domain/records.ts";
 import type { UserId } from "../domain/user.ts";
 import { type Context, must } from "./handler.ts";
