@@ -133,7 +133,7 @@ function signInView({ fingerprint, addedAt }: Credential, device: Device, contex
   return html`<section class="card"><h3>${fingerprint.slice(0, 8)}</h3>
 <dl>
 <dt>First signed in</dt><dd>${at(addedAt, now, timeZone)}</dd>
-${until === null ? "" : html`<dt>${Date.parse(until) <= now ? "Signed out" : "Signed in until"}</dt><dd>${at(until, now, timeZone)}</dd>`}
+${until === null || device.status === "revoked" ? "" : html`<dt>${Date.parse(until) <= now ? "Signed out" : "Signed in until"}</dt><dd>${at(until, now, timeZone)}</dd>`}
 <dt>Fingerprint of its cookie</dt><dd><code class="long">${fingerprint}</code></dd>
 </dl></section>`;
 }
