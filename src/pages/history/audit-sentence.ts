@@ -60,13 +60,13 @@ function done(line: Line, timeZone: string): Html {
     case "rename-user":
       return html`User ${line.target?.id ?? ""} was renamed ${what}`;
     case "edit-user":
-      return userChange(line);
+      return html`User ${line.target?.id ?? ""} was changed: ${userChanges(line)}`;
     case "bind-identity":
-      return html`${nameOf(line)} became an identity of ${detail.user ?? "a user"}: whoever signs in with it is that user`;
+      return html`${what} signs in as ${detail.user ?? ""} from now on`;
     case "unbind-identity":
-      return html`${nameOf(line)} is no longer an identity of ${detail.user ?? "a user"}`;
+      return html`${what} no longer signs in as ${detail.user ?? ""}`;
     case "dismiss-person":
-      return html`${nameOf(line)}, who waited to be let in, was dismissed`;
+      return html`${what}, who waited to be admitted, was dismissed`;
     case "delete-user":
       return html`User ${log || what} was removed`;
     case "dismiss":
@@ -92,16 +92,14 @@ function app({ app, apps }: AuditEntry["detail"]): string {
   return host === undefined ? "" : `, on ${host}`;
 }
 
-/** An owner may do everything, so that comes before what else was changed. */
-function userChange(line: Line): Html {
-  const { target, detail } = line;
-  const { nameBefore, role, emails } = detail;
+/** What an `edit-user` changed. */
+function userChanges({ detail, target }: Line): string {
   const parts = [
-    ...(role === undefined || role === null ? [] : [`is now ${role === "owner" ? "an owner" : `a ${role}`}`]),
-    ...(emails === undefined ? [] : [emails ? `signs in with ${emails}` : "has no address to sign in with"]),
-    ...(nameBefore === undefined ? [] : [`was renamed ${target?.name ?? "to nothing"}`]),
+    ...(detail.nameBefore === undefined ? [] : [`named ${target?.name ?? ""}`]),
+    ...(detail.role === undefined ? [] : [`now ${detail.role === "owner" ? "an owner" : "a member"}`]),
+    ...(detail.emails === undefined ? [] : [detail.emails ? `with ${detail.emails}` : "without an address"]),
   ];
-  return html`User <strong>${target?.id ?? ""}</strong> ${parts.join(", ") || "was changed"}`;
+  return parts.join(", ");
 }
 
 const STATUS_WORDS = {

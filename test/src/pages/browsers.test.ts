@@ -225,13 +225,13 @@ describe("people who sign in to the pages", () => {
     const { page } = await signedIn(SETTINGS);
     const told = words(await page(`${PATHS.activity}?log=directory`));
     for (const sentence of [
-      "User wanda is now an owner, signs in with wanda@example.com.",
-      "wanda@example.com became an identity of wanda: whoever signs in with it is that user.",
-      "wanda@example.com is no longer an identity of wanda.",
-      "User wanda has no address to sign in with, was renamed Wanda.",
-      "eve@example.com , who waited to be let in, was dismissed.",
+      "User wanda was changed: now an owner, with wanda@example.com.",
+      "wanda@example.com signs in as wanda from now on.",
+      "wanda@example.com no longer signs in as wanda.",
+      "User wanda was changed: named Wanda, without an address.",
+      "eve@example.com , who waited to be admitted, was dismissed.",
     ]) {
-      expect(told.replaceAll(" .", ".")).toContain(sentence);
+      expect(told.replaceAll(" .", ".").replaceAll("  ", " ")).toContain(sentence);
     }
   });
 });
