@@ -9,6 +9,7 @@ import { userActor } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import { Budget } from "../../domain/general/budget.ts";
 import type { Identified } from "../../domain/person.ts";
+import { networkOf } from "../../domain/request/network.ts";
 import {
   clearDoor,
   cookieValue,
@@ -86,7 +87,7 @@ export class Door {
     if (errand === undefined) return show(view.tooLate(), 400);
     const { asked, destination } = errand;
     const again = this.#startAddress(visit.url, destination);
-    if (!this.#exchanges.take(visit.ip ?? "", now)) return show(view.tooOften(again), 429);
+    if (!this.#exchanges.take(networkOf(visit.ip), now)) return show(view.tooOften(again), 429);
     const exchanged = await this.#door.provider.exchange(visit.url, asked);
     const response = exchanged.ok
       ? await this.#admit(visit, errand, exchanged.value, again, now)
@@ -161,7 +162,7 @@ export class Door {
     if (!this.#services.apps.maySignIn(user, destination.host)) {
       return show(view.notForYou(user, destination.host), 400);
     }
-    const { kind, secret } = await this.#prospect(request, user, authTime);
+    const { kind, secret } = await this.#prospect(request, user, authTime, now);
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.
     if (kind === "stale") return isFresh ? show(view.stale(user), 400) : this.#ask(url, destination, true);
@@ -174,11 +175,11 @@ export class Door {
   }
 
   /** What this browser is to the user: with the secret that it has, or a new one. */
-  async #prospect(request: Request, user: UserId, authTime: number | null): Promise<Prospect> {
+  async #prospect(request: Request, user: UserId, authTime: number | null, now: number): Promise<Prospect> {
     const known = cookieValue(request.headers.get("cookie"), KNOWN_BROWSER_COOKIE);
     const key: CredentialKey | undefined =
       known === undefined ? undefined : await this.#services.secrets.readDeviceSecret("browser", known);
-    const kind = await this.#door.browsers.prospect(user, key, authTime);
+    const kind = await this.#door.browsers.prospect(user, key, authTime, now);
     if (kind === "known" && known !== undefined) return { kind, secret: known };
     return { kind, secret: (await this.#services.secrets.newDeviceSecret("browser")).text };
   }

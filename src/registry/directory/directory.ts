@@ -152,6 +152,10 @@ export class Directory extends DurableObject {
     return this.#transaction(() => this.#signIns.end(by, user, ids));
   }
 
+  endPersonSessions(by: Actor, user: UserId, keep: string | null): void {
+    this.#transaction(() => this.#signIns.endOfPerson(by, user, keep));
+  }
+
   endSessionsOf(by: Actor, identity: Pick<Person, "issuer" | "subject">): UserId | null {
     return this.#transaction(() => this.#signIns.endOf(by, identity));
   }
