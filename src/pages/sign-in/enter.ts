@@ -44,6 +44,7 @@ export async function enter(
   const key = await services.secrets.readDeviceSecret("browser", secret);
   if (key === undefined) throw new ApiError("registry-unavailable");
   const { user, opener, authTime, destination } = ticket;
+  if (!(await isStillTheirs(services, ticket))) return show(notice("Not signed in", NOT_THEIRS, AGAIN), 400);
   const opened = await browsers.open(
     visit.by(userActor(user), now),
     user,
@@ -59,6 +60,17 @@ export async function enter(
   response.headers.append("Set-Cookie", setBrowser(secret, isShort));
   response.headers.append("Set-Cookie", clearEntry());
   return response;
+}
+
+const NOT_THEIRS = "Your account at the identity provider is nobody’s here any more.";
+
+/** The identity may have been taken from its user since the person came back from the provider. */
+async function isStillTheirs(
+  { directory }: Services,
+  { user, opener: { issuer, subject } }: Ticket,
+): Promise<boolean> {
+  const identities = await directory.ask((directory) => directory.identities(user));
+  return identities.some((each) => each.issuer === issuer && each.subject === subject);
 }
 
 const SENTENCES: Record<BrowserError["code"], string> = {
