@@ -5,6 +5,11 @@ import type { Fingerprint } from "./fingerprint.ts";
 export const ISSUED_KINDS = ["token", "feed"] as const;
 export type IssuedKind = (typeof ISSUED_KINDS)[number];
 
+/** Whether a device of this kind shows a secret that people give to it, and can replace. */
+export function isIssued(kind: DeviceKind): kind is IssuedKind {
+  return (ISSUED_KINDS as readonly DeviceKind[]).includes(kind);
+}
+
 /** Those, and the secret in the cookie of a browser whose person signed in, which nobody ever sees. */
 export const SECRET_KINDS = [...ISSUED_KINDS, "browser"] as const;
 export type SecretKind = (typeof SECRET_KINDS)[number];

@@ -134,6 +134,9 @@ export class Door {
     if (identified.kind === "not-noted") return show(view.notNoted(signedIn.person), 503);
     const { user } = identified;
     const { destination, isFresh } = errand;
+    if (destination.kind === "app" && !this.#services.apps.maySignIn(user, destination.host)) {
+      return show(view.notForYou(user, destination.host), 400);
+    }
     const { kind, secret } = await this.#prospect(visit.request, user, signedIn.authTime);
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.

@@ -39,6 +39,9 @@ export async function enter(
       400,
     );
   }
+  if (!services.apps.maySignIn(ticket.user, visit.hostname)) {
+    return show(notice("Not for you", "This app is not open to you any more.", AGAIN), 400);
+  }
   const isShort = form.has("short");
   const secret = isShort ? (await services.secrets.newDeviceSecret("browser")).text : ticket.secret;
   const key = await services.secrets.readDeviceSecret("browser", secret);

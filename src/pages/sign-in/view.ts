@@ -69,6 +69,15 @@ export function notNoted({ email }: Person): Html {
   );
 }
 
+/** The app is open to other users only. */
+export function notForYou(user: UserId, host: string): Html {
+  return notice(
+    "Not for you",
+    `You are signed in as ${user}, who may not open ${host}. Ask ${OWNER} to change that.`,
+    { href: PATHS.home, text: "Latchkey’s own pages" },
+  );
+}
+
 /** This very browser is a device that somebody suspended or reported lost. */
 export function shutOut(user: UserId): Html {
   return notice(

@@ -293,6 +293,20 @@ describe("a certificate that ends", () => {
   });
 });
 
+describe("a browser that is signed in", () => {
+  it.each([null, NOW + 3600_000])(
+    "and ends by itself (its own end: %s) is not told of",
+    async (expiresAt) => {
+      const limits = { ...NO_LIMITS, kind: "browser" as const, apps: ["app.example.com"], expiresAt };
+      const details = { ...NO_DETAILS, notAfter: NOW + 3600_000 };
+      const wanted = enrolment({ key: key(1, "browser"), limits, details });
+      expect((await alice().enrol(by(), wanted, Date.now(), 0)).ok).toBe(true);
+      await alice().noteExpiring(NOW);
+      expect(await told()).toEqual([]);
+    },
+  );
+});
+
 describe("a device that expires", () => {
   const daily = (now = NOW) => alice().noteExpiring(now);
   const ids = async () => (await told()).map(({ id }) => id);

@@ -102,10 +102,13 @@ export class Devices {
    * Adds to a lost device's receipt. The first delivery, and the first that included the token call, are audited and
    * sent as a notification. The actor is `gate`, since nobody asked for them.
    */
-  noteWipe(key: CredentialKey, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
+  noteWipe(key: CredentialKey, { at, count, app, country, ip, ...delivery }: WipeDelivery): void {
     const device = this.#devices.byKey(key);
     if (device?.status !== "lost") return;
     const before = device.wipe;
+    // What a browser is told does not depend on the call.
+    const isBrowser = device.kind === "browser";
+    const tokenRefresh = !isBrowser && delivery.tokenRefresh;
     this.#devices.setReceipt(device.id, {
       firstAt: Math.min(before?.firstAt ?? at, at),
       lastAt: Math.max(before?.lastAt ?? at, at),
@@ -120,7 +123,10 @@ export class Devices {
         act: "wipe-delivered",
         outcome: "done",
         target: { id: device.id, name: device.name },
-        detail: { app, tokenRefresh: tokenRefresh ? "yes" : "no" },
+        detail: {
+          app,
+          ...(isBrowser ? { kind: device.kind } : { tokenRefresh: tokenRefresh ? "yes" : "no" }),
+        },
       },
     );
     const { statusSince: lostSince } = device;
