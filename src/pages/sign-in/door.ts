@@ -137,7 +137,7 @@ export class Door {
     if (destination.kind === "app" && !this.#services.apps.maySignIn(user, destination.host)) {
       return show(view.notForYou(user, destination.host), 400);
     }
-    const { kind, secret } = await this.#prospect(visit.request, user, signedIn.authTime);
+    const { kind, secret } = await this.#prospect(visit, user, signedIn.authTime);
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.
     if (kind === "stale") {
@@ -145,7 +145,7 @@ export class Door {
     }
     return destination.kind === "page"
       ? this.#openPages(visit, identified, destination.path, now)
-      : this.#handOver(visit.url, destination, signedIn, identified, secret, now);
+      : this.#handOver(visit, destination, signedIn, identified, secret, now);
   }
 
   /** Opens a session of our own pages. */
@@ -163,7 +163,7 @@ export class Door {
 
   /** Shows the form that brings a ticket to the app's host. `known`: the secret that the browser has. */
   async #handOver(
-    url: URL,
+    { url, hostname }: Visit,
     destination: Extract<Destination, { kind: "app" }>,
     { person, session, authTime }: SignedIn,
     { user, name }: User,
@@ -171,7 +171,7 @@ export class Door {
     now: number,
   ): Promise<Response> {
     const { issuer, subject } = person;
-    const secret = known ?? (await this.#services.secrets.newDeviceSecret("browser")).text;
+    const secret = known ?? (await this.#services.secrets.newBrowserSecret(hostname)).text;
     const ticket = await sealTicket(this.#door.sealer, now, {
       ...{ id: randomText(SECRET_BYTES), user, secret, destination, authTime },
       opener: { issuer, subject, session },
@@ -181,10 +181,10 @@ export class Door {
   }
 
   /** What this browser is to the user. */
-  async #prospect(request: Request, user: UserId, authTime: number | null): Promise<Prospect> {
+  async #prospect({ request, hostname }: Visit, user: UserId, authTime: number | null): Promise<Prospect> {
     const known = cookieValue(request.headers.get("cookie"), KNOWN_BROWSER_COOKIE);
     const key: CredentialKey | undefined =
-      known === undefined ? undefined : await this.#services.secrets.readDeviceSecret("browser", known);
+      known === undefined ? undefined : await this.#services.secrets.readBrowserSecret(hostname, known);
     const kind = await this.#door.browsers.prospect(user, key, authTime);
     return { kind, secret: kind === "known" ? known : undefined };
   }

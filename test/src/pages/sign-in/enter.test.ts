@@ -3,7 +3,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { Sealer } from "../../../../src/auth/sealed.ts";
-import type { Devices } from "../../../../src/contract/answers.ts";
+import type { Device } from "../../../../src/contract/answers.ts";
 import { BROWSERS_AN_HOUR } from "../../../../src/domain/browser.ts";
 import { sealTicket } from "../../../../src/pages/sign-in/ticket.ts";
 import { ADMIN_HOST, api, HOST } from "../../fixtures.ts";
@@ -13,6 +13,7 @@ import {
   Browser,
   CLOSED_HOST,
   DOOR,
+  handOverOf,
   isolate,
   type Login,
   newPerson,
@@ -36,7 +37,7 @@ async function refused(browser: Browser, response: Response, title: string, host
 }
 
 async function devicesOf(user: string) {
-  return (await (await api("GET", `/users/${user}/devices`)).json<Devices>()).devices;
+  return (await (await api("GET", `/users/${user}/devices`)).json<{ devices: Device[] }>()).devices;
 }
 
 /** A person on the page that hands over to the app. */
@@ -198,6 +199,29 @@ describe("a ticket", () => {
   });
 });
 
+describe("an app that gets hold of a ticket for its own host", () => {
+  it("gets a secret that opens no other host, nor lets it pass for the browser at the door", async () => {
+    const { issuer, login, user, at, browser, page } = await arrived();
+    await browser.enter(page);
+    // The app asked for an entry of its own, made its person sign in with that, and its service worker saw the form.
+    const app = new Browser(at);
+    const link = await app.offered(OTHER_HOST);
+    const back = issuer.callback(await browser.begin(link), login);
+    await app.enter(await handOverOf(await browser.ask(back)));
+    const stolen = app.cookies(OTHER_HOST).get(BROWSER_COOKIE) ?? "";
+    // That it opens its own host is nothing that it did not have.
+    expect((await app.ask(`https://${OTHER_HOST}/`)).status).toBe(200);
+    expect(await devicesOf(user)).toMatchObject([{ apps: [HOST, OTHER_HOST] }]);
+    expect(browser.cookies(HOST).get(BROWSER_COOKIE)).not.toBe(stolen);
+    app.cookies(HOST).set(BROWSER_COOKIE, stolen);
+    expect((await app.ask(`https://${HOST}/`)).status).toBe(404);
+    // As if it were a browser that the door knows: it becomes a new device.
+    app.cookies(ADMIN_HOST).set("__Host-latchkey-browser", stolen);
+    await app.signIn(issuer, login);
+    expect(await devicesOf(user)).toHaveLength(2);
+  });
+});
+
 describe("a browser that somebody else signed in with", () => {
   it("becomes another device, which opens nothing that the first person's did", async () => {
     const { issuer, at, browser, page, user } = await arrived();
@@ -305,7 +329,7 @@ describe("leaving", () => {
   it("without a session, or with a forged one, says the same", async () => {
     const browser = new Browser();
     expect((await leave(browser, OWN)).status).toBe(200);
-    browser.cookies(HOST).set(BROWSER_COOKIE, `lkb_${"A".repeat(51)}`);
+    browser.cookies(HOST).set(BROWSER_COOKIE, `lkb_${"A".repeat(65)}`);
     expect((await leave(browser, OWN)).status).toBe(200);
   });
 });
