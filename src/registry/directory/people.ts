@@ -121,7 +121,6 @@ export class People {
     return this.#rows("WHERE user = ? ORDER BY bound_at, id", user);
   }
 
-  /** For a backup. */
   all(): IdentityRecord[] {
     return this.#rows("ORDER BY bound_at, id");
   }
