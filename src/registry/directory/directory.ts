@@ -168,8 +168,9 @@ export class Directory extends DurableObject {
     return this.#transaction(() => this.#users.edit(by, id, changes));
   }
 
-  identities(user: UserId): IdentityRecord[] {
-    return this.#people.identities(user);
+  /** A user's, or everybody's (`null`). */
+  identities(user: UserId | null): IdentityRecord[] {
+    return user === null ? this.#people.all() : this.#people.identities(user);
   }
 
   /** Not to be repeated: the second answer would be that there is no such identity. */
