@@ -3,10 +3,10 @@
 import * as v from "valibot";
 import type { AuditEntry, Device, Invitation, Session, Token } from "../../src/contract/answers.ts";
 import { PAGE_LIMIT_MAX } from "../../src/contract/limits.ts";
+import type { Operation } from "../../src/contract/operation.ts";
 import {
   type AnswerOf,
   OPERATIONS,
-  type Operation,
   type OperationId,
   type ParamsOf,
   type SentOf,

@@ -9,8 +9,10 @@ import type {
   User,
 } from "../contract/answers.ts";
 import type { BackupAnswer, RestoredUser } from "../contract/backup.ts";
+import type { Identity, WaitingPerson } from "../contract/people.ts";
 import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
 import { fingerprintOf } from "../domain/credential-key.ts";
+import type { IdentityRecord, WaitingPersonRecord } from "../domain/person.ts";
 import type {
   CredentialRecord,
   DeviceRecord,
@@ -108,8 +110,11 @@ export function representUnknownCertificate(certificate: UnknownCertificateRecor
   };
 }
 
-export function representBackup({ tokens, unknownCertificates }: DirectoryBackup): BackupAnswer {
+export function representBackup(backup: DirectoryBackup): BackupAnswer {
+  // During a deploy, the directory may still be an older one, where nobody has an identity.
+  const { tokens, unknownCertificates, identities = [] } = backup;
   return {
+    identities: identities.map(representIdentity),
     tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
     unknownCertificates: unknownCertificates.map((each) => ({
       ...representUnknownCertificate(each),
@@ -136,6 +141,14 @@ export function representSession(session: SessionRecord): Session {
   // During a deploy, the directory may still be an older one, where nobody signs in with an identity provider.
   const { person = null } = session;
   return { ...session, person, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
+}
+
+export function representIdentity(identity: IdentityRecord): Identity {
+  return { ...identity, boundAt: iso(identity.boundAt) };
+}
+
+export function representWaitingPerson(person: WaitingPersonRecord): WaitingPerson {
+  return { ...person, firstSeen: iso(person.firstSeen), lastSeen: iso(person.lastSeen) };
 }
 
 export function representInvitation(invitation: InvitationRecord, now: number): Invitation {

@@ -99,7 +99,7 @@ export async function sessions(context: PageContext): Promise<Html> {
   const list = open.map(representSession);
   return layout(
     { title: "Sessions", principal, current: PATHS.sessions },
-    html`<p>Browsers that are signed in${principal.user === null ? "" : ` with ${possessive(principal.user)} tokens`}.</p>
+    html`<p>Browsers that are signed in${principal.user === null ? "" : ` as ${principal.user}, or with ${possessive(principal.user)} tokens`}.</p>
 <ul class="cards">${list.map((each) => card(each, context))}</ul>
 ${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p><p class="hint">Ends all of these sessions, this browser’s too.</p></form>` : ""}`,
   );
@@ -133,13 +133,17 @@ function signedOut({ url: { hostname }, door }: PageContext): Promise<Response> 
 function card(session: Session, context: PageContext): Html {
   const { now, timeZone, principal } = context;
   const canEnd = mayEnd(context);
-  const { id, token, client, ip, country, createdAt, expiresAt } = session;
+  const { id, token, person, client, ip, country, createdAt, expiresAt } = session;
   const from = [ip, country].filter((part) => part !== null).join(", ");
   const isThis = id === principal.session;
   const holder =
-    token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` (${token.user})`}`;
+    token !== null
+      ? `with ${token.name}${token.user === null ? "" : ` (${token.user})`}`
+      : person === null
+        ? "with the ADMIN_TOKEN"
+        : `as ${person}`;
   const name = client === null ? "A browser without a name" : clientName(client);
   return html`<li class="card"><h2><span title="${client ?? ""}">${name}</span>${isThis ? html` <span class="status active">this browser</span>` : ""}</h2>
-<p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
+<p>Signed in ${ago(createdAt, now, timeZone)} ${holder}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
 ${canEnd ? html`<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign out${isThis ? "" : html`<span class="unseen"> ${name}</span>`}</button></form>` : ""}</li>`;
 }

@@ -88,6 +88,7 @@ async function whoseBrowsers(api: Api): Promise<string> {
   return user === null ? "everybody's browsers" : `all of ${printable(user)}'s browsers`;
 }
 
-function credential({ token }: SignIn): string {
-  return token === null ? "ADMIN_TOKEN" : tokenLabel(token);
+function credential({ token, person }: SignIn): string {
+  if (token !== null) return tokenLabel(token);
+  return person === null ? "ADMIN_TOKEN" : printable(person);
 }

@@ -56,6 +56,14 @@ function done(line: Line, timeZone: string): Html {
       return html`User ${log || what} was added`;
     case "rename-user":
       return html`User ${line.target?.id ?? ""} was renamed ${what}`;
+    case "edit-user":
+      return html`User ${line.target?.id ?? ""} was changed: ${userChanges(line)}`;
+    case "bind-identity":
+      return html`${what} signs in as ${detail.user ?? ""} from now on`;
+    case "unbind-identity":
+      return html`${what} no longer signs in as ${detail.user ?? ""}`;
+    case "dismiss-person":
+      return html`${what}, who waited to be admitted, was dismissed`;
     case "delete-user":
       return html`User ${log || what} was removed`;
     case "dismiss":
@@ -71,6 +79,16 @@ function done(line: Line, timeZone: string): Html {
     default:
       return html`${act} ${what}`;
   }
+}
+
+/** What an `edit-user` changed. */
+function userChanges({ detail, target }: Line): string {
+  const parts = [
+    ...(detail.nameBefore === undefined ? [] : [`named ${target?.name ?? ""}`]),
+    ...(detail.role === undefined ? [] : [`now ${detail.role === "owner" ? "an owner" : "a member"}`]),
+    ...(detail.emails === undefined ? [] : [detail.emails ? `with ${detail.emails}` : "without an address"]),
+  ];
+  return parts.join(", ");
 }
 
 const STATUS_WORDS = {

@@ -80,7 +80,7 @@ export class Directory extends DurableObject {
     this.#invitationIndex = new InvitationIndex(sql);
     this.#restores = new DirectoryRestores(
       ...([sql, this.#clock, this.#users, this.#credentials, this.#check] as const),
-      this.#unknownTable,
+      ...([this.#unknownTable, this.#people] as const),
     );
   }
 

@@ -13,7 +13,7 @@ import type { RegistryError } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { identityBound } from "../../notify/acts.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
-import { noteEnd } from "../storage/ended.ts";
+import { boundId, hasEnded, noteUnbound } from "../storage/ended.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import { all, insert, one } from "../storage/sql.ts";
 import { holderOf, type SessionTable } from "./session-table.ts";
@@ -59,7 +59,7 @@ export class People {
    * that user's. `unknown-owner`: this user must be put first.
    */
   identify(by: Actor, person: Person, appointed: UserId | null): Identified | { kind: "unknown-owner" } {
-    const bound = this.#find(person);
+    const bound = this.find(person);
     const known = bound === undefined ? undefined : this.#users.get(bound.user);
     if (known !== undefined) return identified(known);
     const { issuer, subject } = person;
@@ -111,7 +111,7 @@ export class People {
     if (identity === undefined) return err({ code: "unknown-identity" });
     this.#sql.exec("DELETE FROM identities WHERE id = ?", id);
     this.#sessions.removeOf(holderOf(user));
-    noteEnd(this.#sql, "identity", id, by.at);
+    noteUnbound(this.#sql, identity, by.at);
     this.#audit(by, "unbind-identity", identity);
     return ok(null);
   }
@@ -131,6 +131,11 @@ export class People {
     return this.#rows("ORDER BY bound_at, id");
   }
 
+  /** The identity, if it is somebody's. */
+  find({ issuer, subject }: Pick<Person, "issuer" | "subject">): IdentityRecord | undefined {
+    return this.#rows("WHERE issuer = ? AND subject = ?", issuer, subject)[0];
+  }
+
   hasIdentity(user: UserId): boolean {
     return this.#rows("WHERE user = ? LIMIT 1", user).length > 0;
   }
@@ -139,22 +144,23 @@ export class People {
     return this.#waiting.list();
   }
 
+  /** Writes an identity that is nobody else's. */
+  insert({ id, user, issuer, subject, email, boundAt }: IdentityRecord): void {
+    const row = { id, issuer, subject, user, address: email, bound_at: boundAt };
+    insert(this.#sql, "identities", row, "REPLACE");
+  }
+
   /** Of a user who is being deleted. */
   removeOf(user: UserId): void {
     this.#sql.exec("DELETE FROM identities WHERE user = ?", user);
     this.#sessions.removeOf(holderOf(user));
   }
 
-  /** Whose identity this is; also one that is to be restored. */
-  #find({ issuer, subject }: Pick<Person, "issuer" | "subject">): IdentityRecord | undefined {
-    return this.#rows("WHERE issuer = ? AND subject = ?", issuer, subject)[0];
-  }
-
   /** A provider may give an address to somebody else one day: at each issuer, it binds one identity. */
   #mayBind(issuer: string, address: EmailAddress): boolean {
     const query = "SELECT id FROM identities WHERE issuer = ? AND address = ?";
     const isBound = one<{ id: string }>(this.#sql, query, issuer, address) !== undefined;
-    return !isBound && !this.#users.hasBound(address, issuer);
+    return !isBound && !hasEnded(this.#sql, "identity", boundId(address, issuer));
   }
 
   #bind(by: Actor, user: UserId, person: Person, email: EmailAddress | null): IdentityRecord {
@@ -168,13 +174,6 @@ export class People {
       this.#outbox.add(identityBound({ identity, by: by.actor, country: by.country }), Date.now());
     }
     return identity;
-  }
-
-  /** Writes an identity that is bound, or was. */
-  insert({ id, user, issuer, subject, email, boundAt }: IdentityRecord): void {
-    const row = { id, issuer, subject, user, address: email, bound_at: boundAt };
-    insert(this.#sql, "identities", row, "REPLACE");
-    if (email !== null) this.#users.noteBound(email, issuer);
   }
 
   #audit(by: Actor, act: "bind-identity" | "unbind-identity", identity: IdentityRecord): void {

@@ -141,9 +141,7 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    -- The addresses that name a user, until they are taken from the user or the user is deleted.
    CREATE TABLE emails (
      address TEXT PRIMARY KEY,
-     user TEXT NOT NULL,
-     -- A JSON list of the issuers at which it has bound an identity: it binds none there again.
-     bound_at TEXT NOT NULL DEFAULT '[]'
+     user TEXT NOT NULL
    ) WITHOUT ROWID;
    CREATE INDEX emails_by_user ON emails (user);
 
@@ -189,7 +187,8 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    -- Identities and addresses end, too: no backup brings them back unasked.
    CREATE TABLE ended_with_people (
      what TEXT NOT NULL CHECK (what IN ('device', 'certificate', 'token', 'user', 'identity', 'address')),
-     -- The id; for an address its user's id, a space, and the address.
+     -- The id; for an address its user's id, a space, and the address. An identity that an address had bound is here as
+     -- that address, a space, and the issuer, too: until it is named anew, the address binds nobody at this issuer.
      id TEXT NOT NULL,
      at INTEGER NOT NULL,
      PRIMARY KEY (what, id)

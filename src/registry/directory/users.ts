@@ -7,7 +7,7 @@ import type { EmailAddress, Role } from "../../domain/person.ts";
 import type { RegistryError, UserRecord } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
-import { addressId, noteEnd } from "../storage/ended.ts";
+import { addressId, noteEnd, noteNamed } from "../storage/ended.ts";
 import { CLAIM_ABANDONED_MS, type Claim } from "../storage/generation.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
 import type { DirectoryClock } from "./clock.ts";
@@ -125,7 +125,10 @@ export class Users {
       this.#sql.exec("DELETE FROM emails WHERE address = ?", email);
       noteEnd(this.#sql, "address", addressId(id, email), by.at);
     }
-    for (const email of emails) this.addEmail(id, email);
+    for (const email of emails.filter((each) => !before.emails.includes(each))) {
+      this.addEmail(id, email);
+      noteNamed(this.#sql, id, email);
+    }
     writeAudit(this.#sql, by, { act: "edit-user", outcome: "done", target: { id, name }, detail });
     return ok({ ...user, name, role, emails });
   }
@@ -138,28 +141,13 @@ export class Users {
 
   /** From now on this address, which names nobody yet, names this user. */
   addEmail(user: UserId, address: EmailAddress): void {
-    insert(this.#sql, "emails", { address, user }, "IGNORE");
+    insert(this.#sql, "emails", { address, user });
   }
 
   /** Whom an address names; `null`: nobody. */
   ofEmail(address: EmailAddress): UserId | null {
     const query = "SELECT user FROM emails WHERE address = ?";
     return (one<{ user: string }>(this.#sql, query, address)?.user ?? null) as UserId | null;
-  }
-
-  /** Whether an address has bound an identity at this issuer since it names its user. */
-  hasBound(address: EmailAddress, issuer: string): boolean {
-    return this.#boundAt(address).includes(issuer);
-  }
-
-  noteBound(address: EmailAddress, issuer: string): void {
-    const issuers = JSON.stringify([...new Set([...this.#boundAt(address), issuer])]);
-    update(this.#sql, "emails", { address }, { bound_at: issuers });
-  }
-
-  #boundAt(address: EmailAddress): string[] {
-    const query = "SELECT bound_at FROM emails WHERE address = ?";
-    return JSON.parse(one<{ bound_at: string }>(this.#sql, query, address)?.bound_at ?? "[]") as string[];
   }
 
   /** With the claims and the addresses. */

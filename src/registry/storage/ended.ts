@@ -2,7 +2,7 @@
 import type { AuditAct } from "../../domain/audit-act.ts";
 import { type CredentialKey, DEVICE_KINDS, keyOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { all, insert } from "./sql.ts";
+import { all, insert, one } from "./sql.ts";
 
 /** Kept for as long as the object lives. */
 export const ENDED_SCHEMA = `
@@ -57,6 +57,33 @@ export function addressId(user: string, address: string): string {
   return `${user} ${address}`;
 }
 
+/** How an identity that an address had bound is named here, besides its id. */
+export function boundId(address: string, issuer: string): string {
+  return `${address} ${issuer}`;
+}
+
+/** An address names this user, whatever has ended before. */
+export function noteNamed(sql: SqlStorage, user: string, address: string): void {
+  const [first, begin] = [addressId(user, address), boundId(address, "")];
+  sql.exec("DELETE FROM ended WHERE what = 'address' AND id = ?", first);
+  sql.exec("DELETE FROM ended WHERE what = 'identity' AND substr(id, 1, ?) = ?", begin.length, begin);
+}
+
+/** An identity was unbound; `email`: the address that had bound it. */
+export function noteUnbound(
+  sql: SqlStorage,
+  { id, email, issuer }: { id: string; email: string | null; issuer: string },
+  at: number,
+): void {
+  noteEnd(sql, "identity", id, at);
+  if (email !== null) noteEnd(sql, "identity", boundId(email, issuer), at);
+}
+
+/** Whether a thing of this kind has ended. */
+export function hasEnded(sql: SqlStorage, what: EndedKind, id: string): boolean {
+  return one(sql, "SELECT at FROM ended WHERE what = ? AND id = ?", what, id) !== undefined;
+}
+
 /** A line of an audit log, as far as it says what ended. */
 interface Line {
   at: number;
@@ -77,10 +104,16 @@ export function noteEndOf(sql: SqlStorage, { at, act, outcome, target, detail }:
   }
   if (act === "revoke-token") noteEnd(sql, "token", target.id, at);
   if (act === "delete-user") noteEnd(sql, "user", target.id, at);
-  if (act === "unbind-identity") noteEnd(sql, "identity", target.id, at);
+  if (act === "unbind-identity") {
+    noteUnbound(sql, { id: target.id, email: detail.email ?? null, issuer: detail.issuer ?? "" }, at);
+  }
   if (act === "edit-user") {
-    const now = new Set(detail.emails?.split(" "));
-    const removed = (detail.emailsBefore?.split(" ") ?? []).filter((each) => !now.has(each));
-    for (const address of removed) noteEnd(sql, "address", addressId(target.id, address), at);
+    const [before, now] = [detail.emailsBefore, detail.emails].map((list) => list?.split(" ") ?? []);
+    for (const address of before?.filter((each) => !now?.includes(each)) ?? []) {
+      noteEnd(sql, "address", addressId(target.id, address), at);
+    }
+    for (const address of now?.filter((each) => !before?.includes(each)) ?? []) {
+      noteNamed(sql, target.id, address);
+    }
   }
 }
