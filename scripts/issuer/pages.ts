@@ -68,7 +68,7 @@ body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; }
 main { max-width: 24rem; margin: 0 auto; padding: 3rem 1.25rem; }
 h1 { margin: 0 0 1.5rem; font-size: 1.75rem; line-height: 1.2; }
 label { display: block; margin-bottom: 1rem; font-weight: 600; }
-input { display: block; width: 100%; margin-top: .25rem; padding: .625rem; font: inherit; border: 1px solid var(--line); border-radius: .375rem; }
+input { display: block; width: 100%; margin-top: .25rem; padding: .625rem; font: inherit; font-weight: 400; border: 1px solid var(--line); border-radius: .375rem; }
 button { width: 100%; margin-bottom: .75rem; padding: .75rem; font: inherit; font-weight: 600; color: #fff; background: var(--accent); border: 1px solid var(--accent); border-radius: .375rem; cursor: pointer; }
 button.second { color: inherit; background: transparent; border-color: var(--line); }
 [role=alert] { margin: 0 0 1rem; padding: .625rem .75rem; border-left: .25rem solid #c62828; background: color-mix(in srgb, #c62828 12%, transparent); }

@@ -110,18 +110,19 @@ export class Provider {
     });
   }
 
-  /** For one exchange: it has the time of now. */
+  /** For one exchange, since it carries the time. */
   #client(): oauth.Client {
     return {
       client_id: this.#settings.clientId,
-      [oauth.clockSkew]: Math.round((this.#now() - Date.now()) / 1000),
+      // The library adds it to the whole seconds of its own clock.
+      [oauth.clockSkew]: Math.floor(this.#now() / 1000) - Math.floor(Date.now() / 1000),
       [oauth.clockTolerance]: CLOCK_TOLERANCE_SECONDS,
     };
   }
 
   /**
-   * With a `fetch` of its own for each exchange: the library would let one request wait for another one's question, whose
-   * answer never comes if that one is cancelled.
+   * Each exchange has a `fetch` of its own: with a common one, the library would let a request wait for another request's
+   * question, whose answer never comes if that request is cancelled.
    */
   #options(): AskOptions {
     return {
@@ -149,7 +150,7 @@ export class Provider {
     };
     const tokens = await this.#authentication.use(server, ask);
     const idToken = oauth.getValidatedIdTokenClaims(tokens);
-    // The library checks when it ends, and not when it began.
+    // The library checks when the token expires, but not when it was issued.
     if (idToken === undefined || idToken.iat > this.#now() / 1000 + CLOCK_TOLERANCE_SECONDS) {
       throw new SignInFailed({ code: "not-ours", message: "the ID token is from the future" });
     }
@@ -157,7 +158,7 @@ export class Provider {
   }
 }
 
-/** What the issuer says about a person outside the ID token: nothing, if it does not answer as it should. */
+/** What the userinfo endpoint says about a person: nothing if it does not answer as it should. */
 async function userInfo(
   { server, client, options }: Parties,
   accessToken: string,

@@ -7,6 +7,8 @@ const DAY_MS = 24 * HOUR_MS;
 export const BROWSER_MS = 30 * DAY_MS;
 /** By how much that must have shrunk before it is written anew: one row a day at most. */
 export const BROWSER_RENEWED_EVERY_MS = DAY_MS;
+/** How long it stays listed after that, in milliseconds, before the next browser's sign-in removes it. */
+export const BROWSER_KEPT_MS = 30 * DAY_MS;
 /** On somebody else's computer: used or not. */
 export const SHORT_BROWSER_MS = HOUR_MS;
 

@@ -12,12 +12,17 @@ import { isCountry } from "../../src/domain/request/country.ts";
 import { Hostnames, hostnameOf, isHostname } from "../../src/domain/request/hostname.ts";
 import { parseOpenSslTime } from "../../src/domain/request/openssl-time.ts";
 import {
+  cookieValues,
+  isOwnCookie,
+  SESSION_COOKIE,
+  withoutOwnCookies,
+} from "../../src/domain/request/own-cookies.ts";
+import {
   isPlainPath,
   isPublicPath,
   pathPatternProblem,
   pathRules,
 } from "../../src/domain/request/path-rules.ts";
-import { cookieValues, isOwnCookie, SESSION_COOKIE, withoutOwnCookies } from "../../src/domain/request/own-cookies.ts";
 import { parseUserId } from "../../src/domain/user.ts";
 import { answer, isTokenCall } from "../../src/gate/answers.ts";
 import { html } from "../../src/pages/html/html.ts";

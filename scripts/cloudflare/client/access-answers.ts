@@ -67,4 +67,4 @@ export const WHOLE_APP = resultOf(
 );
 
 /** `auth_domain` is the team's: `house.cloudflareaccess.com`. */
-export const ORGANIZATION = resultOf(fields({ auth_domain: text }));
+export const ORGANIZATION = resultOf(optional(fields({ auth_domain: text })));

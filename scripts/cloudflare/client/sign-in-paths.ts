@@ -7,8 +7,8 @@ const CALLBACK_PATH = "/.latchkey/callback";
 export const WELCOME_PATHS: readonly string[] = [PATHS.welcome, PATHS.welcomeScript, PATHS.style];
 /** What a sign-in needs there: its start, its end, and what the provider calls when a session ends. */
 export const DOOR_PATHS: readonly string[] = [PATHS.signIn, CALLBACK_PATH, "/.latchkey/backchannel-logout"];
-/** Where a sign-in enters an app's host. */
-export const ENTER_PATH = "/.latchkey/enter";
+/** Where a browser enters an app's host when its person has signed in, and where it signs out. */
+export const APP_PATHS: readonly string[] = ["/.latchkey/enter", "/.latchkey/leave"];
 
 /** The redirect address to register at the provider. */
 export function redirectAddress(adminHost: string): string {

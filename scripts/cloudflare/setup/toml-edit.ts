@@ -35,12 +35,14 @@ export function withSignInApp(text: string, host: string): string {
 /** Gives `[vars.SIGN_IN]` these settings; its others stay. */
 export function withSignIn(text: string, settings: Readonly<Record<string, Setting>>): string {
   const before = varsOf(text).SIGN_IN ?? {};
-  let edited = text;
+  let [edited, after] = [text, before];
   for (const [key, value] of Object.entries(settings)) {
-    if (!isDeepStrictEqual(before[key], value)) edited = editTable(edited, ["vars", "SIGN_IN"], key, value);
+    if (isDeepStrictEqual(before[key], value)) continue;
+    const [next, wanted] = [editTable(edited, ["vars", "SIGN_IN"], key, value), { ...after, [key]: value }];
+    edited = checked(next, () => isDeepStrictEqual(varsOf(next).SIGN_IN, wanted), "SIGN_IN");
+    after = wanted;
   }
-  const after = { ...before, ...settings };
-  return checked(edited, () => isDeepStrictEqual(varsOf(edited).SIGN_IN ?? {}, after), "SIGN_IN");
+  return edited;
 }
 
 function withSetting(text: string, host: string, key: string, value: Setting): string {
@@ -50,13 +52,16 @@ function withSetting(text: string, host: string, key: string, value: Setting): s
   return checked(edited, () => isDeepStrictEqual(appsOf(edited), after), `APPS."${host}"`);
 }
 
+/** Settings that stand above the others of their table. */
+const LEADING = ["profile", "issuer", "clientId"];
+
 function editTable(text: string, path: readonly string[], key: string, value: Setting): string {
   const line = `${key} = ${tomlOf(value)}`;
   const own = tableIn(text, path);
   if (own !== undefined) {
     const there = own.body.find((pair) => isKey(pair, key));
     if (there !== undefined) return replace(text, there.value.range, tomlOf(value));
-    const above = own.body.find((pair) => isKey(pair, "profile")) ?? own.body.at(-1) ?? own.key;
+    const above = own.body.findLast((pair) => LEADING.some((name) => isKey(pair, name))) ?? own.key;
     return insert(text, lineEnd(text, above.range[1]), `\n${line}`);
   }
   const neighbour = tablesIn(text).findLast(({ resolvedKey }) => resolvedKey[0] === "vars");

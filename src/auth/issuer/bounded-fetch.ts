@@ -1,4 +1,4 @@
-// Asks the issuer: with an end to how long its answer may take, and to how long it may be.
+// Asks the issuer, and limits how long its answer may take and how long it may be.
 import { SignInFailed } from "./failure.ts";
 
 /** An issuer that has not answered in full by then, in milliseconds, counts as unavailable. */

@@ -16,9 +16,9 @@ export function idOf(claim: unknown): string | null {
 }
 
 /**
- * The person that an ID token is about. `about` are the claims about address and name, which may come from elsewhere.
+ * The person that an ID token is about. `about` has the claims about address and name, which may be userinfo's.
  *
- * @throws {SignInFailed} `not-ours`: the subject is none.
+ * @throws {SignInFailed} `not-ours`: the subject cannot be one.
  */
 export function personOf(
   issuer: string,
@@ -38,7 +38,7 @@ export function personOf(
   return { issuer, subject, email, isEmailVerified, name: nameOf(about.name) };
 }
 
-/** Some providers write it as a string. Only an address about which nothing is said may count without being so called. */
+/** Some providers write it as a string. Where it is left out, the setting decides. */
 function isVerified(claim: unknown, issuerVerifiesEmails: boolean): boolean {
   return claim === undefined ? issuerVerifiesEmails : claim === true || claim === "true";
 }

@@ -1,10 +1,10 @@
-// How we say at the issuer who we are.
+// How we authenticate at the issuer.
 import * as oauth from "oauth4webapi";
 import { isClientRefused } from "./failure.ts";
 
 /**
- * Which method a client is registered for is in no document. So each one that the issuer supports is tried, until it
- * accepts us; from then on, that one goes first. A refused client does not use up the code.
+ * The discovery document lists what the issuer supports, not what this client is registered for. So each method is tried
+ * until the issuer accepts one, which goes first from then on. A refused client does not use up the code.
  */
 export class ClientAuthentication {
   readonly #secret: string | null;

@@ -2,7 +2,7 @@
 import { createRemoteJWKSet, type JWTVerifyGetKey, customFetch as keysFetch } from "jose";
 import * as oauth from "oauth4webapi";
 import type { boundedFetch } from "./bounded-fetch.ts";
-import { SignInFailed } from "./failure.ts";
+import { failureOf, SignInFailed } from "./failure.ts";
 
 /** Until then, in milliseconds, a logout token with an unknown key is refused without asking for the keys again. */
 const KEYS_PAUSE_MS = 60_000;
@@ -33,7 +33,9 @@ export async function discover(issuer: string, options: AskOptions): Promise<Iss
   const response = await oauth.discoveryRequest(url, options);
   if (response.status === 404) throw misconfigured("has no discovery document: check SIGN_IN.issuer");
   const server = await oauth.processDiscoveryResponse(url, response).catch((error: unknown) => {
-    throw isOther(error) ? otherIssuer(error.cause.body.issuer) : error;
+    if (isOther(error)) throw otherIssuer(error.cause.body.issuer);
+    if (failureOf(error).code === "issuer-unavailable") throw error;
+    throw misconfigured("names no issuer in its discovery document: check SIGN_IN.issuer");
   });
   // The library compares them as URLs. In tokens, one more slash makes another issuer.
   if (server.issuer !== issuer) throw otherIssuer(server.issuer);

@@ -10,9 +10,9 @@ export type SignInFailure =
   | { code: "refused"; error: string }
   /** State, issuer, nonce, audience, signature or times do not fit, or the code is not, or no longer, valid. */
   | { code: "not-ours"; message: string }
-  /** No answer, a late one, or none that can be read. */
+  /** No answer, a late one, or one that cannot be read. */
   | { code: "issuer-unavailable"; message: string }
-  /** The issuer refuses us, or is another one: the settings are wrong. */
+  /** The issuer refuses us, or is not the one that the settings name. */
   | { code: "misconfigured"; message: string };
 
 /** Carries a failure to where it becomes a result. */
@@ -47,7 +47,7 @@ const CALLBACK_ERRORS: ReadonlyMap<string, SignInFailure["code"]> = new Map([
 
 /** The registered errors of the token endpoint: RFC 6749, section 5.2. */
 const TOKEN_ERRORS: ReadonlyMap<string, SignInFailure["code"]> = new Map([
-  // The code was used before, has expired, or is not the issuer's.
+  // The code was used before, has expired, or was never issued.
   ["invalid_grant", "not-ours"],
   ["invalid_request", "misconfigured"],
   ["invalid_client", "misconfigured"],
@@ -69,7 +69,7 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   oauth.REQUEST_PROTOCOL_FORBIDDEN,
 ]);
 
-/** Whatever is not known to mean something else means that nothing fits. */
+/** What an error means. An unknown one means `not-ours`. */
 export function failureOf(error: unknown): SignInFailure {
   if (error instanceof SignInFailed) return error.failure;
   if (error instanceof oauth.AuthorizationResponseError) return callbackFailure(error.error);
@@ -86,7 +86,7 @@ export function failureOf(error: unknown): SignInFailure {
   return { code: "not-ours", message: messageOf(error) };
 }
 
-/** Whether the issuer did not accept how we said who we are: the code is still good. */
+/** Whether the issuer refused our credentials. The code is still good then. */
 export function isClientRefused(error: unknown): boolean {
   return (
     error instanceof oauth.WWWAuthenticateChallengeError ||

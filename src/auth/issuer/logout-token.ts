@@ -4,15 +4,12 @@ import { idOf } from "./claims.ts";
 import { SignInFailed } from "./failure.ts";
 
 const EVENT = "http://schemas.openid.net/event/backchannel-logout";
-/** Those of oauth4webapi: with a public key only. */
-const ALGORITHMS = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
-];
-/** Ten minutes. Issuers send them at once, and they must be short-lived. */
+/** Ten minutes: issuers send them immediately, and an older one is a replay. */
 const MAX_AGE_SECONDS = 600;
 /** Such tokens have about one kibibyte. */
 const TOKEN_MAX_CHARACTERS = 16 * 1024;
+/** The library's errors about an answer that is no set of keys. */
+const UNREADABLE_KEYS: readonly string[] = [errors.JOSEError.code, errors.JWKSInvalid.code];
 
 /** What has ended: one session, or all of a person's. At least one is not `null`. */
 export interface EndedSession {
@@ -54,7 +51,8 @@ export async function readLogoutToken(token: string, expected: Expected): Promis
 async function verify(token: string, { issuer, clientId, keys, now, clockToleranceSeconds }: Expected) {
   try {
     return await jwtVerify(token, keys, {
-      ...{ issuer, audience: clientId, algorithms: ALGORITHMS },
+      // No algorithms: for keys from a set, the library takes only those with a public key.
+      ...{ issuer, audience: clientId },
       currentDate: new Date(now),
       clockTolerance: clockToleranceSeconds,
       maxTokenAge: MAX_AGE_SECONDS,
@@ -62,8 +60,10 @@ async function verify(token: string, { issuer, clientId, keys, now, clockToleran
     });
   } catch (error) {
     if (error instanceof SignInFailed) throw error;
+    if (!(error instanceof errors.JOSEError)) throw notOurs("malformed");
     // The library's own errors have fixed texts.
-    throw notOurs(error instanceof errors.JOSEError ? error.message : "malformed");
+    if (!UNREADABLE_KEYS.includes(error.code)) throw notOurs(error.message);
+    throw new SignInFailed({ code: "issuer-unavailable", message: `the issuer's keys: ${error.message}` });
   }
 }
 

@@ -62,7 +62,10 @@ export class Browsers {
       limits: { ...limits, expiresAt: isShort ? notAfter : null },
       details: { ...NO_DETAILS, notBefore: by.at, notAfter },
     });
-    return enrolled.ok ? ok(enrolled.value.device) : enrolled;
+    if (!enrolled.ok) return enrolled;
+    // When one is added, so that the list does not grow with every computer that was used once.
+    await this.#forgetEnded({ ...by, actor: "gate" }, user).catch(() => undefined);
+    return ok(enrolled.value.device);
   }
 
   /** Signs out what a person opened; with `opener.session`, only in that session of the provider. */
@@ -73,5 +76,14 @@ export class Browsers {
   /** Signs out one browser. */
   endOne(by: Actor, user: UserId, key: CredentialKey): Promise<boolean> {
     return userRegistryOf(this.#bindings, user).ask((user) => user.endBrowser(by, key));
+  }
+
+  async #forgetEnded(by: Actor, user: UserId): Promise<void> {
+    const { ask, askOnce } = directoryOf(this.#bindings);
+    const asOf = await ask((directory) => directory.asOf(user));
+    if (asOf === null) return;
+    const registry = userRegistryOf(this.#bindings, user);
+    const keys = await registry.askOnce((user) => user.forgetEndedBrowsers(by, asOf));
+    if (keys.length > 0) await askOnce((directory) => directory.release(keys, user, asOf));
   }
 }

@@ -123,7 +123,7 @@ export class People {
 
   /** Whose identity this is. */
   userOf(identity: Pick<Person, "issuer" | "subject">): UserId | null {
-    return this.#find(identity)?.user ?? null;
+    return this.find(identity)?.user ?? null;
   }
 
   /** For a backup. */

@@ -214,6 +214,11 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#browsers.open(by, key, use));
   }
 
+  /** Forgets browsers that ended long ago. `asOf` as for `forget`. */
+  forgetEndedBrowsers(by: Actor, asOf: number): CredentialKey[] {
+    return this.#transaction(() => this.#rules.forgetAll(by, this.#browsers.ended(by.at), asOf));
+  }
+
   endBrowsers(by: Actor, opener: Opener): number {
     return this.#transaction(() => this.#browsers.end(by, opener));
   }

@@ -200,7 +200,7 @@ describe("latchkey doctor", () => {
     ["Bot Management Write", ["bots"]],
     ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
     ["DNS Write", ["dns", "tunnel-hostnames"]],
-    ["Access: Apps and Policies Write", ["access"]],
+    ["Access: Apps and Policies Write", ["access", "access-own-paths", "sign-in-access"]],
     ["Account Analytics Read", ["usage"]],
     ["Cloudflare Tunnel Read", ["tunnel-hostnames"]],
   ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {

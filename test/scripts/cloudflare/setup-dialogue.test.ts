@@ -133,6 +133,44 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
     expect(changes()).toEqual([]);
   });
 
+  it("asks who signs people in, and proposes nobody and nothing", async () => {
+    const { shown } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, "\r"],
+      [PROFILE_QUESTION, "\r"],
+      [SIGN_IN_QUESTION, "y"],
+      ["To which apps?", " \r"],
+      ["Who signs people in?", "\r"],
+      ["The first owner", "alice=alice@example.com\r"],
+      ["Whom else should Access let in?", "bob@example.com\r"],
+      ["Go ahead?", "\r"],
+    ]);
+    expect(shown).toContain("make it, for alice@example.com, bob@example.com");
+    expect(shown).toContain(`${HOST} as bitwarden (sign-in)`);
+    expect(shown).toContain("nothing was done");
+    expect(changes()).toEqual([]);
+  });
+
+  it("asks for another issuer's client, and never shows its secret", async () => {
+    const { shown } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, "\r"],
+      [PROFILE_QUESTION, "\r"],
+      [SIGN_IN_QUESTION, "y"],
+      ["To which apps?", "\r"],
+      ["Who signs people in?", "\u001b[B\r"],
+      ["The issuer's address", "https://id.example.com\r"],
+      ["The client's id there", "latchkey\r"],
+      ["The client's secret", "hush-hush\r"],
+      ["The first owner", "alice=alice@example.com\r"],
+      ["Go ahead?", "\r"],
+    ]);
+    expect(shown).toMatch(/sign-in at id\.example\.com, with\s+alice@example\.com\s+as\s+alice/);
+    expect(shown).toContain("store the client's secret as the Worker's");
+    expect(shown).not.toContain("hush-hush");
+    expect(changes()).toEqual([]);
+  });
+
   it("says what is wrong with a host, and is left with Ctrl-C", async () => {
     const { shown } = await setup([
       ["Which zone?", "\r"],

@@ -1,6 +1,6 @@
 // Latchkey's own paths that everyone must reach: an Access application that covers one of them, and nothing else of its
 // host, shuts out those who have no session yet.
-import { DOOR_PATHS, ENTER_PATH, WELCOME_PATHS } from "../../client/sign-in-paths.ts";
+import { APP_PATHS, DOOR_PATHS, WELCOME_PATHS } from "../../client/sign-in-paths.ts";
 import type { GatedHost } from "../../client/wrangler-toml.ts";
 import { accountCheck, failedCheck, listed, passed } from "../check.ts";
 import { type AccessApp, hostOf, isWhole, pathOf, placeMatches, readAccessApps } from "./access.ts";
@@ -25,7 +25,7 @@ export function blockedOwnPaths(apps: readonly AccessApp[], own: OwnHosts, signs
   const pages = adminHost === undefined ? [] : [...WELCOME_PATHS, ...(signsIn ? DOOR_PATHS : [])];
   const places = [
     ...pages.map((path) => ({ host: adminHost ?? "", path })),
-    ...hosts.filter(({ app }) => app.signIn).map(({ host }) => ({ host, path: ENTER_PATH })),
+    ...hosts.filter(({ app }) => app.signIn).flatMap(({ host }) => APP_PATHS.map((path) => ({ host, path }))),
   ];
   return places.flatMap(({ host, path }) => {
     const app = decidingApp(apps, host, path);
@@ -33,19 +33,23 @@ export function blockedOwnPaths(apps: readonly AccessApp[], own: OwnHosts, signs
   });
 }
 
-/** Of several places with the same path, the one on the host itself decides; else the longest path does. */
+/**
+ * The more specific path decides (developers.cloudflare.com/cloudflare-one/access-controls/policies/app-paths): the
+ * longer one; of several as long, believed only, one without a wildcard, then the one on the host itself.
+ */
 function decidingApp(apps: readonly AccessApp[], host: string, path: string): AccessApp | undefined {
   const covering = apps.flatMap((app) =>
     app.places
       .filter((place) => placeMatches(place, host) && covers(place, path))
-      .map((place) => ({ app, place })),
+      .map((place) => ({ app, rank: rankOf(place, host) })),
   );
-  const rank = (place: string) => [pathOf(place).length, Number(hostOf(place) === host)] as const;
-  const [first] = covering.sort((a, b) => {
-    const [[aPath, aHost], [bPath, bHost]] = [rank(a.place), rank(b.place)];
-    return bPath - aPath || bHost - aHost;
-  });
-  return first?.app;
+  return covering.sort((a, b) => b.rank - a.rank)[0]?.app;
+}
+
+function rankOf(place: string, host: string): number {
+  const path = pathOf(place);
+  const length = path.replaceAll("*", "").length;
+  return 4 * length + 2 * Number(!path.includes("*")) + Number(hostOf(place) === host);
 }
 
 /** A place with a path covers that path and everything below it. */

@@ -1,5 +1,6 @@
 // Browsers that a user is signed in with: how they are let in, and how they end.
 import {
+  BROWSER_KEPT_MS,
   BROWSER_MS,
   BROWSERS_AN_HOUR,
   type BrowserError,
@@ -73,6 +74,11 @@ export class Browsers {
   endOne(by: Actor, key: CredentialKey): boolean {
     const device = this.#devices.byKey(key);
     return device?.kind === "browser" && this.#end(by, device);
+  }
+
+  /** The ids of browsers that have been signed out for so long that nobody needs to see them any more. */
+  ended(now: number): string[] {
+    return this.#table.endedBefore(now - BROWSER_KEPT_MS);
   }
 
   /** Its credential ends now. Its person may sign in again, and it is the same device then. */

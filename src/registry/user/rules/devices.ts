@@ -139,18 +139,30 @@ export class Devices {
     if (device.status !== "revoked") {
       return refuseAudited(this.#sql, by, "forget", target, { code: "not-revoked", status: device.status });
     }
+    this.#remove(by, device, asOf);
+    return ok(device);
+  }
+
+  /** The same for devices that need not be revoked first. Returns the keys that they had. */
+  forgetAll(by: Actor, ids: readonly string[], asOf: number): CredentialKey[] {
+    const devices = ids.map((id) => this.#devices.mustGet(id));
+    for (const device of devices) this.#remove(by, device, asOf);
+    return devices.flatMap(({ credentials }) => credentials.map(({ key }) => key));
+  }
+
+  #remove(by: Actor, device: DeviceRecord, asOf: number): void {
+    const { id, name, credentials } = device;
     this.#credentials.settle(by, device);
     this.#devices.remove(id);
     noteEnd(this.#sql, "device", id, by.at);
-    for (const credential of device.credentials) {
+    for (const credential of credentials) {
       const retiredAt = retiredSince(credential, by.at);
       if (retiredAt === null) continue;
       noteEnd(this.#sql, "credential", credentialId(id, credential.key), retiredAt);
     }
     this.#state.release(asOf);
-    const fingerprints = device.credentials.map(({ key }) => fingerprintOf(key)).join(" ");
-    writeAudit(this.#sql, by, { act: "forget", outcome: "done", target, detail: { fingerprints } });
-    return ok(device);
+    const detail = { fingerprints: credentials.map(({ key }) => fingerprintOf(key)).join(" ") };
+    writeAudit(this.#sql, by, { act: "forget", outcome: "done", target: { id, name }, detail });
   }
 
   /**

@@ -44,6 +44,13 @@ export class BrowserTable {
     return one<{ number: number }>(this.#sql, query, time)?.number ?? 0;
   }
 
+  /** The ids of browsers that nobody shut out, and that were signed out before this time. */
+  endedBefore(time: number): string[] {
+    const query = `SELECT d.id FROM devices d JOIN credentials c ON c.device = d.seq
+      WHERE d.kind = 'browser' AND d.status = 'active' GROUP BY d.id HAVING MAX(c.not_after) < ?`;
+    return all<{ id: string }>(this.#sql, query, time).map(({ id }) => id);
+  }
+
   /** Uses a ticket up. `false`: it was used before. */
   useTicket(id: string, endsAt: number, now: number): boolean {
     this.#sql.exec("DELETE FROM tickets WHERE ends_at < ?", now);
