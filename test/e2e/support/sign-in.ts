@@ -23,6 +23,9 @@ export type Name = (typeof PEOPLE)[number];
 
 const CLIENT = { clientId: "latchkey", clientSecret: "a secret of tests, which protects nothing" };
 
+/** `SIGN_IN` for tests in which people may sign in, and nobody does: there is no such provider. */
+export const UNUSED_PROVIDER = { issuer: "https://id.example.com", clientId: CLIENT.clientId };
+
 /** The Worker's settings for an issuer at this address. */
 function settingsFor(issuer: string): Pick<SignIn, "vars" | "origins"> {
   const owners = Object.fromEntries(OWNERS.map((name) => [name, emailOf(name)]));
