@@ -9,6 +9,7 @@ import { userActor } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import { Budget } from "../../domain/general/budget.ts";
 import type { Identified } from "../../domain/person.ts";
+import { networkOf } from "../../domain/request/network.ts";
 import {
   clearDoor,
   cookieValue,
@@ -88,7 +89,7 @@ export class Door {
     // Of another sign-in: the one that is under way goes on.
     if (visit.url.searchParams.get("state") !== asked.state) return show(view.tooLate(), 400);
     const again = this.#startAddress(visit.url, destination);
-    if (!this.#exchanges.take(visit.ip ?? "", now)) return show(view.tooOften(again), 429);
+    if (!this.#exchanges.take(networkOf(visit.ip), now)) return show(view.tooOften(again), 429);
     const exchanged = await this.#door.provider.exchange(visit.url, asked);
     const response = exchanged.ok
       ? await this.#admit(visit, errand, exchanged.value, again, now)
@@ -137,7 +138,7 @@ export class Door {
     if (destination.kind === "app" && !this.#services.apps.maySignIn(user, destination.host)) {
       return show(view.notForYou(user, destination.host), 400);
     }
-    const { kind, secret } = await this.#prospect(visit, user, signedIn.authTime);
+    const { kind, secret } = await this.#prospect(visit, user, signedIn.authTime, now);
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.
     if (kind === "stale") {
@@ -181,11 +182,16 @@ export class Door {
   }
 
   /** What this browser is to the user. */
-  async #prospect({ request, hostname }: Visit, user: UserId, authTime: number | null): Promise<Prospect> {
+  async #prospect(
+    { request, hostname }: Visit,
+    user: UserId,
+    authTime: number | null,
+    now: number,
+  ): Promise<Prospect> {
     const known = cookieValue(request.headers.get("cookie"), KNOWN_BROWSER_COOKIE);
     const key: CredentialKey | undefined =
       known === undefined ? undefined : await this.#services.secrets.readBrowserSecret(hostname, known);
-    const kind = await this.#door.browsers.prospect(user, key, authTime);
+    const kind = await this.#door.browsers.prospect(user, key, authTime, now);
     return { kind, secret: kind === "known" ? known : undefined };
   }
 

@@ -82,7 +82,7 @@ export function notForYou(user: UserId, host: string): Html {
 export function shutOut(user: UserId): Html {
   return notice(
     "This browser is shut out",
-    `It is one of ${possessive(user)} devices, and was suspended or reported lost. Ask ${OWNER} to let it back in.`,
+    `It is one of ${possessive(user)} devices, and was suspended or reported lost, or its time is up. Ask ${OWNER} to let it back in.`,
     { href: PATHS.devices, text: "Your devices" },
   );
 }
@@ -91,7 +91,7 @@ export function shutOut(user: UserId): Html {
 export function stale(user: UserId): Html {
   return notice(
     "Please ask for help",
-    `A browser of ${possessive(user)} was reported lost, and your provider does not say that you have signed in there since. Ask ${OWNER} to revoke the lost browser.`,
+    `A browser of ${possessive(user)} was reported lost, and your provider does not say that you have signed in there since. End your sessions at the provider; then ask ${OWNER} to revoke and forget the lost browser.`,
     { href: PATHS.devices, text: "Your devices" },
   );
 }

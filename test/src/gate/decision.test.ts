@@ -227,7 +227,10 @@ const REFUSALS: Record<
   ],
   "wrong-app": [
     ["another app", { standing: limited({ apps: ["music.example.com"] }) }],
-    ["a browser of a user to whom the app is not open", { ...SIGNED_IN, app: { countries: null, signIn: new Set(["bob" as UserId]) } }],
+    [
+      "a browser of a user to whom the app is not open",
+      { ...SIGNED_IN, app: { countries: null, signIn: new Set(["bob" as UserId]) } },
+    ],
     ["a browser where nobody signs in any more", { ...SIGNED_IN, app: { countries: null, signIn: false } }],
     ["no app at all", { standing: limited({ apps: [] }) }],
     ["a part of the name", { standing: limited({ apps: ["example.com", "photos.example.co"] }) }],
@@ -251,7 +254,10 @@ describe("a request is let through", () => {
     ],
     ["with a feed's secret", READS],
     ["in a signed-in browser", SIGNED_IN],
-    ["in a signed-in browser of a user to whom the app is open", { ...SIGNED_IN, app: { countries: null, signIn: new Set(["alice" as UserId]) } }],
+    [
+      "in a signed-in browser of a user to whom the app is open",
+      { ...SIGNED_IN, app: { countries: null, signIn: new Set(["alice" as UserId]) } },
+    ],
     [
       "in a signed-in browser, by a link elsewhere",
       { ...SIGNED_IN, headers: { "Sec-Fetch-Site": "cross-site" } },
@@ -277,9 +283,15 @@ describe("a request is let through", () => {
       { standing: bad({ ...standingOf("active"), limits: undefined }) },
     ],
     ["from each country that the app names", { country: "LI" }],
-    ["from anywhere, when the app names no country", { app: { countries: null, signIn: false }, country: "BR" }],
+    [
+      "from anywhere, when the app names no country",
+      { app: { countries: null, signIn: false }, country: "BR" },
+    ],
     ["by Tor, when the app names no country", { app: { countries: null, signIn: false }, country: "T1" }],
-    ["without a country, when the app names none", { app: { countries: null, signIn: false }, country: null }],
+    [
+      "without a country, when the app names none",
+      { app: { countries: null, signIn: false }, country: null },
+    ],
     ["in the first millisecond of the certificate", { now: CERTIFICATE.notBefore }],
     ["in the last millisecond of the certificate", { now: CERTIFICATE.notAfter }],
     [

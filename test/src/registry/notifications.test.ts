@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceStatus, StatusAct } from "../../../src/domain/device.ts";
 import { DAY_MS } from "../../../src/domain/general/relative-time.ts";
 import { NO_LIMITS } from "../../../src/domain/limits.ts";
-import type { WipeDelivery } from "../../../src/domain/records.ts";
+import { NO_DETAILS, type WipeDelivery } from "../../../src/domain/records.ts";
 import { at, configure, HOOK, NOW, type Post, receivers, toldBy } from "../notify/fixtures.ts";
 import {
   ALICE,

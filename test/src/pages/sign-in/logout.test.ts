@@ -88,7 +88,7 @@ describe("a logout token", () => {
   });
 
   const now = () => Math.floor(Date.now() / 1000);
-  it.each<[string, Record<string, unknown>, CryptoKey?, string?]>([
+  it.each<[string, Record<string, unknown>, (CryptoKey | undefined)?, string?]>([
     ["signed by somebody else", {}, OTHER_KEYS.privateKey],
     ["of another issuer", { iss: "https://evil.example" }],
     ["for another client", { aud: "other" }],
