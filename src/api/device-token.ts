@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { DEVICE_TOKEN_SECONDS } from "../contract/limits.ts";
 import type { CreateDeviceTokenRequest, RotateDeviceTokenRequest } from "../contract/requests.ts";
-import type { IssuedKind } from "../domain/credential-key.ts";
+import { type IssuedKind, isIssued } from "../domain/credential-key.ts";
 import { type DeviceRecord, NO_DETAILS } from "../domain/records.ts";
 import type { UserId } from "../domain/user.ts";
 import { type Context, must } from "./handler.ts";
@@ -40,7 +40,7 @@ export async function makeNextToken(
   { validSeconds, retireBy = null }: v.InferOutput<typeof RotateDeviceTokenRequest>,
 ): Promise<MadeDeviceToken> {
   const { registry, by } = context;
-  if (kind === "certificate" || kind === "browser") throw registryProblem({ code: "wrong-kind", kind });
+  if (!isIssued(kind)) throw registryProblem({ code: "wrong-kind", kind });
   const { token, ...credential } = await newCredential(context, kind, validSeconds);
   const next = { ...credential, retireBy: futureTime(retireBy, by.at, "retireBy") };
   const { device } = must(await registry.addCredential(by, user, id, next));

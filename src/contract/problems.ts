@@ -99,7 +99,7 @@ export const PROBLEMS = {
   "wrong-kind": row(
     409,
     "The device shows another kind of credential",
-    "see the device's kind: certificate, token or feed",
+    "see the device's kind: certificate, token, feed or browser",
     DEVICE,
   ),
   "scope-required": row(409, "A token or a feed must be limited to apps", "name at least one app"),

@@ -43,7 +43,7 @@ export type BrowserProspect =
   | "new"
   /** It is this user's device already, and may be signed in again. */
   | "known"
-  /** It is a device that somebody suspended or reported lost. */
+  /** It is a device that somebody suspended, reported lost, or gave a time that is up. */
   | "shut-out"
   /** A browser of this user's was reported lost since the person authenticated. */
   | "stale";
@@ -52,3 +52,22 @@ export type BrowserProspect =
 export type BrowserError = {
   code: "used-ticket" | "browser-shut-out" | "stale-sign-in" | "too-many-browsers";
 };
+
+/** Of a device of the kind `browser`, what says how long it stays signed in. Times are ISO 8601. */
+interface SignedInDevice {
+  expiresAt: string | null;
+  credentials: readonly { notAfter: string | null }[];
+}
+
+/**
+ * How long a browser stays signed in. `isExtended`: whenever it is used, for another 30 days from then. A date of its
+ * own ends that.
+ */
+export function signedInUntil({ expiresAt, credentials }: SignedInDevice): {
+  until: string | null;
+  isExtended: boolean;
+} {
+  const ends = [expiresAt, credentials.at(-1)?.notAfter ?? null].filter((end) => end !== null);
+  // Each is UTC, and so is as long as the others.
+  return { until: ends.sort()[0] ?? null, isExtended: expiresAt === null };
+}

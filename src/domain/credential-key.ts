@@ -5,6 +5,11 @@ import type { Fingerprint } from "./fingerprint.ts";
 export const ISSUED_KINDS = ["token", "feed"] as const;
 export type IssuedKind = (typeof ISSUED_KINDS)[number];
 
+/** Whether a device of this kind shows a secret that people give to it, and can replace. */
+export function isIssued(kind: DeviceKind): kind is IssuedKind {
+  return (ISSUED_KINDS as readonly DeviceKind[]).includes(kind);
+}
+
 /** Those, and the secret in the cookie of a browser whose person signed in, which nobody ever sees. */
 export const SECRET_KINDS = [...ISSUED_KINDS, "browser"] as const;
 export type SecretKind = (typeof SECRET_KINDS)[number];
@@ -25,7 +30,7 @@ declare const credentialKeyBrand: unique symbol;
 
 /**
  * A credential's key: `cert:`, `tok:`, `feed:` or `sess:`, and then its fingerprint, the SHA-256 of the certificate's DER or of the
- * secret's text. The prefix keeps the kinds apart: a key of one kind never stands for another.
+ * secret's text; of a browser's, of what it shows to every host alike. The prefix keeps the kinds apart: a key of one kind never stands for another.
  */
 export type CredentialKey = string & { readonly [credentialKeyBrand]: "CredentialKey" };
 

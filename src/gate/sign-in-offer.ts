@@ -101,7 +101,7 @@ async function render(sentence: string, address: string): Promise<string> {
 <main>
 <h1>Sign in</h1>
 <p>${sentence} If you have an account, sign in to go on.</p>
-<p><a class="button" href="${address}">Sign in</a></p>
+<p><a class="button go" href="${address}">Sign in</a></p>
 </main>
 </body>
 </html>`;

@@ -18,7 +18,12 @@ export function deviceEnrolled(of: {
   at: number;
 }): Notification {
   const { user, device, kind, status, by, invitedBy, country } = of;
-  const how = invitedBy === null ? `by ${by}` : `by an invitation from ${invitedBy}`;
+  const how =
+    kind === "browser"
+      ? `when ${user} signed in with it`
+      : invitedBy === null
+        ? `by ${by}`
+        : `by an invitation from ${invitedBy}`;
   const next =
     status === "pending"
       ? `It is refused until somebody approves it: ${command("approve", user, device)}.`

@@ -46,7 +46,7 @@ interface EventData {
   };
   "device-approved": Owned & { by: string };
   "device-lost": Owned & { by: string };
-  "wipe-delivered": Owned & Place & { tokenRefresh: boolean };
+  "wipe-delivered": Owned & Place & { kind: DeviceKind; tokenRefresh: boolean };
   "admin-sign-in": { session: string; browser: string; country: string | null };
   "owner-sign-in": { user: UserId; session: string; browser: string; country: string | null };
   "identity-bound": {

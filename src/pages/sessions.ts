@@ -50,7 +50,7 @@ ${cardForm(state.card)}`,
 function withProvider(provider: string, state: SignIn): Html {
   const query = new URLSearchParams({ next: state.next });
   const isTyped = state.card === undefined && (state.wrong === true || state.waitMs !== undefined);
-  return html`<p><a class="button" href="${PATHS.signIn}?${query.toString()}">Sign in with ${provider}</a></p>
+  return html`<p><a class="button go" href="${PATHS.signIn}?${query.toString()}">Sign in with ${provider}</a></p>
 <p class="hint">This browser stays signed in for 12 hours, or until you sign out.</p>
 <details class="card"${isTyped ? html` open` : ""}><summary>I have a token</summary>
 ${tokenForm(state)}
@@ -99,10 +99,17 @@ export async function sessions(context: PageContext): Promise<Html> {
   const list = open.map(representSession);
   return layout(
     { title: "Sessions", principal, current: PATHS.sessions },
-    html`<p>Browsers that are signed in${principal.user === null ? "" : ` as ${principal.user}, or with ${possessive(principal.user)} tokens`}.</p>
+    html`<p>Browsers that are signed in to these pages${whose(context)}.${context.door === null ? "" : html` Those that are signed in to apps are among the <a href="${PATHS.devices}">devices</a>.`}</p>
 <ul class="cards">${list.map((each) => card(each, context))}</ul>
 ${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p><p class="hint">Ends all of these sessions, this browser’s too.</p></form>` : ""}`,
   );
+}
+
+function whose({ principal: { user }, door }: PageContext): string {
+  if (user === null) return "";
+  return door === null
+    ? ` with ${possessive(user)} tokens`
+    : ` as ${user}, or with ${possessive(user)} tokens`;
 }
 
 /** A token that only reads ends no session but its own, with the button in the header. */
@@ -133,17 +140,18 @@ function signedOut({ url: { hostname }, door }: PageContext): Promise<Response> 
 function card(session: Session, context: PageContext): Html {
   const { now, timeZone, principal } = context;
   const canEnd = mayEnd(context);
-  const { id, token, person, client, ip, country, createdAt, expiresAt } = session;
+  const { id, client, ip, country, createdAt, expiresAt } = session;
   const from = [ip, country].filter((part) => part !== null).join(", ");
   const isThis = id === principal.session;
-  const holder =
-    token !== null
-      ? `with ${token.name}${token.user === null ? "" : ` (${token.user})`}`
-      : person === null
-        ? "with the ADMIN_TOKEN"
-        : `as ${person}`;
   const name = client === null ? "A browser without a name" : clientName(client);
   return html`<li class="card"><h2><span title="${client ?? ""}">${name}</span>${isThis ? html` <span class="status active">this browser</span>` : ""}</h2>
-<p>Signed in ${ago(createdAt, now, timeZone)} ${holder}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
+<p>Signed in ${ago(createdAt, now, timeZone)} ${holder(session, context)}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
 ${canEnd ? html`<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign out${isThis ? "" : html`<span class="unseen"> ${name}</span>`}</button></form>` : ""}</li>`;
+}
+
+/** Whose session it is: `with the ADMIN_TOKEN`, `with desk (alice)`, `as alice, with Pocket ID`. */
+function holder({ token, person }: Session, { door }: PageContext): string {
+  if (person !== null) return `as ${person}, with ${door?.settings.label ?? "the identity provider"}`;
+  if (token === null) return "with the ADMIN_TOKEN";
+  return `with ${token.name}${token.user === null ? "" : ` (${token.user})`}`;
 }

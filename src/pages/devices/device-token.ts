@@ -13,6 +13,7 @@ import {
   type DeviceKind,
   ISSUED_KINDS,
   type IssuedKind,
+  isIssued,
 } from "../../domain/credential-key.ts";
 import { secretView } from "../html/device-secret.ts";
 import { field, mistakeOf, parseFields, secondsSelect, userSelect } from "../html/forms.ts";
@@ -103,11 +104,11 @@ export async function nextToken(context: PageContext): Promise<Response> {
   }
 }
 
-/** The device in the path. Throws `wrong-kind` if it shows a certificate. */
+/** The device in the path. Throws `wrong-kind` if it shows nothing that people could give to it. */
 async function secretDevice(context: PageContext): Promise<Device> {
-  const { kind, ...rest } = representDevice(await deviceOf(context, context), context.by);
-  if (kind === "certificate") throw registryProblem({ code: "wrong-kind", kind });
-  return { kind, ...rest };
+  const found = representDevice(await deviceOf(context, context), context.by);
+  if (!isIssued(found.kind)) throw registryProblem({ code: "wrong-kind", kind: found.kind });
+  return found;
 }
 
 /** The kind that an address or a form names; by default, the first one. */

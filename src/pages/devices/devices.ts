@@ -64,6 +64,7 @@ function overview(all: readonly Device[], { now, principal }: PageContext): Html
   const count = (status: Device["status"]) => all.filter((each) => each.status === status).length;
   const isSoon = (each: Device) =>
     each.status === "active" &&
+    each.kind !== "browser" &&
     !isExpired(each, now) &&
     each.credentials.some(
       ({ notAfter, retiredAt }) =>
@@ -71,11 +72,14 @@ function overview(all: readonly Device[], { now, principal }: PageContext): Html
     );
   const soon = all.filter(isSoon).length;
   const waiting = count("pending");
-  const expired = all.filter((each) => isExpired(each, now)).length;
+  const over = all.filter((each) => isExpired(each, now));
+  const signedOut = over.filter(({ kind }) => kind === "browser").length;
+  const expired = over.length - signedOut;
   const parts = [
     html`${all.length} ${all.length === 1 ? "device" : "devices"}`,
-    html`${count("active") - expired} active`,
+    html`${count("active") - over.length} active`,
     ...(expired === 0 ? [] : [html`<span class="expired">${expired} expired</span>`]),
+    ...(signedOut === 0 ? [] : [html`${signedOut} signed out`]),
     ...(waiting === 0
       ? []
       : principal.user === null

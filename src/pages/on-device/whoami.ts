@@ -92,6 +92,9 @@ function page(visitor: Visitor, now: number, timeZone: string): Html {
 
 function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   const word = CREDENTIAL_WORDS[credential];
+  if (device === null && credential === "browser") {
+    return html`<p>This browser is not signed in any more. <a href="/">Open the app</a> to sign in.</p>`;
+  }
   if (device === null && credential !== "certificate") {
     return html`<p>No device has this ${word} any more. Ask the person who runs this gate for another one.</p>`;
   }
@@ -112,8 +115,14 @@ function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   if (reason === "wrong-app" && credential === "feed") {
     return html`<p>${who} It can read only certain paths on certain apps, and this page is not one of them.</p>`;
   }
+  if (credential === "browser" && reason !== null && SIGN_IN_AGAIN.includes(reason)) {
+    return html`<p>${who} It is not signed in here any more. <a href="/">Open the app</a> to sign in.</p>`;
+  }
   return html`<p>${who} ${WHY[reason ?? "internal-error"]?.(app, word) ?? "It is refused at the moment: try again later."}</p>`;
 }
+
+/** What the person at a browser mends by signing in. */
+const SIGN_IN_AGAIN: readonly Reason[] = ["expired-credential", "device-revoked", "wrong-app"];
 
 /** What a refusal means for the person holding the device, and what to do. */
 const WHY: Partial<Record<Reason, (app: string, word: string) => string>> = {

@@ -105,7 +105,8 @@ describe("what is told", () => {
   });
 
   it("of a wipe answer", () => {
-    const of = { user: ALICE, device, app: "v.example", country: "BR", lostSince: 7, at: NOW };
+    const lost = { ...device, kind: "certificate" as const };
+    const of = { user: ALICE, device: lost, app: "v.example", country: "BR", lostSince: 7, at: NOW };
     expect(wipeDelivered({ ...of, tokenRefresh: true })).toEqual({
       id: "wipe-delivered:d1:7:token",
       type: "wipe-delivered",
@@ -114,11 +115,21 @@ describe("what is told", () => {
       message: expect.stringMatching(
         /^It tried to use v\.example from BR .*, on the token call, the only one that phones obey\.$/,
       ),
-      data: { user: "alice", device: DEVICE, app: "v.example", country: "BR", tokenRefresh: true },
+      data: {
+        ...{ user: "alice", device: DEVICE, kind: "certificate", app: "v.example", country: "BR" },
+        tokenRefresh: true,
+      },
     });
     expect(wipeDelivered({ ...of, country: null, tokenRefresh: false })).toMatchObject({
       id: "wipe-delivered:d1:7:other",
       message: expect.stringMatching(/^It tried to use v\.example and .* not yet on the token call/),
+    });
+    const browser = { ...device, kind: "browser" as const };
+    expect(wipeDelivered({ ...of, device: browser, tokenRefresh: false })).toMatchObject({
+      title: "Zoë's Pixel (alice) was told to clear what it stores",
+      message:
+        "It tried to use v.example from BR and was told to delete what it stores of that app. End its session at the identity provider, too.",
+      data: { kind: "browser", tokenRefresh: false },
     });
   });
 
@@ -215,6 +226,10 @@ describe("what is told", () => {
     const waiting = deviceEnrolled({ ...of, status: "pending", by: "token alice/x", invitedBy: null });
     expect(waiting.message).toBe(
       "Enrolled by token alice/x, from BR. It is refused until somebody approves it: latchkey approve alice/d1.",
+    );
+    const browser = deviceEnrolled({ ...of, kind: "browser", by: "user alice", invitedBy: null });
+    expect(browser.message).toMatch(
+      /^Enrolled when alice signed in with it, from BR\. It is let in from now on\./,
     );
   });
 

@@ -2,7 +2,7 @@
 // credentials, and what people are notified of.
 
 import { BROWSER_MS, BROWSER_RENEWED_EVERY_MS } from "../../../domain/browser.ts";
-import { type CredentialKey, ISSUED_KINDS, kindOf } from "../../../domain/credential-key.ts";
+import { type CredentialKey, isIssued, kindOf } from "../../../domain/credential-key.ts";
 import type { DeviceStatus, StandingRecord } from "../../../domain/device.ts";
 import { DAY_MS } from "../../../domain/general/relative-time.ts";
 import type { Sighting } from "../../../domain/records.ts";
@@ -139,10 +139,11 @@ export class Sightings {
     const news: Notification[] = [];
     // A bearer secret doesn't prove who has it. After a renewal it replaces another one until it is used.
     const isFirstUse = (isNew && isFirst) || row.replaces !== null;
-    if (refusal === undefined && isFirstUse && (ISSUED_KINDS as readonly string[]).includes(kindOf(key)))
+    if (refusal === undefined && isFirstUse && isIssued(kindOf(key)))
       news.push(tokenFirstUsed({ ...seen, key }));
     if (isNew && !isFirst) news.push(deviceInNewCountry({ ...seen, isLost: refusal === "device-lost" }));
     if (refusal === undefined || refusal === "device-pending" || refusal === "device-lost") return news;
+    if (isSignedOut(standing, refusal)) return news;
     if (isTellable(row.refusal_told_at, refusal === "device-revoked" ? standing.since : null, at))
       news.push(deviceRefused({ ...seen, reason: refusal }));
     return news;
@@ -229,6 +230,11 @@ function countriesSeen({ row, sighting: { country }, refusal }: Question): {
     countries,
     isNew: counts && countries.length < COUNTRIES_SEEN_MAX && !countries.includes(country),
   };
+}
+
+/** Whether it is a browser whose sign-in has ended, as each does some day: its person signs in again. */
+function isSignedOut({ limits }: Required<StandingRecord>, refusal: Refusal): boolean {
+  return limits.kind === "browser" && (refusal === "expired-credential" || refusal === "device-expired");
 }
 
 /** At most once a day; with `revokedSince`, only once since then. */

@@ -154,7 +154,7 @@ export class DeviceTable {
     return all(
       this.#sql,
       `SELECT id, name, expires_at, expiry_told FROM devices
-       WHERE status IN ('active', 'suspended') AND expires_at > ? AND expires_at <= ?`,
+       WHERE status IN ('active', 'suspended') AND kind <> 'browser' AND expires_at > ? AND expires_at <= ?`,
       ...[after, until],
     );
   }
