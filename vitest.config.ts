@@ -7,7 +7,7 @@ const SLOW = [
   "test/e2e/*.test.ts",
   "test/scripts/bench/deployed-worker.test.ts",
   "test/scripts/cli/{app-hints,asks-last,backup,commands,completion,invitations,listing}.test.ts",
-  "test/scripts/cli/{login,lost,narrow,rotate,tokens,watch}.test.ts",
+  "test/scripts/cli/{login,lost,narrow,people,rotate,tokens,watch}.test.ts",
   "test/scripts/cloudflare/{conformity,doctor,issue,link,odd-answers,out-of-order,prove}.test.ts",
   "test/scripts/cloudflare/{revoke,rotate,setup,setup-command,setup-dialogue,status}.test.ts",
   "test/scripts/edge/{at-home,edge,proxy,reach,start,worker-log}.test.ts",

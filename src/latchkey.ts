@@ -38,7 +38,8 @@ export class Latchkey {
       {
         ...config,
         appOf: (hostname) => appOf(config, hostname),
-        readSecret: (kind, text) => secrets.readDeviceSecret(kind, text),
+        readSecret: (kind, text, host) =>
+          kind === "browser" ? secrets.readBrowserSecret(host, text) : secrets.readDeviceSecret(kind, text),
         door: config.signIn === null ? null : config.adminHost,
       },
       effects,

@@ -10,7 +10,7 @@ import { appOf, type Config } from "./config.ts";
 import type { SignInSettings } from "./contract/sign-in-settings.ts";
 import type { CredentialKey } from "./domain/credential-key.ts";
 import type { Standing } from "./domain/device.ts";
-import type { App } from "./domain/request/app.ts";
+import { type App, maySignIn } from "./domain/request/app.ts";
 import type { Gate } from "./gate/gate.ts";
 import type { FoldedLog, Log } from "./log.ts";
 import { Backups } from "./registry/client/backups.ts";
@@ -98,7 +98,11 @@ function appsOf(config: Config): Apps {
     profiles: defaultApp === undefined ? named : [...named, describe("*", defaultApp)],
     isApp: (hostname) => appOf(config, hostname) !== undefined,
     profileOf: (hostname) => appOf(config, hostname)?.profile.name,
-    signsIn: (hostname) => apps.get(hostname)?.signIn ?? false,
+    signsIn: (hostname) => (apps.get(hostname)?.signIn ?? false) !== false,
+    maySignIn: (user, hostname) => {
+      const app = apps.get(hostname);
+      return app !== undefined && maySignIn(app, user);
+    },
   };
 }
 

@@ -146,7 +146,8 @@ async function start(
   const { adminHost } = config;
   const url = (host: string) => `https://${host}:${server.port}`;
   const ca = state.authority.certificate;
-  const door = adminHost === undefined ? undefined : { url: url(adminHost), ca, paths, vars: config.vars };
+  const door =
+    adminHost === undefined ? undefined : { url: url(adminHost), ca, paths, vars: config.vars, onError };
   const signIn =
     door &&
     (await options.startSignIn?.(door).catch((error: unknown) => {

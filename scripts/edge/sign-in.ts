@@ -15,6 +15,8 @@ export interface SignInDoor {
   paths: StatePaths;
   /** The Worker's variables so far. */
   vars: Vars;
+  /** Gets what went wrong at the provider, for the owner's terminal. */
+  onError(error: unknown): void;
 }
 
 /** The identity provider that people sign in with. */

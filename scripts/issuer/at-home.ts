@@ -12,8 +12,7 @@ export type PersonName = (typeof PEOPLE)[number];
 
 const CLIENT_ID = "latchkey";
 
-export interface HomeIssuer extends SignIn {
-  issuer: string;
+export interface HomeIssuer extends SignIn, Omit<LocalIssuer, "close"> {
   /** In plain text: they protect nothing but a demo on this machine. */
   passwords: Readonly<Record<PersonName, string>>;
   stop(): Promise<void>;
@@ -47,15 +46,17 @@ export async function startHomeIssuer(door: SignInDoor): Promise<HomeIssuer> {
       redirectUris: [`${door.url}${CALLBACK_PATH}`],
       backchannelLogoutUri: `${door.url}${BACKCHANNEL_LOGOUT_PATH}`,
       fetch: (url, options) => fetchFromEdge(door, url, options),
+      onError: door.onError,
     });
-  const running: LocalIssuer = await start(kept.port).catch((error: NodeJS.ErrnoException) => {
+  const running = await start(kept.port).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EADDRINUSE") throw error;
     return start(0);
   });
-  const { issuer, port, close } = running;
+  const { close, ...shown } = running;
+  const { issuer, port } = shown;
   await writeWhole(path, `${JSON.stringify({ about: ABOUT, ...kept, port }, null, 2)}\n`, SECRET_MODE);
   return {
-    issuer,
+    ...shown,
     passwords,
     origins: [issuer],
     vars: {
@@ -88,7 +89,7 @@ function newPassword(): string {
 }
 
 /** The edge's own authority signed its certificate, and `*.localhost` does not resolve everywhere. */
-async function fetchFromEdge(door: SignInDoor, address: string, options: RequestInit): Promise<Response> {
+export async function fetchFromEdge(door: SignInDoor, address: string, options: RequestInit): Promise<Response> {
   const { hostname, port, pathname, search } = new URL(address);
   const answer = await askLocally({
     ...{ host: hostname, port, ca: door.ca, method: options.method ?? "GET", path: `${pathname}${search}` },

@@ -29,6 +29,8 @@ export interface Apps {
   profileOf(hostname: string): string | undefined;
   /** Whether people may sign in there with the identity provider: only on hosts that the configuration names. */
   signsIn(hostname: string): boolean;
+  /** Whether this user may. */
+  maySignIn(user: UserId, hostname: string): boolean;
 }
 
 /** What every handler gets besides the request. */

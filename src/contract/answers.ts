@@ -17,10 +17,11 @@ export const UserSchema = v.object({
   id: v.string(),
   name: TextOrNull,
   createdAt: TimeSchema,
+  // A command line may be newer than the gate, which then knows no identity provider: the same for sessions.
   /** What the user may do on the pages after signing in with the identity provider. */
-  role: v.picklist(ROLES),
+  role: v.optional(v.picklist(ROLES), "member"),
   /** A person who signs in with one of these, verified, becomes this user. */
-  emails: v.array(v.string()),
+  emails: v.optional(v.array(v.string()), []),
 });
 
 /**
@@ -139,7 +140,7 @@ export const SessionSchema = v.object({
   /** `null`: it was opened with the `ADMIN_TOKEN`, or by `person`. */
   token: v.nullable(v.object({ id: v.string(), name: v.string(), user: TextOrNull })),
   /** The user who signed in with the identity provider; `null`: it was opened in another way. */
-  person: TextOrNull,
+  person: v.optional(TextOrNull, null),
   createdAt: TimeSchema,
   expiresAt: TimeSchema,
   ip: TextOrNull,

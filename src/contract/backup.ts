@@ -238,7 +238,8 @@ export const BackupAuditEntry = v.strictObject({
 
 /** `GET /backup`: what no list shows. */
 export const BackupAnswerSchema = v.object({
-  identities: v.array(IdentitySchema),
+  /** Not in the answer of an older gate, where nobody has one. */
+  identities: v.optional(v.array(IdentitySchema), []),
   tokens: v.array(v.object({ ...TokenSchema.entries, digest: v.string() })),
   unknownCertificates: v.array(
     v.object({ ...UnknownCertificateSchema.entries, notBefore: v.nullable(v.string()) }),

@@ -34,6 +34,7 @@ export const PATHS = {
   /** What the link of an invitation with a certificate opens; and its script. */
   welcome: `${BASE}/welcome`,
   welcomeScript: `${BASE}/welcome.js`,
+  people: `${BASE}/people`,
   users: `${BASE}/users`,
   sessions: `${BASE}/sessions`,
   style: `${BASE}/style.css`,

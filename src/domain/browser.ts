@@ -43,7 +43,7 @@ export type BrowserProspect =
   | "new"
   /** It is this user's device already, and may be signed in again. */
   | "known"
-  /** It is a device that somebody suspended or reported lost. */
+  /** It is a device that somebody suspended, reported lost, or gave a time that is up. */
   | "shut-out"
   /** A browser of this user's was reported lost since the person authenticated. */
   | "stale";

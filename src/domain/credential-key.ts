@@ -30,7 +30,7 @@ declare const credentialKeyBrand: unique symbol;
 
 /**
  * A credential's key: `cert:`, `tok:`, `feed:` or `sess:`, and then its fingerprint, the SHA-256 of the certificate's DER or of the
- * secret's text. The prefix keeps the kinds apart: a key of one kind never stands for another.
+ * secret's text; of a browser's, of what it shows to every host alike. The prefix keeps the kinds apart: a key of one kind never stands for another.
  */
 export type CredentialKey = string & { readonly [credentialKeyBrand]: "CredentialKey" };
 

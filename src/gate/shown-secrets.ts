@@ -20,7 +20,7 @@ const FEED_PREFIX = "lkf_";
 const MAX_REMEMBERED = 1_000;
 
 /** Says whether a secret carries our check: see auth/keyed-secrets.ts. Throws `RegistryUnavailable`. */
-export type ReadSecret = (kind: SecretKind, text: string) => Promise<CredentialKey | undefined>;
+export type ReadSecret = (kind: SecretKind, text: string, host: string) => Promise<CredentialKey | undefined>;
 
 /** Recognises the secrets that requests show. One lives as long as its isolate. */
 export class ShownSecrets {
@@ -40,21 +40,27 @@ export class ShownSecrets {
     // Over plain HTTP, anybody on the network path could read it.
     if (!visit.address.startsWith("https:")) return undefined;
     const text = tokenIn(visit.request.headers, app);
-    if (text !== undefined) return this.#recognise("token", text);
+    const { hostname } = visit;
+    if (text !== undefined) return this.#recognise("token", text, hostname);
     const secret = feedSecretIn(visit, app);
-    if (secret !== undefined) return this.#recognise("feed", secret);
+    if (secret !== undefined) return this.#recognise("feed", secret, hostname);
     const signedIn = browserSecretIn(visit.request.headers, app);
-    return signedIn === undefined ? undefined : this.#recognise("browser", signedIn);
+    return signedIn === undefined ? undefined : this.#recognise("browser", signedIn, hostname);
   }
 
-  #recognise(kind: SecretKind, text: string): ShownSecret | undefined | Promise<ShownSecret | undefined> {
-    // The prefixes differ, so one text is of one kind.
-    const remembered = this.#remembered.get(text);
+  #recognise(
+    kind: SecretKind,
+    text: string,
+    host: string,
+  ): ShownSecret | undefined | Promise<ShownSecret | undefined> {
+    // The prefixes differ, so one text is of one kind. A browser's is good for one host.
+    const name = kind === "browser" ? `${text} ${host}` : text;
+    const remembered = this.#remembered.get(name);
     if (remembered !== undefined) return remembered;
-    return this.#read(kind, text).then((key) => {
+    return this.#read(kind, text, host).then((key) => {
       if (key === undefined) return undefined;
       const shown = { kind, key };
-      this.#remembered.set(text, shown);
+      this.#remembered.set(name, shown);
       return shown;
     });
   }

@@ -11,6 +11,7 @@ import { activityCsv } from "./history/activity-csv.ts";
 import { type Html, seeOther } from "./html/html.ts";
 import type { PageContext } from "./html/page-context.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
+import { admit, dismissPerson, editPerson, people, unbind } from "./people/people.ts";
 import { endAllSessions, endSession, sessions } from "./sessions.ts";
 import { dismiss, enrolUnknown, waiting } from "./waiting.ts";
 
@@ -67,6 +68,11 @@ export const PAGES: readonly Page[] = [
   row(`GET ${PATHS.invite}`, "root", "everybody", inviteForm),
   row(`POST ${PATHS.invite}`, "root", "everybody", invite),
   row(`POST ${PATHS.invite}/:user/:invitation/withdraw`, "root", "everybody", withdraw),
+  row(`GET ${PATHS.people}`, "root", "everybody", people),
+  row(`POST ${PATHS.people}/users/:user`, "root", "user", editPerson),
+  row(`POST ${PATHS.people}/users/:user/identities/:identity/unbind`, "root", "user", unbind),
+  row(`POST ${PATHS.people}/:person/admit`, "root", "everybody", admit),
+  row(`POST ${PATHS.people}/:person/dismiss`, "root", "everybody", dismissPerson),
   row(`POST ${PATHS.users}`, "root", "everybody", addUser),
   row(`GET ${PATHS.sessions}`, "read", "own", sessions),
   row(`POST ${PATHS.sessions}/end`, "devices", "own", endAllSessions),

@@ -124,20 +124,29 @@ function planAccess(
   const emails = [
     ...new Set([...Object.values(local?.owners ?? {}), ...wish.owners.values(), ...wish.people]),
   ];
-  const find = (all: readonly AccessApp[]) => ownApp(all, address, local?.clientId);
-  const found = find(apps);
+  const [found] = ownApps(apps, address, local?.clientId);
   // If the settings name another client, the secret is that one's.
   const hasSecret =
     isSet && found !== undefined && (local === undefined || local.clientId === found.client?.id);
   const isLost = found !== undefined && !hasSecret && wish.secret === undefined;
-  const byHand = isLost && found.name !== SIGN_IN_APP ? [lostByHand(found)] : [];
+  const byHand = isLost && !isOurs(found) ? [lostByHand(found)] : [];
+  const isMade = found === undefined || (isLost && byHand.length === 0);
+  if (isMade && emails.length + (found?.emails.length ?? 0) === 0) {
+    throw failed(
+      "Access has no application that signs people in, and nobody is named whom a new one could let in",
+      "name the owner: latchkey setup --sign-in access --owner alice=alice@example.com",
+    );
+  }
   let made: { clientId: string; secret: string } | undefined;
   const make = async () => {
     // Should the run end before the new secret is stored, none says: make it again.
     if (isSet) await removeSecret(place, SECRET);
-    const now = find(await readAccessApps(place));
-    if (now !== undefined) await removeApp(place, now.id);
-    made = await makeSignInApp(place, address, emails);
+    const old = ownApps(await readAccessApps(place), address, local?.clientId).filter(isOurs);
+    made = await makeSignInApp(place, address, [
+      ...new Set([...emails, ...old.flatMap((app) => app.emails)]),
+    ]);
+    // Not before: whom they let in is only written there.
+    for (const { id } of old) await removeApp(place, id);
   };
   const application = (): Step => {
     const id = "sign-in application";
@@ -145,8 +154,9 @@ function planAccess(
       const change = `make it, for ${emails.join(", ")}`;
       return { id, found: `Access has no application ${SIGN_IN_APP}`, change, apply: make };
     }
-    if (isLost && byHand.length === 0) {
-      const change = "make it again: Cloudflare shows its secret only once. Browsers have to sign in again";
+    if (isMade) {
+      const change =
+        "make it again, for the same addresses: Cloudflare shows its secret only once. Browsers have to sign in again";
       return {
         id,
         found: `the Access application '${found.name}' is there, its secret is not`,
@@ -159,8 +169,7 @@ function planAccess(
   return {
     first: [application()],
     edit(text) {
-      const clientId =
-        made?.clientId ?? (isLost && byHand.length === 0 ? undefined : found?.client?.id) ?? NOT_MADE;
+      const clientId = made?.clientId ?? (isMade ? undefined : found.client?.id) ?? NOT_MADE;
       const issuer = `https://${place.team}/cdn-cgi/access/sso/oidc/${clientId}`;
       const isAccess = local !== undefined && accessClientOf(local.issuer) !== undefined;
       const settings = {
@@ -176,17 +185,17 @@ function planAccess(
   };
 }
 
-/** By the client that the settings name, else by name and redirect address. */
-function ownApp(
-  apps: readonly AccessApp[],
-  address: string,
-  clientId: string | undefined,
-): AccessApp | undefined {
-  return (
-    apps.find(({ client }) => client !== null && client.id === clientId) ??
-    apps.find(({ name, client }) => name === SIGN_IN_APP && client?.redirectUris.includes(address))
-  );
+/** The one of the client that the settings name, and those with our name and redirect address. */
+function ownApps(apps: readonly AccessApp[], address: string, clientId: string | undefined): AccessApp[] {
+  const isNamed = ({ client }: AccessApp) => client !== null && client.id === clientId;
+  return [
+    ...apps.filter(isNamed),
+    ...apps.filter((app) => !isNamed(app) && isOurs(app) && app.client?.redirectUris.includes(address)),
+  ];
 }
+
+/** Setup has made it. */
+const isOurs = ({ name }: AccessApp) => name === SIGN_IN_APP;
 
 /** Adds what is missing, and takes nothing away: whom the owner let in elsewhere stays. */
 function adjustStep(place: SignInPlace, app: AccessApp, address: string, emails: readonly string[]): Step {

@@ -27,10 +27,8 @@ export const listIdentities: Handler = async (request, { directory }) => {
   return json<IdentityList>({ identities: identities.map(representIdentity) });
 };
 
-export const unbindIdentity: Handler = async (request, { directory, by }) => {
-  const user = userParam(request);
-  const id = pathParam(request, "identity") ?? "";
-  must(await directory.askOnce((directory) => directory.unbindIdentity(by, user, id)));
+export const unbindIdentity: Handler = async (request, { people, by }) => {
+  must(await people.unbind(by, userParam(request), pathParam(request, "identity") ?? ""));
   return noContent();
 };
 

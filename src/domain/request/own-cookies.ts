@@ -23,11 +23,15 @@ const NONE = `${HOST}; SameSite=None`;
 /** The longest that browsers keep a cookie, in seconds: 400 days. When a device ends is for the registry to say. */
 const LONGEST_SECONDS = 400 * 86_400;
 
-/** The values of one of our cookies in a `Cookie` header: more than one if somebody tampered with it. */
+/**
+ * The values of one of our cookies in a `Cookie` header: more than one if somebody tampered with it. Only spaces and tabs
+ * may stand before the name: a browser takes a name that begins with any other white space for one without our prefix,
+ * so a sibling host could set it.
+ */
 export function cookieValues(header: string | null, name: string): string[] {
   return (header ?? "").split(";").flatMap((pair) => {
     const [own = "", ...value] = pair.split("=");
-    return own.trim() === name ? [value.join("=").trim()] : [];
+    return own.replace(/^[ \t]+/, "") === name ? [value.join("=").trim()] : [];
   });
 }
 

@@ -1,5 +1,5 @@
 // A device's status and what else is done with it: in two taps, the first of which says what will happen.
-import { deviceOf, must, registryOfUser, userParam } from "../../api/handler.ts";
+import { deviceOf, must, userParam } from "../../api/handler.ts";
 import { representDevice } from "../../api/represent.ts";
 import type { Device } from "../../contract/answers.ts";
 import { ApiError } from "../../contract/api-error.ts";
@@ -25,7 +25,7 @@ export async function confirmAct(context: PageContext): Promise<Html> {
 export async function doAct(context: PageContext): Promise<Response> {
   const found = await load(context);
   const act = actOf(found, context);
-  const { registry, by, form } = context;
+  const { registry, by, form, principal } = context;
   const [user, id] = [userParam(context), found.id];
   if (act === "lost" && !isDeviceName(field(form, "confirm"), found.name)) {
     const message = `This is not the device’s name. Type ${found.name} to go ahead.`;
@@ -37,8 +37,7 @@ export async function doAct(context: PageContext): Promise<Response> {
   }
   const typed = field(form, "reason");
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
-  const { ask } = await registryOfUser(context, context);
-  must(await ask((user) => user.changeStatus({ ...by, reason }, id, act)));
+  must(await registry.changeStatus({ ...by, reason }, user, id, act, principal.session));
   return seeOther(backFrom(found, context).href);
 }
 

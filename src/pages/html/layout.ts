@@ -65,7 +65,12 @@ function navigation(principal: Principal, { current, below = false }: Frame): Ht
     [PATHS.devices, "Devices"],
     ...(principal.user === null ? ([[PATHS.waiting, "Waiting"]] as [string, string][]) : []),
     [PATHS.activity, "Activity"],
-    ...(principal.scope === "root" ? ([[PATHS.invite, "Invite"]] as [string, string][]) : []),
+    ...(principal.scope === "root"
+      ? ([
+          [PATHS.invite, "Invite"],
+          [PATHS.people, "People"],
+        ] as [string, string][])
+      : []),
     [PATHS.sessions, "Sessions"],
   ];
   return html`<nav aria-label="Pages"><ul>${entries.map(

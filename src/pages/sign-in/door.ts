@@ -9,6 +9,7 @@ import { userActor } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import { Budget } from "../../domain/general/budget.ts";
 import type { Identified } from "../../domain/person.ts";
+import { networkOf } from "../../domain/request/network.ts";
 import {
   clearDoor,
   cookieValue,
@@ -45,10 +46,10 @@ interface Errand {
   isFresh: boolean;
 }
 
-/** A browser that may be let in, and the secret that it has or gets. */
+/** What this browser is to a person, and the secret that it has, if it is one of theirs. */
 interface Prospect {
   kind: BrowserProspect;
-  secret: string;
+  secret: string | undefined;
 }
 
 type User = Extract<Identified, { kind: "user" }>;
@@ -85,8 +86,10 @@ export class Door {
     const errand = sealed === undefined ? undefined : await this.#door.sealer.open<Errand>(PURPOSE, sealed);
     if (errand === undefined) return show(view.tooLate(), 400);
     const { asked, destination } = errand;
+    // Of another sign-in: the one that is under way goes on.
+    if (visit.url.searchParams.get("state") !== asked.state) return show(view.tooLate(), 400);
     const again = this.#startAddress(visit.url, destination);
-    if (!this.#exchanges.take(visit.ip ?? "", now)) return show(view.tooOften(again), 429);
+    if (!this.#exchanges.take(networkOf(visit.ip), now)) return show(view.tooOften(again), 429);
     const exchanged = await this.#door.provider.exchange(visit.url, asked);
     const response = exchanged.ok
       ? await this.#admit(visit, errand, exchanged.value, again, now)
@@ -130,9 +133,20 @@ export class Door {
     const identified = await this.#services.people.identify(visit.by("anonymous", now), signedIn.person);
     if (identified.kind === "waiting") return show(view.waiting(identified.comparisonCode, again));
     if (identified.kind === "not-noted") return show(view.notNoted(signedIn.person), 503);
-    return errand.destination.kind === "page"
-      ? this.#openPages(visit, identified, errand.destination.path, now)
-      : this.#handOver(visit, errand, errand.destination, signedIn, identified, now);
+    const { user } = identified;
+    const { destination, isFresh } = errand;
+    if (destination.kind === "app" && !this.#services.apps.maySignIn(user, destination.host)) {
+      return show(view.notForYou(user, destination.host), 400);
+    }
+    const { kind, secret } = await this.#prospect(visit, user, signedIn.authTime, now);
+    if (kind === "shut-out") return show(view.shutOut(user), 400);
+    // Somebody else may have a browser that is still signed in at the provider.
+    if (kind === "stale") {
+      return isFresh ? show(view.stale(user), 400) : this.#ask(visit.url, destination, true);
+    }
+    return destination.kind === "page"
+      ? this.#openPages(visit, identified, destination.path, now)
+      : this.#handOver(visit, destination, signedIn, identified, secret, now);
   }
 
   /** Opens a session of our own pages. */
@@ -148,20 +162,17 @@ export class Door {
     });
   }
 
-  /** Shows the form that brings a ticket to the app's host. */
+  /** Shows the form that brings a ticket to the app's host. `known`: the secret that the browser has. */
   async #handOver(
-    { request, url }: Visit,
-    { isFresh }: Errand,
+    { url, hostname }: Visit,
     destination: Extract<Destination, { kind: "app" }>,
     { person, session, authTime }: SignedIn,
     { user, name }: User,
+    known: string | undefined,
     now: number,
   ): Promise<Response> {
     const { issuer, subject } = person;
-    const { kind, secret } = await this.#prospect(request, user, authTime);
-    if (kind === "shut-out") return show(view.shutOut(user), 400);
-    // Somebody else may have a browser that is still signed in at the provider.
-    if (kind === "stale") return isFresh ? show(view.stale(user), 400) : this.#ask(url, destination, true);
+    const secret = known ?? (await this.#services.secrets.newBrowserSecret(hostname)).text;
     const ticket = await sealTicket(this.#door.sealer, now, {
       ...{ id: randomText(SECRET_BYTES), user, secret, destination, authTime },
       opener: { issuer, subject, session },
@@ -170,14 +181,18 @@ export class Door {
     return show(page, 200, { ...view.HAND_OVER_HEADERS, "Set-Cookie": setKnownBrowser(secret) });
   }
 
-  /** What this browser is to the user: with the secret that it has, or a new one. */
-  async #prospect(request: Request, user: UserId, authTime: number | null): Promise<Prospect> {
+  /** What this browser is to the user. */
+  async #prospect(
+    { request, hostname }: Visit,
+    user: UserId,
+    authTime: number | null,
+    now: number,
+  ): Promise<Prospect> {
     const known = cookieValue(request.headers.get("cookie"), KNOWN_BROWSER_COOKIE);
     const key: CredentialKey | undefined =
-      known === undefined ? undefined : await this.#services.secrets.readDeviceSecret("browser", known);
-    const kind = await this.#door.browsers.prospect(user, key, authTime);
-    if (kind === "known" && known !== undefined) return { kind, secret: known };
-    return { kind, secret: (await this.#services.secrets.newDeviceSecret("browser")).text };
+      known === undefined ? undefined : await this.#services.secrets.readBrowserSecret(hostname, known);
+    const kind = await this.#door.browsers.prospect(user, key, authTime, now);
+    return { kind, secret: kind === "known" ? known : undefined };
   }
 
   #failed(failure: view.Failure, again: string): Promise<Response> {

@@ -1,5 +1,4 @@
 // Where a person who has signed in on the ADMIN_HOST comes back to an app's host, with a ticket.
-import { ApiError } from "../../contract/api-error.ts";
 import type { BrowserError } from "../../domain/browser.ts";
 import { userActor } from "../../domain/credential.ts";
 import { clientName } from "../../domain/request/client-name.ts";
@@ -39,11 +38,15 @@ export async function enter(
       400,
     );
   }
+  if (!services.apps.maySignIn(ticket.user, visit.hostname)) {
+    return show(notice("Not for you", "This app is not open to you any more.", AGAIN), 400);
+  }
   const isShort = form.has("short");
-  const secret = isShort ? (await services.secrets.newDeviceSecret("browser")).text : ticket.secret;
-  const key = await services.secrets.readDeviceSecret("browser", secret);
-  if (key === undefined) throw new ApiError("registry-unavailable");
+  const { text: secret, key } = isShort
+    ? await services.secrets.newBrowserSecret(visit.hostname)
+    : await services.secrets.browserSecretFor(visit.hostname, ticket.secret);
   const { user, opener, authTime, destination } = ticket;
+  if (!(await isStillTheirs(services, ticket))) return show(notice("Not signed in", NOT_THEIRS, AGAIN), 400);
   const opened = await browsers.open(
     visit.by(userActor(user), now),
     user,
@@ -59,6 +62,17 @@ export async function enter(
   response.headers.append("Set-Cookie", setBrowser(secret, isShort));
   response.headers.append("Set-Cookie", clearEntry());
   return response;
+}
+
+const NOT_THEIRS = "Your account at the identity provider is nobody’s here any more.";
+
+/** The identity may have been taken from its user since the person came back from the provider. */
+async function isStillTheirs(
+  { directory }: Services,
+  { user, opener: { issuer, subject } }: Ticket,
+): Promise<boolean> {
+  const identities = await directory.ask((directory) => directory.identities(user));
+  return identities.some((each) => each.issuer === issuer && each.subject === subject);
 }
 
 const SENTENCES: Record<BrowserError["code"], string> = {
@@ -83,7 +97,8 @@ export async function leave(
   now: number,
 ): Promise<Response> {
   const secret = cookieValue(visit.request.headers.get("cookie"), BROWSER_COOKIE);
-  const key = secret === undefined ? undefined : await services.secrets.readDeviceSecret("browser", secret);
+  const key =
+    secret === undefined ? undefined : await services.secrets.readBrowserSecret(visit.hostname, secret);
   const owner = key === undefined ? null : await services.directory.ask((directory) => directory.owner(key));
   if (key !== undefined && owner !== null) {
     await browsers.endOne(visit.by(userActor(owner), now), owner, key);

@@ -1,5 +1,6 @@
 // The identity provider says that somebody signed out there (OpenID Connect Back-Channel Logout 1.0).
 import { Budget } from "../../domain/general/budget.ts";
+import { networkOf } from "../../domain/request/network.ts";
 import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
 import { field } from "../html/forms.ts";
@@ -21,7 +22,7 @@ export async function endFromProvider(
   form: URLSearchParams,
   now: number,
 ): Promise<Response> {
-  if (!logouts.take(visit.ip ?? "", now)) return answer(429, "slow_down");
+  if (!logouts.take(networkOf(visit.ip), now)) return answer(429, "slow_down");
   const ended = await provider.readLogout(field(form, "logout_token"));
   if (!ended.ok) {
     log({ event: "sign-out-failed", ...ended.error });

@@ -9,7 +9,7 @@ const PURPOSE = "ticket";
 export interface Ticket {
   id: string;
   user: UserId;
-  /** The secret that the browser will show. */
+  /** The browser's secret, as it is for the `ADMIN_HOST`. */
   secret: string;
   destination: Extract<Destination, { kind: "app" }>;
   opener: Opener;

@@ -69,11 +69,20 @@ export function notNoted({ email }: Person): Html {
   );
 }
 
+/** The app is open to other users only. */
+export function notForYou(user: UserId, host: string): Html {
+  return notice(
+    "Not for you",
+    `You are signed in as ${user}, who may not open ${host}. Ask ${OWNER} to change that.`,
+    { href: PATHS.home, text: "Latchkey’s own pages" },
+  );
+}
+
 /** This very browser is a device that somebody suspended or reported lost. */
 export function shutOut(user: UserId): Html {
   return notice(
     "This browser is shut out",
-    `It is one of ${possessive(user)} devices, and was suspended or reported lost. Ask ${OWNER} to let it back in.`,
+    `It is one of ${possessive(user)} devices, and was suspended or reported lost, or its time is up. Ask ${OWNER} to let it back in.`,
     { href: PATHS.devices, text: "Your devices" },
   );
 }
@@ -82,7 +91,7 @@ export function shutOut(user: UserId): Html {
 export function stale(user: UserId): Html {
   return notice(
     "Please ask for help",
-    `A browser of ${possessive(user)} was reported lost, and your provider does not say that you have signed in there since. Ask ${OWNER} to revoke the lost browser.`,
+    `A browser of ${possessive(user)} was reported lost, and your provider does not say that you have signed in there since. End your sessions at the provider; then ask ${OWNER} to revoke and forget the lost browser.`,
     { href: PATHS.devices, text: "Your devices" },
   );
 }

@@ -31,12 +31,13 @@ export class Browsers {
     user: UserId,
     key: CredentialKey | undefined,
     authTime: number | null,
+    now: number,
   ): Promise<BrowserProspect> {
     // A browser that somebody else signed in with becomes another device.
     const owner =
       key === undefined ? null : await directoryOf(this.#bindings).ask((directory) => directory.owner(key));
     const own = key !== undefined && owner === user ? key : null;
-    return userRegistryOf(this.#bindings, user).ask((user) => user.prospect(own, authTime));
+    return userRegistryOf(this.#bindings, user).ask((user) => user.prospect(own, authTime, now));
   }
 
   /**

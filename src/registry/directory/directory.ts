@@ -152,6 +152,10 @@ export class Directory extends DurableObject {
     return this.#transaction(() => this.#signIns.end(by, user, ids));
   }
 
+  endPersonSessions(by: Actor, user: UserId, keep: string | null): void {
+    this.#transaction(() => this.#signIns.endOfPerson(by, user, keep));
+  }
+
   endSessionsOf(by: Actor, identity: Pick<Person, "issuer" | "subject">): UserId | null {
     return this.#transaction(() => this.#signIns.endOf(by, identity));
   }
@@ -164,8 +168,9 @@ export class Directory extends DurableObject {
     return this.#transaction(() => this.#users.edit(by, id, changes));
   }
 
-  identities(user: UserId): IdentityRecord[] {
-    return this.#people.identities(user);
+  /** A user's, or everybody's (`null`). */
+  identities(user: UserId | null): IdentityRecord[] {
+    return user === null ? this.#people.all() : this.#people.identities(user);
   }
 
   /** Not to be repeated: the second answer would be that there is no such identity. */

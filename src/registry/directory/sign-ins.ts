@@ -147,11 +147,15 @@ export class SignIns {
   /** Ends the sessions that a user opened with the provider. Returns whose identity it is. */
   endOf(by: Actor, identity: Pick<Person, "issuer" | "subject">): UserId | null {
     const user = this.#people.userOf(identity);
-    if (user === null) return null;
+    if (user !== null) this.endOfPerson(by, user, null);
+    return user;
+  }
+
+  /** The same for a user, except the session with this id. */
+  endOfPerson(by: Actor, user: UserId, keep: string | null): void {
     const holder = holderOf(user);
     const open = this.#sessions.list(user, by.at).filter((each) => each.holder === holder);
-    for (const { id } of open) this.#end(by, holder, id);
-    return user;
+    for (const { id } of open) if (id !== keep) this.#end(by, holder, id);
   }
 
   #begin(

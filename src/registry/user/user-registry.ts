@@ -103,7 +103,10 @@ export class UserRegistry extends DurableObject {
       ...([this.#invitations, this.#enrolments, this.#credentials] as const),
     );
     this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
-    this.#rules = new Devices(sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox);
+    this.#rules = new Devices(
+      ...([sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox] as const),
+      browsers,
+    );
   }
 
   override async alarm(): Promise<void> {
@@ -205,8 +208,8 @@ export class UserRegistry extends DurableObject {
     return this.#transaction(() => this.#bundles.handOut(by, use, { claimedAt, generation }));
   }
 
-  prospect(key: CredentialKey | null, authTime: number | null): BrowserProspect {
-    return this.#browsers.prospect(key, authTime);
+  prospect(key: CredentialKey | null, authTime: number | null, now: number): BrowserProspect {
+    return this.#browsers.prospect(key, authTime, now);
   }
 
   /** Not to be repeated: a ticket works once. */

@@ -202,12 +202,39 @@ describe("signing in with Cloudflare Access, set up", () => {
   it("makes the application again if nobody has its secret, and says so", async () => {
     await setUp(ACCESS);
     const before = saas().client_id;
+    onlyApp().policies[0]?.include.push({ email: { email: "Dora@example.com" } });
     secrets()?.delete("SIGN_IN_SECRET");
     const step = (await plan(ACCESS)).steps.find(({ id }) => id === "sign-in application");
     expect(step?.change).toContain("Cloudflare shows its secret only once. Browsers have to sign in again");
     await setUp(ACCESS);
     expect(saas().client_id).not.toBe(before);
+    expect(admitted()).toContain('{"email":{"email":"dora@example.com"}}');
     expectComplete();
+  });
+
+  it("made again, keeps whom it let in, wherever the run ends, and leaves no other", async () => {
+    for (const match of [/^DELETE .*access\/apps/, /^POST .*access\/apps$/, /^PUT .*secrets/]) {
+      reset();
+      await setUp(ACCESS);
+      onlyApp().policies[0]?.include.push({ email: { email: "dora@example.com" } });
+      secrets()?.delete("SIGN_IN_SECRET");
+      cloudflare.faults.on(
+        match,
+        { kind: "server-error", retryAfterSeconds: 0, when: "after-the-change" },
+        99,
+      );
+      await expect(setUp(ACCESS)).rejects.toThrow();
+      cloudflare.faults.clear();
+      await setUp(ACCESS);
+      expect(admitted()).toContain('{"email":{"email":"dora@example.com"}}');
+      expectComplete();
+    }
+  });
+
+  it("makes none that would let nobody in", async () => {
+    const nobody = { ...ACCESS, owners: new Map(), people: [] };
+    await expect(plan(nobody)).rejects.toThrow("nobody is named whom a new one could let in");
+    expect(changes()).toEqual([]);
   });
 
   it("keeps it if the owner still has the secret", async () => {
@@ -411,5 +438,22 @@ describe("Latchkey's own paths behind Access", () => {
     expect(done.filter((id) => id.startsWith("access "))).toEqual(
       ["welcome", "welcome.js", "style.css"].map((path) => `access ${ADMIN_HOST}/.latchkey/${path}`),
     );
+  });
+});
+
+describe("SIGN_IN in wrangler.toml", () => {
+  const read = (settings: string) => localSettings(`${readFileSync(OURS, "utf8")}\n${settings}`);
+
+  it.each([
+    ['[vars.SIGN_IN]\nissuer = "id.example.com"\nclientId = "x"', "SIGN_IN.issuer"],
+    ['[vars.SIGN_IN]\nissuer = "https://id.example.com"', "SIGN_IN.clientId"],
+    ['[vars.SIGN_IN]\nissuer = "https://id.example.com"\nclientId = "x"\nowner = "alice"', "SIGN_IN.owner"],
+  ])("is refused with the place of a mistake: %s", (settings, place) => {
+    expect(() => read(settings)).toThrow(`the settings of ${place} in wrangler.toml are not right`);
+  });
+
+  it("never has the client's secret beside it", () => {
+    const text = readFileSync(OURS, "utf8").replace("[vars]", '[vars]\nSIGN_IN_SECRET = "hush"');
+    expect(localSettings(text).dangers).toEqual(["it contains SIGN_IN_SECRET, for everyone to read"]);
   });
 });

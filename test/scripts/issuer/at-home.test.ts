@@ -15,15 +15,23 @@ import { begin, CookieBrowser, discover, finish, logIn, REDIRECT_URI } from "./r
 let door: SignInDoor;
 let cleanUp: () => Promise<void>;
 const running = new Set<HomeIssuer>();
+const errors: unknown[] = [];
 
 beforeEach(async () => {
   const [folder, remove] = await temporaryFolder();
   cleanUp = remove;
-  door = { url: new URL(REDIRECT_URI).origin, ca: "", paths: statePaths(folder), vars: {} };
+  door = {
+    url: new URL(REDIRECT_URI).origin,
+    ca: "",
+    paths: statePaths(folder),
+    vars: {},
+    onError: (error) => errors.push(error),
+  };
 });
 afterEach(async () => {
   for (const each of running) await stop(each);
   await cleanUp();
+  expect(errors.splice(0)).toEqual([]);
 });
 
 async function start(): Promise<HomeIssuer> {
@@ -100,6 +108,7 @@ it("reports a sign-out to the door, whose certificate and name only this machine
     await browser.go(`${asClient.end_session_endpoint}/confirm`, { xsrf, logout: "yes" });
     const { path, body } = await received.promise;
     expect(path).toBe("/.latchkey/backchannel-logout");
+    expect(issuer.requests.at(-1)).toEqual({ method: "POST", path: "/session/end/confirm" });
     expect(decodeJwt(new URLSearchParams(body).get("logout_token") ?? "").sid).toBe(claims.sid);
   } finally {
     server.closeAllConnections();

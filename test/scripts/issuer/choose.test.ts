@@ -19,6 +19,7 @@ const door: SignInDoor = {
   ca: "",
   paths: statePaths("unused"),
   vars: { APPS, SIGN_IN: { issuer: "https://id.example.com", clientId: "other" } },
+  onError: () => undefined,
 };
 
 beforeAll(async () => {

@@ -79,9 +79,10 @@ describe("a signed-in browser", () => {
   });
 
   it("is refused on other apps, and told that it may sign in there", async () => {
-    const { cookie } = await browser();
+    const { cookieOf } = await browser();
     const lines = logged();
-    const response = await ask(`https://${VAULT_HOST}/`, { Cookie: cookie, ...NAVIGATION });
+    const Cookie = await cookieOf(VAULT_HOST);
+    const response = await ask(`https://${VAULT_HOST}/`, { Cookie, ...NAVIGATION });
     expect(response.status).toBe(404);
     expect(await response.text()).toContain("You are not signed in here yet.");
     expect(lines).toMatchObject([{ reason: "wrong-app" }]);
@@ -106,9 +107,10 @@ describe("a signed-in browser", () => {
   });
 
   it("is none over plain HTTP, where the app takes no sign-ins, or when SIGN_IN has changed", async () => {
-    const { cookie } = await browser([HOST, OTHER_HOST]);
+    const { cookie, cookieOf } = await browser([HOST, OTHER_HOST]);
+    const Cookie = await cookieOf(OTHER_HOST);
     expect(await seen(await ask(`http://${HOST}/`, { Cookie: cookie }))).toEqual(NOT_FOUND);
-    expect(await seen(await ask(`https://${OTHER_HOST}/`, { Cookie: cookie }))).toEqual(NOT_FOUND);
+    expect(await seen(await ask(`https://${OTHER_HOST}/`, { Cookie }))).toEqual(NOT_FOUND);
     const others = [
       { SIGN_IN: { ...SIGN_IN, issuer: "https://id.example.org" } },
       { SIGN_IN: { ...SIGN_IN, clientId: "other" } },
@@ -118,6 +120,24 @@ describe("a signed-in browser", () => {
       expect(await seen(response)).toEqual(NOT_FOUND);
     }
     expect((await ask(`https://${HOST}/`, { Cookie: cookie })).status).toBe(200);
+  });
+
+  it("shows each host a secret that no other host takes, though both may be opened", async () => {
+    const { cookieOf, user } = await browser([HOST, VAULT_HOST]);
+    const { calls, at } = counted();
+    for (const [host, other] of [
+      [HOST, VAULT_HOST],
+      [VAULT_HOST, HOST],
+    ] as const) {
+      // The isolate remembers it for the host where it is good.
+      const Cookie = await cookieOf(host);
+      expect((await ask(`https://${host}/`, { Cookie }, {}, at)).status).toBe(200);
+      calls.length = 0;
+      expect(await seen(await ask(`https://${other}/`, { Cookie }, {}, at))).toEqual(NOT_FOUND);
+      expect(calls).toEqual([]);
+    }
+    const listed = await api("GET", `/users/${user}/devices`);
+    expect((await listed.json<{ devices: unknown[] }>()).devices).toHaveLength(1);
   });
 
   it("does not help a certificate that is refused", async () => {
@@ -160,9 +180,10 @@ describe("a lost browser", () => {
   it.each([HOST, VAULT_HOST])(
     "is told to clear what it stores of %s, but never as a vault is wiped",
     async (host) => {
-      const { cookie } = await lost();
+      const { cookieOf } = await lost();
+      const Cookie = await cookieOf(host);
       for (const path of ["/", "/api/sync", "/identity/connect/token"]) {
-        const response = await ask(`https://${host}${path}`, { Cookie: cookie, ...NAVIGATION });
+        const response = await ask(`https://${host}${path}`, { Cookie, ...NAVIGATION });
         expect(response.status).toBe(404);
         expect(response.headers.get("clear-site-data")).toBe('"cache", "cookies", "storage"');
         expect(await response.text()).toBe("Not Found");
@@ -276,9 +297,9 @@ describe("the offer to sign in", () => {
 
 describe("the secret of a browser", () => {
   it("is good for this provider and this client only", async () => {
-    const { text } = await keyedSecrets(Date.now, SIGN_IN).newDeviceSecret("browser");
+    const { text } = await keyedSecrets(Date.now, SIGN_IN).newBrowserSecret(HOST);
     const read = (issuer: string, clientId: string) =>
-      keyedSecrets(Date.now, { issuer, clientId }).readDeviceSecret("browser", text);
+      keyedSecrets(Date.now, { issuer, clientId }).readBrowserSecret(HOST, text);
     expect(await read(SIGN_IN.issuer, SIGN_IN.clientId)).toMatch(/^sess:[0-9a-f]{64}$/);
     expect(await read(SIGN_IN.issuer, "other")).toBeUndefined();
     expect(await read("https://id.example.org", SIGN_IN.clientId)).toBeUndefined();

@@ -5,6 +5,7 @@ import type { Limits } from "../../../src/domain/limits.ts";
 import { REASONS, type Reason } from "../../../src/domain/reason.ts";
 import type { Certificate } from "../../../src/domain/request/certificate.ts";
 import type { Shown } from "../../../src/domain/request/shown.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import * as decision from "../../../src/gate/decision.ts";
 import { type DecisionInput, refuse } from "../../../src/gate/decision.ts";
 import { certificateKey, fingerprint, standingOf } from "../fixtures.ts";
@@ -56,7 +57,7 @@ const screen = (facts: Facts) => decision.screen(input(facts));
 /** Everything is as it should be: each test changes one fact. */
 const GOOD: Facts = {
   isBlocked: false,
-  app: { countries: new Set(["CH", "LI"]) },
+  app: { countries: new Set(["CH", "LI"]), signIn: true },
   isOpen: false,
   certificate: CERTIFICATE,
   country: "CH",
@@ -109,7 +110,7 @@ const REFUSALS: Record<
     ["a blank more", { country: "CH " }],
     ["two at once", { country: "CH,LI" }],
     ["a property of every object", { country: "constructor" }],
-    ["an app open to no country", { app: { countries: new Set() } }],
+    ["an app open to no country", { app: { countries: new Set(), signIn: true } }],
     ["a country that the device is not limited to", { standing: limited({ countries: ["LI"] }) }],
     ["a device that is limited to no country", { standing: limited({ countries: [] }) }],
   ],
@@ -226,6 +227,11 @@ const REFUSALS: Record<
   ],
   "wrong-app": [
     ["another app", { standing: limited({ apps: ["music.example.com"] }) }],
+    [
+      "a browser of a user to whom the app is not open",
+      { ...SIGNED_IN, app: { countries: null, signIn: new Set(["bob" as UserId]) } },
+    ],
+    ["a browser where nobody signs in any more", { ...SIGNED_IN, app: { countries: null, signIn: false } }],
     ["no app at all", { standing: limited({ apps: [] }) }],
     ["a part of the name", { standing: limited({ apps: ["example.com", "photos.example.co"] }) }],
     ["a feed that writes", { ...READS, method: "POST" }],
@@ -248,6 +254,10 @@ describe("a request is let through", () => {
     ],
     ["with a feed's secret", READS],
     ["in a signed-in browser", SIGNED_IN],
+    [
+      "in a signed-in browser of a user to whom the app is open",
+      { ...SIGNED_IN, app: { countries: null, signIn: new Set(["alice" as UserId]) } },
+    ],
     [
       "in a signed-in browser, by a link elsewhere",
       { ...SIGNED_IN, headers: { "Sec-Fetch-Site": "cross-site" } },
@@ -273,9 +283,15 @@ describe("a request is let through", () => {
       { standing: bad({ ...standingOf("active"), limits: undefined }) },
     ],
     ["from each country that the app names", { country: "LI" }],
-    ["from anywhere, when the app names no country", { app: { countries: null }, country: "BR" }],
-    ["by Tor, when the app names no country", { app: { countries: null }, country: "T1" }],
-    ["without a country, when the app names none", { app: { countries: null }, country: null }],
+    [
+      "from anywhere, when the app names no country",
+      { app: { countries: null, signIn: false }, country: "BR" },
+    ],
+    ["by Tor, when the app names no country", { app: { countries: null, signIn: false }, country: "T1" }],
+    [
+      "without a country, when the app names none",
+      { app: { countries: null, signIn: false }, country: null },
+    ],
     ["in the first millisecond of the certificate", { now: CERTIFICATE.notBefore }],
     ["in the last millisecond of the certificate", { now: CERTIFICATE.notAfter }],
     [

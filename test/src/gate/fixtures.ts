@@ -101,11 +101,14 @@ export async function deviceToken(apps = [HOST], body: Record<string, unknown> =
 /** How the tests' people sign in. */
 export const SIGN_IN = { issuer: "https://id.example.com", clientId: "latchkey" };
 
-/** A new browser whose person has signed in on these apps, with a user of its own. */
+/** A new browser whose person has signed in on these apps, with a user of its own. `cookie` is for `HOST`. */
 export async function browser(apps: string[] = [HOST], change: Partial<Limits> = {}) {
   const user = `user-${devices++}` as UserId;
   await api("PUT", `/users/${user}`, {});
-  const { text: secret, key } = await keyedSecrets(Date.now, SIGN_IN).newDeviceSecret("browser");
+  const secrets = keyedSecrets(Date.now, SIGN_IN);
+  const { text: secret, key } = await secrets.newBrowserSecret(HOST);
+  const cookieOf = async (host: string) =>
+    `__Host-latchkey-app=${(await secrets.browserSecretFor(host, secret)).text}`;
   const by = { actor: `user ${user}`, ip: null, country: null, at: Date.now() };
   const enrolled = await new RegistryClient(env).enrol(by, user, {
     ...{ name: "Firefox", note: null, key, status: "active" },
@@ -117,7 +120,7 @@ export async function browser(apps: string[] = [HOST], change: Partial<Limits> =
   const { device } = enrolled.value;
   const path = `/users/${user}/devices/${device.id}`;
   const short = fingerprintOf(key).slice(0, 8);
-  return { user, device, key, secret, path, short, cookie: `__Host-latchkey-app=${secret}` };
+  return { user, device, key, secret, path, short, cookieOf, cookie: await cookieOf(HOST) };
 }
 
 /** Tells a user's registry of wipe answers, as the gate does. */

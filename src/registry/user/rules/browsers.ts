@@ -35,9 +35,11 @@ export class Browsers {
   }
 
   /** What the browser with this key would be, if its person authenticated at that time. Writes nothing. */
-  prospect(key: CredentialKey | null, authTime: number | null): BrowserProspect {
-    const status = key === null ? undefined : this.#devices.byKey(key)?.status;
-    if (status === "suspended" || status === "lost" || status === "pending") return "shut-out";
+  prospect(key: CredentialKey | null, authTime: number | null, now: number): BrowserProspect {
+    const device = key === null ? undefined : this.#devices.byKey(key);
+    const status = device?.status;
+    const isOver = device !== undefined && device.expiresAt !== null && device.expiresAt <= now;
+    if (status === "suspended" || status === "lost" || (status === "active" && isOver)) return "shut-out";
     if (this.#isStale(authTime)) return "stale";
     return status === "active" ? "known" : "new";
   }
@@ -90,8 +92,8 @@ export class Browsers {
   }
 
   /**
-   * While a browser counts as lost, whoever has it may still be signed in at the provider. So
-   * its user must have authenticated since.
+   * Whoever has a lost browser may still be signed in at the provider, also once it is revoked. So its user must have
+   * authenticated since.
    */
   #isStale(authTime: number | null): boolean {
     const since = this.#table.lostSince();

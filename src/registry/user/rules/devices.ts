@@ -12,6 +12,7 @@ import { wipeDelivered } from "../../../notify/sightings.ts";
 import { type Actor, refuseAudited, writeAudit } from "../../storage/audit-log.ts";
 import { credentialId, noteEnd } from "../../storage/ended.ts";
 import type { Outbox } from "../../storage/outbox.ts";
+import type { BrowserTable } from "../tables/browser-table.ts";
 import type { DeviceTable } from "../tables/device-table.ts";
 import type { RegistryState } from "../tables/registry-state.ts";
 import type { Credentials } from "./credentials.ts";
@@ -25,6 +26,7 @@ export class Devices {
   readonly #credentials: Credentials;
   readonly #state: RegistryState;
   readonly #outbox: Outbox;
+  readonly #browsers: BrowserTable;
 
   constructor(
     sql: SqlStorage,
@@ -33,6 +35,7 @@ export class Devices {
     credentials: Credentials,
     state: RegistryState,
     outbox: Outbox,
+    browsers: BrowserTable,
   ) {
     this.#sql = sql;
     this.#user = user;
@@ -40,6 +43,7 @@ export class Devices {
     this.#credentials = credentials;
     this.#state = state;
     this.#outbox = outbox;
+    this.#browsers = browsers;
   }
 
   /**
@@ -86,6 +90,7 @@ export class Devices {
       if (!isChanged && (by.reason === undefined || reason === device.statusReason)) return ok(undefined);
       const statusSince = isChanged ? by.at : device.statusSince;
       this.#devices.change(device, { ...device, status, statusSince, statusReason: reason });
+      if (act === "lost" || act === "reinstate") this.#browsers.setLost(id, act === "lost" ? by.at : null);
       if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
         this.#outbox.add(deviceLost({ user: this.#user, device, by: by.actor, since: by.at }), Date.now());

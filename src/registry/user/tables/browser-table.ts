@@ -1,6 +1,6 @@
 // All SQL on the tables `browsers` and `tickets`. Decides nothing.
 import type { Opener } from "../../../domain/browser.ts";
-import { all, insert, one } from "../../storage/sql.ts";
+import { all, insert, one, update } from "../../storage/sql.ts";
 
 export const BROWSERS_SCHEMA = `
   -- Who opened a device of the kind browser at the identity provider; removed with the device.
@@ -10,7 +10,9 @@ export const BROWSERS_SCHEMA = `
     issuer TEXT NOT NULL,
     subject TEXT NOT NULL,
     -- The provider's own session, NULL if it did not say.
-    session TEXT
+    session TEXT,
+    -- When it was reported lost, NULL if it was not, or was found. Revoking it does not find it.
+    lost_at INTEGER
   ) WITHOUT ROWID;
   -- Tickets that were used, until they would have expired: each works once.
   CREATE TABLE tickets (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;`;
@@ -23,7 +25,12 @@ export class BrowserTable {
   }
 
   put(device: string, { issuer, subject, session }: Opener): void {
-    insert(this.#sql, "browsers", { device, issuer, subject, session }, "REPLACE");
+    insert(this.#sql, "browsers", { device, issuer, subject, session, lost_at: null }, "REPLACE");
+  }
+
+  /** `null`: it was found. */
+  setLost(device: string, at: number | null): void {
+    update(this.#sql, "browsers", { device }, { lost_at: at });
   }
 
   /** The ids of the devices that a person opened; with `session`, only in that session of the provider. */
@@ -33,9 +40,9 @@ export class BrowserTable {
     return all<{ device: string }>(this.#sql, query, issuer, subject, session).map(({ device }) => device);
   }
 
-  /** When a browser was last reported lost that still is; `null`: none is. */
+  /** When a browser was last reported lost that was neither found nor forgotten; `null`: there is none. */
   lostSince(): number | null {
-    const query = "SELECT MAX(status_since) AS since FROM devices WHERE kind = 'browser' AND status = 'lost'";
+    const query = "SELECT MAX(lost_at) AS since FROM browsers";
     return one<{ since: number | null }>(this.#sql, query)?.since ?? null;
   }
 

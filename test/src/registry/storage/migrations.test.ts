@@ -157,7 +157,7 @@ describe.each([
     "a user's registry",
     USER_REGISTRY_MIGRATIONS,
     () => registryStub(ALICE),
-    ["devices", "credentials", "invitations", "bundles", "registry_state", ...COMMON],
+    ["devices", "credentials", "invitations", "bundles", "browsers", "tickets", "registry_state", ...COMMON],
   ],
   [
     "the directory",

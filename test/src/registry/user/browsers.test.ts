@@ -145,16 +145,16 @@ describe("a browser that somebody shut out", () => {
       const authTime = Date.now() + HOUR;
       const error = { code: "browser-shut-out" };
       expect(await open({ of: { authTime } })).toEqual({ ok: false, error });
-      const prospect = await browsers.prospect(ALICE, key(1, "browser"), authTime);
+      const prospect = await browsers.prospect(ALICE, key(1, "browser"), authTime, NOW);
       // A revoked one is over: its person may begin anew, as another device.
       expect(prospect).toBe(act === "revoke" ? "new" : "shut-out");
     },
   );
 
-  it("makes its user authenticate anew, if it was lost, until it is revoked", async () => {
+  it("makes its user authenticate anew, if it was lost, until it is found or forgotten", async () => {
     const lost = await opened();
     await alice().changeStatus(by({ at: NOW + HOUR }), lost.id, "lost");
-    const prospect = (authTime: number | null) => browsers.prospect(ALICE, undefined, authTime);
+    const prospect = (authTime: number | null) => browsers.prospect(ALICE, undefined, authTime, NOW);
     const before = NOW + HOUR - 5_000;
     expect(await prospect(null)).toBe("stale");
     expect(await prospect(before)).toBe("stale");
@@ -163,17 +163,31 @@ describe("a browser that somebody shut out", () => {
       error: { code: "stale-sign-in" },
     });
     expect(await open({ n: 2, of: { authTime: NOW + HOUR } })).toMatchObject({ ok: true });
-    expect(await browsers.prospect(BOB, undefined, null)).toBe("new");
+    expect(await browsers.prospect(BOB, undefined, null, NOW)).toBe("new");
     await alice().changeStatus(by(), lost.id, "revoke");
+    expect(await prospect(null)).toBe("stale");
+    await worker.forget(by(), ALICE, lost.id);
+    expect(await prospect(null)).toBe("new");
+    const found = await opened({ n: 3 });
+    await alice().changeStatus(by({ at: NOW + 2 * HOUR }), found.id, "lost");
+    expect(await prospect(null)).toBe("stale");
+    await alice().changeStatus(by(), found.id, "reinstate");
     expect(await prospect(null)).toBe("new");
   });
+});
+
+it("a browser whose time is up is shut out, rather than sent in circles", async () => {
+  const { id } = await opened();
+  await alice().edit(by(), id, { expiresAt: NOW + 1 });
+  expect(await browsers.prospect(ALICE, key(1, "browser"), null, NOW)).toBe("known");
+  expect(await browsers.prospect(ALICE, key(1, "browser"), null, NOW + 1)).toBe("shut-out");
 });
 
 describe("whose a browser is", () => {
   it("is another device for another user", async () => {
     await opened();
-    expect(await browsers.prospect(ALICE, key(1, "browser"), null)).toBe("known");
-    expect(await browsers.prospect(BOB, key(1, "browser"), null)).toBe("new");
+    expect(await browsers.prospect(ALICE, key(1, "browser"), null, NOW)).toBe("known");
+    expect(await browsers.prospect(BOB, key(1, "browser"), null, NOW)).toBe("new");
     expect(await open({ user: BOB })).toEqual({ ok: false, error: { code: "fingerprint-taken" } });
   });
 
