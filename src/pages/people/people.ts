@@ -67,9 +67,10 @@ export async function editPerson(context: PageContext): Promise<Response> {
   return seeOther(PATHS.people);
 }
 
+/** Takes an identity from a user, and signs out what it opened. */
 export async function unbind(context: PageContext): Promise<Response> {
-  const [user, id] = [userOf(context), pathParam(context, "identity") ?? ""];
-  must(await context.people.unbind(context.by, user, id));
+  const { people, by } = context;
+  must(await people.unbind(by, userOf(context), pathParam(context, "identity") ?? ""));
   return seeOther(PATHS.people);
 }
 
