@@ -8,17 +8,17 @@ const SLOW = [
   "test/project/package.test.ts",
   "test/scripts/bench/deployed-worker.test.ts",
   "test/scripts/cli/{app-hints,asks-last,backup,commands,completion,invitations,listing}.test.ts",
-  "test/scripts/cli/{login,lost,narrow,rotate,tokens,watch}.test.ts",
+  "test/scripts/cli/{login,lost,narrow,people,rotate,tokens,watch}.test.ts",
   "test/scripts/cloudflare/{conformity,doctor,issue,link,odd-answers,out-of-order,prove}.test.ts",
   "test/scripts/cloudflare/{revoke,rotate,setup,setup-command,setup-dialogue,status}.test.ts",
-  "test/scripts/edge/{at-home,edge,proxy,start,worker-log}.test.ts",
+  "test/scripts/edge/{at-home,edge,proxy,reach,start,worker-log}.test.ts",
 ];
 
 /** What asks the objects themselves, never through the one Worker of the runtime and what that remembers. */
 const OBJECTS = [
   "test/src/registry/{act-notices,claims,cost,notifications,races,receipt}.test.ts",
   "test/src/registry/client/{invitations,lookup,registry}.test.ts",
-  "test/src/registry/directory/{directory,sign-ins}.test.ts",
+  "test/src/registry/directory/{directory,people,sign-ins}.test.ts",
   "test/src/registry/storage/outbox.test.ts",
   "test/src/registry/user/*.test.ts",
 ];
@@ -29,7 +29,7 @@ const PURE = [
   "test/src/config.test.ts",
   "test/src/log.test.ts",
   "test/src/api/x509.test.ts",
-  "test/src/auth/{secrets,session-value,short-memory,keyed-secrets}.test.ts",
+  "test/src/auth/{secrets,session-value,short-memory,keyed-secrets,provider,logout-token}.test.ts",
   "test/src/contract/app-settings.test.ts",
   "test/src/gate/{decision,receipts,answers,standing-cache,standing-cache.property,properties}.test.ts",
   "test/src/notify/*.test.ts",

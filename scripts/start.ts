@@ -2,13 +2,20 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
-import type { Edge, EdgeOptions } from "./edge/edge.ts";
+import type { Edge } from "./edge/edge.ts";
 import { logText } from "./edge/log-text.ts";
-import { callersFolder, isInClone, readOptions, shownFrom } from "./edge/start-options.ts";
+import {
+  callersFolder,
+  isInClone,
+  readOptions,
+  type StartSettings,
+  shownFrom,
+} from "./edge/start-options.ts";
 import { welcome } from "./edge/welcome.ts";
+import type { ChosenProvider } from "./issuer/choose.ts";
 import { DEPLOYMENT_FOLDER } from "./package.ts";
 import type { HomeCloudflare } from "./stand-in/at-home.ts";
-import { report } from "./terminal/failure.ts";
+import { failed, report } from "./terminal/failure.ts";
 import { printable } from "./terminal/text.ts";
 
 /** The process that started this one; it changes when that process ends. */
@@ -54,7 +61,9 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 /** Runs the gate on this machine until a signal ends it, and prints what to try. */
-export async function startGate(options: EdgeOptions): Promise<void> {
+export async function startGate(options: StartSettings): Promise<void> {
+  const { chooseProvider } = await import("./issuer/choose.ts");
+  const startProvider = await chooseProvider(options.provider, options.vars, process.env);
   const isFirst = !existsSync(join(options.stateDir, "ca.pem"));
   process.stderr.write(`${isFirst ? "making certificates, starting" : "starting"} the Worker …\n`);
   // Wrangler reads our wrangler.toml, and would keep a log of that in the home folder.
@@ -64,9 +73,14 @@ export async function startGate(options: EdgeOptions): Promise<void> {
   const { enrolDemoDevices, whyItRefuses } = await import("./edge/first-start.ts");
   const { startHomeCloudflare } = await import("./stand-in/at-home.ts");
   const cloudflare = Promise.withResolvers<HomeCloudflare>();
+  const chosen: { provider?: ChosenProvider } = {};
   const edge = await startEdge({
     ...options,
-    async startIssuer(authority, paths) {
+    async startSignIn(door) {
+      chosen.provider = await startProvider(door);
+      return chosen.provider;
+    },
+    async startSigner(authority, paths) {
       const started = await startHomeCloudflare(authority, paths);
       cloudflare.resolve(started);
       return started;
@@ -76,6 +90,10 @@ export async function startGate(options: EdgeOptions): Promise<void> {
   });
   stopOnSignal(edge);
   stopWithNpm();
+  if (chosen.provider === undefined && typeof options.provider === "object") {
+    await edge.stop();
+    throw failed("nobody can sign in without an ADMIN_HOST", "add --var ADMIN_HOST=latchkey.localhost");
+  }
   // It goes on running, to show how a misconfigured gate refuses.
   const problem =
     (await whyItRefuses(edge)) ?? (await enrolDemoDevices(edge).catch((error: unknown) => error));
@@ -90,6 +108,7 @@ export async function startGate(options: EdgeOptions): Promise<void> {
     cloudflareUrl: (await cloudflare.promise).url,
     signInLink: edge.signInLink(LINK_MINUTES * 60_000),
     linkMinutes: LINK_MINUTES,
+    passwords: chosen.provider?.passwords,
     clone: isInClone(folder) ? "this folder" : DEPLOYMENT_FOLDER,
     show: (path) => shownFrom(folder, path),
   });

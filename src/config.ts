@@ -165,7 +165,7 @@ function missingForSignIn({ APPS, SIGN_IN, ADMIN_HOST }: v.InferOutput<typeof En
   }
   const app = Object.entries(APPS).find(([, { signIn }]) => signIn)?.[0];
   if (app !== undefined && SIGN_IN === undefined) {
-    const message = `is missing: APPS."${app}" has signIn = true`;
+    const message = `is missing: APPS."${app}" has signIn`;
     return [{ variable: "SIGN_IN", message }];
   }
   if (SIGN_IN === undefined || ADMIN_HOST !== undefined) return [];

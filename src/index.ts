@@ -75,7 +75,7 @@ function build(env: object): Built {
     write({ event: config.ok ? "configuration-warning" : "misconfigured", ...problem });
   }
   const log = newLog();
-  const effects = { now: () => Date.now(), log, waitUntil };
+  const effects = { now: () => Date.now(), log, waitUntil, fetch: (request: Request) => fetch(request) };
   const latchkey = config.ok ? ok(new Latchkey(config.value, effects)) : config;
   const built: Built = { latchkey, log };
   builtFor.set(env, built);

@@ -3,6 +3,7 @@ import { problemResponse, toApiError } from "./api/problem.ts";
 import { route as routeApi } from "./api/routes.ts";
 import { KeyedSecrets } from "./auth/keyed-secrets.ts";
 import { appOf, type Config } from "./config.ts";
+import { providerId } from "./contract/sign-in-settings.ts";
 import type { ControlReason } from "./domain/reason.ts";
 import { Gate } from "./gate/gate.ts";
 import { errorLine } from "./log.ts";
@@ -31,12 +32,15 @@ export class Latchkey {
       () => directory.ask((directory) => directory.credentialCheck()),
       effects.now,
       effects.waitUntil,
+      config.signIn === null ? undefined : providerId(config.signIn),
     );
     this.#gate = new Gate(
       {
         ...config,
         appOf: (hostname) => appOf(config, hostname),
-        readSecret: (kind, text) => secrets.readDeviceSecret(kind, text),
+        readSecret: (kind, text, host) =>
+          kind === "browser" ? secrets.readBrowserSecret(host, text) : secrets.readDeviceSecret(kind, text),
+        door: config.signIn === null ? null : config.adminHost,
       },
       effects,
     );

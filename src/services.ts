@@ -4,15 +4,20 @@ import { Authenticator } from "./auth/authenticate.ts";
 import { DeadSecrets } from "./auth/dead-secrets.ts";
 import { InvitationCodes } from "./auth/invitation-codes.ts";
 import type { KeyedSecrets } from "./auth/keyed-secrets.ts";
+import { Provider } from "./auth/provider.ts";
+import { Sealer } from "./auth/sealed.ts";
 import { appOf, type Config } from "./config.ts";
+import type { SignInSettings } from "./contract/sign-in-settings.ts";
 import type { CredentialKey } from "./domain/credential-key.ts";
 import type { Standing } from "./domain/device.ts";
-import type { App } from "./domain/request/app.ts";
+import { type App, maySignIn } from "./domain/request/app.ts";
 import type { Gate } from "./gate/gate.ts";
 import type { FoldedLog, Log } from "./log.ts";
 import { Backups } from "./registry/client/backups.ts";
+import { Browsers } from "./registry/client/browsers.ts";
 import { Invitations } from "./registry/client/invitations.ts";
 import { directoryOf } from "./registry/client/objects.ts";
+import { People } from "./registry/client/people.ts";
 import type { RegistryClient } from "./registry/client/registry-client.ts";
 import type { Visit } from "./visit.ts";
 
@@ -29,6 +34,16 @@ export interface Services extends Omit<Context, "principal" | "by" | "url"> {
   /** Makes the gate forget what it knows about a credential that has just been enrolled. */
   forget(key: CredentialKey): void;
   log: Log;
+  /** `null`: nobody signs in with an identity provider. */
+  door: DoorServices | null;
+}
+
+/** What lets people sign in with the identity provider. */
+export interface DoorServices {
+  settings: SignInSettings;
+  provider: Provider;
+  sealer: Sealer;
+  browsers: Browsers;
 }
 
 /** What a Worker has besides its configuration. */
@@ -37,6 +52,8 @@ export interface Effects {
   log: FoldedLog;
   /** Lets what a request has begun go on after its answer. To be called while it is handled. */
   waitUntil: (work: Promise<unknown>) => void;
+  /** Asks the identity provider. */
+  fetch: (request: Request) => Promise<Response>;
 }
 
 /** `undefined`: without an `ADMIN_TOKEN`, API and pages are off. */
@@ -45,19 +62,28 @@ export function servicesOf(
   gate: Gate,
   registry: RegistryClient,
   secrets: KeyedSecrets,
-  { now, log, waitUntil }: Effects,
+  effects: Effects,
 ): Services | undefined {
-  const { adminToken, adminHost, bindings, blocked, revocationDelayMs } = config;
+  const { adminToken, adminHost, bindings, blocked, revocationDelayMs, signIn } = config;
   if (adminToken === null) return undefined;
+  const { now, log, waitUntil } = effects;
   const directory = directoryOf(bindings);
   const dead = new DeadSecrets(now, waitUntil);
   const invitations = new Invitations(bindings, registry);
   return {
     ...{ registry, directory, secrets, invitations, adminHost, blocked, revocationDelayMs },
     backups: new Backups(bindings, registry),
-    authenticator: new Authenticator(adminToken, directory, secrets, dead, now),
+    authenticator: new Authenticator(adminToken, directory, secrets, dead, now, signIn),
+    people: new People(bindings, registry, signIn?.owners ?? new Map()),
+    signIn,
     codes: new InvitationCodes(secrets, dead, invitations),
     apps: appsOf(config),
+    door: signIn && {
+      settings: signIn,
+      provider: new Provider(signIn, effects),
+      sealer: new Sealer(adminToken, now),
+      browsers: new Browsers(bindings, registry),
+    },
     standingOf: (visit) => gate.standingOf(visit),
     forget: (key) => gate.forget(key),
     log: (line) => log.line(line),
@@ -72,6 +98,11 @@ function appsOf(config: Config): Apps {
     profiles: defaultApp === undefined ? named : [...named, describe("*", defaultApp)],
     isApp: (hostname) => appOf(config, hostname) !== undefined,
     profileOf: (hostname) => appOf(config, hostname)?.profile.name,
+    signsIn: (hostname) => (apps.get(hostname)?.signIn ?? false) !== false,
+    maySignIn: (user, hostname) => {
+      const app = apps.get(hostname);
+      return app !== undefined && maySignIn(app, user);
+    },
   };
 }
 

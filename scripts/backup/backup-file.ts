@@ -4,6 +4,7 @@ import * as v from "valibot";
 import {
   BackupAuditEntry,
   BackupDevice,
+  BackupIdentities,
   BackupTokens,
   BackupUnknownCertificate,
   BackupUser,
@@ -65,6 +66,8 @@ const BackupContent = v.strictObject({
     ),
   ),
   tokens: BackupTokens,
+  /** Not in backups of before people signed in with an identity provider. */
+  identities: v.optional(BackupIdentities, []),
   unknownCertificates: list(BackupUnknownCertificate),
   /** The directory's own log. */
   audit: AuditLog,

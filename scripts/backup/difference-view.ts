@@ -1,7 +1,7 @@
 // A plan of a restore as lines of text.
-import type { RestoreReason } from "../../src/domain/restore-plan.ts";
+import type { PersonReason, RestoreReason } from "../../src/domain/restore-plan.ts";
 import { plural, printable, shellWord } from "../terminal/text.ts";
-import type { Difference, LogDifference, UserDifference } from "./plan.ts";
+import type { Difference, LogDifference, PeopleDifference, UserDifference } from "./plan.ts";
 
 const REASONS: Record<RestoreReason, string> = {
   "revoked-since": "it is revoked now",
@@ -23,10 +23,11 @@ const NAMEABLE: ReadonlySet<RestoreReason | null> = new Set([
 
 /** What a restore does, or did: one line for each thing that is not the same. */
 export function differenceLines(difference: Difference): string[] {
-  const { users, devices, tokens, unknownCertificates, logs, left } = difference;
+  const { users, devices, tokens, people, unknownCertificates, logs, left } = difference;
   return [
     ...users.added.map((user) => `+ user ${user}`),
     ...users.renamed.map((user) => `~ user ${user} gets the name back`),
+    ...peopleLines(people),
     ...devices.flatMap(userLines),
     ...tokens.flatMap(({ user, name, outcome, reason }) => {
       const label = `token ${printable(`${user ?? "*"}/${name}`)}`;
@@ -40,6 +41,29 @@ export function differenceLines(difference: Difference): string[] {
     ...left.map((user) => `  user ${user} is not in the backup, and is left alone`),
   ];
 }
+
+function peopleLines({ owners, notOwners, emails, identities }: PeopleDifference): string[] {
+  return [
+    ...owners.map((user) => `+ user ${user} becomes an owner`),
+    ...notOwners.map((user) => `  user ${user} was an owner and stays a member`),
+    ...emails.map(({ user, email, reason }) => {
+      const address = printable(email);
+      if (reason === null) return `+ address ${address} names ${user}`;
+      return `  address ${address} of ${user} stays away: ${PERSON_REASONS[reason]}`;
+    }),
+    ...identities.map(({ user, label, reason }) => {
+      const identity = printable(label);
+      if (reason === null) return `+ ${identity} signs in as ${user}`;
+      return `  ${identity} does not sign in as ${user}: ${PERSON_REASONS[reason]}`;
+    }),
+  ];
+}
+
+const PERSON_REASONS: Record<PersonReason, string> = {
+  "revoked-since": "it was taken away since",
+  "unknown-user": "the user is not there",
+  taken: "it belongs to another user now",
+};
 
 const TOKEN_REASONS = {
   "revoked-since": "it was revoked since",

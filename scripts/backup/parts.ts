@@ -19,32 +19,49 @@ export function userIdOf({ id }: BackupUser): UserId {
   return user;
 }
 
-/** Users first, then the tokens, each part with the users whose tokens it has: for a dry run, they are not there yet. */
+/**
+ * Users first, then tokens and identities, each part with the users whose they are: for a dry run, they are not there
+ * yet.
+ */
 export async function restoreDirectory(
   api: Api,
-  { createdAt: madeAt, users, tokens, unknownCertificates }: BackupJson,
+  { createdAt: madeAt, users, tokens, unknownCertificates, identities = [] }: BackupJson,
   dryRun: boolean,
 ): Promise<RestoredDirectory> {
-  const people = users.map(({ id, name, createdAt }) => ({ id, name, createdAt }));
-  const withUser = tokens.map((token) => ({ token, user: people.find(({ id }) => id === token.user) }));
+  const people = users.map(({ devices: _, audit: __, ...user }) => user);
+  const userOf = (of: string | null) => people.find(({ id }) => id === of);
+  const withUser = tokens.map((token) => ({ token, user: userOf(token.user) }));
+  const bound = identities.map((identity) => ({ identity, user: userOf(identity.user) }));
   const none = { madeAt, users: [], tokens: [], unknownCertificates: [], dryRun };
   const [added, renamed] = [new Set<string>(), new Set<string>()];
   const result: RestoredDirectory = {
     ...{ added: [], renamed: [], tokens: [], unknownCertificates: [] },
+    ...{ owners: [], notOwners: [], emails: [], identities: [] },
   };
+  for (const some of chunks(people)) {
+    const { owners, notOwners, emails, ...done } = await api.restoreDirectory({ ...none, users: some });
+    result.owners.push(...owners);
+    result.notOwners.push(...notOwners);
+    result.emails.push(...emails);
+    for (const id of done.added) added.add(id);
+    for (const id of done.renamed) renamed.add(id);
+  }
   for (const part of [
-    ...chunks(people).map((some) => ({ ...none, users: some })),
     ...chunks(withUser).map((some) => ({
       ...none,
       users: [...new Set(some.flatMap(({ user }) => user ?? []))],
       tokens: some.map(({ token }) => token),
     })),
+    ...chunks(bound).map((some) => ({
+      ...none,
+      users: [...new Set(some.flatMap(({ user }) => user ?? []))],
+      identities: some.map(({ identity }) => identity),
+    })),
     ...chunks(unknownCertificates).map((some) => ({ ...none, unknownCertificates: some })),
   ]) {
     const done = await api.restoreDirectory(part);
-    for (const id of done.added) added.add(id);
-    for (const id of done.renamed) renamed.add(id);
     result.tokens.push(...done.tokens);
+    result.identities.push(...done.identities);
     result.unknownCertificates.push(...done.unknownCertificates);
   }
   return { ...result, added: [...added], renamed: [...renamed] };

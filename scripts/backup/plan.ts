@@ -1,6 +1,6 @@
 // What a restore of a backup would do, by the registry's own plan. Only reads.
-import type { RestoredUser } from "../../src/contract/backup.ts";
-import type { PlannedToken } from "../../src/domain/restore-plan.ts";
+import type { RestoredDirectory, RestoredUser } from "../../src/contract/backup.ts";
+import type { PersonReason, PlannedToken } from "../../src/domain/restore-plan.ts";
 import type { Api } from "../client/api.ts";
 import type { BackupJson } from "./backup-file.ts";
 import { type BackupUser, restoreDirectory, restoreUser, userIdOf } from "./parts.ts";
@@ -9,11 +9,22 @@ export interface Difference {
   users: { added: string[]; renamed: string[] };
   devices: UserDifference[];
   tokens: (PlannedToken & { user: string | null; name: string })[];
+  people: PeopleDifference;
   /** Fingerprints of unknown certificates that are listed again. */
   unknownCertificates: string[];
   logs: LogDifference[];
   /** Users who are in the registry and not in the backup: nothing is done to them. */
   left: string[];
+}
+
+/** Who signs in with the identity provider, and as whom. */
+export interface PeopleDifference {
+  /** Ids of users who become owners, and of those who were owners and stay members. */
+  owners: string[];
+  notOwners: string[];
+  emails: { user: string; email: string; reason: PersonReason | null }[];
+  /** Without those that are the same. */
+  identities: { user: string; label: string; reason: PersonReason | null }[];
 }
 
 /** What becomes of one user's devices. */
@@ -37,7 +48,8 @@ export async function planRestore(
   resurrect: ReadonlySet<string>,
 ): Promise<Difference> {
   const present = new Set((await api.users()).map(({ id }) => id));
-  const { added, renamed, tokens, unknownCertificates } = await restoreDirectory(api, json, true);
+  const directory = await restoreDirectory(api, json, true);
+  const { added, renamed, tokens, unknownCertificates, owners, notOwners, emails } = directory;
   const devices: UserDifference[] = [];
   const logs = [await compareLog(api, undefined, json.audit, true)];
   for (const part of json.users) {
@@ -52,6 +64,7 @@ export async function planRestore(
       const { user = null, name = "" } = tokenOf.get(planned.id) ?? {};
       return { ...planned, user, name };
     }),
+    people: { owners, notOwners, emails, identities: identityDifferences(json, directory) },
     unknownCertificates,
     logs: logs.filter(({ lines }) => lines > 0),
     left: [...present].filter((user) => !json.users.some(({ id }) => id === user)),
@@ -59,8 +72,11 @@ export async function planRestore(
 }
 
 /** Whether a restore would change anything. */
-export function isEmpty({ users, devices, tokens, unknownCertificates, logs }: Difference): boolean {
+export function isEmpty(difference: Difference): boolean {
+  const { users, devices, tokens, people, unknownCertificates, logs } = difference;
   return (
+    people.owners.length === 0 &&
+    [...people.emails, ...people.identities].every(({ reason }) => reason !== null) &&
     users.added.length + users.renamed.length + unknownCertificates.length === 0 &&
     devices.every((user) =>
       user.devices.every(({ outcome }) => outcome !== "added" && outcome !== "changed"),
@@ -68,6 +84,19 @@ export function isEmpty({ users, devices, tokens, unknownCertificates, logs }: D
     tokens.every(({ outcome }) => outcome !== "added") &&
     logs.every(({ state }) => state !== "taken")
   );
+}
+
+function identityDifferences(
+  { identities = [] }: BackupJson,
+  planned: RestoredDirectory,
+): PeopleDifference["identities"] {
+  const known = new Map(identities.map((identity) => [identity.id, identity]));
+  return planned.identities.flatMap(({ id, outcome, reason }) => {
+    const identity = known.get(id);
+    if (outcome === "same" || identity === undefined) return [];
+    const { user, email, subject, issuer } = identity;
+    return [{ user, label: `${email ?? subject} at ${issuer}`, reason }];
+  });
 }
 
 async function compareLog(

@@ -35,6 +35,7 @@ export async function takeBackup(api: Api, now: number): Promise<BackupJson> {
     users,
     tokens: directory.value.tokens,
     unknownCertificates: directory.value.unknownCertificates,
+    identities: directory.value.identities,
     audit: directory.audit,
   };
 }
@@ -42,13 +43,13 @@ export async function takeBackup(api: Api, now: number): Promise<BackupJson> {
 /** `undefined`: removed since the users were listed. */
 async function readUser(
   api: Api,
-  { id, name, createdAt }: User,
+  { id, name, createdAt, role, emails }: User,
 ): Promise<BackupJson["users"][number] | undefined> {
   const user = parseUserId(id);
   if (user === undefined) return undefined;
   try {
     const { audit, value } = await steady(api, user, () => api.devices(user));
-    return { id, name, createdAt, devices: value as BackupDevices, audit };
+    return { id, name, createdAt, role, emails, devices: value as BackupDevices, audit };
   } catch (error) {
     if (error instanceof ProblemFailure && error.code === "unknown-user") return undefined;
     throw error;

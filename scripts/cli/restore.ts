@@ -82,11 +82,13 @@ function summary({ directory, users, logs }: RestoreResult): string[] {
   const count = (outcome: string) =>
     users.reduce((sum, user) => sum + user.devices.filter((device) => device.outcome === outcome).length, 0);
   const tokens = directory.tokens.filter(({ outcome }) => outcome === "added").length;
+  const bound = directory.identities.filter(({ outcome }) => outcome === "added").length;
   const done = [
     plural(directory.added.length + directory.renamed.length, "user"),
     plural(count("added") + count("changed"), "device"),
     plural(tokens, "token"),
     plural(directory.unknownCertificates.length, "unknown certificate"),
+    ...(bound === 0 ? [] : [plural(bound, "identity", "identities")]),
   ];
   const cut = logs.filter(({ isClosed }) => isClosed);
   return [

@@ -1,9 +1,9 @@
 // Trying the gate at home: the local edge, as `npm start` runs it in a clone.
 import {
-  edgeOptions,
   START_DESCRIPTION,
   type StartOptions,
   startNotes,
+  startSettings,
   withStartOptions,
 } from "../edge/start-options.ts";
 import { requireNewNode } from "../node-version.ts";
@@ -19,6 +19,6 @@ export const addStart: AddCommand = (program) => {
     .action(async (options: StartOptions) => {
       requireNewNode("the local gate");
       const { startGate } = await import("../start.ts");
-      await startGate(edgeOptions(options, process.cwd()));
+      await startGate(startSettings(options, process.cwd()));
     });
 };

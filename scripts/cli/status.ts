@@ -121,9 +121,13 @@ function summary({ devices, certificates }: Found, now: number) {
     /** How many devices have each status. */
     devices: Object.fromEntries(DEVICE_STATUSES.map((status) => [status, count(status)])),
     /** Active devices whose own end has come: they are refused. */
-    ended: labels((device) => device.status === "active" && hasEnded(device, now)),
+    ended: labels(
+      (device) => device.status === "active" && device.kind !== "browser" && hasEnded(device, now),
+    ),
     waiting: { devices: labels(({ status }) => status === "pending"), certificates },
     expiring: expiringSoon(devices, now),
+    /** Lost browsers that have not been told to clear what they store yet. */
+    notCleared: labels(({ status, kind, wipe }) => status === "lost" && kind === "browser" && wipe === null),
     /** Lost devices that have not received the wipe yet: only one with a certificate can. */
     wipeNotDelivered: labels(
       ({ status, kind, wipe }) => status === "lost" && kind === "certificate" && wipe === null,
@@ -133,10 +137,13 @@ function summary({ devices, certificates }: Found, now: number) {
 
 type Expiring = ReturnType<typeof expiringSoon>[number];
 
-/** Active devices that expire soon, or whose last credential has expired, the first to expire first. */
+/**
+ * Active devices that expire soon, or whose last credential has expired, the first to expire first. Not browsers, which
+ * stay signed in while they are used.
+ */
 function expiringSoon(devices: readonly Device[], now: number) {
   return devices
-    .filter((device) => device.status === "active" && !hasEnded(device, now))
+    .filter((device) => device.status === "active" && device.kind !== "browser" && !hasEnded(device, now))
     .flatMap((device) => {
       const end = endOf(device);
       return end === undefined || Date.parse(end) > now + EXPIRES_SOON_MS
@@ -181,7 +188,7 @@ async function readUse(session: Session, origin: string, now: number) {
 type Use = Exclude<Awaited<ReturnType<typeof readUse>>, Unknown>;
 
 function registryFacts(
-  { devices, ended, waiting, expiring, wipeNotDelivered }: Summary,
+  { devices, ended, waiting, expiring, notCleared, wipeNotDelivered }: Summary,
   { apps }: Partial<Me>,
   output: Output,
   now: number,
@@ -198,9 +205,13 @@ function registryFacts(
   ];
   const urgent = (text: string) => output.style("yellow", text);
   const wipes = apps === undefined || canWipe({ profiles: apps });
-  const lost = wipes
+  const unwiped = wipes
     ? urgent(`wipe not delivered: ${some(wipeNotDelivered)}`)
     : `${some(wipeNotDelivered)}; ${NOTHING_TO_WIPE}`;
+  const lost = [
+    ...(wipeNotDelivered.length === 0 ? [] : [unwiped]),
+    ...(notCleared.length === 0 ? [] : [urgent(`not told to clear what it stores: ${some(notCleared)}`)]),
+  ];
   return [
     ["devices", counts.join(", ") || `none yet: ${LATCHKEY} issue or enrol lets one in`],
     ["expired", ended.length === 0 ? null : `${some(ended)}: limit sets another end`],
@@ -209,7 +220,7 @@ function registryFacts(
       "expiring",
       expiring.length === 0 ? "nothing soon" : urgent(some(expiring.map((each) => expiryOf(each, now)))),
     ],
-    ["lost", wipeNotDelivered.length === 0 ? null : lost],
+    ["lost", lost.length === 0 ? null : lost.join("; ")],
   ];
 }
 

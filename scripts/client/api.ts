@@ -3,16 +3,17 @@
 import * as v from "valibot";
 import type { AuditEntry, Device, Invitation, Session, Token } from "../../src/contract/answers.ts";
 import { PAGE_LIMIT_MAX } from "../../src/contract/limits.ts";
+import type { Operation } from "../../src/contract/operation.ts";
 import {
   type AnswerOf,
   OPERATIONS,
-  type Operation,
   type OperationId,
   type ParamsOf,
   type SentOf,
   STATUS_OPERATIONS,
 } from "../../src/contract/operations.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
+import type { Identity, WaitingPerson } from "../../src/contract/people.ts";
 import type { StatusAct } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
@@ -121,6 +122,12 @@ export function createApi(connection: Connection) {
     users,
     hintForMissing,
     putUser: (user: UserId, name?: string) => made("putUser", { user }, { name }),
+    editUser: (user: UserId, request: Sent<"editUser">) => call("editUser", { user }, request),
+    identities: async (user: UserId) => (await call("listIdentities", { user })).identities,
+    unbindIdentity: ({ user, id }: Identity) => call("unbindIdentity", { user, identity: id }),
+    waitingPeople: async () => (await call("listWaitingPeople", {})).waitingPeople,
+    admitPerson: ({ id }: WaitingPerson, user: UserId) => call("admitPerson", { person: id }, { user }),
+    dismissPerson: ({ id }: WaitingPerson) => call("dismissPerson", { person: id }),
     deleteUser: (user: UserId) => call("deleteUser", { user }),
     devices: (user: UserId) =>
       everyPage(`GET /users/${user}/devices`, async (query) => {

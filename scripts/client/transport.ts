@@ -1,5 +1,5 @@
 import { Agent, request as send } from "undici";
-import type { Method } from "../../src/contract/operations.ts";
+import type { Method } from "../../src/contract/operation.ts";
 import { errorCode, type Failure, failed } from "../terminal/failure.ts";
 import { printable } from "../terminal/text.ts";
 import { isLocalhostName } from "./address.ts";

@@ -4,6 +4,7 @@ import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import { type DemoApp, startDemoApp } from "./demo/demo-app.ts";
 import { parseOrigin } from "./origin.ts";
 import { EdgeProxy } from "./proxy.ts";
+import type { SignIn, SignInDoor } from "./sign-in.ts";
 import { SignInLinks } from "./sign-in-links.ts";
 import { BlockList } from "./state/blocked.ts";
 import { lockFolder } from "./state/lock.ts";
@@ -14,7 +15,7 @@ import { WorkerLog } from "./state/worker-log.ts";
 import { Handshakes } from "./tls/client-auth.ts";
 import { listen } from "./tls/server.ts";
 import { startWorker, type WorkerLogLine } from "./worker.ts";
-import { readWorkerConfig, type Vars } from "./worker-config.ts";
+import { readWorkerConfig, signInHostsOf, type Vars } from "./worker-config.ts";
 
 export interface EdgeOptions {
   /** 0 takes any free port. */
@@ -29,7 +30,9 @@ export interface EdgeOptions {
   /** Calls from the Worker to its objects take 0 to this many milliseconds longer, each way; 0 without it. */
   latencyMs?: number;
   /** Starts what signs in the name of the edge's authority, besides the edge. */
-  startIssuer?(authority: Credential, paths: StatePaths): Promise<Issuer>;
+  startSigner?(authority: Credential, paths: StatePaths): Promise<Signer>;
+  /** Starts or finds the identity provider that people sign in with. Not called without an admin host: it is the door. */
+  startSignIn?(door: SignInDoor): Promise<SignIn>;
   /** Every line that the Worker logs, from its first on. */
   onWorkerLog?(line: WorkerLogLine): void;
   /** Why the edge itself could not pass a request on. */
@@ -37,7 +40,7 @@ export interface EdgeOptions {
 }
 
 /** Signs and revokes certificates that the edge verifies. */
-export interface Issuer {
+export interface Signer {
   /** As `normaliseSerial` writes them. */
   revokedSerials(): ReadonlySet<string>;
   stop(): Promise<void>;
@@ -56,6 +59,8 @@ export interface Edge {
   apiHost: string;
   /** An app whose clients delete their vault once they are lost; `undefined` if no app has that profile. */
   bitwardenHost: string | undefined;
+  /** An app that people can sign in to; `undefined` if nobody signs in. */
+  signInHost: string | undefined;
   /**
    * A new link that signs one browser in as the administrator, once, within `lifeMs`. `undefined` without an admin
    * host: there are no pages then. Anyone who sees it first can use it: it is for the owner's own terminal.
@@ -74,6 +79,9 @@ export interface Edge {
 
 /** Always in the server's certificate, besides the hosts that the variables name. */
 const OWN_HOSTS = ["localhost", "*.localhost", "127.0.0.1"];
+
+/** With an app for all hosts (`*`), none may be named. */
+const ANY_HOST = "localhost";
 
 /** Starts a local edge. Throws a `Failure` for what the owner can fix: a busy port, an odd folder. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -130,10 +138,22 @@ async function start(
     started.promise.then((proxy) => proxy.upgrade(request, socket, head)).catch(failed(socket));
   });
 
-  const issuer = await options.startIssuer?.(state.authority, paths).catch((error: unknown) => {
+  const signer = await options.startSigner?.(state.authority, paths).catch((error: unknown) => {
     throw stateFailure(paths, error);
   });
-  if (issuer !== undefined) undo.push(() => issuer.stop());
+  if (signer !== undefined) undo.push(() => signer.stop());
+
+  const { adminHost } = config;
+  const url = (host: string) => `https://${host}:${server.port}`;
+  const ca = state.authority.certificate;
+  const door =
+    adminHost === undefined ? undefined : { url: url(adminHost), ca, paths, vars: config.vars, onError };
+  const signIn =
+    door &&
+    (await options.startSignIn?.(door).catch((error: unknown) => {
+      throw stateFailure(paths, error);
+    }));
+  if (signIn?.stop !== undefined) undo.push(signIn.stop);
 
   const log = new WorkerLog(paths.workerLog, onError);
   listeners.add(({ message }) => log.write(message));
@@ -143,9 +163,11 @@ async function start(
   if (app !== undefined) undo.push(() => app.stop());
   const { ADMIN_TOKEN: given } = options.vars ?? {};
   const adminToken = typeof given === "string" ? given : state.adminToken;
+  const vars: Vars = { ...config.vars, ...signIn?.vars, ADMIN_TOKEN: adminToken };
   const worker = await startWorker({
     config,
-    vars: { ...config.vars, ADMIN_TOKEN: adminToken },
+    vars,
+    providerOrigins: signIn?.origins ?? [],
     origin: origin ?? parseOrigin(app?.url ?? ""),
     registry: paths.registry,
     latencyMs: options.latencyMs ?? 0,
@@ -162,29 +184,30 @@ async function start(
     country: options.country ?? DEFAULT_COUNTRY,
     revoked: async () => {
       const written = await readRevoked(paths.revoked);
-      return issuer === undefined ? written : new Set([...written, ...issuer.revokedSerials()]);
+      return signer === undefined ? written : new Set([...written, ...signer.revokedSerials()]);
     },
     blocked: () => blockList.value(),
     onError,
   });
   undo.push(() => proxy.stop());
   started.resolve(proxy);
-  const { adminHost } = config;
+  const appHost = firstOf(["app.localhost", "localhost"], config.appHosts) ?? ANY_HOST;
 
   return {
     port: server.port,
-    url: (host) => `https://${host}:${server.port}`,
-    ca: state.authority.certificate,
+    url,
+    ca,
     adminToken,
-    appHost: firstOf(["app.localhost", "localhost"], config.appHosts),
-    apiHost: adminHost ?? firstOf(["localhost"], config.appHosts),
+    appHost,
+    apiHost: adminHost ?? firstOf(["localhost"], config.appHosts) ?? ANY_HOST,
     bitwardenHost: config.bitwardenHost,
+    signInHost: signIn === undefined ? undefined : firstOf([appHost], signInHostsOf(vars.APPS)),
     signInLink(lifeMs) {
       if (adminHost === undefined) return undefined;
       signInLinks ??= new SignInLinks({
         host: adminHost,
         port: server.port,
-        ca: state.authority.certificate,
+        ca,
         token: adminToken,
       });
       return signInLinks.make(lifeMs);
@@ -200,9 +223,9 @@ async function start(
   };
 }
 
-/** The first that is served. With an app for all hosts (`*`), none may be named. */
-function firstOf(preferred: readonly string[], hosts: readonly string[]): string {
-  return preferred.find((host) => hosts.includes(host)) ?? hosts[0] ?? "localhost";
+/** The first that is served. */
+function firstOf(preferred: readonly string[], hosts: readonly string[]): string | undefined {
+  return preferred.find((host) => hosts.includes(host)) ?? hosts[0];
 }
 
 function onceAsync(action: () => Promise<void>): () => Promise<void> {

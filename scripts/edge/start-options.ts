@@ -7,6 +7,8 @@ import { parseJson, printable, shellWord } from "../terminal/text.ts";
 import { DEFAULT_COUNTRY } from "./cloudflare.ts";
 import type { EdgeOptions } from "./edge.ts";
 import { parseOrigin } from "./origin.ts";
+import { type ProviderChoice, readProviderChoice } from "./provider-choice.ts";
+import type { Vars } from "./worker-config.ts";
 
 const DEFAULT_PORT = "8443";
 const DEFAULT_STATE = ".latchkey";
@@ -24,10 +26,12 @@ the first start.
 Examples:
   ${command}
   ${prefix} --origin http://127.0.0.1:8123
+  ${prefix} --sign-in https://id.example.com --client-id latchkey
   ${prefix} --port 9443 --state /tmp/gate --var REVOCATION_DELAY_SECONDS=0
   ${prefix} --country US --var 'APPS={"a.localhost":{"countries":["CH"]}}'`;
 }
 
+/** What is written on the command line. */
 export interface StartOptions {
   port: string;
   state: string;
@@ -35,6 +39,14 @@ export interface StartOptions {
   country: string;
   latency: string;
   var?: Record<string, unknown>;
+  signIn?: string | false;
+  clientId?: string;
+}
+
+/** What it means: the edge's options, and who signs people in. */
+export interface StartSettings extends EdgeOptions {
+  vars: Vars;
+  provider: ProviderChoice;
 }
 
 function createProgram(): Command {
@@ -49,7 +61,7 @@ function createProgram(): Command {
     .exitOverride();
 }
 
-/** Adds the options of `npm start` and `latchkey start`; `edgeOptions` reads them. */
+/** Adds the options of `npm start` and `latchkey start`; `startSettings` reads them. */
 export function withStartOptions<C extends Command>(command: C): C {
   return command
     .addOption(
@@ -62,6 +74,12 @@ export function withStartOptions<C extends Command>(command: C): C {
       "override a variable of wrangler.toml; the value may be JSON; repeatable",
       addVar,
     )
+    .option(
+      "--sign-in <issuer>",
+      "the OpenID Connect provider people sign in with, instead of the local one; its secret is in SIGN_IN_SECRET or asked for",
+    )
+    .option("--client-id <id>", "the gate's client id there")
+    .option("--no-sign-in", "certificates only: nobody signs in")
     .addOption(withDefault("--country <code>", "the country all clients appear to be in", DEFAULT_COUNTRY))
     .addOption(
       withDefault(
@@ -77,7 +95,7 @@ function withDefault(flags: string, description: string, value: string): Option 
   return new Option(flags, description).default(value, value);
 }
 
-/** What the Worker reads besides the `ADMIN_TOKEN`; it ignores any other name. */
+/** What the Worker reads besides these secrets; it ignores any other name. */
 const VARIABLES = [
   "APPS",
   "REVOCATION_DELAY_SECONDS",
@@ -86,7 +104,14 @@ const VARIABLES = [
   "NOTIFY_URLS",
   "NOTIFY_SECRET",
   "NOTIFY_OFF",
+  "SIGN_IN",
 ];
+
+/** Secrets, and where they come from instead. */
+const SECRETS: Readonly<Record<string, string>> = {
+  ADMIN_TOKEN: "the state folder holds it, in the file admin-token",
+  SIGN_IN_SECRET: "set SIGN_IN_SECRET in the environment",
+};
 
 /** `NAME=VALUE`; a value that is JSON is what it says, everything else is a string. */
 function addVar(text: string, vars: Record<string, unknown> = {}): Record<string, unknown> {
@@ -94,11 +119,9 @@ function addVar(text: string, vars: Record<string, unknown> = {}): Record<string
   if (name === undefined || value === undefined) {
     throw misuse("--var is not NAME=VALUE", "such as --var REVOCATION_DELAY_SECONDS=0");
   }
-  if (name === "ADMIN_TOKEN") {
-    throw misuse(
-      "a token is not given as an argument: other users of this machine would see it",
-      "the state folder holds it, in the file admin-token",
-    );
+  const elsewhere = SECRETS[name];
+  if (elsewhere !== undefined) {
+    throw misuse("a secret is not given as an argument: other users of this machine would see it", elsewhere);
   }
   if (!VARIABLES.includes(name)) {
     throw misuse(
@@ -154,7 +177,7 @@ function isWithin(above: string, below: string): boolean {
  * The options as the edge takes them. Throws `Failure` for misuse, and `CommanderError` with exit code 0 once the
  * help is printed.
  */
-export function readOptions(words: readonly string[], environment: NodeJS.ProcessEnv): EdgeOptions {
+export function readOptions(words: readonly string[], environment: NodeJS.ProcessEnv): StartSettings {
   const program = createProgram();
   const taken = takenByNpm(program, words, environment);
   if (taken !== undefined) throw taken;
@@ -165,17 +188,18 @@ export function readOptions(words: readonly string[], environment: NodeJS.Proces
   }
   // The default folder is the clone's.
   const isDefault = program.getOptionValueSource("state") === "default";
-  return edgeOptions(program.opts(), isDefault ? process.cwd() : callersFolder(environment));
+  return startSettings(program.opts(), isDefault ? process.cwd() : callersFolder(environment));
 }
 
 /** What was written, as the edge takes it. A relative state folder is below `folder`. */
-export function edgeOptions(options: StartOptions, folder: string): EdgeOptions {
-  const { port, state, origin, country, latency, var: vars } = options;
+export function startSettings(options: StartOptions, folder: string): StartSettings {
+  const { port, state, origin, country, latency, var: vars = {}, ...provider } = options;
   if (origin !== undefined) parseOrigin(origin);
   return {
     port: parseWhole(port, 65_535, "--port", "port", "give a number up to 65535"),
     stateDir: resolve(folder, state),
-    vars: vars ?? {},
+    vars,
+    provider: readProviderChoice(provider, vars),
     country: parseCountry(country),
     // Latency between any two places is below a second.
     latencyMs: parseWhole(latency, 1_000, "--latency", "latency", "give milliseconds, 0 to 1000"),
@@ -193,13 +217,16 @@ function takenByNpm(
   environment: NodeJS.ProcessEnv,
 ): Failure | undefined {
   if (!environment.npm_lifecycle_event) return undefined;
-  const taken = program.options.flatMap(({ long }) => {
-    const value = environment[`npm_config_${long?.slice(2)}`];
-    return long == null || value === undefined ? [] : [{ long, value }];
+  const taken = program.options.flatMap(({ long, negate }) => {
+    const name = long?.replace(/^--(no-)?/, "").replaceAll("-", "_");
+    const value = environment[`npm_config_${name}`];
+    // Of `--no-sign-in`, npm makes a `sign_in` without a value.
+    return long == null || value === undefined || (value === "") !== negate ? [] : [{ long, value }];
   });
   if (taken.length === 0) return undefined;
   const [only, ...others] = taken;
   const written = taken.map(({ long, value }) => {
+    if (value === "") return long;
     if (value !== "true") return `${long} ${shellWord(value)}`;
     // Of several, it is unknown which word belonged to which.
     const [word] = words;

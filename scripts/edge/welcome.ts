@@ -4,6 +4,7 @@ import { isLocalhostName } from "../client/address.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { shellWord } from "../terminal/text.ts";
 import type { Edge } from "./edge.ts";
+import { CALLBACK_PATH } from "./sign-in.ts";
 import { type DemoDeviceFiles, P12_PASSWORD } from "./state/paths.ts";
 
 interface Welcome {
@@ -15,6 +16,8 @@ interface Welcome {
   /** The link that signs a browser in, once; without it, there are no pages. */
   signInLink: string | undefined;
   linkMinutes: number;
+  /** Of the local identity provider's people; without it, the provider is one of the owner's. */
+  passwords: { alice: string; bob: string } | undefined;
   /** Where the commands are to be called: the clone or the deployment folder, as the reader names it. */
   clone: string;
   /** Writes a path as it is typed from where the reader stands. */
@@ -25,11 +28,12 @@ interface Welcome {
  * What a newcomer reads after `npm start`: lines to copy and paste, in the order in which to try them. Only commands
  * may be wider than 80 columns.
  */
-export function welcome({ edge, app, cloudflareUrl, signInLink, linkMinutes, clone, show }: Welcome): string {
+export function welcome(welcomed: Welcome): string {
+  const { edge, app, cloudflareUrl, signInLink, linkMinutes, passwords, clone, show } = welcomed;
   const path = (absolute: string) => shellWord(show(absolute));
   const { ca, devices, adminToken, cloudflareToken, folder, revoked } = edge.paths;
   const { "alice-phone": phone, "alice-laptop": laptop, stranger } = devices;
-  const { apiHost, appHost, bitwardenHost, port } = edge;
+  const { apiHost, appHost, bitwardenHost, port, signInHost } = edge;
   const url = edge.url(appHost);
   const curl = (host: string, device?: DemoDeviceFiles) =>
     [
@@ -48,6 +52,15 @@ Type what follows in a second terminal, in ${clone}.`,
     `In a browser: import ${show(laptop.p12)} (password: ${P12_PASSWORD})
 among your certificates, ${show(ca)} among the authorities; then open
   ${url}/`,
+
+    ...(signInHost === undefined
+      ? []
+      : [
+          `Sign in instead, in a browser without a certificate (or cancel when it asks for
+one): open this, and follow “Sign in”.
+  ${edge.url(signInHost)}/
+${aboutProvider(edge, passwords)}`,
+        ]),
 
     ...(signInLink === undefined
       ? []
@@ -94,4 +107,15 @@ Certificates whose serial number is in ${show(revoked)}
 are treated as revoked. Ctrl-C stops everything.`,
   ];
   return `${sections.join("\n\n")}\n`;
+}
+
+function aboutProvider(edge: Edge, passwords: Welcome["passwords"]): string {
+  if (passwords === undefined) {
+    return `Your identity provider must know this redirect address:
+  ${edge.url(edge.apiHost)}${CALLBACK_PATH}`;
+  }
+  return `The identity provider is one on this machine. It knows alice, the owner, and
+bob, whom nobody has let in yet: he is shown six digits, and waits.
+  alice, password: ${passwords.alice}
+  bob, password: ${passwords.bob}`;
 }

@@ -60,6 +60,16 @@ function hostsOf(apps: unknown): string[] {
   return typeof apps === "object" && apps !== null ? Object.keys(apps).filter(isHostname) : [];
 }
 
+/** The apps that people can sign in to. */
+export function signInHostsOf(apps: unknown): string[] {
+  return hostsOf(apps).filter((host) => {
+    const settings: unknown = (apps as Record<string, unknown>)[host];
+    return (
+      typeof settings === "object" && settings !== null && "signIn" in settings && settings.signIn === true
+    );
+  });
+}
+
 function profileIn(apps: unknown, host: string): ProfileName | undefined {
   const settings = (apps as Record<string, unknown>)[host];
   const isTable = typeof settings === "object" && settings !== null && "profile" in settings;

@@ -26,6 +26,8 @@ export interface WorkerOptions {
   /** All variables and secrets. */
   vars: Vars;
   origin: Origin;
+  /** Of the identity provider: scheme, host and port of each address. */
+  providerOrigins: readonly string[];
   /** The folder of the Durable Objects' databases. */
   registry: string;
   /** Of calls to the Durable Objects, either way: 0 to this many milliseconds. 0 for none. */
@@ -54,7 +56,7 @@ const LOOPBACK = "127.0.0.1";
  * through Node, so it streams and speaks WebSocket as in production.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { config, vars, origin, registry, latencyMs, log } = options;
+  const { config, vars, registry, latencyMs, log } = options;
   const secret = randomBytes(32).toString("hex");
   const [gate, tunnel] = await Promise.all([
     bundle(config, { secret, latencyMs }),
@@ -70,7 +72,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: ({ level, message }) => log({ level, message }),
       resourcePersistencePath: registry,
-      workers: [gateWorker(config, vars, gate), originWorker(origin, vars, tunnel)],
+      workers: [gateWorker(config, vars, gate), originWorker(options, tunnel)],
     }),
   );
   try {
@@ -101,13 +103,13 @@ function gateWorker({ options }: WorkerConfig, vars: Vars, code: string): V4Work
   };
 }
 
-function originWorker(origin: Origin, vars: Vars, code: string): V4WorkerOptions {
+function originWorker({ origin, vars, providerOrigins }: WorkerOptions, code: string): V4WorkerOptions {
   const notifyOrigins = notifySettings(vars).targets.map(({ url }) => new URL(url).origin);
   return {
     ...moduleOf(code),
     name: ORIGIN,
     compatibilityDate: ORIGIN_COMPATIBILITY_DATE,
-    bindings: { ZONE: "localhost", NOTIFY_ORIGINS: notifyOrigins },
+    bindings: { ZONE: "localhost", OUTSIDE: [...notifyOrigins, ...providerOrigins] },
     serviceBindings: { APP: { external: externalServer(origin) } },
   };
 }

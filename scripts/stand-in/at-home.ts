@@ -3,7 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { chmod } from "node:fs/promises";
 import type { Credential } from "../certificates/authority.ts";
-import type { Issuer } from "../edge/edge.ts";
+import type { Signer } from "../edge/edge.ts";
 import type { StatePaths } from "../edge/state/paths.ts";
 import { normaliseSerial } from "../edge/state/revoked.ts";
 import { loadToken } from "../edge/state/state.ts";
@@ -27,7 +27,7 @@ const NOTHING_USED = {
   viewer: { accounts: [{ workersInvocationsAdaptive: [], durableObjectsInvocationsAdaptiveGroups: [] }] },
 };
 
-export interface HomeCloudflare extends Issuer {
+export interface HomeCloudflare extends Signer {
   /** `http://127.0.0.1:PORT/client/v4` */
   url: string;
 }

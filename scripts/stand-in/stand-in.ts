@@ -22,6 +22,8 @@
 // - the codes of DNS records (81053, 81058), and that a record of an existing name is refused as here;
 // - the certificate packs and the tunnels, which follow the SDK's types only, and that a locally managed
 //   tunnel has no configuration;
+// - Access as an identity provider: that an application's secret is in the answer to its making only (its schema says
+//   so), that a PUT keeps the policies that it names by id, and what an account without an organisation answers;
 // - the settings of a new zone, `grpc` among them, and the fields of bot management.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";

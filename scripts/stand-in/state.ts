@@ -9,6 +9,7 @@ export const ALL_PERMISSIONS = [
   "Workers Routes Write",
   "Workers Scripts Write",
   "Access: Apps and Policies Write",
+  "Access: Organizations, Identity Providers, and Groups Read",
   "Zone WAF Write",
   "Firewall Services Read",
   "Bot Management Write",
@@ -84,6 +85,8 @@ export interface AccessApp {
   self_hosted_domains?: string[];
   destinations?: { type: string; uri?: string; [more: string]: unknown }[];
   policies: AccessPolicy[];
+  /** Of `type: "saas"`, with its secret: answers leave that out, but for the first. */
+  saas_app?: Record<string, unknown>;
   [more: string]: unknown;
 }
 
@@ -185,6 +188,8 @@ export function createState(zoneNames: readonly string[]) {
     }[],
     /** Whether the account has ever opened Zero Trust. */
     accessEnabled: true,
+    /** The team's domain; `undefined`: none was chosen. */
+    authDomain: "household.cloudflareaccess.com" as string | undefined,
     accessApps: [] as AccessApp[],
     tunnels: [] as Tunnel[],
     /** The `data` of the GraphQL API's answer. */

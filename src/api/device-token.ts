@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { DEVICE_TOKEN_SECONDS } from "../contract/limits.ts";
 import type { CreateDeviceTokenRequest, RotateDeviceTokenRequest } from "../contract/requests.ts";
-import type { SecretKind } from "../domain/credential-key.ts";
+import { type IssuedKind, isIssued } from "../domain/credential-key.ts";
 import { type DeviceRecord, NO_DETAILS } from "../domain/records.ts";
 import type { UserId } from "../domain/user.ts";
 import { type Context, must } from "./handler.ts";
@@ -33,14 +33,14 @@ export async function makeDeviceToken(
   return { device, token };
 }
 
-/** Gives a device its next secret. Throws `wrong-kind` if it shows a certificate. */
+/** Gives a device its next secret. Throws `wrong-kind` if it shows a certificate, or is a browser. */
 export async function makeNextToken(
   context: Maker,
   { user, id, kind }: Pick<DeviceRecord, "user" | "id" | "kind">,
   { validSeconds, retireBy = null }: v.InferOutput<typeof RotateDeviceTokenRequest>,
 ): Promise<MadeDeviceToken> {
   const { registry, by } = context;
-  if (kind === "certificate") throw registryProblem({ code: "wrong-kind", kind });
+  if (!isIssued(kind)) throw registryProblem({ code: "wrong-kind", kind });
   const { token, ...credential } = await newCredential(context, kind, validSeconds);
   const next = { ...credential, retireBy: futureTime(retireBy, by.at, "retireBy") };
   const { device } = must(await registry.addCredential(by, user, id, next));
@@ -49,7 +49,7 @@ export async function makeNextToken(
 
 async function newCredential(
   { secrets, by }: Maker,
-  kind: SecretKind,
+  kind: IssuedKind,
   validSeconds: number = DEVICE_TOKEN_SECONDS.default,
 ) {
   const { text, key } = await secrets.newDeviceSecret(kind);

@@ -3,6 +3,7 @@ import type { GenericSchema } from "valibot";
 import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
 import { ApiError } from "../contract/api-error.ts";
 import type { Subject } from "../contract/permissions.ts";
+import type { SignInSettings } from "../contract/sign-in-settings.ts";
 import type { Principal } from "../domain/credential.ts";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
 import { err, ok, type Result } from "../domain/general/result.ts";
@@ -11,6 +12,7 @@ import { parseUserId, USER_ID_HINT, type UserId } from "../domain/user.ts";
 import type { Backups } from "../registry/client/backups.ts";
 import type { Invitations } from "../registry/client/invitations.ts";
 import type { DirectoryCaller, UserRegistryCaller } from "../registry/client/objects.ts";
+import type { People } from "../registry/client/people.ts";
 import type { RegistryClient } from "../registry/client/registry-client.ts";
 import type { Actor } from "../registry/storage/audit-log.ts";
 import { readBody } from "./input.ts";
@@ -25,6 +27,10 @@ export interface Apps {
   isApp(hostname: string): boolean;
   /** `undefined`: not an app. */
   profileOf(hostname: string): string | undefined;
+  /** Whether people may sign in there with the identity provider: only on hosts that the configuration names. */
+  signsIn(hostname: string): boolean;
+  /** Whether this user may. */
+  maySignIn(user: UserId, hostname: string): boolean;
 }
 
 /** What every handler gets besides the request. */
@@ -34,6 +40,9 @@ export interface Context {
   secrets: KeyedSecrets;
   invitations: Invitations;
   backups: Backups;
+  people: People;
+  /** How people sign in with an identity provider; `null`: nobody does. */
+  signIn: SignInSettings | null;
   apps: Apps;
   /** The host of the pages; `null`: there are none. */
   adminHost: string | null;

@@ -2,8 +2,10 @@
 import { type ConversionConfig, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import { type GenericSchema, safeParse } from "valibot";
 import * as answers from "../contract/answers.ts";
-import { OPERATIONS, type Operation, problemsOf } from "../contract/operations.ts";
+import type { Operation } from "../contract/operation.ts";
+import { OPERATIONS, problemsOf } from "../contract/operations.ts";
 import { API_PATH } from "../contract/paths.ts";
+import * as people from "../contract/people.ts";
 import type { Need } from "../contract/permissions.ts";
 import * as problems from "../contract/problems.ts";
 import * as requests from "../contract/requests.ts";
@@ -12,7 +14,7 @@ type Json = Record<string, unknown>;
 
 /** The schemas with a name of their own: `UserSchema` becomes `User`, `EnrolRequest` stays. */
 const NAMED: Record<string, GenericSchema> = Object.fromEntries(
-  Object.entries({ ...answers, ...problems, ...requests }).flatMap(
+  Object.entries({ ...answers, ...people, ...problems, ...requests }).flatMap(
     ([name, value]): [name: string, schema: GenericSchema][] =>
       /(Schema|Request)$/.test(name) ? [[name.replace(/Schema$/, ""), value as GenericSchema]] : [],
   ),
@@ -40,6 +42,8 @@ const TAGS = {
   invitations: "Codes with which a user enrols one device.",
   audit: "What was changed, by whom, and what was refused.",
   "unknown-certificates": "Verified certificates that nobody has enrolled.",
+  identities: "Who a user is at the identity provider.",
+  "waiting-people": "People who signed in with the identity provider and are no user yet.",
   tokens: "Credentials of users, limited to their scope.",
   sessions: "Browsers that are signed in.",
   backup: "What a backup needs besides the lists.",

@@ -39,6 +39,8 @@ export function registryProblem(error: RegistryError): ApiError {
       return new ApiError("unknown-invitation");
     case "name-taken":
       return new ApiError(error.code, `another one is named ${JSON.stringify(error.name)}`);
+    case "email-taken":
+      return new ApiError(error.code, `${error.email} is ${error.owner}'s`);
     case "forbidden-transition":
       return new ApiError(error.code, `the device is ${error.status}, and cannot be ${DONE[error.act]}`);
     case "not-revoked":

@@ -9,8 +9,10 @@ import type {
   User,
 } from "../contract/answers.ts";
 import type { BackupAnswer, RestoredUser } from "../contract/backup.ts";
+import type { Identity, WaitingPerson } from "../contract/people.ts";
 import type { SessionRecord, TokenRecord } from "../domain/credential.ts";
 import { fingerprintOf } from "../domain/credential-key.ts";
+import type { IdentityRecord, WaitingPersonRecord } from "../domain/person.ts";
 import type {
   CredentialRecord,
   DeviceRecord,
@@ -26,8 +28,10 @@ import type { Restored } from "../registry/user/rules/restores.ts";
 
 // From the registry's records to the API's shapes: milliseconds become ISO 8601 in UTC.
 
-export function representUser({ id, name, createdAt }: UserRecord): User {
-  return { id, name, createdAt: iso(createdAt) };
+export function representUser(user: UserRecord): User {
+  // During a deploy, the directory may still be an older one that knows of neither.
+  const { id, name, createdAt, role = "member", emails = [] } = user;
+  return { id, name, createdAt: iso(createdAt), role, emails: [...emails] };
 }
 
 /** `at`: whether a certificate counts as retired depends on the time. */
@@ -106,8 +110,11 @@ export function representUnknownCertificate(certificate: UnknownCertificateRecor
   };
 }
 
-export function representBackup({ tokens, unknownCertificates }: DirectoryBackup): BackupAnswer {
+export function representBackup(backup: DirectoryBackup): BackupAnswer {
+  // During a deploy, the directory may still be an older one, where nobody has an identity.
+  const { tokens, unknownCertificates, identities = [] } = backup;
   return {
+    identities: identities.map(representIdentity),
     tokens: tokens.map((token) => ({ ...representToken(token), digest: token.digest })),
     unknownCertificates: unknownCertificates.map((each) => ({
       ...representUnknownCertificate(each),
@@ -131,7 +138,17 @@ export function representToken(token: TokenRecord): Token {
 }
 
 export function representSession(session: SessionRecord): Session {
-  return { ...session, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
+  // During a deploy, the directory may still be an older one, where nobody signs in with an identity provider.
+  const { person = null } = session;
+  return { ...session, person, createdAt: iso(session.createdAt), expiresAt: iso(session.expiresAt) };
+}
+
+export function representIdentity(identity: IdentityRecord): Identity {
+  return { ...identity, boundAt: iso(identity.boundAt) };
+}
+
+export function representWaitingPerson(person: WaitingPersonRecord): WaitingPerson {
+  return { ...person, firstSeen: iso(person.firstSeen), lastSeen: iso(person.lastSeen) };
 }
 
 export function representInvitation(invitation: InvitationRecord, now: number): Invitation {

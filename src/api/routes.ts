@@ -3,7 +3,8 @@ import type { IRequest } from "itty-router";
 import { IttyRouter } from "itty-router/IttyRouter";
 import type { Description } from "../contract/answers.ts";
 import { ApiError } from "../contract/api-error.ts";
-import { type Method, OPERATIONS, type Operation, type OperationId } from "../contract/operations.ts";
+import type { Method, Operation } from "../contract/operation.ts";
+import { OPERATIONS, type OperationId } from "../contract/operations.ts";
 import { API_PATH } from "../contract/paths.ts";
 import { denial } from "../contract/permissions.ts";
 import { type Context, type Handler, json, subjectOf } from "./handler.ts";
@@ -11,6 +12,7 @@ import * as backup from "./handlers/backup.ts";
 import * as credentials from "./handlers/credentials.ts";
 import * as deviceTokens from "./handlers/device-tokens.ts";
 import * as devices from "./handlers/devices.ts";
+import * as people from "./handlers/people.ts";
 import * as users from "./handlers/users.ts";
 import { describeApi } from "./openapi.ts";
 import { registryProblem } from "./problem.ts";
@@ -23,7 +25,15 @@ const showDescription: Handler = async () => {
 };
 
 /** Each of these files exports its handlers, named as their operations, and nothing else. */
-const handlers = { showDescription, ...users, ...devices, ...deviceTokens, ...credentials, ...backup };
+const handlers = {
+  showDescription,
+  ...users,
+  ...people,
+  ...devices,
+  ...deviceTokens,
+  ...credentials,
+  ...backup,
+};
 // Neither an operation without a handler nor a handler without an operation compiles.
 const HANDLERS: Record<OperationId, Handler> = handlers;
 const IDS = Object.keys(handlers) as (keyof typeof handlers)[];

@@ -1,5 +1,5 @@
 import type { SecretDigest } from "../domain/credential.ts";
-import { BoundedMap } from "../domain/general/bounded-map.ts";
+import { Budget } from "../domain/general/budget.ts";
 import { err, type Result } from "../domain/general/result.ts";
 import type { Enrolment, RegistryError, Welcome } from "../domain/records.ts";
 import { RegistryUnavailable } from "../registry/client/call.ts";
@@ -51,8 +51,7 @@ export class InvitationCodes {
   readonly #secrets: KeyedSecrets;
   readonly #dead: DeadSecrets;
   readonly #invitations: Invitations;
-  /** By code, when its questions so far are made up for. */
-  readonly #askedUntil = new BoundedMap<SecretDigest, number>(LINKS_MAX);
+  readonly #questions = new Budget<SecretDigest>(LINK_QUESTIONS_MAX, LINK_QUESTION_EVERY_MS, LINKS_MAX);
 
   constructor(secrets: KeyedSecrets, dead: DeadSecrets, invitations: Invitations) {
     this.#secrets = secrets;
@@ -91,20 +90,10 @@ export class InvitationCodes {
     const browser = await digestOf(link.browser);
     const key = `${digest} ${proof} ${browser} ${isLook ? "look" : "fetch"}`;
     return this.#answerUnlessDead(key, async () => {
-      if (!this.#mayAsk(digest, by.at)) throw new RegistryUnavailable("a link was asked about too often");
+      if (!this.#questions.take(digest, by.at))
+        throw new RegistryUnavailable("a link was asked about too often");
       return this.#invitations.fetchBundle(by, { digest, proof, browser, client, isLook });
     });
-  }
-
-  /** Counts a question about a link. */
-  #mayAsk(digest: SecretDigest, now: number): boolean {
-    const latest = now + LINK_QUESTIONS_MAX * LINK_QUESTION_EVERY_MS;
-    // Not later, so that a clock that was set back keeps nobody waiting for long.
-    const until =
-      Math.min(Math.max(this.#askedUntil.get(digest) ?? now, now), latest) + LINK_QUESTION_EVERY_MS;
-    if (until > latest) return false;
-    this.#askedUntil.set(digest, until);
-    return true;
   }
 
   async #unlessDead<T, E extends { code: string }>(

@@ -1,5 +1,5 @@
 import type { SecretDigest } from "../domain/credential.ts";
-import { type CredentialKey, keyOf, type SecretKind } from "../domain/credential-key.ts";
+import { type CredentialKey, type IssuedKind, keyOf, type SecretKind } from "../domain/credential-key.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import { RegistryUnavailable } from "../registry/client/call.ts";
 import type { CredentialCheck } from "../registry/directory/credential-check.ts";
@@ -22,7 +22,15 @@ const OLD_TOKEN_FORM = /^lkt_[A-Za-z0-9_-]{49}$/;
 const DEVICE_SECRETS = {
   token: { prefix: "lkd_", form: /^(lkd_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "device-token" },
   feed: { prefix: "lkf_", form: /^(lkf_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})$/, label: "feed" },
-} as const satisfies Record<SecretKind, { prefix: string; form: RegExp; label: string }>;
+} as const satisfies Record<IssuedKind, { prefix: string; form: RegExp; label: string }>;
+
+/**
+ * A browser's is good for one host: its body says which device it is, and its check is for the host, with 128 bits, since
+ * an app that gets hold of the one for its own host must not make another host's of it.
+ */
+const BROWSER_PREFIX = "lkb_";
+const BROWSER_CHECK_CHARACTERS = 22;
+const BROWSER_FORM = /^(lkb_[A-Za-z0-9_-]{43})([A-Za-z0-9_-]{22})$/;
 
 /** Crockford's alphabet: no I, L, O, U (crockford.com/base32.html). */
 const CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -45,26 +53,38 @@ interface Known {
 }
 
 /** What a secret is for. Its check is made for that only, so none passes for one of another kind. */
-type Kind = "token" | "card" | "code" | "device-token" | "feed";
+type Kind = "token" | "card" | "code" | "device-token" | "feed" | `browser ${string}`;
+
+/** A secret as it is shown, and the key of the device that shows it. */
+interface DeviceSecret {
+  text: string;
+  key: CredentialKey;
+}
 
 /** Makes tokens, emergency cards and codes, and recognises its own. One lives as long as its isolate. */
 export class KeyedSecrets {
   readonly #ask: () => Promise<CredentialCheck>;
   readonly #now: () => number;
   readonly #waitUntil: (work: Promise<unknown>) => void;
+  readonly #provider: string;
   #known: Known | undefined;
   #question: Promise<Known> | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
 
-  /** `ask` asks the directory. Where it throws `RegistryUnavailable`, so does each method. */
+  /**
+   * `ask` asks the directory. Where it throws `RegistryUnavailable`, so does each method. `provider` names the identity
+   * provider and our client there: the secrets of browsers are good for these only.
+   */
   constructor(
     ask: () => Promise<CredentialCheck>,
     now: () => number,
     waitUntil: (work: Promise<unknown>) => void,
+    provider = "",
   ) {
     this.#ask = ask;
     this.#now = now;
     this.#waitUntil = waitUntil;
+    this.#provider = provider;
   }
 
   // New secrets are made with the key that the directory has now. A remembered key may be outdated (the
@@ -100,22 +120,41 @@ export class KeyedSecrets {
   }
 
   /** Makes a device's token, or the secret of a feed's URL. It is shown once. */
-  async newDeviceSecret(kind: SecretKind): Promise<{ text: string; key: CredentialKey }> {
-    const body = `${DEVICE_SECRETS[kind].prefix}${randomText(TOKEN_BYTES)}`;
-    const text =
-      body + tokenCheck(await sign((await this.#current(0)).key, DEVICE_SECRETS[kind].label, body));
+  async newDeviceSecret(kind: IssuedKind): Promise<DeviceSecret> {
+    const { prefix, label } = DEVICE_SECRETS[kind];
+    const body = `${prefix}${randomText(TOKEN_BYTES)}`;
+    const text = body + tokenCheck(await sign((await this.#current(0)).key, label, body));
     return { text, key: await keyOfSecret(kind, text) };
   }
 
   /** The key of a device's secret that may be looked up; `undefined`: it is not ours, or is of another kind. */
-  async readDeviceSecret(kind: SecretKind, text: string): Promise<CredentialKey | undefined> {
-    const { form, label } = DEVICE_SECRETS[kind];
-    const [, body, check] = form.exec(text) ?? [];
+  async readDeviceSecret(kind: IssuedKind, text: string): Promise<CredentialKey | undefined> {
+    const [, body, check] = DEVICE_SECRETS[kind].form.exec(text) ?? [];
     if (body === undefined || check === undefined) return undefined;
     const key = await keyOfSecret(kind, text);
     const isOurs = async (known: Known) =>
-      known.exempt.has(key) || same(check, tokenCheck(await sign(known.key, label, body)));
+      known.exempt.has(key) ||
+      same(check, tokenCheck(await sign(known.key, DEVICE_SECRETS[kind].label, body)));
     return (await this.#passes(isOurs)) ? key : undefined;
+  }
+
+  /** Makes the secret of a new browser, as it shows it to this host. */
+  newBrowserSecret(host: string): Promise<DeviceSecret> {
+    return this.#browserSecret(`${BROWSER_PREFIX}${randomText(TOKEN_BYTES)}`, host);
+  }
+
+  /** The secret of the same browser for another host. `text` must have been read, or made, for one. */
+  browserSecretFor(host: string, text: string): Promise<DeviceSecret> {
+    return this.#browserSecret(text.slice(0, -BROWSER_CHECK_CHARACTERS), host);
+  }
+
+  /** The key of a browser's secret that may be looked up; `undefined`: it is not ours, or is for another host. */
+  async readBrowserSecret(host: string, text: string): Promise<CredentialKey | undefined> {
+    const [, body, check] = BROWSER_FORM.exec(text) ?? [];
+    if (body === undefined || check === undefined) return undefined;
+    // None is exempt: after a restore, browsers sign in again.
+    const isOurs = async ({ key }: Known) => same(check, await this.#browserCheck(key, body, host));
+    return (await this.#passes(isOurs)) ? keyOfSecret("browser", body) : undefined;
   }
 
   /** Makes an invitation's code: letters and digits that can be read out and typed in. */
@@ -131,6 +170,16 @@ export class KeyedSecrets {
   async readCode(text: string): Promise<SecretDigest | undefined> {
     const typed = readTyped(text);
     return typed === undefined ? undefined : this.#ofTyped("code", typed);
+  }
+
+  async #browserSecret(body: string, host: string): Promise<DeviceSecret> {
+    const text = body + (await this.#browserCheck((await this.#current(0)).key, body, host));
+    return { text, key: await keyOfSecret("browser", body) };
+  }
+
+  async #browserCheck(key: CryptoKey, body: string, host: string): Promise<string> {
+    const mac = await sign(key, `browser ${this.#provider} ${host}`, body);
+    return base64url(mac).slice(0, BROWSER_CHECK_CHARACTERS);
   }
 
   async #newTyped(kind: Kind): Promise<{ text: string; digest: SecretDigest }> {
@@ -211,6 +260,7 @@ async function sign(key: CryptoKey, kind: Kind, body: string): Promise<Uint8Arra
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
 }
 
+/** `text`: of a browser's, only its body. */
 async function keyOfSecret(kind: SecretKind, text: string): Promise<CredentialKey> {
   return keyOf(kind, (await digestOf(text)) as string as Fingerprint);
 }

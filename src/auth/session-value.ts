@@ -4,8 +4,8 @@ import { base64url, digestOf, randomText } from "./secrets.ts";
 
 /** 256 bits: cannot be guessed. */
 const SESSION_BYTES = 32;
-/** A random string, whose session it is (a token's id, or `admin`), and the code. */
-const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9-]{1,64})\.([A-Za-z0-9_-]{43})$/;
+/** A random string, whose session it is (a token's id, `admin`, or `user-` and a user's id), and the code. */
+const SESSION_FORM = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9-]{1,68})\.([A-Za-z0-9_-]{43})$/;
 
 /**
  * Makes and reads the values of session cookies: a random string, whose session it is, and a code (HMAC-SHA-256,

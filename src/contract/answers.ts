@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_KINDS } from "../domain/credential-key.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
+import { ROLES } from "../domain/person.ts";
 import { FingerprintSchema } from "./requests.ts";
 
 const TimeSchema = v.pipe(v.string(), v.isoTimestamp());
@@ -12,7 +13,16 @@ const TimeOrNull = v.nullable(TimeSchema);
 /** What to give for the next page, or `null` on the last one. */
 const NextSchema = v.nullable(v.string());
 
-export const UserSchema = v.object({ id: v.string(), name: TextOrNull, createdAt: TimeSchema });
+export const UserSchema = v.object({
+  id: v.string(),
+  name: TextOrNull,
+  createdAt: TimeSchema,
+  // A command line may be newer than the gate, which then knows no identity provider: the same for sessions.
+  /** What the user may do on the pages after signing in with the identity provider. */
+  role: v.optional(v.picklist(ROLES), "member"),
+  /** A person who signs in with one of these, verified, becomes this user. */
+  emails: v.optional(v.array(v.string()), []),
+});
 
 /**
  * A device's credential; details that are not known yet are `null`. A token or a feed's secret has only the dates.
@@ -127,8 +137,10 @@ export const NewTokenSchema = v.object({ ...TOKEN_FIELDS, token: v.string() });
 
 export const SessionSchema = v.object({
   id: v.string(),
-  /** `null`: it was opened with the `ADMIN_TOKEN`. */
+  /** `null`: it was opened with the `ADMIN_TOKEN`, or by `person`. */
   token: v.nullable(v.object({ id: v.string(), name: v.string(), user: TextOrNull })),
+  /** The user who signed in with the identity provider; `null`: it was opened in another way. */
+  person: v.optional(TextOrNull, null),
   createdAt: TimeSchema,
   expiresAt: TimeSchema,
   ip: TextOrNull,

@@ -6,6 +6,7 @@ import type { App } from "../domain/request/app.ts";
 import { type CustomAnswer, PROFILE_NAMES, type ProfileName } from "../domain/request/app.ts";
 import { isCountry } from "../domain/request/country.ts";
 import { pathPatternProblem, pathRules } from "../domain/request/path-rules.ts";
+import { parseUserId, type UserId } from "../domain/user.ts";
 
 // valibot accepts a list as an object without fields.
 export const TableSchema = (of: string) =>
@@ -72,6 +73,23 @@ const BodySchema = v.pipe(
   ),
 );
 
+const SIGN_IN_HINT = 'must be true, false, or a list of users, such as ["alice", "bob"]';
+const SignInRuleSchema = v.union(
+  [
+    v.boolean(),
+    v.pipe(
+      v.array(
+        v.pipe(
+          v.string(),
+          v.check((id) => parseUserId(id) !== undefined),
+        ),
+      ),
+      v.minLength(1),
+    ),
+  ],
+  SIGN_IN_HINT,
+);
+
 /** What `profile` may be: a profile, or an app that stands for one. */
 export type ProfileSetting = ProfileName | AppName;
 const PROFILE_SETTINGS: readonly ProfileSetting[] = [...PROFILE_NAMES, ...APP_NAMES];
@@ -119,7 +137,7 @@ export const AppSchema = v.pipe(
       public: v.optional(v.array(PathSchema, 'must be a list of paths, such as ["/share/*"]'), []),
       preflight: v.optional(v.boolean("must be true or false"), false),
       basic: v.optional(v.boolean("must be true or false"), false),
-      signIn: v.optional(v.boolean("must be true or false"), false),
+      signIn: v.optional(SignInRuleSchema, false),
       origins: v.optional(
         v.array(OriginSchema, 'must be a list of origins, such as ["https://notes.example.com"]'),
         [],
@@ -175,7 +193,7 @@ export function toApp(settings: v.InferOutput<typeof AppSchema>): App {
     publicPaths: pathRules(settings.public),
     preflight,
     basic,
-    signIn,
+    signIn: typeof signIn === "boolean" ? signIn : new Set(signIn as UserId[]),
     origins: new Set(settings.origins),
   };
 }

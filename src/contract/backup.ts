@@ -7,7 +7,9 @@ import type { SecretDigest } from "../domain/credential.ts";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
 import { DEVICE_KINDS, keyOf } from "../domain/credential-key.ts";
 import { DEVICE_STATUSES } from "../domain/device.ts";
+import { ROLES } from "../domain/person.ts";
 import {
+  PERSON_REASONS,
   RESTORE_CHANGES,
   RESTORE_OUTCOMES,
   RESTORE_REASONS,
@@ -16,6 +18,7 @@ import {
 } from "../domain/restore-plan.ts";
 import { CREDENTIALS_MAX } from "../domain/retirement.ts";
 import { TokenSchema, UnknownCertificateSchema } from "./answers.ts";
+import { IdentitySchema } from "./people.ts";
 import {
   AppsInput,
   CountriesInput,
@@ -27,6 +30,7 @@ import {
   UserIdSchema,
   UserNameInput,
 } from "./requests.ts";
+import { EmailSchema } from "./sign-in-settings.ts";
 
 /** The largest body of a restore, in bytes: some 250 devices, or 500 lines of an audit log. */
 export const RESTORE_MAX_BODY_BYTES = 256 * 1024;
@@ -132,6 +136,9 @@ export const BackupUser = v.strictObject({
   id: UserIdSchema,
   name: v.nullable(UserNameInput),
   createdAt: TimeInput,
+  // Not in backups of before people signed in with an identity provider.
+  role: v.optional(v.picklist(ROLES, `must be ${ROLES.join(" or ")}`), "member"),
+  emails: v.optional(v.array(EmailSchema, "must be a list of addresses"), []),
 });
 
 export const BackupToken = v.pipe(
@@ -185,6 +192,22 @@ export const BackupUnknownCertificate = v.strictObject({
   count: Count,
 });
 
+export const BackupIdentity = v.strictObject({
+  id: IdInput,
+  user: UserIdSchema,
+  issuer: TextInput,
+  subject: TextInput,
+  email: v.nullable(EmailSchema),
+  boundAt: TimeInput,
+});
+
+export const BackupIdentities = once(
+  BackupIdentity,
+  "an identity is listed twice",
+  ({ id }) => id,
+  ({ issuer, subject }) => JSON.stringify([issuer, subject]),
+);
+
 /** What acts were called in backups of before there were other kinds of credentials. */
 const FORMER_ACTS: Readonly<Record<string, AuditAct>> = {
   "add-certificate": "add-credential",
@@ -215,6 +238,8 @@ export const BackupAuditEntry = v.strictObject({
 
 /** `GET /backup`: what no list shows. */
 export const BackupAnswerSchema = v.object({
+  /** Not in the answer of an older gate, where nobody has one. */
+  identities: v.optional(v.array(IdentitySchema), []),
   tokens: v.array(v.object({ ...TokenSchema.entries, digest: v.string() })),
   unknownCertificates: v.array(
     v.object({ ...UnknownCertificateSchema.entries, notBefore: v.nullable(v.string()) }),
@@ -224,12 +249,15 @@ export const BackupAnswerSchema = v.object({
 /** Answers what would be done, and does nothing. */
 const DryRun = v.optional(v.boolean("must be true or false"), false);
 
-/** `POST /restore`: users who are missing, tokens that have not ended, certificates that nobody enrolled. */
+/**
+ * `POST /restore`: users who are missing, tokens and identities that have not ended, certificates that nobody enrolled.
+ */
 export const RestoreDirectoryRequest = v.strictObject({
   madeAt: TimeInput,
   users: v.array(BackupUser, "must be a list"),
   tokens: BackupTokens,
   unknownCertificates: v.array(BackupUnknownCertificate, "must be a list"),
+  identities: v.optional(BackupIdentities, []),
   dryRun: DryRun,
 });
 
@@ -257,6 +285,25 @@ export const RestoredDirectorySchema = v.object({
   ),
   /** Fingerprints that are listed as unknown again. */
   unknownCertificates: v.array(v.string()),
+  /** Ids of users who become owners, and of those who were owners and stay members. */
+  owners: v.array(v.string()),
+  notOwners: v.array(v.string()),
+  /** Addresses that don't name their user yet. */
+  emails: v.array(
+    v.object({
+      user: v.string(),
+      email: v.string(),
+      outcome: v.picklist(["added", "kept-out"]),
+      reason: v.nullable(v.picklist(PERSON_REASONS)),
+    }),
+  ),
+  identities: v.array(
+    v.object({
+      id: v.string(),
+      outcome: v.picklist(TOKEN_OUTCOMES),
+      reason: v.nullable(v.picklist(PERSON_REASONS)),
+    }),
+  ),
 });
 
 export const RestoredUserSchema = v.object({

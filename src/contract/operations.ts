@@ -5,45 +5,11 @@ import type { GenericSchema, InferInput, InferOutput } from "valibot";
 import type { StatusAct } from "../domain/device.ts";
 import * as answer from "./answers.ts";
 import * as backup from "./backup.ts";
-import { isMetByAll, type Need } from "./permissions.ts";
+import { type Operation, row } from "./operation.ts";
+import * as people from "./people.ts";
+import { isMetByAll } from "./permissions.ts";
 import { PROBLEMS, type ProblemCode } from "./problems.ts";
 import * as request from "./requests.ts";
-
-export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
-
-/** Whose things an operation is about: those of the path's `:user`, everybody's, or only the caller's own. */
-export type Whose = "user" | "everybody" | "own";
-
-/** What an operation does, takes and answers. */
-interface Exchange {
-  summary: string;
-  query?: GenericSchema;
-  body?: GenericSchema;
-  /** By status; `null`: no body. */
-  answers: Readonly<Record<number, GenericSchema | null>>;
-  /** Besides those that follow from the rest of the row (see `problemsOf`). */
-  problems?: readonly ProblemCode[];
-}
-
-interface Route<Path extends string> {
-  method: Method;
-  /** Below `API_PATH`; `:name` stands for a parameter. */
-  path: Path;
-  needs: Need;
-  of: Whose;
-}
-
-export type Operation = Route<string> & Exchange;
-
-function row<Path extends string, const Rest extends Exchange>(
-  route: `${Method} ${Path}`,
-  who: `${Need} ${Whose}`,
-  rest: Rest,
-): Route<Path> & Rest {
-  const [method, path] = route.split(" ") as [Method, Path];
-  const [needs, of] = who.split(" ") as [Need, Whose];
-  return { method, path, needs, of, ...rest };
-}
 
 const DONE = { 204: null } as const;
 const DEVICE = { 200: answer.DeviceSchema } as const;
@@ -73,10 +39,26 @@ export const OPERATIONS = {
     body: request.PutUserRequest,
     answers: { 200: answer.UserSchema, 201: answer.UserSchema },
   }),
+  editUser: row("PATCH /users/:user", "root user", {
+    summary: "Change a user's name, role or addresses",
+    body: people.EditUserRequest,
+    answers: { 200: answer.UserSchema },
+    problems: ["email-taken"],
+  }),
   deleteUser: row("DELETE /users/:user", "root user", {
     summary: "Remove a user who has no devices left",
     answers: DONE,
     problems: ["user-has-devices", "deletion-superseded"],
+  }),
+
+  listIdentities: row("GET /users/:user/identities", "read user", {
+    summary: "List a user's identities at the identity provider",
+    answers: { 200: people.IdentityListSchema },
+  }),
+  unbindIdentity: row("DELETE /users/:user/identities/:identity", "root user", {
+    summary: "Take an identity from a user, and end the sessions opened with the provider",
+    answers: DONE,
+    problems: ["unknown-identity"],
   }),
 
   listDevices: row("GET /users/:user/devices", "see user", {
@@ -214,6 +196,22 @@ export const OPERATIONS = {
     problems: ["certificate-not-listed"],
   }),
 
+  listWaitingPeople: row("GET /waiting-people", "read everybody", {
+    summary: "List people who signed in and are no user yet",
+    answers: { 200: people.WaitingPersonListSchema },
+  }),
+  admitPerson: row("POST /waiting-people/:person/admit", "root everybody", {
+    summary: "Say which user somebody is",
+    body: people.AdmitPersonRequest,
+    answers: { 200: people.IdentitySchema },
+    problems: ["unknown-user", "unknown-person"],
+  }),
+  dismissPerson: row("DELETE /waiting-people/:person", "root everybody", {
+    summary: "Dismiss somebody until they sign in again",
+    answers: DONE,
+    problems: ["unknown-person"],
+  }),
+
   listBlocked: row("GET /blocked", "root everybody", {
     summary: "List the certificates that the configuration blocks",
     answers: { 200: answer.BlockedListSchema },
@@ -240,7 +238,7 @@ export const OPERATIONS = {
     answers: { 200: backup.BackupAnswerSchema },
   }),
   restoreDirectory: row("POST /restore", "root everybody", {
-    summary: "Restore users, tokens and unknown certificates that are missing",
+    summary: "Restore users, identities, tokens and unknown certificates that are missing",
     body: backup.RestoreDirectoryRequest,
     answers: { 200: backup.RestoredDirectorySchema },
   }),

@@ -48,6 +48,13 @@ export const PROBLEMS = {
     "list the invitations",
     "GET /users/{user}/invitations",
   ),
+  "unknown-identity": row(
+    404,
+    "This user has no such identity",
+    "list the user's identities",
+    "GET /users/{user}/identities",
+  ),
+  "unknown-person": row(404, "Nobody like that is waiting", "list who is waiting", "GET /waiting-people"),
   "method-not-allowed": row(405, "This method is not allowed here", "use one of the methods in Allow"),
   "user-has-devices": row(409, "The user still has devices", "revoke and forget the user's devices first"),
   "deletion-superseded": row(
@@ -56,6 +63,7 @@ export const PROBLEMS = {
     "delete the user again if that is still what you want",
   ),
   "name-taken": row(409, "The name is taken", "choose another name"),
+  "email-taken": row(409, "The address names another user", "take it from that user first", "GET /users"),
   "fingerprint-taken": row(
     409,
     "This certificate or token is already enrolled as another device",
@@ -91,7 +99,7 @@ export const PROBLEMS = {
   "wrong-kind": row(
     409,
     "The device shows another kind of credential",
-    "see the device's kind: certificate, token or feed",
+    "see the device's kind: certificate, token, feed or browser",
     DEVICE,
   ),
   "scope-required": row(409, "A token or a feed must be limited to apps", "name at least one app"),

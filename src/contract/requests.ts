@@ -1,7 +1,7 @@
 // What the API takes: the schemas that check requests, for the Worker, the command line and the pages.
 import * as v from "valibot";
 import { TOKEN_SCOPES } from "../domain/credential.ts";
-import { SECRET_KINDS } from "../domain/credential-key.ts";
+import { ISSUED_KINDS } from "../domain/credential-key.ts";
 import { DEVICE_NAME_MAX_CHARACTERS, deviceNameProblem, isDeceptive } from "../domain/device.ts";
 import {
   FINGERPRINT_FORM,
@@ -189,7 +189,7 @@ export const LimitDeviceRequest = v.pipe(
 export const CreateDeviceTokenRequest = v.pipe(
   v.strictObject({
     name: DeviceNameSchema,
-    kind: v.picklist(SECRET_KINDS, `must be ${SECRET_KINDS.join(" or ")}`),
+    kind: v.picklist(ISSUED_KINDS, `must be ${ISSUED_KINDS.join(" or ")}`),
     apps: AppsSchema,
     countries: LIMITS.countries,
     expiresAt: LIMITS.expiresAt,

@@ -75,6 +75,11 @@ export interface SignInSettings {
   owners: ReadonlyMap<EmailAddress, UserId>;
 }
 
+/** The provider, and our client there: with another one, all that was signed in by this one ends. */
+export function providerId({ issuer, clientId }: Pick<SignInSettings, "issuer" | "clientId">): string {
+  return `${issuer} ${clientId}`;
+}
+
 /** The settings, as the Worker reads them. */
 export function toSignInSettings(
   settings: v.InferOutput<typeof SignInSchema>,

@@ -2,7 +2,16 @@
 import type { Fingerprint } from "./fingerprint.ts";
 
 /** Secrets that Latchkey makes and shows once: a token for a header, or the secret in a feed URL. */
-export const SECRET_KINDS = ["token", "feed"] as const;
+export const ISSUED_KINDS = ["token", "feed"] as const;
+export type IssuedKind = (typeof ISSUED_KINDS)[number];
+
+/** Whether a device of this kind shows a secret that people give to it, and can replace. */
+export function isIssued(kind: DeviceKind): kind is IssuedKind {
+  return (ISSUED_KINDS as readonly DeviceKind[]).includes(kind);
+}
+
+/** Those, and the secret in the cookie of a browser whose person signed in, which nobody ever sees. */
+export const SECRET_KINDS = [...ISSUED_KINDS, "browser"] as const;
 export type SecretKind = (typeof SECRET_KINDS)[number];
 
 /** What a device shows to be let in: a client certificate, or one of these secrets. */
@@ -14,20 +23,23 @@ export const CREDENTIAL_WORDS = {
   certificate: "certificate",
   token: "token",
   feed: "feed URL",
+  browser: "sign-in",
 } as const satisfies Record<DeviceKind, string>;
 
 declare const credentialKeyBrand: unique symbol;
 
 /**
- * A credential's key: `cert:`, `tok:` or `feed:`, and then its fingerprint, the SHA-256 of the certificate's DER or of the
- * secret's text. The prefix keeps the kinds apart: a key of one kind never stands for another.
+ * A credential's key: `cert:`, `tok:`, `feed:` or `sess:`, and then its fingerprint, the SHA-256 of the certificate's DER or of the
+ * secret's text; of a browser's, of what it shows to every host alike. The prefix keeps the kinds apart: a key of one kind never stands for another.
  */
 export type CredentialKey = string & { readonly [credentialKeyBrand]: "CredentialKey" };
 
-const PREFIXES = { certificate: "cert:", token: "tok:", feed: "feed:" } as const satisfies Record<
-  DeviceKind,
-  string
->;
+const PREFIXES = {
+  certificate: "cert:",
+  token: "tok:",
+  feed: "feed:",
+  browser: "sess:",
+} as const satisfies Record<DeviceKind, string>;
 
 export function keyOf(kind: DeviceKind, fingerprint: Fingerprint): CredentialKey {
   return (PREFIXES[kind] + fingerprint) as CredentialKey;

@@ -33,8 +33,10 @@ export interface TokenRecord {
 
 export interface SessionRecord {
   id: string;
-  /** `null`: it was opened with the `ADMIN_TOKEN`. */
+  /** `null`: it was opened with the `ADMIN_TOKEN`, or by a person who signed in with the identity provider. */
   token: { id: string; name: string; user: UserId | null } | null;
+  /** The user who signed in with the identity provider; `null`: it was opened in another way. */
+  person: UserId | null;
   createdAt: number;
   expiresAt: number;
   ip: string | null;
@@ -57,7 +59,7 @@ export const SIGN_INS_AN_HOUR = 20;
 
 /** Who sends a request with right credentials. */
 export interface Principal extends Grant {
-  /** As the audit log names them: `admin`, or `token alice/laptop`. */
+  /** As the audit log names them: `admin`, `token alice/laptop`, or `user alice`. */
   actor: string;
   /** The session's id, if the request came with its cookie. */
   session: string | null;
@@ -68,12 +70,17 @@ export function actorOf(token: { name: string; user: UserId | null } | null): st
   return token === null ? "admin" : `token ${token.user ?? "*"}/${token.name}`;
 }
 
-/** Whether this actor holds the `ADMIN_TOKEN`, in a browser or not. Other tokens' names begin with `token`. */
+/** How the audit log names a user who signed in with the identity provider. */
+export function userActor(user: UserId): string {
+  return `user ${user}`;
+}
+
+/** Whether this actor holds the `ADMIN_TOKEN`, in a browser or not. Others' names begin with `token` or `user`. */
 export function isAdmin(actor: string): boolean {
   return actor === actorOf(null) || actor.startsWith(`${actorOf(null)}, session `);
 }
 
-/** As the audit log names a signed-in browser. */
-export function sessionActor(token: Parameters<typeof actorOf>[0], session: string): string {
-  return `${actorOf(token)}, session ${session.slice(0, 8)}`;
+/** As the audit log names a signed-in browser; `actor` is whoever signed in. */
+export function sessionActor(actor: string, session: string): string {
+  return `${actor}, session ${session.slice(0, 8)}`;
 }

@@ -18,11 +18,11 @@ export const EMAIL_HINT = "must be an email address, such as alice@example.com";
 
 /**
  * Reads an email address; anything else is `undefined`. Upper and lower case are one: no provider tells two people apart
- * by it.
+ * by it. Only those of ASCII: in Unicode, the Kelvin sign is an upper-case k, and another address.
  */
 export function parseEmail(input: unknown): EmailAddress | undefined {
   if (typeof input !== "string") return undefined;
-  const email = input.trim().toLowerCase();
+  const email = input.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return email.length <= EMAIL_MAX_CHARACTERS && EMAIL.test(email) ? (email as EmailAddress) : undefined;
 }
 

@@ -18,6 +18,7 @@ export const REASONS = [
   "wrong-app",
   "unknown-app",
   "country",
+  "cross-site",
   "registry-unavailable",
   "misconfigured",
   "internal-error",

@@ -1,11 +1,13 @@
 // What travels between the Worker and its Durable Objects. Times are milliseconds since the epoch.
 // During a deploy a new Worker may call an old object, and an old Worker a new one: add fields, and
 // never change the meaning of one.
+import type { Opener } from "./browser.ts";
 import type { SecretDigest } from "./credential.ts";
 import type { CredentialKey, DeviceKind } from "./credential-key.ts";
 import type { DeviceStatus, StatusAct } from "./device.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { Limits } from "./limits.ts";
+import type { EmailAddress, Role } from "./person.ts";
 import type { UserId } from "./user.ts";
 
 /** What a certificate says of itself; `null` where it is not known yet. */
@@ -101,6 +103,8 @@ export interface Enrolment {
   details: CertificateDetails;
   /** `pending` waits for somebody's approval. */
   status: "active" | "pending";
+  /** Of a browser only: who signed in with it. Its name is one that is free. */
+  opener?: Opener;
 }
 
 /** The limits that an invitation can give to a device that enrols with its own certificate. */
@@ -184,6 +188,9 @@ export interface UserRecord {
   id: UserId;
   name: string | null;
   createdAt: number;
+  role: Role;
+  /** Each names only this user. A person whose verified address it is becomes this user at the first sign-in. */
+  emails: readonly EmailAddress[];
 }
 
 export interface UnknownCertificateRecord extends CertificateDetails {
@@ -208,6 +215,10 @@ export type RegistryError =
   | { code: "invalid-invitation" }
   | { code: "too-many-bundles" }
   | { code: "user-has-devices" }
+  | { code: "unknown-identity" }
+  | { code: "unknown-person" }
+  /** It names another user, who is for owners to know. */
+  | { code: "email-taken"; email: EmailAddress; owner: UserId }
   /** The user was put again, or restored, while the deletion was under way. */
   | { code: "deletion-superseded" }
   | { code: "name-taken"; name: string }

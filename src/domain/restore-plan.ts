@@ -53,6 +53,25 @@ export interface PlannedDevice {
 export const TOKEN_OUTCOMES = ["added", "same", "kept-out"] as const;
 export const TOKEN_REASONS = ["revoked-since", "expired", "unknown-user", "name-taken"] as const;
 
+/** Why an address or an identity is kept out; `taken`: it is somebody else's. */
+export const PERSON_REASONS = ["revoked-since", "unknown-user", "taken"] as const;
+export type PersonReason = (typeof PERSON_REASONS)[number];
+
+/** What becomes of the people of a backup. */
+export interface PlannedPeople {
+  /** Ids of users who become owners, and of those who were owners and stay members. */
+  owners: string[];
+  notOwners: string[];
+  /** Addresses that don't name their user yet. */
+  emails: {
+    user: string;
+    email: string;
+    outcome: Exclude<(typeof TOKEN_OUTCOMES)[number], "same">;
+    reason: PersonReason | null;
+  }[];
+  identities: { id: string; outcome: (typeof TOKEN_OUTCOMES)[number]; reason: PersonReason | null }[];
+}
+
 /** What becomes of one token of a backup. */
 export interface PlannedToken {
   id: string;

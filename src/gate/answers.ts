@@ -37,6 +37,7 @@ export const ANSWERS = {
   "expired-credential":     ["hide",  "hide-but-items",  "later",  "own"],
   "wrong-app":              ["hide",  "hide-but-items",  "later",  "own"],
   "country":                ["hide",  "hide-but-items",  "later",  "own"],
+  "cross-site":             ["hide",  "hide-but-items",  "later",  "own"],
   "unknown-app":            ["soon",  "soon",            "soon",   "soon"],
   "registry-unavailable":   ["soon",  "soon",            "soon",   "soon"],
   "misconfigured":          ["soon",  "soon",            "soon",   "soon"],
@@ -62,6 +63,16 @@ export function answerFor(reason: Reason, profile: Profile): Answer {
 /** Whether a client that obeys the answer deletes its vault. */
 export function isWipe(reason: Reason, profile: Profile): boolean {
   return answerFor(reason, profile) === "wipe";
+}
+
+/**
+ * The same refusal, with which a lost browser deletes what it stores of this host, cookies of the whole domain
+ * included (w3c.github.io/webappsec-clear-site-data).
+ */
+export function clearingBrowser(refusal: Response): Response {
+  const clearing = new Response(refusal.body, refusal);
+  clearing.headers.set("Clear-Site-Data", '"cache", "cookies", "storage"');
+  return clearing;
 }
 
 interface Rendered {

@@ -4,7 +4,7 @@ import { SECRET_KINDS } from "../domain/credential-key.ts";
 import type { DeviceStatus, Standing, StandingRecord } from "../domain/device.ts";
 import { NO_LIMITS } from "../domain/limits.ts";
 import { REASONS, type Reason } from "../domain/reason.ts";
-import type { AppRules } from "../domain/request/app.ts";
+import { type AppRules, maySignIn } from "../domain/request/app.ts";
 import { beyondLimits, type LimitedRequest } from "../domain/request/beyond-limits.ts";
 import { isWithinDates } from "../domain/request/certificate.ts";
 import type { Shown } from "../domain/request/shown.ts";
@@ -54,7 +54,7 @@ export function refuse(reason: Reason): Refusal {
  * 9. the registry does not know it, or knows it as anything but `active`;
  * 10. the registry means another kind of credential than the request shows, or a token without an end:
  *    `registry-unavailable`; the token has ended: `expired-credential`;
- * 11. the request is beyond the device's own limits: `device-expired`, `wrong-app`, `country`;
+ * 11. the request is beyond the device's own limits: `device-expired`, `wrong-app`, `country`, `cross-site`;
  * 12. else allow.
  */
 export function decide(input: DecisionInput): Decision {
@@ -102,12 +102,15 @@ function refusalOf(shown: Shown, now: number): Reason | undefined {
   }
 }
 
-function judge({ standing, shown, request, now }: DecisionInput): Decision {
+function judge({ app, standing, shown, request, now }: DecisionInput): Decision {
   switch (standing?.kind) {
     case "device":
-      return standing.status === "active"
-        ? judgeLimits(standing, shown, request, now)
-        : judgeStatus(standing.status);
+      if (standing.status !== "active") return judgeStatus(standing.status);
+      // The app may have been open to this user when the browser signed in.
+      if (shown.kind === "browser" && (app === undefined || !maySignIn(app, standing.user))) {
+        return refuse("wrong-app");
+      }
+      return judgeLimits(standing, shown, request, now);
     case "unknown":
       return refuse("unknown-device");
     default:

@@ -1,7 +1,7 @@
 // The app's side: which requests pass without a device, what the app receives, and what is kept of its answer.
 import type { App } from "../domain/request/app.ts";
+import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../domain/request/own-cookies.ts";
 import { hasPaths, isPublicPath } from "../domain/request/path-rules.ts";
-import { isOwnCookie, MAY_BE_OWN_COOKIE, withoutOwnCookies } from "../domain/request/session-cookie.ts";
 import type { Visit } from "../visit.ts";
 import { hasFeedParameter, TOKEN_HEADER, tokenHeaders, withoutFeedSecret } from "./shown-secrets.ts";
 

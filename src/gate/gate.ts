@@ -13,11 +13,12 @@ import { errorLine, type FoldedLog } from "../log.ts";
 import { lookUp, tellWipe } from "../registry/client/lookup.ts";
 import type { RegistryBindings } from "../registry/client/objects.ts";
 import { isKnown, type KnownVisit, type Visit } from "../visit.ts";
-import { answer, isTokenCall, isWipe } from "./answers.ts";
+import { answer, clearingBrowser, isTokenCall, isWipe } from "./answers.ts";
 import { type Decision, type DecisionInput, decide, refuse, screen } from "./decision.ts";
 import { forward, isOpenTo, preflightAnswer } from "./forward.ts";
 import { WipeReceipts } from "./receipts.ts";
 import { type ReadSecret, ShownSecrets, triedSecret } from "./shown-secrets.ts";
+import { mayOffer, offerSignIn } from "./sign-in-offer.ts";
 import { type StandingAnswer, StandingCache } from "./standing-cache.ts";
 
 /** What the configuration says of the gate. */
@@ -27,6 +28,8 @@ export interface GateSettings {
   revocationDelayMs: number;
   blocked: ReadonlySet<Fingerprint>;
   readSecret: ReadSecret;
+  /** The host where people sign in with the identity provider; `null`: nobody does. */
+  door: string | null;
 }
 
 /** Effects that tests replace. */
@@ -53,17 +56,19 @@ export class Gate {
   readonly #blocked: ReadonlySet<Fingerprint>;
   readonly #standings: StandingCache<KnownVisit>;
   readonly #secrets: ShownSecrets;
+  readonly #door: string | null;
   readonly #receipts = new WipeReceipts();
   readonly #effects: GateEffects;
 
   constructor(
-    { appOf, bindings, revocationDelayMs, blocked, readSecret }: GateSettings,
+    { appOf, bindings, revocationDelayMs, blocked, readSecret, door }: GateSettings,
     effects: GateEffects,
   ) {
     this.#appOf = appOf;
     this.#bindings = bindings;
     this.#blocked = blocked;
     this.#secrets = new ShownSecrets(readSecret);
+    this.#door = door;
     this.#standings = new StandingCache(revocationDelayMs, (...question) => this.#ask(...question));
     this.#effects = effects;
   }
@@ -156,7 +161,7 @@ export class Gate {
       if (early === undefined) return this.#judgeKnown(visit, judged, input);
       judged.decision = early;
       if (app === undefined || early !== NO_CERTIFICATE) return judged;
-      // No certificate was presented, so a token may identify the device.
+      // No certificate was presented, so a secret may identify the device.
       const secret = this.#secrets.of(visit, app);
       if (!(secret instanceof Promise)) return this.#judgeSecret(visit, judged, input, secret);
       return secret
@@ -204,17 +209,22 @@ export class Gate {
     return { ...judged, decision: refuse("internal-error") };
   }
 
-  #refuse(visit: Visit, reason: Reason, { app, shown, standing }: Judged): Response {
+  #refuse(visit: Visit, reason: Reason, { app, shown, standing }: Judged): Response | Promise<Response> {
     const profile = app?.profile ?? DEFAULT_PROFILE;
     const preflight =
       reason === "no-certificate" && app !== undefined ? preflightAnswer(app, visit) : undefined;
     if (preflight !== undefined) return preflight;
     const more = reason === "no-certificate" ? triedSecret : undefined;
     this.#effects.log.refusal(visit, reason, shown, "refused", more);
-    // A secret proves no possession: whoever shows a lost device's is shut out as if it were revoked, and deletes nothing.
+    // A secret proves no possession: whoever shows a lost device's is shut out as if it were revoked, and deletes no vault.
     const told = reason === "device-lost" && shown.kind !== "verified" ? "device-revoked" : reason;
-    if (isWipe(told, profile)) this.#noteWipe(visit, standing);
-    return answer(told, profile, visit);
+    const isLostBrowser = reason === "device-lost" && shown.kind === "browser";
+    if (isLostBrowser || isWipe(told, profile)) this.#noteWipe(visit, standing);
+    const refusal = answer(told, profile, visit);
+    if (isLostBrowser) return clearingBrowser(refusal);
+    return this.#door !== null && mayOffer(app, reason, shown, visit)
+      ? offerSignIn(refusal, reason, this.#door, visit)
+      : refusal;
   }
 
   /** After the answer: reports that it was delivered, for the owner to see. */

@@ -1,8 +1,10 @@
-// Device tokens and feeds' secrets in a request: where they can be, which are ours, and how they are removed.
+// Device tokens, feeds' secrets and browsers' cookies in a request: where they can be, which are ours, and how the first
+// two are removed. (Cookies of ours are removed by forward.ts.)
 
 import type { CredentialKey, SecretKind } from "../domain/credential-key.ts";
 import { BoundedMap } from "../domain/general/bounded-map.ts";
 import type { App } from "../domain/request/app.ts";
+import { browserSecret, MAY_BE_OWN_COOKIE } from "../domain/request/own-cookies.ts";
 import type { ShownSecret } from "../domain/request/shown.ts";
 import type { Visit } from "../visit.ts";
 
@@ -18,7 +20,7 @@ const FEED_PREFIX = "lkf_";
 const MAX_REMEMBERED = 1_000;
 
 /** Says whether a secret carries our check: see auth/keyed-secrets.ts. Throws `RegistryUnavailable`. */
-export type ReadSecret = (kind: SecretKind, text: string) => Promise<CredentialKey | undefined>;
+export type ReadSecret = (kind: SecretKind, text: string, host: string) => Promise<CredentialKey | undefined>;
 
 /** Recognises the secrets that requests show. One lives as long as its isolate. */
 export class ShownSecrets {
@@ -38,19 +40,27 @@ export class ShownSecrets {
     // Over plain HTTP, anybody on the network path could read it.
     if (!visit.address.startsWith("https:")) return undefined;
     const text = tokenIn(visit.request.headers, app);
-    if (text !== undefined) return this.#recognise("token", text);
+    const { hostname } = visit;
+    if (text !== undefined) return this.#recognise("token", text, hostname);
     const secret = feedSecretIn(visit, app);
-    return secret === undefined ? undefined : this.#recognise("feed", secret);
+    if (secret !== undefined) return this.#recognise("feed", secret, hostname);
+    const signedIn = browserSecretIn(visit.request.headers, app);
+    return signedIn === undefined ? undefined : this.#recognise("browser", signedIn, hostname);
   }
 
-  #recognise(kind: SecretKind, text: string): ShownSecret | undefined | Promise<ShownSecret | undefined> {
-    // The prefixes differ, so one text is of one kind.
-    const remembered = this.#remembered.get(text);
+  #recognise(
+    kind: SecretKind,
+    text: string,
+    host: string,
+  ): ShownSecret | undefined | Promise<ShownSecret | undefined> {
+    // The prefixes differ, so one text is of one kind. A browser's is good for one host.
+    const name = kind === "browser" ? `${text} ${host}` : text;
+    const remembered = this.#remembered.get(name);
     if (remembered !== undefined) return remembered;
-    return this.#read(kind, text).then((key) => {
+    return this.#read(kind, text, host).then((key) => {
       if (key === undefined) return undefined;
       const shown = { kind, key };
-      this.#remembered.set(text, shown);
+      this.#remembered.set(name, shown);
       return shown;
     });
   }
@@ -83,6 +93,13 @@ function feedSecretIn(visit: Visit, { profile }: App): string | undefined {
   const secrets = visit.url.searchParams.getAll(FEED_PARAMETER);
   // More than one: somebody is playing parsers off against each other.
   return secrets.length === 1 && secrets[0]?.startsWith(FEED_PREFIX) ? secrets[0] : undefined;
+}
+
+/** Only where browsers may sign in: elsewhere, the cookie is as good as none. */
+function browserSecretIn(headers: Headers, { signIn }: App): string | undefined {
+  if (!signIn) return undefined;
+  const cookie = headers.get("cookie");
+  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? browserSecret(cookie) : undefined;
 }
 
 /** Whether a URL is worth parsing: nearly none is. Either of the two may be percent-encoded. */

@@ -1,5 +1,6 @@
 // Notifications of what somebody did.
 import type { DeviceKind } from "../domain/credential-key.ts";
+import type { IdentityRecord } from "../domain/person.ts";
 import { clientName } from "../domain/request/client-name.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Device, Notification } from "./event.ts";
@@ -17,7 +18,12 @@ export function deviceEnrolled(of: {
   at: number;
 }): Notification {
   const { user, device, kind, status, by, invitedBy, country } = of;
-  const how = invitedBy === null ? `by ${by}` : `by an invitation from ${invitedBy}`;
+  const how =
+    kind === "browser"
+      ? `when ${user} signed in with it`
+      : invitedBy === null
+        ? `by ${by}`
+        : `by an invitation from ${invitedBy}`;
   const next =
     status === "pending"
       ? `It is refused until somebody approves it: ${command("approve", user, device)}.`
@@ -49,12 +55,14 @@ export function deviceApproved(of: {
   };
 }
 
-/** Only a certificate proves that the device itself asks, so nothing else is answered with a wipe. */
+/** Only a certificate proves that the device itself asks, so nothing else is told to delete its vault. */
 const DELETED: Record<DeviceKind, string> = {
   certificate:
     "On apps with the profile bitwarden, Bitwarden on it will delete its vault when it next connects.",
   token: "It has a token instead of a certificate, so nothing will be deleted on it.",
   feed: "It has a feed URL instead of a certificate, so nothing will be deleted on it.",
+  browser:
+    "When it next connects, it is told to delete what it stores of the apps. End its session at the identity provider, too.",
 };
 
 export function deviceLost(of: {
@@ -90,5 +98,44 @@ export function adminSignIn(of: {
     title: "Somebody signed in with the ADMIN_TOKEN",
     message: `From ${placeName(country)}, with this browser: ${browser}. If that was not you, replace the token, which also ends its sessions: wrangler secret put ADMIN_TOKEN.`,
     data: { session, browser, country },
+  };
+}
+
+/** As `adminSignIn`, of an owner who signed in with the identity provider. */
+export function ownerSignIn(of: {
+  user: UserId;
+  session: string;
+  client: string | null;
+  country: string | null;
+  at: number;
+}): Notification {
+  const { user, session, country } = of;
+  const browser = printable(clientName(of.client));
+  return {
+    id: `owner-sign-in:${session}`,
+    type: "owner-sign-in",
+    at: iso(of.at),
+    title: `${user} signed in as an owner`,
+    message: `From ${placeName(country)}, with this browser: ${browser}. If that was not ${user}: latchkey users edit ${user} --role member.`,
+    data: { user, session, browser, country },
+  };
+}
+
+/** `by`: whoever admitted the person. */
+export function identityBound(of: {
+  identity: IdentityRecord;
+  by: string;
+  country: string | null;
+}): Notification {
+  const { identity, by, country } = of;
+  const { id, user, issuer, email } = identity;
+  const how = email === null ? `Admitted by ${by}` : `By the address ${printable(email)}`;
+  return {
+    id: `identity-bound:${id}`,
+    type: "identity-bound",
+    at: iso(identity.boundAt),
+    title: `Somebody signed in as ${user} for the first time`,
+    message: `${how}, from ${placeName(country)}, at ${printable(issuer)}. If you did not expect this: latchkey users unbind ${user} ${id}.`,
+    data: { user, identity: { id, issuer }, email, by, country },
   };
 }

@@ -46,8 +46,17 @@ interface EventData {
   };
   "device-approved": Owned & { by: string };
   "device-lost": Owned & { by: string };
-  "wipe-delivered": Owned & Place & { tokenRefresh: boolean };
+  "wipe-delivered": Owned & Place & { kind: DeviceKind; tokenRefresh: boolean };
   "admin-sign-in": { session: string; browser: string; country: string | null };
+  "owner-sign-in": { user: UserId; session: string; browser: string; country: string | null };
+  "identity-bound": {
+    user: UserId;
+    identity: { id: string; issuer: string };
+    /** The address by which it was bound; `null`: somebody admitted the person. */
+    email: string | null;
+    by: string;
+    country: string | null;
+  };
 }
 
 export type NotifyType = keyof EventData;
@@ -79,6 +88,8 @@ export const NTFY_LOOKS: Readonly<Record<NotifyType, { tags: string[]; priority:
   "device-lost": { tags: ["rotating_light"], priority: 4 },
   "wipe-delivered": { tags: ["wastebasket"], priority: 4 },
   "admin-sign-in": { tags: ["unlock"], priority: 4 },
+  "owner-sign-in": { tags: ["unlock"], priority: 4 },
+  "identity-bound": { tags: ["bust_in_silhouette"], priority: 4 },
 };
 
 /** Every type, as `NOTIFY_OFF` names them. */

@@ -1,5 +1,5 @@
 // Notifications of what the gate saw.
-import { type CredentialKey, fingerprintOf, kindOf } from "../domain/credential-key.ts";
+import { type CredentialKey, type DeviceKind, fingerprintOf, kindOf } from "../domain/credential-key.ts";
 import { type Fingerprint, shortFingerprint } from "../domain/fingerprint.ts";
 import type { UserId } from "../domain/user.ts";
 import type { Device, Notification, ToldReason } from "./event.ts";
@@ -89,8 +89,11 @@ export function deviceRefused(of: SeenDevice & { reason: ToldReason }): Notifica
 }
 
 /** `lostSince` distinguishes this loss from an earlier one of the same device. */
-export function wipeDelivered(of: SeenDevice & { tokenRefresh: boolean; lostSince: number }): Notification {
+export function wipeDelivered(
+  of: SeenDevice & { device: { kind: DeviceKind }; tokenRefresh: boolean; lostSince: number },
+): Notification {
   const { user, device, app, country, tokenRefresh } = of;
+  const { kind } = device;
   const how = tokenRefresh
     ? "on the token call, the only one that phones obey"
     : "though not yet on the token call, the only one that phones obey";
@@ -98,8 +101,12 @@ export function wipeDelivered(of: SeenDevice & { tokenRefresh: boolean; lostSinc
     id: `wipe-delivered:${device.id}:${of.lostSince}:${tokenRefresh ? "token" : "other"}`,
     type: "wipe-delivered",
     at: iso(of.at),
-    title: `${device.name} (${user}) was told to delete its vault`,
-    message: `It tried to use ${app}${country === null ? "" : ` from ${country}`} and got the wipe answer, ${how}.`,
-    data: { user, device: pick(device), app, country, tokenRefresh },
+    title: `${device.name} (${user}) was told to ${kind === "browser" ? "clear what it stores" : "delete its vault"}`,
+    message: `It tried to use ${app}${country === null ? "" : ` from ${country}`} ${
+      kind === "browser"
+        ? "and was told to delete what it stores of that app. End its session at the identity provider, too."
+        : `and got the wipe answer, ${how}.`
+    }`,
+    data: { user, device: pick(device), kind, app, country, tokenRefresh },
   };
 }

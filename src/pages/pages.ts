@@ -5,7 +5,7 @@ import { ApiError } from "../contract/api-error.ts";
 import { ENROL_PATH, PATHS } from "../contract/paths.ts";
 import { permits } from "../contract/permissions.ts";
 import type { Principal } from "../domain/credential.ts";
-import { clearSession, sessionValues, setSession } from "../domain/request/session-cookie.ts";
+import { clearSession, cookieValue, SESSION_COOKIE, setSession } from "../domain/request/own-cookies.ts";
 import type { Services } from "../services.ts";
 import type { Visit } from "../visit.ts";
 import { SCRIPT, STYLE } from "./html/assets.ts";
@@ -19,6 +19,7 @@ import { knownTimeZone } from "./html/times.ts";
 import { Enrolment } from "./on-device/enrol.ts";
 import { isReadablePage, type PageMatch, type Route } from "./routes.ts";
 import { signInPage } from "./sessions.ts";
+import { SIGN_IN_KINDS, SignIn, type SignInKind } from "./sign-in/sign-in.ts";
 import { WELCOME_SCRIPT } from "./welcome/script.ts";
 import { answerWelcome, showWelcome } from "./welcome/welcome.ts";
 
@@ -49,10 +50,14 @@ interface Asked {
 export class Pages {
   readonly #services: Services;
   readonly #enrolment: Enrolment;
+  /** `undefined`: nobody signs in with an identity provider. */
+  readonly #signIns: SignIn | undefined;
 
   constructor(services: Services) {
     this.#services = services;
     this.#enrolment = new Enrolment(services);
+    const { door } = services;
+    this.#signIns = door === null ? undefined : new SignIn(services, door, isReadablePage);
   }
 
   /** Never throws: a page says what went wrong, with the navigation for whoever is signed in. */
@@ -88,8 +93,7 @@ export class Pages {
     if (asked.route.kind === "style") return asset(STYLE, "text/css; charset=utf-8");
     if (asked.route.kind === "script") return asset(SCRIPT, "text/javascript; charset=utf-8");
     if (asked.route.kind === "welcome-script") return asset(WELCOME_SCRIPT, "text/javascript; charset=utf-8");
-    const isOurs = asked.route.kind === "welcome" ? isFromOurScript : isFromOurPage;
-    if (isPost && !isOurs(request.headers, url)) {
+    if (isPost && !this.#isExpected(asked)) {
       throw new ApiError("invalid-query", "This did not come from a page of this site. Nothing was changed.");
     }
     if (!isPost && !isForReading(request.headers)) {
@@ -97,6 +101,13 @@ export class Pages {
     }
     const response = await this.#page(asked, isPost ? await readForm(request) : undefined);
     return method === "HEAD" ? new Response(null, response) : response;
+  }
+
+  /** Whether a form was sent from where it is shown. */
+  #isExpected({ route, visit }: Asked): boolean {
+    const { headers } = visit.request;
+    if (isForSigningIn(route)) return this.#signIns?.isExpected(route.kind, visit) ?? false;
+    return (route.kind === "welcome" ? isFromOurScript : isFromOurPage)(headers, visit.url);
   }
 
   /** `form`: the one that was sent; `undefined` for a page that is read. */
@@ -111,7 +122,15 @@ export class Pages {
         ? showWelcome(visit.userAgent)
         : answerWelcome(this.#services, visit, form, now);
     }
+    if (isForSigningIn(route)) {
+      if (this.#signIns === undefined) throw new ApiError("not-found", NO_PAGE);
+      return this.#signIns.answer(route.kind, visit, form, now);
+    }
     if (route.kind === "sign-in" && form !== undefined) return this.#signIn(visit, form, now);
+    const { searchParams } = visit.url;
+    if (route.kind === "sign-in" && (searchParams.has("app") || searchParams.has("next")) && this.#signIns) {
+      return this.#signIns.start(visit);
+    }
     if (route.kind === "sign-out" && form !== undefined) return this.#signOut(visit, now);
     if (route.kind === "sign-in" || route.kind === "start") return seeOther(PATHS.home);
 
@@ -120,7 +139,7 @@ export class Pages {
     if (principal === undefined) {
       const isExpired = form !== undefined;
       const next = isExpired ? PATHS.home : visit.url.pathname;
-      return show(signInPage({ hostname: visit.hostname, next, expired: isExpired }));
+      return show(this.#signInPage({ hostname: visit.hostname, next, expired: isExpired }));
     }
     const method = form === undefined ? "GET" : "POST";
     const matches = route.kind === "page" ? route.matches : [];
@@ -145,7 +164,7 @@ export class Pages {
   }
 
   async #principal({ request, hostname }: Visit): Promise<Principal | undefined> {
-    const [value] = sessionValues(request.headers.get("cookie"));
+    const value = cookieValue(request.headers.get("cookie"), SESSION_COOKIE);
     return value === undefined ? undefined : this.#services.authenticator.ofSession(value, hostname);
   }
 
@@ -163,21 +182,25 @@ export class Pages {
     const card = form.has("card") ? field(form, "token") : undefined;
     if (error.code === "wrong-token") {
       this.#services.log({ event: "wrong-credentials", app: hostname, country: visit.country });
-      return show(signInPage({ hostname, next, card, wrong: true }), 422);
+      return show(this.#signInPage({ hostname, next, card, wrong: true }), 422);
     }
     const retryAfter = String(Math.ceil(error.retryAfterMs / 1000));
-    return show(signInPage({ hostname, next, card, waitMs: error.retryAfterMs }), 429, {
+    return show(this.#signInPage({ hostname, next, card, waitMs: error.retryAfterMs }), 429, {
       "Retry-After": retryAfter,
     });
   }
 
+  #signInPage(state: Omit<Parameters<typeof signInPage>[0], "provider">): Html {
+    return signInPage({ ...state, provider: this.#services.door?.settings.label ?? null });
+  }
+
   async #signOut(visit: Visit, now: number): Promise<Response> {
     const { request, hostname } = visit;
-    const [value] = sessionValues(request.headers.get("cookie"));
+    const value = cookieValue(request.headers.get("cookie"), SESSION_COOKIE);
     if (value !== undefined) {
       await this.#services.authenticator.signOut(value, hostname, visit.by("anonymous", now));
     }
-    return show(signInPage({ hostname, next: PATHS.home, signedOut: true }), 200, {
+    return show(this.#signInPage({ hostname, next: PATHS.home, signedOut: true }), 200, {
       "Set-Cookie": clearSession(),
     });
   }
@@ -186,6 +209,12 @@ export class Pages {
 function enforce({ page: { needs, of }, params }: PageMatch, principal: Principal): void {
   if (permits(principal, needs, subjectOf(of, { params }))) return;
   throw new ApiError("not-found", NO_PAGE);
+}
+
+type SignInRoute = Extract<Route, { kind: SignInKind }>;
+
+function isForSigningIn(route: Route): route is SignInRoute {
+  return (SIGN_IN_KINDS as readonly string[]).includes(route.kind);
 }
 
 /** Without TLS, no token is sent and no cookie set. */

@@ -1,5 +1,5 @@
 // The one table of what a path under `/.latchkey` is.
-import { ENROL_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
+import { ENROL_PATH, ENTER_PATH, LEAVE_PATH, OFFER_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
 import type { Need } from "../contract/permissions.ts";
 import { device, editDevice } from "./devices/device.ts";
 import { limitDevice, limitsForm } from "./devices/device-limits.ts";
@@ -11,14 +11,16 @@ import { activityCsv } from "./history/activity-csv.ts";
 import { type Html, seeOther } from "./html/html.ts";
 import type { PageContext } from "./html/page-context.ts";
 import { addUser, invite, inviteForm, withdraw } from "./invite.ts";
+import { admit, dismissPerson, editPerson, people, unbind } from "./people/people.ts";
 import { endAllSessions, endSession, sessions } from "./sessions.ts";
 import { dismiss, enrolUnknown, waiting } from "./waiting.ts";
 
 /** What a path is. Some need to be found on every app's host, by devices. */
 export type Route =
   | { kind: "api" | "whoami" | "start" | "sign-in" | "sign-out"; isForDevices: false }
+  | { kind: "callback" | "backchannel-logout"; isForDevices: false }
   | { kind: "welcome" | "welcome-script"; isForDevices: false }
-  | { kind: "enrol" | "style" | "script"; isForDevices: true }
+  | { kind: "enrol" | "enter" | "offer" | "leave" | "style" | "script"; isForDevices: true }
   | { kind: "page"; isForDevices: false; matches: PageMatch[] };
 
 export interface PageMatch {
@@ -66,6 +68,11 @@ export const PAGES: readonly Page[] = [
   row(`GET ${PATHS.invite}`, "root", "everybody", inviteForm),
   row(`POST ${PATHS.invite}`, "root", "everybody", invite),
   row(`POST ${PATHS.invite}/:user/:invitation/withdraw`, "root", "everybody", withdraw),
+  row(`GET ${PATHS.people}`, "root", "everybody", people),
+  row(`POST ${PATHS.people}/users/:user`, "root", "user", editPerson),
+  row(`POST ${PATHS.people}/users/:user/identities/:identity/unbind`, "root", "user", unbind),
+  row(`POST ${PATHS.people}/:person/admit`, "root", "everybody", admit),
+  row(`POST ${PATHS.people}/:person/dismiss`, "root", "everybody", dismissPerson),
   row(`POST ${PATHS.users}`, "root", "everybody", addUser),
   row(`GET ${PATHS.sessions}`, "read", "own", sessions),
   row(`POST ${PATHS.sessions}/end`, "devices", "own", endAllSessions),
@@ -85,7 +92,12 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   [PATHS.signOut, { kind: "sign-out", isForDevices: false }],
   [PATHS.welcome, { kind: "welcome", isForDevices: false }],
   [PATHS.welcomeScript, { kind: "welcome-script", isForDevices: false }],
+  [PATHS.callback, { kind: "callback", isForDevices: false }],
+  [PATHS.backchannelLogout, { kind: "backchannel-logout", isForDevices: false }],
   [ENROL_PATH, { kind: "enrol", isForDevices: true }],
+  [ENTER_PATH, { kind: "enter", isForDevices: true }],
+  [OFFER_PATH, { kind: "offer", isForDevices: true }],
+  [LEAVE_PATH, { kind: "leave", isForDevices: true }],
   [PATHS.style, { kind: "style", isForDevices: true }],
   [PATHS.script, { kind: "script", isForDevices: true }],
 ]);

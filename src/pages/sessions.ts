@@ -7,7 +7,7 @@ import { permits } from "../contract/permissions.ts";
 import { SIGN_INS_AN_HOUR } from "../domain/credential.ts";
 import { err, ok } from "../domain/general/result.ts";
 import { clientName } from "../domain/request/client-name.ts";
-import { clearSession } from "../domain/request/session-cookie.ts";
+import { clearSession } from "../domain/request/own-cookies.ts";
 import { type Html, html, seeOther, show } from "./html/html.ts";
 import { layout } from "./html/layout.ts";
 import type { PageContext } from "./html/page-context.ts";
@@ -20,6 +20,8 @@ const CARD_MAX = 64;
 interface SignIn {
   /** The gate's own host: whose sign-in page this is. */
   hostname: string;
+  /** What people call the identity provider; `null`: nobody signs in with one. */
+  provider: string | null;
   /** The page to show after signing in. */
   next: string;
   /** The code that was typed from an emergency card, if that form was sent. */
@@ -39,15 +41,30 @@ export function signInPage(state: SignIn): Html {
     { title: "Sign in", scripted: true },
     html`${message === undefined ? "" : html`<p class="message" role="${role}">${message}</p>`}
 <p>To manage the devices of <strong>${state.hostname}</strong>.</p>
-<form method="post" action="${PATHS.signIn}">
-<input type="hidden" name="next" value="${state.next}">
+${state.provider === null ? tokenForm(state) : withProvider(state.provider, state)}
+${cardForm(state.card)}`,
+  );
+}
+
+/** The provider first; the token remains as the way back in. */
+function withProvider(provider: string, state: SignIn): Html {
+  const query = new URLSearchParams({ next: state.next });
+  const isTyped = state.card === undefined && (state.wrong === true || state.waitMs !== undefined);
+  return html`<p><a class="button go" href="${PATHS.signIn}?${query.toString()}">Sign in with ${provider}</a></p>
+<p class="hint">This browser stays signed in for 12 hours, or until you sign out.</p>
+<details class="card"${isTyped ? html` open` : ""}><summary>I have a token</summary>
+${tokenForm(state)}
+</details>`;
+}
+
+function tokenForm({ next }: SignIn): Html {
+  return html`<form method="post" action="${PATHS.signIn}">
+<input type="hidden" name="next" value="${next}">
 <p><label for="token">Your token</label>
 <input id="token" name="token" type="password" required autocomplete="current-password" autocapitalize="none" spellcheck="false" aria-describedby="token-hint"></p>
 <p id="token-hint" class="hint">The <code>ADMIN_TOKEN</code>, or a personal token that the owner gave you. This browser stays signed in for 12 hours, or until you sign out.</p>
 <p><button>Sign in</button></p>
-</form>
-${cardForm(state.card)}`,
-  );
+</form>`;
 }
 
 /**
@@ -82,10 +99,17 @@ export async function sessions(context: PageContext): Promise<Html> {
   const list = open.map(representSession);
   return layout(
     { title: "Sessions", principal, current: PATHS.sessions },
-    html`<p>Browsers that are signed in${principal.user === null ? "" : ` with ${possessive(principal.user)} tokens`}.</p>
+    html`<p>Browsers that are signed in to these pages${whose(context)}.${context.door === null ? "" : html` Those that are signed in to apps are among the <a href="${PATHS.devices}">devices</a>.`}</p>
 <ul class="cards">${list.map((each) => card(each, context))}</ul>
 ${mayEnd(context) ? html`<form method="post" action="${PATHS.sessions}/end"><p><button class="revoke">Sign out everywhere</button></p><p class="hint">Ends all of these sessions, this browser’s too.</p></form>` : ""}`,
   );
+}
+
+function whose({ principal: { user }, door }: PageContext): string {
+  if (user === null) return "";
+  return door === null
+    ? ` with ${possessive(user)} tokens`
+    : ` as ${user}, or with ${possessive(user)} tokens`;
 }
 
 /** A token that only reads ends no session but its own, with the button in the header. */
@@ -94,34 +118,40 @@ function mayEnd({ principal }: PageContext): boolean {
 }
 
 export async function endSession(context: PageContext): Promise<Response> {
-  const { directory, principal, by, url } = context;
+  const { directory, principal, by } = context;
   const id = pathParam(context, "session") ?? "";
   const ended = await directory.ask((directory) => directory.endSessions(by, principal.user, [id]));
   must(ended === 0 ? err({ code: "unknown-session" }) : ok(null));
-  return id === principal.session ? signedOut(url) : seeOther(PATHS.sessions);
+  return id === principal.session ? signedOut(context) : seeOther(PATHS.sessions);
 }
 
 export async function endAllSessions(context: PageContext): Promise<Response> {
-  const { directory, principal, by, url } = context;
+  const { directory, principal, by } = context;
   await directory.ask((directory) => directory.endSessions(by, principal.user));
-  return signedOut(url);
+  return signedOut(context);
 }
 
-function signedOut({ hostname }: URL): Promise<Response> {
-  const page = signInPage({ hostname, next: PATHS.home, signedOut: true });
+function signedOut({ url: { hostname }, door }: PageContext): Promise<Response> {
+  const provider = door?.settings.label ?? null;
+  const page = signInPage({ hostname, provider, next: PATHS.home, signedOut: true });
   return show(page, 200, { "Set-Cookie": clearSession() });
 }
 
 function card(session: Session, context: PageContext): Html {
   const { now, timeZone, principal } = context;
   const canEnd = mayEnd(context);
-  const { id, token, client, ip, country, createdAt, expiresAt } = session;
+  const { id, client, ip, country, createdAt, expiresAt } = session;
   const from = [ip, country].filter((part) => part !== null).join(", ");
   const isThis = id === principal.session;
-  const holder =
-    token === null ? "the ADMIN_TOKEN" : `${token.name}${token.user === null ? "" : ` (${token.user})`}`;
   const name = client === null ? "A browser without a name" : clientName(client);
   return html`<li class="card"><h2><span title="${client ?? ""}">${name}</span>${isThis ? html` <span class="status active">this browser</span>` : ""}</h2>
-<p>Signed in ${ago(createdAt, now, timeZone)} with ${holder}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
+<p>Signed in ${ago(createdAt, now, timeZone)} ${holder(session, context)}${from === "" ? "" : `, from ${from}`}. Expires ${ago(expiresAt, now, timeZone)}.</p>
 ${canEnd ? html`<form method="post" action="${PATHS.sessions}/${encodeURIComponent(id)}/end"><button class="quiet">Sign out${isThis ? "" : html`<span class="unseen"> ${name}</span>`}</button></form>` : ""}</li>`;
+}
+
+/** Whose session it is: `with the ADMIN_TOKEN`, `with desk (alice)`, `as alice, with Pocket ID`. */
+function holder({ token, person }: Session, { door }: PageContext): string {
+  if (person !== null) return `as ${person}, with ${door?.settings.label ?? "the identity provider"}`;
+  if (token === null) return "with the ADMIN_TOKEN";
+  return `with ${token.name}${token.user === null ? "" : ` (${token.user})`}`;
 }

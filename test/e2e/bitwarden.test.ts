@@ -13,12 +13,14 @@ import { apiOf } from "./support/api.ts";
 import { BitwardenClient } from "./support/bitwarden-cli.ts";
 import { type BitwardenServer, startBitwardenServer } from "./support/bitwarden-server.ts";
 import { breakRegistry } from "./support/registry-files.ts";
+import { UNUSED_PROVIDER } from "./support/sign-in.ts";
 import { stablePort } from "./support/stable-port.ts";
 
 const DEVICES = ["home", "suspended", "revoked", "lost-1", "lost-2"] as const;
-/** Asking the registry on every request: a status shows at once. */
-const APPS = { localhost: { profile: "bitwarden" }, "files.localhost": { basic: true } };
-const VARS = { APPS, REVOCATION_DELAY_SECONDS: 0 };
+/** People may sign in to it from a browser as well, for the web vault: no client notices. */
+const APPS = { localhost: { profile: "bitwarden", signIn: true }, "files.localhost": { basic: true } };
+/** Asking the registry on every request: a status shows at once. Nobody asks the provider, which does not exist. */
+const VARS = { APPS, SIGN_IN: UNUSED_PROVIDER, REVOCATION_DELAY_SECONDS: 0 };
 const TABLE: string[] = [];
 
 let folder: string;
@@ -206,7 +208,7 @@ describe("the real Bitwarden client", () => {
   }, 60_000);
 
   it("keeps its vault when the country is refused, and when the registry does not answer", async () => {
-    await restartWith({ ...VARS, APPS: { localhost: { profile: "bitwarden", countries: ["LI"] } } });
+    await restartWith({ ...VARS, APPS: { localhost: { ...APPS.localhost, countries: ["LI"] } } });
     await expectNoHarm("country", "home");
 
     const { port } = edge;

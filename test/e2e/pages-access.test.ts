@@ -78,7 +78,16 @@ describe("with the keyboard alone", () => {
     keyboard.stops.length = 0;
     await keyboard.tabTo("Suspend Tablet");
     expect(keyboard.stops).toEqual([
-      ...["Skip to the content", "Devices", "Waiting", "Activity", "Invite", "Sessions", "Sign out"],
+      ...[
+        "Skip to the content",
+        "Devices",
+        "Waiting",
+        "Activity",
+        "Invite",
+        "People",
+        "Sessions",
+        "Sign out",
+      ],
       ...["Tablet", "Suspend Tablet"],
     ]);
     await keyboard.enter();

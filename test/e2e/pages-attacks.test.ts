@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Device } from "../../src/contract/answers.ts";
 import { devicePath, ENROL_PATH, PATHS } from "../../src/contract/paths.ts";
-import { SESSION_COOKIE } from "../../src/domain/request/session-cookie.ts";
+import { SESSION_COOKIE } from "../../src/domain/request/own-cookies.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { HOSTILE_PATHS, type HostileApp, type SeenByWorker, startHostileApp } from "./support/hostile-app.ts";

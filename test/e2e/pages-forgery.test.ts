@@ -144,6 +144,7 @@ describe("a user's token", () => {
       ...["suspend", "lost", "revoke"].map((act) => devicePath(tablet, act)),
       PATHS.waiting,
       PATHS.invite,
+      PATHS.people,
     ];
     for (const path of paths) {
       const { status, text } = await bob.get(path);
@@ -173,6 +174,7 @@ describe("a user's token", () => {
       [`${PATHS.waiting}/${fingerprint}/dismiss`, {}],
       [PATHS.invite, { user: "bob" }],
       [PATHS.users, { id: "mallory" }],
+      [`${PATHS.people}/users/bob`, { role: "owner", emails: "bob@example.com" }],
       [`${PATHS.sessions}/${owners}/end`, {}],
     ];
     for (const [path, fields] of posts) expect((await bob.post(path, fields)).status, path).toBe(404);
@@ -294,7 +296,7 @@ describe("an invitation's code", () => {
 
 describe("every page", () => {
   const PAGES = () => [
-    ...[PATHS.devices, PATHS.waiting, PATHS.activity, PATHS.invite, PATHS.sessions],
+    ...[PATHS.devices, PATHS.waiting, PATHS.activity, PATHS.invite, PATHS.people, PATHS.sessions],
     ...[
       `${PATHS.devices}/alice`,
       devicePath(tablet),

@@ -91,6 +91,27 @@ describe("signing in", () => {
 describe("the owner's pages", () => {
   beforeAll(() => signIn(owner, test.edge));
 
+  it("show people, and change their role and addresses", async () => {
+    await test.api("PUT", "/users/carla", { name: "Carla & <i>sons</i>" });
+    await test.api("PATCH", "/users/carla", { emails: [`${"long".repeat(20)}@example.com`] });
+    const of = { user: "carla", issuer: "https://id.example.com", boundAt: new Date().toISOString() };
+    const identity = { id: crypto.randomUUID(), subject: "x".repeat(255), email: null, ...of };
+    const none = { users: [], tokens: [], unknownCertificates: [] };
+    await test.api("POST", "/restore", { ...none, madeAt: of.boundAt, identities: [identity] });
+    await goTo(owner, "People");
+    for (const summary of await owner.locator("summary").all()) await summary.click();
+    await expectPage(owner, "People", "people");
+    const card = owner.locator("li.card", { hasText: "Carla" });
+    await card.getByLabel("Role").selectOption("owner");
+    await card.getByLabel("Addresses").fill("carla@example.com c@example.org");
+    await card.getByRole("button", { name: "Save" }).click();
+    const changed = owner.locator("li.card", { hasText: "Carla" });
+    await changed.getByText("c@example.org, carla@example.com").waitFor();
+    await changed.getByRole("button", { name: "Unbind" }).click();
+    await owner.getByRole("button", { name: "Unbind" }).waitFor({ state: "detached" });
+    await expectPage(owner, "People", "people-changed");
+  });
+
   it("show devices of every kind", async () => {
     await test.api("PUT", "/users/bob", { name: "Bob & <i>sons</i>" });
     await test.api("PUT", "/users/empty", {});

@@ -2,7 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SessionList } from "../../src/contract/answers.ts";
-import { SESSION_COOKIE } from "../../src/domain/request/session-cookie.ts";
+import { SESSION_COOKIE } from "../../src/domain/request/own-cookies.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { TestEdge } from "./support/edge.ts";
 import { complaintsOf, goTo, heading, pageUrl, press } from "./support/pages.ts";

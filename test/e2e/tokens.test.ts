@@ -14,6 +14,7 @@ import { type Edge, startEdge } from "../../scripts/edge/edge.ts";
 import type { NewDeviceToken } from "../../src/contract/answers.ts";
 import { apiOf } from "./support/api.ts";
 import { launchBrowser } from "./support/browser.ts";
+import { UNUSED_PROVIDER } from "./support/sign-in.ts";
 import { TlsClient } from "./support/tls-client.ts";
 import { startWebdavServer, type WebdavServer } from "./support/webdav-server.ts";
 
@@ -68,12 +69,13 @@ beforeAll(async () => {
     response.end("<!doctype html><title>notes</title>");
   });
   const apps = {
-    localhost: { origins: [origin(notes)] },
-    "app.localhost": {},
-    "127.0.0.1": { profile: "sync", basic: true },
+    localhost: { origins: [origin(notes)], signIn: true },
+    "app.localhost": { signIn: true },
+    "127.0.0.1": { profile: "sync", basic: true, signIn: true },
     "vault.localhost": { profile: "bitwarden" },
   };
-  const vars = { APPS: apps, REVOCATION_DELAY_SECONDS: 0 };
+  // People may sign in from a browser as well, which no client notices.
+  const vars = { APPS: apps, SIGN_IN: UNUSED_PROVIDER, REVOCATION_DELAY_SECONDS: 0 };
   edge = await startEdge({ port: 0, stateDir: join(folder, "state"), origin: origin(app), vars });
   close.push(() => edge.stop());
   dav = await startWebdavServer();

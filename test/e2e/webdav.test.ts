@@ -10,6 +10,7 @@ import { issueDeviceCertificate } from "../../scripts/certificates/authority.ts"
 import { type Edge, startEdge } from "../../scripts/edge/edge.ts";
 import type { Device } from "../../src/contract/answers.ts";
 import { apiOf } from "./support/api.ts";
+import { UNUSED_PROVIDER } from "./support/sign-in.ts";
 import { startWebdavServer, type WebdavServer } from "./support/webdav-server.ts";
 
 let folder: string;
@@ -27,7 +28,9 @@ beforeAll(async () => {
     origin: server.origin,
     vars: {
       // Two names of this machine that every system resolves.
-      APPS: { localhost: { profile: "sync" }, "127.0.0.1": { profile: "web" } },
+      APPS: { localhost: { profile: "sync", signIn: true }, "127.0.0.1": { profile: "web" } },
+      // People may sign in from a browser as well, which the client does not notice.
+      SIGN_IN: UNUSED_PROVIDER,
       REVOCATION_DELAY_SECONDS: 0,
     },
   });

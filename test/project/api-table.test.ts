@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { OPERATIONS, type Operation } from "../../src/contract/operations.ts";
+import type { Operation } from "../../src/contract/operation.ts";
+import { OPERATIONS } from "../../src/contract/operations.ts";
 import { PROBLEMS } from "../../src/contract/problems.ts";
 
 const lines = readFileSync(new URL("../../docs/api.md", import.meta.url), "utf8").split("\n");

@@ -12,12 +12,17 @@ import { isCountry } from "../../src/domain/request/country.ts";
 import { Hostnames, hostnameOf, isHostname } from "../../src/domain/request/hostname.ts";
 import { parseOpenSslTime } from "../../src/domain/request/openssl-time.ts";
 import {
+  cookieValues,
+  isOwnCookie,
+  SESSION_COOKIE,
+  withoutOwnCookies,
+} from "../../src/domain/request/own-cookies.ts";
+import {
   isPlainPath,
   isPublicPath,
   pathPatternProblem,
   pathRules,
 } from "../../src/domain/request/path-rules.ts";
-import { isOwnCookie, sessionValues, withoutOwnCookies } from "../../src/domain/request/session-cookie.ts";
 import { parseUserId } from "../../src/domain/user.ts";
 import { answer, isTokenCall } from "../../src/gate/answers.ts";
 import { html } from "../../src/pages/html/html.ts";
@@ -179,7 +184,7 @@ const SUBJECTS: Record<string, Subject> = {
     tails: ["!"],
   },
   escapedJson: { read: escapedJson, units: ["a", "\u0085"], isSlow: true },
-  sessionValues: { read: sessionValues, heads: ["__Host-latchkey="] },
+  cookieValues: { read: (text) => cookieValues(text, SESSION_COOKIE), heads: ["__Host-latchkey="] },
   deviceNameProblem: { read: deviceNameProblem, tails: ["a"] },
   // Unicode's composition is quadratic in combining marks: nothing longer than a name comes to it.
   deviceNameKey: {

@@ -158,9 +158,11 @@ describe("the description of the API", () => {
       .map(({ operationId }) => operationId);
     expect(demanded.sort()).toEqual([
       "addCertificate",
+      "admitPerson",
       "createDeviceToken",
       "createToken",
       "editDevice",
+      "editUser",
       "enrolDevice",
       "enrolUnknownCertificate",
       "limitDevice",

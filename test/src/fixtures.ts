@@ -2,6 +2,7 @@ import { env, exports } from "cloudflare:workers";
 import { KeyedSecrets } from "../../src/auth/keyed-secrets.ts";
 import type { Device, NewToken } from "../../src/contract/answers.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
+import { providerId, type SignInSettings } from "../../src/contract/sign-in-settings.ts";
 import type { TokenScope } from "../../src/domain/credential.ts";
 import { type CredentialKey, keyOf } from "../../src/domain/credential-key.ts";
 import type { DeviceStatus, Standing } from "../../src/domain/device.ts";
@@ -84,10 +85,14 @@ export async function makeToken(
 }
 
 /** What an isolate makes tokens and codes with, and knows them by. */
-export function keyedSecrets(now = Date.now): KeyedSecrets {
+export function keyedSecrets(
+  now = Date.now,
+  signIn?: Pick<SignInSettings, "issuer" | "clientId">,
+): KeyedSecrets {
   return new KeyedSecrets(
     () => directoryOf(env).ask((directory) => directory.credentialCheck()),
     now,
     () => undefined,
+    signIn && providerId(signIn),
   );
 }

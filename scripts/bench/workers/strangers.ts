@@ -1,7 +1,7 @@
 // Runs in workerd: a day of strangers on a virtual clock, at the real Worker's entry. Each environment stands for one
 // isolate's memory; all share the real Durable Objects, whose calls are counted.
 import { API_PATH, ENROL_PATH, PATHS, WHOAMI_PATH } from "../../../src/contract/paths.ts";
-import { SESSION_COOKIE } from "../../../src/domain/request/session-cookie.ts";
+import { SESSION_COOKIE } from "../../../src/domain/request/own-cookies.ts";
 import worker from "../../../src/index.ts";
 import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
 import { seeded } from "../budget/random.ts";

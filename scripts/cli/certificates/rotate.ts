@@ -91,6 +91,7 @@ Examples:
       }
       const api = await session.connect();
       const device = await findDevice(api, reference);
+      refuseBrowser(device);
       return device.kind === "certificate"
         ? rotateByIssuing(session, api, device, options, retireBy)
         : rotateSecret(session, api, device, options, retireBy);
@@ -148,6 +149,7 @@ async function rotateFromFile(
   const { pem, fingerprint } = await readCertificateFile(file, passwordSource(options, session));
   const api = await session.connect();
   const device = await findDevice(api, reference);
+  refuseBrowser(device);
   requireCertificate(device, options);
   if (!device.credentials.some((each) => each.fingerprint === fingerprint)) requireRenewable(device);
   const { created, value } = await addCertificate(api, device, pem, retireBy);
@@ -202,6 +204,15 @@ async function rotateByIssuing(
     options,
   );
   showIssued(session, issued, added(issued.device, issued.signed.fingerprint, session.now()));
+}
+
+/** A browser's secret is only in its cookie: nobody could give it another one. */
+function refuseBrowser(device: Device): void {
+  if (device.kind !== "browser") return;
+  throw misuse(
+    `${deviceLabel(device)} is a browser: its person signs in, and nothing is to be renewed`,
+    `to sign it out for good: ${LATCHKEY} revoke ${referenceTo(device)}; its person can then sign in again`,
+  );
 }
 
 function requireCertificate(device: Device, { valid }: RotateOptions): void {

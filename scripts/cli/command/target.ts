@@ -219,12 +219,22 @@ export function requireKnownAtCloudflare(device: Device): void {
   );
 }
 
-/** A lost device is wiped only while its certificate is verified by Cloudflare and refused by nothing else. */
+/**
+ * A lost device is wiped only while its certificate is verified by Cloudflare and refused by nothing else, and a lost
+ * browser clears what it stores only while nothing else refuses it.
+ */
 export async function requireWipe(
   session: Pick<Session, "connect">,
   { device, label }: Pick<Target, "device" | "label">,
 ): Promise<void> {
-  if (device?.status !== "lost" || device.kind !== "certificate" || device.wipe !== null) return;
+  if (device?.status !== "lost" || device.wipe !== null) return;
+  if (device.kind === "browser") {
+    throw failed(
+      `${label} is lost and has not been told to clear what it stores yet: once it is refused otherwise, it never will be`,
+      `wait until ${LATCHKEY} show ${shellWord(label)} says that it was told, or add --force`,
+    );
+  }
+  if (device.kind !== "certificate") return;
   if (!(await canWipeAnything(session))) return;
   throw failed(
     `${label} is lost and has not received the wipe yet: once its certificate is refused, it never can`,

@@ -16,7 +16,9 @@ export const addSessions: AddCommand = (program) => {
   const sessions = program
     .command("sessions")
     .summary("list the browsers that are signed in; sign them out")
-    .description("List the browsers that are signed in on the pages. A subcommand signs them out.")
+    .description(
+      "List the browsers that are signed in on the pages. A subcommand signs them out. Browsers that are signed in to apps are devices, see devices.",
+    )
     .notes(`
 Examples:
   latchkey sessions
@@ -88,6 +90,8 @@ async function whoseBrowsers(api: Api): Promise<string> {
   return user === null ? "everybody's browsers" : `all of ${printable(user)}'s browsers`;
 }
 
-function credential({ token }: SignIn): string {
+function credential({ token, person }: SignIn): string {
+  // A Worker deployed before people signed in with a provider does not say.
+  if ((person ?? null) !== null) return `provider, as ${printable(person ?? "")}`;
   return token === null ? "ADMIN_TOKEN" : tokenLabel(token);
 }

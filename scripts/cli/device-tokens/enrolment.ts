@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Me, NewDeviceToken } from "../../../src/contract/answers.ts";
 import { DEVICE_TOKEN_SECONDS } from "../../../src/contract/limits.ts";
 import type { Recipe } from "../../../src/domain/apps/recipes.ts";
-import type { SecretKind } from "../../../src/domain/credential-key.ts";
+import type { IssuedKind } from "../../../src/domain/credential-key.ts";
 import type { UserId } from "../../../src/domain/user.ts";
 import { withHint } from "../../client/answer.ts";
 import { deviceLabel } from "../../client/device.ts";
@@ -39,7 +39,7 @@ export function validOption(text: string | undefined): number | undefined {
 interface NewDevice {
   user: UserId;
   name: string;
-  kind: SecretKind;
+  kind: IssuedKind;
   /** Of a feed. */
   paths?: string[];
 }

@@ -1,7 +1,6 @@
 // The devices and their records: list, show, rename, note, forget.
 
 import type { Device } from "../../../src/contract/answers.ts";
-import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import { ofUsers } from "../../client/all-users.ts";
 import { withHint } from "../../client/answer.ts";
 import { deviceLabel, living } from "../../client/device.ts";
@@ -25,8 +24,9 @@ export const addDevices: AddCommand = (program) => {
     .option("--expiring <time>", "only those that expire within this time, or have expired")
     .notes(`
 With --expiring, what expires first comes first: a certificate, a token, or the
-device itself (see limit). Revoked devices are left out. A time is a number and
-d, h or m: 30d, 12h, 90m.
+device itself (see limit). Revoked devices are left out, and so are browsers,
+which stay signed in while they are used. A time is a number and d, h or m: 30d,
+12h, 90m.
 
 Examples:
   latchkey devices
@@ -53,10 +53,13 @@ Examples:
     });
 };
 
-/** Devices that expire by this time, in milliseconds; the first to expire comes first. */
+/**
+ * Devices that expire by this time, in milliseconds; the first to expire comes first. A browser's sign-in lasts while it
+ * is used, and nobody renews it.
+ */
 function expiringBefore(devices: readonly Device[], time: number): Device[] {
   return devices
-    .filter(({ status }) => status !== "revoked")
+    .filter(({ status, kind }) => status !== "revoked" && kind !== "browser")
     .map((device) => ({ device, end: firstExpiry(device) }))
     .filter(({ end }) => end <= time)
     .sort((a, b) => a.end - b.end)
@@ -127,6 +130,14 @@ Examples:
     });
 };
 
+/** What becomes of what the device showed. */
+const FORGOTTEN: Record<Device["kind"], string> = {
+  certificate: "its certificate is unknown now, and can be enrolled again",
+  token: "its token is unknown now, and stays refused",
+  feed: "its feed URL is unknown now, and stays refused",
+  browser: "its person can sign in with it again, as another device",
+};
+
 export const addForget: AddCommand = (program) => {
   program
     .command("forget")
@@ -147,10 +158,6 @@ export const addForget: AddCommand = (program) => {
       } catch (error) {
         throw withHint(error, "not-revoked", `revoke it first: ${LATCHKEY} revoke ${referenceTo(device)}`);
       }
-      output.lines(
-        device.kind === "certificate"
-          ? `forgot ${label}: its certificate is unknown now, and can be enrolled again`
-          : `forgot ${label}: its ${CREDENTIAL_WORDS[device.kind]} is unknown now, and stays refused`,
-      );
+      output.lines(`forgot ${label}: ${FORGOTTEN[device.kind]}`);
     });
 };

@@ -5,10 +5,11 @@ import { pathPatternProblem } from "../../../src/domain/request/path-rules.ts";
 import { withHint } from "../../client/answer.ts";
 import type { Api } from "../../client/api.ts";
 import { deviceLabel } from "../../client/device.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { AddCommand } from "../command/command.ts";
-import { findDevice } from "../command/device-reference.ts";
+import { findDevice, referenceTo } from "../command/device-reference.ts";
 import { type LimitOptions, limitFacts, limitOptions, limitsFrom, requireApps } from "../command/limits.ts";
 import { UNTIL_HELP } from "../command/until.ts";
 import { EVERYWHERE } from "./status.ts";
@@ -36,7 +37,8 @@ export const addLimit: AddCommand = (program) => {
     .with(pathOption)
     .notes(`
 This takes the ADMIN_TOKEN: whoever is limited must not be able to lift it. A
-device that shows a token or a feed URL is always limited to named apps.
+device that shows a token or a feed URL is always limited to named apps. So is a
+browser: to those on which its person has signed in, and signing in adds one.
 
 ${UNTIL_HELP}
 
@@ -68,6 +70,11 @@ Examples:
         "",
       );
       output.lines("", `${label} has these limits ${EVERYWHERE}`);
+      if (device.kind === "browser") {
+        output.lines(
+          `an app that it lost comes back when its person signs in there: to keep it out, ${LATCHKEY} suspend ${referenceTo(device)}`,
+        );
+      }
     });
 };
 

@@ -192,13 +192,18 @@ const WIPES = [
 ];
 const NO_VAULT = "No app here has the profile bitwarden: nothing will be deleted on the device.";
 const NO_CERTIFICATE = "It has no certificate to prove itself with: nothing will be deleted on the device.";
+const CLEARS = [
+  "When this browser next opens an app, it is told to delete what it stores of that app: cookies, cached pages, data.",
+  "Its user's sessions on the pages end. From now on, nobody can sign in as them without proving again who they are at the identity provider.",
+];
+const ALSO_AT_PROVIDER = "end its session at the identity provider, too: Latchkey can't";
 
 export const addLost: AddCommand = (program) => {
   program
     .command("lost")
     .summary("report a device lost, and have Bitwarden on it delete its vault")
     .description(
-      "Report a device lost. On apps with the profile bitwarden, Bitwarden on the device deletes its vault when it next connects; all other apps refuse the device. If it turns up, reinstate lets it back in.",
+      "Report a device lost. On apps with the profile bitwarden, Bitwarden on the device deletes its vault when it next connects; all other apps refuse the device. A browser that is signed in is told to delete what it stores of the apps. If the device turns up, reinstate lets it back in.",
     )
     .device()
     .with((command) => reasonOption(command, "where and when, for the audit log"))
@@ -212,19 +217,24 @@ Example:
     .run(async (session, device: string, options: ReasonOptions) => {
       /** Why nothing will be deleted on it. */
       let unwiped: string | undefined;
+      let isBrowser = false;
       await changeStatus(session, "lost", device, options, {
         check: async ({ kind }) => {
-          if (kind !== "certificate") unwiped = NO_CERTIFICATE;
+          isBrowser = kind === "browser";
+          if (kind !== "certificate" && !isBrowser) unwiped = NO_CERTIFICATE;
         },
         warning: async () => {
+          if (isBrowser) return [...CLEARS, "Other devices aren't affected."];
           if (unwiped === undefined && !(await canWipeAnything(session))) unwiped = NO_VAULT;
           return [...(unwiped === undefined ? WIPES : [unwiped]), "Other devices aren't affected."];
         },
         question: (label) => `Report ${label} lost?`,
         done: (label, lost) => [
           `${label} is reported lost: it is refused ${EVERYWHERE}`,
-          unwiped ?? `to see whether the wipe was delivered: ${LATCHKEY} show ${referenceTo(lost)}`,
-          `if you find it: ${LATCHKEY} reinstate ${referenceTo(lost)}; if it is gone for good: ${LATCHKEY} revoke ${referenceTo(lost)}${unwiped === undefined ? ", but only after the wipe was delivered" : ""}`,
+          ...(isBrowser ? [ALSO_AT_PROVIDER] : []),
+          unwiped ??
+            `to see whether ${isBrowser ? "it was told to clear what it stores" : "the wipe was delivered"}: ${LATCHKEY} show ${referenceTo(lost)}`,
+          `if you find it: ${LATCHKEY} reinstate ${referenceTo(lost)}; if it is gone for good: ${LATCHKEY} revoke ${referenceTo(lost)}${unwiped === undefined ? `, but only after ${isBrowser ? "it was told" : "the wipe was delivered"}` : ""}`,
         ],
         // Not at Cloudflare: the wipe needs a certificate that Cloudflare still verifies once it is unblocked.
         waysOut: [`block ${shellWord(device)}`],

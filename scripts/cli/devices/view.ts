@@ -1,6 +1,7 @@
 // How a device and its credentials are shown: as a row of a list, or in full.
 
 import type { Credential, Device } from "../../../src/contract/answers.ts";
+import { signedInUntil } from "../../../src/domain/browser.ts";
 import { CREDENTIAL_WORDS } from "../../../src/domain/credential-key.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../../src/domain/general/relative-time.ts";
 import type { CertificateDetails } from "../../certificates/certificate-file.ts";
@@ -47,23 +48,38 @@ function statusCell(device: Device, output: Output, now: number): string {
   return `${status(device, output, now)}${statusDetail(device)}`;
 }
 
-/** The status; `expired` for an active device whose time is up. */
+/** The status; `expired` for an active device whose time is up. A browser has merely signed out. */
 function status(device: Device, output: Output, now: number): string {
+  if (isSignedOut(device, now)) return "signed out";
   return device.status === "active" && hasEnded(device, now)
     ? output.style("red", "expired")
     : output.status(device.status);
 }
 
-/** When each of its credentials expires, or the device itself if that is earlier. */
+/** Whether it is a browser that would be let in if its person signed in again. */
+function isSignedOut(device: Device, now: number): boolean {
+  if (device.kind !== "browser" || device.status !== "active") return false;
+  const { until } = signedInUntil(device);
+  return until !== null && Date.parse(until) <= now;
+}
+
+/**
+ * When each of its credentials expires, or the device itself if that is earlier. A browser's sign-in is nothing to renew,
+ * so it is never urgent.
+ */
 function ends(device: Device, output: Output, now: number, format: FormatTime): string {
+  if (device.kind === "browser") {
+    const { until } = signedInUntil(device);
+    return until === null ? "unknown" : format(until, now);
+  }
   const { expiresAt } = device;
   const dates = living(device).map(({ notAfter }) => notAfter);
   const isEarlier = expiresAt !== null && dates.every((date) => date === null || date >= expiresAt);
   return (isEarlier ? [expiresAt] : dates).map((date) => expiry(date, output, now, format)).join(", ");
 }
 
-function statusDetail({ status, wipe, comparisonCode }: Device): string {
-  if (status === "lost" && wipe !== null) return ", wipe delivered";
+function statusDetail({ kind, status, wipe, comparisonCode }: Device): string {
+  if (status === "lost" && wipe !== null) return kind === "browser" ? ", told to clear" : ", wipe delivered";
   if (status === "pending" && comparisonCode !== null) return `, code ${groupedCode(comparisonCode)}`;
   return "";
 }
@@ -84,17 +100,20 @@ export function showDevice(device: Device, output: Output, now: number, wipes: b
     ["last seen", seen === null ? "never" : timeWithHint(seen.at, now)],
     ["at app", seen === null ? null : printable(seen.app)],
     ["from", seen === null ? null : from(seen)],
+    ...(device.kind === "browser" ? signInFacts(device, now) : []),
     ...(isLimited(device)
       ? limitFacts(device, now).map(([label, value]): [string, string] => [
           label,
-          label === "ends" ? endOfDevice(device, value, now) : value,
+          label === "ends" && device.kind !== "browser" ? endOfDevice(device, value, now) : value,
         ])
       : []),
   ]);
   for (const credential of device.credentials) {
     output.lines("", output.style("bold", CREDENTIAL_WORDS[device.kind]));
     const own =
-      device.kind === "certificate" ? certificateFacts(credential, now) : secretFacts(credential, now);
+      device.kind === "certificate"
+        ? certificateFacts(credential, now)
+        : secretFacts(device, credential, now);
     const facts = [...own, ...renewalFacts(device, credential, now)];
     output.facts(facts.map(([label, value]) => [`  ${label}`, value]));
   }
@@ -167,12 +186,21 @@ function comparison({ status, comparisonCode }: Device): string | null {
 /** What `show` and `status` say about a lost device where `canWipeAnything` is false. */
 export const NOTHING_TO_WIPE = "no app here has the profile bitwarden: nothing will be deleted";
 
-/** Whether a lost device has received the answer that makes Bitwarden delete its vault: only certificates ever do. */
-function wipe(
-  { status, kind, wipe: receipt, lastSeen, statusSince }: Device,
-  now: number,
-  wipes: boolean,
-): string | null {
+/** Whether a lost browser was told to clear what it stores. */
+function clearing({ wipe: receipt }: Device, now: number): string {
+  const also = "end its session at the identity provider, too";
+  return receipt === null
+    ? `not told to clear what it stores: it hasn't been seen since it was reported lost; ${also}`
+    : `told to clear what it stores ${timeWithHint(receipt.firstAt, now)}; ${also}`;
+}
+
+/**
+ * Whether a lost device has received the answer that makes Bitwarden delete its vault, which only certificates ever do,
+ * or the one that makes a browser clear what it stores.
+ */
+function wipe(device: Device, now: number, wipes: boolean): string | null {
+  const { status, kind, wipe: receipt, lastSeen, statusSince } = device;
+  if (status === "lost" && kind === "browser") return clearing(device, now);
   if (status !== "lost" || kind !== "certificate") return null;
   if (receipt !== null) {
     const { firstAt, lastAt, count, tokenRefresh } = receipt;
@@ -208,15 +236,30 @@ export function certificateFacts(
   ];
 }
 
+/** How long a browser stays signed in. */
+function signInFacts(device: Device, now: number): [string, string | null][] {
+  const { until, isExtended } = signedInUntil(device);
+  if (until === null || device.status === "revoked") return [];
+  const time = timeWithHint(until, now);
+  if (Date.parse(until) <= now) return [["signed out", `${time}; its person can sign in again`]];
+  return [
+    [
+      "signed in",
+      `until ${time}${isExtended && device.status === "active" ? ", and longer if it is used" : ""}`,
+    ],
+  ];
+}
+
 /** What is known about a token or a feed's secret, which has no details of its own. */
 function secretFacts(
+  { kind }: Device,
   { fingerprint, notBefore, notAfter }: Credential,
   now: number,
 ): [string, string | null][] {
   return [
     ["fingerprint", printable(fingerprint)],
-    ["made", notBefore === null ? null : timeWithHint(notBefore, now)],
-    ["expires", notAfter === null ? "never" : timeWithHint(notAfter, now)],
+    [kind === "browser" ? "first used" : "made", notBefore === null ? null : timeWithHint(notBefore, now)],
+    ["expires", kind === "browser" ? null : notAfter === null ? "never" : timeWithHint(notAfter, now)],
   ];
 }
 

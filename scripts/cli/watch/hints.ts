@@ -9,8 +9,10 @@ import { INVALID_TOKEN, type RefusalGroup } from "./refusal-log.ts";
 const BY_REASON: Readonly<Record<string, string>> = {
   [INVALID_TOKEN]: `invalid token: a token was sent, but it is not valid here: check that it is complete, in the header ${TOKEN_HEADER} without quotes or Bearer (Basic only with basic = true)`,
   "wrong-app": `wrong app: the device is limited to other apps, or its feed to other paths; to see or change that: ${LATCHKEY} limit DEVICE`,
-  "device-expired": `device expired: the device's time is up; to extend it: ${LATCHKEY} limit DEVICE --until WHEN`,
-  "expired-credential": `expired credential: the device's token has expired; make a new one and enter it in the program: ${LATCHKEY} rotate DEVICE`,
+  "cross-site":
+    "cross-site: a page of another host made a signed-in browser send something, or open a WebSocket; if the app needs that, its browser needs a certificate",
+  "device-expired": `device expired: the device's time is up; to extend it (a browser's person signs in again): ${LATCHKEY} limit DEVICE --until WHEN`,
+  "expired-credential": `expired credential: the device's token has expired; make a new one and enter it in the program: ${LATCHKEY} rotate DEVICE (a browser's person signs in again)`,
 };
 
 /** One hint per app and reason for as long as the command runs: repeating one would help nobody. */

@@ -85,7 +85,7 @@ function whatRemains(worker: string, adminHost: string | undefined, deletesWorke
       : [`the Worker ${worker} and its registry, which nothing leads to: --delete-worker`]),
     "the devices' certificates at Cloudflare: revoke them under SSL/TLS > Client Certificates",
     ...(adminHost === undefined ? [] : [`the DNS record of ${adminHost}: delete it under DNS > Records`]),
-    "policies and applications in Access whose names begin with 'Latchkey:': delete them under Zero Trust > Access",
+    "policies and applications in Access whose names begin with 'Latchkey': delete them under Zero Trust > Access",
     "your API token, ~/.latchkey-token, and this folder: with its routes, wrangler deploy would bring the gate back",
   ];
 }

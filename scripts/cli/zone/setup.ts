@@ -8,6 +8,7 @@ import { ofAllUsers } from "../../client/all-users.ts";
 import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import type { Zone } from "../../cloudflare/client/zone.ts";
 import type { ChosenApps } from "../../cloudflare/setup/apps.ts";
+import type { SignInOptions } from "../../cloudflare/setup/sign-in-wish.ts";
 import type { Plan } from "../../cloudflare/setup/step.ts";
 import { WRANGLER_TOML } from "../../package.ts";
 import { failed, misuse } from "../../terminal/failure.ts";
@@ -20,7 +21,7 @@ import { openSession, requireShownPlan, type Session } from "../command/session.
 import { examine, isFailure, showChecks } from "./doctor.ts";
 import { readSettings } from "./wrangler-config.ts";
 
-interface SetupOptions {
+interface SetupOptions extends SignInOptions {
   zone?: string;
   app?: string[];
   /** `false`: --no-admin-host. */
@@ -42,6 +43,11 @@ export const addSetup: AddCommand = (program) => {
     .option("--app <host=app>", "a host and its app by name, or its profile; may be repeated", collect)
     .option("--admin-host <host>", "the admin host (default: latchkey.ZONE, unless wrangler.toml names one)")
     .option("--no-admin-host", "no pages: only the command line and the API")
+    .option("--sign-in <provider>", "let browsers sign in: 'access' (Cloudflare's), or an issuer's address")
+    .option("--sign-in-client <id>", "the client's id at that issuer")
+    .option("--sign-in-app <host>", "an app to which people may sign in; may be repeated", collect)
+    .option("--owner <user=address>", "who becomes this user, as an owner; may be repeated", collect)
+    .option("--person <address>", "someone else whom Access lets in; may be repeated", collect)
     .option("--device <user/name>", "issue and enrol a first device at the end")
     .option("--dry-run", "show the plan, have wrangler check it, and change nothing")
     .option("--config <file>", "another wrangler.toml")
@@ -49,20 +55,22 @@ export const addSetup: AddCommand = (program) => {
     .notes(`
 Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The gate's token is kept in
 --token-file or LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made if
-there is none, and never shown.
+there is none, and never shown. The secret of a client at another issuer is taken from
+SIGN_IN_SECRET (docs/sign-in.md).
 
 Examples:
   latchkey setup
   latchkey setup --app photos.example.com=immich --dry-run
   latchkey setup --app photos.example.com=immich --admin-host keys.example.com
-  latchkey setup --app photos.example.com=immich --device alice/pixel-9 --yes`)
+  latchkey setup --app photos.example.com=immich --device alice/pixel-9 --yes
+  latchkey setup --sign-in access --sign-in-app photos.example.com --owner alice=alice@example.com`)
     .run(async (session, options: SetupOptions) => {
       const { environment, options: globals, prompt } = session;
       requireShownPlan(globals, options.dryRun);
       const tokenFile =
         globals.tokenFile ?? (environment.LATCHKEY_TOKEN_FILE || join(homedir(), ".latchkey-token"));
       const device = options.device === undefined ? undefined : parseDevice(options.device);
-      await checkHosts(options);
+      await checkOptions(options);
       if (!environment.LATCHKEY_CLOUDFLARE_API) refuseEdgeToken(tokenFile);
       const asks = prompt.interactive && globals.yes !== true && options.dryRun !== true;
       if (!(await setUp(session, options, tokenFile, asks))) return;
@@ -77,7 +85,10 @@ Examples:
 };
 
 /** Mistakes on the command line are reported before anything is read or asked. */
-async function checkHosts({ app, adminHost }: SetupOptions): Promise<void> {
+async function checkOptions(options: SetupOptions): Promise<void> {
+  const { app, adminHost } = options;
+  const { checkSignInOptions } = await import("../../cloudflare/setup/sign-in-wish.ts");
+  checkSignInOptions(options);
   const { parseApp } = await import("../../cloudflare/setup/apps.ts");
   const { parseAdminHost } = await import("../../cloudflare/setup/dialogue.ts");
   const profiles = new Map<string, ProfileSetting>();
@@ -114,7 +125,7 @@ async function setUp(
   const { output } = session;
   const config = options.config ?? WRANGLER_TOML;
   const client = await session.cloudflare();
-  const { makePlan, plannedText } = await import("../../cloudflare/setup/plan.ts");
+  const { makePlan } = await import("../../cloudflare/setup/plan.ts");
   const { dryRun, wrangler } = await import("../../cloudflare/setup/deployment.ts");
   const { carryOut, isDone } = await import("../../cloudflare/setup/run.ts");
 
@@ -123,9 +134,14 @@ async function setUp(
   const hosts = [...new Set([...local.hosts.map(({ host }) => host), ...chosen.apps.keys()])];
   const adminHost = await whichAdminHost(session, options, local, hosts, zones, asks);
   const { longestSuffix } = await import("../../cloudflare/client/zone.ts");
+  const { whichSignIn } = await import("../../cloudflare/setup/sign-in-wish.ts");
+  const secret = session.environment.SIGN_IN_SECRET?.trim() || undefined;
+  // Without an admin host, there is no door.
+  const asksForSignIn = asks && adminHost !== null && adminHost !== undefined;
   const wanted = {
     ...chosen,
     adminHost,
+    signIn: await whichSignIn(options, local.signIn, hosts, secret, asksForSignIn),
     config,
     tokenFile,
     zoneOf(host: string) {
@@ -144,7 +160,7 @@ async function setUp(
       steps: plan.steps.map(({ id, found, change }) => ({ id, found, change })),
       byHand: plan.byHand,
     });
-    await dryRun(wrangler, config, await plannedText(wanted));
+    await dryRun(wrangler, config, plan.text);
     output.lines("", "dry run: nothing was changed, and wrangler accepts the new wrangler.toml");
     return false;
   }
@@ -243,7 +259,7 @@ async function requireFree(session: Session, zone: Zone, host: string): Promise<
 }
 
 /** Every step with what is there and what will be changed, then what is left to people. */
-export function showPlan(output: Output, { steps, byHand }: Plan): void {
+export function showPlan(output: Output, { steps, byHand }: Pick<Plan, "steps" | "byHand">): void {
   for (const { id, found, change } of steps) {
     output.lines(`${output.style("bold", id)}: ${printable(found)}`);
     if (change !== null) output.lines(`  ${output.style("yellow", "->")} ${printable(change)}`);

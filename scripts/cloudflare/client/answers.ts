@@ -41,7 +41,7 @@ export function fields<const Entries extends v.ObjectEntries>(entries: Entries) 
 }
 
 /** Absent, or null, which is the same. */
-function optional<T>(schema: v.GenericSchema<unknown, T>) {
+export function optional<T>(schema: v.GenericSchema<unknown, T>) {
   return v.pipe(
     v.nullish(schema),
     v.transform((value) => value ?? undefined),
@@ -295,40 +295,3 @@ export const USAGE = fields({
     }),
   }),
 });
-
-const conditions = optional(v.array(v.record(v.string(), v.unknown())));
-
-/** Kinds of applications that are on no host of the account's zones. */
-const HOSTLESS: ReadonlySet<string> = new Set([
-  ...["app_launcher", "biso", "bookmark", "dash_sso", "infrastructure", "saas", "warp"],
-  ...["mcp", "mcp_portal", "proxy_endpoint"],
-]);
-
-export const ACCESS_APP = v.pipe(
-  fields({
-    id: v.string(),
-    name: text,
-    type: text,
-    domain: text,
-    self_hosted_domains: optional(v.array(v.string())),
-    destinations: optional(
-      v.array(
-        v.pipe(
-          fields({ type: text, uri: text, worker_name: text, name: text }),
-          v.check(({ type = "public", uri }) => type !== "public" || uri !== undefined, "has no uri"),
-        ),
-      ),
-    ),
-    policies: optional(
-      v.array(fields({ decision: text, include: conditions, require: conditions, exclude: conditions })),
-    ),
-  }),
-  v.check(
-    ({ type, domain, self_hosted_domains: hosts, destinations }) =>
-      HOSTLESS.has(type ?? "") ||
-      domain !== undefined ||
-      (hosts ?? []).length > 0 ||
-      (destinations ?? []).length > 0,
-    "covers no host that is named",
-  ),
-);

@@ -27,7 +27,12 @@ export const PERMISSIONS = {
   },
   access: {
     grant: "Account > Access: Apps and Policies > Edit",
-    purpose: "to make the Access policy that bypasses the gate's hosts",
+    purpose:
+      "to make the Access policy that bypasses the gate's hosts, and the application that signs people in",
+  },
+  "access-organization": {
+    grant: "Account > Access: Organizations, Identity Providers, and Groups > Read",
+    purpose: "to read the team's name, under which Access signs people in",
   },
   waf: { grant: "Zone > Zone WAF > Read", purpose: "to find rules that answer first" },
   firewall: { grant: "Zone > Firewall Services > Read", purpose: "to find IP access rules" },

@@ -2,6 +2,7 @@
 import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
 import * as v from "valibot";
 import { AppSchema, toApp } from "../../../src/contract/app-settings.ts";
+import { SignInSchema } from "../../../src/contract/sign-in-settings.ts";
 import type { App } from "../../../src/domain/request/app.ts";
 import { isHostname } from "../../../src/domain/request/hostname.ts";
 import { isLocalhostName } from "../../client/address.ts";
@@ -22,9 +23,16 @@ export interface LocalSettings {
   adminHost: string | undefined;
   /** The admin host, if it exists on this machine only: it serves the local edge. */
   localAdminHost: string | undefined;
+  /** `undefined`: nobody signs in with an identity provider. */
+  signIn: LocalSignIn | undefined;
+  /** Keys of `APPS` with `signIn = true`: those of the local edge, too, and `*`. */
+  signInApps: readonly string[];
   /** The settings that would open the gate, one phrase each; empty when all is well. */
   dangers: readonly string[];
 }
+
+/** `[vars.SIGN_IN]`, with the defaults of what is left out. */
+export type LocalSignIn = v.InferOutput<typeof SignInSchema>;
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -52,6 +60,10 @@ export function localSettings(text: string): LocalSettings {
     hosts: Object.entries(tableOf(vars.APPS)).flatMap(([host, settings]) => gatedHost(host, settings)),
     adminHost: isLocal ? undefined : adminHost,
     localAdminHost: isLocal ? adminHost : undefined,
+    signIn: localSignIn(vars.SIGN_IN),
+    signInApps: Object.entries(tableOf(vars.APPS)).flatMap(([host, settings]) =>
+      tableOf(settings).signIn === true ? [host] : [],
+    ),
     dangers: dangersOf(file, vars),
   };
 }
@@ -62,6 +74,18 @@ export function requireClosed({ dangers }: LocalSettings, path: string): void {
   throw failed(
     `${printable(path)} opens the gate: ${dangers.join(", ")}`,
     "put it back as it was: see docs/configuration.md, settings that must stay as they are",
+  );
+}
+
+function localSignIn(settings: unknown): LocalSignIn | undefined {
+  if (settings === undefined) return undefined;
+  const parsed = v.safeParse(SignInSchema, settings);
+  if (parsed.success) return parsed.output;
+  const [{ path, message }] = parsed.issues;
+  const place = ["SIGN_IN", ...(path ?? []).map(({ key }) => String(key))].join(".");
+  throw misuse(
+    `the settings of ${printable(place)} in wrangler.toml are not right: ${printable(message)}`,
+    "correct them (docs/sign-in.md): with a bad configuration, the Worker refuses everything",
   );
 }
 
@@ -88,6 +112,7 @@ function dangersOf(file: Table, vars: Table): string[] {
     [routes.some((route) => tableOf(route).custom_domain === true), "a route is a custom domain"],
     [file.env !== undefined, "it has environments, which may override all this"],
     ["ADMIN_TOKEN" in vars, "it contains ADMIN_TOKEN, for everyone to read"],
+    ["SIGN_IN_SECRET" in vars, "it contains SIGN_IN_SECRET, for everyone to read"],
   ];
   return dangers.filter(([holds]) => holds).map(([, text]) => text);
 }

@@ -1,6 +1,7 @@
 import { DONE } from "../client/answers.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { type AccessApp, type Covering, coveringAccess, readAccessApps } from "../doctor/checks/access.ts";
+import type { BlockedPath } from "../doctor/checks/own-paths.ts";
 import type { Plan, Step } from "./step.ts";
 
 const POLICY = {
@@ -57,6 +58,27 @@ export function accessSteps(
   return { steps, byHand };
 }
 
+/**
+ * Where an Access application covers a path of Latchkey's own that must pass: makes one for that path that everyone
+ * bypasses. It opens nothing else, since these paths never lead to an app.
+ */
+export function ownPathSteps(
+  client: CloudflareClient,
+  account: string,
+  blocked: readonly BlockedPath[],
+): Step[] {
+  return blocked.map(({ app, host, path }) => ({
+    id: `access ${host}${path}`,
+    found: `the Access application '${app.name}' keeps people from ${host}${path}, which needs no session`,
+    change: "make an application for that path only that everyone bypasses",
+    apply: async () => {
+      const apps = await readAccessApps({ client, account });
+      const isOpen = apps.some((each) => each.letsEveryonePass && each.places.includes(`${host}${path}`));
+      if (!isOpen) await bypass(client, account, "application", app.id, `${host}${path}`);
+    },
+  }));
+}
+
 /** `undefined`: everything that could be done would open more than the gated hosts. */
 function bypassFor(
   { app, host, place }: Covering,
@@ -74,9 +96,9 @@ async function bypass(
   account_id: string,
   way: "policy" | "application",
   app: string,
-  host: string,
+  place: string,
 ): Promise<void> {
-  const need = { permission: "access", what: `let everyone bypass Access on ${host}` } as const;
+  const need = { permission: "access", what: `let everyone bypass Access on ${place}` } as const;
   const path = `/accounts/${account_id}/access/apps`;
   if (way === "policy") {
     // Bypass policies are looked at before all others, whatever their place
@@ -84,6 +106,6 @@ async function bypass(
     await client.once(need, (sdk) => sdk.post(`${path}/${app}/policies`, { body: POLICY }), DONE);
     return;
   }
-  const body = { name: `Latchkey: ${host}`, type: "self_hosted", domain: host, policies: [POLICY] };
+  const body = { name: `Latchkey: ${place}`, type: "self_hosted", domain: place, policies: [POLICY] };
   await client.once(need, (sdk) => sdk.post(path, { body }), DONE);
 }

@@ -63,7 +63,7 @@ export interface Deployment {
   client: CloudflareClient;
   account: string;
   worker: string;
-  /** The path of `wrangler.toml`, and the text that it will have by then. */
+  /** The path of `wrangler.toml`, and the text that it is planned to have by then. */
   config: string;
   text: string;
   deployer: Deployer;
@@ -85,7 +85,8 @@ export async function deployStep(deployment: Deployment): Promise<Step> {
         ? `there is no Worker ${worker}`
         : `the Worker ${worker} runs, but may differ from what is here`,
     change: "npx wrangler deploy",
-    apply: () => deployer.deploy(config, account, tag),
+    // What is in the file by then: the id of an application that had to be made was not known before.
+    apply: async () => deployer.deploy(config, account, await tagOf(await readFile(config, "utf8"), config)),
   };
 }
 

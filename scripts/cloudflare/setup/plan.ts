@@ -17,12 +17,14 @@ import {
 import { readAccessApps } from "../doctor/checks/access.ts";
 import { dns as dnsCheck } from "../doctor/checks/dns.ts";
 import { readZone, ZONE_CHECKS } from "../doctor/checks/doctor.ts";
-import { accessSteps } from "./access.ts";
+import { blockedOwnPaths } from "../doctor/checks/own-paths.ts";
+import { accessSteps, ownPathSteps } from "./access.ts";
 import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Openings, suggestions } from "./apps.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
 import { readRecords, recordStep } from "./dns.ts";
 import { associationStep, checkOwner, routeStep } from "./routes.ts";
+import { planSignIn, readTeam, type SignInWish } from "./sign-in.ts";
 import type { Plan, Step } from "./step.ts";
 import {
   type TomlRoute,
@@ -41,6 +43,8 @@ export interface Wanted {
   openings?: ReadonlyMap<string, Openings>;
   /** The admin host; `null`: none; `undefined`: whatever `wrangler.toml` says is kept. */
   adminHost: string | null | undefined;
+  /** How people sign in with an identity provider; `undefined`: nothing is done about it. */
+  signIn?: SignInWish | undefined;
   /** The zone of a host; `undefined`: the host is left as it is. */
   zoneOf(host: string): Zone | undefined;
   /** The path of `wrangler.toml`. */
@@ -58,7 +62,7 @@ export interface Tools {
  * at every moment, so that a run may end anywhere:
  *
  * 0. The DNS record of the admin host, which leads nowhere without a route: should the token lack the
- *    permission, nothing else was done.
+ *    permission, nothing else was done. The application that signs people in, whose id the file needs.
  * 1. The apps and the admin host in `wrangler.toml`: a Worker that does not know a host would answer 503.
  * 2. The token's file, the deploy, the secret. No new route leads to the Worker yet, and without the
  *    secret its API is off. The routes in the file are those that failed closed already.
@@ -73,8 +77,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   const { client, deployer } = tools;
   const { config, tokenFile, zoneOf } = wanted;
   const before = await readFile(config, "utf8");
-  const withHosts = textWithHosts(before, wanted);
-  const settings = localSettings(withHosts);
+  const settings = localSettings(textWithHosts(before, wanted));
   requireClosed(settings, config);
   const { hosts, adminHost, worker } = settings;
   requireOwnHost(adminHost, hosts);
@@ -87,6 +90,9 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     })),
   );
   const accessApps = await reading(() => readAccessApps({ client, account }));
+  const wish = wanted.signIn;
+  const { signIn: knownSignIn } = localSettings(before);
+  const team = wish === undefined ? undefined : await readTeam({ client, account }, wish, knownSignIn);
   // One zone at most has the admin host.
   const home = zones.flatMap(({ zone, adminHost: host }) => (host ? { client, zone, host } : []))[0];
   const records = home && (await readRecords(home));
@@ -100,21 +106,47 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   requireKnown([
     ...states.flatMap(({ state }) => [state.of(readAssociations), state.of(readRoutes)]),
     accessApps,
+    ...(team === undefined ? [] : [team]),
     ...(home && records && !isRouted(home.host) ? [records] : []),
   ]);
 
   const dns = home && records?.known ? recordStep(home, records.value, isRouted(home.host)) : undefined;
   const names = states.flatMap(({ state }) => gatedNames(state));
   const place = { client, account, worker, file: tokenFile };
+  const signIn = await planSignIn(
+    { client, account, worker, adminHost, team: team?.known ? team.value : undefined },
+    wish,
+    knownSignIn,
+    valuesOf(accessApps),
+  );
+  const edit = (text: string) => signIn.edit(textWithHosts(text, wanted));
+  const withHosts = edit(before);
   const gated = states.flatMap(({ state }) => gatedWhole(state));
   const access = accessSteps(client, account, names, gated, valuesOf(accessApps));
+  const planned = localSettings(withHosts);
+  const ownPaths = states.flatMap(({ state }) =>
+    ownPathSteps(
+      client,
+      account,
+      blockedOwnPaths(
+        valuesOf(accessApps),
+        {
+          ...state,
+          hosts: planned.hosts.filter(({ host }) => state.hosts.some((each) => each.host === host)),
+        },
+        planned.signIn !== undefined,
+      ).filter(({ host }) => gated.includes(host)),
+    ),
+  );
   const routes = routesFor(zones);
   const steps: Step[] = [
     ...(dns?.steps ?? []),
-    hostsStep({ config, before, edit: (text) => textWithHosts(text, wanted) }),
+    ...signIn.first,
+    hostsStep({ config, before, edit }),
     await tokenFileStep(place),
     await deployStep({ client, account, worker, config, text: withHosts, deployer }),
     await secretStep(place),
+    ...signIn.afterDeploy,
     ...states.map(({ zone, state }) =>
       associationStep(
         client,
@@ -126,21 +158,23 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     ...states.flatMap(({ zone, state }) => routeSteps(client, zone, state)),
     routesStep({ config, before: withHosts, edit: (text) => withRoutes(text, routes) }),
     ...access.steps,
+    ...ownPaths,
   ];
   const looks = states.flatMap(({ state }) => looksFirst(state));
   const moves =
     localSettings(before).adminHost === adminHost || adminHost === undefined ? [] : [moved(adminHost)];
   return {
     steps,
-    byHand: [...moves, ...(dns?.byHand ?? []), ...access.byHand, ...looks, ...suggestions(hosts, wanted)],
+    byHand: [
+      ...moves,
+      ...(dns?.byHand ?? []),
+      ...signIn.byHand,
+      ...access.byHand,
+      ...looks,
+      ...suggestions(hosts, wanted),
+    ],
+    text: withRoutes(withHosts, routes),
   };
-}
-
-/** The text that `wrangler.toml` has when all is done: what a dry run has wrangler check. */
-export async function plannedText(wanted: Wanted): Promise<string> {
-  const text = textWithHosts(await readFile(wanted.config, "utf8"), wanted);
-  const { hosts, adminHost } = localSettings(text);
-  return withRoutes(text, routesFor(groupByZone(hosts, adminHost, wanted.zoneOf)));
 }
 
 function routesFor(zones: readonly Group[]): TomlRoute[] {

@@ -15,6 +15,8 @@ export interface Plan {
   steps: readonly Step[];
   /** What a person has to do, or look at: reason and remedy. */
   byHand: readonly { reason: string; remedy: string }[];
+  /** What `wrangler.toml` says when all is done: what a dry run has wrangler check. */
+  text: string;
 }
 
 /** A step that finds everything as it should be. */

@@ -27,31 +27,58 @@ export function withOpenings(text: string, host: string, { paths, preflight }: O
   return preflight ? withSetting(opened, host, "preflight", true) : opened;
 }
 
+/** Lets people sign in to an app with the identity provider. */
+export function withSignInApp(text: string, host: string): string {
+  return appsOf(text)[host]?.signIn === true ? text : withSetting(text, host, "signIn", true);
+}
+
+/** Gives `[vars.SIGN_IN]` these settings; its others stay. */
+export function withSignIn(text: string, settings: Readonly<Record<string, Setting>>): string {
+  const before = varsOf(text).SIGN_IN ?? {};
+  let [edited, after] = [text, before];
+  for (const [key, value] of Object.entries(settings)) {
+    if (isDeepStrictEqual(before[key], value)) continue;
+    const [next, wanted] = [editTable(edited, ["vars", "SIGN_IN"], key, value), { ...after, [key]: value }];
+    edited = checked(next, () => isDeepStrictEqual(varsOf(next).SIGN_IN, wanted), "SIGN_IN");
+    after = wanted;
+  }
+  return edited;
+}
+
 function withSetting(text: string, host: string, key: string, value: Setting): string {
   const before = appsOf(text);
   const after = { ...before, [host]: { ...before[host], [key]: value } };
-  const edited = editApp(text, host, key, value);
+  const edited = editTable(text, ["vars", "APPS", host], key, value);
   return checked(edited, () => isDeepStrictEqual(appsOf(edited), after), `APPS."${host}"`);
 }
 
-function editApp(text: string, host: string, key: string, value: Setting): string {
-  // JSON's strings and booleans are TOML's, too.
-  const written = Array.isArray(value)
-    ? `[${value.map((each) => JSON.stringify(each)).join(", ")}]`
-    : JSON.stringify(value);
-  const line = `${key} = ${written}`;
-  const own = tableIn(text, ["vars", "APPS", host]);
+/** Settings that stand above the others of their table. */
+const LEADING = ["profile", "issuer", "clientId"];
+
+function editTable(text: string, path: readonly string[], key: string, value: Setting): string {
+  const line = `${key} = ${tomlOf(value)}`;
+  const own = tableIn(text, path);
   if (own !== undefined) {
     const there = own.body.find((pair) => isKey(pair, key));
-    if (there !== undefined) return replace(text, there.value.range, written);
-    const above = own.body.find((pair) => isKey(pair, "profile")) ?? own.key;
+    if (there !== undefined) return replace(text, there.value.range, tomlOf(value));
+    const above = own.body.findLast((pair) => LEADING.some((name) => isKey(pair, name))) ?? own.key;
     return insert(text, lineEnd(text, above.range[1]), `\n${line}`);
   }
   const neighbour = tablesIn(text).findLast(({ resolvedKey }) => resolvedKey[0] === "vars");
-  const block = `[vars.APPS.${JSON.stringify(host)}]\n${line}`;
+  const block = `[${path.map(keyOf).join(".")}]\n${line}`;
   if (neighbour === undefined) return `${text.trimEnd()}\n\n${block}\n`;
   return insert(text, lineEnd(text, neighbour.range[1]), `\n\n${block}`);
 }
+
+/** JSON's strings and booleans are TOML's, too. */
+function tomlOf(value: Setting): string {
+  if (Array.isArray(value)) return `[${value.map((each) => JSON.stringify(each)).join(", ")}]`;
+  if (typeof value !== "object") return JSON.stringify(value);
+  const pairs = Object.entries(value).map(([key, each]) => `${keyOf(key)} = ${JSON.stringify(each)}`);
+  return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;
+}
+
+const keyOf = (key: string) => (/^[A-Za-z_][\w-]*$/.test(key) ? key : JSON.stringify(key));
 
 /** Names the admin host, in `[vars]`. */
 export function withAdminHost(text: string, host: string): string {
@@ -174,9 +201,13 @@ function unsupported(what: string) {
 }
 
 type Settings = Readonly<Record<string, unknown>>;
-type Setting = string | boolean | readonly string[];
+type Setting = string | boolean | readonly string[] | Readonly<Record<string, string>>;
 
-function varsOf(text: string): { APPS?: Record<string, Settings>; ADMIN_HOST?: unknown } {
+function varsOf(text: string): {
+  APPS?: Record<string, Settings>;
+  SIGN_IN?: Settings;
+  ADMIN_HOST?: unknown;
+} {
   return (parseWranglerToml(text) as { vars?: ReturnType<typeof varsOf> }).vars ?? {};
 }
 

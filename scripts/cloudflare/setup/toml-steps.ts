@@ -1,9 +1,10 @@
 // The steps of setup that edit `wrangler.toml`. What they show is read from the settings before and after, never
 // from a comparison of lines: the comments of the file contain lines that look like settings.
 import { readFile, realpath, stat } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { writeWhole } from "../../files.ts";
 import { printable } from "../../terminal/text.ts";
-import { type GatedHost, localSettings } from "../client/wrangler-toml.ts";
+import { type GatedHost, type LocalSignIn, localSettings } from "../client/wrangler-toml.ts";
 import { type Step, settled } from "./step.ts";
 import { hasAdminHost, routePatterns } from "./toml-edit.ts";
 
@@ -18,7 +19,7 @@ export interface TomlEdit {
 export function hostsStep({ config, before, edit }: TomlEdit): Step {
   const old = localSettings(before);
   const after = edit(before);
-  const { hosts, adminHost } = localSettings(after);
+  const { hosts, adminHost, signIn } = localSettings(after);
   const oldApps = new Map(old.hosts.map((gated) => [gated.host, described(gated)]));
   const [kept, written]: [string[], string[]] = [[], []];
   for (const gated of hosts) {
@@ -32,6 +33,9 @@ export function hostsStep({ config, before, edit }: TomlEdit): Step {
   if (adminHost !== undefined) {
     (adminHost === oldAdminHost ? kept : written).push(`admin host ${adminHost}`);
   }
+  if (signIn !== undefined) {
+    (isDeepStrictEqual(signIn, old.signIn) ? kept : written).push(describedSignIn(signIn));
+  }
   // `localAdminHost` is kept for the local edge, unless the owner wants none at all.
   const isGone = oldAdminHost !== undefined && !hasAdminHost(after);
   const change = [
@@ -42,12 +46,19 @@ export function hostsStep({ config, before, edit }: TomlEdit): Step {
   return fileStep("wrangler.toml hosts", { config, before, edit }, found, change);
 }
 
-/** `immich`, or `vaultwarden (open: /connectors/*, preflights)`. */
-function described({ app: { name, profile, publicPaths, preflight } }: GatedHost): string {
+/** `sign-in at id.example.com, with alice@example.com as alice`: the owners by their addresses. */
+function describedSignIn({ issuer, owners }: LocalSignIn): string {
+  const named = Object.entries(owners).map(([user, email]) => `${email} as ${user}`);
+  return `sign-in at ${new URL(issuer).hostname}${named.length > 0 ? `, with ${named.join(" and ")}` : ""}`;
+}
+
+/** `immich`, or `vaultwarden (open: /connectors/*, preflights; sign-in)`. */
+function described({ app: { name, profile, publicPaths, preflight, signIn } }: GatedHost): string {
   const open = [...publicPaths.exact, ...publicPaths.below.map((folder) => `${folder}*`)];
   if (preflight) open.push("preflights");
   const what = name ?? profile.name;
-  return open.length === 0 ? what : `${what} (open: ${open.join(", ")})`;
+  const more = [...(open.length > 0 ? [`open: ${open.join(", ")}`] : []), ...(signIn ? ["sign-in"] : [])];
+  return more.length === 0 ? what : `${what} (${more.join("; ")})`;
 }
 
 /** Writes the routes, so that a later deploy keeps them. */

@@ -6,6 +6,7 @@ import { clock } from "./clock.ts";
 import { download } from "./download.ts";
 import { EchoSocket } from "./echo.ts";
 import { page } from "./page.ts";
+import { pwa, pwaScript, pwaStyle, serviceWorker } from "./pwa.ts";
 
 /** An app to stand behind the gate, which shows what reaches it. */
 export interface DemoApp {
@@ -28,6 +29,10 @@ const ANSWERS: Record<string, Answer> = {
   "/set-cookies": setCookies,
   "/redirect": redirect,
   "/truncated": truncated,
+  "/pwa": pwa,
+  "/pwa/script.js": pwaScript,
+  "/pwa/style.css": pwaStyle,
+  "/service-worker.js": serviceWorker,
 };
 
 /** As many as the edge lets through. */

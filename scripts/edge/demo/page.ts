@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { escapeHtml } from "../../html.ts";
 
 /** `GET /`: what arrived, as a page for browsers and as text for everything else; with an entity tag. */
 export function page(request: IncomingMessage, response: ServerResponse): void {
@@ -29,11 +30,6 @@ export function page(request: IncomingMessage, response: ServerResponse): void {
 function asText({ method, url, headers }: IncomingMessage): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}`);
   return [`The demo app: you are through the gate.`, "", `${method} ${url}`, ...lines, ""].join("\n");
-}
-
-/** Everything in a request is the client's word: on a page, it is text and never markup. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 function asHtml({ method, url, headers }: IncomingMessage, nonce: string): string {

@@ -35,6 +35,8 @@ export function statePaths(stateDir: string) {
     /** The state of the local stand-in for Cloudflare's API, and its token. */
     cloudflare: at("cloudflare.json"),
     cloudflareToken: at("cloudflare-token"),
+    /** The local identity provider's port, client secret and people, with their passwords. */
+    issuer: at("issuer.json"),
     revoked: at("revoked.txt"),
     /** Fingerprints for the Worker's variable `BLOCKED`. */
     blocked: at("blocked.txt"),

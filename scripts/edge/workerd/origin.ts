@@ -3,8 +3,8 @@
 interface Env {
   APP: { fetch(request: Request): Promise<Response> };
   ZONE: string;
-  /** Of `NOTIFY_URLS`: scheme, host and port of each. */
-  NOTIFY_ORIGINS: string[];
+  /** Of `NOTIFY_URLS` and of the identity provider: scheme, host and port of each. */
+  OUTSIDE: string[];
 }
 
 /**
@@ -16,8 +16,8 @@ export const tunnel = {
     const outbound = new Request(request);
     // As Cloudflare does on every request that a Worker makes.
     outbound.headers.set("CF-Worker", env.ZONE);
-    // A notification goes where its address says. What clients send has an app's host.
-    if (env.NOTIFY_ORIGINS.includes(new URL(request.url).origin)) return fetch(outbound);
+    // The Worker's own requests go where their address says. What clients send has an app's host.
+    if (env.OUTSIDE.includes(new URL(request.url).origin)) return fetch(outbound);
     try {
       return await env.APP.fetch(outbound);
     } catch (error) {

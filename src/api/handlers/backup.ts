@@ -10,6 +10,7 @@ import {
   type RestoredUser,
   RestoreUserRequest,
 } from "../../contract/backup.ts";
+import type { PlannedPeople } from "../../domain/restore-plan.ts";
 import { body, type Handler, json, must, registryOfUser, userParam } from "../handler.ts";
 import { representBackup, representRestored } from "../represent.ts";
 
@@ -21,12 +22,15 @@ export const showBackup: Handler = async (_, { directory }) => {
   return json<BackupAnswer>(representBackup(backup));
 };
 
+/** During a deploy, the directory may still be an older one, which restores none. */
+const NO_PEOPLE: PlannedPeople = { owners: [], notOwners: [], emails: [], identities: [] };
+
 export const restoreDirectory: Handler = async (request, { directory, by }) => {
   const { dryRun, ...wanted } = await body(request, RestoreDirectoryRequest, RESTORE_MAX_BODY_BYTES);
-  const { users, tokens, unknownCertificates } = await directory.ask((directory) =>
+  const { users, tokens, unknownCertificates, people } = await directory.ask((directory) =>
     dryRun ? directory.planRestore(wanted, by.at) : directory.restore(by, wanted),
   );
-  return json<RestoredDirectory>({ ...users, tokens, unknownCertificates });
+  return json<RestoredDirectory>({ ...users, tokens, unknownCertificates, ...(people ?? NO_PEOPLE) });
 };
 
 export const restoreUser: Handler = async (request, { backups, by }) => {

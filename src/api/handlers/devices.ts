@@ -147,12 +147,12 @@ function statusAct(act: StatusAct): Handler {
 
 async function changed(
   request: IRequest,
-  { registry, by }: Context,
+  { registry, by, principal }: Context,
   act: StatusAct,
   reason: string | undefined,
 ): Promise<Response> {
-  const { ask } = await registryOfUser(request, { registry });
-  const device = must(await ask((user) => user.changeStatus({ ...by, reason }, deviceParam(request), act)));
+  const [user, id] = [userParam(request), deviceParam(request)];
+  const device = must(await registry.changeStatus({ ...by, reason }, user, id, act, principal.session));
   return json<Device>(representDevice(device, by));
 }
 

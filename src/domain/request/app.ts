@@ -1,5 +1,6 @@
 // An app behind the gate: its settings, and how its clients take refusals.
 import type { AppName } from "../apps/names.ts";
+import type { UserId } from "../user.ts";
 import type { PathRules } from "./path-rules.ts";
 
 /** How an app's clients take refusals: `[vars.APPS."host"] profile`. */
@@ -22,6 +23,8 @@ export const DEFAULT_PROFILE: Profile = { name: "web" };
 
 /** An app's settings, as far as the decision needs them. */
 export interface AppRules {
+  /** Whether browsers are let in by signing in with the identity provider: of everybody, or of these users only. */
+  signIn: boolean | ReadonlySet<UserId>;
   /** ISO 3166-1 alpha-2 codes from which requests may come; `null` = from anywhere. */
   countries: ReadonlySet<string> | null;
 }
@@ -38,10 +41,13 @@ export interface App extends AppRules {
   preflight: boolean;
   /** Whether a device token may be the HTTP Basic password: only if the app doesn't use HTTP Basic itself. */
   basic: boolean;
-  /** Whether browsers are let in by signing in with the identity provider. */
-  signIn: boolean;
   /** Origins whose pages may send a device token: the gate answers their preflights itself. */
   origins: ReadonlySet<string>;
+}
+
+/** Whether this user may sign in to an app with the identity provider. */
+export function maySignIn({ signIn }: Pick<AppRules, "signIn">, user: UserId): boolean {
+  return typeof signIn === "boolean" ? signIn : signIn.has(user);
 }
 
 /** Whether a lost device can be told to delete its vault: that is what the profile `bitwarden` does, and no other. */

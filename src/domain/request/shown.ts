@@ -2,7 +2,7 @@
 import type { CredentialKey, SecretKind } from "../credential-key.ts";
 import type { Certificate } from "./certificate.ts";
 
-/** A token or a feed's secret that Latchkey made. The registry knows whose it is, and whether it is still good. */
+/** A token, a feed's secret or a browser's that Latchkey made. The registry knows whose it is, and whether it is still good. */
 export interface ShownSecret {
   kind: SecretKind;
   key: CredentialKey;

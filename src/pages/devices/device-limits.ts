@@ -45,6 +45,8 @@ export async function limitDevice(context: PageContext): Promise<Response> {
   return seeOther(`${devicePath(found)}?saved`);
 }
 
+const BROWSER_HINT = html`<p class="hint">An app that you take away comes back when its person signs in there: to keep the browser out, suspend it. With a time limit, using the browser no longer keeps it signed in.</p>`;
+
 function formPage(
   found: Device,
   typed: TypedLimits,
@@ -60,6 +62,7 @@ ${message}
 <form method="post" action="${devicePath(found, "limits")}">
 ${limitFields(typed, choiceOf(apps, found.kind))}
 ${found.kind === "feed" ? pathsField(paths) : ""}
+${found.kind === "browser" ? BROWSER_HINT : ""}
 <p class="hint">A tighter limit takes effect everywhere ${revocationDelayMs === 0 ? "immediately" : `within ${duration(revocationDelayMs)}`}.</p>
 <p class="acts"><button>Save</button> <a href="${devicePath(found)}">Cancel</a></p>
 </form>`,

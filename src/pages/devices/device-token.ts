@@ -11,8 +11,9 @@ import { CreateDeviceTokenRequest, RotateDeviceTokenRequest, UserIdSchema } from
 import {
   CREDENTIAL_WORDS,
   type DeviceKind,
-  SECRET_KINDS,
-  type SecretKind,
+  ISSUED_KINDS,
+  type IssuedKind,
+  isIssued,
 } from "../../domain/credential-key.ts";
 import { secretView } from "../html/device-secret.ts";
 import { field, mistakeOf, parseFields, secondsSelect, userSelect } from "../html/forms.ts";
@@ -103,22 +104,22 @@ export async function nextToken(context: PageContext): Promise<Response> {
   }
 }
 
-/** The device in the path. Throws `wrong-kind` if it shows a certificate. */
+/** The device in the path. Throws `wrong-kind` if it shows nothing that people could give to it. */
 async function secretDevice(context: PageContext): Promise<Device> {
-  const { kind, ...rest } = representDevice(await deviceOf(context, context), context.by);
-  if (kind === "certificate") throw registryProblem({ code: "wrong-kind", kind });
-  return { kind, ...rest };
+  const found = representDevice(await deviceOf(context, context), context.by);
+  if (!isIssued(found.kind)) throw registryProblem({ code: "wrong-kind", kind: found.kind });
+  return found;
 }
 
 /** The kind that an address or a form names; by default, the first one. */
-function secretKind(text: string | null): SecretKind {
-  return SECRET_KINDS.find((kind) => kind === text) ?? SECRET_KINDS[0];
+function secretKind(text: string | null): IssuedKind {
+  return ISSUED_KINDS.find((kind) => kind === text) ?? ISSUED_KINDS[0];
 }
 
 /** `typed`: what was typed but not accepted. */
 async function newDevicePage(
   context: PageContext,
-  kind: SecretKind,
+  kind: IssuedKind,
   typed: URLSearchParams,
   message?: Html,
 ): Promise<Html> {
@@ -147,12 +148,12 @@ ${validField(kind, isAgain ? field(typed, "valid") : undefined)}
   );
 }
 
-function kindLinks(kind: SecretKind, user: string): Html {
-  const link = (each: SecretKind) => {
+function kindLinks(kind: IssuedKind, user: string): Html {
+  const link = (each: IssuedKind) => {
     const query = new URLSearchParams({ kind: each, ...(user === "" ? {} : { user }) });
     return html`<li><a class="button" href="${PATHS.addDevice}?${query}"${each === kind ? html` aria-current="page"` : ""}>${SECRETS[each].label}</a></li>`;
   };
-  return html`<ul class="acts">${SECRET_KINDS.map(link)}</ul>`;
+  return html`<ul class="acts">${ISSUED_KINDS.map(link)}</ul>`;
 }
 
 function validField(kind: DeviceKind, chosen = String(DEVICE_TOKEN_SECONDS.default)): Html {

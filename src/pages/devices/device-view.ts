@@ -3,15 +3,16 @@
 import type { Device } from "../../contract/answers.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { type Need, permits } from "../../contract/permissions.ts";
+import { signedInUntil } from "../../domain/browser.ts";
 import { CREDENTIAL_WORDS } from "../../domain/credential-key.ts";
 import { EXPIRES_SOON_MS, relativeTime } from "../../domain/general/relative-time.ts";
 import { NO_LIMITS } from "../../domain/limits.ts";
-import { canWipe } from "../../domain/request/app.ts";
 import { beyondReach } from "../../domain/request/beyond-limits.ts";
 import { type Html, html } from "../html/html.ts";
 import type { PageContext } from "../html/page-context.ts";
 import { ago, at, clockOnly, onDate } from "../html/times.ts";
 import { capital } from "../html/words.ts";
+import { wipeLine } from "./loss.ts";
 
 /** What can be done with a device on its pages; `approve` and `forget` among them. */
 export type DeviceAct = "suspend" | "reinstate" | "lost" | "revoke" | "approve" | "forget";
@@ -61,42 +62,19 @@ export function deviceLines(device: Device, context: PageContext): Html[] {
   const { now, timeZone } = context;
   return [
     lastSeenLine(device, context),
-    ...limitLines(device, now, timeZone),
-    ...expiryLines(device, now, timeZone),
+    ...(device.kind === "browser"
+      ? browserLines(device, now, timeZone)
+      : [...limitLines(device, now, timeZone), ...expiryLines(device, now, timeZone)]),
     ...(device.status === "lost" ? [wipeLine(device, context)] : []),
   ];
-}
-
-/** Whether the answer that makes Bitwarden delete its vault was delivered, in the words of `latchkey show`. */
-function wipeLine(device: Device, context: PageContext): Html {
-  const { wipe, lastSeen, statusSince } = device;
-  const { now, timeZone } = context;
-  if (wipe !== null) {
-    const { firstAt, tokenRefresh } = wipe;
-    return html`<p>Told to delete its vault ${ago(firstAt, now, timeZone)}${tokenRefresh ? "" : ", but not yet on the token call, the only one that phones obey"}</p>`;
-  }
-  const why = nothingDeleted(device, context);
-  if (why !== undefined) return html`<p>${why}</p>`;
-  const isSeen = lastSeen !== null && Date.parse(lastSeen.at) >= Date.parse(statusSince);
-  return isSeen
-    ? html`<p>Wipe not delivered yet: seen since it was reported lost, but not on an app with the profile <code>bitwarden</code></p>`
-    : html`<p>Wipe not delivered yet: not seen since it was reported lost</p>`;
-}
-
-/** Why reporting a device lost deletes nothing on it; `undefined`: Bitwarden on it deletes its vault. */
-export function nothingDeleted({ kind }: Device, { apps }: PageContext): Html | undefined {
-  if (kind !== "certificate")
-    return html`It has no certificate to prove itself with: nothing will be deleted on it.`;
-  return canWipe(apps)
-    ? undefined
-    : html`No app here has the profile <code>bitwarden</code>: nothing will be deleted on it.`;
 }
 
 function lastSeenLine(device: Device, context: PageContext): Html {
   const { lastSeen, status, kind } = device;
   const { now, timeZone } = context;
   if (lastSeen === null) {
-    return html`<p>Never seen${status === "active" ? `: is its ${CREDENTIAL_WORDS[kind]} installed?` : ""}</p>`;
+    const isToInstall = status === "active" && kind !== "browser";
+    return html`<p>Never seen${isToInstall ? `: is its ${CREDENTIAL_WORDS[kind]} installed?` : ""}</p>`;
   }
   const { at, app, country } = lastSeen;
   const refused = wasRefused(device, lastSeen, context) ? " (refused)" : "";
@@ -127,10 +105,10 @@ function isBarredFrom({ apps, countries }: Device, { app, country }: Seen): bool
 export function limitList(device: Device, { now, timeZone }: PageContext): Html {
   const { kind, apps, countries, paths, expiresAt } = device;
   return html`<dl>
-<dt>Apps</dt><dd>${apps === null ? "Every app" : `Only ${apps.join(", ")}`}</dd>
+<dt>Apps</dt><dd>${apps === null ? "Every app" : `Only ${apps.join(", ")}`}${kind === "browser" ? ", and whatever its person signs in to next" : ""}</dd>
 ${kind === "feed" ? html`<dt>Paths</dt><dd>Only ${(paths ?? []).join(", ")}, read-only</dd>` : ""}
 <dt>Countries</dt><dd>${countries === null ? "From anywhere" : `Only from ${countries.join(", ")}`}</dd>
-<dt>Let in until</dt><dd>${expiresAt === null ? "No time limit" : at(expiresAt, now, timeZone)}</dd>
+<dt>Let in until</dt><dd>${expiresAt === null ? `No time limit${kind === "browser" ? " while it is used" : ""}` : at(expiresAt, now, timeZone)}</dd>
 </dl>`;
 }
 
@@ -154,6 +132,28 @@ function limitLines(
   return [...lines, html`<p${left < EXPIRES_SOON_MS ? html` class="soon"` : ""}>Let in until ${time}</p>`];
 }
 
+/** A browser has nothing to renew: it stays signed in while it is used, and its person can sign in again. */
+function browserLines(device: Device, now: number, timeZone: string): Html[] {
+  const { apps, countries } = device;
+  const where = [
+    ...(apps === null ? [] : [`on ${apps.join(", ")}`]),
+    ...(countries === null ? [] : [`only from ${countries.join(", ")}`]),
+  ];
+  return [html`<p>Browser, signed in ${where.join("; ")}</p>`, ...signedInLines(device, now, timeZone)];
+}
+
+function signedInLines(device: Device, now: number, timeZone: string): Html[] {
+  const { until, isExtended } = signedInUntil(device);
+  if (until === null || device.status === "revoked") return [];
+  if (Date.parse(until) <= now) {
+    return [html`<p>Signed out since ${onDate(until, now, timeZone)}. Its person can sign in again.</p>`];
+  }
+  // Being refused extends nothing.
+  return isExtended && device.status === "active"
+    ? [html`<p>Signed in until ${onDate(until, now, timeZone)}, and longer if it is used</p>`]
+    : [html`<p>Signed in until ${at(until, now, timeZone)}</p>`];
+}
+
 function expiryLines({ credentials, status, kind }: Device, now: number, timeZone: string): Html[] {
   const living = credentials.filter(({ retiredAt }) => retiredAt === null);
   const word = CREDENTIAL_WORDS[kind];
@@ -169,9 +169,11 @@ function expiryLines({ credentials, status, kind }: Device, now: number, timeZon
   });
 }
 
-/** The status; `expired` for a device that is active, but refused all the same. */
+/** The status; `expired` for a device that is active, but refused all the same. A browser has merely signed out. */
 export function statusBadge(device: Device, { now }: Pick<PageContext, "now">): Html {
-  const shown = isExpired(device, now) ? "expired" : device.status;
+  const isOver = isExpired(device, now);
+  if (isOver && device.kind === "browser") return html`<span class="status">signed out</span>`;
+  const shown = isOver ? "expired" : device.status;
   return html`<span class="status ${shown}">${shown}</span>`;
 }
 

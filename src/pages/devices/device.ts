@@ -7,7 +7,8 @@ import { ApiError } from "../../contract/api-error.ts";
 import { devicePath, PATHS } from "../../contract/paths.ts";
 import { PROBLEMS } from "../../contract/problems.ts";
 import { EditDeviceRequest } from "../../contract/requests.ts";
-import { CREDENTIAL_WORDS } from "../../domain/credential-key.ts";
+import { signedInUntil } from "../../domain/browser.ts";
+import { CREDENTIAL_WORDS, isIssued } from "../../domain/credential-key.ts";
 import { field, parseFields } from "../html/forms.ts";
 import { type Html, html, seeOther, show } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
@@ -85,13 +86,13 @@ ${limitList(found, context)}
 ${principal.scope === "root" ? html`<p><a class="button" href="${devicePath(found, "limits")}">Change limits</a></p>` : ""}
 ${isMine ? editForm(found, typed) : ""}
 <h2>${capital(CREDENTIAL_WORDS[found.kind])}${found.credentials.length === 1 ? "" : "s"}</h2>
-${found.credentials.map((credential) => credentialView(credential, found, context))}
+${found.credentials.map((credential) => (found.kind === "browser" ? signInView(credential, found, context) : credentialView(credential, found, context)))}
 ${mayHaveNextToken(found, principal) ? html`<p><a class="button" href="${devicePath(found, "token")}">Give it a new ${CREDENTIAL_WORDS[found.kind]}</a></p>` : ""}`,
   );
 }
 
 function mayHaveNextToken({ kind, status }: Device, { scope }: PageContext["principal"]): boolean {
-  return scope === "root" && kind !== "certificate" && (status === "active" || status === "suspended");
+  return scope === "root" && isIssued(kind) && (status === "active" || status === "suspended");
 }
 
 function editForm(found: Device, typed: { name: string; note: string }): Html {
@@ -122,6 +123,18 @@ ${
 `
 }<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd>
 <dt>Added</dt><dd>${at(addedAt, now, timeZone)}</dd>
+</dl></section>`;
+}
+
+/** A browser's sign-in, which nobody renews or replaces. */
+function signInView({ fingerprint, addedAt }: Credential, device: Device, context: PageContext): Html {
+  const { now, timeZone } = context;
+  const { until } = signedInUntil(device);
+  return html`<section class="card"><h3>${fingerprint.slice(0, 8)}</h3>
+<dl>
+<dt>First signed in</dt><dd>${at(addedAt, now, timeZone)}</dd>
+${until === null || device.status === "revoked" ? "" : html`<dt>${Date.parse(until) <= now ? "Signed out" : "Signed in until"}</dt><dd>${at(until, now, timeZone)}</dd>`}
+<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd>
 </dl></section>`;
 }
 

@@ -29,7 +29,16 @@ export async function devices(context: PageContext): Promise<Html> {
     ),
     ...pages.map(({ user, page }) => section(context, user, page)),
     addLink(context),
+    appLinks(context),
   ]);
+}
+
+/** The apps that this browser can be signed in to: the way in where a service worker hides the app's own offer. */
+function appLinks({ apps, principal: { user } }: PageContext): Html {
+  const open = apps.hosts.filter((host) => (user === null ? apps.signsIn(host) : apps.maySignIn(user, host)));
+  if (open.length === 0) return html``;
+  return html`<section aria-labelledby="apps"><h2 id="apps">Sign in to an app with this browser</h2>
+<ul>${open.map((host) => html`<li><a href="${PATHS.signIn}?${new URLSearchParams({ app: host }).toString()}">${host}</a></li>`)}</ul></section>`;
 }
 
 export async function devicesOfUser(context: PageContext): Promise<Html> {
@@ -64,6 +73,7 @@ function overview(all: readonly Device[], { now, principal }: PageContext): Html
   const count = (status: Device["status"]) => all.filter((each) => each.status === status).length;
   const isSoon = (each: Device) =>
     each.status === "active" &&
+    each.kind !== "browser" &&
     !isExpired(each, now) &&
     each.credentials.some(
       ({ notAfter, retiredAt }) =>
@@ -71,11 +81,14 @@ function overview(all: readonly Device[], { now, principal }: PageContext): Html
     );
   const soon = all.filter(isSoon).length;
   const waiting = count("pending");
-  const expired = all.filter((each) => isExpired(each, now)).length;
+  const over = all.filter((each) => isExpired(each, now));
+  const signedOut = over.filter(({ kind }) => kind === "browser").length;
+  const expired = over.length - signedOut;
   const parts = [
     html`${all.length} ${all.length === 1 ? "device" : "devices"}`,
-    html`${count("active") - expired} active`,
+    html`${count("active") - over.length} active`,
     ...(expired === 0 ? [] : [html`<span class="expired">${expired} expired</span>`]),
+    ...(signedOut === 0 ? [] : [html`${signedOut} signed out`]),
     ...(waiting === 0
       ? []
       : principal.user === null

@@ -32,10 +32,10 @@ ${next === null ? "" : html`<p><a href="${PATHS.devices}?after=${next}">More dev
   );
 }
 
-function explanation({ apps }: PageContext): Html {
+function explanation({ apps, door }: PageContext): Html {
   return html`<dl>
 <dt>Suspend</dt><dd>Blocks the device for now. Nothing on it is deleted.</dd>
-<dt>Lost</dt><dd>Blocks the device${canWipe(apps) ? ", and Bitwarden on it deletes its vault when it next connects with its certificate" : ". No app here has anything deleted on it"}.</dd>
+<dt>Lost</dt><dd>Blocks the device${canWipe(apps) ? ", and Bitwarden on it deletes its vault when it next connects with its certificate" : door === null ? ". No app here has anything deleted on it" : ""}.${door === null ? "" : " A browser that is signed in is told to delete what it stores of the apps."}</dd>
 <dt>Revoke</dt><dd>Blocks the device for good. This can’t be undone.</dd>
 </dl>
 <p class="hint">This card can’t let a device back in. The person who runs this gate can, unless the device was revoked.</p>`;

@@ -1,5 +1,5 @@
 // A device's status and what else is done with it: in two taps, the first of which says what will happen.
-import { deviceOf, must, registryOfUser, userParam } from "../../api/handler.ts";
+import { deviceOf, must, userParam } from "../../api/handler.ts";
 import { representDevice } from "../../api/represent.ts";
 import type { Device } from "../../contract/answers.ts";
 import { ApiError } from "../../contract/api-error.ts";
@@ -12,7 +12,8 @@ import { layout } from "../html/layout.ts";
 import type { PageContext } from "../html/page-context.ts";
 import { duration } from "../html/times.ts";
 import { capital, grouped, possessive } from "../html/words.ts";
-import { ACT_LABELS, actsOf, type DeviceAct, may, nothingDeleted } from "./device-view.ts";
+import { ACT_LABELS, actsOf, type DeviceAct, may } from "./device-view.ts";
+import { ALSO_AT_PROVIDER, deletedBy, nothingDeleted } from "./loss.ts";
 
 /** The first tap: says what will happen, and asks. */
 export async function confirmAct(context: PageContext): Promise<Html> {
@@ -24,7 +25,7 @@ export async function confirmAct(context: PageContext): Promise<Html> {
 export async function doAct(context: PageContext): Promise<Response> {
   const found = await load(context);
   const act = actOf(found, context);
-  const { registry, by, form } = context;
+  const { registry, by, form, principal } = context;
   const [user, id] = [userParam(context), found.id];
   if (act === "lost" && !isDeviceName(field(form, "confirm"), found.name)) {
     const message = `This is not the device’s name. Type ${found.name} to go ahead.`;
@@ -36,8 +37,7 @@ export async function doAct(context: PageContext): Promise<Response> {
   }
   const typed = field(form, "reason");
   const { reason } = parseFields(typed === "" ? {} : { reason: typed }, StatusActRequest);
-  const { ask } = await registryOfUser(context, context);
-  must(await ask((user) => user.changeStatus({ ...by, reason }, id, act)));
+  must(await registry.changeStatus({ ...by, reason }, user, id, act, principal.session));
   return seeOther(backFrom(found, context).href);
 }
 
@@ -110,7 +110,8 @@ function button(act: DeviceAct, name: string): string {
 /** What will happen, and how to undo it. */
 function consequence(act: DeviceAct, found: Device, context: PageContext): Html {
   const { revocationDelayMs } = context;
-  const whyNothing = nothingDeleted(found, context);
+  const deleted = deletedBy(found, context);
+  const isBrowser = found.kind === "browser";
   // An emergency card only takes away.
   const mayReinstate = may(context, "devices", found);
   const ifFound = mayReinstate
@@ -122,22 +123,23 @@ function consequence(act: DeviceAct, found: Device, context: PageContext): Html 
   switch (act) {
     case "revoke":
       return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>
-<p>You can’t undo this. To use the device again, forget it and enrol it again.</p>${
-        found.status === "lost" && found.wipe === null && whyNothing === undefined
-          ? html`<p><strong>It has not been told to delete its vault yet. Once it is revoked, it never will be.</strong></p>`
+<p>You can’t undo this. ${
+        isBrowser
+          ? "Its person can sign in on it again, as another device: to prevent that, suspend it instead."
+          : "To use the device again, forget it and enrol it again."
+      }</p>${
+        found.status === "lost" && found.wipe === null && deleted !== undefined
+          ? html`<p><strong>It has not been told to delete ${deleted} yet. Once it is revoked, it never will be.</strong></p>`
           : ""
       }`;
     case "lost":
-      return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>${
-        whyNothing === undefined
-          ? html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>
-<p>${ifFound} Anything already deleted comes back after signing in again.</p>`
-          : html`<p>${whyNothing}</p><p>${ifFound}</p>`
-      }`;
+      return html`<p>${whose} will be blocked everywhere ${when}. Other devices aren’t affected.</p>
+${lossOf(found, deleted)}
+<p>${ifFound}${deleted === undefined ? "" : " Anything already deleted comes back after signing in again."}</p>`;
     case "suspend":
       return html`<p>${whose} will be blocked everywhere ${when}, until ${mayReinstate ? "you let" : "the person who runs this gate lets"} it back in. Nothing on it is deleted.</p>`;
     case "reinstate":
-      return html`<p>${whose} will be let in again.${found.status === "lost" && whyNothing === undefined ? " It will no longer be told to delete its vault." : ""}</p>`;
+      return html`<p>${whose} will be let in again.${found.status === "lost" && deleted !== undefined ? ` It will no longer be told to delete ${deleted}.` : ""}</p>`;
     case "approve":
       return html`<p>${whose} will be let in.</p>${
         comparisonCode === null
@@ -145,6 +147,19 @@ function consequence(act: DeviceAct, found: Device, context: PageContext): Html 
           : html`<p>Look at the device first. It should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p><p>If it shows another code, it is another device: revoke this one.</p>`
       }`;
     case "forget":
-      return html`<p>The record of ${name} will be removed. Its certificate can then be enrolled again. Its history stays in the activity log.</p>`;
+      return html`<p>The record of ${name} will be removed.${found.kind === "certificate" ? " Its certificate can then be enrolled again." : ""} Its history stays in the activity log.</p>`;
+  }
+}
+
+/** What reporting it lost does besides blocking it. */
+function lossOf(found: Device, deleted: ReturnType<typeof deletedBy>): Html {
+  switch (deleted) {
+    case "its vault":
+      return html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>`;
+    case "what it stores":
+      return html`<p>When it next opens one of the apps, it is told to <strong>delete what it stores</strong> of that app: cookies, cached pages and data. Don’t revoke it first: a revoked browser is told nothing.</p>
+<p>${ALSO_AT_PROVIDER} From now on, nobody can sign in as ${found.user} without proving there again who they are, and ${possessive(found.user)} other sessions on these pages end.</p>`;
+    default:
+      return html`<p>${nothingDeleted(found)}</p>`;
   }
 }

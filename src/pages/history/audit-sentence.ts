@@ -21,6 +21,8 @@ function done(line: Line, timeZone: string): Html {
   const subject = log === "" ? nameOf(line) : html`${capital(owner)} ${device(line)}`;
   switch (act) {
     case "enrol":
+      if (detail.kind === "browser")
+        return html`${capital(log)} signed in with ${device(line)}${app(detail)}`;
       return html`${subject} was enrolled${detail.kind === undefined ? "" : ` with a ${credentialWord(detail.kind)}`}${detail.invitation === undefined ? "" : " by invitation"}${detail.status === "pending" ? " and waits for approval" : ""}`;
     case "approve":
       return html`${subject} was approved`;
@@ -43,6 +45,7 @@ function done(line: Line, timeZone: string): Html {
     case "retire-credential":
       return html`${capital(credentialWord(detail.kind))} ${short(detail.fingerprint)} of ${what} was retired`;
     case "wipe-delivered":
+      if (detail.kind === "browser") return html`${subject} was told to clear what it stores${app(detail)}`;
       return html`${subject} was told to delete its vault${detail.tokenRefresh === "yes" ? ", on the token call" : ""}`;
     case "invite":
       return html`${capital(log)} was invited to enrol ${detail.device === undefined ? "a device" : html`<strong>${detail.device}</strong>, with a certificate`}`;
@@ -56,6 +59,14 @@ function done(line: Line, timeZone: string): Html {
       return html`User ${log || what} was added`;
     case "rename-user":
       return html`User ${line.target?.id ?? ""} was renamed ${what}`;
+    case "edit-user":
+      return html`User ${line.target?.id ?? ""} was changed: ${userChanges(line)}`;
+    case "bind-identity":
+      return html`${what} signs in as ${detail.user ?? ""} from now on`;
+    case "unbind-identity":
+      return html`${what} no longer signs in as ${detail.user ?? ""}`;
+    case "dismiss-person":
+      return html`${what}, who waited to be admitted, was dismissed`;
     case "delete-user":
       return html`User ${log || what} was removed`;
     case "dismiss":
@@ -65,12 +76,30 @@ function done(line: Line, timeZone: string): Html {
     case "revoke-token":
       return html`Token ${what} was revoked`;
     case "sign-in":
-      return html`${capital(person(actor))} signed in`;
+      return log === ""
+        ? html`${capital(person(actor))} signed in`
+        : html`${capital(log)} signed in again with ${device(line)}${app(detail)}`;
     case "sign-out":
-      return html`A session was signed out`;
+      return log === "" ? html`A session was signed out` : html`${subject} was signed out of every app`;
     default:
       return html`${act} ${what}`;
   }
+}
+
+/** `, on files.example.com`; a browser's enrolment has it as its only limit. */
+function app({ app, apps }: AuditEntry["detail"]): string {
+  const host = app ?? (apps ? list(apps) : undefined);
+  return host === undefined ? "" : `, on ${host}`;
+}
+
+/** What an `edit-user` changed. */
+function userChanges({ detail, target }: Line): string {
+  const parts = [
+    ...(detail.nameBefore === undefined ? [] : [`named ${target?.name ?? ""}`]),
+    ...(detail.role === undefined ? [] : [`now ${detail.role === "owner" ? "an owner" : "a member"}`]),
+    ...(detail.emails === undefined ? [] : [detail.emails ? `with ${detail.emails}` : "without an address"]),
+  ];
+  return parts.join(", ");
 }
 
 const STATUS_WORDS = {

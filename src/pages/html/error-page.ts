@@ -33,6 +33,8 @@ const WORDS: Partial<Record<ApiError["code"], { title?: string; sentence?: strin
   "certificate-not-listed": {
     sentence: "Somebody may have enrolled or dismissed it in the meantime. Nothing was changed.",
   },
+  "unknown-identity": { sentence: GONE },
+  "unknown-person": { sentence: "Somebody may have admitted or dismissed them in the meantime." },
   "unknown-session": { sentence: "It may have ended in the meantime." },
   "unknown-invitation": {
     sentence: "It may have been used or withdrawn in the meantime, or it may have expired.",

@@ -50,9 +50,13 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57b0"/><g fill="none" stroke="#fff" stroke-width="3"><circle cx="11" cy="16" r="5"/><path d="M16 16h10v5M21 16v4"/></g></svg>',
 )}`;
 
-/** Who acts, without naming the session: `admin`, `token alice/desk`. */
+/** What else acts, besides users: a user with such a name keeps the word in front of it. */
+const NOT_A_PERSON = /^user (?:admin|anonymous|gate|invitation|provider)$/;
+
+/** Who acts, without naming the session: `admin`, `token alice/desk`, and `alice` who signed in with the provider. */
 export function person(actor: string): string {
-  return actor.replace(/, session [0-9a-f]+$/, "");
+  const name = actor.replace(/, session [0-9a-f]+$/, "");
+  return NOT_A_PERSON.test(name) ? name : name.replace(/^user /, "");
 }
 
 function navigation(principal: Principal, { current, below = false }: Frame): Html {
@@ -61,7 +65,12 @@ function navigation(principal: Principal, { current, below = false }: Frame): Ht
     [PATHS.devices, "Devices"],
     ...(principal.user === null ? ([[PATHS.waiting, "Waiting"]] as [string, string][]) : []),
     [PATHS.activity, "Activity"],
-    ...(principal.scope === "root" ? ([[PATHS.invite, "Invite"]] as [string, string][]) : []),
+    ...(principal.scope === "root"
+      ? ([
+          [PATHS.invite, "Invite"],
+          [PATHS.people, "People"],
+        ] as [string, string][])
+      : []),
     [PATHS.sessions, "Sessions"],
   ];
   return html`<nav aria-label="Pages"><ul>${entries.map(

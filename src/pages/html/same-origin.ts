@@ -17,6 +17,15 @@ export function isFromOurPage(headers: Headers, url: URL): boolean {
 }
 
 /**
+ * Whether a person sent a form from a page of ours on another of our hosts: `origin` is that host's. Every browser says
+ * where a form comes from that it posts to another origin. An app's service worker that passes the form on leaves the
+ * destination empty.
+ */
+export function isFromPageOf(origin: string, headers: Headers): boolean {
+  return headers.get("origin") === origin && isForReading(headers);
+}
+
+/**
  * Whether a script of one of our own pages sent a request. Every browser sends the `Origin` with it, and those that send
  * `Sec-Fetch-Dest` say `empty` of a `fetch`.
  */

@@ -1,8 +1,8 @@
 // Words as the pages write them.
-import { CREDENTIAL_WORDS, DEVICE_KINDS, type SecretKind } from "../../domain/credential-key.ts";
+import { CREDENTIAL_WORDS, DEVICE_KINDS, type IssuedKind } from "../../domain/credential-key.ts";
 
 /** What each kind of secret is for, to help people choose. */
-export const SECRETS: Record<SecretKind, { label: string; hint: string }> = {
+export const SECRETS: Record<IssuedKind, { label: string; hint: string }> = {
   token: {
     label: "Token in a header",
     hint: "For apps and programs that can send a custom header, such as an app on a TV, a widget or a script.",

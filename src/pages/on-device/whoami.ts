@@ -1,5 +1,5 @@
 // What a device with a verified certificate learns about itself: a page for a person's browser, JSON for programs.
-import { ENROL_PATH } from "../../contract/paths.ts";
+import { ENROL_PATH, LEAVE_PATH } from "../../contract/paths.ts";
 import { CREDENTIAL_WORDS, fingerprintOf, kindOf } from "../../domain/credential-key.ts";
 import type { Standing } from "../../domain/device.ts";
 import type { Reason } from "../../domain/reason.ts";
@@ -92,6 +92,9 @@ function page(visitor: Visitor, now: number, timeZone: string): Html {
 
 function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   const word = CREDENTIAL_WORDS[credential];
+  if (device === null && credential === "browser") {
+    return html`<p>This browser is not signed in any more. <a href="/">Open the app</a> to sign in.</p>`;
+  }
   if (device === null && credential !== "certificate") {
     return html`<p>No device has this ${word} any more. Ask the person who runs this gate for another one.</p>`;
   }
@@ -101,13 +104,25 @@ function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   }
   const { user, name } = device;
   const who = html`This is <strong>${name}</strong>, one of <strong>${possessive(user)}</strong> devices.`;
-  if (letIn) return html`<p>${who} Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>`;
+  const signOut =
+    credential === "browser"
+      ? html`<form method="post" action="${LEAVE_PATH}"><p><button class="quiet">Sign out of every app</button></p></form>`
+      : "";
+  if (letIn) {
+    return html`<p>${who} Nothing more to do.</p><p><a class="button" href="/">Open the app</a></p>${signOut}`;
+  }
   // A feed URL reads only its own paths, and this page is not one of them.
   if (reason === "wrong-app" && credential === "feed") {
     return html`<p>${who} It can read only certain paths on certain apps, and this page is not one of them.</p>`;
   }
+  if (credential === "browser" && reason !== null && SIGN_IN_AGAIN.includes(reason)) {
+    return html`<p>${who} It is not signed in here any more. <a href="/">Open the app</a> to sign in.</p>`;
+  }
   return html`<p>${who} ${WHY[reason ?? "internal-error"]?.(app, word) ?? "It is refused at the moment: try again later."}</p>`;
 }
+
+/** What the person at a browser mends by signing in. */
+const SIGN_IN_AGAIN: readonly Reason[] = ["expired-credential", "device-revoked", "wrong-app"];
 
 /** What a refusal means for the person holding the device, and what to do. */
 const WHY: Partial<Record<Reason, (app: string, word: string) => string>> = {

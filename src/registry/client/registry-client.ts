@@ -1,6 +1,7 @@
 // The Worker's side of the directory and the users' registries, for people who manage them: what concerns more
 // than one object, and in which order it is written. What concerns only one is asked of that object (objects.ts).
 import { type CredentialKey, keyOf } from "../../domain/credential-key.ts";
+import type { StatusAct } from "../../domain/device.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
@@ -121,6 +122,26 @@ export class RegistryClient {
     const keys = forgotten.value.credentials.map(({ key }) => key);
     await this.#directory.ask((directory) => directory.release(keys, user, asOf)).catch(() => undefined);
     return forgotten;
+  }
+
+  /**
+   * Changes a device's status. With a lost browser, the sessions end that its user opened on our own pages, except the
+   * one that asks (`keep`, its id): the browser may have one of them.
+   */
+  async changeStatus(
+    by: Actor,
+    user: UserId,
+    id: string,
+    act: StatusAct,
+    keep: string | null,
+  ): Promise<Result<DeviceRecord, RegistryError>> {
+    const registry = await this.ofUser(user);
+    if (!registry.ok) return registry;
+    const changed = await registry.value.ask((user) => user.changeStatus(by, id, act));
+    if (changed.ok && act === "lost" && changed.value.kind === "browser") {
+      await this.#directory.ask((directory) => directory.endPersonSessions(by, user, keep));
+    }
+    return changed;
   }
 
   /** Enrols an unknown certificate, with what was seen of it. */

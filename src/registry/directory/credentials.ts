@@ -1,32 +1,22 @@
-// What people sign in with: rules of tokens and sessions, and all SQL on the table `tokens`.
+// API tokens and emergency cards: their rules, and all SQL on the table `tokens`.
 import {
   actorOf,
   type Principal,
   type SecretDigest,
-  type SessionRecord,
-  sessionActor,
   type TokenRecord,
   type TokenScope,
 } from "../../domain/credential.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
 import type { RegistryError } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
-import { adminSignIn } from "../../notify/acts.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
 import { noteEnd } from "../storage/ended.ts";
-import type { Outbox } from "../storage/outbox.ts";
 import { all, insert, update } from "../storage/sql.ts";
-import { ADMIN_HOLDER, type NewSession, type SessionKey, SessionTable } from "./session-table.ts";
 
 /** How often a token's last use is written, in milliseconds: as a device's last-seen time. */
 export const LAST_USED_EVERY_MS = 5 * 60_000;
 
 const TOKENS_IN_ORDER = "ORDER BY created_at, id";
-
-export type SignInError =
-  | { code: "wrong-token" }
-  /** The token is right but has signed in too often: try again after this long. */
-  | { code: "too-many-sign-ins"; retryAfterMs: number };
 
 /** A token that is to be made. */
 export type NewToken = Omit<TokenRecord, "createdAt" | "lastUsedAt">;
@@ -50,71 +40,17 @@ type TokenRow = {
 /** Each method that writes is to be called in a transaction. */
 export class Credentials {
   readonly #sql: SqlStorage;
-  readonly #sessions: SessionTable;
-  readonly #outbox: Outbox;
 
-  constructor(sql: SqlStorage, outbox: Outbox) {
+  constructor(sql: SqlStorage) {
     this.#sql = sql;
-    this.#outbox = outbox;
-    this.#sessions = new SessionTable(sql);
   }
 
   /** Whose token this is. `null`: nobody's, or it has ended. */
   ofToken(digest: SecretDigest, now: number): Principal | null {
-    const token = this.#tokenByDigest(digest, now);
+    const token = this.byDigest(digest, now);
     if (token === undefined) return null;
-    this.#noteUse(token, now);
+    this.noteUse(token, now);
     return { scope: token.scope, user: token.user, actor: actorOf(token), session: null };
-  }
-
-  /** Whose session this is. `adminDigest` is that of the Worker's `ADMIN_TOKEN` now. `null`: it has ended. */
-  ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Principal | null {
-    const found = this.#open(key, adminDigest, now);
-    if (found === undefined) return null;
-    const { id, token } = found;
-    const actor = sessionActor(token, id);
-    if (token === null) return { scope: "root", user: null, actor, session: id };
-    this.#noteUse(token, now);
-    return { scope: token.scope, user: token.user, actor, session: id };
-  }
-
-  /**
-   * Opens a session with a token (`isAdmin`: the Worker has compared it with the `ADMIN_TOKEN`). Returns the
-   * holder under which its sessions are kept, for the cookie. A wrong token writes nothing. People are notified if the
-   * session is for the `ADMIN_TOKEN`, which can do everything.
-   */
-  signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
-    const token = isAdmin ? null : this.#tokenByDigest(session.credential, by.at);
-    if (token === undefined) return err({ code: "wrong-token" });
-    const retryAfterMs = this.#sessions.open(session, token, by.at);
-    if (retryAfterMs > 0) return err({ code: "too-many-sign-ins", retryAfterMs });
-    const target = { id: session.id, name: null };
-    writeAudit(this.#sql, { ...by, actor: actorOf(token) }, { act: "sign-in", outcome: "done", target });
-    if (token === null) {
-      const { id, client, country } = session;
-      this.#outbox.add(adminSignIn({ session: id, client, country, at: by.at }), Date.now());
-    }
-    return ok({ holder: token?.id ?? ADMIN_HOLDER });
-  }
-
-  /** Ends the session that asks for it. `false`: it had ended. */
-  signOut(by: Actor, key: SessionKey, adminDigest: SecretDigest): boolean {
-    const found = this.#open(key, adminDigest, by.at);
-    if (found === undefined) return false;
-    this.#end({ ...by, actor: sessionActor(found.token, found.id) }, key.holder, found.id);
-    return true;
-  }
-
-  /** Newest first: those of one user's tokens, or all. */
-  sessions(user: UserId | null, now: number): SessionRecord[] {
-    return this.#sessions.list(user, now).map(({ holder: _, ...session }) => session);
-  }
-
-  /** Ends these sessions, or all, of one user's tokens or everybody's (`null`). Returns how many. */
-  endSessions(by: Actor, user: UserId | null, ids: readonly string[] | undefined): number {
-    const ended = this.#sessions.list(user, by.at).filter(({ id }) => ids === undefined || ids.includes(id));
-    for (const { holder, id } of ended) this.#end(by, holder, id);
-    return ended.length;
   }
 
   tokens(): TokenRecord[] {
@@ -176,30 +112,8 @@ export class Credentials {
     this.#sql.exec("DELETE FROM tokens WHERE user = ?", user);
   }
 
-  /**
-   * The open session with this key, and its token (`null`: the `ADMIN_TOKEN`). It ends when the `ADMIN_TOKEN` has
-   * changed, or with its token.
-   */
-  #open(
-    key: SessionKey,
-    adminDigest: SecretDigest,
-    now: number,
-  ): { id: string; token: TokenRecord | null } | undefined {
-    const found = this.#sessions.find(key, now);
-    if (found === undefined) return undefined;
-    const { id, credential } = found;
-    if (key.holder === ADMIN_HOLDER) return credential === adminDigest ? { id, token: null } : undefined;
-    const token = this.#tokenByDigest(credential, now);
-    return token === undefined || token.id !== key.holder ? undefined : { id, token };
-  }
-
-  #end(by: Actor, holder: string, id: string): void {
-    this.#sessions.end(holder, id);
-    writeAudit(this.#sql, by, { act: "sign-out", outcome: "done", target: { id, name: null } });
-  }
-
   /** Right credentials stay right when the day's rows written are used up. */
-  #noteUse({ id, lastUsedAt }: TokenRecord, now: number): void {
+  noteUse({ id, lastUsedAt }: TokenRecord, now: number): void {
     if (lastUsedAt !== null && now - lastUsedAt < LAST_USED_EVERY_MS) return;
     try {
       update(this.#sql, "tokens", { id }, { last_used_at: now });
@@ -213,7 +127,7 @@ export class Credentials {
   }
 
   /** The token with this digest that has not expired. */
-  #tokenByDigest(digest: SecretDigest, now: number): TokenRecord | undefined {
+  byDigest(digest: SecretDigest, now: number): TokenRecord | undefined {
     const where = "WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?)";
     return this.#rows(where, digest, now).map(toToken)[0];
   }

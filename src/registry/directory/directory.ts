@@ -3,14 +3,14 @@
 // lead.
 import { DurableObject } from "cloudflare:workers";
 import type { Principal, SecretDigest, SessionRecord, TokenRecord } from "../../domain/credential.ts";
-import { type CredentialKey, fingerprintOf, keyOf, kindOf } from "../../domain/credential-key.ts";
+import { type CredentialKey, ISSUED_KINDS, kindOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
+import type { IdentityRecord, Person, WaitingPersonRecord } from "../../domain/person.ts";
 import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { notifySettings } from "../../notify/settings.ts";
-import { certificateWaiting } from "../../notify/sightings.ts";
 import {
   type Actor,
   type AuditRecord,
@@ -26,8 +26,9 @@ import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
 import { DirectoryClock } from "./clock.ts";
 import { type CredentialCheck, CredentialCheckTable } from "./credential-check.ts";
-import { Credentials, type NewToken, type SignInError } from "./credentials.ts";
+import { Credentials, type NewToken } from "./credentials.ts";
 import { InvitationIndex } from "./invitation-index.ts";
+import { People } from "./people.ts";
 import {
   type DirectoryBackup,
   type DirectoryRestored,
@@ -35,17 +36,22 @@ import {
   DirectoryRestores,
 } from "./restores.ts";
 import { DIRECTORY_MIGRATIONS } from "./schema.ts";
-import type { NewSession, SessionKey } from "./session-table.ts";
+import { type NewSession, type SessionKey, SessionTable } from "./session-table.ts";
+import { type SignInError, SignIns } from "./sign-ins.ts";
 import { UnknownCertificateTable } from "./unknown-certificate-table.ts";
-import { type ClaimError, isAbandoned, type PutUser, Users } from "./users.ts";
+import { UnknownCertificates } from "./unknown-certificates.ts";
+import { type ClaimError, type PutUser, type UserChanges, Users } from "./users.ts";
 
 /** A Durable Object named `directory`. */
 export class Directory extends DurableObject {
   readonly #sql: SqlStorage;
   readonly #clock: DirectoryClock;
   readonly #users: Users;
-  readonly #unknownCertificates: UnknownCertificateTable;
+  readonly #unknownTable: UnknownCertificateTable;
+  readonly #unknownCertificates: UnknownCertificates;
   readonly #credentials: Credentials;
+  readonly #people: People;
+  readonly #signIns: SignIns;
   readonly #check: CredentialCheckTable;
   readonly #invitationIndex: InvitationIndex;
   readonly #outbox: Outbox;
@@ -58,14 +64,23 @@ export class Directory extends DurableObject {
     this.#sql = sql;
     this.#clock = new DirectoryClock(sql);
     this.#users = new Users(sql, this.#clock);
-    this.#unknownCertificates = new UnknownCertificateTable(sql);
+    this.#unknownTable = new UnknownCertificateTable(sql);
     this.#outbox = new Outbox(ctx.storage, notifySettings(env));
-    this.#credentials = new Credentials(sql, this.#outbox);
+    this.#unknownCertificates = new UnknownCertificates(
+      ...([sql, this.#users, this.#unknownTable, this.#outbox] as const),
+      (work) => this.#transaction(work),
+    );
+    this.#credentials = new Credentials(sql);
+    const sessions = new SessionTable(sql);
+    this.#people = new People(sql, this.#users, sessions, this.#outbox);
+    this.#signIns = new SignIns(
+      ...([sql, sessions, this.#credentials, this.#users, this.#people, this.#outbox] as const),
+    );
     this.#check = new CredentialCheckTable(sql);
     this.#invitationIndex = new InvitationIndex(sql);
     this.#restores = new DirectoryRestores(
       ...([sql, this.#clock, this.#users, this.#credentials, this.#check] as const),
-      this.#unknownCertificates,
+      ...([this.#unknownTable, this.#people] as const),
     );
   }
 
@@ -73,27 +88,8 @@ export class Directory extends DurableObject {
     return this.#outbox.deliverDue(Date.now);
   }
 
-  /**
-   * The gate's question: whom to ask about this credential. When nobody claims it, a verified
-   * certificate is noted as unknown, and a notification is sent if it is new. `notHeldBy`:
-   * since the sighting, the caller has asked this user's registry, which does not have it; a claim of that
-   * user's that was old enough by then counts as abandoned and is dropped.
-   */
   resolve(key: CredentialKey, sighting: Sighting, notHeldBy?: UserId): UserId | null {
-    const claim = this.#users.claimOf(key);
-    if (claim !== undefined && !(claim.user === notHeldBy && isAbandoned(claim, sighting.at)))
-      return claim.user;
-    this.#transaction(() => {
-      if (claim !== undefined) this.#drop(key);
-      // A token that nobody has is an old one: there is nothing to enrol.
-      if (kindOf(key) !== "certificate") return;
-      const fingerprint = fingerprintOf(key);
-      if (!this.#unknownCertificates.note(fingerprint, sighting)) return;
-      const { at: firstSeen, app, country, details } = sighting;
-      const { subject } = details;
-      this.#outbox.add(certificateWaiting({ fingerprint, subject, app, country, firstSeen }), Date.now());
-    });
-    return null;
+    return this.#unknownCertificates.resolve(key, sighting, notHeldBy);
   }
 
   /** Once a day: see `Outbox.resume`. */
@@ -107,7 +103,9 @@ export class Directory extends DurableObject {
 
   user(id: UserId): UserRecord | null {
     const user = this.#users.get(id);
-    return user === undefined ? null : { id: user.id, name: user.name, createdAt: user.createdAt };
+    if (user === undefined) return null;
+    const { generation: _, ...record } = user;
+    return record;
   }
 
   audit(limit: number, before: number | null, search?: string): ListPage<AuditRecord> {
@@ -127,25 +125,71 @@ export class Directory extends DurableObject {
     return this.#transaction(() => this.#credentials.ofToken(digest, now));
   }
 
-  ofSession(key: SessionKey, adminDigest: SecretDigest, now: number): Principal | null {
-    return this.#transaction(() => this.#credentials.ofSession(key, adminDigest, now));
+  // An older Worker, during a deploy, knows no identity provider.
+  ofSession(key: SessionKey, admin: SecretDigest, now: number, provider: SecretDigest | null = null) {
+    return this.#transaction(() => this.#signIns.ofSession(key, { admin, provider }, now));
   }
 
   /** Not to be repeated: it would count twice. */
   signIn(by: Actor, session: NewSession, isAdmin: boolean): Result<{ holder: string }, SignInError> {
-    return this.#transaction(() => this.#credentials.signIn(by, session, isAdmin));
+    return this.#transaction(() => this.#signIns.signIn(by, session, isAdmin));
   }
 
-  signOut(by: Actor, key: SessionKey, adminDigest: SecretDigest): boolean {
-    return this.#transaction(() => this.#credentials.signOut(by, key, adminDigest));
+  /** Not to be repeated: it would count twice. */
+  signInAs(by: Actor, session: NewSession, user: UserId): Result<{ holder: string }, SignInError> {
+    return this.#transaction(() => this.#signIns.signInAs(by, session, user));
+  }
+
+  signOut(by: Actor, key: SessionKey, admin: SecretDigest, provider: SecretDigest | null = null): boolean {
+    return this.#transaction(() => this.#signIns.signOut(by, key, { admin, provider }));
   }
 
   sessions(user: UserId | null, now: number): SessionRecord[] {
-    return this.#credentials.sessions(user, now);
+    return this.#signIns.list(user, now);
   }
 
   endSessions(by: Actor, user: UserId | null, ids?: readonly string[]): number {
-    return this.#transaction(() => this.#credentials.endSessions(by, user, ids));
+    return this.#transaction(() => this.#signIns.end(by, user, ids));
+  }
+
+  endPersonSessions(by: Actor, user: UserId, keep: string | null): void {
+    this.#transaction(() => this.#signIns.endOfPerson(by, user, keep));
+  }
+
+  endSessionsOf(by: Actor, identity: Pick<Person, "issuer" | "subject">): UserId | null {
+    return this.#transaction(() => this.#signIns.endOf(by, identity));
+  }
+
+  identify(by: Actor, person: Person, appointed: UserId | null) {
+    return this.#transaction(() => this.#people.identify(by, person, appointed));
+  }
+
+  editUser(by: Actor, id: UserId, changes: UserChanges): Result<UserRecord, RegistryError> {
+    return this.#transaction(() => this.#users.edit(by, id, changes));
+  }
+
+  /** A user's, or everybody's (`null`). */
+  identities(user: UserId | null): IdentityRecord[] {
+    return user === null ? this.#people.all() : this.#people.identities(user);
+  }
+
+  /** Not to be repeated: the second answer would be that there is no such identity. */
+  unbindIdentity(by: Actor, user: UserId, id: string): Result<null, RegistryError> {
+    return this.#transaction(() => this.#people.unbind(by, user, id));
+  }
+
+  waitingPeople(): WaitingPersonRecord[] {
+    return this.#people.waiting();
+  }
+
+  /** Not to be repeated: the second answer would be that nobody waits. */
+  admitPerson(by: Actor, id: string, user: UserId): Result<IdentityRecord, RegistryError> {
+    return this.#transaction(() => this.#people.admit(by, id, user));
+  }
+
+  /** Not to be repeated, as `admitPerson`. */
+  dismissPerson(by: Actor, id: string): Result<null, RegistryError> {
+    return this.#transaction(() => this.#people.dismiss(by, id));
   }
 
   tokens(): TokenRecord[] {
@@ -215,6 +259,7 @@ export class Directory extends DurableObject {
       }
       this.#invitationIndex.removeOf(id);
       this.#credentials.removeOf(id);
+      this.#people.removeOf(id);
       this.#users.remove(id);
       noteEnd(this.#sql, "user", id, by.at);
       writeAudit(this.#sql, by, { act: "delete-user", outcome: "done", target });
@@ -270,54 +315,27 @@ export class Directory extends DurableObject {
     return this.#transaction(() => restoreAudit(this.#sql, entries));
   }
 
-  /**
-   * Gives up a user's claims, after the device with these credentials was forgotten; not those made
-   * after `claimedUntil`, which belong to an enrolment that came since.
-   */
   release(keys: CredentialKey[], user: UserId, claimedUntil: number): void {
-    this.#transaction(() => {
-      for (const key of keys) {
-        const claim = this.#users.claimOf(key);
-        if (claim?.user === user && claim.claimedAt <= claimedUntil) this.#drop(key);
-      }
-    });
+    this.#transaction(() => this.#unknownCertificates.release(keys, user, claimedUntil));
   }
 
   unknownCertificates(): UnknownCertificateRecord[] {
-    return this.#unknownCertificates.list();
+    return this.#unknownTable.list();
   }
 
   unknownCertificate(fingerprint: Fingerprint): UnknownCertificateRecord | null {
-    return this.#unknownCertificates.get(fingerprint) ?? null;
+    return this.#unknownTable.get(fingerprint) ?? null;
   }
 
-  /** Takes a certificate off the list of unknown ones; it comes back when it is seen again. */
   dismiss(by: Actor, fingerprint: Fingerprint): Result<null, RegistryError> {
-    return this.#transaction(() => {
-      const known = this.#unknownCertificates.get(fingerprint);
-      if (known === undefined || this.#users.claimOf(keyOf("certificate", fingerprint)) !== undefined) {
-        return err({ code: "certificate-not-listed" });
-      }
-      this.#unknownCertificates.remove(fingerprint);
-      writeAudit(this.#sql, by, {
-        act: "dismiss",
-        outcome: "done",
-        target: { id: fingerprint, name: known.subject },
-      });
-      return ok(null);
-    });
+    return this.#transaction(() => this.#unknownCertificates.dismiss(by, fingerprint));
   }
 
   /** The check in a backup's tokens was probably made with another registry's key: see `DirectoryRestores`. */
   #exempt(keys: readonly CredentialKey[]): void {
-    const secrets = keys.filter((key) => kindOf(key) !== "certificate");
+    // Browsers sign in again.
+    const secrets = keys.filter((key) => (ISSUED_KINDS as readonly string[]).includes(kindOf(key)));
     if (secrets.length > 0) this.#check.exempt(secrets);
-  }
-
-  /** Gives a claim up. The certificate is unknown from now on, whatever was noted before it was claimed. */
-  #drop(key: CredentialKey): void {
-    this.#users.drop(key);
-    if (kindOf(key) === "certificate") this.#unknownCertificates.remove(fingerprintOf(key));
   }
 
   #transaction<T>(work: () => T): T {

@@ -134,4 +134,66 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    DROP TABLE tokens;
    ALTER TABLE tokens_with_cards RENAME TO tokens;
    CREATE INDEX tokens_user_name ON tokens (user, name);`,
+
+  `-- People who sign in with the identity provider.
+   ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member' CHECK (role IN ('owner', 'member'));
+
+   -- The addresses that name a user, until they are taken from the user or the user is deleted.
+   CREATE TABLE emails (
+     address TEXT PRIMARY KEY,
+     user TEXT NOT NULL
+   ) WITHOUT ROWID;
+   CREATE INDEX emails_by_user ON emails (user);
+
+   -- Whose identity is whose, until it is unbound or the user deleted.
+   CREATE TABLE identities (
+     id TEXT PRIMARY KEY,
+     issuer TEXT NOT NULL,
+     subject TEXT NOT NULL,
+     user TEXT NOT NULL,
+     -- The address by which it was bound; NULL: somebody admitted the person.
+     address TEXT,
+     bound_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   CREATE UNIQUE INDEX identities_by_subject ON identities (issuer, subject);
+   CREATE INDEX identities_by_user ON identities (user);
+
+   -- People who signed in and are nobody's identity yet: 20 at most. Removed when admitted or dismissed; a week after
+   -- they came first, they give way to others.
+   CREATE TABLE waiting_people (
+     id TEXT PRIMARY KEY,
+     issuer TEXT NOT NULL,
+     subject TEXT NOT NULL,
+     address TEXT,
+     is_verified INTEGER NOT NULL,
+     name TEXT,
+     -- Six digits.
+     comparison_code TEXT NOT NULL,
+     first_seen INTEGER NOT NULL,
+     -- Written every ten minutes at most, with whatever else the provider says of the person by then.
+     last_seen INTEGER NOT NULL,
+     country TEXT
+   ) WITHOUT ROWID;
+   CREATE UNIQUE INDEX waiting_people_by_subject ON waiting_people (issuer, subject);
+
+   -- How many people were put on that list within an hour: one row, for as long as the object lives.
+   CREATE TABLE waiting_hour (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     began_at INTEGER NOT NULL,
+     noted INTEGER NOT NULL
+   );
+   INSERT INTO waiting_hour (id, began_at, noted) VALUES (1, 0, 0);
+
+   -- Identities and addresses end, too: no backup brings them back unasked.
+   CREATE TABLE ended_with_people (
+     what TEXT NOT NULL CHECK (what IN ('device', 'certificate', 'token', 'user', 'identity', 'address')),
+     -- The id; for an address its user's id, a space, and the address. An identity that an address had bound is here as
+     -- that address, a space, and the issuer, too: until it is named anew, the address binds nobody at this issuer.
+     id TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     PRIMARY KEY (what, id)
+   ) WITHOUT ROWID;
+   INSERT INTO ended_with_people SELECT what, id, at FROM ended;
+   DROP TABLE ended;
+   ALTER TABLE ended_with_people RENAME TO ended;`,
 ];

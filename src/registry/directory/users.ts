@@ -1,10 +1,13 @@
-// Who exists, and whose key is whose: the rules, and all SQL on the tables `users` and `claims`.
+// Who exists, whom an address names, and whose key is whose: the rules, and all SQL on the tables `users`, `emails` and
+// `claims`.
 import { type CredentialKey, fingerprintOf } from "../../domain/credential-key.ts";
 import { type ListPage, pageOf } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
+import type { EmailAddress, Role } from "../../domain/person.ts";
 import type { RegistryError, UserRecord } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
+import { addressId, noteEnd, noteNamed } from "../storage/ended.ts";
 import { CLAIM_ABANDONED_MS, type Claim } from "../storage/generation.ts";
 import { all, insert, one, update } from "../storage/sql.ts";
 import type { DirectoryClock } from "./clock.ts";
@@ -20,7 +23,25 @@ export interface StoredClaim {
   claimedAt: number;
 }
 
-type UserRow = { id: string; name: string | null; created_at: number; generation: number };
+type UserRow = {
+  id: string;
+  name: string | null;
+  created_at: number;
+  generation: number;
+  role: string;
+  /** A JSON list. */
+  addresses: string;
+};
+
+const SELECT = `SELECT *, (SELECT json_group_array(address) FROM emails WHERE emails.user = users.id) AS addresses
+  FROM users`;
+
+/** What is to be changed of a user; what is left out stays. `emails`: all that the user has from then on. */
+export interface UserChanges {
+  name?: string | undefined;
+  role?: Role | undefined;
+  emails?: readonly EmailAddress[] | undefined;
+}
 
 /** Why a key was not granted; `owner` is for the Worker, never for a client. */
 export type ClaimError = { code: "unknown-user" } | { code: "fingerprint-taken"; owner: UserId };
@@ -43,18 +64,19 @@ export class Users {
   }
 
   page(limit: number, after: string): ListPage<UserRecord> {
-    const query = "SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?";
+    const query = `${SELECT} WHERE id > ? ORDER BY id LIMIT ?`;
     const rows = all<UserRow>(this.#sql, query, after, limit + 1);
     return pageOf(rows.map(toUser), limit, ({ id }) => id);
   }
 
   get(id: UserId): StoredUser | undefined {
-    const row = one<UserRow>(this.#sql, "SELECT * FROM users WHERE id = ?", id);
+    const row = one<UserRow>(this.#sql, `${SELECT} WHERE id = ?`, id);
     return row === undefined ? undefined : { ...toUser(row), generation: row.generation };
   }
 
-  put({ id, name, createdAt, generation }: StoredUser): void {
-    insert(this.#sql, "users", { id, name, created_at: createdAt, generation }, "REPLACE");
+  /** Writes everything but the addresses, which stay. */
+  put({ id, name, createdAt, role, generation }: Omit<StoredUser, "emails">): void {
+    insert(this.#sql, "users", { id, name, created_at: createdAt, role, generation }, "REPLACE");
   }
 
   /**
@@ -63,7 +85,10 @@ export class Users {
    */
   putUser(by: Actor, id: UserId, name: string | undefined): PutUser {
     const before = this.get(id);
-    const user = { id, name: name ?? before?.name ?? null, createdAt: before?.createdAt ?? by.at };
+    const user: UserRecord = {
+      ...{ id, name: name ?? before?.name ?? null, createdAt: before?.createdAt ?? by.at },
+      ...{ role: before?.role ?? "member", emails: before?.emails ?? [] },
+    };
     const generation = this.#clock.tick();
     this.put({ ...user, generation });
     if (before !== undefined && before.name === user.name) return { user, created: false, generation };
@@ -76,8 +101,58 @@ export class Users {
     return { user, created: before === undefined, generation };
   }
 
-  /** With the claims. */
+  /** Changes a user. Only what is different is written, and audited in one line. */
+  edit(by: Actor, id: UserId, changes: UserChanges): Result<UserRecord, RegistryError> {
+    const before = this.get(id);
+    if (before === undefined) return err({ code: "unknown-user" });
+    const { generation, ...user } = before;
+    const { name = before.name, role = before.role } = changes;
+    const emails = [...new Set(changes.emails ?? before.emails)].sort();
+    for (const email of emails) {
+      const owner = this.ofEmail(email) ?? id;
+      if (owner !== id) return err({ code: "email-taken", email, owner });
+    }
+    const detail = {
+      ...(name === before.name ? {} : { nameBefore: before.name }),
+      ...(role === before.role ? {} : { role, roleBefore: before.role }),
+      ...(emails.join() === before.emails.join()
+        ? {}
+        : { emails: emails.join(" "), emailsBefore: before.emails.join(" ") }),
+    };
+    if (Object.keys(detail).length === 0) return ok(user);
+    update(this.#sql, "users", { id }, { name, role });
+    for (const email of before.emails.filter((each) => !emails.includes(each))) {
+      this.#sql.exec("DELETE FROM emails WHERE address = ?", email);
+      noteEnd(this.#sql, "address", addressId(id, email), by.at);
+    }
+    for (const email of emails.filter((each) => !before.emails.includes(each))) {
+      this.addEmail(id, email);
+      noteNamed(this.#sql, id, email);
+    }
+    writeAudit(this.#sql, by, { act: "edit-user", outcome: "done", target: { id, name }, detail });
+    return ok({ ...user, name, role, emails });
+  }
+
+  /** Makes a user an owner whom this address names. It must not name another. */
+  appoint(by: Actor, id: UserId, email: EmailAddress): void {
+    const emails = [...(this.get(id)?.emails ?? []), email];
+    this.edit(by, id, { role: "owner", emails });
+  }
+
+  /** From now on this address, which names nobody yet, names this user. */
+  addEmail(user: UserId, address: EmailAddress): void {
+    insert(this.#sql, "emails", { address, user });
+  }
+
+  /** Whom an address names; `null`: nobody. */
+  ofEmail(address: EmailAddress): UserId | null {
+    const query = "SELECT user FROM emails WHERE address = ?";
+    return (one<{ user: string }>(this.#sql, query, address)?.user ?? null) as UserId | null;
+  }
+
+  /** With the claims and the addresses. */
   remove(id: UserId): void {
+    this.#sql.exec("DELETE FROM emails WHERE user = ?", id);
     this.#sql.exec("DELETE FROM claims WHERE user = ?", id);
     this.#sql.exec("DELETE FROM users WHERE id = ?", id);
   }
@@ -159,8 +234,10 @@ export class Users {
   }
 }
 
-function toUser({ id, name, created_at }: UserRow): UserRecord {
-  return { id: id as UserId, name, createdAt: created_at };
+function toUser({ id, name, created_at, role, addresses }: UserRow): UserRecord {
+  const emails = (JSON.parse(addresses) as EmailAddress[]).sort();
+  // The table's CHECK holds the column to these values.
+  return { id: id as UserId, name, createdAt: created_at, role: role as Role, emails };
 }
 
 /**

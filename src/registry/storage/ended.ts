@@ -2,7 +2,7 @@
 import type { AuditAct } from "../../domain/audit-act.ts";
 import { type CredentialKey, DEVICE_KINDS, keyOf } from "../../domain/credential-key.ts";
 import type { Fingerprint } from "../../domain/fingerprint.ts";
-import { all, insert } from "./sql.ts";
+import { all, insert, one } from "./sql.ts";
 
 /** Kept for as long as the object lives. */
 export const ENDED_SCHEMA = `
@@ -30,8 +30,11 @@ export const ENDED_BY_KEY = `
     FROM ended_by_fingerprint;
   DROP TABLE ended_by_fingerprint;`;
 
-/** A forgotten device, a retired credential of a forgotten device, a revoked API token, a deleted user. */
-export type EndedKind = "device" | "credential" | "token" | "user";
+/**
+ * A forgotten device, a retired credential of a forgotten device, a revoked API token, a deleted user, an identity that
+ * was unbound, an address that was taken from its user.
+ */
+export type EndedKind = "device" | "credential" | "token" | "user" | "identity" | "address";
 
 /** Call it in the transaction of the change that ends the thing. */
 export function noteEnd(sql: SqlStorage, what: EndedKind, id: string, at: number): void {
@@ -47,6 +50,38 @@ export function endedAt(sql: SqlStorage, what: EndedKind): ReadonlyMap<string, n
 /** How a device's credential is named here. */
 export function credentialId(device: string, key: CredentialKey): string {
   return `${device} ${key}`;
+}
+
+/** How a user's address is named here. */
+export function addressId(user: string, address: string): string {
+  return `${user} ${address}`;
+}
+
+/** How an identity that an address had bound is named here, besides its id. */
+export function boundId(address: string, issuer: string): string {
+  return `${address} ${issuer}`;
+}
+
+/** An address names this user, whatever has ended before. */
+export function noteNamed(sql: SqlStorage, user: string, address: string): void {
+  const [first, begin] = [addressId(user, address), boundId(address, "")];
+  sql.exec("DELETE FROM ended WHERE what = 'address' AND id = ?", first);
+  sql.exec("DELETE FROM ended WHERE what = 'identity' AND substr(id, 1, ?) = ?", begin.length, begin);
+}
+
+/** An identity was unbound; `email`: the address that had bound it. */
+export function noteUnbound(
+  sql: SqlStorage,
+  { id, email, issuer }: { id: string; email: string | null; issuer: string },
+  at: number,
+): void {
+  noteEnd(sql, "identity", id, at);
+  if (email !== null) noteEnd(sql, "identity", boundId(email, issuer), at);
+}
+
+/** Whether a thing of this kind has ended. */
+export function hasEnded(sql: SqlStorage, what: EndedKind, id: string): boolean {
+  return one(sql, "SELECT at FROM ended WHERE what = ? AND id = ?", what, id) !== undefined;
 }
 
 /** A line of an audit log, as far as it says what ended. */
@@ -69,4 +104,16 @@ export function noteEndOf(sql: SqlStorage, { at, act, outcome, target, detail }:
   }
   if (act === "revoke-token") noteEnd(sql, "token", target.id, at);
   if (act === "delete-user") noteEnd(sql, "user", target.id, at);
+  if (act === "unbind-identity") {
+    noteUnbound(sql, { id: target.id, email: detail.email ?? null, issuer: detail.issuer ?? "" }, at);
+  }
+  if (act === "edit-user") {
+    const [before, now] = [detail.emailsBefore, detail.emails].map((list) => list?.split(" ") ?? []);
+    for (const address of before?.filter((each) => !now?.includes(each)) ?? []) {
+      noteEnd(sql, "address", addressId(target.id, address), at);
+    }
+    for (const address of now?.filter((each) => !before?.includes(each)) ?? []) {
+      noteNamed(sql, target.id, address);
+    }
+  }
 }

@@ -5,6 +5,7 @@ import { ENDED_BY_KEY, ENDED_SCHEMA } from "../storage/ended.ts";
 import type { Migration } from "../storage/migrations.ts";
 import { OUTBOX_SCHEMA } from "../storage/outbox.ts";
 import { INVITATIONS_SCHEMA } from "./rules/invitations.ts";
+import { BROWSERS_SCHEMA } from "./tables/browser-table.ts";
 import { BUNDLES_SCHEMA } from "./tables/bundle-table.ts";
 import { CREDENTIALS_SCHEMA } from "./tables/credential-table.ts";
 import { DEVICES_SCHEMA } from "./tables/device-table.ts";
@@ -69,4 +70,6 @@ export const USER_REGISTRY_MIGRATIONS: readonly Migration[] = [
    UPDATE audit SET act = 'retire-credential' WHERE act = 'retire-certificate';`,
 
   BUNDLES_SCHEMA,
+
+  BROWSERS_SCHEMA,
 ];

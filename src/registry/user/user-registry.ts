@@ -1,5 +1,6 @@
 // One user's devices: the only judge of who may pass. Methods that only open a transaction are described where they lead.
 import { DurableObject } from "cloudflare:workers";
+import type { BrowserError, BrowserProspect, BrowserUse, Opener } from "../../domain/browser.ts";
 import type { SecretDigest } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { StandingRecord, StatusAct } from "../../domain/device.ts";
@@ -32,6 +33,7 @@ import {
 import type { StaleClaim } from "../storage/generation.ts";
 import { migrate } from "../storage/migrations.ts";
 import { Outbox } from "../storage/outbox.ts";
+import { Browsers } from "./rules/browsers.ts";
 import { Bundles, type Checked } from "./rules/bundles.ts";
 import { type Added, Credentials } from "./rules/credentials.ts";
 import { Devices } from "./rules/devices.ts";
@@ -42,6 +44,7 @@ import { Invitations, type NewInvitation } from "./rules/invitations.ts";
 import { type Restored, type RestoreRequest, Restores } from "./rules/restores.ts";
 import { Sightings } from "./rules/sightings.ts";
 import { USER_REGISTRY_MIGRATIONS } from "./schema.ts";
+import { BrowserTable } from "./tables/browser-table.ts";
 import { BundleTable } from "./tables/bundle-table.ts";
 import { CredentialTable } from "./tables/credential-table.ts";
 import { DeviceTable } from "./tables/device-table.ts";
@@ -67,6 +70,7 @@ export class UserRegistry extends DurableObject {
   readonly #enrolments: Enrolments;
   readonly #bundleTable: BundleTable;
   readonly #bundles: Bundles;
+  readonly #browsers: Browsers;
   readonly #restores: Restores;
   readonly #outbox: Outbox;
 
@@ -88,15 +92,21 @@ export class UserRegistry extends DurableObject {
       (work) => this.#transaction(work),
     );
     this.#invitations = new Invitations(sql, this.#user, this.#state, this.#bundleTable);
+    const browsers = new BrowserTable(sql);
+    this.#browsers = new Browsers(sql, browsers, this.#devices, credentials);
     this.#enrolments = new Enrolments(
       ...([sql, this.#user, this.#devices, this.#invitations, this.#state, this.#outbox] as const),
+      browsers,
     );
     this.#bundles = new Bundles(
       ...([sql, this.#bundleTable, this.#devices] as const),
       ...([this.#invitations, this.#enrolments, this.#credentials] as const),
     );
     this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
-    this.#rules = new Devices(sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox);
+    this.#rules = new Devices(
+      ...([sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox] as const),
+      browsers,
+    );
   }
 
   override async alarm(): Promise<void> {
@@ -196,6 +206,28 @@ export class UserRegistry extends DurableObject {
     generation: number,
   ): Result<Welcome, RegistryError | StaleClaim> {
     return this.#transaction(() => this.#bundles.handOut(by, use, { claimedAt, generation }));
+  }
+
+  prospect(key: CredentialKey | null, authTime: number | null, now: number): BrowserProspect {
+    return this.#browsers.prospect(key, authTime, now);
+  }
+
+  /** Not to be repeated: a ticket works once. */
+  openBrowser(by: Actor, key: CredentialKey, use: BrowserUse): Result<DeviceRecord | null, BrowserError> {
+    return this.#transaction(() => this.#browsers.open(by, key, use));
+  }
+
+  /** Forgets browsers that ended long ago. `asOf` as for `forget`. */
+  forgetEndedBrowsers(by: Actor, asOf: number): CredentialKey[] {
+    return this.#transaction(() => this.#rules.forgetAll(by, this.#browsers.ended(by.at), asOf));
+  }
+
+  endBrowsers(by: Actor, opener: Opener): number {
+    return this.#transaction(() => this.#browsers.end(by, opener));
+  }
+
+  endBrowser(by: Actor, key: CredentialKey): boolean {
+    return this.#transaction(() => this.#browsers.endOne(by, key));
   }
 
   withdraw(by: Actor, id: string): Result<null, RegistryError> {

@@ -1,7 +1,7 @@
 // The pages without a browser: every header as the test wants it.
 import type { OutgoingHttpHeaders } from "node:http";
 import { PATHS } from "../../../src/contract/paths.ts";
-import { SESSION_COOKIE } from "../../../src/domain/request/session-cookie.ts";
+import { SESSION_COOKIE } from "../../../src/domain/request/own-cookies.ts";
 import type { Answer, TlsClient } from "./tls-client.ts";
 
 /** A caller of the pages on one host, signed in or not. */

@@ -54,7 +54,7 @@ describe.concurrent("users", () => {
       said("user ursula is now named 'Ursula'"),
     );
     expect((await latchkey("users")).stdout).toMatch(
-      /^USER +NAME +SINCE\n(?:.+\n)*ursula +Ursula +\d{4}-\d\d-\d\d /,
+      /^USER +NAME +ROLE +ADDRESSES +SINCE\n(?:.+\n)*ursula +Ursula +member +\d{4}-\d\d-\d\d /,
     );
     expect(await object("users")).toMatchObject({
       users: expect.arrayContaining([expect.objectContaining({ id: "ursula", name: "Ursula" })]),

@@ -126,7 +126,7 @@ describe.runIf(hasTerminal)("a household's table", () => {
 
   it.each([
     ["devices", /^DEVICE +STATUS +CERTIFICATE +EXPIRES +LAST SEEN *$/m],
-    ["users", /^USER +NAME +SINCE *$/m],
+    ["users", /^USER +NAME +ROLE +ADDRESSES +SINCE *$/m],
     ["unknown", /^FINGERPRINT +SUBJECT .*SEEN *$/m],
     ["invitations", /^INVITATION +STATUS +LINK AT +APPROVAL +CREATED +EXPIRES *$/m],
     ["token list", /^TOKEN +ID +FOR +CREATED +EXPIRES +LAST USED *$/m],

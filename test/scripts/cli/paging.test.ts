@@ -10,7 +10,7 @@ let server: Server;
 let api: Api;
 const asked: string[] = [];
 const AT = "2026-11-24T00:00:00.000Z";
-const user = (id: string) => ({ id, name: null, createdAt: AT });
+const user = (id: string) => ({ id, name: null, createdAt: AT, role: "member", emails: [] });
 const TOKEN = {
   ...{ id: "t", user: null, name: "all", scope: "read" },
   ...{ createdAt: AT, expiresAt: null, lastUsedAt: null },
@@ -26,7 +26,7 @@ const body: Record<string, unknown> = {
   "/audit?limit=48&before=3001&search=x": { entries: [], next: null },
   "/audit?limit=7": { entries: [], next: "3" },
   "/tokens": { tokens: [{ ...TOKEN, colour: "blue" }], total: 1 },
-  "/sessions": { sessions: [{ id: "x", token: null, createdAt: AT, expiresAt: "soon" }] },
+  "/sessions": { sessions: [{ id: "x", token: null, person: null, createdAt: AT, expiresAt: "soon" }] },
   "/blocked": { blocked: ["A".repeat(64), "none"] },
   "/unknown-certificates": {
     unknownCertificates: ["a".repeat(63), `${"a".repeat(62)}b`, "c".repeat(63)].map((digits) => ({

@@ -86,14 +86,16 @@ describe.concurrent("watch --stdin", () => {
 
   it("says once what to do about a device at its limits", async () => {
     const reasons = ["wrong-app", "device-expired", "wrong-app", "expired-credential", "device-suspended"];
+    reasons.push("cross-site");
     const log = reasons.map((reason, index) =>
       JSON.stringify(refused({ reason, app: `app-${index}.example.com` })),
     );
     const { stderr } = await run(["watch", "--stdin"], {}, log.join("\n"));
     expect(stderr.trimEnd().split("\n").slice(1)).toEqual([
       "latchkey: wrong app: the device is limited to other apps, or its feed to other paths; to see or change that: latchkey limit DEVICE",
-      "latchkey: device expired: the device's time is up; to extend it: latchkey limit DEVICE --until WHEN",
-      "latchkey: expired credential: the device's token has expired; make a new one and enter it in the program: latchkey rotate DEVICE",
+      "latchkey: device expired: the device's time is up; to extend it (a browser's person signs in again): latchkey limit DEVICE --until WHEN",
+      "latchkey: expired credential: the device's token has expired; make a new one and enter it in the program: latchkey rotate DEVICE (a browser's person signs in again)",
+      "latchkey: cross-site: a page of another host made a signed-in browser send something, or open a WebSocket; if the app needs that, its browser needs a certificate",
     ]);
   });
 

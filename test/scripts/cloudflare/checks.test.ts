@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../../../scripts/cloudflare/client/routes.ts";
+import type { LocalSettings } from "../../../scripts/cloudflare/client/wrangler-toml.ts";
 import {
   type CheckStatus,
   type DoctorState,
@@ -9,6 +13,7 @@ import {
 import type { AccessApp } from "../../../scripts/cloudflare/doctor/checks/access.ts";
 import { findings } from "../../../scripts/cloudflare/doctor/checks/doctor.ts";
 import type { IngressRule } from "../../../scripts/cloudflare/doctor/rules/tunnel-reach.ts";
+import { SignInSchema } from "../../../src/contract/sign-in-settings.ts";
 import {
   type Account,
   device,
@@ -43,6 +48,7 @@ const access = (...apps: Partial<AccessApp>[]): Partial<Account> => ({
   accessApps: known(
     apps.map((app) => ({
       ...{ id: "a", name: "House", places: [], workers: [], letsEveryonePass: false },
+      ...{ client: null, emails: [] },
       ...{ letsSomeonePass: app.letsEveryonePass ?? false, ...app },
     })),
   ),
@@ -73,6 +79,22 @@ const LOCAL = unreadable(
   "look in its config.yml",
 );
 const inDays = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
+
+const TEAM_ISSUER = "https://house.cloudflareaccess.com/cdn-cgi/access/sso/oidc/client-1";
+const provider = (issuer: string) => v.parse(SignInSchema, { issuer, clientId: "client-1" });
+const clientApp = (redirect: string): Partial<AccessApp> => ({
+  client: { id: "client-1", redirectUris: [redirect] },
+});
+/** People sign in, with these settings instead. */
+const signsIn = (more: Partial<LocalSettings> = {}): Partial<Account> => ({
+  local: {
+    ...goodAccount().local,
+    adminHost: PAGES_HOST,
+    signIn: provider("https://id.example.net"),
+    signInApps: ["vault.example.com"],
+    ...more,
+  },
+});
 
 type Row = [id: string, status: CheckStatus, what: string, zone: Partial<Zone>, more?: Partial<Account>];
 
@@ -220,6 +242,34 @@ const TABLE: Row[] = [
   ["tunnel-hostnames", "unknown", "a name of another such tunnel", records(record("x.example.com", `${OTHER_TUNNEL}.cfargotunnel.com`)), { tunnels: known([tunnel(), { id: OTHER_TUNNEL, name: "shed", ingress: LOCAL }]) }],
   ["tunnel-hostnames", "failed", "one name is open, of the others nothing is known", { hosts: [gated("vault.example.com"), gated("x.y.example.org")] }, home(ingress("direct.example.com", VAULT_SERVICE))],
 
+  ["access-own-paths", "failed", "the pages of invitations", pages, access({ places: [`${PAGES_HOST}/.latchkey/welcome`] })],
+  ["access-own-paths", "failed", "their style", pages, access({ places: [`https://${PAGES_HOST}/.latchkey/style.css`] })],
+  ["access-own-paths", "failed", "all of our own paths", pages, access({ places: [`${PAGES_HOST}/.latchkey/*`] })],
+  ["access-own-paths", "failed", "a folder and what is in it", pages, access({ places: ["*.example.com/.latchkey"] })],
+  ["access-own-paths", "ok", "the same, for a path with a bypass of its own", pages, access({ places: [`${PAGES_HOST}/.latchkey/welcome*`] }, { places: [`${PAGES_HOST}/.latchkey/welcome.js`, `${PAGES_HOST}/.latchkey/welcome`, `${PAGES_HOST}/.latchkey/welcome*`], letsEveryonePass: true })],
+  ["access-own-paths", "failed", "a bypass for one of them only", pages, access({ places: [`${PAGES_HOST}/.latchkey`] }, { places: [`${PAGES_HOST}/.latchkey/welcome`], letsEveryonePass: true })],
+  ["access-own-paths", "failed", "a bypass of the whole host only", pages, access({ places: [`${PAGES_HOST}/.latchkey`] }, { places: [PAGES_HOST], letsEveryonePass: true })],
+  ["access-own-paths", "ok", "a page that has a session", pages, access({ places: [`${PAGES_HOST}/.latchkey/devices`] })],
+  ["access-own-paths", "ok", "the callback, where nobody signs in", pages, access({ places: [`${PAGES_HOST}/.latchkey/callback`] })],
+  ["access-own-paths", "failed", "the callback", pages, { ...signsIn(), ...access({ places: [`${PAGES_HOST}/.latchkey/callback`] }) }],
+  ["access-own-paths", "failed", "the back-channel logout", pages, { ...signsIn(), ...access({ places: [`${PAGES_HOST}/.latchkey/backchannel-logout`] }) }],
+  ["access-own-paths", "failed", "the entry of an app", { hosts: [gated("vault.example.com", { signIn: true })] }, access({ places: ["vault.example.com/.latchkey/enter"] })],
+  ["access-own-paths", "ok", "the entry of an app that takes no sign-in", {}, access({ places: ["vault.example.com/.latchkey/enter"] })],
+
+  ["sign-in", "ok", "an app that takes it", pages, signsIn()],
+  ["sign-in", "warning", "no app that takes it", pages, signsIn({ signInApps: [] })],
+  ["sign-in", "failed", "an app, and no provider", pages, signsIn({ signIn: undefined })],
+  ["sign-in", "failed", "every host", pages, signsIn({ signInApps: ["*"] })],
+  ["sign-in", "failed", "no admin host", {}, signsIn({ adminHost: undefined })],
+  ["sign-in", "failed", "the issuer on the admin host", pages, signsIn({ signIn: provider(`https://${PAGES_HOST}`) })],
+  ["sign-in", "failed", "the issuer behind the gate", pages, signsIn({ signIn: provider("https://vault.example.com/realms/home") })],
+  ["sign-in", "failed", "the same with some public paths", pages, signsIn({ signIn: provider("https://id.example.com"), hosts: [gated("id.example.com", { public: ["/login/*"] })] })],
+  ["sign-in", "warning", "the same with those of its discovery", pages, signsIn({ signIn: provider("https://id.example.com/"), hosts: [gated("id.example.com", { public: ["/.well-known/*"] })] })],
+  ["sign-in-access", "ok", "its application", pages, { ...signsIn({ signIn: provider(TEAM_ISSUER) }), ...access(clientApp(`https://${PAGES_HOST}/.latchkey/callback`)) }],
+  ["sign-in-access", "failed", "no application", pages, signsIn({ signIn: provider(TEAM_ISSUER) })],
+  ["sign-in-access", "failed", "another redirect address", pages, { ...signsIn({ signIn: provider(TEAM_ISSUER) }), ...access(clientApp("https://other.example.com/.latchkey/callback")) }],
+  ["sign-in-access", "failed", "an issuer of another client", pages, { ...signsIn({ signIn: provider(`${TEAM_ISSUER}2`) }), ...access(clientApp(`https://${PAGES_HOST}/.latchkey/callback`)) }],
+
   ["workers-dev", "failed", "workers.dev is on", {}, { addresses: known({ enabled: true, previews_enabled: false }) }],
   ["workers-dev", "failed", "previews are on", {}, { addresses: known({ enabled: false, previews_enabled: true }) }],
   ["workers-dev", "failed", "nothing is deployed", {}, { addresses: known(null) }],
@@ -288,6 +338,12 @@ describe("the doctor's checks", () => {
     ).toEqual([]);
   });
 
+  it("are each in the list in docs/cloudflare.md", () => {
+    const docs = readFileSync(join(import.meta.dirname, "../../../docs/cloudflare.md"), "utf8");
+    const ids = findings(goodState()).map(({ id }) => id);
+    expect(ids.filter((id) => !docs.includes(`\`${id}\``))).toEqual([]);
+  });
+
   it("name reason and remedy whenever they do not pass", () => {
     for (const [, , , zone, more] of TABLE) {
       for (const check of findings(goodState(zone, more))) {
@@ -322,7 +378,7 @@ describe("the doctor's checks", () => {
       ) as T;
     const state = stateOf(unread(goodZone()), { ...unread(goodAccount()), nothing: known(undefined) });
     const passed = findings(state).filter(({ status }) => status !== "unknown");
-    expect(passed.map(({ id }) => id)).toEqual(["wrangler-toml", "zone", "admin-host"]);
+    expect(passed.map(({ id }) => id)).toEqual(["wrangler-toml", "zone", "admin-host", "sign-in"]);
   });
 });
 

@@ -8,6 +8,8 @@ import { makePlan } from "../../../scripts/cloudflare/setup/plan.ts";
 import { carryOut } from "../../../scripts/cloudflare/setup/run.ts";
 import { withAdminHost, withApp } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 import { newId, type Zone } from "../../../scripts/stand-in/state.ts";
+import type { EmailAddress } from "../../../src/domain/person.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 import { startRelay } from "../../cloudflare/relay.ts";
 import { mismatches, operationOf } from "../../cloudflare/specification.ts";
@@ -57,6 +59,7 @@ const BELIEVED_WITHOUT_IT = {
   "GraphQL has a schema of its own": ["POST /graphql is not in the specification"],
   "they are in Cloudflare's SDK, or what wrangler calls, and not in our extract of the specification": [
     "DELETE /zones/:zone/dns_records/:record is not in the specification",
+    "GET /accounts/:account/access/organizations is not in the specification",
     "GET /accounts/:account/cfd_tunnel is not in the specification",
     "GET /accounts/:account/cfd_tunnel/:tunnel/configurations is not in the specification",
     "GET /zones/:zone/ssl/certificate_packs is not in the specification",
@@ -132,7 +135,15 @@ async function theCommands(): Promise<void> {
   copyFileSync(join(import.meta.dirname, "../../../wrangler.toml"), config);
   const client = createCloudflareClient({ baseUrl: url, token: state.token, timeoutMs: 5000 });
   const zones = await listZones(client);
+  const signIn = {
+    provider: { kind: "access" },
+    apps: [HOST],
+    owners: new Map([["alice" as UserId, "alice@example.com" as EmailAddress]]),
+    people: [],
+    secret: undefined,
+  } as const;
   const wanted = {
+    signIn,
     apps: new Map([[HOST, "bitwarden"] as const, ["photos.example.com", "sync"] as const]),
     adminHost: "latchkey.example.com",
     zoneOf: (host: string) => longestSuffix(zones, host),
@@ -141,8 +152,16 @@ async function theCommands(): Promise<void> {
   };
   const deployer = standInDeployer(local.cloudflare);
   await carryOut(await makePlan({ client, deployer }, wanted), { before: () => undefined });
-  // A deploy has opened the routes again.
+  // A deploy has opened the routes again, and the application lacks an address and a person.
   await deployer.deploy(config, "", "by-hand");
+  const signInApp = state.accessApps.find(({ type }) => type === "saas");
+  Object.assign(signInApp?.saas_app ?? {}, { redirect_uris: ["https://old.example.com/.latchkey/callback"] });
+  const more = { ...signIn, people: ["bob@example.com" as EmailAddress] };
+  await carryOut(await makePlan({ client, deployer }, { ...wanted, signIn: more }), {
+    before: () => undefined,
+  });
+  // Its secret is lost.
+  state.scripts.get("latchkey")?.secrets.delete("SIGN_IN_SECRET");
   await carryOut(await makePlan({ client, deployer }, wanted), { before: () => undefined });
 
   // The gate, as if its Worker had the secret that the stand-in holds.

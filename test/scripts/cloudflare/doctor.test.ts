@@ -172,6 +172,27 @@ describe("latchkey doctor", () => {
     expect(of("outside-authorities")?.reason).toContain("the certificates of alice/nas, rclone");
   });
 
+  it("looks at the identity provider from outside, if there is one", async () => {
+    const before = readFileSync(config, "utf8");
+    const outside = ({ id }: Finding) => id.startsWith("outside-sign-in");
+    try {
+      expect((await doctor()).checks.filter(outside)).toEqual([]);
+      // Nothing listens there.
+      writeFileSync(config, `${before}\n[vars.SIGN_IN]\nissuer = "https://localhost:1"\nclientId = "x"\n`);
+      const { checks, code } = await doctor();
+      expect(checks.filter(outside).map(({ id, status }) => `${id} ${status}`)).toEqual([
+        "outside-sign-in-issuer failed",
+        "outside-sign-in-keys unknown",
+        "outside-sign-in-clock unknown",
+        "outside-sign-in-secret unknown",
+      ]);
+      expect(checks.find(outside)?.reason).toBe("the issuer at localhost:1 did not answer: ECONNREFUSED");
+      expect(code).toBe(1);
+    } finally {
+      writeFileSync(config, before);
+    }
+  });
+
   it("prints for people the problems last, each with its remedy", async () => {
     const zone = cloudflare.state.zones[0];
     for (const route of zone?.routes ?? []) route.request_limit_fail_open = true;
@@ -200,7 +221,7 @@ describe("latchkey doctor", () => {
     ["Bot Management Write", ["bots"]],
     ["Zone Settings Write", ["security-level", "browser-check", "grpc"]],
     ["DNS Write", ["dns", "tunnel-hostnames"]],
-    ["Access: Apps and Policies Write", ["access"]],
+    ["Access: Apps and Policies Write", ["access", "access-own-paths", "sign-in-access"]],
     ["Account Analytics Read", ["usage"]],
     ["Cloudflare Tunnel Read", ["tunnel-hostnames"]],
   ])("without %s names the permission and its page, and passes nothing for it", async (permission, ids) => {

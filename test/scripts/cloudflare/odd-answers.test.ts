@@ -147,6 +147,8 @@ async function doctor(): Promise<Map<string, { status: string; reason: string }>
       hosts: [gated(HOST)],
       adminHost: undefined,
       localAdminHost: undefined,
+      signIn: undefined,
+      signInApps: [],
       dangers: [],
     },
     zone: undefined,
@@ -278,7 +280,7 @@ const QUESTIONS: Question[] = [
   },
   {
     match: "/access/apps",
-    checks: ["access"],
+    checks: ["access", "access-own-paths", "sign-in-access"],
     isList: true,
     needed: {
       "0": "access",

@@ -317,7 +317,7 @@ describe("latchkey remove", () => {
   it("deletes the Worker last", async () => {
     const { steps } = await planRemoval(await readTarget(client, config), true);
     expect(steps.map(({ id }) => id)).toEqual(["routes example.com", "mtls example.com", "worker latchkey"]);
-    await carryOut({ steps, byHand: [] }, { before: () => undefined });
+    await carryOut({ steps }, { before: () => undefined });
     expect(cloudflare.state.scripts.has("latchkey")).toBe(false);
   });
 });

@@ -73,6 +73,17 @@ describe("latchkey setup", () => {
     expect(existsSync(join(folder, ".latchkey-token"))).toBe(false);
   });
 
+  it("has the real wrangler check a sign-in that is not made yet", async () => {
+    const { code, stdout } = await setup(
+      ...["--app", `${HOST}=bitwarden`, "--dry-run", "--sign-in", "access", "--sign-in-app", HOST],
+      ...["--owner", "alice=alice@example.com"],
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain("sign-in application: Access has no application Latchkey sign-in");
+    expect(stdout).toContain("sign-in secret: the Worker has no SIGN_IN_SECRET");
+    expect(changes()).toEqual([]);
+  });
+
   it("tells with --json programs the same", async () => {
     const { stdout } = await setup("--app", `${HOST}=bitwarden`, "--dry-run", "--json");
     const { steps } = JSON.parse(stdout) as { steps: { id: string; change: string | null }[] };
@@ -145,6 +156,38 @@ describe("latchkey setup", () => {
     ],
     [["--app", `${HOST}=web`, "--admin-host", "a/b"], "--admin-host 'a/b' is not a hostname"],
     [["--device", "alice"], "--device 'alice' is not USER/NAME"],
+    [
+      ["--sign-in", "http://id.example.com"],
+      "--sign-in 'http://id.example.com' is no provider: the issuer must",
+    ],
+    [["--sign-in", "pocket-id"], "--sign-in 'pocket-id' is no provider"],
+    [["--sign-in", "https://id.example.com"], "--sign-in-client is missing"],
+    [["--sign-in", "access", "--sign-in-client", "x"], "--sign-in-client goes with an issuer"],
+    [["--owner", "alice"], "--owner 'alice': the address must be an email address"],
+    [["--owner", "Not A User=a@b.c"], "--owner 'Not A User=a@b.c': the user's id"],
+    [["--person", "bob"], "--person 'bob' must be an email address"],
+    [
+      ["--app", `${HOST}=web`, "--sign-in-app", HOST],
+      "--sign-in is missing: which provider signs people in?",
+    ],
+    [
+      [
+        "--app",
+        `${HOST}=web`,
+        "--sign-in",
+        "access",
+        "--owner",
+        "alice=a@b.c",
+        "--sign-in-app",
+        "blog.example.com",
+      ],
+      "--sign-in-app blog.example.com is none of the apps",
+    ],
+    [["--app", `${HOST}=web`, "--sign-in", "access"], "Access needs to know whom to let in"],
+    [
+      ["--app", `${HOST}=web`, "--no-admin-host", "--sign-in", "access", "--person", "a@b.c"],
+      "people sign in on the admin host, and there is none",
+    ],
     [[], "there is no app to set up"],
   ])("refuses %j", async (words, message) => {
     const { code, stderr } = await setup(...words, "--yes");

@@ -14,6 +14,7 @@ const HOST = "vault.example.com";
 const ADMIN_HOST = "latchkey.example.com";
 const HOSTS_QUESTION = "The apps' hostnames";
 const PROFILE_QUESTION = `What runs on ${HOST}?`;
+const SIGN_IN_QUESTION = "May browsers without a certificate sign in";
 const DEVICE_QUESTION = "No device is enrolled yet. Issue a certificate for a first one?";
 
 let local: LocalZone;
@@ -77,6 +78,7 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       ["Which zone?", "\r"],
       [HOSTS_QUESTION, "\r"],
       [PROFILE_QUESTION, "\r"],
+      [SIGN_IN_QUESTION, "\r"],
       [DEVICE_QUESTION, "olga/phone\r"],
     ]);
     expect(shown).toContain(`using ${local.environment.LATCHKEY_CLOUDFLARE_API} instead of Cloudflare`);
@@ -100,6 +102,7 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       [PROFILE_QUESTION, "\r"],
       ["What runs on photos.example.com?", "\r"],
       ["The admin host", `${"\b".repeat(ADMIN_HOST.length)}keys.example.com\r`],
+      [SIGN_IN_QUESTION, "\r"],
       ["Go ahead?", "\r"],
     ]);
     expect(shown).toContain(ADMIN_HOST);
@@ -121,11 +124,50 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       ["Which paths of books.example.com should pass without a credential?", "\u001b[B \r"],
       ["What runs on obsidian.example.com?", "\r"],
       ["Should CORS preflights of obsidian.example.com pass without a credential?", "\r"],
+      [SIGN_IN_QUESTION, "\r"],
       ["Go ahead?", "\r"],
     ]);
     expect(shown).toContain("books.example.com as audiobookshelf (open: /share/*)");
     expect(shown).toMatch(/obsidian\.example\.com as couchdb(?! \()/);
     expect(shown).toContain("nothing was done");
+    expect(changes()).toEqual([]);
+  });
+
+  it("asks who signs people in, and proposes nobody and nothing", async () => {
+    const { shown } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, "\r"],
+      [PROFILE_QUESTION, "\r"],
+      [SIGN_IN_QUESTION, "y"],
+      ["To which apps?", " \r"],
+      ["Who signs people in?", "\r"],
+      ["The first owner", "alice=alice@example.com\r"],
+      ["Whom else should Access let in?", "bob@example.com\r"],
+      ["Go ahead?", "\r"],
+    ]);
+    expect(shown).toContain("make it, for alice@example.com, bob@example.com");
+    expect(shown).toContain(`${HOST} as bitwarden (sign-in)`);
+    expect(shown).toContain("nothing was done");
+    expect(changes()).toEqual([]);
+  });
+
+  it("asks for another issuer's client, and never shows its secret", async () => {
+    const { shown } = await setup([
+      ["Which zone?", "\r"],
+      [HOSTS_QUESTION, "\r"],
+      [PROFILE_QUESTION, "\r"],
+      [SIGN_IN_QUESTION, "y"],
+      ["To which apps?", "\r"],
+      ["Who signs people in?", "\u001b[B\r"],
+      ["The issuer's address", "https://id.example.com\r"],
+      ["The client's id there", "latchkey\r"],
+      ["The client's secret", "hush-hush\r"],
+      ["The first owner", "alice=alice@example.com\r"],
+      ["Go ahead?", "\r"],
+    ]);
+    expect(shown).toMatch(/sign-in at id\.example\.com, with\s+alice@example\.com\s+as\s+alice/);
+    expect(shown).toContain("store the client's secret as the Worker's");
+    expect(shown).not.toContain("hush-hush");
     expect(changes()).toEqual([]);
   });
 

@@ -171,6 +171,8 @@ export function goodAccount({ hosts }: Pick<Zone, "hosts"> = goodZone()): Accoun
       hosts,
       adminHost: undefined,
       localAdminHost: undefined,
+      signIn: undefined,
+      signInApps: [],
       dangers: [],
     },
     homeless: [],

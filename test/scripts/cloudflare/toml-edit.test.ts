@@ -8,6 +8,8 @@ import {
   withOpenings,
   withoutAdminHost,
   withRoutes,
+  withSignIn,
+  withSignInApp,
 } from "../../../scripts/cloudflare/setup/toml-edit.ts";
 
 const OURS = readFileSync(join(import.meta.dirname, "../../../wrangler.toml"), "utf8");
@@ -148,5 +150,48 @@ describe("wrangler.toml, edited", () => {
     ["routes that are no list", 'routes = "o.example.com/*"\n', (text: string) => withRoutes(text, ROUTES)],
   ])("refuses what it cannot edit rather than guess: %s", (_, text, edit) => {
     expect(() => edit(text)).toThrow("a form that setup does not edit");
+  });
+});
+
+describe("signing in, in wrangler.toml", () => {
+  const SETTINGS = {
+    issuer: "https://id.example.com",
+    clientId: "latchkey",
+    verifiesEmails: true,
+    owners: { alice: "alice@example.com", "bob-2": "bob@example.com" },
+  };
+  const BLOCK = `[vars.SIGN_IN]
+issuer = "https://id.example.com"
+clientId = "latchkey"
+owners = { alice = "alice@example.com", bob-2 = "bob@example.com" }
+verifiesEmails = true`;
+
+  it("is a table of its own, and the file says the rest as before", () => {
+    const edited = withSignIn(OURS, SETTINGS);
+    expect(edited).toContain(`\n\n${BLOCK}\n`);
+    expect(edited.replace(`\n\n${BLOCK}`, "")).toBe(OURS);
+    expect(withSignIn(edited, SETTINGS)).toBe(edited);
+  });
+
+  it("changes what differs, and keeps comments and other settings", () => {
+    const before = `[vars.SIGN_IN]\nissuer = "https://old" # why\nscopes = "openid"\nowners = { carol = "c@d.e" }\n`;
+    expect(withSignIn(before, { issuer: "https://new", clientId: "x" })).toBe(
+      `[vars.SIGN_IN]\nissuer = "https://new" # why\nclientId = "x"\nscopes = "openid"\nowners = { carol = "c@d.e" }\n`,
+    );
+  });
+
+  it("is left to the owner where it is written otherwise", () => {
+    const inline = `[vars]\nSIGN_IN = { issuer = "https://old", clientId = "x" }\n`;
+    expect(() => withSignIn(inline, SETTINGS)).toThrow("in a form that setup does not edit (SIGN_IN)");
+    const table = `[vars.SIGN_IN]\nissuer = "https://old"\n[vars.SIGN_IN.owners]\nalice = "a@b.c"\n`;
+    expect(() => withSignIn(table, SETTINGS)).toThrow("in a form that setup does not edit (SIGN_IN)");
+  });
+
+  it("is switched on for an app, once", () => {
+    const before = `[vars.APPS."a.b"]\nprofile = "web" # why\n`;
+    const after = `[vars.APPS."a.b"]\nprofile = "web" # why\nsignIn = true\n`;
+    expect(withSignInApp(before, "a.b")).toBe(after);
+    expect(withSignInApp(after, "a.b")).toBe(after);
+    expect(withSignInApp(after.replace("true", "false"), "a.b")).toBe(after);
   });
 });

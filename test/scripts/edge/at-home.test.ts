@@ -18,7 +18,7 @@ async function start(): Promise<void> {
   edge = await startEdge({
     ...{ port: 0, stateDir: folder, vars: { REVOCATION_DELAY_SECONDS: 0 } },
     onWorkerLog: ({ message }) => log.push(message),
-    startIssuer: async (authority, paths) => {
+    startSigner: async (authority, paths) => {
       cloudflare = await startHomeCloudflare(authority, paths);
       return cloudflare;
     },

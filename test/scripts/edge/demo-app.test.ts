@@ -118,3 +118,22 @@ it("echoes over a WebSocket, and closes when asked", async () => {
   const [code, reason] = await once(socket, "close");
   expect([code, String(reason)]).toEqual([4001, "enough"]);
 });
+
+describe("the web app that works offline", () => {
+  it("serves its shell, and what its service worker keeps", async () => {
+    const shell = await get("/pwa");
+    expect(shell.headers.get("content-security-policy")).toContain("default-src 'self'");
+    const html = await shell.text();
+    for (const path of ["/pwa/style.css", "/pwa/script.js"]) {
+      expect(html).toContain(`"${path}"`);
+      expect((await get(path)).status).toBe(200);
+    }
+    expect(await (await get("/pwa/script.js")).text()).toContain('register("/service-worker.js"');
+  });
+
+  it("has a service worker that may answer for all pages of the host", async () => {
+    const worker = await get("/service-worker.js");
+    expect(worker.headers.get("content-type")).toMatch(/^text\/javascript/);
+    expect(await worker.text()).toContain('addEventListener("fetch"');
+  });
+});

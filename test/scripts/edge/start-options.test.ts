@@ -14,6 +14,9 @@ describe("options that npm took for itself are named", () => {
     ["--origin=http://x", { npm_config_origin: "http://x" }, [], "--origin", "--origin http://x"],
     ["--var A=1", { npm_config_var: "true" }, ["A=1"], "--var", "--var A=1"],
     ["--country US", { npm_config_country: "true" }, ["US"], "--country", "--country US"],
+    ["--sign-in http://x", { npm_config_sign_in: "true" }, ["http://x"], "--sign-in", "--sign-in http://x"],
+    ["--client-id=gate", { npm_config_client_id: "gate" }, [], "--client-id", "--client-id gate"],
+    ["--no-sign-in", { npm_config_sign_in: "" }, [], "--no-sign-in", "--no-sign-in"],
     ["--latency", { npm_config_latency: "true" }, [], "--latency", "--latency …"],
     [
       "--port 8600 --state gate",
@@ -56,6 +59,46 @@ it("a variable that the Worker does not have is refused, with the names of those
   ).toEqual({
     REVOCATION_DELAY_SECONDS: 0,
     ADMIN_HOST: "a.localhost",
+  });
+});
+
+describe("the identity provider", () => {
+  const issuer = "https://id.example.com";
+  const settings = { issuer, clientId: "gate" };
+  const owners = { alice: "alice@example.com" };
+  const written = JSON.stringify({ ...settings, owners });
+
+  it.each([
+    ["the local one", [], "local"],
+    ["none", ["--no-sign-in"], "none"],
+    ["one of the owner's", ["--sign-in", issuer, "--client-id", "gate"], { settings }],
+    ["with all settings", ["--var", `SIGN_IN=${written}`], { settings: { ...settings, owners } }],
+  ])("is %s", (_, words, provider) => {
+    expect(readOptions(words, {}).provider).toEqual(provider);
+  });
+
+  it.each([
+    [["--sign-in", issuer], "--sign-in needs the client's id", "--client-id"],
+    [["--client-id", "gate"], "--client-id is for a provider of yours", "--sign-in https://"],
+    [["--client-id", "gate", "--no-sign-in"], "--client-id is for a provider of yours", "--sign-in https://"],
+    [
+      ["--sign-in", "http://id.example.com", "--client-id", "x"],
+      "--sign-in must be the issuer's https://",
+      "such as",
+    ],
+    [["--sign-in", issuer, "--client-id", ""], "--client-id must be the client's id", "such as"],
+    [["--var", "SIGN_IN=yes"], "--var SIGN_IN cannot be used: SIGN_IN must be a table", "such as"],
+    [["--var", 'SIGN_IN={"issuer":"x"}'], "SIGN_IN.issuer must be the issuer's https://", "such as"],
+    [["--var", `SIGN_IN=${written}`, "--no-sign-in"], "--var SIGN_IN and --sign-in", "give one, not both"],
+    [["--var", "SIGN_IN_SECRET=x"], "a secret is not given as an argument", "in the environment"],
+  ])("is misuse: %j", (words, message, hint) => {
+    expect(() => readOptions(words, {})).toThrow(
+      expect.objectContaining({
+        exitCode: 2,
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining(hint),
+      }),
+    );
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { startIssuer } from "../../../scripts/issuer/issuer.ts";
 import { temporaryFolder } from "./client.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
@@ -135,6 +136,15 @@ it("prints commands that work in the order in which they stand", async () => {
   expect(printed("lost alice/alice-laptop")).toContain("alice/alice-laptop");
   // What makes Bitwarden's clients delete their vault, on the app of wrangler.toml with their profile.
   expect(printed("-i https://vault.localhost")).toContain("401 Unauthorized");
+  // Who can sign in without a certificate, and where.
+  const { passwords } = JSON.parse(await readFile(join(folder, "issuer.json"), "utf8"));
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      "one): open this, and follow “Sign in”.",
+      `  alice, password: ${passwords.alice}`,
+      `  bob, password: ${passwords.bob}`,
+    ]),
+  );
   // Nothing but commands is wider than a terminal.
   const text = lines.filter((line) => !/^ {2,}\S|^>|^Latchkey runs/.test(line));
   expect(text.filter((line) => line.replaceAll(folder, ".latchkey").length > 80)).toEqual([]);
@@ -213,6 +223,30 @@ it.each([
   await expect(readFile(join(folder, "demo-enrolled"))).rejects.toThrow("ENOENT");
 });
 
+it("names the address that a provider of the owner's must know, and none without sign-in", async () => {
+  const issuer = await startIssuer({ people: [], clientId: "gate", clientSecret: null, redirectUris: [] });
+  try {
+    const own = await start("--sign-in", issuer.issuer, "--client-id", "gate");
+    const port = new URL(own.lines.at(-1)?.replace("ready ", "") ?? "").port;
+    expect(own.lines).toContain(`  https://latchkey.localhost:${port}/.latchkey/callback`);
+    expect(own.lines.join(" ")).not.toContain("bob");
+    expect(await own.stop("SIGTERM")).toBe(0);
+  } finally {
+    await issuer.close();
+  }
+  const none = await start("--no-sign-in");
+  expect(none.lines.join(" ")).not.toMatch(/“Sign in”|identity provider/);
+  expect(await none.stop("SIGTERM")).toBe(0);
+}, 60_000);
+
+it("refuses a provider while there is no door to sign in at", async () => {
+  const SIGN_IN = JSON.stringify({ issuer: "https://id.example.com", clientId: "gate" });
+  const words = ["--port", "0", "--state", folder, "--var", "ADMIN_HOST=", "--var", `SIGN_IN=${SIGN_IN}`];
+  const { code, err } = await call("start.ts", ...words);
+  expect(code).toBe(1);
+  expect(err).toContain("latchkey: nobody can sign in without an ADMIN_HOST\nhint: add --var ADMIN_HOST=");
+});
+
 it("says what npm took for itself", async () => {
   const npm = spawn("npm", ["start", "--port", "8600"], { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] });
   const [err] = await Promise.all([text(npm.stderr), once(npm, "exit")]);
@@ -225,7 +259,7 @@ it.each([
   [["--origin", "photos"], "'photos' is not an app's address", "http://127.0.0.1:8080"],
   [["--origin", "http://127.0.0.1/path"], "is more than an app's address", "http://127.0.0.1"],
   [["--var", "DELAY"], "--var is not NAME=VALUE", "--var REVOCATION_DELAY_SECONDS=0"],
-  [["--var", "ADMIN_TOKEN=x"], "a token is not given as an argument", "admin-token"],
+  [["--var", "ADMIN_TOKEN=x"], "a secret is not given as an argument", "admin-token"],
   [["--country", "ch"], "--country 'ch' is not a code", "such as CH"],
   [["--latency", "slow"], "--latency 'slow' is not a latency", "milliseconds, 0 to 1000"],
   [["now"], "too many arguments", "npm start -- --help"],

@@ -26,7 +26,11 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
 
   listUsers:          [200, 200, 200, 200, 200, FORBIDDEN],
   putUser:            [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  editUser:           [200, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   deleteUser:         [HAS_DEVICES, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+
+  listIdentities:     [200, 200, HIDDEN, 200, 200, FORBIDDEN],
+  unbindIdentity:     [204, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
   listDevices:        [200, 200, HIDDEN, 200, 200, 200],
   enrolDevice:        [201, FORBIDDEN, HIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
@@ -55,6 +59,10 @@ const TABLE: Record<string, [root: Expected, own: Expected, others: Expected, ow
   listUnknownCertificates:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200, FORBIDDEN],
   enrolUnknownCertificate:     [201, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
   dismissUnknownCertificate:     [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+
+  listWaitingPeople:  [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, 200, FORBIDDEN],
+  admitPerson:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
+  dismissPerson:      [204, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 
   listBlocked:        [200, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN],
 

@@ -63,7 +63,8 @@ describe("users", () => {
     expect(response.status).toBe(201);
     expect(response.headers.get("location")).toBe(`${API_PATH}/users/alice`);
     const user = await response.json();
-    expect(user).toEqual({ id: "alice", name: "Alice", createdAt: expect.stringMatching(ISO) });
+    const created = { createdAt: expect.stringMatching(ISO), role: "member", emails: [] };
+    expect(user).toEqual({ id: "alice", name: "Alice", ...created });
     expect(await get("/users")).toEqual({ users: [user], next: null });
   });
 
@@ -78,7 +79,7 @@ describe("users", () => {
       const response = await api("PUT", "/users/alice", body);
       expect(response.status).toBe(200);
       expect(response.headers.get("location")).toBeNull();
-      expect(await response.json()).toEqual({ id: "alice", name, createdAt });
+      expect(await response.json()).toEqual({ id: "alice", name, createdAt, role: "member", emails: [] });
     }
   });
 

@@ -52,6 +52,8 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
   "unknown-token": () => api("DELETE", "/tokens/nothing"),
   "unknown-session": () => api("DELETE", "/sessions/nothing"),
   "unknown-invitation": () => api("DELETE", "/users/alice/invitations/nothing"),
+  "unknown-identity": () => api("DELETE", "/users/alice/identities/nothing"),
+  "unknown-person": () => api("DELETE", "/waiting-people/nothing"),
   "method-not-allowed": () => api("POST", "/users", {}),
   "user-has-devices": () => api("DELETE", "/users/alice"),
   "deletion-superseded": async () => {
@@ -66,6 +68,11 @@ const WAYS: Record<ProblemCode, () => Promise<Response>> = {
     });
   },
   "name-taken": () => api("POST", devices, { name: "phone", fingerprint: fingerprint(3) }),
+  "email-taken": async () => {
+    await api("PATCH", "/users/alice", { emails: ["alice@example.com"] });
+    await api("PUT", "/users/bob");
+    return api("PATCH", "/users/bob", { emails: ["Alice@example.com"] });
+  },
   "fingerprint-taken": () =>
     api("POST", "/users/bob/devices", { name: "Phone", fingerprint: fingerprint(1) }),
   "fingerprint-revoked": () => api("POST", devices, { name: "Old", fingerprint: fingerprint(2) }),

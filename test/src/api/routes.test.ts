@@ -22,7 +22,9 @@ const PATHS: [string, string][] = [
   ["/me", "GET, HEAD"],
   ["/openapi.json", "GET, HEAD"],
   ["/users", "GET, HEAD"],
-  ["/users/alice", "DELETE, PUT"],
+  ["/users/alice", "DELETE, PATCH, PUT"],
+  ["/users/alice/identities", "GET, HEAD"],
+  ["/users/alice/identities/x", "DELETE"],
   ["/users/alice/devices", "GET, HEAD, POST"],
   ["/users/alice/devices/ID", "DELETE, GET, HEAD, PATCH"],
   ["/users/alice/devices/ID/approve", "POST"],
@@ -39,6 +41,9 @@ const PATHS: [string, string][] = [
   ["/unknown-certificates", "GET, HEAD"],
   [`/unknown-certificates/${fingerprint(9)}`, "DELETE"],
   [`/unknown-certificates/${fingerprint(9)}/enrol`, "POST"],
+  ["/waiting-people", "GET, HEAD"],
+  ["/waiting-people/x", "DELETE"],
+  ["/waiting-people/x/admit", "POST"],
   ["/tokens", "GET, HEAD, POST"],
   ["/tokens/x", "DELETE"],
   ["/backup", "GET, HEAD"],
@@ -66,7 +71,7 @@ describe("methods", () => {
   });
 
   it("a wrong method is refused before the body is read, and changes nothing", async () => {
-    const response = await api("PATCH", "/users/alice", undefined, { body: "{" });
+    const response = await api("POST", "/users/alice", undefined, { body: "{" });
     await expectProblem(response, "method-not-allowed");
     expect((await api("GET", at("/users/alice/devices/ID"))).status).toBe(200);
   });

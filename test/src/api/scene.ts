@@ -3,6 +3,7 @@ import { digestOf } from "../../../src/auth/secrets.ts";
 import type { Device, NewDeviceToken, NewInvitation, NewToken } from "../../../src/contract/answers.ts";
 import { OPERATIONS, type OperationId } from "../../../src/contract/operations.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
+import type { EmailAddress } from "../../../src/domain/person.ts";
 import { api, bearer, certificateKey, enrol, HOST, keyedSecrets, makeToken } from "../fixtures.ts";
 import { Isolate } from "../gate/fixtures.ts";
 import { ALICE, by, directory, enrolment, fingerprint, registry, sighting } from "../registry/fixtures.ts";
@@ -22,6 +23,9 @@ export interface Scene {
   session: string;
   /** The id of a token that nobody in the tests uses. */
   spareToken: string;
+  /** The id of her identity at the provider, and that of somebody who waits. */
+  identity: string;
+  person: string;
 }
 
 export const PENDING = fingerprint(9);
@@ -48,8 +52,19 @@ export async function makeScene(): Promise<Scene> {
   const invitation: NewInvitation = await (await api("POST", "/users/alice/invitations", {})).json();
   const spare = await makeToken("alice", "devices", "spare");
   const session = await openSession(spare.token);
-  const ids = { waiting: waiting.value.device.id, session, spareToken: spare.id };
+  const ids = { waiting: waiting.value.device.id, session, spareToken: spare.id, ...(await makePeople()) };
   return { phone, laptop, revoked, radio, invitation, ...ids };
+}
+
+/** Alice has an identity at the provider, and somebody waits. */
+async function makePeople(): Promise<{ identity: string; person: string }> {
+  await directory().editUser(by(), ALICE, { emails: ["alice@example.com" as EmailAddress] });
+  const of = { issuer: "https://id.example.com", isEmailVerified: true, name: "Alice" };
+  await directory().identify(by(), { ...of, subject: "1", email: "alice@example.com" as EmailAddress }, null);
+  await directory().identify(by(), { ...of, subject: "2", email: null }, null);
+  const [[identity], [person]] = [await directory().identities(ALICE), await directory().waitingPeople()];
+  if (identity === undefined || person === undefined) throw new Error("nobody is bound, or nobody waits");
+  return { identity: identity.id, person: person.id };
 }
 
 /** Opens a session with a token, as the sign-in page does. Its id. */
@@ -105,7 +120,9 @@ export function ask(
     .replace(":invitation", scene.invitation.id)
     .replace(":fingerprint", id === "retireCredential" ? NEXT : PENDING)
     .replace(":token", scene.spareToken)
-    .replace(":session", scene.session);
+    .replace(":session", scene.session)
+    .replace(":identity", scene.identity)
+    .replace(":person", scene.person);
   const body = BODIES[id];
   return isolate.fetch(`${API_PATH}${filled}`, {
     method,
@@ -138,6 +155,8 @@ const TABLET = {
 };
 
 const BODIES: Partial<Record<OperationId, unknown>> = {
+  editUser: { role: "owner", emails: ["a@example.org"] },
+  admitPerson: { user: "alice" },
   putUser: { name: "Alice" },
   enrolDevice: { name: "Tablet", fingerprint: fingerprint(4) },
   editDevice: { name: "Pixel" },

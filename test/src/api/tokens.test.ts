@@ -47,7 +47,7 @@ function isolate(): Authenticator {
     clock,
     waitUntil,
   );
-  return new Authenticator(env.ADMIN_TOKEN, caller, secrets, new DeadSecrets(clock, waitUntil), clock);
+  return new Authenticator(env.ADMIN_TOKEN, caller, secrets, new DeadSecrets(clock, waitUntil), clock, null);
 }
 
 async function makeToken(

@@ -1,7 +1,8 @@
 import { reset } from "cloudflare:test";
 import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
-import { OPERATIONS, type Operation, type OperationId } from "../../../src/contract/operations.ts";
+import type { Operation } from "../../../src/contract/operation.ts";
+import { OPERATIONS, type OperationId } from "../../../src/contract/operations.ts";
 import { PROBLEMS, ProblemSchema } from "../../../src/contract/problems.ts";
 import { DEVICE_PEM } from "../api/fixtures.ts";
 import { ask, makeCredentials, makeScene } from "../api/scene.ts";
@@ -102,6 +103,9 @@ describe("every answer is as the table says", () => {
       ["/tokens", "listTokens"],
       ["/sessions", "listSessions"],
       ["/unknown-certificates", "listUnknownCertificates"],
+      ["/users", "listUsers"],
+      ["/users/alice/identities", "listIdentities"],
+      ["/waiting-people", "listWaitingPeople"],
       ["/audit", "readAudit"],
       ["/users/alice/audit", "readUserAudit"],
     ] as const) {

@@ -39,6 +39,7 @@ describe("a profile", () => {
       publicPaths: pathRules([]),
       preflight: false,
       basic: false,
+      signIn: false,
       origins: new Set(),
     });
     expect(app({ profile: "web" })).toEqual(app({}));
@@ -56,6 +57,7 @@ describe("a profile", () => {
       publicPaths: pathRules(["/s/*"]),
       preflight: true,
       basic: false,
+      signIn: false,
       origins: new Set(),
     });
   });
@@ -85,7 +87,7 @@ describe("a profile", () => {
       expect(app({ profile: name, preflight: true })).toEqual({
         name,
         ...{ countries: null, profile: { name: profile }, publicPaths: pathRules([]), preflight: true },
-        ...{ basic: false, origins: new Set() },
+        ...{ basic: false, signIn: false, origins: new Set() },
       });
     },
   );

@@ -12,6 +12,7 @@ import type { Device, NewToken } from "../../../src/contract/answers.ts";
 import { BackupDevice, RestoreDirectoryRequest } from "../../../src/contract/backup.ts";
 import { keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
+import type { EmailAddress } from "../../../src/domain/person.ts";
 import { Backups } from "../../../src/registry/client/backups.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { CLAIM_ABANDONED_MS } from "../../../src/registry/storage/generation.ts";
@@ -22,6 +23,7 @@ import {
   asOf,
   by,
   cost,
+  directory,
   directoryStub,
   dump,
   interrupted,
@@ -52,7 +54,7 @@ async function snapshot() {
     devices: Object.fromEntries(
       await Promise.all(users.map(async ({ id }) => [id, await devicesOf(id)] as const)),
     ) as Record<string, Device[]>,
-    ...(await get<{ tokens: Json[]; unknownCertificates: Json[] }>("/backup")),
+    ...(await get<{ tokens: Json[]; unknownCertificates: Json[]; identities: Json[] }>("/backup")),
   };
 }
 
@@ -100,6 +102,14 @@ async function household() {
   await api("POST", "/tokens", { user: null, name: "monitor", scope: "read", expiresInSeconds: null });
   await api("POST", "/tokens", { user: "alice", name: "emergency card", scope: "emergency" });
   await visit(fingerprint(++strangers));
+  await api("PATCH", "/users/alice", { role: "owner", emails: ["alice@example.com", "a@example.org"] });
+  await signIn("alice@example.com");
+}
+
+/** Somebody comes from the identity provider, with a verified address. */
+function signIn(email: string, subject = `sub of ${email}`) {
+  const of = { issuer: "https://id.example.com", isEmailVerified: true, name: null };
+  return directory().identify(by(), { ...of, subject, email: email as EmailAddress }, null);
 }
 
 /** A token as a backup has it: each one another. */
@@ -114,12 +124,136 @@ async function restoreAll({
   users,
   tokens,
   unknownCertificates,
+  identities,
   devices,
 }: Awaited<ReturnType<typeof snapshot>>) {
-  const directory = await post("/restore", { madeAt: MADE_AT, users, tokens, unknownCertificates });
+  const directory = await post("/restore", {
+    ...{ madeAt: MADE_AT, users, tokens, unknownCertificates, identities },
+  });
   for (const [user, list] of Object.entries(devices)) await restore(list, undefined, user);
   return directory;
 }
+
+describe("people of a backup", () => {
+  const restorePeople = (before: Awaited<ReturnType<typeof snapshot>>, dryRun = false) =>
+    post("/restore", { madeAt: MADE_AT, ...before, devices: undefined, dryRun });
+
+  it("are planned, added and audited, and sign in as before", async () => {
+    await household();
+    const before = await snapshot();
+    await reset();
+    const plan = await restorePeople(before, true);
+    expect(plan).toMatchObject({
+      ...{ owners: ["alice"], notOwners: [] },
+      emails: ["a@example.org", "alice@example.com"].map((email) => ({
+        ...{ user: "alice", email, outcome: "added", reason: null },
+      })),
+      identities: [{ id: before.identities[0]?.id, outcome: "added", reason: null }],
+    });
+    expect(await get("/users")).toMatchObject({ users: [] });
+    expect(await restorePeople(before)).toEqual(plan);
+    expect(await auditOf("/audit")).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          ...{ act: "restore", target: { id: "alice", name: null } },
+          detail: expect.objectContaining({ role: "owner", emails: "a@example.org alice@example.com" }),
+        }),
+        expect.objectContaining({
+          ...{ act: "restore", target: { id: before.identities[0]?.id, name: "alice@example.com" } },
+          detail: expect.objectContaining({ user: "alice", outcome: "added" }),
+        }),
+      ]),
+    );
+    expect(await signIn("alice@example.com")).toMatchObject({ kind: "user", user: "alice", role: "owner" });
+    expect(await signIn("alice@example.com", "somebody else")).toMatchObject({ kind: "waiting" });
+    expect(await signIn("a@example.org")).toMatchObject({ kind: "user", user: "alice" });
+    expect(await restorePeople(before), "again").toMatchObject({
+      ...{ owners: [], notOwners: [], emails: [], identities: [{ outcome: "same" }] },
+    });
+  });
+
+  it("get nothing back that was taken from them since", async () => {
+    await household();
+    const before = await snapshot();
+    const [identity] = before.identities;
+    await api("PATCH", "/users/alice", { role: "member", emails: ["alice@example.com"] });
+    await api("DELETE", `/users/alice/identities/${identity?.id}`);
+    const away = { outcome: "kept-out", reason: "revoked-since" };
+    const plan = {
+      ...{ owners: [], notOwners: ["alice"], emails: [{ user: "alice", email: "a@example.org", ...away }] },
+      identities: [{ id: identity?.id, ...away }],
+    };
+    expect(await restorePeople(before, true)).toMatchObject(plan);
+    expect(await restorePeople(before)).toMatchObject(plan);
+    const { users } = await get<{ users: Json[] }>("/users");
+    expect(users[0]).toMatchObject({ id: "alice", role: "member", emails: ["alice@example.com"] });
+    expect(await get("/users/alice/identities")).toEqual({ identities: [] });
+  });
+
+  it("get nothing back in another registry either, if its log says that it was taken away", async () => {
+    await household();
+    const before = await snapshot();
+    const [identity] = before.identities;
+    await api("PATCH", "/users/alice", { emails: ["alice@example.com"] });
+    await api("DELETE", `/users/alice/identities/${identity?.id}`);
+    const entries = (await auditOf("/audit")).reverse();
+    await reset();
+    await post("/restore/audit", { entries });
+    const away = { outcome: "kept-out", reason: "revoked-since" };
+    expect(await restorePeople(before)).toMatchObject({
+      owners: ["alice"],
+      emails: [
+        { email: "a@example.org", ...away },
+        { email: "alice@example.com", outcome: "added" },
+      ],
+      identities: [{ id: identity?.id, ...away }],
+    });
+    expect(await signIn("alice@example.com"), "nor does the address bind it").toMatchObject({
+      kind: "waiting",
+    });
+  });
+
+  it("get back what was taken and given again before the backup", async () => {
+    await household();
+    for (const emails of [[], ["alice@example.com"]]) await api("PATCH", "/users/alice", { emails });
+    const before = await snapshot();
+    const entries = (await auditOf("/audit")).reverse();
+    await reset();
+    await post("/restore/audit", { entries });
+    expect(await restorePeople(before)).toMatchObject({ emails: [{ outcome: "added" }] });
+  });
+
+  it("take nothing from others, and a deleted user comes back a member without either", async () => {
+    await household();
+    const before = await snapshot();
+    await reset();
+    await api("PUT", "/users/bob");
+    await api("PATCH", "/users/bob", { emails: ["alice@example.com"] });
+    await signIn("alice@example.com");
+    const taken = { outcome: "kept-out", reason: "taken" };
+    expect(await restorePeople(before)).toMatchObject({
+      emails: [
+        { email: "a@example.org", outcome: "added" },
+        { email: "alice@example.com", ...taken },
+      ],
+      identities: [taken],
+    });
+    expect(await signIn("alice@example.com")).toMatchObject({ user: "bob" });
+    await api("DELETE", "/users/alice");
+    const away = { outcome: "kept-out", reason: "revoked-since" };
+    expect(await restorePeople(before)).toMatchObject({
+      ...{ added: ["alice"], owners: [], notOwners: ["alice"], emails: [away, away], identities: [away] },
+    });
+    expect(await directory().user(ALICE)).toMatchObject({ role: "member", emails: [] });
+  });
+
+  it("are not missed by a backup of before there were any", async () => {
+    const alice = { id: "alice", name: null, createdAt: MADE_AT };
+    const backup = { madeAt: MADE_AT, users: [alice], tokens: [], unknownCertificates: [] };
+    expect(await post("/restore", backup)).toMatchObject({ added: ["alice"], emails: [], identities: [] });
+    expect(await directory().user(ALICE)).toMatchObject({ role: "member", emails: [] });
+  });
+});
 
 describe("a backup into an empty registry", () => {
   it("may be of before there were reasons", async () => {

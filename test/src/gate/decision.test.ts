@@ -5,6 +5,7 @@ import type { Limits } from "../../../src/domain/limits.ts";
 import { REASONS, type Reason } from "../../../src/domain/reason.ts";
 import type { Certificate } from "../../../src/domain/request/certificate.ts";
 import type { Shown } from "../../../src/domain/request/shown.ts";
+import type { UserId } from "../../../src/domain/user.ts";
 import * as decision from "../../../src/gate/decision.ts";
 import { type DecisionInput, refuse } from "../../../src/gate/decision.ts";
 import { certificateKey, fingerprint, standingOf } from "../fixtures.ts";
@@ -24,6 +25,7 @@ const CERTIFICATE = {
 
 const TOKEN: Shown = { kind: "token", key: keyOf("token", fingerprint(1)) };
 const FEED: Shown = { kind: "feed", key: keyOf("feed", fingerprint(1)) };
+const BROWSER: Shown = { kind: "browser", key: keyOf("browser", fingerprint(1)) };
 
 /** What a decision depends on, with the facts of the request among the rest. */
 interface Facts extends Omit<DecisionInput, "shown" | "request"> {
@@ -32,11 +34,20 @@ interface Facts extends Omit<DecisionInput, "shown" | "request"> {
   host: string;
   method: string;
   path: string;
+  headers: Record<string, string>;
 }
 
-function input({ certificate, country, host, method, path, ...rest }: Facts): DecisionInput {
+function input({ certificate, country, host, method, path, headers, ...rest }: Facts): DecisionInput {
   const address = `https://${host}${path}`;
-  const request = { hostname: host, method, address, url: new URL(address), country };
+  const url = new URL(address);
+  const request = {
+    hostname: host,
+    method,
+    address,
+    url,
+    country,
+    request: { headers: new Headers(headers) },
+  };
   return { ...rest, shown: certificate, request };
 }
 
@@ -46,13 +57,14 @@ const screen = (facts: Facts) => decision.screen(input(facts));
 /** Everything is as it should be: each test changes one fact. */
 const GOOD: Facts = {
   isBlocked: false,
-  app: { countries: new Set(["CH", "LI"]) },
+  app: { countries: new Set(["CH", "LI"]), signIn: true },
   isOpen: false,
   certificate: CERTIFICATE,
   country: "CH",
   host: "photos.example.com",
   method: "GET",
   path: "/feed/all.xml",
+  headers: {},
   standing: standingOf("active"),
   now: NOW,
 };
@@ -68,6 +80,15 @@ const READS = {
   certificate: FEED,
   standing: limited({ kind: "feed", paths: ["/feed/*"] }, NOW + 1),
 } as const;
+
+/** A browser whose person signed in on this app. */
+const SIGNED_IN = {
+  certificate: BROWSER,
+  standing: limited({ kind: "browser", apps: ["photos.example.com"] }, NOW + 1),
+} as const;
+const OWN = { Origin: "https://photos.example.com", "Sec-Fetch-Site": "same-origin" };
+const SOCKET = { Upgrade: "websocket" };
+const POST = { ...SIGNED_IN, method: "POST" } as const;
 
 /** What no type allows, but a newer registry or a bug may bring. */
 const bad = <T>(value: unknown) => value as T;
@@ -89,9 +110,48 @@ const REFUSALS: Record<
     ["a blank more", { country: "CH " }],
     ["two at once", { country: "CH,LI" }],
     ["a property of every object", { country: "constructor" }],
-    ["an app open to no country", { app: { countries: new Set() } }],
+    ["an app open to no country", { app: { countries: new Set(), signIn: true } }],
     ["a country that the device is not limited to", { standing: limited({ countries: ["LI"] }) }],
     ["a device that is limited to no country", { standing: limited({ countries: [] }) }],
+  ],
+  "cross-site": [
+    ["a form that says nothing of where it comes from", POST],
+    [
+      "a form of another site",
+      { ...POST, headers: { Origin: "https://evil.example", "Sec-Fetch-Site": "cross-site" } },
+    ],
+    [
+      "a form of a sibling host",
+      { ...POST, headers: { Origin: "https://a.example.com", "Sec-Fetch-Site": "same-site" } },
+    ],
+    [
+      "the same from a browser that sends only the origin",
+      { ...POST, headers: { Origin: "https://a.example.com" } },
+    ],
+    [
+      "an origin that begins alike",
+      { ...POST, headers: { Origin: "https://photos.example.com.evil.example" } },
+    ],
+    ["an origin that ends sooner", { ...POST, headers: { Origin: "https://photos.example.co" } }],
+    ["an origin without TLS", { ...POST, headers: { Origin: "http://photos.example.com" } }],
+    ["the origin of a sandbox", { ...POST, headers: { Origin: "null" } }],
+    ["a form typed in by nobody", { ...POST, headers: { "Sec-Fetch-Site": "none" } }],
+    ["an own origin, but another site", { ...POST, headers: { ...OWN, "Sec-Fetch-Site": "cross-site" } }],
+    [
+      "a foreign origin, but the same site",
+      { ...POST, headers: { ...OWN, Origin: "https://a.example.com" } },
+    ],
+    [
+      "deletion from elsewhere",
+      { ...SIGNED_IN, method: "DELETE", headers: { "Sec-Fetch-Site": "same-site" } },
+    ],
+    ["a method that nobody knows", { ...SIGNED_IN, method: "PROPFIND" }],
+    ["a WebSocket that says nothing", { ...SIGNED_IN, headers: SOCKET }],
+    [
+      "a WebSocket of a sibling host",
+      { ...SIGNED_IN, headers: { ...SOCKET, Origin: "https://a.example.com" } },
+    ],
+    ["a WebSocket of another site", { ...SIGNED_IN, headers: { ...SOCKET, Origin: "https://evil.example" } }],
   ],
   "no-certificate": [["none presented", { certificate: { kind: "absent" } }]],
   "unverified-certificate": [
@@ -167,6 +227,11 @@ const REFUSALS: Record<
   ],
   "wrong-app": [
     ["another app", { standing: limited({ apps: ["music.example.com"] }) }],
+    [
+      "a browser of a user to whom the app is not open",
+      { ...SIGNED_IN, app: { countries: null, signIn: new Set(["bob" as UserId]) } },
+    ],
+    ["a browser where nobody signs in any more", { ...SIGNED_IN, app: { countries: null, signIn: false } }],
     ["no app at all", { standing: limited({ apps: [] }) }],
     ["a part of the name", { standing: limited({ apps: ["example.com", "photos.example.co"] }) }],
     ["a feed that writes", { ...READS, method: "POST" }],
@@ -188,6 +253,24 @@ describe("a request is let through", () => {
       { certificate: TOKEN, standing: limited({ kind: "token", apps: [GOOD.host] }, NOW + 1) },
     ],
     ["with a feed's secret", READS],
+    ["in a signed-in browser", SIGNED_IN],
+    [
+      "in a signed-in browser of a user to whom the app is open",
+      { ...SIGNED_IN, app: { countries: null, signIn: new Set(["alice" as UserId]) } },
+    ],
+    [
+      "in a signed-in browser, by a link elsewhere",
+      { ...SIGNED_IN, headers: { "Sec-Fetch-Site": "cross-site" } },
+    ],
+    ["in a signed-in browser, which writes from the app itself", { ...POST, headers: OWN }],
+    ["the same, if it says only the origin", { ...POST, headers: { Origin: OWN.Origin } }],
+    ["the same, if it says only the site", { ...POST, headers: { "Sec-Fetch-Site": "same-origin" } }],
+    ["in a signed-in browser, by a WebSocket of the app", { ...SIGNED_IN, headers: { ...SOCKET, ...OWN } }],
+    ["the same, of an older browser", { ...SIGNED_IN, headers: { ...SOCKET, Origin: OWN.Origin } }],
+    [
+      "with a certificate, whatever the site",
+      { method: "POST", headers: { "Sec-Fetch-Site": "cross-site" } },
+    ],
     ["with a feed's secret, to look only", { ...READS, method: "HEAD" }],
     [
       "on each app that the device is limited to",
@@ -200,9 +283,15 @@ describe("a request is let through", () => {
       { standing: bad({ ...standingOf("active"), limits: undefined }) },
     ],
     ["from each country that the app names", { country: "LI" }],
-    ["from anywhere, when the app names no country", { app: { countries: null }, country: "BR" }],
-    ["by Tor, when the app names no country", { app: { countries: null }, country: "T1" }],
-    ["without a country, when the app names none", { app: { countries: null }, country: null }],
+    [
+      "from anywhere, when the app names no country",
+      { app: { countries: null, signIn: false }, country: "BR" },
+    ],
+    ["by Tor, when the app names no country", { app: { countries: null, signIn: false }, country: "T1" }],
+    [
+      "without a country, when the app names none",
+      { app: { countries: null, signIn: false }, country: null },
+    ],
     ["in the first millisecond of the certificate", { now: CERTIFICATE.notBefore }],
     ["in the last millisecond of the certificate", { now: CERTIFICATE.notAfter }],
     [
@@ -346,7 +435,7 @@ describe("without asking the registry", () => {
   const ASKED: Reason[] = [
     ...(["registry-unavailable", "unknown-device", "device-pending"] as const),
     ...(["device-suspended", "device-lost", "device-revoked"] as const),
-    ...(["device-expired", "expired-credential", "wrong-app"] as const),
+    ...(["device-expired", "expired-credential", "wrong-app", "cross-site"] as const),
   ];
 
   it.each(Object.entries(REFUSALS))("%s is refused when it can be", (reason, cases) => {

@@ -2,10 +2,11 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { onTestFinished, vi } from "vitest";
 import type { NewDeviceToken } from "../../../src/contract/answers.ts";
-import { type CredentialKey, keyOf } from "../../../src/domain/credential-key.ts";
+import { BROWSER_MS } from "../../../src/domain/browser.ts";
+import { type CredentialKey, fingerprintOf, keyOf } from "../../../src/domain/credential-key.ts";
 import type { DeviceStatus } from "../../../src/domain/device.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
-import { NO_LIMITS } from "../../../src/domain/limits.ts";
+import { type Limits, NO_LIMITS } from "../../../src/domain/limits.ts";
 import { NO_DETAILS, type WipeDelivery } from "../../../src/domain/records.ts";
 import type { App } from "../../../src/domain/request/app.ts";
 import { DEFAULT_PROFILE } from "../../../src/domain/request/app.ts";
@@ -15,7 +16,8 @@ import { Gate, type GateSettings } from "../../../src/gate/gate.ts";
 import worker from "../../../src/index.ts";
 import { FoldedLog, FULL_LINES_EVERY_MS, type Log } from "../../../src/log.ts";
 import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
-import { api, enrol, fingerprint, HOST, tlsClientAuth } from "../fixtures.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
+import { api, enrol, fingerprint, HOST, keyedSecrets, tlsClientAuth } from "../fixtures.ts";
 
 /** What outboundService, the app of the tests, says of the request that reached it. */
 export interface Echo {
@@ -96,6 +98,31 @@ export async function deviceToken(apps = [HOST], body: Record<string, unknown> =
   return { user, device, token, path, short: device.credentials[0]?.fingerprint.slice(0, 8) ?? "" };
 }
 
+/** How the tests' people sign in. */
+export const SIGN_IN = { issuer: "https://id.example.com", clientId: "latchkey" };
+
+/** A new browser whose person has signed in on these apps, with a user of its own. `cookie` is for `HOST`. */
+export async function browser(apps: string[] = [HOST], change: Partial<Limits> = {}) {
+  const user = `user-${devices++}` as UserId;
+  await api("PUT", `/users/${user}`, {});
+  const secrets = keyedSecrets(Date.now, SIGN_IN);
+  const { text: secret, key } = await secrets.newBrowserSecret(HOST);
+  const cookieOf = async (host: string) =>
+    `__Host-latchkey-app=${(await secrets.browserSecretFor(host, secret)).text}`;
+  const by = { actor: `user ${user}`, ip: null, country: null, at: Date.now() };
+  const enrolled = await new RegistryClient(env).enrol(by, user, {
+    ...{ name: "Firefox", note: null, key, status: "active" },
+    opener: { issuer: SIGN_IN.issuer, subject: user, session: null },
+    limits: { ...NO_LIMITS, kind: "browser", apps, ...change },
+    details: { ...NO_DETAILS, notBefore: by.at, notAfter: by.at + BROWSER_MS },
+  });
+  if (!enrolled.ok) throw new Error(enrolled.error.code);
+  const { device } = enrolled.value;
+  const path = `/users/${user}/devices/${device.id}`;
+  const short = fingerprintOf(key).slice(0, 8);
+  return { user, device, key, secret, path, short, cookieOf, cookie: await cookieOf(HOST) };
+}
+
 /** Tells a user's registry of wipe answers, as the gate does. */
 export async function noteWipeOf(
   user: string,
@@ -120,6 +147,7 @@ export function gateOf(change: Partial<GateSettings & { now: () => number; log: 
   return new Gate(
     {
       ...{ appOf: () => app, bindings, revocationDelayMs: 10_000, blocked: new Set(), ...settings },
+      door: settings.door ?? null,
       readSecret: settings.readSecret ?? (async () => undefined),
     },
     { now, log: new FoldedLog(log, now) },

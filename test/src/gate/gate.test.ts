@@ -10,6 +10,7 @@ import { UserRegistry } from "../../../src/registry/user/user-registry.ts";
 import { Visit } from "../../../src/visit.ts";
 import { api, enrol, fingerprint, HOST } from "../fixtures.ts";
 import {
+  browser,
   type Cf,
   cf,
   device,
@@ -22,6 +23,7 @@ import {
   NOT_FOUND,
   newFingerprint,
   runtimeError,
+  SIGN_IN,
   SWISS_HOST,
   scripted,
   seen,
@@ -99,6 +101,12 @@ const REFUSED: Record<
     const { of } = await device("active");
     return { cf: { ...cf({}, of), country: "DE" }, host: SWISS_HOST, short: "00000000" };
   },
+  "cross-site": async () => {
+    const { cookie, short } = await browser();
+    const headers = { Cookie: cookie, Upgrade: "websocket", Origin: "https://evil.example" };
+    const change = { SIGN_IN, APPS: { [HOST]: { signIn: true } } };
+    return { cf: NO_CERTIFICATE, change, headers, short };
+  },
   "registry-unavailable": async () => ({ cf: cf(), change: failing(), short: "00000000" }),
   misconfigured: async () => {
     const { of } = await device("active");
@@ -146,7 +154,7 @@ describe.each(REASONS)("%s, end to end", (reason) => {
         ...request.headers,
         "CF-Ray": "8f00000000000000-ZRH",
         "CF-Connecting-IP": "198.51.100.7",
-        Cookie: "session=SECRET",
+        Cookie: ["session=SECRET", request.headers?.Cookie ?? []].flat().join("; "),
         Authorization: "Bearer SECRET",
         "X-Latchkey-User": "SECRET",
         "User-Agent": "Bitwarden_Mobile/2026.9.0 (Android 16; SDK 36; Model Pixel 9)",

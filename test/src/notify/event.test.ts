@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { keyOf } from "../../../src/domain/credential-key.ts";
 import { DAY_MS } from "../../../src/domain/general/relative-time.ts";
-import { adminSignIn, deviceApproved, deviceEnrolled, deviceLost } from "../../../src/notify/acts.ts";
+import type { EmailAddress } from "../../../src/domain/person.ts";
+import {
+  adminSignIn,
+  deviceApproved,
+  deviceEnrolled,
+  deviceLost,
+  identityBound,
+  ownerSignIn,
+} from "../../../src/notify/acts.ts";
 import { bodyFor } from "../../../src/notify/deliver.ts";
 import { credentialExpiring, deviceExpiring } from "../../../src/notify/expiries.ts";
 import { notifySettings } from "../../../src/notify/settings.ts";
@@ -97,7 +105,8 @@ describe("what is told", () => {
   });
 
   it("of a wipe answer", () => {
-    const of = { user: ALICE, device, app: "v.example", country: "BR", lostSince: 7, at: NOW };
+    const lost = { ...device, kind: "certificate" as const };
+    const of = { user: ALICE, device: lost, app: "v.example", country: "BR", lostSince: 7, at: NOW };
     expect(wipeDelivered({ ...of, tokenRefresh: true })).toEqual({
       id: "wipe-delivered:d1:7:token",
       type: "wipe-delivered",
@@ -106,11 +115,21 @@ describe("what is told", () => {
       message: expect.stringMatching(
         /^It tried to use v\.example from BR .*, on the token call, the only one that phones obey\.$/,
       ),
-      data: { user: "alice", device: DEVICE, app: "v.example", country: "BR", tokenRefresh: true },
+      data: {
+        ...{ user: "alice", device: DEVICE, kind: "certificate", app: "v.example", country: "BR" },
+        tokenRefresh: true,
+      },
     });
     expect(wipeDelivered({ ...of, country: null, tokenRefresh: false })).toMatchObject({
       id: "wipe-delivered:d1:7:other",
       message: expect.stringMatching(/^It tried to use v\.example and .* not yet on the token call/),
+    });
+    const browser = { ...device, kind: "browser" as const };
+    expect(wipeDelivered({ ...of, device: browser, tokenRefresh: false })).toMatchObject({
+      title: "Zoë's Pixel (alice) was told to clear what it stores",
+      message:
+        "It tried to use v.example from BR and was told to delete what it stores of that app. End its session at the identity provider, too.",
+      data: { kind: "browser", tokenRefresh: false },
     });
   });
 
@@ -208,6 +227,10 @@ describe("what is told", () => {
     expect(waiting.message).toBe(
       "Enrolled by token alice/x, from BR. It is refused until somebody approves it: latchkey approve alice/d1.",
     );
+    const browser = deviceEnrolled({ ...of, kind: "browser", by: "user alice", invitedBy: null });
+    expect(browser.message).toMatch(
+      /^Enrolled when alice signed in with it, from BR\. It is let in from now on\./,
+    );
   });
 
   it("of an approval", () => {
@@ -220,6 +243,38 @@ describe("what is told", () => {
         "Approved by token alice/x. It is let in from now on. If you did not expect this: latchkey suspend alice/d1.",
       data: { user: "alice", device: DEVICE, by: "token alice/x" },
     });
+  });
+
+  it("of an owner's sign-in", () => {
+    const of = { user: ALICE, session: "s1", client: "Mozilla/5.0 Firefox/140.0", country: "BR", at: NOW };
+    expect(ownerSignIn(of)).toMatchObject({
+      id: "owner-sign-in:s1",
+      type: "owner-sign-in",
+      title: "alice signed in as an owner",
+      message:
+        "From BR, with this browser: Firefox. If that was not alice: latchkey users edit alice --role member.",
+    });
+  });
+
+  it("of an identity that was bound, by its address or by somebody", () => {
+    const identity = {
+      ...{ id: "i1", user: ALICE, issuer: "https://id.example.com", subject: "42", boundAt: NOW },
+      email: "alice@example.com" as EmailAddress,
+    };
+    expect(identityBound({ identity, by: "sign-in", country: "BR" })).toEqual({
+      id: "identity-bound:i1",
+      type: "identity-bound",
+      at: "2026-11-24T12:00:00.000Z",
+      title: "Somebody signed in as alice for the first time",
+      message:
+        "By the address alice@example.com, from BR, at https://id.example.com. If you did not expect this: latchkey users unbind alice i1.",
+      data: {
+        ...{ user: "alice", identity: { id: "i1", issuer: "https://id.example.com" } },
+        ...{ email: "alice@example.com", by: "sign-in", country: "BR" },
+      },
+    });
+    const admitted = identityBound({ identity: { ...identity, email: null }, by: "user bob", country: null });
+    expect(admitted.message).toContain("Admitted by user bob, from an unknown country");
   });
 
   it("of a sign-in with the ADMIN_TOKEN, whatever the browser calls itself", () => {

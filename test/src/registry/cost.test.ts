@@ -119,7 +119,7 @@ it("no call of the directory costs more with 2,000 users and claims than with 10
       for (const table of ["users", "claims", "audit", "unknown_certificates"])
         state.storage.sql.exec(`DELETE FROM ${table}`);
       const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${users})`;
-      state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
+      state.storage.sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0, 'member' FROM n`);
       state.storage.sql.exec(
         `INSERT INTO claims ${numbers} SELECT printf('cert:%064x', i), 'u' || i, 0 FROM n`,
       );
@@ -160,7 +160,7 @@ describe("credentials of people", () => {
     const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
     for (const table of ["users", "claims", "tokens", "sign_ins", "invitation_index", "audit"])
       sql.exec(`DELETE FROM ${table}`);
-    sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0 FROM n`);
+    sql.exec(`INSERT INTO users ${numbers} SELECT 'u' || i, NULL, 0, 0, 'member' FROM n`);
     sql.exec(`INSERT INTO claims ${numbers} SELECT printf('cert:%064x', i), 'u' || i, 0 FROM n`);
     sql.exec(
       `INSERT INTO tokens (id, digest, user, name, scope, created_at, last_used_at)

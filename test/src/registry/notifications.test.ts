@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceStatus, StatusAct } from "../../../src/domain/device.ts";
 import { DAY_MS } from "../../../src/domain/general/relative-time.ts";
 import { NO_LIMITS } from "../../../src/domain/limits.ts";
-import type { WipeDelivery } from "../../../src/domain/records.ts";
+import { NO_DETAILS, type WipeDelivery } from "../../../src/domain/records.ts";
 import { at, configure, HOOK, NOW, type Post, receivers, toldBy } from "../notify/fixtures.ts";
 import {
   ALICE,
@@ -291,6 +291,20 @@ describe("a certificate that ends", () => {
       expect(cost(state, () => inside.noteExpiring(NOW + 1_000)).written).toBe(0);
     });
   });
+});
+
+describe("a browser that is signed in", () => {
+  it.each([null, NOW + 3600_000])(
+    "and ends by itself (its own end: %s) is not told of",
+    async (expiresAt) => {
+      const limits = { ...NO_LIMITS, kind: "browser" as const, apps: ["app.example.com"], expiresAt };
+      const details = { ...NO_DETAILS, notAfter: NOW + 3600_000 };
+      const wanted = enrolment({ key: key(1, "browser"), limits, details });
+      expect((await alice().enrol(by(), wanted, Date.now(), 0)).ok).toBe(true);
+      await alice().noteExpiring(NOW);
+      expect(await told()).toEqual([]);
+    },
+  );
 });
 
 describe("a device that expires", () => {

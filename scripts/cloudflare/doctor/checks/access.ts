@@ -1,6 +1,6 @@
 // Access applications: one that covers a host answers with a sign-in page before the gate runs.
 import type * as v from "valibot";
-import { ACCESS_APP } from "../../client/answers.ts";
+import { ACCESS_APP } from "../../client/access-answers.ts";
 import { isRefusal } from "../../client/failure.ts";
 import { type AccountSource, accountCheck, failedCheck, gatedNames, listed, passed } from "../check.ts";
 
@@ -15,6 +15,10 @@ export interface AccessApp {
   letsEveryonePass: boolean;
   /** One lets someone pass without a sign-in, or everyone who signs in with any identity, or may do so. */
   letsSomeonePass: boolean;
+  /** Access as an identity provider: the client that signs people in with it. `null`: another kind of application. */
+  client: { id: string; redirectUris: readonly string[] } | null;
+  /** Whom its policies let in by address, in lower case. */
+  emails: readonly string[];
 }
 
 /** `access.api.error.not_enabled`: assumed, never seen on a real account. */
@@ -76,7 +80,19 @@ function toApp(app: v.InferOutput<typeof ACCESS_APP>): AccessApp {
     workers,
     letsEveryonePass,
     letsSomeonePass: app.policies?.every(isGuarding) !== true,
+    client:
+      app.saas_app?.client_id === undefined
+        ? null
+        : { id: app.saas_app.client_id, redirectUris: app.saas_app.redirect_uris ?? [] },
+    emails: (app.policies ?? []).filter(({ decision }) => decision === "allow").flatMap(emailsOf),
   };
+}
+
+function emailsOf({ include }: Policy): string[] {
+  return (include ?? []).flatMap(({ email }) => {
+    const address = typeof email === "object" && email !== null && "email" in email ? email.email : undefined;
+    return typeof address === "string" ? [address.toLowerCase()] : [];
+  });
 }
 
 export const access = accountCheck({
@@ -147,11 +163,11 @@ export function isBehindAccess(apps: readonly AccessApp[], host: string): boolea
 const isUnder = (place: string, host: string) =>
   host.startsWith("*") && hostOf(place).endsWith(host.slice(1));
 
-const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-const pathOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/^[^/]*/, "");
-const isWhole = (place: string) => ["", "/", "/*", "*"].includes(pathOf(place));
+export const hostOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+export const pathOf = (place: string) => place.replace(/^https?:\/\//, "").replace(/^[^/]*/, "");
+export const isWhole = (place: string) => ["", "/", "/*", "*"].includes(pathOf(place));
 
-function placeMatches(place: string, host: string): boolean {
+export function placeMatches(place: string, host: string): boolean {
   const pattern = hostOf(place)
     .split("*")
     .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))

@@ -19,9 +19,11 @@ import { dns } from "./dns.ts";
 import { edgeCertificate } from "./edge-certificate.ts";
 import { accessRules, waf } from "./firewall.ts";
 import { adminHost, mtls, zones } from "./hosts.ts";
+import { accessOwnPaths } from "./own-paths.ts";
 import { api, ending, registry } from "./registry.ts";
 import { revokedHere, revokedThere } from "./revoked.ts";
 import { bypass, failsClosed, route } from "./routes.ts";
+import { signIn, signInAccess } from "./sign-in.ts";
 import { tunnelHostnames } from "./tunnels.ts";
 import { usage } from "./usage.ts";
 import { customDomain, globalFetch, secret, workersCache, workersDev, wranglerToml } from "./worker.ts";
@@ -49,6 +51,9 @@ export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
   adminHost,
   customDomain,
   access,
+  accessOwnPaths,
+  signIn,
+  signInAccess,
   tunnelHostnames,
   workersDev,
   workersCache,

@@ -12,6 +12,7 @@ import { wipeDelivered } from "../../../notify/sightings.ts";
 import { type Actor, refuseAudited, writeAudit } from "../../storage/audit-log.ts";
 import { credentialId, noteEnd } from "../../storage/ended.ts";
 import type { Outbox } from "../../storage/outbox.ts";
+import type { BrowserTable } from "../tables/browser-table.ts";
 import type { DeviceTable } from "../tables/device-table.ts";
 import type { RegistryState } from "../tables/registry-state.ts";
 import type { Credentials } from "./credentials.ts";
@@ -25,6 +26,7 @@ export class Devices {
   readonly #credentials: Credentials;
   readonly #state: RegistryState;
   readonly #outbox: Outbox;
+  readonly #browsers: BrowserTable;
 
   constructor(
     sql: SqlStorage,
@@ -33,6 +35,7 @@ export class Devices {
     credentials: Credentials,
     state: RegistryState,
     outbox: Outbox,
+    browsers: BrowserTable,
   ) {
     this.#sql = sql;
     this.#user = user;
@@ -40,6 +43,7 @@ export class Devices {
     this.#credentials = credentials;
     this.#state = state;
     this.#outbox = outbox;
+    this.#browsers = browsers;
   }
 
   /**
@@ -86,6 +90,7 @@ export class Devices {
       if (!isChanged && (by.reason === undefined || reason === device.statusReason)) return ok(undefined);
       const statusSince = isChanged ? by.at : device.statusSince;
       this.#devices.change(device, { ...device, status, statusSince, statusReason: reason });
+      if (act === "lost" || act === "reinstate") this.#browsers.setLost(id, act === "lost" ? by.at : null);
       if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
         this.#outbox.add(deviceLost({ user: this.#user, device, by: by.actor, since: by.at }), Date.now());
@@ -102,10 +107,13 @@ export class Devices {
    * Adds to a lost device's receipt. The first delivery, and the first that included the token call, are audited and
    * sent as a notification. The actor is `gate`, since nobody asked for them.
    */
-  noteWipe(key: CredentialKey, { at, count, tokenRefresh, app, country, ip }: WipeDelivery): void {
+  noteWipe(key: CredentialKey, { at, count, app, country, ip, ...delivery }: WipeDelivery): void {
     const device = this.#devices.byKey(key);
     if (device?.status !== "lost") return;
     const before = device.wipe;
+    // What a browser is told does not depend on the call.
+    const isBrowser = device.kind === "browser";
+    const tokenRefresh = !isBrowser && delivery.tokenRefresh;
     this.#devices.setReceipt(device.id, {
       firstAt: Math.min(before?.firstAt ?? at, at),
       lastAt: Math.max(before?.lastAt ?? at, at),
@@ -120,7 +128,10 @@ export class Devices {
         act: "wipe-delivered",
         outcome: "done",
         target: { id: device.id, name: device.name },
-        detail: { app, tokenRefresh: tokenRefresh ? "yes" : "no" },
+        detail: {
+          app,
+          ...(isBrowser ? { kind: device.kind } : { tokenRefresh: tokenRefresh ? "yes" : "no" }),
+        },
       },
     );
     const { statusSince: lostSince } = device;
@@ -139,18 +150,30 @@ export class Devices {
     if (device.status !== "revoked") {
       return refuseAudited(this.#sql, by, "forget", target, { code: "not-revoked", status: device.status });
     }
+    this.#remove(by, device, asOf);
+    return ok(device);
+  }
+
+  /** The same for devices that need not be revoked first. Returns the keys that they had. */
+  forgetAll(by: Actor, ids: readonly string[], asOf: number): CredentialKey[] {
+    const devices = ids.map((id) => this.#devices.mustGet(id));
+    for (const device of devices) this.#remove(by, device, asOf);
+    return devices.flatMap(({ credentials }) => credentials.map(({ key }) => key));
+  }
+
+  #remove(by: Actor, device: DeviceRecord, asOf: number): void {
+    const { id, name, credentials } = device;
     this.#credentials.settle(by, device);
     this.#devices.remove(id);
     noteEnd(this.#sql, "device", id, by.at);
-    for (const credential of device.credentials) {
+    for (const credential of credentials) {
       const retiredAt = retiredSince(credential, by.at);
       if (retiredAt === null) continue;
       noteEnd(this.#sql, "credential", credentialId(id, credential.key), retiredAt);
     }
     this.#state.release(asOf);
-    const fingerprints = device.credentials.map(({ key }) => fingerprintOf(key)).join(" ");
-    writeAudit(this.#sql, by, { act: "forget", outcome: "done", target, detail: { fingerprints } });
-    return ok(device);
+    const detail = { fingerprints: credentials.map(({ key }) => fingerprintOf(key)).join(" ") };
+    writeAudit(this.#sql, by, { act: "forget", outcome: "done", target: { id, name }, detail });
   }
 
   /**

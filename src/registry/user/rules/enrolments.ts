@@ -14,8 +14,10 @@ import { credentialOf, retiredSince } from "../../../domain/retirement.ts";
 import type { UserId } from "../../../domain/user.ts";
 import { deviceEnrolled } from "../../../notify/acts.ts";
 import { type Actor, refuseAudited, writeAudit } from "../../storage/audit-log.ts";
+import { newComparisonCode } from "../../storage/comparison-code.ts";
 import type { Claim, StaleClaim } from "../../storage/generation.ts";
 import type { Outbox } from "../../storage/outbox.ts";
+import type { BrowserTable } from "../tables/browser-table.ts";
 import type { DeviceTable } from "../tables/device-table.ts";
 import type { RegistryState } from "../tables/registry-state.ts";
 import { shownCredential, shownLimits } from "./audit-detail.ts";
@@ -35,6 +37,7 @@ export class Enrolments {
   readonly #invitations: Invitations;
   readonly #state: RegistryState;
   readonly #outbox: Outbox;
+  readonly #browsers: BrowserTable;
 
   constructor(
     sql: SqlStorage,
@@ -43,6 +46,7 @@ export class Enrolments {
     invitations: Invitations,
     state: RegistryState,
     outbox: Outbox,
+    browsers: BrowserTable,
   ) {
     this.#sql = sql;
     this.#user = user;
@@ -50,6 +54,7 @@ export class Enrolments {
     this.#invitations = invitations;
     this.#state = state;
     this.#outbox = outbox;
+    this.#browsers = browsers;
   }
 
   /** Whether `enrol` would succeed. A refusal is audited. */
@@ -91,7 +96,8 @@ export class Enrolments {
     const invitation = use === undefined ? undefined : this.#invitations.byDigest(use.digest);
     const status = invitation?.approval ? "pending" : enrolment.status;
     const id = crypto.randomUUID();
-    const { key, details, name, note } = enrolment;
+    const { key, details, note, opener } = enrolment;
+    const name = opener === undefined ? enrolment.name : this.#freeName(enrolment.name);
     const limits = { ...enrolment.limits, ...invitation?.limits };
     this.#devices.insert({
       ...{ id, name, status, note, statusSince: by.at, statusReason: null, enrolledAt: by.at },
@@ -101,6 +107,7 @@ export class Enrolments {
       wipe: null,
       comparisonCode: status === "pending" ? newComparisonCode() : null,
     });
+    if (opener !== undefined) this.#browsers.put(id, opener);
     if (invitation !== undefined) this.#invitations.use(invitation.id, id, by.at);
     writeAudit(this.#sql, by, {
       act: "enrol",
@@ -121,9 +128,16 @@ export class Enrolments {
     return ok({ device: this.#devices.mustGet(id), created: true });
   }
 
+  /** Nobody types a browser's name in, so another one of that name only gets a number. */
+  #freeName(name: string): string {
+    let free = name;
+    for (let number = 2; this.#devices.byName(free) !== undefined; number++) free = `${name} ${number}`;
+    return free;
+  }
+
   #error(
     by: Actor,
-    { key, name, limits }: Enrolment,
+    { key, name, limits, opener }: Enrolment,
     use: InvitationUse | undefined,
   ): RegistryError | undefined {
     const known = this.#devices.byKey(key);
@@ -140,6 +154,7 @@ export class Enrolments {
     // Only a certificate may open every app, whatever kind the limits claim.
     if (kind !== kindOf(key)) return { code: "wrong-kind", kind: kindOf(key) };
     if (kind !== "certificate" && (apps ?? []).length === 0) return { code: "scope-required" };
+    if (opener !== undefined) return undefined;
     return this.#devices.byName(name) === undefined ? undefined : { code: "name-taken", name };
   }
 }
@@ -158,12 +173,6 @@ function isValid(
   if ((invitation.bundle === null) === (app === null)) return false;
   if (invitation.app !== null && invitation.app !== app) return false;
   return invitation.usedAt === null || (known !== undefined && invitation.usedBy === known.id);
-}
-
-/** Six random digits, which don't depend on the credential: nobody can make a credential that matches them. */
-function newComparisonCode(): string {
-  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
-  return String(number % 1_000_000).padStart(6, "0");
 }
 
 function enrolmentTarget({ key, name }: Enrolment): { id: string; name: string } {

@@ -1,7 +1,8 @@
 // What is recorded when the gate asks about a device: when and where it was seen, what that changes about its
 // credentials, and what people are notified of.
 
-import { type CredentialKey, kindOf } from "../../../domain/credential-key.ts";
+import { BROWSER_MS, BROWSER_RENEWED_EVERY_MS } from "../../../domain/browser.ts";
+import { type CredentialKey, isIssued, kindOf } from "../../../domain/credential-key.ts";
 import type { DeviceStatus, StandingRecord } from "../../../domain/device.ts";
 import { DAY_MS } from "../../../domain/general/relative-time.ts";
 import type { Sighting } from "../../../domain/records.ts";
@@ -91,6 +92,7 @@ export class Sightings {
       const isRetired = retiredAt !== null && row.status !== "lost";
       this.#note(question, isRetired);
       this.#follow(question, retiredAt !== null);
+      this.#renew(question);
     } catch (error) {
       // For example over the day's limit of rows written: reading still works, and the device is known.
       console.log(JSON.stringify({ event: "sighting-not-noted", message: String(error) }));
@@ -137,10 +139,11 @@ export class Sightings {
     const news: Notification[] = [];
     // A bearer secret doesn't prove who has it. After a renewal it replaces another one until it is used.
     const isFirstUse = (isNew && isFirst) || row.replaces !== null;
-    if (refusal === undefined && isFirstUse && kindOf(key) !== "certificate")
+    if (refusal === undefined && isFirstUse && isIssued(kindOf(key)))
       news.push(tokenFirstUsed({ ...seen, key }));
     if (isNew && !isFirst) news.push(deviceInNewCountry({ ...seen, isLost: refusal === "device-lost" }));
     if (refusal === undefined || refusal === "device-pending" || refusal === "device-lost") return news;
+    if (isSignedOut(standing, refusal)) return news;
     if (isTellable(row.refusal_told_at, refusal === "device-revoked" ? standing.since : null, at))
       news.push(deviceRefused({ ...seen, reason: refusal }));
     return news;
@@ -166,6 +169,23 @@ export class Sightings {
       });
     }
   }
+
+  /** A browser stays signed in for as long as it is used. */
+  #renew(question: Question): void {
+    const until = renewedUntil(question);
+    if (until === null) return;
+    this.#table.change(question.key, { not_after: until });
+    question.standing.validUntil = until;
+  }
+}
+
+/** When a browser that is used now is signed out unless it is used again; `null`: it stays as it is. */
+function renewedUntil({ standing, sighting, refusal }: Question): number | null {
+  const { limits, validUntil } = standing;
+  // With a time limit, it is somebody else's computer.
+  if (limits.kind !== "browser" || refusal !== undefined || limits.expiresAt !== null) return null;
+  const until = sighting.at + BROWSER_MS;
+  return validUntil !== null && until - validUntil >= BROWSER_RENEWED_EVERY_MS ? until : null;
 }
 
 function standingOf(row: SightedRow, retiredAt: number | null): Required<StandingRecord> {
@@ -210,6 +230,11 @@ function countriesSeen({ row, sighting: { country }, refusal }: Question): {
     countries,
     isNew: counts && countries.length < COUNTRIES_SEEN_MAX && !countries.includes(country),
   };
+}
+
+/** Whether it is a browser whose sign-in has ended, as each does some day: its person signs in again. */
+function isSignedOut({ limits }: Required<StandingRecord>, refusal: Refusal): boolean {
+  return limits.kind === "browser" && (refusal === "expired-credential" || refusal === "device-expired");
 }
 
 /** At most once a day; with `revokedSince`, only once since then. */

@@ -111,13 +111,16 @@ export class CredentialTable {
     return all<CredentialRow>(this.#sql, query, key).map(toRecord)[0];
   }
 
-  /** Credentials that expire between these times and are not retired by the first, with their devices. */
+  /**
+   * Credentials that expire between these times and are not retired by the first, with their devices. Not a browser's
+   * sign-in, which nobody renews: it lasts while the browser is used.
+   */
   expiring(after: number, until: number): ExpiringRow[] {
     return all(
       this.#sql,
       `SELECT c.key, c.not_after, c.expiry_told, d.id, d.name
        FROM credentials c JOIN devices d ON d.seq = c.device
-       WHERE d.status IN ('active', 'suspended') AND c.not_after > ? AND c.not_after <= ?
+       WHERE d.status IN ('active', 'suspended') AND d.kind <> 'browser' AND c.not_after > ? AND c.not_after <= ?
          AND c.retired_at IS NULL AND (c.retire_by IS NULL OR c.retire_by > ?)`,
       ...[after, until, after],
     );

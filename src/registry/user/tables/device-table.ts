@@ -154,7 +154,7 @@ export class DeviceTable {
     return all(
       this.#sql,
       `SELECT id, name, expires_at, expiry_told FROM devices
-       WHERE status IN ('active', 'suspended') AND expires_at > ? AND expires_at <= ?`,
+       WHERE status IN ('active', 'suspended') AND kind <> 'browser' AND expires_at > ? AND expires_at <= ?`,
       ...[after, until],
     );
   }
@@ -177,6 +177,7 @@ export class DeviceTable {
 
   remove(id: string): void {
     this.#credentials.removeOf(id);
+    this.#sql.exec("DELETE FROM browsers WHERE device = ?", id);
     this.#sql.exec("DELETE FROM devices WHERE id = ?", id);
   }
 

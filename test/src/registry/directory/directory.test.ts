@@ -45,7 +45,7 @@ describe("users", () => {
       user: { id: "alice", name: null, createdAt: NOW },
       created: true,
     });
-    const alice = { id: "alice", name: "Alice", createdAt: NOW };
+    const alice = { id: "alice", name: "Alice", createdAt: NOW, role: "member", emails: [] };
     expect(await directory().putUser(by({ at: NOW + 1 }), ALICE, "Alice")).toMatchObject({
       user: alice,
       created: false,

@@ -224,11 +224,15 @@ describe("a session", () => {
       {
         id: expect.any(String),
         token: { id: "id of laptop", name: "laptop", user: "alice" },
+        person: null,
         createdAt: NOW + 1,
         expiresAt: NOW + 1 + SESSION_MS,
         ...place,
       },
-      { id: expect.any(String), token: null, createdAt: NOW, expiresAt: NOW + SESSION_MS, ...place },
+      {
+        ...{ id: expect.any(String), token: null, person: null, createdAt: NOW, expiresAt: NOW + SESSION_MS },
+        ...place,
+      },
     ]);
   });
 });

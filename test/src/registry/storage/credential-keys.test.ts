@@ -191,6 +191,7 @@ it("a directory with claims in it has them by keys afterwards, and its unknown c
     insert(sql, "claims", { fingerprint: F1 ?? "", user: "alice", claimed_at: 100 });
     insert(sql, "claims", { fingerprint: F2 ?? "", user: "bob", claimed_at: 200 });
     for (const row of unknown) insert(sql, "unknown_certificates", row);
+    insert(sql, "ended", { what: "token", id: "t1", at: 7 });
   });
   const tables = await dump(directoryStub());
   expect(tables.claims).toEqual([
@@ -198,7 +199,8 @@ it("a directory with claims in it has them by keys afterwards, and its unknown c
     { key: key(2), user: "bob", claimed_at: 200 },
   ]);
   expect(tables.unknown_certificates).toEqual(unknown);
-  expect(tables.users).toEqual(users);
+  expect(tables.users).toEqual(users.map((user) => ({ ...user, role: "member" })));
+  expect(tables.ended).toEqual([{ what: "token", id: "t1", at: 7 }]);
   expect(await directory().resolve(key(2), sighting())).toBe(BOB);
   expect((await directory().unknownCertificates()).map((each) => each.fingerprint)).toEqual([F3]);
   expect(await directory().claim(by(), key(1), BOB)).toMatchObject({ error: { code: "fingerprint-taken" } });

@@ -157,7 +157,7 @@ describe.each([
     "a user's registry",
     USER_REGISTRY_MIGRATIONS,
     () => registryStub(ALICE),
-    ["devices", "credentials", "invitations", "bundles", "registry_state", ...COMMON],
+    ["devices", "credentials", "invitations", "bundles", "browsers", "tickets", "registry_state", ...COMMON],
   ],
   [
     "the directory",
@@ -165,7 +165,8 @@ describe.each([
     directoryStub,
     [
       ...["users", "claims", "clock", "unknown_certificates", "tokens", "sign_ins"],
-      ...["credential_check", "invitation_index", ...COMMON],
+      ...["credential_check", "invitation_index", "emails", "identities", "waiting_people", "waiting_hour"],
+      ...COMMON,
     ],
   ],
 ] as const)("the schema of %s", (_, migrations, stub, tables) => {

@@ -208,6 +208,26 @@ describe.each(["token", "feed"] as const)("the first use of a %s", (kind) => {
 });
 
 describe("a refused device", () => {
+  it("is not told of if it is a browser whose sign-in has ended, as each does some day", async () => {
+    await enrol("browser", {}, NOW + SECOND);
+    await see(SECOND, {}, "browser");
+    expect(await told()).toEqual([]);
+    await see(2 * SECOND, { app: "files.example.com" }, "browser");
+    expect(await told()).toEqual([]);
+  });
+
+  it("is not told of if it is a browser on somebody else's computer whose time is up", async () => {
+    await enrol("browser", { expiresAt: NOW + SECOND });
+    await see(SECOND, {}, "browser");
+    expect(await told()).toEqual([]);
+  });
+
+  it("is told of if it is a browser that shows up where it isn't signed in", async () => {
+    await enrol("browser");
+    await see(SECOND, { app: "files.example.com" }, "browser");
+    expect(await told()).toMatchObject([{ type: "device-refused", data: { reason: "wrong-app" } }]);
+  });
+
   const refusals: [string, DeviceKind, Partial<Limits>, Partial<Sighting>][] = [
     ["wrong-app", "certificate", { apps: ["app.example.com"] }, { app: "files.example.com" }],
     ["wrong-app", "token", {}, { app: "files.example.com" }],

@@ -33,6 +33,7 @@ const VALID = { ...NO_DETAILS, notBefore: Date.UTC(2020, 0, 1), notAfter: END };
 const LIMITS: Record<SecretKind, Limits> = {
   token: { ...NO_LIMITS, kind: "token", apps: ["app.example.com"], countries: ["CH"], expiresAt: END + 1 },
   feed: { ...NO_LIMITS, kind: "feed", apps: ["app.example.com"], paths: ["/calendar/*"] },
+  browser: { ...NO_LIMITS, kind: "browser", apps: ["app.example.com"] },
 };
 const worker = new RegistryClient(env);
 const alice = () => registry(ALICE);
