@@ -89,7 +89,11 @@ function newPassword(): string {
 }
 
 /** The edge's own authority signed its certificate, and `*.localhost` does not resolve everywhere. */
-export async function fetchFromEdge(door: SignInDoor, address: string, options: RequestInit): Promise<Response> {
+export async function fetchFromEdge(
+  door: SignInDoor,
+  address: string,
+  options: RequestInit,
+): Promise<Response> {
   const { hostname, port, pathname, search } = new URL(address);
   const answer = await askLocally({
     ...{ host: hostname, port, ca: door.ca, method: options.method ?? "GET", path: `${pathname}${search}` },

@@ -3,7 +3,7 @@ import { base64url } from "./secrets.ts";
 
 const IV_BYTES = 12;
 /** More than any value of ours needs, in characters. */
-const SEALED_MAX = 4_000;
+const SEALED_MAX = 8_000;
 
 /**
  * Encrypts small values (AES-256-GCM), so that nothing has to be remembered of them, nobody can read or change them, and

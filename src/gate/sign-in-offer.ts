@@ -30,12 +30,16 @@ export function mayOffer(app: App | undefined, reason: Reason, shown: Shown, vis
   return (shown.kind === "absent" || shown.kind === "browser") && isNavigation(visit);
 }
 
-/** Nothing but a browser that is about to show a page sends this (www.w3.org/TR/fetch-metadata). */
+/**
+ * Nothing but a browser that is about to show a page sends this (www.w3.org/TR/fetch-metadata): no script may ask for
+ * the mode. A service worker that passes a navigation on leaves the destination empty.
+ */
 function isNavigation({ method, request: { headers }, address }: Visit): boolean {
+  const destination = headers.get("sec-fetch-dest");
   return (
     method === "GET" &&
     headers.get("sec-fetch-mode") === "navigate" &&
-    headers.get("sec-fetch-dest") === "document" &&
+    (destination === "document" || destination === "empty") &&
     address.startsWith("https:")
   );
 }

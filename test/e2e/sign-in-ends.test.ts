@@ -56,12 +56,18 @@ async function newPage(): Promise<Page> {
 
 /** A new browser in which this person has signed in to an app, and its device. */
 async function signedIn(name: Name, path = "/"): Promise<{ page: Page; device: Device }> {
-  const before = (await browsersOf(at.test, name)).map(({ id }) => id);
   const page = await newPage();
-  await signInTo(page, url(path), name);
+  const device = await newDevice(name, () => signInTo(page, url(path), name));
+  return { page, device };
+}
+
+/** The device that a sign-in makes of a browser. */
+async function newDevice(name: Name, signIn: () => Promise<void>): Promise<Device> {
+  const before = (await browsersOf(at.test, name)).map(({ id }) => id);
+  await signIn();
   const device = (await browsersOf(at.test, name)).find(({ id }) => !before.includes(id));
   if (device === undefined) throw new Error("no new browser");
-  return { page, device };
+  return device;
 }
 
 /** Signs in to another app, or again: from its offer to the provider, or past it. */
@@ -151,6 +157,8 @@ describe("a browser that is lost", () => {
   it("is the same device again once it was reinstated", async () => {
     await at.test.act(lost.device, "reinstate");
     await takeKnownOffer(lost.page, APP);
+    // The thief's sign-in ended the one that the provider remembered.
+    await authenticate(lost.page, "alice");
     await press(lost.page, `Open ${APP}`);
     expect(await statusOf(lost.page, url("/"))).toBe(200);
     const active = (await browsersOf(at.test, "alice")).filter(({ id }) => id === lost.device.id);
@@ -207,6 +215,34 @@ describe("a browser is signed out", () => {
     await at.test.api("DELETE", `/users/carol/identities/${identities[0]?.id}`);
     expect(await statusOf(page, url("/"))).toBe(404);
     expect(await heading(page)).toBe("Sign in");
+  });
+});
+
+describe("an app whose service worker passes every request on", () => {
+  it("offers a sign-in, lets its person out and in, and is deleted when the browser is lost", async () => {
+    const { page, device } = await signedIn("alice", "/pwa?pass");
+    await expect.poll(async () => (await page.goto(url("/headers")))?.fromServiceWorker()).toBe(true);
+    await at.test.act(device, "revoke");
+    const refused = await page.goto(url("/headers"));
+    expect([refused?.status(), refused?.fromServiceWorker()]).toEqual([404, true]);
+    await choose(page, "Sign in");
+    const again = await newDevice("alice", () => press(page, `Open ${APP}`));
+    expect(page.url()).toBe(url("/headers"));
+
+    await page.goto(url(WHOAMI_PATH));
+    await press(page, "Sign out of every app");
+    expect(await heading(page)).toBe("Signed out");
+    await takeKnownOffer(page, APP);
+    await press(page, `Open ${APP}`);
+    expect(await statusOf(page, url("/headers"))).toBe(200);
+
+    await at.test.act(again, "lost", { confirm: again.name });
+    expect(await statusOf(page, url("/headers"))).toBe(404);
+    expect(await cookieNames(page.context(), url("/"))).toEqual([]);
+    const workers = () =>
+      page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length);
+    await expect.poll(workers).toBe(0);
+    await at.test.act(again, "revoke");
   });
 });
 

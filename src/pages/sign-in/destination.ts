@@ -38,8 +38,11 @@ export function readDestination(
 
 /** Path and query of an address of this origin; otherwise its start page. */
 function pathOf(to: string, origin: string): string {
-  const target = to.length <= TO_MAX && to.startsWith("/") ? URL.parse(to, origin) : null;
-  return target?.origin === origin ? target.pathname + target.search : "/";
+  const target = to.startsWith("/") ? URL.parse(to, origin) : null;
+  if (target?.origin !== origin) return "/";
+  const path = target.pathname + target.search;
+  // As it is written in the end: percent-encoded, it may be several times as long.
+  return path.length <= TO_MAX ? path : "/";
 }
 
 /** The origin of another host of ours: behind Cloudflare, and at home, all have the same port. */

@@ -36,7 +36,7 @@ export class SignIn {
     if (kind === "backchannel-logout") return true;
     const { adminHost } = this.#services;
     if (kind === "enter") return adminHost !== null && isFromPageOf(originOf(adminHost, url), headers);
-    return isFromOurPage(headers, url);
+    return isFromOurPage(headers, url) || isFromPageOf(url.origin, headers);
   }
 
   /** `form`: what was sent; `undefined`: the address was only read. Throws `not-found` where there is nothing. */

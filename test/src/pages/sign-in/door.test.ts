@@ -101,7 +101,9 @@ describe("where a sign-in leads", () => {
     [".evil.example", "/"],
     [":8443/", "/"],
     ["", "/"],
+    [`/${"a".repeat(1_499)}`, `/${"a".repeat(1_499)}`],
     [`/${"a".repeat(1_500)}`, "/"],
+    [`/${"\u4e2d".repeat(200)}`, "/"],
     ["/a#b", "/a"],
   ])("to %j is %j on the app's own host", async (to, path) => {
     const issuer = new TinyIssuer();

@@ -62,6 +62,16 @@ describe("a ticket", () => {
     expect(browser.cookies(HOST).has(ENTRY_COOKIE)).toBe(false);
   });
 
+  it("has room for the longest address, and the longest names that a provider may give", async () => {
+    const issuer = new TinyIssuer();
+    const { login } = await newPerson();
+    const browser = new Browser();
+    const link = await browser.offered(HOST, `/${"a".repeat(1_499)}`);
+    const long = { ...login, sub: "\u4e2d".repeat(255), sid: "\u4e2d".repeat(255) };
+    const page = await handOverOf(await browser.ask(issuer.callback(await browser.begin(link), long)));
+    expect((await browser.enter(page)).status).toBe(303);
+  });
+
   it("works once", async () => {
     const { user, browser, page } = await arrived();
     const entry = browser.cookies(HOST).get(ENTRY_COOKIE) ?? "";
