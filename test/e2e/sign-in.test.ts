@@ -11,6 +11,7 @@ import { choose, complaintsOf, follow, heading, press } from "./support/pages.ts
 import {
   browsersOf,
   cookieNames,
+  newDevice,
   type SignInEdge,
   signInTo,
   startSignInEdge,
@@ -153,7 +154,7 @@ describe("an app that works offline, with a service worker that answers navigati
 
   it.each(["/pwa", "/pwa?shell"])("is used, refused and opened again at %s", (path) =>
     withPage(async (page, context) => {
-      await signInTo(page, url(path), "alice");
+      const device = await newDevice(at.test, "alice", () => signInTo(page, url(path), "alice"));
       await expect.poll(() => page.locator("#worker").innerText()).toBe("active");
       await expect.poll(() => page.locator("#socket").innerText()).toBe("echo: hello");
       const data = randomBytes(200_000);
@@ -167,10 +168,6 @@ describe("an app that works offline, with a service worker that answers navigati
       await ask(page);
       await expect.poll(() => page.locator("#server").innerText()).toBe("status 200");
 
-      const [device] = (await browsersOf(at.test, "alice"))
-        .filter(({ status }) => status === "active")
-        .slice(-1);
-      if (device === undefined) throw new Error("no browser");
       await at.test.act(device, "revoke");
       await expect
         .poll(async () => {
