@@ -67,8 +67,8 @@ export class Restores {
     for (const { planned, after } of steps) {
       if (after === undefined) continue;
       const before = present.find(({ id }) => id === planned.id);
-      if (before === undefined) this.#devices.insert(after);
-      else this.#change(before, after, by.at);
+      if (before === undefined) this.#devices.insert(signedOut(after, by.at));
+      else this.#change(before, signedOut(after, by.at), by.at);
       this.#audit(by, request, planned, before, after);
     }
     return ok(restored(request, present, steps));
@@ -126,6 +126,12 @@ export class Restores {
       },
     });
   }
+}
+
+/** Who opened a browser is in no backup, so nothing could sign it out any more: its person signs in again. */
+function signedOut(device: DeviceRecord, at: number): DeviceRecord {
+  if (device.kind !== "browser") return device;
+  return { ...device, credentials: device.credentials.map((each) => ({ ...each, notAfter: at })) };
 }
 
 /** The plan for a user without a registry: nothing is there, and nothing has ended that anybody could ask for. */

@@ -42,7 +42,10 @@ export class BrowserTable {
 
   /** When a browser was last reported lost that was neither found nor forgotten; `null`: there is none. */
   lostSince(): number | null {
-    const query = "SELECT MAX(lost_at) AS since FROM browsers";
+    // A restored browser has the status, and no row here.
+    const query = `SELECT MAX(since) AS since FROM (
+      SELECT lost_at AS since FROM browsers
+      UNION ALL SELECT status_since FROM devices WHERE kind = 'browser' AND status = 'lost')`;
     return one<{ since: number | null }>(this.#sql, query)?.since ?? null;
   }
 
