@@ -68,8 +68,15 @@ export class Door {
     this.#isPage = isPage;
   }
 
-  /** `GET /.latchkey/sign-in?app=...` or `?next=...`: leads to the provider. */
+  /**
+   * `GET /.latchkey/sign-in?app=...` or `?next=...`: leads to the provider; without `e`, by way of the app's host, which ties
+   * the sign-in to this browser.
+   */
   async start({ url }: Visit): Promise<Response> {
+    const app = url.searchParams.get("app");
+    if (app !== null && !url.searchParams.has("e") && this.#services.apps.signsIn(app)) {
+      return show(view.toOffer(app, url), 200, view.HAND_OVER_HEADERS);
+    }
     const destination = readDestination(url, this.#services.apps, this.#isPage);
     if (destination === undefined) {
       throw new ApiError(

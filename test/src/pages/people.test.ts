@@ -47,6 +47,20 @@ describe("the page of people", () => {
     expect(words(await page(PATHS.sessions))).toContain("People");
   });
 
+  it("is beside a list of the apps that are open to whoever is signed in, on the page of devices", async () => {
+    const APPS = {
+      "app.example.com": { signIn: true },
+      "photos.example.com": { signIn: ["bob"] },
+      "vault.example.com": {},
+    };
+    const owner = await signedIn({ SIGN_IN, APPS });
+    expect(await owner.page(PATHS.devices)).toContain(`${PATHS.signIn}?app=photos.example.com`);
+    const { token } = await makeToken("alice", "devices");
+    const html = await (await signedIn({ SIGN_IN, APPS }, token)).page(PATHS.devices);
+    expect(html).toContain(`<a href="${PATHS.signIn}?app=app.example.com">app.example.com</a>`);
+    expect(html).not.toMatch(/photos|vault\.example/);
+  });
+
   it("says so while nobody can sign in like this", async () => {
     const { page } = await signedIn();
     expect(words(await page(PATHS.people))).toContain("SIGN_IN is not set.");
