@@ -38,7 +38,7 @@ function section(row: AppRow): string[] {
     ...known.map((name) => describe(name, row.credentials[name])),
     ...row.public.map(({ path, why }) => `**May have to be public**: \`${path}\`, for ${why}.`),
     ...(row.preflight === null ? [] : [`**Needs** \`preflight = true\`: ${row.preflight}.`]),
-    ...row.notes,
+    ...row.notes.map(asText),
     `**Otherwise**: ${row.instead}.`,
     `**Sources**: ${row.sources.map(linked).join(", ")}.`,
   ];
@@ -47,6 +47,11 @@ function section(row: AppRow): string[] {
 
 function describe(name: CredentialName, [carried, note = ""]: Carrier): string {
   return `**${CREDENTIALS[name]}** (${carried}): ${note}.`;
+}
+
+/** A Windows path has what Markdown would take for itself. */
+function asText(note: string): string {
+  return note.replaceAll(/[\\<]/g, "\\$&");
 }
 
 /** GitHub redirects an issue's address to the pull request with that number. */
