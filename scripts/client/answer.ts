@@ -174,7 +174,7 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
     return target?.endsWith(".cloudflareaccess.com")
       ? failed(
           `Cloudflare Access asks for a sign-in in front of ${origin}${named}`,
-          "make an Access policy that bypasses the path /.latchkey/, see README",
+          "make an Access policy that bypasses the path /.latchkey/, see docs/cloudflare.md",
         )
       : failed(
           `${origin} redirects${target === undefined ? "" : ` to ${printable(target)}`} instead of answering`,
@@ -196,7 +196,7 @@ function foreignAnswer(answer: Answer, type: string, origin: string): Failure {
   if (cloudflareError === "1027") {
     return failed(
       `the Worker is over its daily limit (Cloudflare error 1027)${named}`,
-      "it answers again after 00:00 UTC; see the limits in README",
+      "it answers again after 00:00 UTC; see docs/guide/cost.md",
     );
   }
   if (cloudflareError !== undefined) {

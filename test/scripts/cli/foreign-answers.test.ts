@@ -38,7 +38,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     about: "Cloudflare Access",
     answer: answer(302, { location: "https://team.cloudflareaccess.com/cdn-cgi/access/login/x?kid=1" }),
     cause: "Cloudflare Access asks for a sign-in in front of ORIGIN",
-    hint: "make an Access policy that bypasses the path /.latchkey/, see README",
+    hint: "make an Access policy that bypasses the path /.latchkey/, see docs/cloudflare.md",
   },
   moved: {
     about: "a redirect, which is not followed",
@@ -50,7 +50,7 @@ const CASES: Record<string, { about: string; answer: Answer; cause: string; hint
     about: "the Worker over its daily limit",
     answer: answer(429, CLOUDFLARE, "error code: 1027"),
     cause: "the Worker is over its daily limit (Cloudflare error 1027) (ray 8f2a-FRA)",
-    hint: "it answers again after 00:00 UTC; see the limits in README",
+    hint: "it answers again after 00:00 UTC; see docs/guide/cost.md",
   },
   threw: {
     about: "a Worker that threw",
