@@ -42,10 +42,9 @@ async function takeAll(): Promise<void> {
       await page.goto(`${home}${PATHS.home}`);
       await page.getByLabel("Your token").fill(zone.edge.adminToken);
       await press(page, "Sign in");
-      await keep(page, `devices-${viewport}`);
-      if (viewport === "desktop") return;
+      if (viewport === "desktop") return keep(page, "devices-desktop");
       await page.goto(`${home}${devicePath(phone, "lost")}`);
-      await keep(page, "lost-phone");
+      return keep(page, "lost-phone");
     });
   }
   await withPage("phone", async (page) => {
