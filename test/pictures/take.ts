@@ -95,6 +95,8 @@ async function withPage(
 /** A phone's screen, or the whole page. A few colours are enough for these pages, and a third of the size. */
 async function keep(page: Page, name: string): Promise<void> {
   const picture = sharp(await page.screenshot({ fullPage: page.viewportSize()?.width === DESKTOP.width }));
+  // White pages on white: where the picture ends must be seen.
+  picture.extend({ top: 1, right: 1, bottom: 1, left: 1, background: "#c8c8c8" });
   const png = await picture.png({ palette: true, colours: 32, effort: 10 }).toBuffer();
   const kib = png.length / 1024;
   process.stdout.write(`${name}.png ${kib.toFixed(0)} KiB\n`);
