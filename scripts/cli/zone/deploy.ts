@@ -53,7 +53,7 @@ Examples:
         session.output.object({ deployed: settings.worker, routes: [] });
         session.output.lines(
           `deployed the Worker ${printable(settings.worker)}, to which nothing leads yet: it has no app`,
-          `next: ${LATCHKEY} setup, where this folder is`,
+          `next: ${LATCHKEY} setup`,
         );
         return;
       }
