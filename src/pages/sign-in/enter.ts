@@ -50,7 +50,7 @@ export async function enter(
   const opened = await browsers.open(
     visit.by(userActor(user), now),
     user,
-    { key, name: clientName(visit.userAgent), isShort },
+    { key, name: clientName(visit.userAgent), isShort, former: isShort ? null : ticket.former },
     { opener, authTime, app: destination.host, ticket: ticket.id, ticketEndsAt: ticket.endsAt },
   );
   if (!opened.ok) {
