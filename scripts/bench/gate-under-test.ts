@@ -76,7 +76,11 @@ export function browserOf(gate: Workerd): Send {
       ...{ method: method as Dispatcher.HttpMethod, body },
       headers: { ...headersOf(undefined), cookie: "", ...headers, host },
     });
-    return { cookies: [answer.headers["set-cookie"] ?? []].flat(), location: String(answer.headers.location), text: await answer.body.text() };
+    return {
+      cookies: [answer.headers["set-cookie"] ?? []].flat(),
+      location: String(answer.headers.location),
+      text: await answer.body.text(),
+    };
   };
 }
 
