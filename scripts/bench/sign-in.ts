@@ -58,18 +58,18 @@ export async function goToIssuer(send: Send, app: string): Promise<AtIssuer> {
   };
 }
 
-/** Comes back from the issuer as the person of this code. */
-export function callBack(send: Send, { door, state, doorCookie }: AtIssuer, code: string): Promise<Seen> {
-  const { issuer } = SIGN_IN;
-  const callback = new URL("/.latchkey/callback", door);
-  callback.search = new URLSearchParams({ code, state, iss: issuer }).toString();
-  return send(callback, { headers: { ...NAVIGATION, Cookie: doorCookie } });
+/** The address at which a browser comes back from the issuer with this code, and what it sends along. */
+export function callback({ door, state, doorCookie }: AtIssuer, code: string) {
+  const url = new URL("/.latchkey/callback", door);
+  url.search = new URLSearchParams({ code, state, iss: SIGN_IN.issuer }).toString();
+  return { url, headers: { ...NAVIGATION, Cookie: doorCookie } };
 }
 
 /** Signs in on the app's host as this person; returns the cookie of the signed-in browser, as it sends it. */
 export async function signIn(send: Send, app: string, person: Omit<Code, "nonce">): Promise<string> {
   const browser = await goToIssuer(send, app);
-  const page = await callBack(send, browser, codeOf({ ...person, nonce: browser.nonce }));
+  const { url, headers } = callback(browser, codeOf({ ...person, nonce: browser.nonce }));
+  const page = await send(url, { headers });
   const ticket = found(/name="ticket" value="([^"]+)"/, page.text);
   const entered = await send(new URL(`https://${app}/.latchkey/enter`), {
     method: "POST",
