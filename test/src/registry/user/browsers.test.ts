@@ -15,6 +15,7 @@ import type { UserId } from "../../../../src/domain/user.ts";
 import { Browsers } from "../../../../src/registry/client/browsers.ts";
 import { People } from "../../../../src/registry/client/people.ts";
 import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
+import { LATE_MS } from "../../../../src/registry/user/rules/sightings.ts";
 import { ALICE, BOB, by, directory, key, registry, sighting } from "../fixtures.ts";
 
 // Browsers that a user is signed in with. The registry knows each by the key of its cookie's secret.
@@ -231,6 +232,14 @@ describe("signing out", () => {
     expect(await browsers.endOne(at(NOW + 2), ALICE, key(1, "browser"))).toBe(false);
     expect(await opened({ ms: NOW + 3 })).toMatchObject({ id, status: "active" });
     expect(await acts()).toEqual(["enrol", "sign-out", "sign-in"]);
+  });
+
+  it("is not undone by a question from before, which comes late", async () => {
+    await opened();
+    const out = NOW + 2 * BROWSER_RENEWED_EVERY_MS;
+    await browsers.endOne(at(out), ALICE, key(1, "browser"));
+    expect(await validUntil(key(1, "browser"), out - 1)).toBe(out);
+    expect(await validUntil(key(1, "browser"), out - LATE_MS)).toBe(out);
   });
 
   it("at the provider ends the browsers of that session, or all of the person", async () => {
