@@ -68,9 +68,8 @@ export async function editPerson(context: PageContext): Promise<Response> {
 }
 
 export async function unbind(context: PageContext): Promise<Response> {
-  const { directory, by } = context;
-  const [user, id] = [userOf(context), pathParam(context, "identity") ?? ""];
-  must(await directory.askOnce((directory) => directory.unbindIdentity(by, user, id)));
+  const id = pathParam(context, "identity") ?? "";
+  must(await context.people.unbind(context.by, userOf(context), id));
   return seeOther(PATHS.people);
 }
 
