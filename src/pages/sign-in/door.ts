@@ -8,7 +8,7 @@ import type { BrowserProspect } from "../../domain/browser.ts";
 import { userActor } from "../../domain/credential.ts";
 import type { CredentialKey } from "../../domain/credential-key.ts";
 import { Budget } from "../../domain/general/budget.ts";
-import type { Identified } from "../../domain/person.ts";
+import type { Identified, Person } from "../../domain/person.ts";
 import { networkOf } from "../../domain/request/network.ts";
 import {
   clearDoor,
@@ -156,15 +156,21 @@ export class Door {
       return isFresh ? show(view.stale(user), 400) : this.#ask(visit.url, destination, true);
     }
     return destination.kind === "page"
-      ? this.#openPages(visit, identified, destination.path, now)
+      ? this.#openPages(visit, identified, signedIn.person, destination.path, now)
       : this.#handOver(visit, destination, signedIn, identified, prospect, now);
   }
 
   /** Opens a session of our own pages. */
-  async #openPages(visit: Visit, { user }: User, path: string, now: number): Promise<Response> {
+  async #openPages(
+    visit: Visit,
+    { user }: User,
+    person: Person,
+    path: string,
+    now: number,
+  ): Promise<Response> {
     const { request, hostname } = visit;
     const by = visit.by(userActor(user), now);
-    const opened = await this.#services.authenticator.signInAs({ request, hostname, by }, user);
+    const opened = await this.#services.authenticator.signInAs({ request, hostname, by }, user, person);
     if (!opened.ok) return show(view.tooOften(PATHS.home), 429);
     // Not a redirect: after one that began at the provider, browsers would not send the cookie, which is for this site.
     return show(view.signedIn(path), 200, {

@@ -1,11 +1,14 @@
 // On an app's host: what a ticket opens, for whom and how often; and how a browser is signed out.
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Sealer } from "../../../../src/auth/sealed.ts";
 import type { Device } from "../../../../src/contract/answers.ts";
 import { BROWSERS_AN_HOUR } from "../../../../src/domain/browser.ts";
 import { sealTicket } from "../../../../src/pages/sign-in/ticket.ts";
+import { Browsers } from "../../../../src/registry/client/browsers.ts";
+import { People } from "../../../../src/registry/client/people.ts";
+import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
 import { ADMIN_HOST, api, HOST } from "../../fixtures.ts";
 import { logged } from "../../gate/fixtures.ts";
 import { by, directory, userId } from "../../registry/fixtures.ts";
@@ -161,6 +164,24 @@ describe("a ticket", () => {
     await refused(second.browser, await second.browser.enter(second.page), "Not signed in");
     await api("PUT", `/users/${second.user}`, {});
     await refused(second.browser, await second.browser.enter(second.page), "Not signed in");
+  });
+
+  it("of an identity that is taken from its user at that very moment opens nothing", async () => {
+    const { user, browser, page } = await arrived();
+    const [identity] = await directory().identities(userId(user));
+    const people = new People(env, new RegistryClient(env), new Map());
+    const { open } = Browsers.prototype;
+    const spy = vi.spyOn(Browsers.prototype, "open").mockImplementation(async function (
+      this: Browsers,
+      ...of
+    ) {
+      await people.unbind(by(), userId(user), identity?.id ?? "");
+      return open.apply(this, of);
+    });
+    onTestFinished(() => spy.mockRestore());
+    await refused(browser, await browser.enter(page), "Not signed in");
+    const [device] = await devicesOf(user);
+    expect(Date.parse(device?.credentials[0]?.notAfter ?? "")).toBeLessThanOrEqual(Date.now());
   });
 
   it("of before a browser was reported lost opens nothing", async () => {

@@ -15,6 +15,7 @@ import type { UserId } from "../../../../src/domain/user.ts";
 import { Browsers } from "../../../../src/registry/client/browsers.ts";
 import { People } from "../../../../src/registry/client/people.ts";
 import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
+import { LATE_MS } from "../../../../src/registry/user/rules/sightings.ts";
 import { ALICE, BOB, by, directory, key, registry, sighting } from "../fixtures.ts";
 
 // Browsers that a user is signed in with. The registry knows each by the key of its cookie's secret.
@@ -122,7 +123,7 @@ describe("a browser that signs in", () => {
     const { id } = await opened();
     const end = NOW + BROWSER_MS + 2 * BROWSER_RENEWED_EVERY_MS;
     await alice().edit(by(), id, { expiresAt: end });
-    const late = NOW + BROWSER_MS - 1;
+    const late = NOW + BROWSER_MS - HOUR;
     expect(await validUntil(key(1, "browser"), late)).toBe(end);
   });
 
@@ -271,6 +272,14 @@ describe("signing out", () => {
     await alice().changeStatus(by(), id, "suspend");
     await opened({ n: 4, ms: NOW + 2, former: key(3, "browser") });
     expect(await alice().get(id)).toMatchObject({ status: "suspended" });
+  });
+
+  it("is not undone by a question from before, which comes late", async () => {
+    await opened();
+    const out = NOW + 2 * BROWSER_RENEWED_EVERY_MS;
+    await browsers.endOne(at(out), ALICE, key(1, "browser"));
+    expect(await validUntil(key(1, "browser"), out - 1)).toBe(out);
+    expect(await validUntil(key(1, "browser"), out - LATE_MS)).toBe(out);
   });
 
   it("at the provider ends the browsers of that session, or all of the person", async () => {
