@@ -78,7 +78,7 @@ export class Door {
   async start({ url }: Visit): Promise<Response> {
     const app = url.searchParams.get("app");
     if (app !== null && !url.searchParams.has("e") && this.#services.apps.signsIn(app)) {
-      return show(view.toOffer(app, url), 200, view.HAND_OVER_HEADERS);
+      return show(view.toOffer(app, url), 200, view.toOfferHeaders(this.#door.settings.issuer));
     }
     const destination = readDestination(url, this.#services.apps, this.#isPage);
     if (destination === undefined) {
