@@ -12,6 +12,6 @@ export function requireNewNode(what: string, version = process.versions.node): v
   if (Number.parseInt(version, 10) >= OLDEST_FOR_CLOUDFLARE) return;
   throw misuse(
     `${what} needs Node ${OLDEST_FOR_CLOUDFLARE} or newer, and this is ${version}`,
-    "use a newer Node, or work in a folder made by latchkey init, which installs one there",
+    "use a newer Node; or, in a folder made by latchkey init, its own: npm exec --no -- latchkey",
   );
 }

@@ -8,6 +8,7 @@ import {
 } from "../edge/start-options.ts";
 import { requireNewNode } from "../node-version.ts";
 import type { AddCommand } from "./command/command.ts";
+import { readSettings } from "./zone/wrangler-config.ts";
 
 export const addStart: AddCommand = (program) => {
   program
@@ -18,6 +19,7 @@ export const addStart: AddCommand = (program) => {
     .notes(startNotes("latchkey start", "latchkey start"))
     .action(async (options: StartOptions) => {
       requireNewNode("the local gate");
+      await readSettings();
       const { startGate } = await import("../start.ts");
       await startGate(startSettings(options, process.cwd()));
     });

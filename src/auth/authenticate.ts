@@ -2,6 +2,7 @@ import { ApiError } from "../contract/api-error.ts";
 import type { SignInSettings } from "../contract/sign-in-settings.ts";
 import type { Principal, SecretDigest } from "../domain/credential.ts";
 import { err, ok, type Result } from "../domain/general/result.ts";
+import type { Person } from "../domain/person.ts";
 import type { UserId } from "../domain/user.ts";
 import type { DirectoryCaller } from "../registry/client/objects.ts";
 import { holderOf, type NewSession, userOf } from "../registry/directory/session-table.ts";
@@ -118,16 +119,21 @@ export class Authenticator {
   }
 
   /**
-   * Opens a session for a user whom the identity provider has vouched for and `People` has identified. It is limited by
-   * that user's own sign-ins only.
+   * Opens a session for a user whom the identity provider has vouched for and `People` has identified, as long as the
+   * identity is that user's. It is limited by that user's own sign-ins only.
    */
-  async signInAs(at: SignInPlace, user: UserId): Promise<Result<{ cookie: string }, SignInError>> {
+  async signInAs(
+    at: SignInPlace,
+    user: UserId,
+    identity: Pick<Person, "issuer" | "subject">,
+  ): Promise<Result<{ cookie: string }, SignInError>> {
     const credential = await this.#digestOfProvider();
     if (credential === null) return err({ code: "wrong-token" });
     const { text, session } = await this.#newSession(at);
+    const { issuer, subject } = identity;
     // Not repeated: a sign-in counts.
     const opened = await this.#directory.askOnce((directory) =>
-      directory.signInAs(at.by, { ...session, credential }, user),
+      directory.signInAs(at.by, { ...session, credential }, user, { issuer, subject }),
     );
     if (!opened.ok) return opened;
     return ok({ cookie: await this.#sessions.seal(text, holderOf(user), at.hostname) });

@@ -167,7 +167,7 @@ describe("a browser that is lost", () => {
 });
 
 describe("a browser is signed out", () => {
-  it("by its person, on every app, and is the same device when they sign in again", async () => {
+  it("by its person, on every app; when they sign in again, another device takes its place", async () => {
     const { page, device } = await signedIn("carol");
     await takeKnownOffer(page, VAULT);
     await press(page, `Open ${VAULT}`);
@@ -186,7 +186,7 @@ describe("a browser is signed out", () => {
     await takeKnownOffer(page, APP);
     await press(page, `Open ${APP}`);
     expect(await statusOf(page, url("/"))).toBe(200);
-    expect(await browsersOf(at.test, "carol")).toMatchObject([{ id: device.id, apps: [APP, VAULT] }]);
+    expect(await browsersOf(at.test, "carol")).toMatchObject([{ name: device.name, apps: [APP] }]);
   });
 
   it("from the provider: where that session opened it, and nowhere else", async () => {

@@ -3,10 +3,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PATHS } from "../../src/contract/paths.ts";
 import { BROWSER_COOKIE } from "../../src/domain/request/own-cookies.ts";
 import { launchBrowser, newPerson, type PersonOptions } from "./support/browser.ts";
 import { inspect } from "./support/inspect.ts";
-import { choose, complaintsOf, follow, heading, press } from "./support/pages.ts";
+import { choose, complaintsOf, follow, heading, pageUrl, press } from "./support/pages.ts";
 import {
   browsersOf,
   cookieNames,
@@ -148,7 +149,27 @@ describe("a stranger", () => {
 describe("an app that works offline, with a service worker that answers navigations itself", () => {
   const ask = (page: Page) => page.getByRole("button", { name: "Ask the server" }).click();
 
-  it.each(["/pwa", "/pwa?shell"])("is used, refused and opened again at %s", (path) =>
+  /** As with Shift and the button for reloading: past the worker. */
+  const byReload = async (page: Page, context: BrowserContext, address: string) => {
+    const tools = await context.newCDPSession(page);
+    await page.goto(address);
+    await follow(page, () => tools.send("Page.reload", { ignoreCache: true }));
+    expect(await heading(page)).toBe("Sign in");
+    await choose(page, "Sign in");
+  };
+
+  /** As the list of devices links to it. */
+  const byDoor = async (page: Page) => {
+    await page.goto(pageUrl(at.test.edge, `${PATHS.signIn}?app=${APP}`));
+    expect(await inspect(page, "sign-in-to-app")).toEqual([]);
+    await press(page, "Sign in");
+  };
+
+  it.each([
+    ["/pwa", byReload, "/pwa"],
+    ["/pwa?shell", byReload, "/pwa?shell"],
+    ["/pwa?shell", byDoor, "/"],
+  ])("is used at %s, refused, and opened again", (path, way, then) =>
     withPage(async (page, context) => {
       const device = await newDevice(at.test, "alice", () => signInTo(page, url(path), "alice"));
       await expect.poll(() => page.locator("#worker").innerText()).toBe("active");
@@ -183,15 +204,10 @@ describe("an app that works offline, with a service worker that answers navigati
         }),
       ).toEqual([404, false, "Not Found"]);
 
-      // As with Shift and the button for reloading: past the worker.
-      const tools = await context.newCDPSession(page);
-      await page.goto(url(path));
-      await follow(page, () => tools.send("Page.reload", { ignoreCache: true }));
-      expect(await heading(page)).toBe("Sign in");
-      await choose(page, "Sign in");
+      await way(page, context, url(path));
       // The provider still knows the person.
       await press(page, `Open ${APP}`);
-      expect(page.url()).toBe(url(path));
+      expect(page.url()).toBe(url(then));
       expect(await heading(page)).toBe("A web app that works offline");
       await expect.poll(() => page.locator("#socket").innerText()).toBe("echo: hello");
     }),

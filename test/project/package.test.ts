@@ -110,16 +110,16 @@ describe("the installed command", () => {
     expect(readFileSync(join(folder, "wrangler.toml"), "utf8")).toBe(toml);
   });
 
-  it("says where the settings are missing", async () => {
+  it.each(["doctor", "start"])("says where the settings are missing: %s", async (command) => {
     const program = join(folder, "node_modules/latchkey/bin/latchkey.js");
     const env = { ...environment(), CLOUDFLARE_API_TOKEN: "none" };
-    await expect(run(program, ["doctor"], { cwd: home, env })).rejects.toMatchObject({
+    await expect(run(program, [command], { cwd: home, env })).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining("hint: call it in your deployment folder"),
     });
   });
 
-  it("starts the gate, enrols a device, lets it in, and revokes it", async () => {
+  it("starts the gate and its identity provider, enrols a device, lets it in, and revokes it", async () => {
     const exported = await start();
     const call = (...words: string[]) =>
       inFolder(join(folder, "node_modules/.bin/latchkey"), words, exported);
@@ -139,6 +139,9 @@ describe("the installed command", () => {
       ]);
       return stdout;
     };
+    // Bundled, the provider finds all that it needs.
+    const discovered = await fetch(`${exported.ISSUER}/.well-known/openid-configuration`);
+    expect(await discovered.json()).toMatchObject({ issuer: exported.ISSUER });
     expect(await visit()).toBe("404");
     expect((await call("enrol", "alice", "tablet", "--certificate", stranger)).stdout).toContain(
       "enrolled alice/tablet",
@@ -165,7 +168,8 @@ async function start(): Promise<Record<string, string>> {
     const [, app] = /^ready (.*)$/.exec(line) ?? [];
     if (app === undefined) continue;
     running.stdout.resume();
-    return { ...found, APP: `${app}/` };
+    const { port } = JSON.parse(readFileSync(join(folder, ".latchkey", "issuer.json"), "utf8"));
+    return { ...found, APP: `${app}/`, ISSUER: `http://localhost:${port}` };
   }
   throw new Error("the gate did not start");
 }

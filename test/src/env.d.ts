@@ -1,14 +1,10 @@
-import type { RegistryBindings } from "../../src/registry/client/objects.ts";
-
 declare global {
   namespace Cloudflare {
-    interface Env extends RegistryBindings {
-      APPS: unknown;
+    /** A secret, which is not in `wrangler.toml`. */
+    interface Env {
       ADMIN_TOKEN: string;
-      REVOCATION_DELAY_SECONDS: number;
-    }
-    interface GlobalProps {
-      mainModule: typeof import("../../src/index.ts");
     }
   }
 }
+
+export {};

@@ -1,6 +1,7 @@
 // Deploying what is in the deployment folder, and checking it.
 import { requireNewNode } from "../../node-version.ts";
 import { WRANGLER_TOML } from "../../package.ts";
+import { LATCHKEY } from "../../terminal/called-as.ts";
 import { misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { plural, printable } from "../../terminal/text.ts";
@@ -19,7 +20,7 @@ export const addDeploy: AddCommand = (program) => {
     .command("deploy")
     .summary("deploy what is in this folder, and check it")
     .description(
-      "Have wrangler deploy the Worker with the settings in wrangler.toml, make each of its routes fail closed, and end with the doctor. The first deploy is made by setup.",
+      "Have wrangler deploy the Worker with the settings in wrangler.toml, make each of its routes fail closed, and end with the doctor. Before setup has been here, deploy the Worker without a route: nothing leads to it yet.",
     )
     .option("--config <file>", "another wrangler.toml")
     .option("--no-outside", "end without requests from outside")
@@ -27,7 +28,8 @@ export const addDeploy: AddCommand = (program) => {
 wrangler cannot set how a route fails, and a deploy may reset it: until this
 command has looked, the gate could be gone over the day's limit.
 
-Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md; for the doctor's look at the
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md; without a route, what
+wrangler itself needs; for the doctor's look at the
 registry, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE. Exit code 1: the deploy failed,
 or a check did.
 
@@ -39,8 +41,22 @@ Examples:
       refuseStandIn(session);
       requireNewNode("wrangler");
       await readSettings(config);
-      const { deploy, readTarget } = await import("../../cloudflare/rollout/deploy.ts");
-      const { wrangler } = await import("../../cloudflare/setup/deployment.ts");
+      const { deploy, leadsNowhere, readSource, readTarget } = await import(
+        "../../cloudflare/rollout/deploy.ts"
+      );
+      const { tagOf, wrangler } = await import("../../cloudflare/setup/deployment.ts");
+      const source = await readSource(config);
+      if (leadsNowhere(source)) {
+        const { text, settings } = source;
+        // With wrangler's own credentials: Cloudflare's deploy button has no others, and nothing else is asked.
+        await wrangler.deploy(config, undefined, await tagOf(text, config));
+        session.output.object({ deployed: settings.worker, routes: [] });
+        session.output.lines(
+          `deployed the Worker ${printable(settings.worker)}, to which nothing leads yet: it has no app`,
+          `next: ${LATCHKEY} setup`,
+        );
+        return;
+      }
       const target = await readTarget(await session.cloudflare(), config);
       progress(`wrangler deploy: ${target.settings.worker}`);
       const { routes, corrected } = await deploy(target, wrangler);

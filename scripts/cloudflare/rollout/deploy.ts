@@ -17,25 +17,40 @@ import { listZones, longestSuffix, type Zone } from "../client/zone.ts";
 import { type Deployer, tagOf } from "../setup/deployment.ts";
 import { ensureRoute } from "../setup/routes.ts";
 
-/** What is deployed, and where to. */
-export interface Target {
-  client: CloudflareClient;
-  /** The path of `wrangler.toml`, its text and its settings. */
+/** The path of `wrangler.toml`, its text and its settings. */
+export interface Source {
   config: string;
   text: string;
   settings: LocalSettings;
+}
+
+/** What is deployed, and where to. */
+export interface Target extends Source {
+  client: CloudflareClient;
   account: string;
   /** Those of its hosts. */
   zones: readonly Zone[];
 }
 
-/** Reads everything that a deploy needs, so that what is missing is reported before anything is done. */
-export async function readTarget(client: CloudflareClient, config: string): Promise<Target> {
+/** Reads `wrangler.toml`, and refuses one that is not to be deployed. */
+export async function readSource(config: string): Promise<Source> {
   const text = await readFile(config, "utf8");
   const settings = localSettings(text);
   requireGate(text, config);
   await requireOwnVersion(text, config);
   requireClosed(settings, config);
+  return { config, text, settings };
+}
+
+/** Whether nothing at Cloudflare would lead to the Worker: `setup` has not been here, and no route is written down. */
+export function leadsNowhere({ text, settings }: Source): boolean {
+  const { route, routes } = parseWranglerToml(text);
+  return [settings.hosts[0], settings.adminHost, route, routes].every((each) => each === undefined);
+}
+
+/** Reads everything that a deploy needs, so that what is missing is reported before anything is done. */
+export async function readTarget(client: CloudflareClient, config: string): Promise<Target> {
+  const { text, settings } = await readSource(config);
   const { adminHost } = settings;
   const hosts = settings.hosts.map(({ host }) => host);
   const all = await listZones(client);

@@ -15,8 +15,8 @@ import { type Step, settled } from "./step.ts";
 
 /** Runs `wrangler deploy`; rejects with a `Failure` when it fails. */
 export interface Deployer {
-  /** `tag` is kept with the version: how the next run knows what is deployed. */
-  deploy(config: string, account: string, tag: string): Promise<void>;
+  /** `tag` is kept with the version: how the next run knows what is deployed. `undefined`: wrangler finds the account. */
+  deploy(config: string, account: string | undefined, tag: string): Promise<void>;
   /** Builds and checks, and sends nothing. */
   dryRun(config: string): Promise<void>;
 }
@@ -33,7 +33,7 @@ const MESSAGE = "Latchkey ";
 export const wrangler: Deployer & Rollback = {
   deploy: (config, account, tag) =>
     run(["deploy", "--config", resolve(config), "--tag", tag, "--message", `${MESSAGE}${VERSION}`], {
-      CLOUDFLARE_ACCOUNT_ID: account,
+      ...(account === undefined ? {} : { CLOUDFLARE_ACCOUNT_ID: account }),
     }),
   dryRun: (config) => run(["deploy", "--config", resolve(config), "--dry-run"], {}),
   rollback: (config, account, version) =>

@@ -47,10 +47,11 @@ export async function enter(
     : await services.secrets.browserSecretFor(visit.hostname, ticket.secret);
   const { user, opener, authTime, destination } = ticket;
   if (!(await isStillTheirs(services, ticket))) return show(notice("Not signed in", NOT_THEIRS, AGAIN), 400);
+  const by = visit.by(userActor(user), now);
   const opened = await browsers.open(
-    visit.by(userActor(user), now),
+    by,
     user,
-    { key, name: clientName(visit.userAgent), isShort },
+    { key, name: clientName(visit.userAgent), isShort, former: isShort ? null : ticket.former },
     { opener, authTime, app: destination.host, ticket: ticket.id, ticketEndsAt: ticket.endsAt },
   );
   if (!opened.ok) {
@@ -58,6 +59,11 @@ export async function enter(
     return show(notice("Not signed in", why, AGAIN), 400);
   }
   services.forget(key);
+  // Once more: whoever took it from the user signed out what was open just before this was.
+  if (!(await isStillTheirs(services, ticket))) {
+    await browsers.endOne(by, user, key);
+    return show(notice("Not signed in", NOT_THEIRS, AGAIN), 400);
+  }
   const response = seeOther(visit.url.origin + destination.to);
   response.headers.append("Set-Cookie", setBrowser(secret, isShort));
   response.headers.append("Set-Cookie", clearEntry());
@@ -67,12 +73,8 @@ export async function enter(
 const NOT_THEIRS = "Your account at the identity provider is nobody’s here any more.";
 
 /** The identity may have been taken from its user since the person came back from the provider. */
-async function isStillTheirs(
-  { directory }: Services,
-  { user, opener: { issuer, subject } }: Ticket,
-): Promise<boolean> {
-  const identities = await directory.ask((directory) => directory.identities(user));
-  return identities.some((each) => each.issuer === issuer && each.subject === subject);
+async function isStillTheirs({ directory }: Services, { user, opener }: Ticket): Promise<boolean> {
+  return (await directory.ask((directory) => directory.userOfIdentity(opener))) === user;
 }
 
 const SENTENCES: Record<BrowserError["code"], string> = {

@@ -11,10 +11,22 @@ import { originOf } from "./destination.ts";
 export type Failure = SignInFailure;
 
 /** The form goes to the app's host: its `Origin` must be sent along, and the app may redirect further. */
-export const HAND_OVER_HEADERS = {
-  "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace("form-action 'self'", "form-action https:"),
-  "Referrer-Policy": "strict-origin",
-};
+export const HAND_OVER_HEADERS = formHeaders("https:");
+
+/** Browsers apply the policy to the redirects behind a form as well: here they end at the provider. */
+export function toOfferHeaders(issuer: string): Record<string, string> {
+  return formHeaders(issuer.startsWith("http:") ? "https: http:" : "https:");
+}
+
+function formHeaders(targets: string) {
+  return {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace(
+      "form-action 'self'",
+      `form-action ${targets}`,
+    ),
+    "Referrer-Policy": "strict-origin",
+  };
+}
 
 const OWNER = "the person who runs this gate";
 

@@ -4,11 +4,8 @@ import type { Directory } from "../directory/directory.ts";
 import type { UserRegistry } from "../user/user-registry.ts";
 import { callObject } from "./call.ts";
 
-/** The bindings of `wrangler.toml` behind which the Durable Objects are. */
-export interface RegistryBindings {
-  USER_REGISTRY: DurableObjectNamespace<UserRegistry>;
-  DIRECTORY: DurableObjectNamespace<Directory>;
-}
+/** The bindings behind which the Durable Objects are. wrangler makes `Env` from `wrangler.toml` (npm run cf-typegen). */
+export type RegistryBindings = Pick<Env, "USER_REGISTRY" | "DIRECTORY">;
 
 const DIRECTORY_NAME = "directory";
 

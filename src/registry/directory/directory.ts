@@ -136,8 +136,13 @@ export class Directory extends DurableObject {
   }
 
   /** Not to be repeated: it would count twice. */
-  signInAs(by: Actor, session: NewSession, user: UserId): Result<{ holder: string }, SignInError> {
-    return this.#transaction(() => this.#signIns.signInAs(by, session, user));
+  signInAs(
+    by: Actor,
+    session: NewSession,
+    user: UserId,
+    identity: Pick<Person, "issuer" | "subject">,
+  ): Result<{ holder: string }, SignInError> {
+    return this.#transaction(() => this.#signIns.signInAs(by, session, user, identity));
   }
 
   signOut(by: Actor, key: SessionKey, admin: SecretDigest, provider: SecretDigest | null = null): boolean {
@@ -171,6 +176,10 @@ export class Directory extends DurableObject {
   /** A user's, or everybody's (`null`). */
   identities(user: UserId | null): IdentityRecord[] {
     return user === null ? this.#people.all() : this.#people.identities(user);
+  }
+
+  userOfIdentity(identity: Pick<Person, "issuer" | "subject">): UserId | null {
+    return this.#people.userOf(identity);
   }
 
   /** Not to be repeated: the second answer would be that there is no such identity. */

@@ -13,7 +13,7 @@ import type { RegistryError } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { identityBound } from "../../notify/acts.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
-import { boundId, hasEnded, noteUnbound } from "../storage/ended.ts";
+import { admittedId, boundId, hasEnded, noteUnbound } from "../storage/ended.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import { all, insert, one } from "../storage/sql.ts";
 import { holderOf, type SessionTable } from "./session-table.ts";
@@ -62,9 +62,9 @@ export class People {
     const bound = this.find(person);
     const known = bound === undefined ? undefined : this.#users.get(bound.user);
     if (known !== undefined) return identified(known);
-    const { issuer, subject } = person;
+    const { subject } = person;
     const address = person.isEmailVerified ? person.email : null;
-    if (address !== null && this.#mayBind(issuer, address)) {
+    if (address !== null && this.#mayBind(person, address)) {
       const user = this.#users.ofEmail(address) ?? appointed;
       if (user !== null) {
         if (this.#users.get(user) === undefined) return { kind: "unknown-owner" };
@@ -103,8 +103,8 @@ export class People {
   }
 
   /**
-   * Takes an identity from a user, and ends all sessions that the user opened with the provider. Its address does not
-   * bind it again: from now on the person waits.
+   * Takes an identity from a user, and ends all sessions that the user opened with the provider. The address that bound
+   * it does not bind it again, and if somebody admitted the person, none does: from now on the person waits.
    */
   unbind(by: Actor, user: UserId, id: string): Result<null, RegistryError> {
     const identity = this.identities(user).find((each) => each.id === id);
@@ -136,10 +136,6 @@ export class People {
     return this.#rows("WHERE issuer = ? AND subject = ?", issuer, subject)[0];
   }
 
-  hasIdentity(user: UserId): boolean {
-    return this.#rows("WHERE user = ? LIMIT 1", user).length > 0;
-  }
-
   waiting(): WaitingPersonRecord[] {
     return this.#waiting.list();
   }
@@ -157,10 +153,11 @@ export class People {
   }
 
   /** A provider may give an address to somebody else one day: at each issuer, it binds one identity. */
-  #mayBind(issuer: string, address: EmailAddress): boolean {
+  #mayBind({ issuer, subject }: Person, address: EmailAddress): boolean {
     const query = "SELECT id FROM identities WHERE issuer = ? AND address = ?";
     const isBound = one<{ id: string }>(this.#sql, query, issuer, address) !== undefined;
-    return !isBound && !hasEnded(this.#sql, "identity", boundId(address, issuer));
+    const ended = [boundId(address, issuer), admittedId(subject, issuer)];
+    return !isBound && !ended.some((id) => hasEnded(this.#sql, "identity", id));
   }
 
   #bind(by: Actor, user: UserId, person: Person, email: EmailAddress | null): IdentityRecord {

@@ -188,7 +188,8 @@ export const DIRECTORY_MIGRATIONS: readonly Migration[] = [
    CREATE TABLE ended_with_people (
      what TEXT NOT NULL CHECK (what IN ('device', 'certificate', 'token', 'user', 'identity', 'address')),
      -- The id; for an address its user's id, a space, and the address. An identity that an address had bound is here as
-     -- that address, a space, and the issuer, too: until it is named anew, the address binds nobody at this issuer.
+     -- that address, a space, and the issuer, too: until it is named anew, the address binds nobody at this issuer. One
+     -- that somebody had admitted is here as subject, its subject, and the issuer: no address binds it.
      id TEXT NOT NULL,
      at INTEGER NOT NULL,
      PRIMARY KEY (what, id)

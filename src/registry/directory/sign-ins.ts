@@ -112,10 +112,15 @@ export class SignIns {
    * Opens a session for a user whom the Worker has identified with the identity provider; `credential` is that
    * provider's digest. People are notified if the user is an owner.
    */
-  signInAs(by: Actor, session: NewSession, user: UserId): Result<{ holder: string }, SignInError> {
+  signInAs(
+    by: Actor,
+    session: NewSession,
+    user: UserId,
+    identity: Pick<Person, "issuer" | "subject">,
+  ): Result<{ holder: string }, SignInError> {
     const role = this.#users.get(user)?.role;
     // It may have been unbound since the Worker asked whose it is.
-    if (role === undefined || !this.#people.hasIdentity(user)) return err({ code: "wrong-token" });
+    if (role === undefined || this.#people.userOf(identity) !== user) return err({ code: "wrong-token" });
     const opened = this.#begin(by, holderOf(user), userActor(user), session, by.at + SESSION_MS);
     if (opened.ok && role === "owner") {
       const { id, client, country } = session;

@@ -62,6 +62,11 @@ export function boundId(address: string, issuer: string): string {
   return `${address} ${issuer}`;
 }
 
+/** How an identity that somebody had admitted is named here, besides its id: no address begins like this. */
+export function admittedId(subject: string, issuer: string): string {
+  return `subject ${subject} ${issuer}`;
+}
+
 /** An address names this user, whatever has ended before. */
 export function noteNamed(sql: SqlStorage, user: string, address: string): void {
   const [first, begin] = [addressId(user, address), boundId(address, "")];
@@ -69,14 +74,14 @@ export function noteNamed(sql: SqlStorage, user: string, address: string): void 
   sql.exec("DELETE FROM ended WHERE what = 'identity' AND substr(id, 1, ?) = ?", begin.length, begin);
 }
 
-/** An identity was unbound; `email`: the address that had bound it. */
+/** An identity was unbound; `email`: the address that had bound it, `null` if somebody had admitted the person. */
 export function noteUnbound(
   sql: SqlStorage,
-  { id, email, issuer }: { id: string; email: string | null; issuer: string },
+  { id, email, subject, issuer }: { id: string; email: string | null; subject: string; issuer: string },
   at: number,
 ): void {
   noteEnd(sql, "identity", id, at);
-  if (email !== null) noteEnd(sql, "identity", boundId(email, issuer), at);
+  noteEnd(sql, "identity", email === null ? admittedId(subject, issuer) : boundId(email, issuer), at);
 }
 
 /** Whether a thing of this kind has ended. */
@@ -105,7 +110,8 @@ export function noteEndOf(sql: SqlStorage, { at, act, outcome, target, detail }:
   if (act === "revoke-token") noteEnd(sql, "token", target.id, at);
   if (act === "delete-user") noteEnd(sql, "user", target.id, at);
   if (act === "unbind-identity") {
-    noteUnbound(sql, { id: target.id, email: detail.email ?? null, issuer: detail.issuer ?? "" }, at);
+    const { email = null, subject, issuer } = detail;
+    noteUnbound(sql, { id: target.id, email, subject: subject ?? "", issuer: issuer ?? "" }, at);
   }
   if (act === "edit-user") {
     const [before, now] = [detail.emailsBefore, detail.emails].map((list) => list?.split(" ") ?? []);

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { issueSelfSignedCertificate } from "../../../scripts/certificates/authority.ts";
 import { type CloudflareClient, createCloudflareClient } from "../../../scripts/cloudflare/client/client.ts";
 import type { Finding } from "../../../scripts/cloudflare/doctor/check.ts";
-import { deploy, readTarget } from "../../../scripts/cloudflare/rollout/deploy.ts";
+import { deploy, leadsNowhere, readSource, readTarget } from "../../../scripts/cloudflare/rollout/deploy.ts";
 import { planRemoval } from "../../../scripts/cloudflare/rollout/remove.ts";
 import { upgrade } from "../../../scripts/cloudflare/rollout/upgrade.ts";
 import { tagOf } from "../../../scripts/cloudflare/setup/deployment.ts";
@@ -83,6 +83,31 @@ describe("a deploy", () => {
       },
     };
     expect(await deploy(await readTarget(client, config), quiet)).toMatchObject({ corrected: [] });
+  });
+
+  it("needs no zone while nothing leads to the Worker", async () => {
+    const [first, routed, gated] = await Promise.all(
+      [
+        (text: string) => text,
+        (text: string) => withRoutes(text, [{ pattern: `${HOST}/*`, zone_name: "example.com" }]),
+        (text: string) => withApp(text, HOST, "bitwarden"),
+      ].map(async (edit, n) => {
+        const path = join(folder, `${n}.toml`);
+        writeFileSync(path, edit(readFileSync(OURS, "utf8")));
+        return leadsNowhere(await readSource(path));
+      }),
+    );
+    expect([first, routed, gated]).toEqual([true, false, false]);
+  });
+
+  it("is wrangler's alone then, with wrangler's own credentials", async () => {
+    copyFileSync(OURS, config);
+    mkdirSync(join(folder, "src"));
+    const objects = "class Empty {}\nexport { Empty as UserRegistry, Empty as Directory };";
+    writeFileSync(join(folder, "src/index.ts"), `${objects}\nexport default { fetch() {} };\n`);
+    const environment = { HOME: folder, XDG_CONFIG_HOME: folder, CI: "true" };
+    const { code, stderr } = await runHere(["deploy", "--config", config], environment);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("latchkey: wrangler deploy failed")]);
   });
 
   it("is not begun without the permission to look at the routes", async () => {

@@ -12,6 +12,7 @@ import { by, directory, intercepted, userId } from "../registry/fixtures.ts";
 const USER = userId("a".repeat(63));
 const HOST = "latchkey.example.com";
 const PROVIDER = { issuer: "https://id.example.com", clientId: "latchkey" };
+const IDENTITY = { issuer: PROVIDER.issuer, subject: "1" };
 
 let calls: string[];
 
@@ -20,8 +21,7 @@ beforeEach(async () => {
   await directory().putUser(by(), USER, undefined);
   const email = parseEmail("a@example.com") ?? expect.fail();
   await directory().editUser(by(), USER, { role: "owner", emails: [email] });
-  const { issuer } = PROVIDER;
-  const person = { issuer, subject: "1", email, isEmailVerified: true, name: null };
+  const person = { ...IDENTITY, email, isEmailVerified: true, name: null };
   expect(await directory().identify(by(), person, null)).toMatchObject({ kind: "user" });
 });
 afterEach(reset);
@@ -41,7 +41,7 @@ function isolate(provider: typeof PROVIDER | null): Authenticator {
 const request = new Request(`https://${HOST}/`, { headers: { "User-Agent": "Firefox" } });
 
 async function signIn(authenticator: Authenticator): Promise<string> {
-  const opened = await authenticator.signInAs({ request, hostname: HOST, by: by() }, USER);
+  const opened = await authenticator.signInAs({ request, hostname: HOST, by: by() }, USER, IDENTITY);
   return opened.ok ? opened.value.cookie : expect.fail(opened.error.code);
 }
 
@@ -69,7 +69,9 @@ it("without a provider nobody is asked, and the session is back with the setting
   calls = [];
   const without = isolate(null);
   expect(await without.ofSession(value, HOST)).toBeUndefined();
-  expect(await without.signInAs({ request, hostname: HOST, by: by() }, USER)).toMatchObject({ ok: false });
+  expect(await without.signInAs({ request, hostname: HOST, by: by() }, USER, IDENTITY)).toMatchObject({
+    ok: false,
+  });
   expect(calls).toEqual([]);
   expect(await isolate(PROVIDER).ofSession(value, HOST)).toBeDefined();
 });

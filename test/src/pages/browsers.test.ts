@@ -214,7 +214,7 @@ describe("people who sign in to the pages", () => {
       ...([env.ADMIN_TOKEN, directoryOf(env), keyedSecrets(), dead, Date.now, SIGN_IN] as const),
     );
     const request = new Request(`https://${ADMIN_HOST}/`, { headers: { "User-Agent": "Firefox" } });
-    const opened = await authenticator.signInAs({ request, hostname: ADMIN_HOST, by: by() }, user);
+    const opened = await authenticator.signInAs({ request, hostname: ADMIN_HOST, by: by() }, user, person);
     const cookie = `__Host-latchkey=${opened.ok ? opened.value.cookie : expect.fail(opened.error.code)}`;
     const page = async (path: string) =>
       words(

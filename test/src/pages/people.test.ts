@@ -7,9 +7,10 @@ import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import { type EmailAddress, parseEmail } from "../../../src/domain/person.ts";
 import { NO_DETAILS } from "../../../src/domain/records.ts";
 import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
-import { api, makeToken } from "../fixtures.ts";
+import { api, HOST, makeToken } from "../fixtures.ts";
 import { ALICE, by, directory, key, registry, sighting, userId } from "../registry/fixtures.ts";
 import { signedIn, words } from "./fixtures.ts";
+import { Browser, newPerson, TinyIssuer } from "./sign-in/fixtures.ts";
 
 const SIGN_IN = { issuer: "https://id.example.com", clientId: "latchkey", label: "Pocket ID" };
 const email = (text: string): EmailAddress => parseEmail(text) ?? expect.fail(text);
@@ -123,6 +124,18 @@ describe("the page of people", () => {
     const activity = words(await page(PATHS.activity));
     expect(activity).toContain("alice@example.com no longer signs in as alice");
     expect(activity).toContain("User alice was changed: now an owner, with a@example.org alice@example.com");
+  });
+
+  it("signs out the browsers of whom it unbinds", async () => {
+    const [issuer, { user, login }] = [new TinyIssuer(), await newPerson()];
+    const browser = new Browser();
+    await browser.signIn(issuer, login);
+    const [identity] = await directory().identities(userId(user));
+    const { ask } = await signedIn({ SIGN_IN });
+    await ask(`${PATHS.people}/users/${user}/identities/${identity?.id}/unbind`, {});
+    const elsewhere = new Browser();
+    elsewhere.jar.set(HOST, browser.cookies(HOST));
+    expect((await elsewhere.ask(`https://${HOST}/`)).status).toBe(404);
   });
 
   it("changes nothing if something is wrong", async () => {

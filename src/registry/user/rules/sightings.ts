@@ -31,6 +31,12 @@ export const LAST_SEEN_EVERY_MS = 5 * 60_000;
  */
 export const LAST_APP_EVERY_MS = 60_000;
 
+/**
+ * A browser whose sign-in ends so soon, in milliseconds, is not kept signed in: it may have been signed out, and this is
+ * a question from a moment before, which came late or from a machine whose clock is slow.
+ */
+export const LATE_MS = 60_000;
+
 /** How many countries are remembered per device. People are not notified of further ones. */
 export const COUNTRIES_SEEN_MAX = 50;
 
@@ -182,10 +188,10 @@ export class Sightings {
 /** When a browser that is used now is signed out unless it is used again; `null`: it stays as it is. */
 function renewedUntil({ standing, sighting, refusal }: Question): number | null {
   const { limits, validUntil } = standing;
-  // With a time limit, it is somebody else's computer.
-  if (limits.kind !== "browser" || refusal !== undefined || limits.expiresAt !== null) return null;
-  const until = sighting.at + BROWSER_MS;
-  return validUntil !== null && until - validUntil >= BROWSER_RENEWED_EVERY_MS ? until : null;
+  if (limits.kind !== "browser" || refusal !== undefined) return null;
+  const until = Math.min(sighting.at + BROWSER_MS, limits.expiresAt ?? Number.POSITIVE_INFINITY);
+  if (validUntil === null || until - validUntil < BROWSER_RENEWED_EVERY_MS) return null;
+  return validUntil - sighting.at > LATE_MS ? until : null;
 }
 
 function standingOf(row: SightedRow, retiredAt: number | null): Required<StandingRecord> {

@@ -1,11 +1,14 @@
 // On an app's host: what a ticket opens, for whom and how often; and how a browser is signed out.
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Sealer } from "../../../../src/auth/sealed.ts";
 import type { Device } from "../../../../src/contract/answers.ts";
 import { BROWSERS_AN_HOUR } from "../../../../src/domain/browser.ts";
 import { sealTicket } from "../../../../src/pages/sign-in/ticket.ts";
+import { Browsers } from "../../../../src/registry/client/browsers.ts";
+import { People } from "../../../../src/registry/client/people.ts";
+import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
 import { ADMIN_HOST, api, HOST } from "../../fixtures.ts";
 import { logged } from "../../gate/fixtures.ts";
 import { by, directory, userId } from "../../registry/fixtures.ts";
@@ -125,7 +128,7 @@ describe("a ticket", () => {
     const { key = "test-admin-token-of-more-than-32-characters", ageMs = 0, purpose } = change;
     const entry = await sha256("A".repeat(22));
     const ticket = {
-      ...{ id: "x", user: userId("person-1"), secret: "lkb_x", authTime: null },
+      ...{ id: "x", user: userId("person-1"), secret: "lkb_x", former: null, authTime: null },
       destination: { kind: "app" as const, host: HOST, to: "/", entry },
       opener: { issuer: "https://id.example.com", subject: "sub-1", session: null },
     };
@@ -161,6 +164,24 @@ describe("a ticket", () => {
     await refused(second.browser, await second.browser.enter(second.page), "Not signed in");
     await api("PUT", `/users/${second.user}`, {});
     await refused(second.browser, await second.browser.enter(second.page), "Not signed in");
+  });
+
+  it("of an identity that is taken from its user at that very moment opens nothing", async () => {
+    const { user, browser, page } = await arrived();
+    const [identity] = await directory().identities(userId(user));
+    const people = new People(env, new RegistryClient(env), new Map());
+    const { open } = Browsers.prototype;
+    const spy = vi.spyOn(Browsers.prototype, "open").mockImplementation(async function (
+      this: Browsers,
+      ...of
+    ) {
+      await people.unbind(by(), userId(user), identity?.id ?? "");
+      return open.apply(this, of);
+    });
+    onTestFinished(() => spy.mockRestore());
+    await refused(browser, await browser.enter(page), "Not signed in");
+    const [device] = await devicesOf(user);
+    expect(Date.parse(device?.credentials[0]?.notAfter ?? "")).toBeLessThanOrEqual(Date.now());
   });
 
   it("of before a browser was reported lost opens nothing", async () => {
@@ -301,7 +322,7 @@ describe("leaving", () => {
     browser.post(`https://${host}/.latchkey/leave`, {}, headers);
   const OWN = { Origin: `https://${HOST}`, "Sec-Fetch-Site": "same-origin" };
 
-  it("signs a browser out on every app, and the same device can sign in again", async () => {
+  it("signs a browser out on every app for good: another device takes its place", async () => {
     const { user, login, issuer, at, browser, page } = await arrived();
     await browser.enter(page);
     await browser.signIn(issuer, login, OTHER_HOST);
@@ -321,6 +342,10 @@ describe("leaving", () => {
     }
     await browser.signIn(issuer, login);
     expect(await devicesOf(user)).toHaveLength(1);
+    expect((await browser.ask(`https://${HOST}/`)).status).toBe(200);
+    const copy = new Browser(isolate());
+    copy.cookies(HOST).set(BROWSER_COOKIE, kept.cookies(HOST).get(BROWSER_COOKIE) ?? "");
+    expect((await copy.ask(`https://${HOST}/`)).status).toBe(404);
   });
 
   it.each<[string, Record<string, string>]>([

@@ -130,6 +130,17 @@ describe("a verified address that names a user", () => {
     expect(await directory().waitingPeople(), "and waits no more").toEqual([]);
   });
 
+  it("does not bind again whom somebody had admitted, and unbound", async () => {
+    await name(ALICE);
+    await codeOf(person());
+    const [{ id = "" } = {}] = await directory().waitingPeople();
+    await directory().admitPerson(by(), id, ALICE);
+    await name(ALICE, "alice@example.com");
+    await directory().unbindIdentity(by(), ALICE, (await identityOf(ALICE)).id);
+    expect(await identify(person())).toMatchObject({ kind: "waiting" });
+    expect(await identify(person({ subject: "another account of alice's" }))).toEqual(ALICE_FOUND);
+  });
+
   it("names only one user, and the error says whom", async () => {
     expect(
       await directory().editUser(by(), BOB, { emails: [email("b@example.com"), email("alice@example.com")] }),
@@ -361,7 +372,9 @@ async function signInAs(user: UserId, at = NOW, credential = PROVIDER) {
   serial += 1;
   const id = `${String(serial).padStart(8, "0")}-session`;
   const session = { id, digest: digest(`cookie ${id}`), credential, ip: null, country: "CH", client: null };
-  const result = await directory().signInAs(by({ at, actor: "anonymous" }), session, user);
+  const result = await directory().signInAs(by({ at, actor: "anonymous" }), session, user, {
+    ...{ issuer: ISSUER, subject: "sub of alice" },
+  });
   return { id, digest: session.digest, holder: `user-${user}`, result };
 }
 
@@ -411,6 +424,14 @@ describe("a session of a user who signed in with the provider", () => {
     const refused = { ok: false, error: { code: "wrong-token" } };
     expect((await signInAs(ALICE)).result).toEqual(refused);
     expect((await signInAs(userId("nobody"))).result).toEqual(refused);
+  });
+
+  it("is not opened for an identity that was unbound, though its user has another", async () => {
+    await identify(person({ issuer: "https://other.example.com" }));
+    const { id } = await identityOf(ALICE);
+    await directory().unbindIdentity(by(), ALICE, id);
+    expect(await directory().identities(ALICE)).toHaveLength(1);
+    expect((await signInAs(ALICE)).result).toMatchObject({ ok: false });
   });
 
   it("is listed as the user's and ended as such, and by its own browser", async () => {
