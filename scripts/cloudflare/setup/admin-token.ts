@@ -8,7 +8,7 @@ import { readSecretNames, storeSecret, type WorkerPlace } from "../client/worker
 import { type Step, settled } from "./step.ts";
 
 const SECRET = "ADMIN_TOKEN";
-/** 64 hex digits, as the README's `openssl rand -hex 32`. */
+/** 64 hex digits, as `openssl rand -hex 32` in docs/guide/by-hand.md. */
 const TOKEN_BYTES = 32;
 
 export interface TokenPlace extends WorkerPlace {
