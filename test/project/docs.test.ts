@@ -31,6 +31,10 @@ describe.each(FILES)("%s", (name) => {
     expect(broken).toEqual([]);
   });
 
+  it.runIf(PAGES.includes(name))("has no tags or braces, which GitHub drops and the site would run", () => {
+    expect(prose(read(name)).match(/(?<!\\)<(?!a id="|\/a>|https:|!--)[^\s\d=]+|\{\{/g)).toBeNull();
+  });
+
   it.skipIf(latchkeyCalls(read(name)).length === 0)("shows only commands that the program has", async () => {
     for (const words of latchkeyCalls(read(name))) {
       const program = createProgram().configureOutput({ writeOut: () => undefined });
