@@ -28,9 +28,11 @@ export class BrowserTable {
     insert(this.#sql, "browsers", { device, issuer, subject, session, lost_at: null }, "REPLACE");
   }
 
-  /** `null`: it was found. */
+  /** `null`: it was found. Who opened a browser that a restore brought is not known, and is nobody here. */
   setLost(device: string, at: number | null): void {
-    update(this.#sql, "browsers", { device }, { lost_at: at });
+    const unknown = { issuer: "", subject: "", session: null };
+    const isNew = insert(this.#sql, "browsers", { device, ...unknown, lost_at: at }, "IGNORE") > 0;
+    if (!isNew) update(this.#sql, "browsers", { device }, { lost_at: at });
   }
 
   /** The ids of the devices that a person opened; with `session`, only in that session of the provider. */
