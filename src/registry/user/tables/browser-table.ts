@@ -14,6 +14,8 @@ export const BROWSERS_SCHEMA = `
     -- When it was reported lost, NULL if it was not, or was found. Revoking it does not find it.
     lost_at INTEGER
   ) WITHOUT ROWID;
+  CREATE INDEX browsers_lost ON browsers (lost_at) WHERE lost_at IS NOT NULL;
+  CREATE INDEX devices_browsers ON devices (enrolled_at) WHERE kind = 'browser';
   -- Tickets that were used, until they would have expired: each works once.
   CREATE TABLE tickets (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;`;
 
@@ -44,7 +46,7 @@ export class BrowserTable {
 
   /** When a browser was last reported lost that was neither found nor forgotten; `null`: there is none. */
   lostSince(): number | null {
-    const query = "SELECT MAX(lost_at) AS since FROM browsers";
+    const query = "SELECT MAX(lost_at) AS since FROM browsers WHERE lost_at IS NOT NULL";
     return one<{ since: number | null }>(this.#sql, query)?.since ?? null;
   }
 
