@@ -1,18 +1,36 @@
 // The browser that an app's host has offered a sign-in: a random value in its cookie ties the sign-in to it. Whoever
 // plants a session of their own in somebody else's browser would need that value.
+import { PATHS } from "./contract/paths.ts";
+import { cookieValue, ENTRY_COOKIE, setEntry } from "./domain/request/own-cookies.ts";
 
 const ENTRY_BYTES = 16;
 const ENTRY_FORM = /^[A-Za-z0-9_-]{22}$/;
 
 /** How long a browser may take for the sign-in that it was offered, in seconds. */
-export const ENTRY_SECONDS = 600;
+const ENTRY_SECONDS = 600;
 
-export function newEntry(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(ENTRY_BYTES)));
+/** Where a browser signs in, and the cookie that ties the sign-in to it. */
+export interface Offer {
+  address: string;
+  cookie: string;
 }
 
-export function isEntry(value: string | undefined): value is string {
-  return value !== undefined && ENTRY_FORM.test(value);
+/**
+ * Offers a browser on an app's host a sign-in on the host `door`, to come back to the page `page`. `cookies`: what it sent.
+ */
+export async function offerOf(page: URL, door: string, cookies: string | null): Promise<Offer> {
+  const known = cookieValue(cookies, ENTRY_COOKIE);
+  // Kept, so that two tabs can be offered a sign-in at the same time.
+  const entry = known !== undefined && ENTRY_FORM.test(known) ? known : newEntry();
+  const link = new URL(PATHS.signIn, page);
+  link.hostname = door;
+  const query = { app: page.hostname, to: page.pathname + page.search, e: await digestOfEntry(entry) };
+  link.search = new URLSearchParams(query).toString();
+  return { address: link.href, cookie: setEntry(entry, ENTRY_SECONDS) };
+}
+
+function newEntry(): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(ENTRY_BYTES)));
 }
 
 /** What a sign-in carries along of it: SHA-256, in base64url. */

@@ -39,6 +39,7 @@ const program = new Command("npm run budget --")
     "Simulate one day with the real standing cache, registry client and Durable Objects, on a virtual clock; and a day of strangers with the whole Worker. Exits with 1 if strangers cost too much, or stop people from doing anything.",
   )
   .option("--devices <n>", "devices of the household", whole, 8)
+  .option("--browsers <n>", "how many of them are signed-in browsers", whole, 2)
   .option("--users <n>", "users whose devices they are", whole, 3)
   .option("--requests <n>", "the devices' requests on that day", whole, 20_000)
   .option("--isolates <n>", "isolates that receive them", whole, 12)
@@ -56,12 +57,13 @@ const program = new Command("npm run budget --")
   .parse();
 interface Options extends DayOptions {
   users: number;
+  browsers: number;
   anonymous: number;
   anonymousIsolates: number;
   networks: number;
   out: string;
 }
-const { users, anonymous, anonymousIsolates, networks, out, ...options } = program.opts<Options>();
+const { users, browsers, anonymous, anonymousIsolates, networks, out, ...options } = program.opts<Options>();
 const { seed } = options;
 const strangersOptions: StrangersOptions = {
   ...{ requests: anonymous, hours: DAY_HOURS, isolates: anonymousIsolates, networks, seed },
@@ -78,7 +80,7 @@ const rows = await withWorker("household.ts", DURABLE_OBJECTS, async (worker) =>
   for (const [index, delaySeconds] of DELAYS_SECONDS.entries()) {
     process.stderr.write(`simulating a day with a delay of ${delaySeconds} s ...\n`);
     const day: DayScenario = {
-      ...{ name: `d${delaySeconds}`, seed: index + 1, users, devices: options.devices },
+      ...{ name: `d${delaySeconds}`, seed: index + 1, users, devices: options.devices, browsers },
       ...{ isolates: options.isolates, delayMs: delaySeconds * 1000, events },
     };
     const result = await order<DayResult>(worker, "/", { method: "POST", body: JSON.stringify(day) });
@@ -92,7 +94,7 @@ show(rows);
 showStrangers(strangers);
 mkdirSync(out, { recursive: true });
 const report = {
-  options: { users, ...options },
+  options: { users, browsers, ...options },
   rows,
   strangers: { options: strangersOptions, ...strangers },
 };
@@ -119,7 +121,7 @@ function shares({ objectRequests, read, written }: Omit<Cost, "requests">): stri
 
 /** The strangers' table; the exit code is 1 when a bound is broken. */
 function showStrangers(result: StrangersResult): void {
-  const { kinds, logLines, people } = result;
+  const { kinds, logLines, people, signIn } = result;
   const cost = (name: string, of: Cost) => [
     ...[name, share(of.requests, FREE_PLAN.workerRequests)],
     ...shares(of),
@@ -135,6 +137,7 @@ function showStrangers(result: StrangersResult): void {
       "",
       `${count(requests)} requests from strangers, ${isolates} isolates, ${count(networks)} networks; ${count(logLines)} lines in the log`,
       ...["", ...lines, ""],
+      `one more browser signs in: ${count(signIn.objectRequests)} object requests, ${count(signIn.read)} rows read, ${count(signIn.written)} rows written`,
       ...Object.entries(people).map(([what, could]) => `afterwards, ${what}: ${could ? "yes" : "NO"}`),
     ].join("\n"),
   );
@@ -162,7 +165,7 @@ function delayLabel(seconds: number): string {
 
 function scenario(): string {
   const { devices, requests, scanner, stranger } = options;
-  return `${devices} devices with ${count(requests)} requests, and ${count(scanner + stranger)} requests from strangers`;
+  return `${devices} devices, ${browsers} of them signed-in browsers, with ${count(requests)} requests, and ${count(scanner + stranger)} requests from strangers`;
 }
 
 function chart(rows: Row[]): string {

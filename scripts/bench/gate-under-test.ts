@@ -1,14 +1,20 @@
 // The gate in a workerd process, with one enrolled device, and the requests that are sent to it.
 import { type Dispatcher, request } from "undici";
-import { CF_HEADER, type Workerd } from "./workerd.ts";
+import { type Send, SIGN_IN } from "./sign-in.ts";
+import { CF_HEADER, SCHEME_HEADER, type Workerd } from "./workerd.ts";
 
 export const HOST = "app.example.com";
+export const ADMIN_HOST = "latchkey.example.com";
 export const ADMIN_TOKEN = "bench-admin-token-of-more-than-32-characters";
 
 export const DURABLE_OBJECTS = { USER_REGISTRY: "UserRegistry", DIRECTORY: "Directory" };
 
 export function gateVars(revocationDelaySeconds: number): Record<string, unknown> {
-  return { APPS: { [HOST]: {} }, REVOCATION_DELAY_SECONDS: revocationDelaySeconds, ADMIN_TOKEN };
+  return {
+    APPS: { [HOST]: { signIn: true } },
+    REVOCATION_DELAY_SECONDS: revocationDelaySeconds,
+    ...{ ADMIN_TOKEN, ADMIN_HOST, SIGN_IN },
+  };
 }
 
 export const fingerprint = (n: number) => n.toString(16).padStart(64, "0");
@@ -44,10 +50,14 @@ function cfOf(certificate: string | undefined): string {
   });
 }
 
-/** A browser's headers, and Cloudflare's own. */
-export function headersOf(certificate: string | undefined): Record<string, string> {
+/** The app's own cookie. */
+const COOKIE = "session=0123456789abcdef0123456789abcdef";
+
+/** A browser's headers, and Cloudflare's own; `signedIn` is the cookie of a browser that is signed in. */
+export function headersOf(certificate: string | undefined, signedIn?: string): Record<string, string> {
   return {
     host: HOST,
+    [SCHEME_HEADER]: "https",
     [CF_HEADER]: cfOf(certificate),
     "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
     accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -55,7 +65,22 @@ export function headersOf(certificate: string | undefined): Record<string, strin
     "accept-encoding": "gzip, br",
     "cf-connecting-ip": "198.51.100.7",
     "cf-ray": "8f2a1b3c4d5e6f70-ZRH",
-    cookie: "session=0123456789abcdef0123456789abcdef",
+    cookie: signedIn === undefined ? COOKIE : `${COOKIE}; ${signedIn}`,
+  };
+}
+
+/** Sends a browser's requests to a gate, whichever of its hosts they are for. */
+export function browserOf(gate: Workerd): Send {
+  return async ({ host, pathname, search }, { method = "GET", headers = {}, body = null }) => {
+    const answer = await request(`${gate.url}${pathname}${search}`, {
+      ...{ method: method as Dispatcher.HttpMethod, body },
+      headers: { ...headersOf(undefined), cookie: "", ...headers, host },
+    });
+    return {
+      cookies: [answer.headers["set-cookie"] ?? []].flat(),
+      location: String(answer.headers.location),
+      text: await answer.body.text(),
+    };
   };
 }
 
@@ -70,7 +95,7 @@ export async function call(
     method,
     headers: {
       ...headersOf(certificate),
-      ...(certificate === undefined ? { authorization: `Bearer ${ADMIN_TOKEN}` } : {}),
+      ...(certificate === undefined ? { host: ADMIN_HOST, authorization: `Bearer ${ADMIN_TOKEN}` } : {}),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     body: body === undefined ? null : JSON.stringify(body),

@@ -1,7 +1,9 @@
 // The gate's own time for a request, in a tight loop inside workerd with `fetch` stubbed: steadier than any ratio,
 // since neither the network nor a load generator plays a part.
+import { createHmac } from "node:crypto";
 import { join } from "node:path";
-import { ADMIN_TOKEN, fingerprint, HOST, headersOf } from "./gate-under-test.ts";
+import { fingerprint, gateVars, HOST, headersOf } from "./gate-under-test.ts";
+import { SIGN_IN } from "./sign-in.ts";
 import { median, rotated, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
 import { compatibility, TWENTY_LINES } from "./workers.ts";
@@ -20,24 +22,40 @@ export interface OwnTimeRow {
 
 /** What the loop calls. The first one measures the loop itself. */
 const CALLS = {
-  "loop and stub": { certificate: true, call: "stub(request)" },
-  "gate, allowing": { certificate: true, call: "gate.fetch(request, env, ctx)" },
-  "20 lines, allowing": { certificate: true, call: "twenty.fetch(request)" },
-  "gate, refusing": { certificate: false, call: "gate.fetch(request, env, ctx)" },
-  "20 lines, refusing": { certificate: false, call: "twenty.fetch(request)" },
+  "loop and stub": { shows: "certificate", call: "stub(request)" },
+  "gate, allowing": { shows: "certificate", call: "gate.fetch(request, env, ctx)" },
+  "gate, allowing a signed-in browser": { shows: "cookie", call: "gate.fetch(request, env, ctx)" },
+  "20 lines, allowing": { shows: "certificate", call: "twenty.fetch(request)" },
+  "gate, refusing": { shows: "nothing", call: "gate.fetch(request, env, ctx)" },
+  "20 lines, refusing": { shows: "nothing", call: "twenty.fetch(request)" },
 } as const;
 type Name = keyof typeof CALLS;
 const NAMES = Object.keys(CALLS) as Name[];
 
+/** The key of the check that secrets carry, in hex: what the stubbed directory answers. */
+const CHECK_KEY = "0".repeat(64);
+
+/** The cookie of a browser that is signed in at `HOST`, as auth/keyed-secrets.ts makes it. */
+function browserCookie(): string {
+  const body = `lkb_${"A".repeat(43)}`;
+  const signed = `latchkey browser ${SIGN_IN.issuer} ${SIGN_IN.clientId} ${HOST} ${body}`;
+  const check = createHmac("sha256", Buffer.from(CHECK_KEY, "hex")).update(signed).digest("base64url");
+  return `__Host-latchkey-app=${body}${check.slice(0, 22)}`;
+}
+
 const LOOP = `
 import gate from "gate.js";
 import twenty from "twenty.js";
-const object = { standing: async () => ({ status: "active", name: "phone", since: 0 }), resolve: async () => "alice" };
+const active = { status: "active", name: "phone", since: 0 };
+const limits = { kind: "browser", apps: [${JSON.stringify(HOST)}], countries: null, expiresAt: null, paths: null };
+const object = {
+  resolve: async () => "alice",
+  standing: async (key) => (key.startsWith("sess:") ? { ...active, limits, validUntil: Date.now() + 1e9 } : active),
+  credentialCheck: async () => ({ key: ${JSON.stringify(CHECK_KEY)}, exempt: [] }),
+};
 const objects = { getByName: () => object };
 const env = {
-  APPS: { ${JSON.stringify(HOST)}: {} },
-  REVOCATION_DELAY_SECONDS: 3600,
-  ADMIN_TOKEN: ${JSON.stringify(ADMIN_TOKEN)},
+  ...${JSON.stringify(gateVars(3600))},
   USER_REGISTRY: objects,
   DIRECTORY: objects,
 };
@@ -85,7 +103,11 @@ export async function measureOwnTime(
 }
 
 async function timeOf(worker: Workerd, name: Name): Promise<number> {
-  const headers = headersOf(CALLS[name].certificate ? fingerprint(1) : undefined);
+  const { shows } = CALLS[name];
+  const headers = headersOf(
+    shows === "certificate" ? fingerprint(1) : undefined,
+    shows === "cookie" ? browserCookie() : undefined,
+  );
   const expected = name.endsWith("refusing") ? 404 : 200;
   const before = worker.cpuSeconds() ?? Number.NaN;
   const status = await worker.get(`/api/items?loop=${NAMES.indexOf(name)},${TIMES}`, headers);

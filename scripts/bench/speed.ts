@@ -2,11 +2,20 @@
 import { join } from "node:path";
 import autocannon from "autocannon";
 import { buildDeployedWorker } from "./deployed-worker.ts";
-import { DURABLE_OBJECTS, enrol, fingerprint, gateVars, headersOf } from "./gate-under-test.ts";
+import {
+  browserOf,
+  DURABLE_OBJECTS,
+  enrol,
+  fingerprint,
+  gateVars,
+  HOST,
+  headersOf,
+} from "./gate-under-test.ts";
 import { measureOwnTime, type OwnTimeRow } from "./own-time.ts";
+import { signIn } from "./sign-in.ts";
 import { median, rotated, spread } from "./statistics.ts";
 import { Workerd } from "./workerd.ts";
-import { BARE, compatibility, ORIGIN, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
+import { BARE, bundleWorker, compatibility, TWENTY_LINES, TWENTY_LINES_AND_A_LOG } from "./workers.ts";
 
 const CONNECTIONS = 16;
 const ROUND_SECONDS = 2;
@@ -47,6 +56,8 @@ interface Contender {
   name: string;
   worker: Workerd;
   certificate: string | undefined;
+  /** The cookie of a browser that is signed in. */
+  signedIn?: string;
   status: number;
   comparedWith: string;
 }
@@ -61,7 +72,9 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
   try {
     progress("building the Worker");
     const { code } = buildDeployedWorker();
-    const origin = { origin: `127.0.0.1:${(await start("origin", ORIGIN)).port}` };
+    const origin = {
+      origin: `127.0.0.1:${(await start("origin", await bundleWorker("app-and-issuer.ts"))).port}`,
+    };
     const gateAt = (name: string, delay: number) =>
       start(name, code, { ...origin, vars: gateVars(delay), durableObjects: DURABLE_OBJECTS });
     const [bare, twenty] = [await start("bare", BARE, origin), await start("twenty", TWENTY_LINES, origin)];
@@ -69,6 +82,7 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
     const [warm, strict] = [await gateAt("warm", 10), await gateAt("strict", 0)];
     const phone = fingerprint(1);
     for (const gate of [warm, strict]) await enrol(gate, "alice", "phone", phone);
+    const signedIn = await signIn(browserOf(warm), HOST, { subject: "1", email: "alice@example.com" });
 
     const passing = { certificate: phone, status: 200, comparedWith: "bare" };
     const refused = { certificate: undefined, status: 404, comparedWith: "20 lines, refusing" };
@@ -76,6 +90,7 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
       { ...passing, name: "bare", worker: bare },
       { ...passing, name: "20 lines", worker: twenty },
       { ...passing, name: "gate, warm", worker: warm },
+      { ...passing, name: "gate, signed-in browser", worker: warm, certificate: undefined, signedIn },
       { ...passing, name: "gate, delay 0", worker: strict },
       { ...refused, name: "20 lines, refusing", worker: twenty },
       { ...refused, name: "20 lines and a log, refusing", worker: logging },
@@ -103,13 +118,16 @@ export async function measureSpeed({ folder, rounds, soak, progress }: SpeedOpti
   }
 }
 
-async function load({ name, worker, certificate, status }: Contender, seconds: number): Promise<Round> {
+async function load(
+  { name, worker, certificate, signedIn, status }: Contender,
+  seconds: number,
+): Promise<Round> {
   const before = worker.cpuSeconds();
   const result = await autocannon({
     url: `${worker.url}/api/items?page=1`,
     connections: CONNECTIONS,
     duration: seconds,
-    headers: headersOf(certificate),
+    headers: headersOf(certificate, signedIn),
   });
   const other = Object.keys(result.statusCodeStats ?? {}).filter((code) => code !== String(status));
   if (result.errors > 0 || other.length > 0) throw new Error(`${name} answered ${other.join(", ")}`);

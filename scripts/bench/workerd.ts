@@ -10,6 +10,8 @@ const WORKERD = fileURLToPath(new URL("../../node_modules/workerd/bin/workerd", 
 
 /** The header whose JSON becomes `request.cf`. */
 export const CF_HEADER = "cf-blob";
+/** The header that says with which scheme the client came. */
+export const SCHEME_HEADER = "x-forwarded-proto";
 
 /** One Worker in a workerd process of its own. */
 export interface WorkerdOptions {
@@ -149,7 +151,7 @@ const config :Workerd.Config = (
     ${services.join("\n    ")}
     (name = "objects", disk = (path = ${text(join(options.folder, "objects"))}, writable = true)),
   ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (cfBlobHeader = ${text(CF_HEADER)}), service = "main")],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (cfBlobHeader = ${text(CF_HEADER)}, forwardedProtoHeader = ${text(SCHEME_HEADER)}), service = "main")],
 );
 const main :Workerd.Worker = (
   modules = [${modules.join(", ")}],

@@ -13,6 +13,9 @@ export const WHOAMI_PATH = `${BASE}/whoami`;
 /** Where a browser whose person has signed in comes back to, on the app's host. */
 export const ENTER_PATH = `${BASE}/enter`;
 
+/** Where a browser is offered a sign-in, if the app's service worker keeps it from seeing the gate's own offer. */
+export const OFFER_PATH = `${BASE}/offer`;
+
 /** Where such a browser signs out, on every app. */
 export const LEAVE_PATH = `${BASE}/leave`;
 

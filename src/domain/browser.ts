@@ -41,7 +41,9 @@ export interface BrowserUse {
 export type BrowserProspect =
   /** It becomes a new device. */
   | "new"
-  /** It is this user's device already, and may be signed in again. */
+  /** It is a device of this user's that is signed out: another one takes its place. */
+  | "ended"
+  /** It is this user's device, and signed in. */
   | "known"
   /** It is a device that somebody suspended, reported lost, or gave a time that is up. */
   | "shut-out"

@@ -19,10 +19,6 @@ export const OWN_HEADERS = [
   TOKEN_HEADER,
 ];
 
-function hasOwn(headers: Headers): boolean {
-  return OWN_HEADERS.some((name) => headers.has(name));
-}
-
 /**
  * Headers by which servers read another path or method than the request's: IIS, Symfony and Laminas
  * (X-Original-URL, X-Rewrite-URL: CVE-2018-14773), Rack, Express, ASP.NET and Google's APIs (the method),
@@ -119,28 +115,27 @@ export function forward(
   return isSame ? answered : answered.then(withoutReferrer);
 }
 
+/** The request as the app gets it. Rebuilt only if something must go, and then only without that: either costs time. */
 function outgoing(request: Request, app: App, isByPath: boolean): Request {
   const { headers } = request;
-  const secrets = tokenHeaders(headers, app);
-  if (secrets.length > 0 || hasOwn(headers) || (isByPath && [...headers.keys()].some(isRewriting))) {
-    return stripped(request, isByPath, secrets);
-  }
+  const rewriting = isByPath ? [...headers.keys()].filter(isRewriting) : [];
+  const unwanted = OWN_HEADERS.filter((name) => headers.has(name)).concat(
+    tokenHeaders(headers, app),
+    rewriting,
+  );
   // A browser that is signed in on this host sends its cookie to every path. The app must not get it.
   const cookie = headers.get("cookie");
-  return cookie !== null && MAY_BE_OWN_COOKIE.test(cookie) ? stripped(request, isByPath, []) : request;
-}
-
-function stripped(request: Request, isByPath: boolean, secrets: readonly string[]): Request {
-  const headers = new Headers(request.headers);
-  for (const name of [...OWN_HEADERS, ...secrets]) headers.delete(name);
-  if (isByPath) for (const name of request.headers.keys()) if (isRewriting(name)) headers.delete(name);
-  const cookie = headers.get("cookie");
-  if (cookie !== null) {
+  const hasOwnCookie = cookie !== null && MAY_BE_OWN_COOKIE.test(cookie);
+  if (unwanted.length === 0 && !hasOwnCookie) return request;
+  // Changing a copy's headers costs half as much as making a request with others.
+  const copy = new Request(request);
+  for (const name of unwanted) copy.headers.delete(name);
+  if (hasOwnCookie) {
     const others = withoutOwnCookies(cookie);
-    if (others === null) headers.delete("cookie");
-    else headers.set("cookie", others);
+    if (others === null) copy.headers.delete("cookie");
+    else copy.headers.set("cookie", others);
   }
-  return new Request(request, { headers });
+  return copy;
 }
 
 /**

@@ -4,9 +4,8 @@ import { html } from "hono/html";
 import { PATHS } from "../contract/paths.ts";
 import type { Reason } from "../domain/reason.ts";
 import type { App } from "../domain/request/app.ts";
-import { cookieValue, ENTRY_COOKIE, setEntry } from "../domain/request/own-cookies.ts";
 import type { Shown } from "../domain/request/shown.ts";
-import { digestOfEntry, ENTRY_SECONDS, isEntry, newEntry } from "../entry.ts";
+import { offerOf } from "../entry.ts";
 import type { Visit } from "../visit.ts";
 import { withoutFeedSecret } from "./shown-secrets.ts";
 
@@ -30,12 +29,16 @@ export function mayOffer(app: App | undefined, reason: Reason, shown: Shown, vis
   return (shown.kind === "absent" || shown.kind === "browser") && isNavigation(visit);
 }
 
-/** Nothing but a browser that is about to show a page sends this (www.w3.org/TR/fetch-metadata). */
+/**
+ * Nothing but a browser that is about to show a page sends this (www.w3.org/TR/fetch-metadata): no script may ask for
+ * the mode. A service worker that passes a navigation on leaves the destination empty.
+ */
 function isNavigation({ method, request: { headers }, address }: Visit): boolean {
+  const destination = headers.get("sec-fetch-dest");
   return (
     method === "GET" &&
     headers.get("sec-fetch-mode") === "navigate" &&
-    headers.get("sec-fetch-dest") === "document" &&
+    (destination === "document" || destination === "empty") &&
     address.startsWith("https:")
   );
 }
@@ -50,27 +53,12 @@ export async function offerSignIn(
   door: string,
   visit: Visit,
 ): Promise<Response> {
-  const { headers } = visit.request;
-  const known = cookieValue(headers.get("cookie"), ENTRY_COOKIE);
-  // Kept, so that two tabs can be offered a sign-in at the same time.
-  const entry = isEntry(known) ? known : newEntry();
-  const page = await render(SENTENCES[reason] ?? "", doorAddress(visit, door, await digestOfEntry(entry)));
-  const offer = new Response(page, refusal);
+  const asked = new URL(withoutFeedSecret(visit.address));
+  const { address, cookie } = await offerOf(asked, door, visit.request.headers.get("cookie"));
+  const offer = new Response(await render(SENTENCES[reason] ?? "", address), refusal);
   for (const [name, value] of Object.entries(PAGE_HEADERS)) offer.headers.set(name, value);
-  offer.headers.append("Set-Cookie", setEntry(entry, ENTRY_SECONDS));
+  offer.headers.append("Set-Cookie", cookie);
   return offer;
-}
-
-function doorAddress({ address, hostname }: Visit, door: string, entry: string): string {
-  const asked = new URL(withoutFeedSecret(address));
-  const link = new URL(PATHS.signIn, asked);
-  link.hostname = door;
-  link.search = new URLSearchParams({
-    app: hostname,
-    to: asked.pathname + asked.search,
-    e: entry,
-  }).toString();
-  return link.href;
 }
 
 const PAGE_HEADERS = {

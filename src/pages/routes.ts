@@ -1,5 +1,5 @@
 // The one table of what a path under `/.latchkey` is.
-import { ENROL_PATH, ENTER_PATH, LEAVE_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
+import { ENROL_PATH, ENTER_PATH, LEAVE_PATH, OFFER_PATH, PATHS, WHOAMI_PATH } from "../contract/paths.ts";
 import type { Need } from "../contract/permissions.ts";
 import { device, editDevice } from "./devices/device.ts";
 import { limitDevice, limitsForm } from "./devices/device-limits.ts";
@@ -20,7 +20,7 @@ export type Route =
   | { kind: "api" | "whoami" | "start" | "sign-in" | "sign-out"; isForDevices: false }
   | { kind: "callback" | "backchannel-logout"; isForDevices: false }
   | { kind: "welcome" | "welcome-script"; isForDevices: false }
-  | { kind: "enrol" | "enter" | "leave" | "style" | "script"; isForDevices: true }
+  | { kind: "enrol" | "enter" | "offer" | "leave" | "style" | "script"; isForDevices: true }
   | { kind: "page"; isForDevices: false; matches: PageMatch[] };
 
 export interface PageMatch {
@@ -96,6 +96,7 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   [PATHS.backchannelLogout, { kind: "backchannel-logout", isForDevices: false }],
   [ENROL_PATH, { kind: "enrol", isForDevices: true }],
   [ENTER_PATH, { kind: "enter", isForDevices: true }],
+  [OFFER_PATH, { kind: "offer", isForDevices: true }],
   [LEAVE_PATH, { kind: "leave", isForDevices: true }],
   [PATHS.style, { kind: "style", isForDevices: true }],
   [PATHS.script, { kind: "script", isForDevices: true }],

@@ -100,6 +100,13 @@ it.each([
   expect(await inspect(owner, `browsers-${name.replaceAll(" ", "-")}`)).toEqual([]);
 });
 
+it("a browser can be limited only to apps where people can sign in", async () => {
+  await owner.goto(pageUrl(test.edge, devicePath({ user: "alice", id: idOf(1) }, "limits")));
+  expect(
+    await owner.getByRole("checkbox").evaluateAll((boxes) => boxes.map((box) => box.getAttribute("value"))),
+  ).toEqual([APP, "vault.localhost"]);
+});
+
 it("the page that offers a sign-in has one main button", async () => {
   const stranger = await (await newPerson(browser, test.edge)).newPage();
   const response = await stranger.goto(pageUrl(test.edge, "/album", APP));

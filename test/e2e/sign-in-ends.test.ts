@@ -1,20 +1,21 @@
 // How a browser that is signed in is signed out, in a real browser with a real identity provider: lost, at its person's
 // wish, from the provider, with its identity or its device; and what is left when the provider is down.
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { startEdge } from "../../scripts/edge/edge.ts";
 import type { Device } from "../../src/contract/answers.ts";
-import { WHOAMI_PATH } from "../../src/contract/paths.ts";
+import { PATHS, WHOAMI_PATH } from "../../src/contract/paths.ts";
 import type { IdentityList } from "../../src/contract/people.ts";
 import { BROWSER_COOKIE, KNOWN_BROWSER_COOKIE } from "../../src/domain/request/own-cookies.ts";
 import { launchBrowser, newPerson } from "./support/browser.ts";
 import { inspect } from "./support/inspect.ts";
-import { choose, heading, press } from "./support/pages.ts";
+import { choose, heading, pageUrl, press } from "./support/pages.ts";
 import {
   authenticate,
   browsersOf,
   cookieNames,
   type Name,
+  newDevice,
   type SignInEdge,
   signInTo,
   startSignInEdge,
@@ -56,11 +57,8 @@ async function newPage(): Promise<Page> {
 
 /** A new browser in which this person has signed in to an app, and its device. */
 async function signedIn(name: Name, path = "/"): Promise<{ page: Page; device: Device }> {
-  const before = (await browsersOf(at.test, name)).map(({ id }) => id);
   const page = await newPage();
-  await signInTo(page, url(path), name);
-  const device = (await browsersOf(at.test, name)).find(({ id }) => !before.includes(id));
-  if (device === undefined) throw new Error("no new browser");
+  const device = await newDevice(at.test, name, () => signInTo(page, url(path), name));
   return { page, device };
 }
 
@@ -77,6 +75,10 @@ describe("a browser that is lost", () => {
   beforeAll(async () => {
     lost = await signedIn("alice", "/pwa");
     other = await signedIn("alice");
+    // Providers say only the second: whoever authenticates in the one of the loss counts as later.
+    const second = () => Math.floor(Date.now() / 1000);
+    const then = second();
+    await vi.waitUntil(() => second() > then, { timeout: 2_000 });
   });
 
   it("deletes all that it stores of the app, and the receipt says so", async () => {
@@ -117,6 +119,10 @@ describe("a browser that is lost", () => {
     expect(await heading(page)).toBe("This browser is shut out");
     expect(await inspect(page, "sign-in-shut-out")).toEqual([]);
     expect(await statusOf(page, url("/"))).toBe(404);
+    // Nor does it open Latchkey's own pages, where it could say that it was found.
+    await page.goto(pageUrl(at.test.edge, PATHS.home));
+    await choose(page, "Sign in with the test provider");
+    expect(await heading(page)).toBe("This browser is shut out");
   });
 
   it("leaves others of that person signed in, but they authenticate anew for another app", async () => {
@@ -151,6 +157,8 @@ describe("a browser that is lost", () => {
   it("is the same device again once it was reinstated", async () => {
     await at.test.act(lost.device, "reinstate");
     await takeKnownOffer(lost.page, APP);
+    // The thief's sign-in ended the one that the provider remembered.
+    await authenticate(lost.page, "alice");
     await press(lost.page, `Open ${APP}`);
     expect(await statusOf(lost.page, url("/"))).toBe(200);
     const active = (await browsersOf(at.test, "alice")).filter(({ id }) => id === lost.device.id);
@@ -159,7 +167,7 @@ describe("a browser that is lost", () => {
 });
 
 describe("a browser is signed out", () => {
-  it("by its person, on every app, and is the same device when they sign in again", async () => {
+  it("by its person, on every app; when they sign in again, another device takes its place", async () => {
     const { page, device } = await signedIn("carol");
     await takeKnownOffer(page, VAULT);
     await press(page, `Open ${VAULT}`);
@@ -178,7 +186,7 @@ describe("a browser is signed out", () => {
     await takeKnownOffer(page, APP);
     await press(page, `Open ${APP}`);
     expect(await statusOf(page, url("/"))).toBe(200);
-    expect(await browsersOf(at.test, "carol")).toMatchObject([{ id: device.id, apps: [APP, VAULT] }]);
+    expect(await browsersOf(at.test, "carol")).toMatchObject([{ name: device.name, apps: [APP] }]);
   });
 
   it("from the provider: where that session opened it, and nowhere else", async () => {
@@ -207,6 +215,34 @@ describe("a browser is signed out", () => {
     await at.test.api("DELETE", `/users/carol/identities/${identities[0]?.id}`);
     expect(await statusOf(page, url("/"))).toBe(404);
     expect(await heading(page)).toBe("Sign in");
+  });
+});
+
+describe("an app whose service worker passes every request on", () => {
+  it("offers a sign-in, lets its person out and in, and is deleted when the browser is lost", async () => {
+    const { page, device } = await signedIn("alice", "/pwa?pass");
+    await expect.poll(async () => (await page.goto(url("/headers")))?.fromServiceWorker()).toBe(true);
+    await at.test.act(device, "revoke");
+    const refused = await page.goto(url("/headers"));
+    expect([refused?.status(), refused?.fromServiceWorker()]).toEqual([404, true]);
+    await choose(page, "Sign in");
+    const again = await newDevice(at.test, "alice", () => press(page, `Open ${APP}`));
+    expect(page.url()).toBe(url("/headers"));
+
+    await page.goto(url(WHOAMI_PATH));
+    await press(page, "Sign out of every app");
+    expect(await heading(page)).toBe("Signed out");
+    await takeKnownOffer(page, APP);
+    await press(page, `Open ${APP}`);
+    expect(await statusOf(page, url("/headers"))).toBe(200);
+
+    await at.test.act(again, "lost", { confirm: again.name });
+    expect(await statusOf(page, url("/headers"))).toBe(404);
+    expect(await cookieNames(page.context(), url("/"))).toEqual([]);
+    const workers = () =>
+      page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length);
+    await expect.poll(workers).toBe(0);
+    await at.test.act(again, "revoke");
   });
 });
 

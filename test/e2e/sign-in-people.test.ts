@@ -80,6 +80,19 @@ describe("an owner by the configuration", () => {
     expect(await heading(page)).toBe("Sign in");
   });
 
+  it("is signed out of the pages, too, by signing out at the provider", async () => {
+    const page = await newPage();
+    await signInToPages(page, "carol");
+    await expect.poll(() => heading(page)).toBe("Devices");
+    await page.goto(`${at.issuer.issuer}/session/end`);
+    await press(page, "Sign out");
+    const title = async () => {
+      await open(page, PATHS.devices);
+      return heading(page);
+    };
+    await expect.poll(title).toBe("Sign in");
+  });
+
   it("leaves the ADMIN_TOKEN as the way back in", async () => {
     const page = await newPage();
     await open(page, PATHS.home);

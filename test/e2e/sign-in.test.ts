@@ -1,16 +1,17 @@
-// Certificate or sign-in, in a real browser over real TLS, with a real identity provider: a person without a certificate
-// signs in to an app and uses it, and whoever has a certificate notices nothing.
+// Signing in to an app, in a real browser over real TLS, with a real identity provider: a person without a certificate
+// is offered it, lands where they were going and uses the app, until the browser is revoked.
 import { createHash, randomBytes } from "node:crypto";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PATHS } from "../../src/contract/paths.ts";
 import { BROWSER_COOKIE } from "../../src/domain/request/own-cookies.ts";
 import { launchBrowser, newPerson, type PersonOptions } from "./support/browser.ts";
 import { inspect } from "./support/inspect.ts";
-import { type OtherSite, selfSendingForm, startOtherSite } from "./support/other-site.ts";
-import { choose, complaintsOf, follow, heading, press } from "./support/pages.ts";
+import { choose, complaintsOf, follow, heading, pageUrl, press } from "./support/pages.ts";
 import {
   browsersOf,
   cookieNames,
+  newDevice,
   type SignInEdge,
   signInTo,
   startSignInEdge,
@@ -25,16 +26,13 @@ const PATIENCE = { timeout: DELAY_SECONDS * 1000 + 4_000 };
 const APP = "app.localhost";
 const VAULT = "vault.localhost";
 const FILES = "files.localhost";
-/** To browsers, the same site as the app: only its origin is another one. */
+/** Another app, which shows one page to everybody. */
 const SIBLING = "sibling.app.localhost";
-/** The only host where Playwright's browsers can show a certificate. */
-const WITH_CERTIFICATE = "localhost";
 
 const APPS = {
   [APP]: { signIn: true },
   [VAULT]: { signIn: true, profile: "bitwarden" },
   [FILES]: { signIn: true, profile: "sync" },
-  [WITH_CERTIFICATE]: { signIn: true },
   [SIBLING]: { public: ["/status/200"] },
 };
 
@@ -151,9 +149,29 @@ describe("a stranger", () => {
 describe("an app that works offline, with a service worker that answers navigations itself", () => {
   const ask = (page: Page) => page.getByRole("button", { name: "Ask the server" }).click();
 
-  it.each(["/pwa", "/pwa?shell"])("is used, refused and opened again at %s", (path) =>
+  /** As with Shift and the button for reloading: past the worker. */
+  const byReload = async (page: Page, context: BrowserContext, address: string) => {
+    const tools = await context.newCDPSession(page);
+    await page.goto(address);
+    await follow(page, () => tools.send("Page.reload", { ignoreCache: true }));
+    expect(await heading(page)).toBe("Sign in");
+    await choose(page, "Sign in");
+  };
+
+  /** As the list of devices links to it. */
+  const byDoor = async (page: Page) => {
+    await page.goto(pageUrl(at.test.edge, `${PATHS.signIn}?app=${APP}`));
+    expect(await inspect(page, "sign-in-to-app")).toEqual([]);
+    await press(page, "Sign in");
+  };
+
+  it.each([
+    ["/pwa", byReload, "/pwa"],
+    ["/pwa?shell", byReload, "/pwa?shell"],
+    ["/pwa?shell", byDoor, "/"],
+  ])("is used at %s, refused, and opened again", (path, way, then) =>
     withPage(async (page, context) => {
-      await signInTo(page, url(path), "alice");
+      const device = await newDevice(at.test, "alice", () => signInTo(page, url(path), "alice"));
       await expect.poll(() => page.locator("#worker").innerText()).toBe("active");
       await expect.poll(() => page.locator("#socket").innerText()).toBe("echo: hello");
       const data = randomBytes(200_000);
@@ -167,10 +185,6 @@ describe("an app that works offline, with a service worker that answers navigati
       await ask(page);
       await expect.poll(() => page.locator("#server").innerText()).toBe("status 200");
 
-      const [device] = (await browsersOf(at.test, "alice"))
-        .filter(({ status }) => status === "active")
-        .slice(-1);
-      if (device === undefined) throw new Error("no browser");
       await at.test.act(device, "revoke");
       await expect
         .poll(async () => {
@@ -190,15 +204,10 @@ describe("an app that works offline, with a service worker that answers navigati
         }),
       ).toEqual([404, false, "Not Found"]);
 
-      // As with Shift and the button for reloading: past the worker.
-      const tools = await context.newCDPSession(page);
-      await page.goto(url(path));
-      await follow(page, () => tools.send("Page.reload", { ignoreCache: true }));
-      expect(await heading(page)).toBe("Sign in");
-      await choose(page, "Sign in");
+      await way(page, context, url(path));
       // The provider still knows the person.
       await press(page, `Open ${APP}`);
-      expect(page.url()).toBe(url(path));
+      expect(page.url()).toBe(url(then));
       expect(await heading(page)).toBe("A web app that works offline");
       await expect.poll(() => page.locator("#socket").innerText()).toBe("echo: hello");
     }),
@@ -264,100 +273,5 @@ describe("browsers of two people", () => {
       const cookies = await context.cookies(url("/"));
       // It ends with the browser, too.
       expect(cookies.map(({ name, expires }) => [name, expires])).toEqual([[BROWSER_COOKIE, -1]]);
-    }));
-});
-
-describe("a certificate on the same host", () => {
-  it("goes on undisturbed, and decides alone", async () => {
-    const credential = await at.test.issue("laptop");
-    const device = await at.test.enrol("laptop", credential);
-    let cookies: Awaited<ReturnType<BrowserContext["cookies"]>> = [];
-    await withPage(async (page, context) => {
-      await signInTo(page, url("/", WITH_CERTIFICATE), "carol");
-      // The issuer is on this host, too, and cookies know no ports.
-      const all = await context.cookies(url("/", WITH_CERTIFICATE));
-      cookies = all.filter(({ name }) => name === BROWSER_COOKIE);
-      expect(cookies).toHaveLength(1);
-    });
-    await withPage(
-      async (page, context) => {
-        expect(await statusOf(page, url("/", WITH_CERTIFICATE))).toBe(200);
-        expect(await context.cookies(url("/", WITH_CERTIFICATE))).toEqual([]);
-        await context.addCookies(cookies);
-        expect(await statusOf(page, url("/", WITH_CERTIFICATE))).toBe(200);
-        await at.test.act(device, "suspend");
-        // With a browser's cookie that would open the app by itself.
-        await expect.poll(() => statusOf(page, url("/", WITH_CERTIFICATE)), PATIENCE).toBe(404);
-        expect(await page.locator("body").innerText()).toBe("Not Found");
-      },
-      { credential },
-    );
-    await withPage(async (page, context) => {
-      await context.addCookies(cookies);
-      expect(await statusOf(page, url("/", WITH_CERTIFICATE))).toBe(200);
-    });
-  });
-});
-
-describe("a page of another host", () => {
-  let other: OtherSite;
-  beforeAll(async () => {
-    other = await startOtherSite(at.test.edge);
-  });
-  afterAll(() => other?.stop());
-
-  /** Why the gate refused requests since then, at the app. */
-  const reasons = (since: number) =>
-    at.log
-      .slice(since)
-      .filter(({ app, event }) => app === APP && event === "refused")
-      .map(({ reason }) => reason);
-
-  it("that browsers take for the same site cannot use what its visitor is signed in to", () =>
-    withPage(async (page) => {
-      await signInTo(page, url("/"), "carol");
-      expect(await statusOf(page, url("/status/200", SIBLING))).toBe(200);
-      let since = at.log.length;
-      const opened = await page.evaluate(
-        async (address) => {
-          const socket = new WebSocket(address);
-          return new Promise((resolve) => {
-            socket.onopen = () => resolve(true);
-            socket.onclose = () => resolve(false);
-          });
-        },
-        url("/ws").replace("https:", "wss:"),
-      );
-      expect(opened).toBe(false);
-      await expect.poll(() => reasons(since)).toEqual(["cross-site"]);
-
-      since = at.log.length;
-      await page.evaluate(
-        (address) => fetch(address, { method: "POST", mode: "no-cors", credentials: "include", body: "x" }),
-        url("/upload"),
-      );
-      await expect.poll(() => reasons(since)).toEqual(["cross-site"]);
-
-      since = at.log.length;
-      const [response] = await Promise.all([
-        page.waitForResponse(url("/upload")),
-        page.setContent(selfSendingForm(url("/upload"), { x: "1" })),
-      ]);
-      expect(response.status()).toBe(404);
-      await expect.poll(() => reasons(since)).toEqual(["cross-site"]);
-      // A link is no attack.
-      expect(await statusOf(page, url("/"))).toBe(200);
-    }));
-
-  it("of another site sends no cookie at all", () =>
-    withPage(async (page) => {
-      await signInTo(page, url("/"), "carol");
-      other.pages.set("/", selfSendingForm(url("/upload"), { x: "1" }));
-      const [response] = await Promise.all([
-        page.waitForResponse(url("/upload")),
-        page.goto(other.url("evil.localhost")),
-      ]);
-      expect(response.status()).toBe(404);
-      expect(await response.request().headerValue("cookie")).toBeNull();
     }));
 });

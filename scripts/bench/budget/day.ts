@@ -18,6 +18,8 @@ export interface DayScenario {
   seed: number;
   users: number;
   devices: number;
+  /** How many of the devices are signed-in browsers; the others show a certificate. */
+  browsers: number;
   isolates: number;
   delayMs: number;
   events: DayEvent[];

@@ -3,10 +3,10 @@
 /** What strangers send, and its share of their requests in thousandths: the worst mix we know of. */
 export const STRANGERS_MIX = {
   "sign-in, a guess": 60,
-  "sign-in, a forged token": 120,
-  "API, a forged token": 200,
+  "sign-in, a forged token": 75,
+  "API, a forged token": 120,
   "API, a revoked token": 50,
-  "pages, a forged cookie": 100,
+  "pages, a forged cookie": 60,
   "pages, the cookie of an ended session": 50,
   "enrolment, a wrong code without a certificate": 80,
   "enrolment, a wrong code with a verified certificate": 110,
@@ -20,6 +20,15 @@ export const STRANGERS_MIX = {
   "an app, a forged device token": 10,
   "an app, a forged feed URL": 5,
   "an app, the token of a forgotten device": 5,
+  "an app's page, a navigation": 40,
+  "an app's page, a forged browser": 10,
+  "an app's page, a browser that was signed out": 5,
+  "provider, a sign-in begun": 40,
+  "provider, a callback without a sign-in": 20,
+  "provider, a forged code": 20,
+  "provider, a person who is nobody here": 5,
+  "provider, a forged ticket": 15,
+  "provider, a forged logout": 10,
 } as const;
 
 export type StrangerKind = keyof typeof STRANGERS_MIX;
@@ -47,6 +56,8 @@ export interface StrangersResult extends Cost {
   kinds: Record<StrangerKind, Cost>;
   /** Lines in the log. */
   logLines: number;
+  /** What it cost to sign one more browser in. */
+  signIn: Omit<Cost, "requests">;
   /** What people could still do at the end of that day: each must be true. */
   people: Record<string, boolean>;
 }

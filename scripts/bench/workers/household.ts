@@ -1,7 +1,8 @@
 // Runs in workerd: a household's day on a virtual clock, with the real standing caches, registry client and Durable
 // Objects.
 
-import { type CredentialKey, keyOf } from "../../../src/domain/credential-key.ts";
+import { BROWSER_MS } from "../../../src/domain/browser.ts";
+import { type CredentialKey, type DeviceKind, keyOf } from "../../../src/domain/credential-key.ts";
 import type { Fingerprint } from "../../../src/domain/fingerprint.ts";
 import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import { NO_DETAILS } from "../../../src/domain/records.ts";
@@ -16,12 +17,14 @@ import { takeTally } from "./tally.ts";
 
 export { Directory, UserRegistry } from "./counted-objects.ts";
 
-const key = (n: number) => keyOf("certificate", n.toString(16).padStart(64, "0") as Fingerprint);
+const key = (n: number, kind: DeviceKind = "certificate") =>
+  keyOf(kind, n.toString(16).padStart(64, "0") as Fingerprint);
 /** What every handshake reports. */
 const DETAILS = {
   ...{ subject: "CN=device", issuer: "CN=Household", serial: "0A1B" },
   ...{ notBefore: Date.UTC(2026, 0, 1), notAfter: Date.UTC(2036, 0, 1) },
 };
+const DAY_MS = 86_400_000;
 /** The first number of certificates that nobody enrolled. */
 const STRANGER = 1_000_000;
 
@@ -35,8 +38,9 @@ export default {
 async function liveOneDay(env: RegistryBindings, scenario: DayScenario): Promise<DayResult> {
   // Each day has its own users, since several days run in one Worker.
   const user = (device: number) => `${scenario.name}-u${device % scenario.users}` as UserId;
-  const own = (device: number) => key(scenario.seed * 10_000_000 + device);
-  await enrolAll(new RegistryClient(env), scenario, user, own);
+  const kind = (device: number) => (device < scenario.browsers ? "browser" : "certificate");
+  const own = (device: number) => key(scenario.seed * 10_000_000 + device, kind(device));
+  await enrolAll(new RegistryClient(env), scenario, user, own, kind);
   takeTally();
 
   const calls = { count: 0 };
@@ -95,18 +99,23 @@ async function isAllowed(cache: StandingCache<DayAsker> | undefined, asker: DayA
 
 async function enrolAll(
   registry: RegistryClient,
-  { users, devices }: DayScenario,
+  { users, devices, events }: DayScenario,
   user: (device: number) => UserId,
   own: (device: number) => CredentialKey,
+  kind: (device: number) => DeviceKind,
 ): Promise<void> {
-  const by = { actor: "bench", ip: null, country: null, at: Date.now() };
+  // Browsers signed in some days before, so that they are due to be extended.
+  const by = { actor: "bench", ip: null, country: null, at: (events[0]?.at ?? 0) - 3 * DAY_MS };
+  const browser = {
+    limits: { ...NO_LIMITS, kind: "browser" as const, apps: [...new Set(events.map(({ app }) => app))] },
+    details: { ...NO_DETAILS, notBefore: by.at, notAfter: by.at + BROWSER_MS },
+    opener: { issuer: "https://issuer.example.net", subject: "1", session: null },
+  };
   for (let index = 0; index < users; index++) await registry.putUser(by, user(index), undefined);
   for (let device = 0; device < devices; device++) {
-    const named = { name: `Device ${device}`, note: null, limits: NO_LIMITS, key: own(device) };
     const enrolled = await registry.enrol(by, user(device), {
-      ...named,
-      details: NO_DETAILS,
-      status: "active",
+      ...{ name: `Device ${device}`, note: null, key: own(device), status: "active" },
+      ...(kind(device) === "browser" ? browser : { limits: NO_LIMITS, details: NO_DETAILS }),
     });
     if (!enrolled.ok) throw new Error(enrolled.error.code);
   }

@@ -1,8 +1,14 @@
 // Runs in workerd: a day of strangers on a virtual clock, at the real Worker's entry. Each environment stands for one
 // isolate's memory; all share the real Durable Objects, whose calls are counted.
-import { API_PATH, ENROL_PATH, PATHS, WHOAMI_PATH } from "../../../src/contract/paths.ts";
-import { SESSION_COOKIE } from "../../../src/domain/request/own-cookies.ts";
-import worker from "../../../src/index.ts";
+import {
+  API_PATH,
+  ENROL_PATH,
+  ENTER_PATH,
+  LEAVE_PATH,
+  PATHS,
+  WHOAMI_PATH,
+} from "../../../src/contract/paths.ts";
+import { BROWSER_COOKIE, DOOR_COOKIE, SESSION_COOKIE } from "../../../src/domain/request/own-cookies.ts";
 import type { RegistryBindings } from "../../../src/registry/client/objects.ts";
 import { seeded } from "../budget/random.ts";
 import {
@@ -13,17 +19,28 @@ import {
   type StrangersOptions,
   type StrangersResult,
 } from "../budget/strangers.ts";
+import { callback, codeOf, goToIssuer, NAVIGATION, signIn as signInBrowser } from "../sign-in.ts";
 import { counting } from "./counted-objects.ts";
+import { issuerAnswer } from "./issuer.ts";
+import {
+  ADMIN_HOST,
+  ADMIN_TOKEN,
+  APP,
+  DELAY_SECONDS,
+  form,
+  Isolate,
+  type Sent,
+} from "./simulated-isolate.ts";
 import { takeTally } from "./tally.ts";
 
 export { Directory, UserRegistry } from "./counted-objects.ts";
 
-const APP = "vault.example.com";
-const ADMIN_HOST = "latchkey.example.com";
-const ADMIN_TOKEN = "the-admin-token-of-a-household-on-the-free-plan";
 const START = Date.UTC(2026, 10, 24);
 const HOUR_MS = 3_600_000;
-const DELAY_SECONDS = 10;
+
+/** Whom the issuer knows as a user's, and everybody else whom it signs in. */
+const ALICE = { subject: "alice", email: "alice@example.com" };
+const nobody = (n: number) => ({ subject: `nobody-${n}`, email: `nobody-${n}@example.org` });
 
 /** The devices of the household, and a certificate that nobody enrolled. */
 const [PHONE, TABLET, UNKNOWN] = ["a".repeat(64), "b".repeat(64), "c".repeat(64)];
@@ -39,7 +56,8 @@ export default {
     console.log = () => {
       logLines += 1;
     };
-    globalThis.fetch = async () => new Response("the app");
+    globalThis.fetch = async (...asked) =>
+      (await issuerAnswer(new Request(...asked))) ?? new Response("the app");
     return Response.json(await liveOneDay(env, await request.json<StrangersOptions>()));
   },
 };
@@ -49,8 +67,11 @@ async function liveOneDay(env: RegistryBindings, options: StrangersOptions): Pro
   const bindings = counting(env, calls);
   const isolates = Array.from({ length: options.isolates }, () => new Isolate(bindings));
   const household = await makeHousehold(new Isolate(bindings));
-  const isolateOf = (index: number) => isolates[index % isolates.length] ?? household.isolate;
   takeTally();
+  calls.count = 0;
+  await signInBrowser(household.isolate.browse, APP, ALICE);
+  const signIn = { objectRequests: calls.count, ...takeTally() };
+  const isolateOf = (index: number) => isolates[index % isolates.length] ?? household.isolate;
   calls.count = 0;
   logLines = 0;
 
@@ -64,9 +85,9 @@ async function liveOneDay(env: RegistryBindings, options: StrangersOptions): Pro
     clock = START + Math.floor((n / options.requests) * options.hours * HOUR_MS);
     const kind = kindOf(whole(1000));
     const cost = kinds[kind];
+    const { host, path, certificate, ...init } = await household.requests[kind](n);
     const before = calls.count;
     const address = `2001:db8:0:${whole(options.networks).toString(16)}::1`;
-    const { host, path, certificate, ...init } = household.requests[kind](n);
     await isolateOf(whole(options.isolates)).send(host, path, { ...init, address }, certificate);
     const { read, written } = takeTally();
     cost.requests += 1;
@@ -77,7 +98,7 @@ async function liveOneDay(env: RegistryBindings, options: StrangersOptions): Pro
   const sum = (of: keyof Cost) => Object.values(kinds).reduce((total, cost) => total + cost[of], 0);
   return {
     ...{ requests: sum("requests"), objectRequests: sum("objectRequests") },
-    ...{ read: sum("read"), written: sum("written"), kinds, logLines },
+    ...{ read: sum("read"), written: sum("written"), kinds, logLines, signIn },
     people: await tryAsPeople(household, isolates),
   };
 }
@@ -94,63 +115,7 @@ function kindOf(n: number): StrangerKind {
   throw new Error("the shares are not a thousand");
 }
 
-interface Sent {
-  method?: string;
-  headers?: Record<string, string>;
-  body?: string;
-}
-
-/** The Worker as an isolate of its own runs it. */
-class Isolate {
-  readonly #env: object;
-
-  constructor(bindings: RegistryBindings) {
-    const apps = { [APP]: { profile: "bitwarden" } };
-    this.#env = { APPS: apps, ADMIN_TOKEN, ADMIN_HOST, REVOCATION_DELAY_SECONDS: DELAY_SECONDS, ...bindings };
-  }
-
-  /** Sends a request, and waits for whatever continues after its answer. */
-  async send(
-    host: string,
-    path: string,
-    { address = "192.0.2.1", headers = {}, ...init }: Sent & { address?: string } = {},
-    certificate?: string,
-  ): Promise<Response> {
-    const behind: Promise<unknown>[] = [];
-    const cf = {
-      country: "CH",
-      ...(certificate === undefined ? {} : { tlsClientAuth: verified(certificate) }),
-    };
-    const all = { "CF-Connecting-IP": address, "User-Agent": "Mozilla/5.0", ...headers };
-    const request = new Request(`https://${host}${path}`, { ...init, headers: all, cf, redirect: "manual" });
-    const ctx = { waitUntil: (work: Promise<unknown>) => behind.push(work) } as unknown as ExecutionContext;
-    const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], this.#env, ctx);
-    await Promise.all(behind);
-    return response;
-  }
-
-  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const headers = { Authorization: `Bearer ${ADMIN_TOKEN}`, "Content-Type": "application/json" };
-    const sent = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const response = await this.send(ADMIN_HOST, API_PATH + path, sent);
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return (response.status === 204 ? null : await response.json()) as T;
-  }
-}
-
-/** As Cloudflare reports a certificate that it verified. */
-function verified(fingerprint: string) {
-  return {
-    ...{ certPresented: "1", certVerified: "SUCCESS", certRevoked: "0", certFingerprintSHA256: fingerprint },
-    ...{ certNotBefore: "Jan  1 00:00:00 2026 GMT", certNotAfter: "Jan  1 00:00:00 2036 GMT" },
-    ...{ certSerial: "0A1B", certSubjectDN: "CN=device", certIssuerDN: "CN=Household" },
-  };
-}
-
-function form(host: string, fields: Record<string, string>): Sent {
-  const headers = { "Content-Type": "application/x-www-form-urlencoded", Origin: `https://${host}` };
-  return { method: "POST", headers, body: new URLSearchParams(fields).toString() };
-}
+type Asked = Sent & { host: string; path: string; certificate?: string };
 
 /** Two devices and their user's token, and ended credentials that a stranger may have found. */
 async function makeHousehold(isolate: Isolate) {
@@ -178,9 +143,16 @@ async function makeHousehold(isolate: Isolate) {
   );
   await isolate.api("POST", `/users/alice/devices/${gone.device.id}/revoke`);
   await isolate.api("DELETE", `/users/alice/devices/${gone.device.id}`);
+  const browse = isolate.browse;
+  const browser = await signInBrowser(browse, APP, ALICE);
+  const leftBrowser = await signInBrowser(browse, APP, ALICE);
+  const leave = form(APP, {});
+  await isolate.send(APP, LEAVE_PATH, { ...leave, headers: { ...leave.headers, Cookie: leftBrowser } });
   if (endedCookie === "") throw new Error("nobody was signed in");
 
   const forged = (n: number, characters: number) => n.toString(36).padEnd(characters, "A");
+  const jwt = (n: number) =>
+    [`{"alg":"ES256","kid":"${n}"}`, "{}", forged(n, 64)].map(btoa).join(".").replaceAll("=", "");
   const wrong = (n: number) => String(n).padStart(26, "0");
   const onAdmin = { host: ADMIN_HOST };
   const signIn = (token: string) => ({ ...onAdmin, path: PATHS.signIn, ...form(ADMIN_HOST, { token }) });
@@ -191,12 +163,18 @@ async function makeHousehold(isolate: Isolate) {
   const enrol = (of: string) => ({ path: ENROL_PATH, ...form(APP, { name: "Mine", code: of }) });
   const token = (secret: string) => ({ "X-Latchkey-Token": secret });
   const onApp = { host: APP };
+  const page = (Cookie?: string) => ({
+    ...{ ...onApp, path: "/", headers: { ...NAVIGATION, ...(Cookie === undefined ? {} : { Cookie }) } },
+  });
+  /** With a sign-in that is under way: anybody may begin one. */
+  const back = async (code: (nonce: string) => string) => {
+    const begun = await goToIssuer(browse, APP);
+    const { url, headers } = callback(begun, code(begun.nonce));
+    return { ...onAdmin, path: url.pathname + url.search, headers };
+  };
   const shown = { ...onApp, certificate: UNKNOWN };
   /** The n-th request of the day, by its kind. */
-  const requests: Record<
-    StrangerKind,
-    (n: number) => Sent & { host: string; path: string; certificate?: string }
-  > = {
+  const requests: Record<StrangerKind, (n: number) => Asked | Promise<Asked>> = {
     "sign-in, a guess": (n) => signIn(`hunter${n}`),
     "sign-in, a forged token": (n) => signIn(`lkt_${forged(n, 51)}`),
     "API, a forged token": (n) => askMe(`lkt_${forged(n, 51)}`),
@@ -215,13 +193,29 @@ async function makeHousehold(isolate: Isolate) {
     "an app, a forged device token": (n) => ({ ...onApp, path: "/", headers: token(`lkd_${forged(n, 51)}`) }),
     "an app, a forged feed URL": (n) => ({ ...onApp, path: `/feed?latchkey=lkf_${forged(n, 51)}` }),
     "an app, the token of a forgotten device": () => ({ ...onApp, path: "/", headers: token(gone.token) }),
+    "an app's page, a navigation": () => page(),
+    "an app's page, a forged browser": (n) => page(`${BROWSER_COOKIE}=lkb_${forged(n, 65)}`),
+    "an app's page, a browser that was signed out": () => page(leftBrowser),
+    "provider, a sign-in begun": () => ({ ...onAdmin, path: `${PATHS.signIn}?next=${PATHS.devices}` }),
+    "provider, a callback without a sign-in": (n) => ({
+      ...{ ...onAdmin, path: `${PATHS.callback}?code=${n}&state=${n}` },
+      headers: { Cookie: `${DOOR_COOKIE}=${forged(n, 800)}` },
+    }),
+    "provider, a forged code": (n) => back(() => forged(n, 40)),
+    "provider, a person who is nobody here": (n) => back((nonce) => codeOf({ nonce, ...nobody(n) })),
+    "provider, a forged ticket": (n) => ({
+      ...{ ...onApp, path: ENTER_PATH, ...form(ADMIN_HOST, { ticket: forged(n, 800) }) },
+    }),
+    "provider, a forged logout": (n) => ({
+      ...{ ...onAdmin, path: PATHS.backchannelLogout, ...form(ADMIN_HOST, { logout_token: jwt(n) }) },
+    }),
   };
-  return { isolate, phone, token: own.token, requests };
+  return { isolate, phone, token: own.token, browser, requests };
 }
 
 /** What people can still do at the end of the day, at every isolate. */
 async function tryAsPeople(
-  { phone, token }: Awaited<ReturnType<typeof makeHousehold>>,
+  { phone, token, browser }: Awaited<ReturnType<typeof makeHousehold>>,
   isolates: readonly Isolate[],
 ): Promise<Record<string, boolean>> {
   const everywhere = async (work: (isolate: Isolate, index: number) => Promise<boolean>) =>
@@ -234,6 +228,12 @@ async function tryAsPeople(
 
   const people: Record<string, boolean> = {
     "an enrolled device is let in": await everywhere((isolate) => open(isolate, PHONE, 200)),
+    "a signed-in browser is let in": await everywhere(
+      async (isolate) => (await isolate.send(APP, "/", { headers: { Cookie: browser } })).status === 200,
+    ),
+    "a person signs in with the provider": await everywhere(
+      async (isolate) => (await signInBrowser(isolate.browse, APP, ALICE)) !== "",
+    ),
     "the ADMIN_TOKEN signs in": await everywhere((isolate) => signIn(isolate, ADMIN_TOKEN)),
     "a user's token signs in": await everywhere((isolate) => signIn(isolate, token)),
   };

@@ -194,7 +194,7 @@ const NO_VAULT = "No app here has the profile bitwarden: nothing will be deleted
 const NO_CERTIFICATE = "It has no certificate to prove itself with: nothing will be deleted on the device.";
 const CLEARS = [
   "When this browser next opens an app, it is told to delete what it stores of that app: cookies, cached pages, data.",
-  "From now on, nobody can sign in to an app as its user without proving again who they are at the identity provider.",
+  "Its user's sessions on the pages end. From now on, nobody can sign in as them without proving again who they are at the identity provider.",
 ];
 const ALSO_AT_PROVIDER = "end its session at the identity provider, too: Latchkey can't";
 

@@ -242,7 +242,12 @@ function signInFacts(device: Device, now: number): [string, string | null][] {
   if (until === null || device.status === "revoked") return [];
   const time = timeWithHint(until, now);
   if (Date.parse(until) <= now) return [["signed out", `${time}; its person can sign in again`]];
-  return [["signed in", `until ${time}${isExtended ? ", and longer if it is used" : ""}`]];
+  return [
+    [
+      "signed in",
+      `until ${time}${isExtended && device.status === "active" ? ", and longer if it is used" : ""}`,
+    ],
+  ];
 }
 
 /** What is known about a token or a feed's secret, which has no details of its own. */

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 /**
  * `GET /pwa` is the shell. `GET /pwa?shell` is one whose worker answers every navigation with the shell and asks
- * nobody, as Workbox's `NavigationRoute` does.
+ * nobody, as Workbox's `NavigationRoute` does; that of `GET /pwa?pass` passes every request on, as the simplest ones do.
  */
 export function pwa(_request: IncomingMessage, response: ServerResponse): void {
   send(response, "text/html", shell(new Date().toISOString()), {
@@ -71,7 +71,9 @@ const shell = (made: string) => `<!doctype html>
 const WORKER = `
 const CACHE = "demo";
 const SHELL = "/pwa";
-const showsShellOnly = new URL(location.href).searchParams.has("shell");
+const { searchParams } = new URL(location.href);
+const showsShellOnly = searchParams.has("shell");
+const passesAllOn = searchParams.has("pass");
 
 self.addEventListener("install", (event) => {
   self.skipWaiting();
@@ -80,6 +82,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  if (passesAllOn) return event.respondWith(fetch(request));
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   if (request.mode === "navigate") event.respondWith(navigation(request));
   else if (request.destination !== "") event.respondWith(asset(request));
@@ -115,7 +118,7 @@ async function keep(request, response) {
 
 const SCRIPT = `
 const show = (id, text) => { document.getElementById(id).textContent = text; };
-navigator.serviceWorker.register("/service-worker.js" + (location.search === "?shell" ? "?shell" : ""))
+navigator.serviceWorker.register("/service-worker.js" + (["?shell", "?pass"].includes(location.search) ? location.search : ""))
   .then(() => navigator.serviceWorker.ready)
   .then(() => show("worker", "active"), (error) => show("worker", String(error)));
 const socket = new WebSocket("/ws");

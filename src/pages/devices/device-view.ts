@@ -148,7 +148,8 @@ function signedInLines(device: Device, now: number, timeZone: string): Html[] {
   if (Date.parse(until) <= now) {
     return [html`<p>Signed out since ${onDate(until, now, timeZone)}. Its person can sign in again.</p>`];
   }
-  return isExtended
+  // Being refused extends nothing.
+  return isExtended && device.status === "active"
     ? [html`<p>Signed in until ${onDate(until, now, timeZone)}, and longer if it is used</p>`]
     : [html`<p>Signed in until ${at(until, now, timeZone)}</p>`];
 }

@@ -134,7 +134,7 @@ function signInView({ fingerprint, addedAt }: Credential, device: Device, contex
 <dl>
 <dt>First signed in</dt><dd>${at(addedAt, now, timeZone)}</dd>
 ${until === null || device.status === "revoked" ? "" : html`<dt>${Date.parse(until) <= now ? "Signed out" : "Signed in until"}</dt><dd>${at(until, now, timeZone)}</dd>`}
-<dt>Fingerprint of its cookie</dt><dd><code class="long">${fingerprint}</code></dd>
+<dt>Fingerprint</dt><dd><code class="long">${fingerprint}</code></dd>
 </dl></section>`;
 }
 

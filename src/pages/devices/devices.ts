@@ -29,7 +29,16 @@ export async function devices(context: PageContext): Promise<Html> {
     ),
     ...pages.map(({ user, page }) => section(context, user, page)),
     addLink(context),
+    appLinks(context),
   ]);
+}
+
+/** The apps that this browser can be signed in to: the way in where a service worker hides the app's own offer. */
+function appLinks({ apps, principal: { user } }: PageContext): Html {
+  const open = apps.hosts.filter((host) => (user === null ? apps.signsIn(host) : apps.maySignIn(user, host)));
+  if (open.length === 0) return html``;
+  return html`<section aria-labelledby="apps"><h2 id="apps">Sign in to an app with this browser</h2>
+<ul>${open.map((host) => html`<li><a href="${PATHS.signIn}?${new URLSearchParams({ app: host }).toString()}">${host}</a></li>`)}</ul></section>`;
 }
 
 export async function devicesOfUser(context: PageContext): Promise<Html> {

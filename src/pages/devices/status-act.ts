@@ -158,7 +158,7 @@ function lossOf(found: Device, deleted: ReturnType<typeof deletedBy>): Html {
       return html`<p>When Bitwarden on it next connects, it will <strong>delete its vault</strong> from the device. Don’t revoke the device first: a revoked device never receives the wipe.</p>`;
     case "what it stores":
       return html`<p>When it next opens one of the apps, it is told to <strong>delete what it stores</strong> of that app: cookies, cached pages and data. Don’t revoke it first: a revoked browser is told nothing.</p>
-<p>${ALSO_AT_PROVIDER} From now on, nobody can sign in to an app as ${found.user} without proving there again who they are.</p>`;
+<p>${ALSO_AT_PROVIDER} From now on, nobody can sign in as ${found.user} without proving there again who they are, and ${possessive(found.user)} other sessions on these pages end.</p>`;
     default:
       return html`<p>${nothingDeleted(found)}</p>`;
   }

@@ -24,6 +24,7 @@ h3,.card h2{font-size:1.05rem;margin:0 0 .3rem}
 p{margin:.4rem 0}
 .cards{list-style:none;margin:0;padding:0;display:grid;gap:.75rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.75rem}
+details.card{margin:.75rem 0}
 .acts{margin:.6rem 0 0}.card .button{padding:.6rem .8rem}
 button,.button{display:inline-block;min-height:2.75rem;padding:.6rem 1rem;border:1px solid var(--go);border-radius:.4rem;background:var(--go);color:var(--go-fg);font:inherit;line-height:1.4;text-decoration:none;cursor:pointer}
 .button,.quiet{background:var(--bg);color:var(--link);border-color:var(--line)}

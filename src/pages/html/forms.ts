@@ -53,8 +53,14 @@ export function field(form: URLSearchParams, name: string): string {
   return (form.get(name) ?? "").replaceAll("\r\n", "\n").trim();
 }
 
-export function userSelect(id: string, users: readonly UserRecord[], chosen: string | null = null): Html {
-  return html`<select id="${id}" name="user" required>${users.map(
+export function userSelect(
+  id: string,
+  users: readonly UserRecord[],
+  chosen: string | null = null,
+  none?: string,
+): Html {
+  const first = none === undefined ? "" : html`<option value="">${none}</option>`;
+  return html`<select id="${id}" name="user"${none === undefined ? html` required` : ""}>${first}${users.map(
     (user) =>
       html`<option value="${user.id}"${user.id === chosen ? html` selected` : ""}>${user.name === null ? user.id : `${user.name} (${user.id})`}</option>`,
   )}</select>`;

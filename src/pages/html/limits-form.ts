@@ -31,6 +31,9 @@ export interface Choice {
 
 /** The apps to choose from, for a device of this kind. */
 export function choiceOf(apps: Apps, kind: DeviceKind): Choice {
+  // Nobody signs in at a host that the configuration doesn't name.
+  if (kind === "browser")
+    return { hosts: apps.hosts.filter((host) => apps.signsIn(host)), takesOthers: false };
   return {
     hosts: apps.hosts.filter((host) => kind !== "feed" || mayHaveFeeds(host, apps)),
     takesOthers: apps.profiles.some(({ host }) => host === "*"),

@@ -18,14 +18,11 @@ export function isFromOurPage(headers: Headers, url: URL): boolean {
 
 /**
  * Whether a person sent a form from a page of ours on another of our hosts: `origin` is that host's. Every browser says
- * where a form comes from that it posts to another origin.
+ * where a form comes from that it posts to another origin. An app's service worker that passes the form on leaves the
+ * destination empty.
  */
 export function isFromPageOf(origin: string, headers: Headers): boolean {
-  if (headers.get("origin") !== origin) return false;
-  return (
-    (headers.get("sec-fetch-mode") ?? "navigate") === "navigate" &&
-    (headers.get("sec-fetch-dest") ?? "document") === "document"
-  );
+  return headers.get("origin") === origin && isForReading(headers);
 }
 
 /**

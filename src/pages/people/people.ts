@@ -13,7 +13,7 @@ import {
 import { UserIdSchema } from "../../contract/requests.ts";
 import { ROLES } from "../../domain/person.ts";
 import type { UserRecord } from "../../domain/records.ts";
-import type { UserId } from "../../domain/user.ts";
+import { parseUserId, type UserId } from "../../domain/user.ts";
 import { field, parseFields, userSelect } from "../html/forms.ts";
 import { type Html, html, seeOther } from "../html/html.ts";
 import { layout } from "../html/layout.ts";
@@ -67,15 +67,18 @@ export async function editPerson(context: PageContext): Promise<Response> {
   return seeOther(PATHS.people);
 }
 
+/** Takes an identity from a user, and signs out what it opened. */
 export async function unbind(context: PageContext): Promise<Response> {
-  const id = pathParam(context, "identity") ?? "";
-  must(await context.people.unbind(context.by, userOf(context), id));
+  const { people, by } = context;
+  must(await people.unbind(by, userOf(context), pathParam(context, "identity") ?? ""));
   return seeOther(PATHS.people);
 }
 
 export async function admit(context: PageContext): Promise<Response> {
-  const { directory, by, form } = context;
-  const { user } = parseFields({ user: field(form, "user") }, AdmitPersonRequest);
+  const { directory, registry, by, form } = context;
+  const chosen = field(form, "user");
+  const { user } = parseFields({ user: chosen || field(form, "new").trim() }, AdmitPersonRequest);
+  if (chosen === "") await registry.putUser(by, user, undefined);
   const id = pathParam(context, "person") ?? "";
   must(await directory.askOnce((directory) => directory.admitPerson(by, id, user)));
   return seeOther(PATHS.people);
@@ -105,13 +108,17 @@ function personCard(
 <p>Signed in ${ago(lastSeen, now, timeZone)}${country === null ? "" : `, ${country}`}. Their screen should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>
 <dl><dt>Address</dt><dd>${email ?? "none"}${email === null || isEmailVerified ? "" : html` <span class="status pending">not verified</span>`}</dd>
 <dt>At</dt><dd>${issuer}, as ${subject}</dd></dl>
-${
-  users.length === 0
-    ? html`<p><a href="${PATHS.invite}">Add a user</a> who this is.</p>`
-    : html`<form method="post" action="${path}/admit"><p><label for="user-${index}">Admit as</label>${userSelect(`user-${index}`, users)}</p>
-<p><button>Admit<span class="unseen"> ${title}</span></button></p></form>`
-}
+<form method="post" action="${path}/admit">
+<p><label for="user-${index}">Admit as</label>${userSelect(`user-${index}`, users, null, "A new user")}</p>
+<p><label for="new-${index}">New user’s id</label><input id="new-${index}" name="new" value="${newId(person, users)}" maxlength="63" autocomplete="off" autocapitalize="none" spellcheck="false"></p>
+<p><button>Admit<span class="unseen"> ${title}</span></button></p></form>
 <form method="post" action="${path}/dismiss"><button class="quiet">Dismiss<span class="unseen"> ${title}</span></button></form></li>`;
+}
+
+/** What a new user could be called; nothing, if somebody is called that. */
+function newId({ email, name }: WaitingPerson, users: readonly UserRecord[]): string {
+  const id = parseUserId((email?.split("@")[0] ?? name ?? "").toLowerCase().replace(/[^a-z0-9]+/g, "-"));
+  return id === undefined || users.some((user) => user.id === id) ? "" : id;
 }
 
 function userCard(user: UserRecord, index: number, identities: Identity[], context: PageContext): Html {

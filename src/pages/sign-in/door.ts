@@ -49,7 +49,10 @@ interface Errand {
 /** What this browser is to a person, and the secret that it has, if it is one of theirs. */
 interface Prospect {
   kind: BrowserProspect;
+  /** Of a device that is signed in. */
   secret: string | undefined;
+  /** Of one that is signed out. */
+  former: CredentialKey | null;
 }
 
 type User = Extract<Identified, { kind: "user" }>;
@@ -68,8 +71,15 @@ export class Door {
     this.#isPage = isPage;
   }
 
-  /** `GET /.latchkey/sign-in?app=...` or `?next=...`: leads to the provider. */
+  /**
+   * `GET /.latchkey/sign-in?app=...` or `?next=...`: leads to the provider; without `e`, by way of the app's host, which ties
+   * the sign-in to this browser.
+   */
   async start({ url }: Visit): Promise<Response> {
+    const app = url.searchParams.get("app");
+    if (app !== null && !url.searchParams.has("e") && this.#services.apps.signsIn(app)) {
+      return show(view.toOffer(app, url), 200, view.toOfferHeaders(this.#door.settings.issuer));
+    }
     const destination = readDestination(url, this.#services.apps, this.#isPage);
     if (destination === undefined) {
       throw new ApiError(
@@ -138,7 +148,8 @@ export class Door {
     if (destination.kind === "app" && !this.#services.apps.maySignIn(user, destination.host)) {
       return show(view.notForYou(user, destination.host), 400);
     }
-    const { kind, secret } = await this.#prospect(visit, user, signedIn.authTime, now);
+    const prospect = await this.#prospect(visit, user, signedIn.authTime, now);
+    const { kind } = prospect;
     if (kind === "shut-out") return show(view.shutOut(user), 400);
     // Somebody else may have a browser that is still signed in at the provider.
     if (kind === "stale") {
@@ -146,7 +157,7 @@ export class Door {
     }
     return destination.kind === "page"
       ? this.#openPages(visit, identified, signedIn.person, destination.path, now)
-      : this.#handOver(visit, destination, signedIn, identified, secret, now);
+      : this.#handOver(visit, destination, signedIn, identified, prospect, now);
   }
 
   /** Opens a session of our own pages. */
@@ -168,19 +179,19 @@ export class Door {
     });
   }
 
-  /** Shows the form that brings a ticket to the app's host. `known`: the secret that the browser has. */
+  /** Shows the form that brings a ticket to the app's host. */
   async #handOver(
     { url, hostname }: Visit,
     destination: Extract<Destination, { kind: "app" }>,
     { person, session, authTime }: SignedIn,
     { user, name }: User,
-    known: string | undefined,
+    { secret: known, former }: Prospect,
     now: number,
   ): Promise<Response> {
     const { issuer, subject } = person;
     const secret = known ?? (await this.#services.secrets.newBrowserSecret(hostname)).text;
     const ticket = await sealTicket(this.#door.sealer, now, {
-      ...{ id: randomText(SECRET_BYTES), user, secret, destination, authTime },
+      ...{ id: randomText(SECRET_BYTES), user, secret, former, destination, authTime },
       opener: { issuer, subject, session },
     });
     const page = view.handOver({ ticket, user, name, host: destination.host }, url);
@@ -198,7 +209,11 @@ export class Door {
     const key: CredentialKey | undefined =
       known === undefined ? undefined : await this.#services.secrets.readBrowserSecret(hostname, known);
     const kind = await this.#door.browsers.prospect(user, key, authTime, now);
-    return { kind, secret: kind === "known" ? known : undefined };
+    return {
+      kind,
+      secret: kind === "known" ? known : undefined,
+      former: kind === "ended" && key !== undefined ? key : null,
+    };
   }
 
   #failed(failure: view.Failure, again: string): Promise<Response> {

@@ -10,7 +10,7 @@ import {
   ENTRY_COOKIE,
   setBrowser,
 } from "../../domain/request/own-cookies.ts";
-import { digestOfEntry } from "../../entry.ts";
+import { digestOfEntry, offerOf } from "../../entry.ts";
 import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
 import { field } from "../html/forms.ts";
@@ -51,7 +51,7 @@ export async function enter(
   const opened = await browsers.open(
     by,
     user,
-    { key, name: clientName(visit.userAgent), isShort },
+    { key, name: clientName(visit.userAgent), isShort, former: isShort ? null : ticket.former },
     { opener, authTime, app: destination.host, ticket: ticket.id, ticketEndsAt: ticket.endsAt },
   );
   if (!opened.ok) {
@@ -89,6 +89,19 @@ async function isForThisBrowser({ destination }: Ticket, { request, hostname }: 
   const entry = cookieValue(request.headers.get("cookie"), ENTRY_COOKIE);
   if (destination.host !== hostname || entry === undefined) return false;
   return (await digestOfEntry(entry)) === destination.entry;
+}
+
+/**
+ * `POST /.latchkey/offer`, from the door's own page: what the gate offers a browser that opens the app, for one that never
+ * sees it, since a service worker of the app answers it.
+ */
+export async function offer({ adminHost }: Services, { request, url }: Visit): Promise<Response> {
+  const { address, cookie } = await offerOf(
+    new URL("/", url),
+    adminHost ?? "",
+    request.headers.get("cookie"),
+  );
+  return seeOther(address, { "Set-Cookie": cookie, "Referrer-Policy": "no-referrer" });
 }
 
 /** `POST /.latchkey/leave`: signs this browser out, on every app. */

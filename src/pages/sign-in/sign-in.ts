@@ -5,11 +5,11 @@ import type { Visit } from "../../visit.ts";
 import { isFromOurPage, isFromPageOf } from "../html/same-origin.ts";
 import { originOf } from "./destination.ts";
 import { Door } from "./door.ts";
-import { enter, leave } from "./enter.ts";
+import { enter, leave, offer } from "./enter.ts";
 import { endFromProvider } from "./logout.ts";
 
 /** The addresses that only signing in uses. */
-export const SIGN_IN_KINDS = ["callback", "backchannel-logout", "enter", "leave"] as const;
+export const SIGN_IN_KINDS = ["callback", "backchannel-logout", "enter", "offer", "leave"] as const;
 export type SignInKind = (typeof SIGN_IN_KINDS)[number];
 
 /** One lives as long as its isolate. */
@@ -35,8 +35,10 @@ export class SignIn {
     // The provider's own server sends this one, with a token that it signed.
     if (kind === "backchannel-logout") return true;
     const { adminHost } = this.#services;
-    if (kind === "enter") return adminHost !== null && isFromPageOf(originOf(adminHost, url), headers);
-    return isFromOurPage(headers, url);
+    if (kind === "enter" || kind === "offer") {
+      return adminHost !== null && isFromPageOf(originOf(adminHost, url), headers);
+    }
+    return isFromOurPage(headers, url) || isFromPageOf(url.origin, headers);
   }
 
   /** `form`: what was sent; `undefined`: the address was only read. Throws `not-found` where there is nothing. */
@@ -47,7 +49,7 @@ export class SignIn {
     now: number,
   ): Promise<Response> {
     const { hostname, url } = visit;
-    const isForApp = kind === "enter" || kind === "leave";
+    const isForApp = kind === "enter" || kind === "offer" || kind === "leave";
     const isHere = isForApp ? this.#services.apps.signsIn(hostname) : hostname === this.#services.adminHost;
     const isRead = form === undefined;
     if (!isHere || url.protocol !== "https:" || isRead !== (kind === "callback")) {
@@ -55,6 +57,7 @@ export class SignIn {
     }
     if (isRead) return this.#way.callback(visit, now);
     if (kind === "enter") return enter(this.#services, this.#door, visit, form, now);
+    if (kind === "offer") return offer(this.#services, visit);
     if (kind === "leave") return leave(this.#services, this.#door, visit, now);
     return endFromProvider(this.#services, this.#door, visit, form, now);
   }

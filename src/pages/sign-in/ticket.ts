@@ -1,6 +1,7 @@
 // What brings a signed-in person from the ADMIN_HOST to an app's host: sealed, for one browser, once.
 import type { Sealer } from "../../auth/sealed.ts";
 import { type Opener, TICKET_MS } from "../../domain/browser.ts";
+import type { CredentialKey } from "../../domain/credential-key.ts";
 import type { UserId } from "../../domain/user.ts";
 import type { Destination } from "./destination.ts";
 
@@ -11,6 +12,8 @@ export interface Ticket {
   user: UserId;
   /** The browser's secret, as it is for the `ADMIN_HOST`. */
   secret: string;
+  /** The key of the device whose place it takes, as that is signed out. */
+  former: CredentialKey | null;
   destination: Extract<Destination, { kind: "app" }>;
   opener: Opener;
   /** When the person authenticated, as far as the provider said. */

@@ -1,6 +1,6 @@
 // What people see while they sign in with the identity provider.
 import type { SignInFailure } from "../../auth/provider.ts";
-import { ENTER_PATH, PATHS } from "../../contract/paths.ts";
+import { ENTER_PATH, OFFER_PATH, PATHS } from "../../contract/paths.ts";
 import type { Person } from "../../domain/person.ts";
 import type { UserId } from "../../domain/user.ts";
 import { CONTENT_SECURITY_POLICY, type Html, html } from "../html/html.ts";
@@ -11,10 +11,22 @@ import { originOf } from "./destination.ts";
 export type Failure = SignInFailure;
 
 /** The form goes to the app's host: its `Origin` must be sent along, and the app may redirect further. */
-export const HAND_OVER_HEADERS = {
-  "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace("form-action 'self'", "form-action https:"),
-  "Referrer-Policy": "strict-origin",
-};
+export const HAND_OVER_HEADERS = formHeaders("https:");
+
+/** Browsers apply the policy to the redirects behind a form as well: here they end at the provider. */
+export function toOfferHeaders(issuer: string): Record<string, string> {
+  return formHeaders(issuer.startsWith("http:") ? "https: http:" : "https:");
+}
+
+function formHeaders(targets: string) {
+  return {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace(
+      "form-action 'self'",
+      `form-action ${targets}`,
+    ),
+    "Referrer-Policy": "strict-origin",
+  };
+}
 
 const OWNER = "the person who runs this gate";
 
@@ -42,6 +54,15 @@ export function handOver({ ticket, user, name, host }: Entrant, url: URL): Html 
 <p id="short-hint" class="hint">Then it is signed out after an hour. Otherwise it stays signed in for as long as you use it at least once in 30 days. It is listed among your devices.</p>
 <p><button>Open ${host}</button></p>
 </form>`,
+  );
+}
+
+/** Takes a person to the app's host, where the sign-in begins. */
+export function toOffer(host: string, url: URL): Html {
+  return layout(
+    { title: "Sign in" },
+    html`<p>To open <strong>${host}</strong> in this browser.</p>
+<form method="post" action="${originOf(host, url)}${OFFER_PATH}"><p><button>Sign in</button></p></form>`,
   );
 }
 

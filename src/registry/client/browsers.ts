@@ -42,20 +42,22 @@ export class Browsers {
 
   /**
    * Lets a browser in as a device of this user: on one more app if it is one already, else by an enrolment.
-   * `isShort`: it ends after an hour. If interrupted, its ticket is used up, and the person signs in again.
+   * `isShort`: it ends after an hour. `former`: the key of the device whose place it takes. If interrupted, its ticket is used up, and the person signs in again.
    */
   async open(
     by: Actor,
     user: UserId,
-    browser: { key: CredentialKey; name: string; isShort: boolean },
+    browser: { key: CredentialKey; name: string; isShort: boolean; former: CredentialKey | null },
     use: BrowserUse,
   ): Promise<Result<DeviceRecord, BrowserError | RegistryError>> {
     const registry = await this.#registry.ofUser(user);
     if (!registry.ok) return registry;
-    const { key, name, isShort } = browser;
+    const { key, name, isShort, former } = browser;
     const opened = await registry.value.askOnce((user) => user.openBrowser(by, key, use));
     if (!opened.ok) return err(opened.error);
     if (opened.value !== null) return ok(opened.value);
+    // So that the list does not grow with every computer that was used once, nor with every sign-in.
+    await this.#forgetEnded({ ...by, actor: "gate" }, user, former).catch(() => undefined);
     const notAfter = by.at + (isShort ? SHORT_BROWSER_MS : BROWSER_MS);
     const limits = { ...NO_LIMITS, kind: "browser" as const, apps: [use.app] };
     const enrolled = await this.#registry.enrol(by, user, {
@@ -63,10 +65,7 @@ export class Browsers {
       limits: { ...limits, expiresAt: isShort ? notAfter : null },
       details: { ...NO_DETAILS, notBefore: by.at, notAfter },
     });
-    if (!enrolled.ok) return enrolled;
-    // When one is added, so that the list does not grow with every computer that was used once.
-    await this.#forgetEnded({ ...by, actor: "gate" }, user).catch(() => undefined);
-    return ok(enrolled.value.device);
+    return enrolled.ok ? ok(enrolled.value.device) : enrolled;
   }
 
   /** Signs out what a person opened; with `opener.session`, only in that session of the provider. */
@@ -79,12 +78,12 @@ export class Browsers {
     return userRegistryOf(this.#bindings, user).ask((user) => user.endBrowser(by, key));
   }
 
-  async #forgetEnded(by: Actor, user: UserId): Promise<void> {
+  async #forgetEnded(by: Actor, user: UserId, former: CredentialKey | null): Promise<void> {
     const { ask, askOnce } = directoryOf(this.#bindings);
     const asOf = await ask((directory) => directory.asOf(user));
     if (asOf === null) return;
     const registry = userRegistryOf(this.#bindings, user);
-    const keys = await registry.askOnce((user) => user.forgetEndedBrowsers(by, asOf));
+    const keys = await registry.askOnce((user) => user.forgetEndedBrowsers(by, asOf, former));
     if (keys.length > 0) await askOnce((directory) => directory.release(keys, user, asOf));
   }
 }

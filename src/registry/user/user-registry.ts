@@ -218,8 +218,8 @@ export class UserRegistry extends DurableObject {
   }
 
   /** Forgets browsers that ended long ago. `asOf` as for `forget`. */
-  forgetEndedBrowsers(by: Actor, asOf: number): CredentialKey[] {
-    return this.#transaction(() => this.#rules.forgetAll(by, this.#browsers.ended(by.at), asOf));
+  forgetEndedBrowsers(by: Actor, asOf: number, former: CredentialKey | null): CredentialKey[] {
+    return this.#transaction(() => this.#rules.forgetAll(by, this.#browsers.ended(by.at, former), asOf));
   }
 
   endBrowsers(by: Actor, opener: Opener): number {

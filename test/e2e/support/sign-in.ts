@@ -106,10 +106,19 @@ export async function signInTo(page: Page, address: string, name: Name): Promise
   await press(page, `Open ${new URL(address).hostname}`);
 }
 
-/** A user's devices that are browsers, the newest first or last as the API lists them. */
+/** A user's devices that are browsers. */
 export async function browsersOf(test: TestEdge, user: string): Promise<Device[]> {
   const { devices } = (await test.api("GET", `/users/${user}/devices`)) as { devices: Device[] };
   return devices.filter(({ kind }) => kind === "browser");
+}
+
+/** The device that a sign-in makes of a browser. */
+export async function newDevice(test: TestEdge, user: Name, signIn: () => Promise<void>): Promise<Device> {
+  const before = (await browsersOf(test, user)).map(({ id }) => id);
+  await signIn();
+  const device = (await browsersOf(test, user)).find(({ id }) => !before.includes(id));
+  if (device === undefined) throw new Error(`${user} has no new browser`);
+  return device;
 }
 
 /** What an app's host answers when this browser opens the address: a status. */

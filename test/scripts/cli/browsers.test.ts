@@ -78,29 +78,66 @@ beforeAll(async () => {
 });
 afterAll(() => cleanUp?.());
 
+/** Asks a server that has these browsers signed in: from a backup, they come back signed out. */
+async function fromServer(devices: object[], ...commands: string[][]): Promise<string[]> {
+  const createdAt = new Date().toISOString();
+  const server = createServer(({ url = "" }, response) => {
+    const users = [{ id: "alice", name: null, createdAt, role: "member", emails: [] }];
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify({ ...(url.includes("/devices") ? { devices } : { users }), next: null }));
+  });
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const variables = { LATCHKEY_URL: `http://127.0.0.1:${port}`, LATCHKEY_TOKEN: "x".repeat(40) };
+    const printed: string[] = [];
+    for (const words of commands) printed.push((await runHere(words, variables)).stdout);
+    return printed;
+  } finally {
+    server.close();
+  }
+}
+
+/** With an hour, on somebody else's computer. */
+const signedIn = () => [
+  browser(1, "Firefox", 20 * DAY_MS),
+  browser(2, "Library", HOUR_MS, { expiresAt: new Date(Date.now() + HOUR_MS - 30_000).toISOString() }),
+  browser(3, "Old", -DAY_MS),
+  browser(4, "Gone", 20 * DAY_MS, {
+    status: "lost",
+    wipe: {
+      firstAt: new Date().toISOString(),
+      lastAt: new Date().toISOString(),
+      count: 1,
+      tokenRefresh: false,
+    },
+  }),
+];
+
 describe("a signed-in browser", () => {
   it("is listed with how long it stays signed in, and with nothing to renew", async () => {
-    const rows = (await said("devices")).split("\n");
+    const words = [["devices"], ["devices", "--expiring", "60d"], ["devices", "--json"]];
+    const [list = "", expiring, json = ""] = await fromServer(signedIn(), ...words);
+    const rows = list.split("\n");
     const row = (name: string) => rows.find((each) => each.includes(`alice/${name} `));
     expect(row("Firefox")).toMatch(/^alice\/Firefox +active +browser +1bbbbbbb +in 20 days +app\.localhost/);
     expect(row("Library")).toMatch(/ active +browser +2bbbbbbb +in 59 minutes/);
     expect(row("Old")).toMatch(/ signed out +browser +3bbbbbbb +1 day ago/);
     expect(row("Gone")).toMatch(/ lost, told to clear /);
-    expect(await said("devices", "--expiring", "60d")).toBe("nothing expires within 60d\n");
-    const { devices }: DeviceList = JSON.parse(await said("devices", "--json"));
+    expect(expiring).toBe("nothing expires within 60d\n");
+    const { devices }: DeviceList = JSON.parse(json);
     expect(devices.map(({ kind, status }) => `${kind} ${status}`)).toContain("browser active");
   });
 
   it("is shown with the same", async () => {
-    const firefox = await said("show", "alice/Firefox");
+    const words = ["Firefox", "Library", "Old"].map((name) => ["show", `alice/${name}`]);
+    const [firefox, library, old] = await fromServer(signedIn(), ...words);
     expect(firefox).toMatch(new RegExp(`^signed in +until ${TIME}, and longer if it is used$`, "m"));
     expect(firefox).toMatch(/^ends +never$/m);
     expect(firefox).toMatch(new RegExp(`^ +first used +${TIME}$`, "m"));
     expect(firefox).not.toMatch(/expires|made/);
-    expect(await said("show", "alice/Library")).toMatch(new RegExp(`^signed in +until ${TIME}$`, "m"));
-    expect(await said("show", "alice/Old")).toMatch(
-      new RegExp(`^signed out +${TIME}; its person can sign in again$`, "m"),
-    );
+    expect(library).toMatch(new RegExp(`^signed in +until ${TIME}$`, "m"));
+    expect(old).toMatch(new RegExp(`^signed out +${TIME}; its person can sign in again$`, "m"));
   });
 
   it("is nothing that expires in the status, which names lost ones that were not told", async () => {

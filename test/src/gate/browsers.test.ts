@@ -243,6 +243,13 @@ describe("the offer to sign in", () => {
     expect(page).not.toContain("<b>");
   });
 
+  it("is for a page that the app's service worker asks for, too", async () => {
+    // As Chromium sends what a worker passes on; no script can ask for the mode by itself.
+    const passedOn = { ...NAVIGATION, "Sec-Fetch-Dest": "empty" };
+    const offer = await ask(`https://${HOST}/`, passedOn);
+    expect(offer.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  });
+
   it("keeps the value that the browser has, so that two tabs can sign in", async () => {
     const first = await ask(`https://${HOST}/`, NAVIGATION);
     const cookie = (first.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
@@ -257,7 +264,6 @@ describe("the offer to sign in", () => {
 
   it.each<[string, Record<string, string>, RequestInit?]>([
     ["a script's request", { "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty" }],
-    ["a script's navigation-like request", { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty" }],
     ["an image", { "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image" }],
     ["a frame", { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe" }],
     ["a service worker's script", { "Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "serviceworker" }],

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { Authenticator } from "../../../src/auth/authenticate.ts";
 import { DeadSecrets } from "../../../src/auth/dead-secrets.ts";
 import type { AuditList, Device } from "../../../src/contract/answers.ts";
-import { devicePath, PATHS } from "../../../src/contract/paths.ts";
+import { devicePath, PATHS, WHOAMI_PATH } from "../../../src/contract/paths.ts";
 import { SHORT_BROWSER_MS } from "../../../src/domain/browser.ts";
 import { DAY_MS } from "../../../src/domain/general/relative-time.ts";
 import { parseEmail } from "../../../src/domain/person.ts";
@@ -164,6 +164,37 @@ describe("a signed-in browser", () => {
     // The line below each sentence names people without the word in front of them.
     expect(told).toContain(`CET , by ${user}`);
     expect(told).toContain("CET , by provider");
+  });
+});
+
+describe("the page on an app that says who a browser is", () => {
+  const whoami = async ({ cookie }: Browser) => {
+    const headers = { Cookie: cookie, Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
+    return words(
+      await (
+        await new Isolate(SETTINGS).fetch(`https://${HOST}${WHOAMI_PATH}`, { cf: NO_CERTIFICATE, headers })
+      ).text(),
+    );
+  };
+
+  it("offers to sign out, to one that is signed in", async () => {
+    const page = await whoami(await atNoon());
+    expect(page).toContain("Nothing more to do.");
+    expect(page).toContain("Sign out of every app");
+  });
+
+  it("asks whoever is signed out to sign in, rather than the owner for a new one", async () => {
+    const made = await atNoon();
+    vi.setSystemTime(NOON + 31 * DAY_MS);
+    const page = await whoami(made);
+    expect(page).toContain("It is not signed in here any more. Open the app to sign in.");
+    expect(page).not.toContain("ask the person");
+  });
+
+  it("sends whoever is suspended to the owner", async () => {
+    const made = await atNoon();
+    await made.ask(`${made.address}/suspend`, {});
+    expect(await whoami(made)).toContain("It is suspended: ask the person who runs this gate");
   });
 });
 

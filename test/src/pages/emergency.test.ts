@@ -5,7 +5,7 @@ import type { AuditList, Device, NewToken } from "../../../src/contract/answers.
 import { devicePath, PATHS } from "../../../src/contract/paths.ts";
 import { PAGES } from "../../../src/pages/routes.ts";
 import { ADMIN_HOST, api, bearer, enrol, fingerprint, makeToken } from "../fixtures.ts";
-import { Isolate, logged } from "../gate/fixtures.ts";
+import { Isolate, logged, SIGN_IN } from "../gate/fixtures.ts";
 
 const ORIGIN = `https://${ADMIN_HOST}`;
 
@@ -22,8 +22,8 @@ beforeEach(async () => {
 });
 
 /** A browser, as it asks for pages and sends their forms. */
-function browser() {
-  const isolate = new Isolate();
+function browser(settings: Record<string, unknown> = {}) {
+  const isolate = new Isolate(settings);
   let cookie = "";
   return async (path: string, fields?: Record<string, string>) => {
     const headers = { origin: ORIGIN, "content-type": "application/x-www-form-urlencoded", cookie };
@@ -37,8 +37,8 @@ function browser() {
 }
 
 /** A browser that has signed in with the card. */
-async function withCard() {
-  const ask = browser();
+async function withCard(settings: Record<string, unknown> = {}) {
+  const ask = browser(settings);
   expect(await ask(PATHS.signIn, { token: card.token, card: "card" })).toMatchObject({ status: 303 });
   return ask;
 }
@@ -107,6 +107,23 @@ describe("the sign-in page", () => {
 });
 
 describe("what it shows", () => {
+  it("says what reporting a device lost deletes, and on what", async () => {
+    const lost = async (settings?: Record<string, unknown>) => {
+      const { text } = await (await withCard(settings))(PATHS.devices);
+      return /<dt>Lost<\/dt><dd>(.*?)<\/dd>/.exec(text)?.[1];
+    };
+    const web = { "app.example.com": { signIn: true } };
+    expect(await lost()).toMatch(
+      /^Blocks the device, and Bitwarden on it deletes its vault .*certificate\.$/,
+    );
+    expect(await lost({ APPS: { "app.example.com": {} } })).toBe(
+      "Blocks the device. No app here has anything deleted on it.",
+    );
+    expect(await lost({ APPS: web, SIGN_IN })).toBe(
+      "Blocks the device. A browser that is signed in is told to delete what it stores of the apps.",
+    );
+  });
+
   it("is its user's devices, what can be done, and no way to anywhere else", async () => {
     const { status, text } = await (await withCard())(PATHS.devices);
     expect(status).toBe(200);

@@ -1,10 +1,14 @@
 // Who is who at the identity provider, on the page for owners.
 import { reset } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { PATHS } from "../../../src/contract/paths.ts";
+import { NO_LIMITS } from "../../../src/domain/limits.ts";
 import { type EmailAddress, parseEmail } from "../../../src/domain/person.ts";
+import { NO_DETAILS } from "../../../src/domain/records.ts";
+import { RegistryClient } from "../../../src/registry/client/registry-client.ts";
 import { api, HOST, makeToken } from "../fixtures.ts";
-import { ALICE, by, directory, userId } from "../registry/fixtures.ts";
+import { ALICE, by, directory, key, registry, sighting, userId } from "../registry/fixtures.ts";
 import { signedIn, words } from "./fixtures.ts";
 import { Browser, newPerson, TinyIssuer } from "./sign-in/fixtures.ts";
 
@@ -44,6 +48,20 @@ describe("the page of people", () => {
     expect(words(await page(PATHS.sessions))).toContain("People");
   });
 
+  it("is beside a list of the apps that are open to whoever is signed in, on the page of devices", async () => {
+    const APPS = {
+      "app.example.com": { signIn: true },
+      "photos.example.com": { signIn: ["bob"] },
+      "vault.example.com": {},
+    };
+    const owner = await signedIn({ SIGN_IN, APPS });
+    expect(await owner.page(PATHS.devices)).toContain(`${PATHS.signIn}?app=photos.example.com`);
+    const { token } = await makeToken("alice", "devices");
+    const html = await (await signedIn({ SIGN_IN, APPS }, token)).page(PATHS.devices);
+    expect(html).toContain(`<a href="${PATHS.signIn}?app=app.example.com">app.example.com</a>`);
+    expect(html).not.toMatch(/photos|vault\.example/);
+  });
+
   it("says so while nobody can sign in like this", async () => {
     const { page } = await signedIn();
     expect(words(await page(PATHS.people))).toContain("SIGN_IN is not set.");
@@ -64,8 +82,33 @@ describe("the page of people", () => {
     expect(words(again.text)).toContain("Somebody may have admitted or dismissed them in the meantime.");
   });
 
-  it("changes a role and addresses, and unbinds", async () => {
+  it("admits nobody as somebody by accident: a new user is proposed", async () => {
+    await signIn("1", { email: email("Zoe.Example@example.org") });
+    const [person] = await directory().waitingPeople();
+    const { ask, page } = await signedIn({ SIGN_IN });
+    const html = await page(PATHS.people);
+    expect(html).toMatch(/<option value="">A new user<\/option>/);
+    expect(html).not.toMatch(/<option value="alice" selected>/);
+    expect(html).toContain('name="new" value="zoe-example"');
+    const path = `${PATHS.people}/${person?.id}/admit`;
+    const wrong = await ask(path, { user: "", new: "Zoë!" });
+    expect(wrong.status).toBe(422);
+    expect(await directory().waitingPeople()).toHaveLength(1);
+    expect(await ask(path, { user: "", new: " zoe-example " })).toMatchObject({ status: 303 });
+    const zoe = userId("zoe-example");
+    expect(await directory().user(zoe)).toMatchObject({ role: "member", emails: [] });
+    expect(await directory().identities(zoe)).toMatchObject([{ subject: "1" }]);
+  });
+
+  it("changes a role and addresses, and unbinds, which signs out the browsers of that identity", async () => {
     await signIn("1", { email: email("alice@example.com") });
+    const browser = key(1, "browser");
+    await new RegistryClient(env).enrol(by(), ALICE, {
+      ...{ name: "Firefox", note: null, key: browser, status: "active" },
+      limits: { ...NO_LIMITS, kind: "browser", apps: ["app.example.com"] },
+      details: { ...NO_DETAILS, notBefore: 0, notAfter: Date.now() + 86_400_000 },
+      opener: { issuer: SIGN_IN.issuer, subject: "1", session: null },
+    });
     const { ask, page } = await signedIn({ SIGN_IN });
     const form = { role: "owner", emails: " Alice@example.com,\n a@example.org " };
     expect(await ask(`${PATHS.people}/users/alice`, form)).toMatchObject({ status: 303 });
@@ -76,6 +119,8 @@ describe("the page of people", () => {
     const path = `${PATHS.people}/users/alice/identities/${identity?.id}/unbind`;
     expect(await ask(path, {})).toMatchObject({ status: 303, location: PATHS.people });
     expect(await directory().identities(ALICE)).toEqual([]);
+    const standing = await registry(ALICE).standing(browser, sighting({ details: NO_DETAILS }));
+    expect(standing?.validUntil).toBeLessThanOrEqual(Date.now());
     const activity = words(await page(PATHS.activity));
     expect(activity).toContain("alice@example.com no longer signs in as alice");
     expect(activity).toContain("User alice was changed: now an owner, with a@example.org alice@example.com");

@@ -41,7 +41,8 @@ export class Browsers {
     const isOver = device !== undefined && device.expiresAt !== null && device.expiresAt <= now;
     if (status === "suspended" || status === "lost" || (status === "active" && isOver)) return "shut-out";
     if (this.#isStale(authTime)) return "stale";
-    return status === "active" ? "known" : "new";
+    if (device === undefined || status !== "active") return "new";
+    return isSignedIn(device, now) ? "known" : "ended";
   }
 
   /**
@@ -57,7 +58,7 @@ export class Browsers {
       const isTooMany = this.#table.enrolledSince(by.at - HOUR_MS) >= BROWSERS_AN_HOUR;
       return isTooMany ? err({ code: "too-many-browsers" }) : ok(null);
     }
-    if (device.status !== "active" || device.kind !== "browser") return err({ code: "browser-shut-out" });
+    if (!isSignedIn(device, by.at)) return err({ code: "browser-shut-out" });
     const apps = device.apps?.includes(app) ? device.apps : [...(device.apps ?? []), app];
     if (apps !== device.apps) this.#devices.change(device, { ...device, apps });
     this.#credentials.change(key, { not_after: by.at + BROWSER_MS });
@@ -78,12 +79,19 @@ export class Browsers {
     return device?.kind === "browser" && this.#end(by, device);
   }
 
-  /** The ids of browsers that have been signed out for so long that nobody needs to see them any more. */
-  ended(now: number): string[] {
-    return this.#table.endedBefore(now - BROWSER_KEPT_MS);
+  /**
+   * The ids of browsers that nobody needs to see any more: signed out for long, or since another device takes its place
+   * (`former`).
+   */
+  ended(now: number, former: CredentialKey | null): string[] {
+    const replaced = former === null ? undefined : this.#devices.byKey(former);
+    const isOver = replaced?.kind === "browser" && replaced.status === "active" && !isSignedIn(replaced, now);
+    return [
+      ...new Set([...this.#table.endedBefore(now - BROWSER_KEPT_MS), ...(isOver ? [replaced.id] : [])]),
+    ];
   }
 
-  /** Its credential ends now. Its person may sign in again, and it is the same device then. */
+  /** Its credential ends now, for good: somebody may have copied it. When its person signs in again, a new device takes its place. */
   #end(by: Actor, device: DeviceRecord): boolean {
     const open = device.credentials.filter(({ notAfter }) => notAfter === null || notAfter > by.at);
     for (const { key } of open) this.#credentials.change(key, { not_after: by.at });
@@ -108,4 +116,10 @@ export class Browsers {
   ): void {
     writeAudit(this.#sql, by, { act, outcome: "done", target: { id, name }, detail });
   }
+}
+
+/** Whether it is let in now. */
+function isSignedIn({ kind, status, credentials }: DeviceRecord, now: number): boolean {
+  const isOpen = credentials.some(({ notAfter }) => notAfter !== null && now < notAfter);
+  return kind === "browser" && status === "active" && isOpen;
 }

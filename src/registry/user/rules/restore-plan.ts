@@ -2,7 +2,7 @@
 
 import { type CredentialKey, kindOf } from "../../../domain/credential-key.ts";
 import { deviceNameKey } from "../../../domain/device.ts";
-import type { CredentialRecord, DeviceRecord } from "../../../domain/records.ts";
+import type { DeviceRecord } from "../../../domain/records.ts";
 import type {
   PlannedDevice,
   RestoreChange,
@@ -101,13 +101,7 @@ function missing(wanted: DeviceRecord, { ended, now }: RestoreInput): DeviceReco
       ? { ...credential, retiredAt: now }
       : credential,
   );
-  return { ...wanted, credentials: credentials.map((credential) => signedOut(credential, now)) };
-}
-
-/** A browser signs in again: no backup says who opened it, so nobody's leaving would end it. */
-function signedOut(credential: CredentialRecord, now: number): CredentialRecord {
-  if (kindOf(credential.key) !== "browser") return credential;
-  return { ...credential, notAfter: Math.min(credential.notAfter ?? now, now) };
+  return { ...wanted, credentials };
 }
 
 /** A device that is there becomes as in the backup, and keeps what it has got since. */
@@ -130,7 +124,7 @@ function merged(wanted: DeviceRecord, present: DeviceRecord, { now }: RestoreInp
     status: isApproved ? present.status : wanted.status,
     statusReason:
       wanted.status === present.status || isApproved ? present.statusReason : (wanted.statusReason ?? null),
-    credentials: [...credentials, ...lacking.map((credential) => signedOut(credential, now))],
+    credentials: [...credentials, ...lacking],
   };
 }
 

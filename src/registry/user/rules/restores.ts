@@ -76,9 +76,11 @@ export class Restores {
     for (const { planned, after } of steps) {
       if (after === undefined) continue;
       const before = present.find(({ id }) => id === planned.id);
-      if (before === undefined) this.#devices.insert(after);
-      else this.#change(before, after, by.at);
-      if (after.kind === "browser" && before?.status !== after.status) this.#noteLost(after, by.at);
+      if (before === undefined) this.#devices.insert(signedOut(after, by.at));
+      else this.#change(before, signedOut(after, by.at), by.at);
+      if (after.kind === "browser" && before?.status !== after.status) {
+        this.#noteLost(after, before === undefined ? after.statusSince : by.at);
+      }
       this.#audit(by, request, planned, before, after);
     }
     return ok(restored(request, present, steps));
@@ -113,8 +115,8 @@ export class Restores {
   }
 
   /** As when somebody reports or finds it: see `BrowserTable`. */
-  #noteLost({ id, status, statusSince }: DeviceRecord, at: number): void {
-    if (status === "lost") this.#browsers.setLost(id, Math.min(statusSince, at));
+  #noteLost({ id, status }: DeviceRecord, since: number): void {
+    if (status === "lost") this.#browsers.setLost(id, since);
     if (status === "active") this.#browsers.setLost(id, null);
   }
 
@@ -142,6 +144,12 @@ export class Restores {
       },
     });
   }
+}
+
+/** Who opened a browser is in no backup, so nothing could sign it out any more: its person signs in again. */
+function signedOut(device: DeviceRecord, at: number): DeviceRecord {
+  if (device.kind !== "browser") return device;
+  return { ...device, credentials: device.credentials.map((each) => ({ ...each, notAfter: at })) };
 }
 
 /** The plan for a user without a registry: nothing is there, and nothing has ended that anybody could ask for. */

@@ -188,9 +188,8 @@ export class Sightings {
 /** When a browser that is used now is signed out unless it is used again; `null`: it stays as it is. */
 function renewedUntil({ standing, sighting, refusal }: Question): number | null {
   const { limits, validUntil } = standing;
-  // With a time limit, it is somebody else's computer.
-  if (limits.kind !== "browser" || refusal !== undefined || limits.expiresAt !== null) return null;
-  const until = sighting.at + BROWSER_MS;
+  if (limits.kind !== "browser" || refusal !== undefined) return null;
+  const until = Math.min(sighting.at + BROWSER_MS, limits.expiresAt ?? Number.POSITIVE_INFINITY);
   if (validUntil === null || until - validUntil < BROWSER_RENEWED_EVERY_MS) return null;
   return validUntil - sighting.at > LATE_MS ? until : null;
 }

@@ -49,6 +49,31 @@ describe("a sign-in", () => {
     expect(await shown.text()).not.toMatch(/latchkey-|lkb_/);
   });
 
+  it("begins on the door where a service worker of the app hides the offer", async () => {
+    const issuer = new TinyIssuer();
+    const { login } = await newPerson();
+    const browser = new Browser();
+    const page = await (await browser.ask(`${SIGN_IN}?app=${HOST}`)).text();
+    const action = /action="([^"]+)"/.exec(page)?.[1] ?? "";
+    expect(action).toBe(`https://${HOST}/.latchkey/offer`);
+    const offered = await browser.post(action, {}, { Origin: DOOR, "Sec-Fetch-Site": "same-site" });
+    expect(offered.status).toBe(303);
+    expect(offered.headers.get("set-cookie")).toMatch(/^__Host-latchkey-entry=/);
+    const back = issuer.callback(await browser.begin(offered.headers.get("location") ?? ""), login);
+    const entered = await browser.enter(await handOverOf(await browser.ask(back)));
+    expect([entered.status, entered.headers.get("location")]).toEqual([303, `https://${HOST}/`]);
+    expect((await browser.ask(`https://${HOST}/`)).status).toBe(200);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ["a page of the app", { Origin: `https://${HOST}` }],
+    ["another site", { Origin: "https://evil.example" }],
+    ["a sandbox", { Origin: "null" }],
+  ])("is not offered to a form of %s", async (_, headers) => {
+    const response = await new Browser().post(`https://${HOST}/.latchkey/offer`, {}, headers);
+    expect([response.status, response.headers.get("set-cookie")]).toEqual([400, null]);
+  });
+
   it("asks for a code with S256, with values that are new each time", async () => {
     new TinyIssuer();
     const browser = new Browser();
@@ -128,7 +153,6 @@ describe("where a sign-in leads", () => {
     ["every host", { app: "*", e: DIGEST }],
     ["no host", { app: "", e: DIGEST }],
     ["a name of every object", { app: "__proto__", e: DIGEST }],
-    ["no entry", { app: HOST }],
     ["a short entry", { app: HOST, e: DIGEST.slice(1) }],
     ["a long entry", { app: HOST, e: `${DIGEST}A` }],
     ["an entry of other characters", { app: HOST, e: `${DIGEST.slice(1)}+` }],

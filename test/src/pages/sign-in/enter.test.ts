@@ -128,7 +128,7 @@ describe("a ticket", () => {
     const { key = "test-admin-token-of-more-than-32-characters", ageMs = 0, purpose } = change;
     const entry = await sha256("A".repeat(22));
     const ticket = {
-      ...{ id: "x", user: userId("person-1"), secret: "lkb_x", authTime: null },
+      ...{ id: "x", user: userId("person-1"), secret: "lkb_x", former: null, authTime: null },
       destination: { kind: "app" as const, host: HOST, to: "/", entry },
       opener: { issuer: "https://id.example.com", subject: "sub-1", session: null },
     };
@@ -322,7 +322,7 @@ describe("leaving", () => {
     browser.post(`https://${host}/.latchkey/leave`, {}, headers);
   const OWN = { Origin: `https://${HOST}`, "Sec-Fetch-Site": "same-origin" };
 
-  it("signs a browser out on every app, and the same device can sign in again", async () => {
+  it("signs a browser out on every app for good: another device takes its place", async () => {
     const { user, login, issuer, at, browser, page } = await arrived();
     await browser.enter(page);
     await browser.signIn(issuer, login, OTHER_HOST);
@@ -342,6 +342,10 @@ describe("leaving", () => {
     }
     await browser.signIn(issuer, login);
     expect(await devicesOf(user)).toHaveLength(1);
+    expect((await browser.ask(`https://${HOST}/`)).status).toBe(200);
+    const copy = new Browser(isolate());
+    copy.cookies(HOST).set(BROWSER_COOKIE, kept.cookies(HOST).get(BROWSER_COOKIE) ?? "");
+    expect((await copy.ask(`https://${HOST}/`)).status).toBe(404);
   });
 
   it.each<[string, Record<string, string>]>([

@@ -50,11 +50,20 @@ interface Opening {
   ms?: number;
   isShort?: boolean;
   name?: string;
+  former?: CredentialKey | null;
   of?: Partial<BrowserUse>;
 }
 
-function open({ user = ALICE, n = 1, ms = NOW, isShort = false, name = "Firefox", of = {} }: Opening = {}) {
-  return browsers.open(at(ms), user, { key: key(n, "browser"), name, isShort }, use(of));
+function open({
+  user = ALICE,
+  n = 1,
+  ms = NOW,
+  isShort = false,
+  name = "Firefox",
+  former = null,
+  of = {},
+}: Opening = {}) {
+  return browsers.open(at(ms), user, { key: key(n, "browser"), name, isShort, former }, use(of));
 }
 
 async function opened(opening: Opening = {}): Promise<DeviceRecord> {
@@ -109,6 +118,14 @@ describe("a browser that signs in", () => {
     const next = NOW + BROWSER_RENEWED_EVERY_MS;
     expect(await validUntil(of, next)).toBe(next + BROWSER_MS);
     expect(await validUntil(of, next + 1)).toBe(next + BROWSER_MS);
+  });
+
+  it("stays signed in while it is used, up to a limit of its own", async () => {
+    const { id } = await opened();
+    const end = NOW + BROWSER_MS + 2 * BROWSER_RENEWED_EVERY_MS;
+    await alice().edit(by(), id, { expiresAt: end });
+    const late = NOW + BROWSER_MS - HOUR;
+    expect(await validUntil(key(1, "browser"), late)).toBe(end);
   });
 
   it("is not kept signed in by being refused", async () => {
@@ -190,12 +207,11 @@ describe("a browser that a restore brings", () => {
     });
   }
 
-  it("is signed out, and is the same device when it signs in again", async () => {
-    const { id } = await opened();
+  it("is signed out", async () => {
+    await opened();
     await restored();
     expect(await validUntil(key(1, "browser"), NOW + 2)).toBe(NOW + 2);
-    expect(await opened({ ms: NOW + 3 })).toMatchObject({ id, status: "active" });
-    expect(await validUntil(key(1, "browser"), NOW + 4)).toBe(NOW + 3 + BROWSER_MS);
+    expect(await browsers.prospect(ALICE, key(1, "browser"), null, NOW + 3)).toBe("ended");
   });
 
   it.each(["before the backup", "after the restore"])(
@@ -244,7 +260,12 @@ describe("whose a browser is", () => {
       },
       limits: { kind: "token", apps: [APP], countries: null, expiresAt: null, paths: null },
     });
-    const refused = await browsers.open(at(NOW), ALICE, { key: token, name: "x", isShort: false }, use());
+    const refused = await browsers.open(
+      at(NOW),
+      ALICE,
+      { key: token, name: "x", isShort: false, former: null },
+      use(),
+    );
     expect(refused).toEqual({ ok: false, error: { code: "browser-shut-out" } });
   });
 });
@@ -261,13 +282,31 @@ it("a user opens so many new browsers an hour, and signs in with known ones all 
 describe("signing out", () => {
   const subject = { issuer: ISSUER, subject: "alice-at-the-provider" };
 
-  it("ends one browser, which is the same device when it signs in again", async () => {
-    const { id } = await opened();
+  it("ends one browser for good: when it signs in again, another device takes its place", async () => {
+    await opened();
     expect(await browsers.endOne(at(NOW + 1), ALICE, key(1, "browser"))).toBe(true);
     expect(await validUntil(key(1, "browser"), NOW + 2)).toBe(NOW + 1);
     expect(await browsers.endOne(at(NOW + 2), ALICE, key(1, "browser"))).toBe(false);
-    expect(await opened({ ms: NOW + 3 })).toMatchObject({ id, status: "active" });
-    expect(await acts()).toEqual(["enrol", "sign-out", "sign-in"]);
+    const former = key(1, "browser");
+    expect(await browsers.prospect(ALICE, former, null, NOW + 3)).toBe("ended");
+    // Whoever has copied the cookie does not come in again with it.
+    expect(await open({ ms: NOW + 3 })).toEqual({ ok: false, error: { code: "browser-shut-out" } });
+    expect(await opened({ n: 2, ms: NOW + 4, former })).toMatchObject({ name: "Firefox", status: "active" });
+    expect(await alice().standing(former, seen(NOW + 5))).toBeNull();
+    expect(await directory().owner(former)).toBeNull();
+    expect(await acts()).toEqual(["enrol", "sign-out", "forget", "enrol"]);
+  });
+
+  it("takes the place of no browser that is signed in, or shut out", async () => {
+    await opened();
+    const former = key(1, "browser");
+    await opened({ n: 2, former });
+    expect(await validUntil(former, NOW + 1)).toBe(NOW + BROWSER_MS);
+    const { id } = await opened({ n: 3 });
+    await browsers.endOne(at(NOW + 1), ALICE, key(3, "browser"));
+    await alice().changeStatus(by(), id, "suspend");
+    await opened({ n: 4, ms: NOW + 2, former: key(3, "browser") });
+    expect(await alice().get(id)).toMatchObject({ status: "suspended" });
   });
 
   it("is not undone by a question from before, which comes late", async () => {
