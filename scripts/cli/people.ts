@@ -1,5 +1,6 @@
 // People who sign in with the identity provider: whose identity is whose, and who waits. Subcommands of `users`.
 import type { Identity, WaitingPerson } from "../../src/contract/people.ts";
+import { withHint } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed } from "../terminal/failure.ts";
@@ -46,7 +47,7 @@ export const addIdentities: AddCommand = (users) => {
     .command("unbind")
     .summary("take an identity from a user")
     .description(
-      "Take an identity from a user: whoever has it no longer signs in as this user, and the user's sessions that were opened with the provider end. The address that bound it does not bind it again.",
+      "Take an identity from a user: whoever has it no longer signs in as this user. The browsers that it opened are signed out of the apps, and the user's sessions on the pages end. The address that bound it does not bind it again; if somebody admitted the person, no address does.",
     )
     .argument("<user>", "the user's id")
     .argument("<identity>", "the identity's id; its first characters will do")
@@ -61,7 +62,7 @@ export const addIdentities: AddCommand = (users) => {
       const identity = findById(await api.identities(user), prefix, kind);
       await api.unbindIdentity(identity);
       output.lines(
-        `${kind.describe(identity)} no longer signs in as ${user}; ${user}'s sessions with the provider ended`,
+        `${kind.describe(identity)} no longer signs in as ${user}; its browsers and ${user}'s sessions on the pages are signed out`,
       );
       if (identity.email !== null) {
         output.lines(
@@ -109,7 +110,9 @@ export const addWaitingPeople: AddCommand = (users) => {
       const find = personArgument(reference);
       const api = await connect();
       const person = find(await api.waitingPeople());
-      const identity = await api.admitPerson(person, user);
+      const identity = await api.admitPerson(person, user).catch(async (error: unknown) => {
+        throw withHint(error, "unknown-user", await api.hintForMissing(user));
+      });
       output.object(identity);
       output.lines(`${label(person)} signs in as ${user} from now on`);
     });

@@ -62,7 +62,12 @@ Examples:
       const { created, value } = await addUser(api, user, name);
       const isPlain = email.length === 0 && role === undefined;
       const emails = [...new Set([...value.emails, ...email])];
-      const added = isPlain ? value : await api.editUser(user, { emails, ...(role && { role }) });
+      const edited = isPlain ? value : api.editUser(user, { emails, ...(role && { role }) });
+      const added = await Promise.resolve(edited).catch((error: unknown) => {
+        // The user stays, without what was refused.
+        if (created) output.lines(`added user ${user}`);
+        throw error;
+      });
       output.object(added);
       const named = added.name === null ? "" : `, named '${printable(added.name)}'`;
       const more = isPlain ? "" : `, ${standing(added)}`;

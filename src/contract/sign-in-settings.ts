@@ -50,11 +50,16 @@ export const SignInSchema = v.pipe(
             ),
             EmailSchema,
           ),
+          v.check((owners) => {
+            const addresses = Object.values(owners);
+            return new Set(addresses).size === addresses.length;
+          }, "must give each user an address of their own"),
         ),
         {},
       ),
     },
-    ({ received }) => `is not a setting of SIGN_IN (${received})`,
+    ({ expected, received }) =>
+      expected === "never" ? `is not a setting of SIGN_IN (${received})` : "is missing",
   ),
 );
 

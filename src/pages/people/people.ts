@@ -35,7 +35,7 @@ export async function people(context: PageContext): Promise<Html> {
     html`${
       signIn === null
         ? html`<p class="message">Nobody can sign in with an identity provider yet: <code>SIGN_IN</code> is not set.</p>`
-        : html`<p>They sign in with ${signIn.label}. The first person with a user’s address becomes that user; everybody else waits here.</p>`
+        : html`<p>People sign in with ${signIn.label}. The first person with a user’s address becomes that user; everybody else waits here.</p>`
     }
 <section aria-labelledby="waiting"><h2 id="waiting">Waiting to be admitted</h2>
 ${
@@ -147,5 +147,5 @@ function identityForm(
   const { now, timeZone } = context;
   const name = email ?? subject;
   return html`<form method="post" action="${path}/identities/${encodeURIComponent(id)}/unbind">
-<p>Signs in as <strong>${name}</strong> at ${issuer}, since ${ago(boundAt, now, timeZone)}. <button class="quiet">Unbind<span class="unseen"> ${name}</span></button></p></form>`;
+<p>Signs in as <strong>${name}</strong> at ${issuer}. Bound ${ago(boundAt, now, timeZone)}. <button class="quiet">Unbind<span class="unseen"> ${name}</span></button></p></form>`;
 }

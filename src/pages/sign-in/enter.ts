@@ -107,7 +107,7 @@ export async function offer({ adminHost }: Services, { request, url }: Visit): P
 /** `POST /.latchkey/leave`: signs this browser out, on every app. */
 export async function leave(
   services: Services,
-  { browsers }: DoorServices,
+  { browsers, settings }: DoorServices,
   visit: Visit,
   now: number,
 ): Promise<Response> {
@@ -119,9 +119,10 @@ export async function leave(
     await browsers.endOne(visit.by(userActor(owner), now), owner, key);
     services.forget(key);
   }
-  const page = notice("Signed out", "This browser is signed out of every app behind this gate.", {
-    href: "/",
-    text: "Back to the app",
-  });
+  const page = notice(
+    "Signed out",
+    `This browser is signed out of every app behind this gate. You may still be signed in with ${settings.label}: on a computer that is not yours, sign out there, too.`,
+    { href: "/", text: "Back to the app" },
+  );
   return show(page, 200, { "Set-Cookie": clearBrowser() });
 }
