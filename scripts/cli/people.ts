@@ -77,7 +77,7 @@ export const addWaitingPeople: AddCommand = (users) => {
     .command("waiting")
     .summary("list people who signed in and are no user yet")
     .description(
-      "List people who signed in with the identity provider and whom no address names. Their own screen shows the same code: compare it with them before you admit them.",
+      "List people who signed in with the identity provider and are no user yet. Their own screen shows the same code: compare it with them before you admit them.",
     )
     .run(async ({ output, now, connect }) => {
       const people = await (await connect()).waitingPeople();
@@ -99,9 +99,9 @@ export const addWaitingPeople: AddCommand = (users) => {
 
   users
     .command("admit")
-    .summary("say which user somebody who waits is")
+    .summary("let somebody who waits sign in as a user")
     .description(
-      "Say which user somebody who waits is: from now on, that person signs in as this user. Ask them for the code on their screen, since anybody can take any name.",
+      "Let somebody who waits sign in as a user from now on. Ask them for the code on their screen, since anybody can come under any name.",
     )
     .argument("<person>", "the code on the person's screen, or the id that the list shows")
     .argument("<user>", "the user's id")

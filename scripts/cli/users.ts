@@ -78,7 +78,7 @@ Examples:
     .command("edit")
     .summary("change a user's name, role or addresses")
     .description(
-      "Change a user's name, role or addresses. It takes effect immediately, also in browsers that are signed in.",
+      "Change a user's name, role or addresses. It takes effect immediately, even in browsers that are signed in.",
     )
     .argument("<user>", "the user's id")
     .option("--name <name>", "the person's name, for people to read")

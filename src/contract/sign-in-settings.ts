@@ -6,7 +6,7 @@ import { TableSchema } from "./app-settings.ts";
 
 const ISSUER_HINT =
   "must be the issuer's https:// address, exactly as its discovery document has it: no ?, no #";
-/** Without TLS only on this machine, where nobody can listen. */
+/** Without TLS only on this machine, where nobody can listen in. */
 const LOOPBACK = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 function isIssuer(text: string): boolean {
@@ -68,7 +68,7 @@ export interface SignInSettings {
   /** As its discovery document has it. */
   issuer: string;
   clientId: string;
-  /** `null`: the issuer takes PKCE alone. */
+  /** `null`: a public client, which uses PKCE only. */
   clientSecret: string | null;
   /** Separated by spaces. */
   scopes: string;

@@ -51,7 +51,7 @@ export async function whichSignIn(
   }
   const odd = apps.find((host) => !hosts.includes(host));
   if (odd !== undefined) {
-    throw misuse(`--sign-in-app ${printable(odd)} is none of the apps`, `name one of ${hosts.join(", ")}`);
+    throw misuse(`--sign-in-app ${printable(odd)} is not one of the apps`, `name one of ${hosts.join(", ")}`);
   }
   const owners = new Map((options.owner ?? []).map(parseOwner));
   const people = (options.person ?? []).map(parsePerson);
@@ -75,7 +75,7 @@ function parseProvider({ signIn, signInClient: clientId }: SignInOptions): Provi
   const problem = issuerProblem(signIn);
   if (problem !== undefined) {
     throw misuse(
-      `--sign-in '${printable(signIn)}' is no provider: the issuer ${problem}`,
+      `--sign-in '${printable(signIn)}' is not a provider: the issuer ${problem}`,
       "or give: --sign-in access",
     );
   }
@@ -184,7 +184,7 @@ async function askForIssuer(secret: string | undefined) {
   });
   const provider: Provider = { kind: "issuer", issuer: given(issuer), clientId: given(clientId).trim() };
   if (secret !== undefined) return { provider, secret };
-  const typed = await password({ message: "The client's secret (nothing: PKCE alone)", ...streams });
+  const typed = await password({ message: "The client's secret (empty for a public client)", ...streams });
   return { provider, secret: given(typed) || undefined };
 }
 

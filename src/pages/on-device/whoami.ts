@@ -93,7 +93,7 @@ function page(visitor: Visitor, now: number, timeZone: string): Html {
 function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   const word = CREDENTIAL_WORDS[credential];
   if (device === null && credential === "browser") {
-    return html`<p>This browser is not signed in any more. <a href="/">Open the app</a> to sign in.</p>`;
+    return html`<p>This browser is no longer signed in. <a href="/">Open the app</a> to sign in.</p>`;
   }
   if (device === null && credential !== "certificate") {
     return html`<p>No device has this ${word} any more. Ask the person who runs this gate for another one.</p>`;

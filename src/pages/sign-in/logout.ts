@@ -5,7 +5,7 @@ import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
 import { field } from "../html/forms.ts";
 
-/** How many logout tokens one address may send at first, and how often one more, in milliseconds. */
+/** How many logout tokens each network may send at first, and how often one more, in milliseconds. */
 const LOGOUTS_MAX = 20;
 const LOGOUT_EVERY_MS = 5_000;
 const ADDRESSES_MAX = 1_000;

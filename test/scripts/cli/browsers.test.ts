@@ -158,7 +158,7 @@ describe("a signed-in browser", () => {
     expect(await refused(...words)).toEqual({
       code: 2,
       stderr:
-        "latchkey: alice/Firefox is a browser: its person signs in, and nothing is to be renewed\nhint: to sign it out for good: latchkey revoke alice/Firefox; its person can then sign in again\n",
+        "latchkey: alice/Firefox is a browser: its person signs in, so there is nothing to renew\nhint: to sign it out for good: latchkey revoke alice/Firefox; its person can then sign in again\n",
     });
   });
 

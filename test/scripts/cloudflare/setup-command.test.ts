@@ -158,9 +158,9 @@ describe("latchkey setup", () => {
     [["--device", "alice"], "--device 'alice' is not USER/NAME"],
     [
       ["--sign-in", "http://id.example.com"],
-      "--sign-in 'http://id.example.com' is no provider: the issuer must",
+      "--sign-in 'http://id.example.com' is not a provider: the issuer must",
     ],
-    [["--sign-in", "pocket-id"], "--sign-in 'pocket-id' is no provider"],
+    [["--sign-in", "pocket-id"], "--sign-in 'pocket-id' is not a provider"],
     [["--sign-in", "https://id.example.com"], "--sign-in-client is missing"],
     [["--sign-in", "access", "--sign-in-client", "x"], "--sign-in-client goes with an issuer"],
     [["--owner", "alice"], "--owner 'alice': the address must be an email address"],
@@ -181,7 +181,7 @@ describe("latchkey setup", () => {
         "--sign-in-app",
         "blog.example.com",
       ],
-      "--sign-in-app blog.example.com is none of the apps",
+      "--sign-in-app blog.example.com is not one of the apps",
     ],
     [["--app", `${HOST}=web`, "--sign-in", "access"], "Access needs to know whom to let in"],
     [
