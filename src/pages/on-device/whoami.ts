@@ -116,7 +116,7 @@ function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
     return html`<p>${who} It can read only certain paths on certain apps, and this page is not one of them.</p>`;
   }
   if (credential === "browser" && reason !== null && SIGN_IN_AGAIN.includes(reason)) {
-    return html`<p>${who} It is not signed in here any more. <a href="/">Open the app</a> to sign in.</p>`;
+    return html`<p>${who} It is no longer signed in here. <a href="/">Open the app</a> to sign in.</p>`;
   }
   return html`<p>${who} ${WHY[reason ?? "internal-error"]?.(app, word) ?? "It is refused at the moment: try again later."}</p>`;
 }

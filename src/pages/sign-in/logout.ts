@@ -12,7 +12,7 @@ const ADDRESSES_MAX = 1_000;
 const logouts = new Budget<string>(LOGOUTS_MAX, LOGOUT_EVERY_MS, ADDRESSES_MAX);
 
 /**
- * Signs out the browsers of that person, or of that one session there. Repeating does no harm. The answers are those
+ * Signs out the browsers of that person, or of that one session there. It may be repeated. The answers are those
  * of section 2.8.
  */
 export async function endFromProvider(
