@@ -114,10 +114,10 @@ function aboutProvider(edge: Edge, passwords: Welcome["passwords"]): string {
     return `Your identity provider must know this redirect address:
   ${edge.url(edge.apiHost)}${CALLBACK_PATH}`;
   }
-  return `The identity provider runs on this machine. It knows alice, the owner, and bob,
-who is nobody's user yet: he sees six digits, and waits until alice admits him
-on the page People:
-  ${edge.url(edge.apiHost)}${PATHS.people}
+  return `The identity provider runs on this machine, and knows two people:
   alice, password: ${passwords.alice}
-  bob, password: ${passwords.bob}`;
+  bob, password: ${passwords.bob}
+alice is the owner. bob is nobody's user yet: he sees six digits, and waits
+until alice admits him on the page People:
+  ${edge.url(edge.apiHost)}${PATHS.people}`;
 }

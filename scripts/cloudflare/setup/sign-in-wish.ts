@@ -44,7 +44,7 @@ export async function whichSignIn(
     if (isSaid) {
       throw misuse(
         "--sign-in is missing: which provider signs people in?",
-        "add --sign-in access, or an issuer",
+        "add --sign-in access, or an issuer's address",
       );
     }
     return asks ? askForSignIn(hosts, secret) : undefined;
@@ -58,7 +58,7 @@ export async function whichSignIn(
   const isNew =
     options.signIn === "access" && (local === undefined || accessClientOf(local.issuer) === undefined);
   if (isNew && owners.size + people.length + Object.keys(local?.owners ?? {}).length === 0) {
-    throw misuse("Access needs to know whom to let in", "name the owner: --owner alice=alice@example.com");
+    throw misuse("Access needs to know who may sign in", "name the owner: --owner alice=alice@example.com");
   }
   return { provider, apps, owners, people, secret };
 }
@@ -70,7 +70,7 @@ function providerOf({ issuer, clientId }: LocalSignIn): Provider {
 function parseProvider({ signIn, signInClient: clientId }: SignInOptions): Provider | undefined {
   if (signIn === undefined || signIn === "access") {
     if (clientId === undefined) return signIn && { kind: "access" };
-    throw misuse("--sign-in-client goes with an issuer", "add --sign-in https://id.example.com");
+    throw misuse("--sign-in-client goes with a provider of yours", "add --sign-in https://id.example.com");
   }
   const problem = issuerProblem(signIn);
   if (problem !== undefined) {
@@ -137,7 +137,7 @@ async function askForSignIn(
       },
       {
         value: "issuer",
-        label: "another issuer",
+        label: "another provider",
         hint: "Pocket ID, Authelia, Authentik, Keycloak, Google ...",
       },
     ],
@@ -155,7 +155,7 @@ async function askForSignIn(
   const others =
     issuer === undefined
       ? await text({
-          message: "Whom else should Access let in? Addresses, separated by spaces; or nothing",
+          message: "Who else may sign in with Access? Addresses, separated by spaces, or nothing",
           validate: (value) => problemOf(() => addressesIn(value ?? "").map(parsePerson)),
           ...streams,
         })

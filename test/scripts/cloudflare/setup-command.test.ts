@@ -162,7 +162,7 @@ describe("latchkey setup", () => {
     ],
     [["--sign-in", "pocket-id"], "--sign-in 'pocket-id' is not a provider"],
     [["--sign-in", "https://id.example.com"], "--sign-in-client is missing"],
-    [["--sign-in", "access", "--sign-in-client", "x"], "--sign-in-client goes with an issuer"],
+    [["--sign-in", "access", "--sign-in-client", "x"], "--sign-in-client goes with a provider of yours"],
     [["--owner", "alice"], "--owner 'alice': the address must be an email address"],
     [["--owner", "Not A User=a@b.c"], "--owner 'Not A User=a@b.c': the user's id"],
     [["--person", "bob"], "--person 'bob' must be an email address"],
@@ -183,7 +183,7 @@ describe("latchkey setup", () => {
       ],
       "--sign-in-app blog.example.com is not one of the apps",
     ],
-    [["--app", `${HOST}=web`, "--sign-in", "access"], "Access needs to know whom to let in"],
+    [["--app", `${HOST}=web`, "--sign-in", "access"], "Access needs to know who may sign in"],
     [
       ["--app", `${HOST}=web`, "--no-admin-host", "--sign-in", "access", "--person", "a@b.c"],
       "people sign in on the admin host, and there is none",
