@@ -107,7 +107,7 @@ function personCard(
   return html`<li class="card"><h3>${title}</h3>
 <p>Signed in ${ago(lastSeen, now, timeZone)}${country === null ? "" : `, ${country}`}. Their screen should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>
 <dl><dt>Address</dt><dd>${email ?? "none"}${email === null || isEmailVerified ? "" : html` <span class="status pending">not verified</span>`}</dd>
-<dt>At</dt><dd>${issuer}, as ${subject}</dd></dl>
+<dt>Provider</dt><dd>${issuer}, as ${subject}</dd></dl>
 <form method="post" action="${path}/admit">
 <p><label for="user-${index}">Admit as</label>${userSelect(`user-${index}`, users, null, "A new user")}</p>
 <p><label for="new-${index}">New user’s id</label><input id="new-${index}" name="new" value="${newId(person, users)}" maxlength="63" autocomplete="off" autocapitalize="none" spellcheck="false"></p>
