@@ -1,5 +1,6 @@
 // People who sign in with the identity provider: whose identity is whose, and who waits. Subcommands of `users`.
 import type { Identity, WaitingPerson } from "../../src/contract/people.ts";
+import { withHint } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { failed } from "../terminal/failure.ts";
@@ -46,7 +47,7 @@ export const addIdentities: AddCommand = (users) => {
     .command("unbind")
     .summary("take an identity from a user")
     .description(
-      "Take an identity from a user: whoever has it no longer signs in as this user, and the user's sessions that were opened with the provider end. The address that bound it does not bind it again.",
+      "Take an identity from a user: whoever has it no longer signs in as this user. The browsers that it opened are signed out of the apps, and the user's sessions on the pages end. The address that bound it does not bind it again; if somebody admitted the person, no address does.",
     )
     .argument("<user>", "the user's id")
     .argument("<identity>", "the identity's id; its first characters will do")
@@ -61,7 +62,7 @@ export const addIdentities: AddCommand = (users) => {
       const identity = findById(await api.identities(user), prefix, kind);
       await api.unbindIdentity(identity);
       output.lines(
-        `${kind.describe(identity)} no longer signs in as ${user}; ${user}'s sessions with the provider ended`,
+        `${kind.describe(identity)} no longer signs in as ${user}; its browsers and ${user}'s sessions on the pages are signed out`,
       );
       if (identity.email !== null) {
         output.lines(
@@ -76,7 +77,7 @@ export const addWaitingPeople: AddCommand = (users) => {
     .command("waiting")
     .summary("list people who signed in and are no user yet")
     .description(
-      "List people who signed in with the identity provider and whom no address names. Their own screen shows the same code: compare it with them before you admit them.",
+      "List people who signed in with the identity provider and are no user yet. Their own screen shows the same code: compare it with them before you admit them.",
     )
     .run(async ({ output, now, connect }) => {
       const people = await (await connect()).waitingPeople();
@@ -98,9 +99,9 @@ export const addWaitingPeople: AddCommand = (users) => {
 
   users
     .command("admit")
-    .summary("say which user somebody who waits is")
+    .summary("let somebody who waits sign in as a user")
     .description(
-      "Say which user somebody who waits is: from now on, that person signs in as this user. Ask them for the code on their screen, since anybody can take any name.",
+      "Let somebody who waits sign in as a user from now on. Ask them for the code on their screen, since anybody can come under any name.",
     )
     .argument("<person>", "the code on the person's screen, or the id that the list shows")
     .argument("<user>", "the user's id")
@@ -109,7 +110,9 @@ export const addWaitingPeople: AddCommand = (users) => {
       const find = personArgument(reference);
       const api = await connect();
       const person = find(await api.waitingPeople());
-      const identity = await api.admitPerson(person, user);
+      const identity = await api.admitPerson(person, user).catch(async (error: unknown) => {
+        throw withHint(error, "unknown-user", await api.hintForMissing(user));
+      });
       output.object(identity);
       output.lines(`${label(person)} signs in as ${user} from now on`);
     });

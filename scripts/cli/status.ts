@@ -102,19 +102,26 @@ interface Found {
   devices: readonly Device[];
   /** Fingerprints of unknown certificates; `null` for a user's own token, which does not see them. */
   certificates: readonly string[] | null;
+  /** Codes of people who wait to be admitted; `null` likewise. */
+  people: readonly string[] | null;
 }
 
 async function readRegistry(api: Api): Promise<Found> {
-  const [devices, certificates] = await Promise.all([
+  const [devices, certificates, people] = await Promise.all([
     ofAllUsers(api, api.devices),
     orAbsent(api.unknownCertificates(), "forbidden"),
+    orAbsent(api.waitingPeople(), "forbidden"),
   ]);
-  return { devices, certificates: certificates?.map(({ fingerprint }) => fingerprint) ?? null };
+  return {
+    devices,
+    certificates: certificates?.map(({ fingerprint }) => fingerprint) ?? null,
+    people: people?.map(({ comparisonCode }) => comparisonCode) ?? null,
+  };
 }
 
 type Summary = ReturnType<typeof summary>;
 
-function summary({ devices, certificates }: Found, now: number) {
+function summary({ devices, certificates, people }: Found, now: number) {
   const labels = (wanted: (device: Device) => boolean) => devices.filter(wanted).map(deviceLabel);
   const count = (status: string) => devices.filter((device) => device.status === status).length;
   return {
@@ -124,7 +131,7 @@ function summary({ devices, certificates }: Found, now: number) {
     ended: labels(
       (device) => device.status === "active" && device.kind !== "browser" && hasEnded(device, now),
     ),
-    waiting: { devices: labels(({ status }) => status === "pending"), certificates },
+    waiting: { devices: labels(({ status }) => status === "pending"), certificates, people },
     expiring: expiringSoon(devices, now),
     /** Lost browsers that have not been told to clear what they store yet. */
     notCleared: labels(({ status, kind, wipe }) => status === "lost" && kind === "browser" && wipe === null),
@@ -197,10 +204,14 @@ function registryFacts(
     (status) => `${devices[status]} ${output.status(status)}`,
   );
   const certificates = waiting.certificates ?? [];
+  const people = waiting.people ?? [];
   const waits = [
     ...(waiting.devices.length > 0 ? [`${some(waiting.devices)} for approval`] : []),
     ...(certificates.length > 0
       ? [`${plural(certificates.length, "unknown certificate")} (${some(certificates.map(short))})`]
+      : []),
+    ...(people.length > 0
+      ? [`${people.length === 1 ? "1 person" : `${people.length} people`} to be admitted (users waiting)`]
       : []),
   ];
   const urgent = (text: string) => output.style("yellow", text);

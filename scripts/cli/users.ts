@@ -62,7 +62,12 @@ Examples:
       const { created, value } = await addUser(api, user, name);
       const isPlain = email.length === 0 && role === undefined;
       const emails = [...new Set([...value.emails, ...email])];
-      const added = isPlain ? value : await api.editUser(user, { emails, ...(role && { role }) });
+      const edited = isPlain ? value : api.editUser(user, { emails, ...(role && { role }) });
+      const added = await Promise.resolve(edited).catch((error: unknown) => {
+        // The user stays, without what was refused.
+        if (created) output.lines(`added user ${user}`);
+        throw error;
+      });
       output.object(added);
       const named = added.name === null ? "" : `, named '${printable(added.name)}'`;
       const more = isPlain ? "" : `, ${standing(added)}`;
@@ -73,7 +78,7 @@ Examples:
     .command("edit")
     .summary("change a user's name, role or addresses")
     .description(
-      "Change a user's name, role or addresses. It takes effect immediately, also in browsers that are signed in.",
+      "Change a user's name, role or addresses. It takes effect immediately, even in browsers that are signed in.",
     )
     .argument("<user>", "the user's id")
     .option("--name <name>", "the person's name, for people to read")

@@ -48,6 +48,8 @@ function read(settings: unknown, where: string, name: (path: string) => string):
   const path = (issue.path ?? []).map(({ key }) => `.${String(key)}`).join("");
   throw misuse(
     `${where} cannot be used: ${name(path)} ${printable(issue.message)}`,
-    "such as --sign-in https://id.example.com --client-id latchkey",
+    where === "--sign-in"
+      ? "such as --sign-in https://id.example.com --client-id latchkey"
+      : `such as --var 'SIGN_IN={"issuer":"https://id.example.com","clientId":"latchkey"}'`,
   );
 }

@@ -1,5 +1,6 @@
 // The text that `npm start` ends with.
 import { join } from "node:path";
+import { PATHS } from "../../src/contract/paths.ts";
 import { isLocalhostName } from "../client/address.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { shellWord } from "../terminal/text.ts";
@@ -114,8 +115,10 @@ function aboutProvider(edge: Edge, passwords: Welcome["passwords"]): string {
     return `Your identity provider must know this redirect address:
   ${edge.url(edge.apiHost)}${CALLBACK_PATH}`;
   }
-  return `The identity provider is one on this machine. It knows alice, the owner, and
-bob, whom nobody has let in yet: he is shown six digits, and waits.
+  return `The identity provider runs on this machine, and knows two people:
   alice, password: ${passwords.alice}
-  bob, password: ${passwords.bob}`;
+  bob, password: ${passwords.bob}
+alice is the owner. bob is nobody's user yet: he sees six digits, and waits
+until alice admits him on the page People:
+  ${edge.url(edge.apiHost)}${PATHS.people}`;
 }

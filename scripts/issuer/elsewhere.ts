@@ -15,7 +15,7 @@ const PATIENCE_MS = 10_000;
 const CALLED = ["token_endpoint", "jwks_uri", "userinfo_endpoint"];
 
 /**
- * The client's secret: from the environment, or asked for if somebody is there. `null`: there is none, and PKCE alone
+ * The client's secret: from the environment, or asked for if somebody is there. `null`: there is none, and PKCE only
  * protects the exchange.
  */
 export async function readClientSecret(

@@ -101,7 +101,7 @@ export function createProvider(issuer: string, settings: IssuerSettings, keeping
       const { email, isVerified, name } = person;
       return { accountId: id, claims: () => ({ sub: id, email, email_verified: isVerified, name }) };
     },
-    // Who has signed in has consented.
+    // Signing in is consent enough.
     loadExistingGrant: async ({ oidc }) => {
       const { client, session, provider } = oidc;
       if (client === undefined || session?.accountId === undefined) return undefined;

@@ -260,7 +260,7 @@ async function sign(key: CryptoKey, kind: Kind, body: string): Promise<Uint8Arra
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
 }
 
-/** `text`: of a browser's, only its body. */
+/** Of a browser's secret, `text` is only the body. */
 async function keyOfSecret(kind: SecretKind, text: string): Promise<CredentialKey> {
   return keyOf(kind, (await digestOf(text)) as string as Fingerprint);
 }

@@ -6,9 +6,9 @@ const IV_BYTES = 12;
 const SEALED_MAX = 8_000;
 
 /**
- * Encrypts small values (AES-256-GCM), so that nothing has to be remembered of them, nobody can read or change them, and
- * one made for a purpose is good for no other. The key comes from the `ADMIN_TOKEN` (HKDF-SHA-256, RFC 5869): a new token
- * ends them all. One lives as long as its isolate.
+ * Encrypts small values (AES-256-GCM), so that nothing about them need be remembered, nobody can read or change them,
+ * and one made for a purpose is good for no other. The key comes from the `ADMIN_TOKEN` (HKDF-SHA-256, RFC 5869): a new
+ * token ends them all. One lives as long as its isolate.
  */
 export class Sealer {
   readonly #adminToken: string;

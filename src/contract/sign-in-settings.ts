@@ -6,7 +6,7 @@ import { TableSchema } from "./app-settings.ts";
 
 const ISSUER_HINT =
   "must be the issuer's https:// address, exactly as its discovery document has it: no ?, no #";
-/** Without TLS only on this machine, where nobody can listen. */
+/** Without TLS only on this machine, where nobody can listen in. */
 const LOOPBACK = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 function isIssuer(text: string): boolean {
@@ -51,14 +51,15 @@ export const SignInSchema = v.pipe(
             EmailSchema,
           ),
           v.check((owners) => {
-            const emails = Object.values(owners);
-            return new Set(emails).size === emails.length;
-          }, "names two users by one address"),
+            const addresses = Object.values(owners);
+            return new Set(addresses).size === addresses.length;
+          }, "must give each user an address of their own"),
         ),
         {},
       ),
     },
-    ({ received }) => `is not a setting of SIGN_IN (${received})`,
+    ({ expected, received }) =>
+      expected === "never" ? `is not a setting of SIGN_IN (${received})` : "is missing",
   ),
 );
 
@@ -67,7 +68,7 @@ export interface SignInSettings {
   /** As its discovery document has it. */
   issuer: string;
   clientId: string;
-  /** `null`: the issuer takes PKCE alone. */
+  /** `null`: a public client, which uses PKCE only. */
   clientSecret: string | null;
   /** Separated by spaces. */
   scopes: string;

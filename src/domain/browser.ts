@@ -5,7 +5,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** How long a browser stays signed in without being used, in milliseconds. */
 export const BROWSER_MS = 30 * DAY_MS;
-/** By how much that must have shrunk before it is written anew: one row a day at most. */
+/** By how much that must have shrunk before it is written again: at most one row per day. */
 export const BROWSER_RENEWED_EVERY_MS = DAY_MS;
 /** How long it stays listed after that, in milliseconds, before the next browser's sign-in removes it. */
 export const BROWSER_KEPT_MS = 30 * DAY_MS;
@@ -63,7 +63,7 @@ interface SignedInDevice {
 
 /**
  * How long a browser stays signed in. `isExtended`: whenever it is used, for another 30 days from then. A date of its
- * own ends that.
+ * own puts an end to that.
  */
 export function signedInUntil({ expiresAt, credentials }: SignedInDevice): {
   until: string | null;

@@ -51,7 +51,7 @@ export interface IdentityRecord {
   boundAt: number;
 }
 
-/** Somebody who has signed in, and is nobody's identity yet. */
+/** Somebody who has signed in and belongs to no user yet. */
 export interface WaitingPersonRecord extends Person {
   id: string;
   /** Six digits that the person's own screen shows as well. */
@@ -65,5 +65,5 @@ export interface WaitingPersonRecord extends Person {
 export type Identified =
   | { kind: "user"; user: UserId; role: Role; name: string | null }
   | { kind: "waiting"; comparisonCode: string }
-  /** So many people wait that no more are noted. */
+  /** Too many people are waiting to note another. */
   | { kind: "not-noted" };

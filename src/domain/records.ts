@@ -217,7 +217,7 @@ export type RegistryError =
   | { code: "user-has-devices" }
   | { code: "unknown-identity" }
   | { code: "unknown-person" }
-  /** It names another user, who is for owners to know. */
+  /** It names another user; only owners may know which. */
   | { code: "email-taken"; email: EmailAddress; owner: UserId }
   /** The user was put again, or restored, while the deletion was under way. */
   | { code: "deletion-superseded" }

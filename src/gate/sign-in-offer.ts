@@ -15,10 +15,10 @@ import { withoutFeedSecret } from "./shown-secrets.ts";
  */
 const SENTENCES: Partial<Record<Reason, string>> = {
   "no-certificate": "This is not open to everybody.",
-  "unknown-device": "This browser is not signed in any more.",
+  "unknown-device": "This browser is no longer signed in.",
   "device-revoked": "This browser was signed out.",
   "device-expired": "Your time on this browser is up.",
-  "expired-credential": "You are not signed in any more.",
+  "expired-credential": "You are no longer signed in.",
   "wrong-app": "You are not signed in here yet.",
 };
 
@@ -84,7 +84,7 @@ async function render(sentence: string, address: string): Promise<string> {
 <body>
 <main>
 <h1>Sign in</h1>
-<p>${sentence} If you have an account, sign in to go on.</p>
+<p>${sentence} If you have an account, sign in to continue.</p>
 <p><a class="button go" href="${address}">Sign in</a></p>
 </main>
 </body>

@@ -194,7 +194,7 @@ describe("a browser is signed out", () => {
     await page.goto(`${at.issuer.issuer}/session/end`);
     await press(page, "Sign out");
     await expect.poll(() => statusOf(page, url("/"))).toBe(404);
-    expect(await page.getByRole("main").innerText()).toContain("You are not signed in any more.");
+    expect(await page.getByRole("main").innerText()).toContain("You are no longer signed in.");
     expect(await statusOf(other.page, url("/"))).toBe(200);
   });
 

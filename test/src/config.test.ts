@@ -348,10 +348,21 @@ describe("SIGN_IN", () => {
       { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, owners: { Al: "a@b.c" } } },
       "SIGN_IN.owners.Al",
     ],
+    [
+      "two owners with one address",
+      { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, owners: { alice: "a@b.ch", bob: "A@b.ch" } } },
+      "SIGN_IN.owners",
+    ],
     ["an unknown setting", { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, isuer: ISSUER } }, "SIGN_IN.isuer"],
     ["an empty secret", { ADMIN_HOST, SIGN_IN, SIGN_IN_SECRET: "" }, "SIGN_IN_SECRET"],
   ])("with %s is a problem", (_, change, variable) => {
     expect(problems(change)).toEqual([{ variable, message: expect.any(String) }]);
+  });
+
+  it("says that a setting is missing, or that there is none of that name", () => {
+    const messages = (SIGN_IN: object) => problems({ ADMIN_HOST, SIGN_IN }).map(({ message }) => message);
+    expect(messages({ issuer: ISSUER })).toEqual(["is missing"]);
+    expect(messages({ ...SIGN_IN, isuer: ISSUER })).toEqual([expect.stringContaining("is not a setting of")]);
   });
 
   it("may have an issuer on this machine without TLS", () => {

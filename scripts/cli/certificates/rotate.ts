@@ -210,7 +210,7 @@ async function rotateByIssuing(
 function refuseBrowser(device: Device): void {
   if (device.kind !== "browser") return;
   throw misuse(
-    `${deviceLabel(device)} is a browser: its person signs in, and nothing is to be renewed`,
+    `${deviceLabel(device)} is a browser: its person signs in, so there is nothing to renew`,
     `to sign it out for good: ${LATCHKEY} revoke ${referenceTo(device)}; its person can then sign in again`,
   );
 }

@@ -84,7 +84,10 @@ Examples:
             isAsked = true;
             return `Revoke ${label} for good${atCloudflare ? ", here and at Cloudflare" : ""}?`;
           },
-          done: (label) => [`${label} is revoked: it is refused ${EVERYWHERE}`],
+          done: (label, { kind }) => [
+            `${label} is revoked: it is refused ${EVERYWHERE}`,
+            ...(kind === "browser" ? ["its person can sign in again; suspend keeps a browser out"] : []),
+          ],
           check: async (device, label) => {
             found = device;
             if (atCloudflare) requireKnownAtCloudflare(device);

@@ -55,7 +55,7 @@ export const addSetup: AddCommand = (program) => {
     .notes(`
 Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The gate's token is kept in
 --token-file or LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made if
-there is none, and never shown. The secret of a client at another issuer is
+there is none, and never shown. The secret of a client at another provider is
 taken from SIGN_IN_SECRET (docs/sign-in.md).
 
 Examples:

@@ -31,7 +31,7 @@ export async function readAuthDomain({ client, account }: AccessPlace): Promise<
   if (found?.auth_domain) return found.auth_domain;
   throw failed(
     "the account has no Zero Trust team, which Access needs to sign people in",
-    "choose a team name and the free plan under Zero Trust in the dashboard, then run setup again; or name another issuer",
+    "choose a team name and the free plan under Zero Trust in the dashboard, then run setup again; or name another provider",
   );
 }
 

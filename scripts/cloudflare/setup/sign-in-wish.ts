@@ -44,21 +44,21 @@ export async function whichSignIn(
     if (isSaid) {
       throw misuse(
         "--sign-in is missing: which provider signs people in?",
-        "add --sign-in access, or an issuer",
+        "add --sign-in access, or an issuer's address",
       );
     }
     return asks ? askForSignIn(hosts, secret) : undefined;
   }
   const odd = apps.find((host) => !hosts.includes(host));
   if (odd !== undefined) {
-    throw misuse(`--sign-in-app ${printable(odd)} is none of the apps`, `name one of ${hosts.join(", ")}`);
+    throw misuse(`--sign-in-app ${printable(odd)} is not one of the apps`, `name one of ${hosts.join(", ")}`);
   }
   const owners = new Map((options.owner ?? []).map(parseOwner));
   const people = (options.person ?? []).map(parsePerson);
   const isNew =
     options.signIn === "access" && (local === undefined || accessClientOf(local.issuer) === undefined);
   if (isNew && owners.size + people.length + Object.keys(local?.owners ?? {}).length === 0) {
-    throw misuse("Access needs to know whom to let in", "name the owner: --owner alice=alice@example.com");
+    throw misuse("Access needs to know who may sign in", "name the owner: --owner alice=alice@example.com");
   }
   return { provider, apps, owners, people, secret };
 }
@@ -70,12 +70,12 @@ function providerOf({ issuer, clientId }: LocalSignIn): Provider {
 function parseProvider({ signIn, signInClient: clientId }: SignInOptions): Provider | undefined {
   if (signIn === undefined || signIn === "access") {
     if (clientId === undefined) return signIn && { kind: "access" };
-    throw misuse("--sign-in-client goes with an issuer", "add --sign-in https://id.example.com");
+    throw misuse("--sign-in-client goes with a provider of yours", "add --sign-in https://id.example.com");
   }
   const problem = issuerProblem(signIn);
   if (problem !== undefined) {
     throw misuse(
-      `--sign-in '${printable(signIn)}' is no provider: the issuer ${problem}`,
+      `--sign-in '${printable(signIn)}' is not a provider: the issuer ${problem}`,
       "or give: --sign-in access",
     );
   }
@@ -137,7 +137,7 @@ async function askForSignIn(
       },
       {
         value: "issuer",
-        label: "another issuer",
+        label: "another provider",
         hint: "Pocket ID, Authelia, Authentik, Keycloak, Google ...",
       },
     ],
@@ -155,7 +155,7 @@ async function askForSignIn(
   const others =
     issuer === undefined
       ? await text({
-          message: "Whom else should Access let in? Addresses, separated by spaces; or nothing",
+          message: "Who else may sign in with Access? Addresses, separated by spaces, or nothing",
           validate: (value) => problemOf(() => addressesIn(value ?? "").map(parsePerson)),
           ...streams,
         })
@@ -184,7 +184,7 @@ async function askForIssuer(secret: string | undefined) {
   });
   const provider: Provider = { kind: "issuer", issuer: given(issuer), clientId: given(clientId).trim() };
   if (secret !== undefined) return { provider, secret };
-  const typed = await password({ message: "The client's secret (nothing: PKCE alone)", ...streams });
+  const typed = await password({ message: "The client's secret (empty for a public client)", ...streams });
   return { provider, secret: given(typed) || undefined };
 }
 

@@ -236,7 +236,7 @@ function storeStep(place: SignInPlace, isKept: boolean, secret: () => string | u
     if (text !== undefined) await storeSecret(place, SECRET, text);
   };
   if (secret() === undefined && place.team === undefined) {
-    return settled(id, `no ${SECRET} was given: the provider is to take PKCE alone`);
+    return settled(id, `no ${SECRET} was given: the client must be a public one, with PKCE only`);
   }
   return {
     id,

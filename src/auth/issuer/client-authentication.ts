@@ -10,7 +10,7 @@ export class ClientAuthentication {
   readonly #secret: string | null;
   #accepted: string | undefined;
 
-  /** `null`: PKCE alone. */
+  /** `null`: PKCE only. */
   constructor(secret: string | null) {
     this.#secret = secret;
   }

@@ -9,7 +9,7 @@ export interface KeptEffects {
   waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** Keeps what `ask` answers. Callers at the same time share one question; after a failed one, nobody asks for a while. */
+/** Keeps what `ask` answers. Concurrent callers share one question; after a failure, nobody asks for a while. */
 export class Kept<T> {
   readonly #ask: () => Promise<T>;
   readonly #keepMs: number;

@@ -6,9 +6,9 @@ import { SignInFailed } from "./failure.ts";
 const EVENT = "http://schemas.openid.net/event/backchannel-logout";
 /** Ten minutes: issuers send them immediately, and an older one is a replay. */
 const MAX_AGE_SECONDS = 600;
-/** Such tokens have about one kibibyte. */
+/** Such tokens are about one kibibyte long. */
 const TOKEN_MAX_CHARACTERS = 16 * 1024;
-/** The library's errors about an answer that is no set of keys. */
+/** The library's errors about an answer that is not a set of keys. */
 const UNREADABLE_KEYS: readonly string[] = [errors.JOSEError.code, errors.JWKSInvalid.code];
 
 /** What has ended: one session, or all of a person's. At least one is not `null`. */

@@ -93,7 +93,7 @@ function page(visitor: Visitor, now: number, timeZone: string): Html {
 function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
   const word = CREDENTIAL_WORDS[credential];
   if (device === null && credential === "browser") {
-    return html`<p>This browser is not signed in any more. <a href="/">Open the app</a> to sign in.</p>`;
+    return html`<p>This browser is no longer signed in. <a href="/">Open the app</a> to sign in.</p>`;
   }
   if (device === null && credential !== "certificate") {
     return html`<p>No device has this ${word} any more. Ask the person who runs this gate for another one.</p>`;
@@ -116,7 +116,7 @@ function verdict({ app, letIn, reason, credential, device }: Visitor): Html {
     return html`<p>${who} It can read only certain paths on certain apps, and this page is not one of them.</p>`;
   }
   if (credential === "browser" && reason !== null && SIGN_IN_AGAIN.includes(reason)) {
-    return html`<p>${who} It is not signed in here any more. <a href="/">Open the app</a> to sign in.</p>`;
+    return html`<p>${who} It is no longer signed in here. <a href="/">Open the app</a> to sign in.</p>`;
   }
   return html`<p>${who} ${WHY[reason ?? "internal-error"]?.(app, word) ?? "It is refused at the moment: try again later."}</p>`;
 }

@@ -35,7 +35,7 @@ export async function people(context: PageContext): Promise<Html> {
     html`${
       signIn === null
         ? html`<p class="message">Nobody can sign in with an identity provider yet: <code>SIGN_IN</code> is not set.</p>`
-        : html`<p>They sign in with ${signIn.label}. The first person with a user’s address becomes that user; everybody else waits here.</p>`
+        : html`<p>People sign in with ${signIn.label}. The first person with a user’s address becomes that user; everybody else waits here.</p>`
     }
 <section aria-labelledby="waiting"><h2 id="waiting">Waiting to be admitted</h2>
 ${
@@ -107,7 +107,7 @@ function personCard(
   return html`<li class="card"><h3>${title}</h3>
 <p>Signed in ${ago(lastSeen, now, timeZone)}${country === null ? "" : `, ${country}`}. Their screen should show this code: <strong class="code">${grouped(comparisonCode)}</strong></p>
 <dl><dt>Address</dt><dd>${email ?? "none"}${email === null || isEmailVerified ? "" : html` <span class="status pending">not verified</span>`}</dd>
-<dt>At</dt><dd>${issuer}, as ${subject}</dd></dl>
+<dt>Provider</dt><dd>${issuer}, as ${subject}</dd></dl>
 <form method="post" action="${path}/admit">
 <p><label for="user-${index}">Admit as</label>${userSelect(`user-${index}`, users, null, "A new user")}</p>
 <p><label for="new-${index}">New user’s id</label><input id="new-${index}" name="new" value="${newId(person, users)}" maxlength="63" autocomplete="off" autocapitalize="none" spellcheck="false"></p>
@@ -147,5 +147,5 @@ function identityForm(
   const { now, timeZone } = context;
   const name = email ?? subject;
   return html`<form method="post" action="${path}/identities/${encodeURIComponent(id)}/unbind">
-<p>Signs in as <strong>${name}</strong> at ${issuer}, since ${ago(boundAt, now, timeZone)}. <button class="quiet">Unbind<span class="unseen"> ${name}</span></button></p></form>`;
+<p>Signs in as <strong>${name}</strong> at ${issuer}. Bound ${ago(boundAt, now, timeZone)}. <button class="quiet">Unbind<span class="unseen"> ${name}</span></button></p></form>`;
 }

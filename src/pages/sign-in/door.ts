@@ -30,7 +30,7 @@ import * as view from "./view.ts";
 /** How long a person may take at the provider, in milliseconds. */
 const DOOR_MS = 10 * 60_000;
 
-/** How many codes one address may have exchanged at first, and how often one more, in milliseconds. */
+/** How many codes each network may have exchanged at first, and how often one more, in milliseconds. */
 export const EXCHANGES_MAX = 20;
 export const EXCHANGE_EVERY_MS = 5_000;
 const ADDRESSES_MAX = 1_000;
@@ -42,11 +42,11 @@ const PURPOSE = "door";
 interface Errand {
   asked: Asked;
   destination: Destination;
-  /** Whether the person was asked to authenticate anew. */
+  /** Whether the person was asked to authenticate again. */
   isFresh: boolean;
 }
 
-/** What this browser is to a person, and the secret that it has, if it is one of theirs. */
+/** What this browser is to a person, and its secret if it is one of theirs. */
 interface Prospect {
   kind: BrowserProspect;
   /** Of a device that is signed in. */

@@ -70,7 +70,7 @@ export async function enter(
   return response;
 }
 
-const NOT_THEIRS = "Your account at the identity provider is nobody’s here any more.";
+const NOT_THEIRS = "Your account at the identity provider no longer belongs to a user here.";
 
 /** The identity may have been taken from its user since the person came back from the provider. */
 async function isStillTheirs({ directory }: Services, { user, opener }: Ticket): Promise<boolean> {
@@ -78,11 +78,11 @@ async function isStillTheirs({ directory }: Services, { user, opener }: Ticket):
 }
 
 const SENTENCES: Record<BrowserError["code"], string> = {
-  "used-ticket": "This sign-in was finished already.",
+  "used-ticket": "This sign-in is finished already.",
   "browser-shut-out": "This browser was suspended, reported lost or revoked in the meantime.",
-  "stale-sign-in": "A browser of yours was reported lost in the meantime, so you must sign in anew.",
+  "stale-sign-in": "A browser of yours was reported lost in the meantime, so you must sign in again.",
   "too-many-browsers":
-    "You have signed in with too many new browsers within an hour. Wait a while. If that was not you, somebody else signs in as you: tell the person who runs this gate.",
+    "You have signed in with too many new browsers within an hour. Wait a while. If that was not you, somebody else is signing in as you: tell the person who runs this gate.",
 };
 
 async function isForThisBrowser({ destination }: Ticket, { request, hostname }: Visit): Promise<boolean> {
@@ -107,7 +107,7 @@ export async function offer({ adminHost }: Services, { request, url }: Visit): P
 /** `POST /.latchkey/leave`: signs this browser out, on every app. */
 export async function leave(
   services: Services,
-  { browsers }: DoorServices,
+  { browsers, settings }: DoorServices,
   visit: Visit,
   now: number,
 ): Promise<Response> {
@@ -119,9 +119,10 @@ export async function leave(
     await browsers.endOne(visit.by(userActor(owner), now), owner, key);
     services.forget(key);
   }
-  const page = notice("Signed out", "This browser is signed out of every app behind this gate.", {
-    href: "/",
-    text: "Back to the app",
-  });
+  const page = notice(
+    "Signed out",
+    `This browser is signed out of every app behind this gate. You may still be signed in with ${settings.label}: on a computer that is not yours, sign out there, too.`,
+    { href: "/", text: "Back to the app" },
+  );
   return show(page, 200, { "Set-Cookie": clearBrowser() });
 }

@@ -5,14 +5,14 @@ import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
 import { field } from "../html/forms.ts";
 
-/** How many logout tokens one address may send at first, and how often one more, in milliseconds. */
+/** How many logout tokens each network may send at first, and how often one more, in milliseconds. */
 const LOGOUTS_MAX = 20;
 const LOGOUT_EVERY_MS = 5_000;
 const ADDRESSES_MAX = 1_000;
 const logouts = new Budget<string>(LOGOUTS_MAX, LOGOUT_EVERY_MS, ADDRESSES_MAX);
 
 /**
- * Signs out the browsers of that person, or of that one session there. Repeating does no harm. The answers are those
+ * Signs out the browsers of that person, or of that one session there. It may be repeated. The answers are those
  * of section 2.8.
  */
 export async function endFromProvider(

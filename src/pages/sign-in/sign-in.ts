@@ -1,4 +1,4 @@
-// Which of the addresses of signing in is asked for, and on which host.
+// Routes the paths that signing in uses, each on its own host.
 import { ApiError } from "../../contract/api-error.ts";
 import type { DoorServices, Services } from "../../services.ts";
 import type { Visit } from "../../visit.ts";
@@ -8,7 +8,7 @@ import { Door } from "./door.ts";
 import { enter, leave, offer } from "./enter.ts";
 import { endFromProvider } from "./logout.ts";
 
-/** The addresses that only signing in uses. */
+/** The paths that only signing in uses. */
 export const SIGN_IN_KINDS = ["callback", "backchannel-logout", "enter", "offer", "leave"] as const;
 export type SignInKind = (typeof SIGN_IN_KINDS)[number];
 

@@ -77,7 +77,6 @@ export function waiting(comparisonCode: string, href: string): Html {
     { title: "Nearly there" },
     html`<p>You are signed in, but not known here yet. Ask ${OWNER} to let you in, and tell them this code:</p>
 <p class="code">${grouped(comparisonCode)}</p>
-<p>Once they have done so, go on here.</p>
 <p><a class="button" href="${href}">I have been let in</a></p>`,
   );
 }
@@ -103,7 +102,7 @@ export function notForYou(user: UserId, host: string): Html {
 export function shutOut(user: UserId): Html {
   return notice(
     "This browser is shut out",
-    `It is one of ${possessive(user)} devices, and was suspended or reported lost, or its time is up. Ask ${OWNER} to let it back in.`,
+    `It is one of ${possessive(user)} devices, but somebody suspended it or reported it lost, or its time is up. Ask ${OWNER} to let it back in.`,
     { href: PATHS.devices, text: "Your devices" },
   );
 }
@@ -112,7 +111,7 @@ export function shutOut(user: UserId): Html {
 export function stale(user: UserId): Html {
   return notice(
     "Please ask for help",
-    `A browser of ${possessive(user)} was reported lost, and your provider does not say that you have signed in there since. End your sessions at the provider; then ask ${OWNER} to revoke and forget the lost browser.`,
+    `A browser of ${possessive(user)} was reported lost, and your provider does not confirm that you have signed in there since. End your sessions at the provider; then ask ${OWNER} to revoke and forget the lost browser.`,
     { href: PATHS.devices, text: "Your devices" },
   );
 }
@@ -120,7 +119,7 @@ export function stale(user: UserId): Html {
 export function tooLate(): Html {
   return notice(
     "Please begin again",
-    "This sign-in took longer than ten minutes, was finished already, or another one was begun in this browser. Open the app, and sign in from there.",
+    "This sign-in took longer than ten minutes or is finished already, or you began another one in this browser. Open the app, and sign in from there.",
     { href: PATHS.home, text: "Latchkey’s own pages" },
   );
 }
@@ -145,7 +144,7 @@ export function failed(failure: Failure, label: string, href: string): Html {
     case "not-ours":
       return notice(
         "Not signed in",
-        "What came back does not belong to this sign-in. Nothing was changed.",
+        "The answer that came back does not belong to this sign-in. Nothing was changed.",
         again(href),
       );
     case "issuer-unavailable":
@@ -157,7 +156,7 @@ export function failed(failure: Failure, label: string, href: string): Html {
     default:
       return notice(
         "Sign-in is not set up properly",
-        `${capitalised(label)} does not accept this gate. Ask ${OWNER} to look into the log, or to run latchkey doctor.`,
+        `${capitalised(label)} and this gate do not work together. Ask ${OWNER} to run latchkey doctor, or to look into the log.`,
         again(href, "Try again"),
       );
   }

@@ -1,4 +1,4 @@
-// People who signed in with the identity provider and are nobody's identity yet: the tables `waiting_people` and
+// People who signed in with the identity provider and belong to no user yet: the tables `waiting_people` and
 // `waiting_hour`. With a public provider that can be anybody on earth, so everything here is bounded.
 import type { EmailAddress, Person, WaitingPersonRecord } from "../../domain/person.ts";
 import type { Actor } from "../storage/audit-log.ts";

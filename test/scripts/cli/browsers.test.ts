@@ -158,7 +158,7 @@ describe("a signed-in browser", () => {
     expect(await refused(...words)).toEqual({
       code: 2,
       stderr:
-        "latchkey: alice/Firefox is a browser: its person signs in, and nothing is to be renewed\nhint: to sign it out for good: latchkey revoke alice/Firefox; its person can then sign in again\n",
+        "latchkey: alice/Firefox is a browser: its person signs in, so there is nothing to renew\nhint: to sign it out for good: latchkey revoke alice/Firefox; its person can then sign in again\n",
     });
   });
 
@@ -194,7 +194,9 @@ describe("a signed-in browser", () => {
     expect(stderr).toBe(
       "latchkey: alice/Off is lost and has not been told to clear what it stores yet: once it is refused otherwise, it never will be\nhint: wait until latchkey show alice/Off says that it was told, or add --force\n",
     );
-    await said("revoke", "alice/Gone", "--yes");
+    expect(await said("revoke", "alice/Gone", "--yes")).toContain(
+      "its person can sign in again; suspend keeps a browser out\n",
+    );
     await said("revoke", "alice/Off", "--yes", "--force");
     expect(await said("forget", "alice/Off", "--yes")).toBe(
       "forgot alice/Off: its person can sign in with it again, as another device\n",

@@ -74,6 +74,10 @@ describe("users", () => {
         "take it from that user first with: latchkey users edit USER --remove-email ADDRESS",
       ),
     );
+    expect(await latchkey("users", "add", "bill", "--email", "bea@example.com")).toMatchObject({
+      code: 1,
+      stdout: "added user bill\n",
+    });
     expect(await latchkey("users", "edit", "ben", "--remove-email", "x@example.com")).toEqual(
       failure(1, "x@example.com is not an address of ben", "list them with: latchkey users"),
     );
@@ -109,7 +113,7 @@ describe("users", () => {
     const unbound = await latchkey("users", "unbind", "cleo", id.slice(0, 8));
     expect(unbound).toMatchObject({ code: 0, stderr: "" });
     expect(unbound.stdout).toMatch(
-      /^cleo@example\.com no longer signs in as cleo; cleo's sessions with the provider ended\n/,
+      /^cleo@example\.com no longer signs in as cleo; its browsers and cleo's sessions on the pages are signed out\n/,
     );
     expect(await latchkey("users", "unbind", "cleo", id)).toEqual(
       failure(1, `the id of no identity begins with ${id}`, "list them with: latchkey users identities cleo"),
@@ -183,7 +187,15 @@ describe("people who wait", () => {
         if (method !== "GET") asked.push(`${method} ${path} ${body}`.trim());
         if (method === "DELETE") return void response.writeHead(204).end();
         const identity = { id: "i1", user: "alice", issuer: "x", subject: "y", email: null, boundAt: AT };
-        const answer = method === "POST" ? identity : { waitingPeople: waiting };
+        const me = { actor: "admin", scope: "root", user: null, apps: [] };
+        const lists = { waitingPeople: waiting, users: [], unknownCertificates: [], blocked: [], next: null };
+        if (body.includes("nobody")) {
+          const problem = { code: "unknown-user", title: "There is no such user", detail: "", status: 404 };
+          return void response
+            .writeHead(404, { "content-type": "application/problem+json" })
+            .end(JSON.stringify(problem));
+        }
+        const answer = method === "POST" ? identity : { ...me, ...lists };
         response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
       });
     });
@@ -220,6 +232,23 @@ describe("people who wait", () => {
       said("aaaa0001@example.com (not verified) signs in as alice from now on"),
     );
     expect(asked).toEqual([`POST /waiting-people/${PEOPLE[1]?.id}/admit {"user":"alice"}`]);
+  });
+
+  it("are admitted only as a user who exists", async () => {
+    expect(await latchkey("users", "admit", "123456", "nobody")).toEqual(
+      failure(1, "there is no user nobody", "add the user first: latchkey users add nobody"),
+    );
+  });
+
+  it("are in the status", async () => {
+    const waits = async () => /^waiting +(.*)$/m.exec((await latchkey("status")).stdout)?.[1];
+    expect(await waits()).toBe("4 people to be admitted (users waiting)");
+    const { registry } = JSON.parse((await latchkey("status", "--json")).stdout);
+    expect(registry.waiting.people).toEqual(["481516", "123456", "777777", "777777"]);
+    waiting = PEOPLE.slice(0, 1);
+    expect(await waits()).toBe("1 person to be admitted (users waiting)");
+    waiting = [];
+    expect(await waits()).toBe("nothing");
   });
 
   it("are dismissed", async () => {

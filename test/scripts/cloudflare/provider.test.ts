@@ -82,7 +82,7 @@ describe("the identity provider, as the doctor judges it", () => {
   it("fails without TLS", () => {
     const issuer = "http://id.localhost:9000";
     const [found] = judgeProvider(settings(issuer), GOOD, known([]));
-    expect(found).toMatchObject({ status: "failed", reason: `the issuer ${issuer} is not reached over TLS` });
+    expect(found).toMatchObject({ status: "failed", reason: `the issuer ${issuer} doesn't use TLS` });
   });
 });
 

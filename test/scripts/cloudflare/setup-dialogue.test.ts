@@ -142,7 +142,7 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
       ["To which apps?", " \r"],
       ["Who signs people in?", "\r"],
       ["The first owner", "alice=alice@example.com\r"],
-      ["Whom else should Access let in?", "bob@example.com\r"],
+      ["Who else may sign in with Access?", "bob@example.com\r"],
       ["Go ahead?", "\r"],
     ]);
     expect(shown).toContain("make it, for alice@example.com, bob@example.com");

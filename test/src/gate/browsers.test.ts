@@ -165,7 +165,7 @@ describe("a signed-in browser", () => {
     );
     const lines = logged();
     const response = await ask(`https://${HOST}/`, { Cookie: cookie, ...NAVIGATION });
-    expect(await response.text()).toContain("You are not signed in any more.");
+    expect(await response.text()).toContain("You are no longer signed in.");
     expect(lines).toMatchObject([{ reason: "expired-credential" }]);
   });
 });

@@ -187,7 +187,7 @@ describe("the page on an app that says who a browser is", () => {
     const made = await atNoon();
     vi.setSystemTime(NOON + 31 * DAY_MS);
     const page = await whoami(made);
-    expect(page).toContain("It is not signed in here any more. Open the app to sign in.");
+    expect(page).toContain("It is no longer signed in here. Open the app to sign in.");
     expect(page).not.toContain("ask the person");
   });
 

@@ -38,7 +38,7 @@ describe("the page of people", () => {
     const html = await page(PATHS.people);
     expect(html).not.toContain("<b>Zoë");
     const text = words(html);
-    expect(text).toContain("They sign in with Pocket ID.");
+    expect(text).toContain("People sign in with Pocket ID.");
     expect(text).toContain("Alice (alice) member alice@example.com");
     expect(text).toContain("Signs in as alice@example.com at https://id.example.com");
     const code = found.kind === "waiting" ? found.comparisonCode : expect.fail();

@@ -38,7 +38,7 @@ function misfit({ signIn, signInApps, adminHost, localAdminHost }: LocalSettings
   return undefined;
 }
 
-/** Who has no session yet could not get one, and neither could the Worker read the provider's keys. */
+/** Behind the gate, nobody without a session could get one, and the Worker could not read the provider's keys. */
 function behindGate({ signIn, hosts, adminHost }: LocalSettings): Verdict | undefined {
   if (signIn === undefined) return undefined;
   const { hostname } = new URL(signIn.issuer);
@@ -56,7 +56,7 @@ function behindGate({ signIn, hosts, adminHost }: LocalSettings): Verdict | unde
         "try a sign-in with a browser that has no certificate; if a page is refused, add it to public",
       )
     : failedCheck(
-        `the issuer's host ${hostname} is behind the gate: nobody can sign in without having a credential already`,
+        `the issuer's host ${hostname} is behind the gate: only people who have a credential already could sign in`,
         remedy,
       );
 }

@@ -61,7 +61,7 @@ function judgeDiscovery({ issuer }: LocalSignIn, { discovery }: SeenProvider): V
   const { host, protocol } = new URL(issuer);
   if (protocol !== "https:") {
     return failedCheck(
-      `the issuer ${issuer} is not reached over TLS`,
+      `the issuer ${issuer} doesn't use TLS`,
       "give its https:// address in SIGN_IN.issuer: http:// is for the local edge only",
     );
   }
@@ -71,7 +71,7 @@ function judgeDiscovery({ issuer }: LocalSignIn, { discovery }: SeenProvider): V
     return REFUSALS.has(discovery.status) || (discovery.status >= 300 && discovery.status < 400)
       ? failedCheck(
           `the issuer at ${host} answers strangers with ${discovery.status}: it may be behind a gate, or the address is wrong`,
-          "let everyone reach it: whoever has no session yet could not sign in",
+          "let everyone reach it: otherwise nobody without a session can sign in",
         )
       : failedCheck(`the issuer at ${host} answers ${discovery.status}`, REACH);
   }
@@ -148,7 +148,7 @@ function judgeSecret({ discovery }: SeenProvider, secrets: Reading<readonly stri
   if (!parsed.success)
     return unread("it is not known whether the issuer takes a client without a secret", REACH);
   return parsed.output.token_endpoint_auth_methods_supported?.includes("none")
-    ? passed("the issuer takes clients without a secret, by PKCE alone")
+    ? passed("the issuer takes clients without a secret, with PKCE only")
     : warned(
         "the Worker has no secret SIGN_IN_SECRET, and the issuer does not say that it takes clients without one",
         "npx wrangler secret put SIGN_IN_SECRET, unless the client is a public one there",

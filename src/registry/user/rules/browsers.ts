@@ -80,8 +80,7 @@ export class Browsers {
   }
 
   /**
-   * The ids of browsers that nobody needs to see any more: signed out for long, or since another device takes its place
-   * (`former`).
+   * The ids of browsers that need no longer be listed: signed out long ago, or replaced by another device (`former`).
    */
   ended(now: number, former: CredentialKey | null): string[] {
     const replaced = former === null ? undefined : this.#devices.byKey(former);

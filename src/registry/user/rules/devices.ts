@@ -112,7 +112,7 @@ export class Devices {
     const device = this.#devices.byKey(key);
     if (device?.status !== "lost") return;
     const before = device.wipe;
-    // What a browser is told does not depend on the call.
+    // A browser gets the same answer whatever the call.
     const isBrowser = device.kind === "browser";
     const tokenRefresh = !isBrowser && delivery.tokenRefresh;
     this.#devices.setReceipt(device.id, {

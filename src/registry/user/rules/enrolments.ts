@@ -128,7 +128,7 @@ export class Enrolments {
     return ok({ device: this.#devices.mustGet(id), created: true });
   }
 
-  /** Nobody types a browser's name in, so another one of that name only gets a number. */
+  /** Nobody types a browser's name, so a second one of that name simply gets a number. */
   #freeName(name: string): string {
     let free = name;
     for (let number = 2; this.#devices.byName(free) !== undefined; number++) free = `${name} ${number}`;
