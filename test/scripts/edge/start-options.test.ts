@@ -87,7 +87,11 @@ describe("the identity provider", () => {
       "such as",
     ],
     [["--sign-in", issuer, "--client-id", ""], "--client-id must be the client's id", "such as"],
-    [["--var", "SIGN_IN=yes"], "--var SIGN_IN cannot be used: SIGN_IN must be a table", "such as --var 'SIGN_IN={"],
+    [
+      ["--var", "SIGN_IN=yes"],
+      "--var SIGN_IN cannot be used: SIGN_IN must be a table",
+      "such as --var 'SIGN_IN={",
+    ],
     [["--var", 'SIGN_IN={"issuer":"https://a.ch"}'], "SIGN_IN.clientId is missing", "such as"],
     [["--var", 'SIGN_IN={"issuer":"x"}'], "SIGN_IN.issuer must be the issuer's https://", "such as"],
     [["--var", `SIGN_IN=${written}`, "--no-sign-in"], "--var SIGN_IN and --sign-in", "give one, not both"],
