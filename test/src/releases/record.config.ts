@@ -5,5 +5,11 @@ const [worker] = (base as { test: { projects: { test: object }[] } }).test.proje
 
 export default {
   ...worker,
-  test: { ...worker?.test, name: "record", include: ["test/src/releases/record.ts"], exclude: [], update: true },
+  test: {
+    ...worker?.test,
+    name: "record",
+    include: ["test/src/releases/record.ts"],
+    exclude: [],
+    update: true,
+  },
 };

@@ -13,10 +13,16 @@ import type { ApiCall, RpcCall } from "./recording.ts";
 
 const FOLDER = "../../fixtures/releases/new";
 
+/** From now. */
+const YEARS_SECONDS = 9 * 365 * 24 * 3600;
+
 it("records", { timeout: 60_000 }, async () => {
   const api: ApiCall[] = [];
   const rpc: RpcCall[] = [];
-  const bindings = { USER_REGISTRY: recorded(env.USER_REGISTRY, rpc), DIRECTORY: recorded(env.DIRECTORY, rpc) };
+  const bindings = {
+    USER_REGISTRY: recorded(env.USER_REGISTRY, rpc),
+    DIRECTORY: recorded(env.DIRECTORY, rpc),
+  };
   const isolate = new Isolate(bindings);
   await live(isolate, api, bindings.DIRECTORY);
   await isolate.idle();
@@ -39,7 +45,15 @@ async function live(isolate: Isolate, calls: ApiCall[], bindings: Namespace): Pr
     const text = await response.text();
     const answer = text === "" ? null : JSON.parse(text);
     const as = token === env.ADMIN_TOKEN ? {} : { token };
-    calls.push({ at, method, path, ...as, ...(body === undefined ? {} : { body }), status: response.status, answer });
+    calls.push({
+      at,
+      method,
+      path,
+      ...as,
+      ...(body === undefined ? {} : { body }),
+      status: response.status,
+      answer,
+    });
     if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return answer;
   }
@@ -68,7 +82,7 @@ async function live(isolate: Isolate, calls: ApiCall[], bindings: Namespace): Pr
   await call("DELETE", alice(gone.id));
   await enrol("bob", "Desk", 10);
   await call("PATCH", alice(`${pixel.id}/limits`), {
-    ...{ apps: [HOST, VAULT_HOST], countries: ["CH", "LI"], expiresAt: "2100-01-01T00:00:00.000Z" },
+    ...{ apps: [HOST, VAULT_HOST], countries: ["CH", "LI"], expiresAt: YEARS_SECONDS },
   });
 
   const secret = { apps: [HOST], validSeconds: 365 * 24 * 3600 };
@@ -91,7 +105,7 @@ async function live(isolate: Isolate, calls: ApiCall[], bindings: Namespace): Pr
   await call("DELETE", `/tokens/${revoked.id}`);
   await call("GET", "/users/alice/devices?limit=500", undefined, token.token);
 
-  const guest = { apps: [HOST], countries: ["CH"], expiresAt: "2100-01-01T00:00:00.000Z" };
+  const guest = { apps: [HOST], countries: ["CH"], expiresAt: YEARS_SECONDS };
   await call("POST", "/users/bob/invitations", { approval: true, limits: guest });
   const withdrawn = await call("POST", "/users/alice/invitations", {});
   await call("DELETE", `/users/alice/invitations/${withdrawn.id}`);
@@ -100,11 +114,32 @@ async function live(isolate: Isolate, calls: ApiCall[], bindings: Namespace): Pr
     bundle: { ...bundle, ciphertext: "QUJD", proof: "ab".repeat(32) },
   });
 
-  const session = {
-    ...{ id: crypto.randomUUID(), digest: "cd".repeat(32), credential: await digestOf(token.token) },
-    ...{ ip: "198.51.100.7", country: "CH", client: "Firefox" },
+  // The pages' calls, with the arguments that this version's Worker gives.
+  const objects = bindings.getByName("directory");
+  const admin = await digestOf(env.ADMIN_TOKEN);
+  const signIn = async (text: string) => {
+    const session = {
+      ...{
+        id: crypto.randomUUID(),
+        digest: await digestOf(crypto.randomUUID()),
+        credential: await digestOf(text),
+      },
+      ...{ ip: "198.51.100.7", country: "CH", client: "Firefox" },
+    };
+    const opened = (await objects.signIn?.(by(), session, text === env.ADMIN_TOKEN)) as {
+      value: { holder: string };
+    };
+    return { holder: opened.value.holder, digest: session.digest };
   };
-  await bindings.getByName("directory").signIn?.(by(), session, false);
+  for (const text of [token.token, env.ADMIN_TOKEN]) {
+    const [open, ended] = [await signIn(text), await signIn(text)];
+    await objects.signOut?.(by(), ended, admin);
+    for (const key of [open, ended, { ...open, digest: ended.digest }, { ...open, holder: "user-alice" }]) {
+      await objects.ofSession?.(key, admin, Date.now());
+    }
+    // Another ADMIN_TOKEN than the one with which a session was opened.
+    await objects.ofSession?.(open, "0".repeat(64), Date.now());
+  }
 
   // At the end, each list: what a later version has to answer from the same tables.
   for (const path of LISTS) await call("GET", path);
@@ -128,8 +163,16 @@ function recorded(binding: unknown, calls: RpcCall[]): Namespace {
       return new Proxy({} as ReturnType<Namespace["getByName"]>, {
         get:
           (_, method: string) =>
-          async (...args: unknown[]) => {
-            const call: RpcCall = { at: Date.now(), object, method, args: structuredClone(args), answer: null };
+          async (...given: unknown[]) => {
+            // JSON would make null of what is left out.
+            const args = given.slice(0, given.findLastIndex((arg) => arg !== undefined) + 1);
+            const call: RpcCall = {
+              at: Date.now(),
+              object,
+              method,
+              args: structuredClone(args),
+              answer: null,
+            };
             calls.push(call);
             const answer = await stub[method]?.(...args);
             call.answer = structuredClone(answer) ?? null;
@@ -146,12 +189,14 @@ async function digestOf(text: string): Promise<string> {
 }
 
 /** A call per line, so that they can be read. */
-const lines = (calls: readonly unknown[]) => `[\n${calls.map((call) => JSON.stringify(call)).join(",\n")}\n]\n`;
+const lines = (calls: readonly unknown[]) =>
+  `[\n${calls.map((call) => JSON.stringify(call)).join(",\n")}\n]\n`;
 
 /** The tables with their rows, as statements. */
 function sqlOf(stub: DurableObjectStub): Promise<string> {
   return runInDurableObject(stub, (_, state) => {
-    const own = "name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql IS NOT NULL";
+    const own =
+      "name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql IS NOT NULL";
     const made = rows(state, `SELECT type, name, sql FROM sqlite_master WHERE ${own} ORDER BY rowid`);
     const content = made
       .filter(({ type }) => type === "table")
