@@ -29,7 +29,7 @@ export interface Pruned {
  * would push out the last one that has something in it.
  */
 export async function prune(folder: string, latest: string, keep: number): Promise<Pruned> {
-  const { source, users } = (await readBackup(join(folder, latest))).backup;
+  const { source, users } = await readBack(folder, latest);
   const unreadable: string[] = [];
   const earlier: { name: string; isEmpty: boolean }[] = [];
   for (const name of (await readdir(folder)).filter((name) => NAME.test(name) && name !== latest)) {
@@ -43,6 +43,20 @@ export async function prune(folder: string, latest: string, keep: number): Promi
   const deleted = spared ? [] : surplus;
   for (const name of deleted) await remove(join(folder, name));
   return { deleted, unreadable, spared };
+}
+
+/** A gate that is newer than this command may have put something into it that this command does not know. */
+async function readBack(folder: string, latest: string) {
+  try {
+    return (await readBackup(join(folder, latest))).backup;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw failed(
+      `the new backup is written, but cannot be read back: ${error.message}`,
+      "no earlier one was deleted; if the gate is newer than this command, update the command",
+      error.list,
+    );
+  }
 }
 
 async function wholeBackup(path: string) {

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type BackupJson, FORMAT, VERSION, writeBackup } from "../../../scripts/backup/backup-file.ts";
 import { backupName, prune } from "../../../scripts/backup/folder.ts";
-import { Failure } from "../../../scripts/terminal/failure.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 const FIRST = Date.UTC(2026, 10, 24, 2, 1, 3);
@@ -56,7 +55,11 @@ it("neither counts nor deletes another gate's backups, damaged ones, and files o
 it("deletes nothing if the new one cannot be read back", async () => {
   await put(on(0));
   writeFileSync(join(folder, on(1)), "");
-  await expect(prune(folder, on(1), 1)).rejects.toThrow(Failure);
+  await expect(prune(folder, on(1), 1)).rejects.toMatchObject({
+    exitCode: 1,
+    message: expect.stringMatching(/^the new backup is written, but cannot be read back: .+ is not JSON/),
+    hint: expect.stringContaining("no earlier one was deleted"),
+  });
   expect(left()).toEqual([on(0), on(1)]);
 });
 

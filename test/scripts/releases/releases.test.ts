@@ -32,11 +32,11 @@ describe.each(RELEASES)("of %s:", (release) => {
     });
 
     it.each([
-      [["status"], /3 active, 1 suspended, 1 lost, 1 revoked|active/],
+      [["status"], /5 active, 1 suspended, 1 lost, 1 revoked/],
       [["me"], /admin/],
       [["users"], /alice +Alice/],
       [["devices"], /Pixel 9/],
-      [["show", "alice/pixel 9"], /2100|2035|CH, LI/],
+      [["show", "alice/pixel 9"], /CH, LI/],
       [["show", "alice/radio"], /Radio/],
       [["unknown"], /00000000/],
       [["token"], /monitor/],
@@ -76,7 +76,11 @@ describe.each(RELEASES)("of %s:", (release) => {
       expect((await list("devices")).devices).toMatchObject(backup.users.flatMap(({ devices }) => devices));
       expect((await list("users")).users).toMatchObject(backup.users.map(({ id, name }) => ({ id, name })));
       expect((await list("token")).tokens.map(({ id }: { id: string }) => id).sort()).toEqual(
-        backup.tokens.map(({ id }) => id).sort(),
+        backup.tokens
+          // The others have ended since.
+          .filter(({ expiresAt }) => expiresAt === null || Date.parse(expiresAt) > Date.now())
+          .map(({ id }) => id)
+          .sort(),
       );
       expect((await list("unknown")).unknownCertificates).toMatchObject(
         backup.unknownCertificates.map(({ fingerprint }) => ({ fingerprint })),

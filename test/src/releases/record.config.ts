@@ -1,4 +1,4 @@
-// How scripts/release-fixture.ts runs record.ts: in the runtime of the tests, and on nobody's list of tests.
+// How npm run release:fixture runs record.ts: in the runtime of the tests, and on nobody's list of tests.
 import base from "../../../vitest.config.ts";
 
 const [worker] = (base as { test: { projects: { test: object }[] } }).test.projects;

@@ -1,4 +1,4 @@
-// Records this version for the tests of later ones: scripts/release-fixture.ts runs it. It does to a real Worker what a
+// Records this version for the tests of later ones: npm run release:fixture runs it. It does to a real Worker what a
 // household does, writes down each call of the API and of the objects, and at the end the tables. Keep to what the
 // earliest version can do that is to be recorded; add at the end of `live` what is new.
 import { runInDurableObject } from "cloudflare:test";
