@@ -2,7 +2,7 @@ import { ApiError } from "../contract/api-error.ts";
 import type { SignInSettings } from "../contract/sign-in-settings.ts";
 import type { Principal, SecretDigest } from "../domain/credential.ts";
 import { err, ok, type Result } from "../domain/general/result.ts";
-import type { Person } from "../domain/person.ts";
+import type { IdentityKey } from "../domain/person.ts";
 import type { UserId } from "../domain/user.ts";
 import type { DirectoryCaller } from "../registry/client/objects.ts";
 import { holderOf, type NewSession, userOf } from "../registry/directory/session-table.ts";
@@ -125,7 +125,7 @@ export class Authenticator {
   async signInAs(
     at: SignInPlace,
     user: UserId,
-    identity: Pick<Person, "issuer" | "subject">,
+    identity: IdentityKey,
   ): Promise<Result<{ cookie: string }, SignInError>> {
     const credential = await this.#digestOfProvider();
     if (credential === null) return err({ code: "wrong-token" });

@@ -50,6 +50,10 @@ export const SignInSchema = v.pipe(
             ),
             EmailSchema,
           ),
+          v.check((owners) => {
+            const emails = Object.values(owners);
+            return new Set(emails).size === emails.length;
+          }, "names two users by one address"),
         ),
         {},
       ),

@@ -37,6 +37,9 @@ export interface Person {
   name: string | null;
 }
 
+/** Who somebody is at the identity provider. */
+export type IdentityKey = Pick<Person, "issuer" | "subject">;
+
 /** An identity that belongs to a user. From then on only it counts, and the address does not. */
 export interface IdentityRecord {
   id: string;

@@ -12,7 +12,10 @@ const manifest = JSON.parse(read("package.json"));
 describe("as a template", () => {
   it("describes each binding and variable of wrangler.toml, which the deploy button asks about", () => {
     const { vars, durable_objects } = unstable_readConfig({ config: join(ROOT, "wrangler.toml") });
-    const names = [...Object.keys(vars), ...durable_objects.bindings.map(({ name }) => name)];
+    const names = [
+      ...Object.keys(vars),
+      ...durable_objects.bindings.map(({ name }: { name: string }) => name),
+    ];
     expect(Object.keys(manifest.cloudflare.bindings).sort()).toEqual(names.sort());
   });
 

@@ -339,6 +339,11 @@ describe("SIGN_IN", () => {
       "SIGN_IN.owners.alice",
     ],
     [
+      "an address that names two owners",
+      { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, owners: { al: "a@b.c", bo: "A@b.c" } } },
+      "SIGN_IN.owners",
+    ],
+    [
       "an owner with an impossible id",
       { ADMIN_HOST, SIGN_IN: { ...SIGN_IN, owners: { Al: "a@b.c" } } },
       "SIGN_IN.owners.Al",

@@ -55,15 +55,16 @@ export const addSetup: AddCommand = (program) => {
     .notes(`
 Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md. The gate's token is kept in
 --token-file or LATCHKEY_TOKEN_FILE, else in ~/.latchkey-token: it is made if
-there is none, and never shown. The secret of a client at another issuer is taken from
-SIGN_IN_SECRET (docs/sign-in.md).
+there is none, and never shown. The secret of a client at another issuer is
+taken from SIGN_IN_SECRET (docs/sign-in.md).
 
 Examples:
   latchkey setup
   latchkey setup --app photos.example.com=immich --dry-run
   latchkey setup --app photos.example.com=immich --admin-host keys.example.com
   latchkey setup --app photos.example.com=immich --device alice/pixel-9 --yes
-  latchkey setup --sign-in access --sign-in-app photos.example.com --owner alice=alice@example.com`)
+  latchkey setup --sign-in access --sign-in-app photos.example.com \\
+    --owner alice=alice@example.com`)
     .run(async (session, options: SetupOptions) => {
       const { environment, options: globals, prompt } = session;
       requireShownPlan(globals, options.dryRun);

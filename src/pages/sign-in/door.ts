@@ -140,7 +140,7 @@ export class Door {
     again: string,
     now: number,
   ): Promise<Response> {
-    const identified = await this.#services.people.identify(visit.by("anonymous", now), signedIn.person);
+    const identified = await this.#services.people.identify(visit.by("provider", now), signedIn.person);
     if (identified.kind === "waiting") return show(view.waiting(identified.comparisonCode, again));
     if (identified.kind === "not-noted") return show(view.notNoted(signedIn.person), 503);
     const { user } = identified;

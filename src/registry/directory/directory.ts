@@ -7,7 +7,7 @@ import { type CredentialKey, ISSUED_KINDS, kindOf } from "../../domain/credentia
 import type { Fingerprint } from "../../domain/fingerprint.ts";
 import type { ListPage } from "../../domain/general/list-page.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
-import type { IdentityRecord, Person, WaitingPersonRecord } from "../../domain/person.ts";
+import type { IdentityKey, IdentityRecord, Person, WaitingPersonRecord } from "../../domain/person.ts";
 import type { RegistryError, Sighting, UnknownCertificateRecord, UserRecord } from "../../domain/records.ts";
 import type { UserId } from "../../domain/user.ts";
 import { notifySettings } from "../../notify/settings.ts";
@@ -136,12 +136,7 @@ export class Directory extends DurableObject {
   }
 
   /** Not to be repeated: it would count twice. */
-  signInAs(
-    by: Actor,
-    session: NewSession,
-    user: UserId,
-    identity: Pick<Person, "issuer" | "subject">,
-  ): Result<{ holder: string }, SignInError> {
+  signInAs(by: Actor, session: NewSession, user: UserId, identity: IdentityKey) {
     return this.#transaction(() => this.#signIns.signInAs(by, session, user, identity));
   }
 
@@ -161,7 +156,7 @@ export class Directory extends DurableObject {
     this.#transaction(() => this.#signIns.endOfPerson(by, user, keep));
   }
 
-  endSessionsOf(by: Actor, identity: Pick<Person, "issuer" | "subject">): UserId | null {
+  endSessionsOf(by: Actor, identity: IdentityKey): UserId | null {
     return this.#transaction(() => this.#signIns.endOf(by, identity));
   }
 
@@ -178,7 +173,7 @@ export class Directory extends DurableObject {
     return user === null ? this.#people.all() : this.#people.identities(user);
   }
 
-  userOfIdentity(identity: Pick<Person, "issuer" | "subject">): UserId | null {
+  userOfIdentity(identity: IdentityKey): UserId | null {
     return this.#people.userOf(identity);
   }
 

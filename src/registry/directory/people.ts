@@ -5,6 +5,7 @@ import { err, ok, type Result } from "../../domain/general/result.ts";
 import type {
   EmailAddress,
   Identified,
+  IdentityKey,
   IdentityRecord,
   Person,
   WaitingPersonRecord,
@@ -122,7 +123,7 @@ export class People {
   }
 
   /** Whose identity this is. */
-  userOf(identity: Pick<Person, "issuer" | "subject">): UserId | null {
+  userOf(identity: IdentityKey): UserId | null {
     return this.find(identity)?.user ?? null;
   }
 
@@ -132,7 +133,7 @@ export class People {
   }
 
   /** The identity, if it is somebody's. */
-  find({ issuer, subject }: Pick<Person, "issuer" | "subject">): IdentityRecord | undefined {
+  find({ issuer, subject }: IdentityKey): IdentityRecord | undefined {
     return this.#rows("WHERE issuer = ? AND subject = ?", issuer, subject)[0];
   }
 

@@ -12,7 +12,7 @@ import {
   userActor,
 } from "../../domain/credential.ts";
 import { err, ok, type Result } from "../../domain/general/result.ts";
-import type { Person, Role } from "../../domain/person.ts";
+import type { IdentityKey, Role } from "../../domain/person.ts";
 import type { UserId } from "../../domain/user.ts";
 import { adminSignIn, ownerSignIn } from "../../notify/acts.ts";
 import { type Actor, writeAudit } from "../storage/audit-log.ts";
@@ -116,7 +116,7 @@ export class SignIns {
     by: Actor,
     session: NewSession,
     user: UserId,
-    identity: Pick<Person, "issuer" | "subject">,
+    identity: IdentityKey,
   ): Result<{ holder: string }, SignInError> {
     const role = this.#users.get(user)?.role;
     // It may have been unbound since the Worker asked whose it is.
@@ -150,7 +150,7 @@ export class SignIns {
   }
 
   /** Ends the sessions that a user opened with the provider. Returns whose identity it is. */
-  endOf(by: Actor, identity: Pick<Person, "issuer" | "subject">): UserId | null {
+  endOf(by: Actor, identity: IdentityKey): UserId | null {
     const user = this.#people.userOf(identity);
     if (user !== null) this.endOfPerson(by, user, null);
     return user;

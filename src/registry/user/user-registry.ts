@@ -102,7 +102,7 @@ export class UserRegistry extends DurableObject {
       ...([sql, this.#bundleTable, this.#devices] as const),
       ...([this.#invitations, this.#enrolments, this.#credentials] as const),
     );
-    this.#restores = new Restores(sql, this.#devices, credentials, this.#state);
+    this.#restores = new Restores(sql, this.#devices, credentials, this.#state, browsers);
     this.#rules = new Devices(
       ...([sql, this.#user, this.#devices, this.#credentials, this.#state, this.#outbox] as const),
       browsers,

@@ -261,7 +261,9 @@ describe.concurrent("with a user's own token", () => {
       const { stdout } = await ask("devices", "--json");
       const { devices } = JSON.parse(stdout) as { devices: Device[] };
       expect(devices.map(({ user }) => user)).toEqual(["olga", "olga", "olga"]);
-      expect((await ask("users")).stdout).toMatch(/^USER +NAME +SINCE\nolga +\d{4}\S+ \S+\n$/);
+      expect((await ask("users")).stdout).toMatch(
+        /^USER +NAME +ROLE +ADDRESSES +SINCE\nolga +member +\d{4}\S+ \S+\n$/,
+      );
       expect((await ask("devices", "olga")).code).toBe(0);
       expect((await ask("audit", "olga")).code).toBe(0);
     }

@@ -102,6 +102,9 @@ describe("a deploy", () => {
 
   it("is wrangler's alone then, with wrangler's own credentials", async () => {
     copyFileSync(OURS, config);
+    mkdirSync(join(folder, "src"));
+    const objects = "class Empty {}\nexport { Empty as UserRegistry, Empty as Directory };";
+    writeFileSync(join(folder, "src/index.ts"), `${objects}\nexport default { fetch() {} };\n`);
     const environment = { HOME: folder, XDG_CONFIG_HOME: folder, CI: "true" };
     const { code, stderr } = await runHere(["deploy", "--config", config], environment);
     expect([code, stderr]).toEqual([1, expect.stringContaining("latchkey: wrangler deploy failed")]);

@@ -71,6 +71,25 @@ async function costsWith(devices: number) {
   });
 }
 
+it("nobody who signs in costs more with 2,000 browsers than with 10", async () => {
+  const costs = (browsers: number) =>
+    runInDurableObject(registryStub(userId(`browsers-${browsers}`)), (alice, state) => {
+      fill(state, browsers);
+      state.storage.sql.exec("UPDATE devices SET kind = 'browser', apps = '[]'");
+      state.storage.sql.exec("INSERT INTO browsers SELECT id, 'issuer', 'subject', NULL, NULL FROM devices");
+      const opener = { issuer: "issuer", subject: "subject", session: null };
+      const ticket = { ticket: "t", ticketEndsAt: 2e12, authTime: null };
+      const use = { ...ticket, opener, app: "app.example.com" };
+      return {
+        prospect: cost(state, () => expect(alice.prospect(null, null, 1e12)).toBe("new")),
+        openBrowser: cost(state, () => {
+          expect(alice.openBrowser(by({ at: 1e12 }), key(50_000, "browser"), use).ok).toBe(true);
+        }),
+      };
+    });
+  expect(await costs(2000)).toEqual(await costs(10));
+});
+
 it("no call of a user's registry costs more with 2,000 devices than with 10", async () => {
   expect(await costsWith(2000)).toEqual(await costsWith(10));
 });

@@ -90,7 +90,8 @@ export class Devices {
       if (!isChanged && (by.reason === undefined || reason === device.statusReason)) return ok(undefined);
       const statusSince = isChanged ? by.at : device.statusSince;
       this.#devices.change(device, { ...device, status, statusSince, statusReason: reason });
-      if (act === "lost" || act === "reinstate") this.#browsers.setLost(id, act === "lost" ? by.at : null);
+      if (device.kind === "browser" && (act === "lost" || act === "reinstate"))
+        this.#browsers.setLost(id, act === "lost" ? by.at : null);
       if (status === "lost" && isChanged) {
         this.#devices.setReceipt(id, null);
         this.#outbox.add(deviceLost({ user: this.#user, device, by: by.actor, since: by.at }), Date.now());

@@ -7,6 +7,7 @@ import { retiredSince } from "../../../domain/retirement.ts";
 import { type Actor, writeAudit } from "../../storage/audit-log.ts";
 import { endedAt } from "../../storage/ended.ts";
 import type { Claim, StaleClaim } from "../../storage/generation.ts";
+import type { BrowserTable } from "../tables/browser-table.ts";
 import type { CredentialTable } from "../tables/credential-table.ts";
 import type { DeviceTable } from "../tables/device-table.ts";
 import type { RegistryState } from "../tables/registry-state.ts";
@@ -32,8 +33,16 @@ export class Restores {
   readonly #devices: DeviceTable;
   readonly #credentials: CredentialTable;
   readonly #state: RegistryState;
+  readonly #browsers: BrowserTable;
 
-  constructor(sql: SqlStorage, devices: DeviceTable, credentials: CredentialTable, state: RegistryState) {
+  constructor(
+    sql: SqlStorage,
+    devices: DeviceTable,
+    credentials: CredentialTable,
+    state: RegistryState,
+    browsers: BrowserTable,
+  ) {
+    this.#browsers = browsers;
     this.#sql = sql;
     this.#devices = devices;
     this.#credentials = credentials;
@@ -69,6 +78,9 @@ export class Restores {
       const before = present.find(({ id }) => id === planned.id);
       if (before === undefined) this.#devices.insert(signedOut(after, by.at));
       else this.#change(before, signedOut(after, by.at), by.at);
+      if (after.kind === "browser" && before?.status !== after.status) {
+        this.#noteLost(after, before === undefined ? after.statusSince : by.at);
+      }
       this.#audit(by, request, planned, before, after);
     }
     return ok(restored(request, present, steps));
@@ -100,6 +112,12 @@ export class Restores {
         this.#credentials.end(credential.key, credential.retiredAt);
       }
     }
+  }
+
+  /** As when somebody reports or finds it: see `BrowserTable`. */
+  #noteLost({ id, status }: DeviceRecord, since: number): void {
+    if (status === "lost") this.#browsers.setLost(id, since);
+    if (status === "active") this.#browsers.setLost(id, null);
   }
 
   #audit(

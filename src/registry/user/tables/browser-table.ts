@@ -14,6 +14,8 @@ export const BROWSERS_SCHEMA = `
     -- When it was reported lost, NULL if it was not, or was found. Revoking it does not find it.
     lost_at INTEGER
   ) WITHOUT ROWID;
+  CREATE INDEX browsers_lost ON browsers (lost_at) WHERE lost_at IS NOT NULL;
+  CREATE INDEX devices_browsers ON devices (enrolled_at) WHERE kind = 'browser';
   -- Tickets that were used, until they would have expired: each works once.
   CREATE TABLE tickets (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;`;
 
@@ -28,9 +30,11 @@ export class BrowserTable {
     insert(this.#sql, "browsers", { device, issuer, subject, session, lost_at: null }, "REPLACE");
   }
 
-  /** `null`: it was found. */
+  /** `null`: it was found. Who opened a browser that a restore brought is not known, and is nobody here. */
   setLost(device: string, at: number | null): void {
-    update(this.#sql, "browsers", { device }, { lost_at: at });
+    const unknown = { issuer: "", subject: "", session: null };
+    const isNew = insert(this.#sql, "browsers", { device, ...unknown, lost_at: at }, "IGNORE") > 0;
+    if (!isNew) update(this.#sql, "browsers", { device }, { lost_at: at });
   }
 
   /** The ids of the devices that a person opened; with `session`, only in that session of the provider. */
@@ -42,10 +46,7 @@ export class BrowserTable {
 
   /** When a browser was last reported lost that was neither found nor forgotten; `null`: there is none. */
   lostSince(): number | null {
-    // A restored browser has the status, and no row here.
-    const query = `SELECT MAX(since) AS since FROM (
-      SELECT lost_at AS since FROM browsers
-      UNION ALL SELECT status_since FROM devices WHERE kind = 'browser' AND status = 'lost')`;
+    const query = "SELECT MAX(lost_at) AS since FROM browsers WHERE lost_at IS NOT NULL";
     return one<{ since: number | null }>(this.#sql, query)?.since ?? null;
   }
 

@@ -4,7 +4,7 @@ import { Sealer } from "../../../../src/auth/sealed.ts";
 import { EXCHANGES_MAX } from "../../../../src/pages/sign-in/door.ts";
 import { ADMIN_HOST, api, HOST } from "../../fixtures.ts";
 import { logged } from "../../gate/fixtures.ts";
-import { intercepted } from "../../registry/fixtures.ts";
+import { directory, intercepted } from "../../registry/fixtures.ts";
 import {
   Browser,
   CALLBACK,
@@ -389,6 +389,15 @@ describe("who a person is", () => {
     const stranger = unknown(change(login.email ?? ""));
     const back = issuer.callback(await browser.begin(await browser.offered()), stranger);
     await refused(browser, await browser.ask(back), 200, "Nearly there");
+  });
+
+  it("is bound in the provider's name, whose word it is", async () => {
+    const { user, login } = await newPerson();
+    await new Browser().signIn(new TinyIssuer(), login);
+    const { items } = await directory().audit(10, null);
+    expect(items.find(({ act, detail }) => act === "bind-identity" && detail.user === user)).toMatchObject({
+      actor: "provider",
+    });
   });
 
   it("is not the next person who is given the same address, or a subject of another case", async () => {

@@ -427,8 +427,8 @@ describe("a session of a user who signed in with the provider", () => {
   });
 
   it("is not opened for an identity that was unbound, though its user has another", async () => {
-    await identify(person({ issuer: "https://other.example.com" }));
     const { id } = await identityOf(ALICE);
+    await identify(person({ issuer: "https://other.example.com" }));
     await directory().unbindIdentity(by(), ALICE, id);
     expect(await directory().identities(ALICE)).toHaveLength(1);
     expect((await signInAs(ALICE)).result).toMatchObject({ ok: false });

@@ -12,6 +12,7 @@ import {
 import type { CredentialKey } from "../../../../src/domain/credential-key.ts";
 import { type DeviceRecord, NO_DETAILS } from "../../../../src/domain/records.ts";
 import type { UserId } from "../../../../src/domain/user.ts";
+import { Backups } from "../../../../src/registry/client/backups.ts";
 import { Browsers } from "../../../../src/registry/client/browsers.ts";
 import { People } from "../../../../src/registry/client/people.ts";
 import { RegistryClient } from "../../../../src/registry/client/registry-client.ts";
@@ -192,6 +193,40 @@ describe("a browser that somebody shut out", () => {
     await alice().changeStatus(by(), found.id, "reinstate");
     expect(await prospect(null)).toBe("new");
   });
+});
+
+describe("a browser that a restore brings", () => {
+  /** Into an empty registry, all of the devices that are there now. */
+  async function restored() {
+    const { items: devices } = await alice().list(100, 0);
+    await reset();
+    await worker.putUser(by(), ALICE, undefined);
+    const request = { devices, resurrect: [], madeAt: NOW };
+    expect(await new Backups(env, worker).restoreUser(at(NOW + 2), ALICE, request)).toMatchObject({
+      ok: true,
+    });
+  }
+
+  it("is signed out", async () => {
+    await opened();
+    await restored();
+    expect(await validUntil(key(1, "browser"), NOW + 2)).toBe(NOW + 2);
+    expect(await browsers.prospect(ALICE, key(1, "browser"), null, NOW + 3)).toBe("ended");
+  });
+
+  it.each(["before the backup", "after the restore"])(
+    "makes its user authenticate anew, if it was lost %s, revoked or not",
+    async (when) => {
+      const { id } = await opened();
+      if (when === "after the restore") await restored();
+      await alice().changeStatus(by({ at: NOW + 1 }), id, "lost");
+      if (when === "before the backup") await restored();
+      expect(await browsers.prospect(ALICE, undefined, null, NOW)).toBe("stale");
+      await alice().changeStatus(by(), id, "revoke");
+      expect(await browsers.prospect(ALICE, undefined, NOW - HOUR, NOW)).toBe("stale");
+      expect(await browsers.prospect(ALICE, undefined, NOW + HOUR, NOW)).toBe("new");
+    },
+  );
 });
 
 it("a browser whose time is up is shut out, rather than sent in circles", async () => {
