@@ -8,6 +8,7 @@ import { startRecordedGate } from "./recorded-gate.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const RECORDER = "test/src/releases";
+const CONFIG = "test/scripts/releases/record.config.ts";
 const RELEASES = "test/fixtures/releases";
 
 const [name = "", clone = ROOT] = process.argv.slice(2);
@@ -18,9 +19,11 @@ if (!/^[\w.-]+$/.test(name) || existsSync(target)) {
 }
 const made = join(clone, RELEASES, "new");
 rmSync(made, { recursive: true, force: true });
-if (resolve(clone) !== ROOT) cpSync(join(ROOT, RECORDER), join(clone, RECORDER), { recursive: true });
+if (resolve(clone) !== ROOT) {
+  for (const path of [RECORDER, CONFIG]) cpSync(join(ROOT, path), join(clone, path), { recursive: true });
+}
 const vitest = join(clone, "node_modules/vitest/vitest.mjs");
-execFileSync(process.execPath, [vitest, "run", "--root", ".", "--config", `${RECORDER}/record.config.ts`], {
+execFileSync(process.execPath, [vitest, "run", "--root", ".", "--config", CONFIG], {
   cwd: clone,
   stdio: "inherit",
 });

@@ -11,7 +11,9 @@ import { Recorded } from "./recorded.ts";
 import type { ApiCall, RpcCall } from "./recording.ts";
 
 const files = import.meta.glob<string>("../../fixtures/releases/*/*.{json,sql}", {
-  ...{ query: "?raw", import: "default", eager: true },
+  query: "?raw",
+  import: "default",
+  eager: true,
 });
 const RELEASES = [...new Set(Object.keys(files).map((path) => path.split("/").at(-2) ?? ""))];
 
