@@ -7,7 +7,11 @@ import { printable } from "../terminal/text.ts";
 const RELEASE = /^(\d{1,6})\.(\d{1,6})\.(\d{1,6})/;
 
 /** What to say, or `undefined` if both are the same version or the gate does not say. */
-export function versionNotice(gate: string, origin: string, own = VERSION): [line: string, hint: string] | undefined {
+export function versionNotice(
+  gate: string,
+  origin: string,
+  own = VERSION,
+): [line: string, hint: string] | undefined {
   const order = compare(gate, own);
   if (order === undefined || gate === own) return undefined;
   const hint =
