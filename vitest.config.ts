@@ -11,6 +11,7 @@ const SLOW = [
   "test/scripts/cli/{login,lost,narrow,people,rotate,tokens,watch}.test.ts",
   "test/scripts/cloudflare/{conformity,doctor,issue,link,odd-answers,out-of-order,prove}.test.ts",
   "test/scripts/cloudflare/{revoke,rotate,setup,setup-command,setup-dialogue,status}.test.ts",
+  "test/scripts/releases/releases.test.ts",
   "test/scripts/edge/{at-home,edge,proxy,reach,start,worker-log}.test.ts",
 ];
 

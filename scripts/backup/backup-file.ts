@@ -105,7 +105,7 @@ export async function ownFolder(path: string): Promise<string> {
   if (process.platform === "win32" || (mode & WRITABLE_BY_OTHERS) === 0) return path;
   throw failed(
     `other users may write to ${printable(path)}`,
-    `keep it to yourself: chmod 700 ${shellWord(path)}; or give another place with --out FILE`,
+    `keep it to yourself: chmod 700 ${shellWord(path)}; or give another folder`,
   );
 }
 

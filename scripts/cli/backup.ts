@@ -1,10 +1,12 @@
 // Writing a backup.
 import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import envPaths from "env-paths";
 import { escapedJson } from "../../src/domain/general/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
+import { backupName, type Pruned, prune } from "../backup/folder.ts";
 import { takeBackup } from "../backup/snapshot.ts";
+import { misuse } from "../terminal/failure.ts";
 import { progress } from "../terminal/output.ts";
 import { plural, printable } from "../terminal/text.ts";
 import type { AddCommand } from "./command/command.ts";
@@ -17,25 +19,33 @@ export const addBackup: AddCommand = (program) => {
     .description(
       "Write everything in the registry into one file: users, devices with their certificates and notes, audit logs, unknown certificates, and tokens by their digests. Only its owner can read the file.",
     )
-    .option(
-      "--out <file>",
-      "where to write it; - is the standard output (default: a new file in your backup folder)",
-    )
+    .argument("[folder]", "where to write a new file, named by its time (default: your backup folder)")
+    .option("--out <file>", "write this file instead; - is the standard output")
+    .option("--keep <count>", "then delete the oldest backups of this gate there, so that this many are left")
+    .option("--quiet", "print nothing unless something is wrong")
     .notes(`
-Without --out the file goes to a folder of your own, outside any repository, and
-its path is printed:
+Your backup folder is your own, outside any repository:
 ${backupFolder().replace(homedir(), "~")}
+
+--keep is for a backup every night. It counts and deletes only whole backups of
+this gate that were written into that folder under the names they got there, and
+only once the new one has been read back. If the registry suddenly has no users,
+it deletes nothing.
 
 Not included: invitations, sessions, notifications on their way, and the tokens
 themselves, which are stored nowhere. The file lets nobody in, but shows who has
 which device, and when and from where it was used.
 
+Exit code 1: no backup was written, or an old one could not be deleted.
+
 Examples:
   latchkey backup
+  latchkey backup --quiet --keep 30 /var/backups/latchkey
   latchkey backup --out ~/backups/latchkey-november.json
   latchkey restore ~/backups/latchkey-november.json --dry-run`)
-    .run(async ({ output, now, connect }, options: { out?: string }) => {
-      const path = options.out ?? (await ownBackupPath(now()));
+    .run(async ({ output, now, connect }, folder: string | undefined, options: BackupOptions) => {
+      const keep = keepOf(options, folder);
+      const path = options.out ?? (await newPath(now(), folder));
       if (path !== "-") await refuseExisting(path);
       const content = await takeBackup(await connect(), now());
       if (path === "-") {
@@ -43,6 +53,9 @@ Examples:
         return;
       }
       await writeBackup(path, content);
+      const pruned = keep === undefined ? undefined : await prune(dirname(path), basename(path), keep);
+      if (pruned !== undefined) warn(pruned);
+      if (options.quiet === true) return;
       const { users, tokens, unknownCertificates, createdAt } = content;
       const devices = users.reduce((sum, user) => sum + user.devices.length, 0);
       output.object({
@@ -52,23 +65,55 @@ Examples:
         devices,
         tokens: tokens.length,
         unknownCertificates: unknownCertificates.length,
+        ...(pruned === undefined ? {} : { deleted: pruned.deleted }),
       });
       output.lines(
         `wrote ${printable(path)}: ${plural(users.length, "user")}, ${plural(devices, "device")}, ${plural(tokens.length, "token")}, ${plural(unknownCertificates.length, "unknown certificate")}`,
+        ...(pruned === undefined || pruned.deleted.length === 0
+          ? []
+          : [`deleted ${plural(pruned.deleted.length, "older backup")}`]),
       );
     });
 };
 
+interface BackupOptions {
+  out?: string;
+  keep?: string;
+  quiet?: boolean;
+}
+
+/** How many backups are to be left in the folder; `undefined`: all of them. */
+function keepOf({ out, keep }: BackupOptions, folder: string | undefined): number | undefined {
+  if (out !== undefined && (folder !== undefined || keep !== undefined)) {
+    throw misuse(
+      `--out names a file, and ${folder === undefined ? "--keep is for" : "you also named"} a folder`,
+      "give one, not both",
+    );
+  }
+  if (keep === undefined) return undefined;
+  if (/^[1-9]\d{0,4}$/.test(keep)) return Number(keep);
+  throw misuse(`--keep '${printable(keep)}' is not a number of backups`, "give a whole number, 1 or more");
+}
+
+/** What somebody should look into although the backup was made. Not the result, so it is said with --quiet, too. */
+function warn({ unreadable, spared }: Pruned): void {
+  for (const name of unreadable)
+    progress(`${name} is not a whole backup: it is left alone, and does not count`);
+  if (spared) {
+    progress("this backup has no users and earlier ones have some, so no earlier one was deleted");
+  }
+}
+
 /** Writes a backup into the user's own folder before something else is done. `url` is the gate's, if nobody says. */
 export async function backUp(session: Session, url: string): Promise<void> {
-  const path = await ownBackupPath(session.now());
+  const path = await newPath(session.now());
   await writeBackup(path, await takeBackup(await session.connect(url), session.now()));
   progress(`the registry is backed up in ${printable(path)}`);
 }
 
-/** A new file in the user's own backup folder. */
-async function ownBackupPath(now: number): Promise<string> {
-  return join(await ownFolder(backupFolder()), defaultName(now));
+/** A new file in a folder of backups: in the user's own, unless another is named. */
+async function newPath(now: number, folder = backupFolder()): Promise<string> {
+  return join(await ownFolder(folder), backupName(now));
 }
 
 /** In the user's own data folder, out of git's reach; on Linux `XDG_DATA_HOME` moves it. */
@@ -76,10 +121,4 @@ function backupFolder(): string {
   const { data } = envPaths("latchkey", { suffix: "" });
   // A relative path there is to be ignored (specifications.freedesktop.org/basedir), and env-paths takes it.
   return join(isAbsolute(data) ? data : join(homedir(), ".local", "share", "latchkey"), "backups");
-}
-
-/** `latchkey-backup-20261124T020103Z.json`: sorting by name sorts by time. */
-function defaultName(now: number): string {
-  const time = new Date(now).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
-  return `latchkey-backup-${time}.json`;
 }

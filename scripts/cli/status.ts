@@ -1,5 +1,6 @@
 // The gate on one screen.
 import type { Device, Me } from "../../src/contract/answers.ts";
+import { API_VERSION, VERSION } from "../../src/contract/version.ts";
 import { DEVICE_STATUSES } from "../../src/domain/device.ts";
 import { EXPIRES_SOON_MS } from "../../src/domain/general/relative-time.ts";
 import { canWipe } from "../../src/domain/request/app.ts";
@@ -49,7 +50,13 @@ Examples:
       const registry = isUnknown(found) ? found : summary(found, now);
       const blockedDevices = isUnknown(blocked) ? blocked : blocked.map((each) => withDevice(each, found));
       output.object({
-        gate: { url: api.origin, answers: true },
+        gate: {
+          url: api.origin,
+          answers: true,
+          version: me.version ?? null,
+          apiVersion: me.apiVersion ?? null,
+        },
+        command: { version: VERSION, apiVersion: API_VERSION },
         me,
         registry,
         blocked: blockedDevices,
@@ -57,6 +64,7 @@ Examples:
       });
       output.facts([
         ["gate", `${api.origin} answers`],
+        ["version", versionText(me)],
         ["you", `${printable(me.actor)}, may ${powers(me)}`],
         ...(isUnknown(registry)
           ? [["registry", output.style("red", registry.unknown)] as const]
@@ -140,6 +148,14 @@ function summary({ devices, certificates, people }: Found, now: number) {
       ({ status, kind, wipe }) => status === "lost" && kind === "certificate" && wipe === null,
     ),
   };
+}
+
+/** `0.1.0 (API 1)`; with the command's own, if that is another. */
+function versionText({ version, apiVersion }: Me): string {
+  const own = `${VERSION} (API ${API_VERSION})`;
+  if (version === undefined) return `older than gates that say their version; this command is ${own}`;
+  const gate = printable(`${version} (API ${apiVersion})`);
+  return gate === own ? own : `${gate}; this command is ${own}`;
 }
 
 type Expiring = ReturnType<typeof expiringSoon>[number];

@@ -14,6 +14,7 @@ import {
 } from "../../src/contract/operations.ts";
 import { API_PATH } from "../../src/contract/paths.ts";
 import type { Identity, WaitingPerson } from "../../src/contract/people.ts";
+import { VERSION_HEADER } from "../../src/contract/version.ts";
 import type { StatusAct } from "../../src/domain/device.ts";
 import type { Fingerprint } from "../../src/domain/fingerprint.ts";
 import type { UserId } from "../../src/domain/user.ts";
@@ -36,8 +37,11 @@ type Page<T> = { items: T[]; next: string | null };
 
 export type Api = ReturnType<typeof createApi>;
 
-/** The API, one method per operation. Lists are complete: every page is asked for. */
-export function createApi(connection: Connection) {
+/**
+ * The API, one method per operation. Lists are complete: every page is asked for. `onVersion` gets the version that the
+ * gate says it is, with each good answer.
+ */
+export function createApi(connection: Connection, onVersion: (version: string) => void = () => undefined) {
   const { origin } = connection;
   const transport = createTransport(connection);
 
@@ -57,6 +61,7 @@ export function createApi(connection: Connection) {
       const answer = await transport.send(method, `${API_PATH}${filled}${query}`, isRead ? undefined : sent);
       const schema = answers[answer.status] ?? v.undefined();
       const parsed = v.safeParse(schema, readAnswer(answer, origin));
+      onVersion(answer.header(VERSION_HEADER.toLowerCase()));
       if (!parsed.success) throw unexpected(`${method} ${filled}`, v.getDotPath(parsed.issues[0]));
       return { created: answer.status === 201, value: parsed.output as AnswerOf<Id> };
     } catch (error) {

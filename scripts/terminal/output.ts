@@ -87,3 +87,9 @@ export function createOutput(stream: NodeJS.WriteStream, json: boolean): Output 
 export function progress(line: string): void {
   process.stderr.write(`latchkey: ${printable(line)}\n`);
 }
+
+/** Something that nobody asked for and somebody should know, with what to do about it. */
+export function notice(line: string, hint: string): void {
+  progress(line);
+  process.stderr.write(`hint: ${printable(hint)}\n`);
+}

@@ -4,6 +4,7 @@ import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
 import { ApiError } from "../contract/api-error.ts";
 import type { Subject } from "../contract/permissions.ts";
 import type { SignInSettings } from "../contract/sign-in-settings.ts";
+import { VERSION, VERSION_HEADER } from "../contract/version.ts";
 import type { Principal } from "../domain/credential.ts";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
 import { err, ok, type Result } from "../domain/general/result.ts";
@@ -120,10 +121,12 @@ export function pathParam(request: Matched, name: string): string | undefined {
   }
 }
 
+const ANSWER_HEADERS = { "Cache-Control": "no-store", [VERSION_HEADER]: VERSION };
+
 export function json<T>(value: T, status = 200, headers: Record<string, string> = {}): Response {
-  return Response.json(value, { status, headers: { "Cache-Control": "no-store", ...headers } });
+  return Response.json(value, { status, headers: { ...ANSWER_HEADERS, ...headers } });
 }
 
 export function noContent(): Response {
-  return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
+  return new Response(null, { status: 204, headers: ANSWER_HEADERS });
 }

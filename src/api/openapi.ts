@@ -9,6 +9,7 @@ import * as people from "../contract/people.ts";
 import type { Need } from "../contract/permissions.ts";
 import * as problems from "../contract/problems.ts";
 import * as requests from "../contract/requests.ts";
+import { API_VERSION } from "../contract/version.ts";
 
 type Json = Record<string, unknown>;
 
@@ -90,7 +91,7 @@ export function describeApi(): answers.Description {
     openapi: "3.1.0",
     info: {
       title: "Latchkey",
-      version: "1",
+      version: API_VERSION,
       description:
         "Manages who may pass the gate. Without valid credentials, and on any host but `ADMIN_HOST` if that is set, " +
         "every path answers as if nothing were there. A path that takes GET takes HEAD too.",

@@ -195,6 +195,9 @@ export const MeSchema = v.object({
       basic: v.optional(v.boolean()),
     }),
   ),
+  /** Latchkey's, such as `0.1.0`, and the API's. Gates from before they said so don't. */
+  version: v.optional(v.string()),
+  apiVersion: v.optional(v.string()),
 });
 
 /** An OpenAPI document (see openapi.ts). */

@@ -1,8 +1,10 @@
 // Latchkey's own addresses, the same on every host: written only here.
 
+import { API_VERSION } from "./version.ts";
+
 const BASE = "/.latchkey";
 
-export const API_PATH = `${BASE}/api/v1`;
+export const API_PATH = `${BASE}/api/v${API_VERSION}`;
 
 /** The page that an invitation's link opens, on the app's host. */
 export const ENROL_PATH = `${BASE}/enrol`;

@@ -8,3 +8,10 @@ declare global {
 }
 
 export {};
+
+declare global {
+  /** Vite's, as much of it as is used: files as text. */
+  interface ImportMeta {
+    glob<T>(pattern: string, options: { query: "?raw"; import: "default"; eager: true }): Record<string, T>;
+  }
+}

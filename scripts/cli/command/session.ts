@@ -1,9 +1,10 @@
 // What every command runs in: its output, its prompts, its clock, and the two APIs it may call.
 import type { Api } from "../../client/api.ts";
 import { type ConnectionOptions, connectionFrom, givenUrl, parseTimeout } from "../../client/connection.ts";
+import { versionNotice } from "../../client/version-notice.ts";
 import type { CloudflareClient } from "../../cloudflare/client/client.ts";
 import { misuse } from "../../terminal/failure.ts";
-import { createOutput, type Output, progress } from "../../terminal/output.ts";
+import { createOutput, notice, type Output, progress } from "../../terminal/output.ts";
 import { type ByName, createPrompt, type Prompt } from "../../terminal/prompt.ts";
 
 export interface GlobalOptions extends ConnectionOptions {
@@ -20,7 +21,10 @@ export interface Session {
   readonly prompt: Prompt;
   /** Milliseconds since 1970. */
   now(): number;
-  /** The gate's API. `url` is where to find it if nobody has said. */
+  /**
+   * The gate's API. `url` is where to find it if nobody has said; whoever gives it is about to look at the deployment or
+   * to change it, and needs no notice that the gate is of another version.
+   */
   connect(url?: string): Promise<Api>;
   /** Cloudflare's own API, with the token of the environment. */
   cloudflare(): Promise<CloudflareClient>;
@@ -43,7 +47,10 @@ export function openSession(options: GlobalOptions): Session {
     now: Date.now,
     connect(url) {
       const where = givenUrl(options, process.env) ?? url;
-      api ??= connectToGate(where === undefined ? options : { ...options, url: where });
+      api ??= connectToGate(
+        { ...options, ...(where === undefined ? {} : { url: where }) },
+        url === undefined,
+      );
       return api;
     },
     cloudflare() {
@@ -73,10 +80,21 @@ export function requireShownPlan({ json, yes }: GlobalOptions, dryRun: boolean |
 }
 
 /** The HTTP client takes longer to load than everything else together, so only commands that need it load it. */
-async function connectToGate(options: ConnectionOptions): Promise<Api> {
+async function connectToGate(options: GlobalOptions, says: boolean): Promise<Api> {
   const connection = await connectionFrom(options, process.env);
   const { createApi } = await import("../../client/api.ts");
-  return createApi(connection);
+  return createApi(connection, says && options.json !== true ? noticeOnce(connection.origin) : undefined);
+}
+
+/** Says that the gate is of another version, the first time that it says so. */
+function noticeOnce(origin: string): (version: string) => void {
+  let isDone = false;
+  return (version) => {
+    const lines = isDone ? undefined : versionNotice(version, origin);
+    if (lines === undefined) return;
+    isDone = true;
+    notice(...lines);
+  };
 }
 
 /** The same: Cloudflare's SDK takes most of a second. */

@@ -40,6 +40,9 @@ Install the new version into your deployment folder first:
   npm install ./latchkey-0.2.0.tgz
   npm exec --no -- latchkey upgrade
 
+Until then the command is newer than the gate, and says so: what is new in it
+may not work. Install the same version on each machine where you use it.
+
 A rollback brings back the old code and settings, not the old data: what the new
 version changed in the registry's tables stays. Should the old code refuse it,
 deploy the new version again, or restore the backup under another Worker's name.

@@ -9,6 +9,7 @@ import type {
 } from "../../contract/answers.ts";
 import { MAX_INVITATION_BYTES, TOKEN_SECONDS } from "../../contract/limits.ts";
 import { CreateInvitationRequest, CreateTokenRequest } from "../../contract/requests.ts";
+import { API_VERSION, VERSION } from "../../contract/version.ts";
 import {
   body,
   type Handler,
@@ -25,7 +26,14 @@ import { representInvitation, representSession, representToken } from "../repres
 
 export const showMe: Handler = async (_, { principal, apps }) => {
   const { actor, scope, user } = principal;
-  return json<Me>({ actor, scope, user, apps: [...apps.profiles] });
+  return json<Me>({
+    actor,
+    scope,
+    user,
+    apps: [...apps.profiles],
+    version: VERSION,
+    apiVersion: API_VERSION,
+  });
 };
 
 export const listTokens: Handler = async (_, { directory }) => {

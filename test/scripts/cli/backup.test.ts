@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -152,7 +153,7 @@ describe("backup", () => {
       failure(
         1,
         `other users may write to ${dirname(path)}`,
-        `keep it to yourself: chmod 700 ${dirname(path)}; or give another place with --out FILE`,
+        `keep it to yourself: chmod 700 ${dirname(path)}; or give another folder`,
       ),
     );
     const relative = await run(["backup"], { ...environment, HOME: home, XDG_DATA_HOME: "data" }, "", {
@@ -175,6 +176,40 @@ describe("backup", () => {
     expect(readFileSync(backup, "utf8")).toBe(before);
     const nowhere = join(folder, "nothing", "b.json");
     expect(await on(old, "backup", "--out", nowhere)).toMatchObject({ code: 1, stdout: "" });
+  });
+
+  it("writes one a night into a folder, and keeps the newest", async () => {
+    const nightly = join(folder, "nightly");
+    const earlier = ["latchkey-backup-20250101T020000Z.json", "latchkey-backup-20250102T020000Z.json"];
+    expect(await on(old, "backup", "--quiet", nightly)).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(statSync(nightly).mode & 0o777).toBe(0o700);
+    for (const name of earlier) copyFileSync(backup, join(nightly, name));
+    for (const name of readdirSync(nightly)) if (!earlier.includes(name)) rmSync(join(nightly, name));
+    writeFileSync(join(nightly, "latchkey-backup-20240101T020000Z.json"), "{");
+    const { code, stdout, stderr } = await on(old, "backup", "--keep", "2", nightly);
+    expect([code, stderr]).toEqual([
+      0,
+      "latchkey: latchkey-backup-20240101T020000Z.json is not a whole backup: it is left alone, and does not count\n",
+    ]);
+    expect(stdout).toMatch(
+      /^wrote .+\/nightly\/latchkey-backup-\d{8}T\d{6}Z\.json: 2 users.+\ndeleted 1 older backup\n$/,
+    );
+    expect(readdirSync(nightly)).toHaveLength(3);
+    expect(readdirSync(nightly)).toContain(earlier[1]);
+    expect(readdirSync(nightly)).not.toContain(earlier[0]);
+  });
+
+  it.each([
+    [["--keep", "0"], "--keep '0' is not a number of backups", "give a whole number, 1 or more"],
+    [["--keep", "some"], "--keep 'some' is not a number of backups", "give a whole number, 1 or more"],
+    [
+      ["--keep", "3", "--out", "a.json"],
+      "--out names a file, and --keep is for a folder",
+      "give one, not both",
+    ],
+    [["here", "--out", "a.json"], "--out names a file, and you also named a folder", "give one, not both"],
+  ])("refuses %j before anything is asked", async (words, message, hint) => {
+    expect(await on(old, "backup", ...words)).toEqual(failure(2, message, hint));
   });
 
   it("writes to the standard output, the same but for the time", async () => {

@@ -14,6 +14,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { VERSION } from "../../../src/contract/version.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { failure, hasTerminal, type Run, run, runOnTerminal, startCommand } from "./run.ts";
 import { runOnceAsProcess } from "./run-here.ts";
@@ -137,6 +138,8 @@ describe.concurrent("login", () => {
     expect(JSON.parse(stdout)).toEqual({
       actor: "admin",
       scope: "root",
+      version: VERSION,
+      apiVersion: "1",
       user: null,
       apps: expect.any(Array),
     });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, NewToken, Session, Token } from "../../../src/contract/answers.ts";
+import { VERSION } from "../../../src/contract/version.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { signIn } from "./pages.ts";
 import { failure, hasTerminal, type Run, runOnTerminal } from "./run.ts";
@@ -77,7 +78,7 @@ describe.concurrent("token create", () => {
     const token = await object<NewToken>("token", "create", ...words);
     expect(token).toMatchObject({ user: null, scope: "read", expiresAt: null, name: "grafana" });
     expect(JSON.parse((await as(token.token)("me", "--json")).stdout)).toEqual({
-      ...{ actor: "token */grafana", scope: "read", user: null },
+      ...{ actor: "token */grafana", scope: "read", user: null, version: VERSION, apiVersion: "1" },
       apps: expect.arrayContaining([{ host: "app.localhost", profile: "web" }]),
     });
     expect((await as(token.token)("me")).stdout).toContain("may       see everybody's devices\n");

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { type Credential, issueDeviceCertificate } from "../../../scripts/certificates/authority.ts";
+import { VERSION } from "../../../src/contract/version.ts";
 import { type Relay, startRelay } from "../../cloudflare/relay.ts";
 import { type LocalZone, startLocalZone } from "../../cloudflare/zone.ts";
 import { run } from "../cli/run.ts";
@@ -52,6 +53,7 @@ it("shows an empty gate, and today's use if there is a token for Cloudflare", as
   const { code, stdout, stderr } = await status();
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toBe(`gate      ${environment.LATCHKEY_URL} answers
+version   ${VERSION} (API 1)
 you       admin, may do everything
 devices   none yet: latchkey issue or enrol lets one in
 waiting   nothing

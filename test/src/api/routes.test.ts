@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Device } from "../../../src/contract/answers.ts";
 import { API_PATH } from "../../../src/contract/paths.ts";
+import { API_VERSION, VERSION, VERSION_HEADER } from "../../../src/contract/version.ts";
 import { DEVICE_STATUSES } from "../../../src/domain/device.ts";
 import { ADMIN_HOST, api, enrol, fingerprint } from "../fixtures.ts";
 import { intercepted } from "../registry/fixtures.ts";
@@ -228,4 +229,19 @@ it("each status can be reached, and each act has a route", async () => {
   }
   // Only an invitation makes a device pending: see invitations.test.ts.
   expect([...reached].sort()).toEqual(DEVICE_STATUSES.filter((status) => status !== "pending").sort());
+});
+
+it("says which version answers, but not to strangers", async () => {
+  const answers = [
+    await api("GET", "/me"),
+    await api("PUT", "/users/bob", {}),
+    await api("DELETE", "/users/bob"),
+  ];
+  expect(answers.map(({ headers }) => headers.get(VERSION_HEADER))).toEqual([VERSION, VERSION, VERSION]);
+  expect(await answers[0]?.json()).toMatchObject({ version: VERSION, apiVersion: API_VERSION });
+  for (const authorization of ["", "Bearer wrong"]) {
+    const { status, headers } = await api("GET", "/me", undefined, { headers: { authorization } });
+    expect(status).not.toBe(200);
+    expect(headers.get(VERSION_HEADER)).toBeNull();
+  }
 });
