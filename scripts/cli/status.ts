@@ -110,7 +110,7 @@ interface Found {
   devices: readonly Device[];
   /** Fingerprints of unknown certificates; `null` for a user's own token, which does not see them. */
   certificates: readonly string[] | null;
-  /** Codes of people who wait to be admitted; `null` likewise. */
+  /** Codes of people who wait to be admitted; `null` likewise, and from an older gate. */
   people: readonly string[] | null;
 }
 
@@ -118,7 +118,8 @@ async function readRegistry(api: Api): Promise<Found> {
   const [devices, certificates, people] = await Promise.all([
     ofAllUsers(api, api.devices),
     orAbsent(api.unknownCertificates(), "forbidden"),
-    orAbsent(api.waitingPeople(), "forbidden"),
+    // A gate from before people could sign in has no such list.
+    orAbsent(api.waitingPeople(), "forbidden", "not-found"),
   ]);
   return {
     devices,

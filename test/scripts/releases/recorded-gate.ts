@@ -6,6 +6,13 @@ import { join } from "node:path";
 import { API_PATH } from "../../../src/contract/paths.ts";
 import type { ApiCall } from "../../src/releases/recording.ts";
 
+/** What every release answers to a path that it does not know. */
+const PROBLEM = { "content-type": "application/problem+json" };
+const NOT_FOUND = JSON.stringify({
+  ...{ type: "urn:latchkey:problem:not-found", title: "There is nothing here", status: 404 },
+  ...{ detail: "see which paths there are: GET /openapi.json", code: "not-found" },
+});
+
 export interface RecordedGate {
   environment: Record<string, string>;
   stop(): void;
@@ -21,7 +28,7 @@ export async function startRecordedGate(folder: string): Promise<RecordedGate> {
   const server = createServer((request, response) => {
     const path = pathOf(request.url ?? "").slice(API_PATH.length);
     const answer = request.method === "GET" ? (answers.get(path) ?? deviceIn(answers, path)) : undefined;
-    if (answer === undefined) response.writeHead(404, { "content-type": "text/plain" }).end("Not Found");
+    if (answer === undefined) response.writeHead(404, PROBLEM).end(NOT_FOUND);
     else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
