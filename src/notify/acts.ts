@@ -116,7 +116,7 @@ export function ownerSignIn(of: {
     type: "owner-sign-in",
     at: iso(of.at),
     title: `${user} signed in as an owner`,
-    message: `From ${placeName(country)}, with this browser: ${browser}. If that was not ${user}: latchkey users edit ${user} --role member.`,
+    message: `From ${placeName(country)}, with this browser: ${browser}. If that was not ${user}: latchkey users edit ${user} --role member, and end the session at the provider.`,
     data: { user, session, browser, country },
   };
 }

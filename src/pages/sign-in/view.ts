@@ -103,7 +103,6 @@ export function shutOut(user: UserId): Html {
   return notice(
     "This browser is shut out",
     `It is one of ${possessive(user)} devices, but somebody suspended it or reported it lost, or its time is up. Ask ${OWNER} to let it back in.`,
-    { href: PATHS.devices, text: "Your devices" },
   );
 }
 
@@ -112,7 +111,6 @@ export function stale(user: UserId): Html {
   return notice(
     "Please ask for help",
     `A browser of ${possessive(user)} was reported lost, and your provider does not confirm that you have signed in there since. End your sessions at the provider; then ask ${OWNER} to revoke and forget the lost browser.`,
-    { href: PATHS.devices, text: "Your devices" },
   );
 }
 

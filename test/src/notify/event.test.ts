@@ -252,7 +252,7 @@ describe("what is told", () => {
       type: "owner-sign-in",
       title: "alice signed in as an owner",
       message:
-        "From BR, with this browser: Firefox. If that was not alice: latchkey users edit alice --role member.",
+        "From BR, with this browser: Firefox. If that was not alice: latchkey users edit alice --role member, and end the session at the provider.",
     });
   });
 
