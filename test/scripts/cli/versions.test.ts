@@ -46,7 +46,7 @@ describe("a command", () => {
     const server = createServer((request, response) => {
       const body = request.url?.endsWith("/me")
         ? { actor: "admin", scope: "root", user: null, apps: [], version, apiVersion: version && "1" }
-        : { users: [], unknownCertificates: [], blocked: [], next: null };
+        : { users: [], unknownCertificates: [], waitingPeople: [], blocked: [], next: null };
       const header = version === undefined ? {} : { [VERSION_HEADER]: version };
       response.writeHead(200, { "content-type": "application/json", ...header }).end(JSON.stringify(body));
     });
