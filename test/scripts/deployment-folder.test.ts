@@ -50,8 +50,8 @@ describe("package.json of a deployment folder", () => {
     expect(dependsOnUs(undefined)).toBe(false);
   });
 
-  it("is not written over what is not JSON", () => {
-    expect(() => dependsOnUs("{")).toThrow("is not JSON");
+  it.each(["{", "null", "[]", '"latchkey"'])("is not written over what is no JSON object: %s", (text) => {
+    expect(() => dependsOnUs(text)).toThrow("is not a JSON object");
   });
 });
 
