@@ -102,3 +102,10 @@ npm exec --no -- latchkey doctor              # now and then
 A new version: \`npm install ./latchkey-NEW.tgz\`, then \`npm exec --no -- latchkey upgrade\`.
 `,
 };
+
+/** The lines that a `.gitignore` which was there already lacks: git would take keys and tokens. */
+export function missingIgnores(text: string): string[] {
+  const there = new Set(text.split("\n").map((line) => line.trim()));
+  const wanted = (OTHER_FILES[".gitignore"] ?? "").split("\n");
+  return wanted.filter((line) => line !== "" && !line.startsWith("#") && !there.has(line));
+}

@@ -82,7 +82,9 @@ export async function readTarget(client: CloudflareClient, config: string): Prom
 
 /** Called in the folder of another Worker, this would deploy that one. */
 function requireGate(text: string, config: string): void {
-  const { durable_objects: objects } = parseWranglerToml(text);
+  const { name, durable_objects: objects } = parseWranglerToml(text);
+  // Whatever Worker it is that would be deployed or deleted, the file says which.
+  if (typeof name !== "string") throw misuse(`${printable(config)} names no Worker`, "give it its name");
   if (JSON.stringify(objects ?? {}).includes('"USER_REGISTRY"')) return;
   throw misuse(
     `${printable(config)} is not a gate's: it has no binding USER_REGISTRY`,

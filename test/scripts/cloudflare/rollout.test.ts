@@ -143,6 +143,7 @@ describe("a deploy", () => {
       () => "name = 'blog'\nmain = 'blog.js'\n",
       "is not a gate's: it has no binding USER_REGISTRY",
     ],
+    ["names no Worker", (text: string) => text.replace(/^name = .*$/m, ""), "names no Worker"],
     ["names no host at Cloudflare", () => readFileSync(OURS, "utf8"), "names no host in a zone"],
   ])("is refused for a wrangler.toml that %s", async (_, edit, message) => {
     writeFileSync(config, edit(readFileSync(config, "utf8")));
