@@ -10,7 +10,10 @@ const sources = new URL("../scripts/latchkey.ts", import.meta.url);
 const built = new URL("../dist/scripts/latchkey.js", import.meta.url);
 const isClone = existsSync(sources);
 const program = isClone ? sources : built;
-const isOld = isClone ? !process.features.typescript : Number.parseInt(process.versions.node, 10) < 22;
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const isOld = isClone ? !process.features.typescript : major < 22;
+// "engines" in package.json: npm only warns.
+const isTooOld = major < 20 || (major === 20 && minor < 19);
 const newer = isOld ? newerNode() : undefined;
 
 if (newer !== undefined) {
@@ -18,6 +21,11 @@ if (newer !== undefined) {
 } else if (isOld && isClone) {
   console.error(
     "latchkey: this Node is too old to run a clone\nhint: run npm ci in the clone, or use Node 24",
+  );
+  process.exitCode = 2;
+} else if (isTooOld) {
+  console.error(
+    `latchkey: this Node, ${process.versions.node}, is too old: the oldest is 20.19\nhint: use Node 24`,
   );
   process.exitCode = 2;
 } else {

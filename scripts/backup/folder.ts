@@ -18,6 +18,8 @@ export interface Pruned {
   deleted: string[];
   /** Files with a backup's name that cannot be read as one: they are never deleted, and never count. */
   unreadable: string[];
+  /** Backups whose names are later than the new one's: a clock was wrong. They are never deleted, and never count. */
+  later: string[];
   /** Nothing was deleted, since the new backup has no users and an earlier one has. */
   spared: boolean;
 }
@@ -31,18 +33,22 @@ export interface Pruned {
 export async function prune(folder: string, latest: string, keep: number): Promise<Pruned> {
   const { source, users } = await readBack(folder, latest);
   const unreadable: string[] = [];
+  const later: string[] = [];
   const earlier: { name: string; isEmpty: boolean }[] = [];
   for (const name of (await readdir(folder)).filter((name) => NAME.test(name) && name !== latest)) {
     const found = await wholeBackup(join(folder, name));
     if (found === undefined) unreadable.push(name);
-    else if (found.source === source) earlier.push({ name, isEmpty: found.users.length === 0 });
+    else if (found.source !== source) continue;
+    // Counted, those of a clock that was ahead would push out each night's backup until that time has come.
+    else if (name > latest) later.push(name);
+    else earlier.push({ name, isEmpty: found.users.length === 0 });
   }
   const newestFirst = earlier.sort((a, b) => b.name.localeCompare(a.name));
   const surplus = newestFirst.slice(keep - 1).map(({ name }) => name);
   const spared = surplus.length > 0 && users.length === 0 && earlier.some(({ isEmpty }) => !isEmpty);
   const deleted = spared ? [] : surplus;
   for (const name of deleted) await remove(join(folder, name));
-  return { deleted, unreadable, spared };
+  return { deleted, unreadable, later, spared };
 }
 
 /** A gate that is newer than this command may have put something into it that this command does not know. */

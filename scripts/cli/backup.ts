@@ -6,6 +6,9 @@ import { escapedJson } from "../../src/domain/general/escaped-json.ts";
 import { backupText, ownFolder, refuseExisting, writeBackup } from "../backup/backup-file.ts";
 import { backupName, type Pruned, prune } from "../backup/folder.ts";
 import { takeBackup } from "../backup/snapshot.ts";
+import { parseAddress } from "../client/address.ts";
+import { givenUrl } from "../client/connection.ts";
+import type { LocalSettings } from "../cloudflare/client/wrangler-toml.ts";
 import { misuse } from "../terminal/failure.ts";
 import { progress } from "../terminal/output.ts";
 import { plural, printable } from "../terminal/text.ts";
@@ -96,18 +99,32 @@ function keepOf({ out, keep }: BackupOptions, folder: string | undefined): numbe
 }
 
 /** What somebody should look into although the backup was made. Not the result, so it is said with --quiet, too. */
-function warn({ unreadable, spared }: Pruned): void {
+function warn({ unreadable, later, spared }: Pruned): void {
   for (const name of unreadable)
     progress(`${name} is not a whole backup: it is left alone, and does not count`);
+  for (const name of later)
+    progress(`${name} is later than this backup, by its name: it is left alone, and does not count`);
   if (spared) {
     progress("this backup has no users and earlier ones have some, so no earlier one was deleted");
   }
 }
 
-/** Writes a backup into the user's own folder before something else is done. `url` is the gate's, if nobody says. */
-export async function backUp(session: Session, url: string): Promise<void> {
+/**
+ * Writes a backup into the user's own folder before something else is done to the gate of this `wrangler.toml`. Whoever
+ * tried out the local edge may still have its address in the environment: its backup would save nothing.
+ */
+export async function backUp(session: Session, { adminHost, hosts }: LocalSettings): Promise<void> {
+  const names = [...(adminHost === undefined ? [] : [adminHost]), ...hosts.map(({ host }) => host)];
+  const given = givenUrl(session.options, session.environment);
+  if (given !== undefined && !names.includes(new URL(parseAddress(given)).hostname)) {
+    throw misuse(
+      `${printable(given)} is another gate than the one to back up, which is on ${printable(names[0] ?? "no host")}`,
+      "unset LATCHKEY_URL, or leave out --url",
+    );
+  }
   const path = await newPath(session.now());
-  await writeBackup(path, await takeBackup(await session.connect(url), session.now()));
+  const api = await session.connect(`https://${names[0]}`);
+  await writeBackup(path, await takeBackup(api, session.now()));
   progress(`the registry is backed up in ${printable(path)}`);
 }
 

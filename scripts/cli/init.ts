@@ -1,7 +1,13 @@
 // A deployment folder of one's own, apart from the sources.
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { dependsOnUs, OTHER_FILES, packageJsonFrom, wranglerTomlFrom } from "../deployment/folder.ts";
+import {
+  dependsOnUs,
+  missingIgnores,
+  OTHER_FILES,
+  packageJsonFrom,
+  wranglerTomlFrom,
+} from "../deployment/folder.ts";
 import { installIn, packInto } from "../deployment/npm.ts";
 import { PUBLIC_MODE, readIfThere, writeNew, writeWhole } from "../files.ts";
 import { PACKAGE_ROOT } from "../package.ts";
@@ -33,6 +39,10 @@ Examples:
       if (options.install) {
         progress("npm install …");
         await installIn(folder);
+      }
+      const ignores = missingIgnores((await readIfThere(join(folder, ".gitignore"))) ?? "");
+      if (ignores.length > 0) {
+        progress(`git would take secrets: add to the .gitignore that was there: ${ignores.join(" ")}`);
       }
       output.object({ folder, files });
       output.lines(

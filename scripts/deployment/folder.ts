@@ -2,6 +2,7 @@
 import { NODE_PACKAGE, OLDEST_FOR_CLOUDFLARE } from "../node-version.ts";
 import { PACKAGE_NAME } from "../package.ts";
 import { failed } from "../terminal/failure.ts";
+import { parseJson } from "../terminal/text.ts";
 
 /** The Worker, from a deployment folder. */
 const MAIN = `node_modules/${PACKAGE_NAME}/dist/src/index.js`;
@@ -27,11 +28,9 @@ export function dependsOnUs(text: string | undefined): boolean {
 }
 
 function manifestFrom(text: string): Manifest {
-  try {
-    return JSON.parse(text) as Manifest;
-  } catch {
-    throw failed("package.json in that folder is not JSON", "correct it, or name another folder");
-  }
+  const value = parseJson(text);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Manifest;
+  throw failed("package.json in that folder is not a JSON object", "correct it, or name another folder");
 }
 
 /**
@@ -68,8 +67,12 @@ export const OTHER_FILES: Readonly<Record<string, string>> = {
 # The local gate's certificates, tokens and registry.
 .latchkey/
 .wrangler/
-# Secrets.
-.dev.vars
+# Secrets, also in the files that wrangler takes them from in their place, and what a crash left of one.
+.dev.vars*
+!.dev.vars.example
+.env*
+.latchkey-dry-run-*.toml
+*.unfinished
 # Keys and certificates of devices, and backups.
 /*.p12
 /*.pem
@@ -99,3 +102,10 @@ npm exec --no -- latchkey doctor              # now and then
 A new version: \`npm install ./latchkey-NEW.tgz\`, then \`npm exec --no -- latchkey upgrade\`.
 `,
 };
+
+/** The lines that a `.gitignore` which was there already lacks: git would take keys and tokens. */
+export function missingIgnores(text: string): string[] {
+  const there = new Set(text.split("\n").map((line) => line.trim()));
+  const wanted = (OTHER_FILES[".gitignore"] ?? "").split("\n");
+  return wanted.filter((line) => line !== "" && !line.startsWith("#") && !there.has(line));
+}

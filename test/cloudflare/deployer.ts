@@ -6,7 +6,8 @@ import { newId } from "../../scripts/stand-in/state.ts";
 
 /**
  * Does at the stand-in what `wrangler deploy` does at Cloudflare: the Worker, its version, and the routes of the file,
- * which fail open from then on. That is the worst that a deploy could do to them.
+ * which fail open from then on; if the file has any, the Worker's others are deleted. That is the worst that a deploy
+ * could do to them.
  */
 export function standInDeployer({ state }: StandIn): Deployer & { deploys: number } {
   return {
@@ -29,10 +30,13 @@ export function standInDeployer({ state }: StandIn): Deployer & { deploys: numbe
           ...(old?.versions ?? []),
         ],
       });
-      for (const { pattern, zone_name } of (settings.routes ?? []) as {
-        pattern: string;
-        zone_name: string;
-      }[]) {
+      const written = (settings.routes ?? []) as { pattern: string; zone_name: string }[];
+      for (const zone of written.length === 0 ? [] : state.zones) {
+        zone.routes = zone.routes.filter(
+          (route) => route.script !== "latchkey" || written.some(({ pattern }) => pattern === route.pattern),
+        );
+      }
+      for (const { pattern, zone_name } of written) {
         const routes = state.zones.find(({ name }) => name === zone_name)?.routes ?? [];
         const known = routes.find((route) => route.pattern === pattern);
         if (known !== undefined) Object.assign(known, { script: "latchkey", request_limit_fail_open: true });

@@ -66,7 +66,8 @@ describe.each(PAGES)("%s", (name) => {
         word
           .replace(/^alice\b/, user)
           .replace("https://latchkey.example.com", zone.environment.LATCHKEY_URL ?? "")
-          .replace("~/.latchkey-token", zone.edge.paths.adminToken),
+          .replace("~/.latchkey-token", zone.edge.paths.adminToken)
+          .replace(/^~\//, `${folder}/`),
       );
       await latchkey(here, folder);
     }

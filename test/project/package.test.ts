@@ -93,6 +93,16 @@ describe("the installed command", () => {
     expect(stdout).toBe(`${version}\n`);
   });
 
+  it("says so if Node is too old for it", async () => {
+    const versions = "Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.18.1'}})";
+    const program = join(home, "package/bin/latchkey.js");
+    const words = ["--import", `data:text/javascript,${versions}`, program, "--version"];
+    await expect(run("node", words, { cwd: home, env: environment() })).rejects.toMatchObject({
+      code: 2,
+      stderr: "latchkey: this Node, 20.18.1, is too old: the oldest is 20.19\nhint: use Node 24\n",
+    });
+  });
+
   it("made a deployment folder with a copy of itself, whose Worker is the package's, and keeps it", async () => {
     const toml = readFileSync(join(folder, "wrangler.toml"), "utf8");
     const [, main = ""] = /^main = "(.*)"$/m.exec(toml) ?? [];
@@ -102,7 +112,7 @@ describe("the installed command", () => {
     const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     // A name would be asked for at a registry, where it is not ours.
     expect(dependencies.latchkey).toBe(`file:${tarball}`);
-    expect(readFileSync(join(folder, ".gitignore"), "utf8")).toContain(".dev.vars\n");
+    expect(readFileSync(join(folder, ".gitignore"), "utf8")).toContain(".dev.vars*\n");
     await expect(latchkey("init", ".")).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining("is a deployment folder already"),

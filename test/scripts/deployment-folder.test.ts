@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { dependsOnUs, packageJsonFrom, wranglerTomlFrom } from "../../scripts/deployment/folder.ts";
 import { requireNewNode } from "../../scripts/node-version.ts";
+import { runHere } from "./cli/run-here.ts";
 
 const OURS = readFileSync(join(import.meta.dirname, "../../wrangler.toml"), "utf8");
 
@@ -50,8 +52,8 @@ describe("package.json of a deployment folder", () => {
     expect(dependsOnUs(undefined)).toBe(false);
   });
 
-  it("is not written over what is not JSON", () => {
-    expect(() => dependsOnUs("{")).toThrow("is not JSON");
+  it.each(["{", "null", "[]", '"latchkey"'])("is not written over what is no JSON object: %s", (text) => {
+    expect(() => dependsOnUs(text)).toThrow("is not a JSON object");
   });
 });
 
@@ -60,4 +62,20 @@ it("what runs Cloudflare's programs says which Node they need", () => {
     "wrangler needs Node 22 or newer, and this is 20.20.2",
   );
   expect(() => requireNewNode("wrangler", "22.0.0")).not.toThrow();
+});
+
+it("init names what a .gitignore that was there lacks, and leaves it as it is", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-init-"));
+  try {
+    writeFileSync(join(folder, "package.json"), '{"dependencies":{"latchkey":"file:latchkey-0.9.0.tgz"}}');
+    writeFileSync(join(folder, ".gitignore"), "node_modules/\n.latchkey/\n");
+    const { code, stderr } = await runHere(["init", folder, "--no-install"]);
+    expect(stderr).toContain(
+      "git would take secrets: add to the .gitignore that was there: .wrangler/ .dev.vars* ",
+    );
+    expect(code).toBe(0);
+    expect(readFileSync(join(folder, ".gitignore"), "utf8")).toBe("node_modules/\n.latchkey/\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

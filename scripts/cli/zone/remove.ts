@@ -1,6 +1,6 @@
 // Taking the gate away from the apps of a zone.
 import { WRANGLER_TOML } from "../../package.ts";
-import { misuse } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
 import { progress } from "../../terminal/output.ts";
 import { backUp } from "../backup.ts";
 import type { AddCommand } from "../command/command.ts";
@@ -13,6 +13,7 @@ interface RemoveOptions {
   dryRun?: boolean;
   leaveOpen?: boolean;
   deleteWorker?: boolean;
+  backup: boolean;
 }
 
 export const addRemove: AddCommand = (program) => {
@@ -25,6 +26,7 @@ export const addRemove: AddCommand = (program) => {
     .option("--dry-run", "show what would be done, and change nothing")
     .option("--leave-open", "go ahead although everyone can reach some of the apps then")
     .option("--delete-worker", "also delete the Worker and its registry, after a backup")
+    .option("--no-backup", "delete the registry without a backup")
     .option("--config <file>", "another wrangler.toml")
     .notes(`
 Without the gate, everyone reaches an app that nothing else guards. Guard it
@@ -40,12 +42,12 @@ Examples:
       const { config = WRANGLER_TOML, deleteWorker = false } = options;
       const { output } = session;
       requireShownPlan(session.options, options.dryRun);
-      const { hosts, adminHost } = await readSettings(config);
+      const settings = await readSettings(config);
       const { readTarget } = await import("../../cloudflare/rollout/deploy.ts");
       const { planRemoval } = await import("../../cloudflare/rollout/remove.ts");
       const { carryOut, isDone } = await import("../../cloudflare/setup/run.ts");
       const target = await readTarget(await session.cloudflare(), config);
-      const { steps, open } = await planRemoval(target, deleteWorker);
+      const { steps, open, isReachable } = await planRemoval(target, deleteWorker);
       const plan = {
         steps,
         byHand: open.map((host) => ({
@@ -54,7 +56,7 @@ Examples:
         })),
       };
       showPlan(output, plan);
-      const remains = whatRemains(target.settings.worker, adminHost, deleteWorker);
+      const remains = whatRemains(target.settings.worker, settings.adminHost, deleteWorker);
       if (options.dryRun === true) {
         const shown = steps.map(({ id, found, change }) => ({ id, found, change }));
         output.object({ steps: shown, open, remains });
@@ -68,9 +70,17 @@ Examples:
             "guard these apps first, or add --leave-open; see latchkey remove --help",
           );
         }
+        const backsUp = options.backup && steps.some(({ id, change }) => id.startsWith("worker ") && change);
+        // The token would go to the app itself.
+        if (backsUp && !isReachable) {
+          throw failed(
+            "no route leads to the registry any more, so it cannot be backed up",
+            "run latchkey setup to put the gate back, then this again; or add --no-backup if you have a backup",
+          );
+        }
         await session.confirm("Take the gate away?");
         // The routes are the way to the registry.
-        if (deleteWorker) await backUp(session, `https://${adminHost ?? hosts[0]?.host}`);
+        if (backsUp) await backUp(session, settings);
         await carryOut(plan, { before: ({ id, change }) => progress(`${id}: ${change}`) });
       }
       output.object({ removed: true, open, remains });

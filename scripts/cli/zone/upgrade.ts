@@ -1,6 +1,5 @@
 // Deploying a new version: what it brings, a backup, the deploy, the doctor, and the way back.
 import { join } from "node:path";
-import type { LocalSettings } from "../../cloudflare/client/wrangler-toml.ts";
 import { readIfThere } from "../../files.ts";
 import { requireNewNode } from "../../node-version.ts";
 import { PACKAGE_ROOT, VERSION, WRANGLER_TOML } from "../../package.ts";
@@ -88,7 +87,7 @@ failed.`)
       progress("the doctor looks at what runs now");
       const before = await look();
       await session.confirm(`Deploy Latchkey ${VERSION}?`);
-      if (options.backup) await backUp(session, gateOf(settings));
+      if (options.backup) await backUp(session, settings);
       const { upgrade } = await import("../../cloudflare/rollout/upgrade.ts");
       const isBad = (finding: (typeof before)[number]) => isFailure([finding]);
       const given = { target, deployer: wrangler, previous: running.id, examine: look, isBad };
@@ -107,9 +106,6 @@ failed.`)
       );
     });
 };
-
-/** Where the gate's API is, if nobody says. */
-const gateOf = ({ adminHost, hosts }: LocalSettings) => `https://${adminHost ?? hosts[0]?.host}`;
 
 type Changes = Awaited<ReturnType<typeof whatChanges>>;
 

@@ -55,6 +55,11 @@ function partsOf(pattern: string) {
   return { scheme: scheme?.toLowerCase(), host: host.toLowerCase(), path };
 }
 
+/** The host of a route's pattern, which may begin with `*`. */
+export function hostOfPattern(pattern: string): string {
+  return partsOf(pattern).host;
+}
+
 function hostMatches(pattern: string, host: string): boolean {
   return pattern.startsWith("*") ? host.endsWith(pattern.slice(1)) : pattern === host;
 }

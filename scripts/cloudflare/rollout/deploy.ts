@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readIfThere } from "../../files.ts";
 import { PACKAGE_NAME, VERSION } from "../../package.ts";
-import { misuse } from "../../terminal/failure.ts";
+import { failed, misuse } from "../../terminal/failure.ts";
 import { printable } from "../../terminal/text.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { readRoutes } from "../client/routes.ts";
@@ -15,7 +15,8 @@ import {
 } from "../client/wrangler-toml.ts";
 import { listZones, longestSuffix, type Zone } from "../client/zone.ts";
 import { type Deployer, tagOf } from "../setup/deployment.ts";
-import { ensureRoute } from "../setup/routes.ts";
+import { ensureRoute, routesElsewhere } from "../setup/routes.ts";
+import { patternOf } from "../setup/toml-edit.ts";
 
 /** The path of `wrangler.toml`, its text and its settings. */
 export interface Source {
@@ -28,8 +29,10 @@ export interface Source {
 export interface Target extends Source {
   client: CloudflareClient;
   account: string;
-  /** Those of its hosts. */
+  /** Those of its hosts, and whichever others of the account have a route to the Worker. */
   zones: readonly Zone[];
+  /** Zones of the account whose routes the token may not read: the Worker may have some there. */
+  unread: readonly Zone[];
 }
 
 /** Reads `wrangler.toml`, and refuses one that is not to be deployed. */
@@ -69,12 +72,19 @@ export async function readTarget(client: CloudflareClient, config: string): Prom
     throw misuse("the hosts are in zones of several accounts", "keep a wrangler.toml for each account");
   }
   for (const zone of zones) await readRoutes({ client, zone });
-  return { client, config, text, settings, account: first.account.id, zones };
+  const { routed, unread } = await routesElsewhere(client, zones, settings.worker);
+  return {
+    ...{ client, config, text, settings, unread },
+    account: first.account.id,
+    zones: [...zones, ...routed.map(({ zone }) => zone)],
+  };
 }
 
 /** Called in the folder of another Worker, this would deploy that one. */
 function requireGate(text: string, config: string): void {
-  const { durable_objects: objects } = parseWranglerToml(text);
+  const { name, durable_objects: objects } = parseWranglerToml(text);
+  // Whatever Worker it is that would be deployed or deleted, the file says which.
+  if (typeof name !== "string") throw misuse(`${printable(config)} names no Worker`, "give it its name");
   if (JSON.stringify(objects ?? {}).includes('"USER_REGISTRY"')) return;
   throw misuse(
     `${printable(config)} is not a gate's: it has no binding USER_REGISTRY`,
@@ -97,6 +107,27 @@ async function requireOwnVersion(text: string, config: string): Promise<void> {
   );
 }
 
+/**
+ * wrangler replaces the Worker's routes by those of the file, unless that has none: a host whose route is at Cloudflare
+ * only would be open from then on. Looked at again right before the deploy.
+ */
+async function requireEveryRoute({ client, config, text, settings, zones }: Target): Promise<void> {
+  const { route, routes: list } = parseWranglerToml(text);
+  const written = [route, ...(Array.isArray(list) ? list : [])]
+    .map(patternOf)
+    .filter((each) => each !== undefined);
+  if (written.length === 0) return;
+  const routes = (await Promise.all(zones.map((zone) => readRoutes({ client, zone })))).flat();
+  const missing = routes.flatMap(({ pattern, script }) =>
+    script === settings.worker && !written.includes(pattern) ? [pattern] : [],
+  );
+  if (missing.length === 0) return;
+  throw failed(
+    `wrangler would delete the Worker's routes that ${printable(config)} lacks, and open what is behind them: ${missing.map(printable).join(", ")}`,
+    "add them to routes there (latchkey setup does), or guard those hosts and delete the routes in the zone's dashboard",
+  );
+}
+
 /** What was deployed, and the patterns of the routes that had to be made to fail closed. */
 export interface Deployed {
   worker: string;
@@ -108,6 +139,7 @@ export interface Deployed {
 export async function deploy(target: Target, deployer: Deployer): Promise<Deployed> {
   const { client, config, text, settings, account, zones } = target;
   const { worker } = settings;
+  await requireEveryRoute(target);
   await deployer.deploy(config, account, await tagOf(text, config));
   const [patterns, corrected]: [string[], string[]] = [[], []];
   for (const zone of zones) {

@@ -23,10 +23,11 @@ import { secretStep, tokenFileStep } from "./admin-token.ts";
 import { type Openings, suggestions } from "./apps.ts";
 import { type Deployer, deployStep } from "./deployment.ts";
 import { readRecords, recordStep } from "./dns.ts";
-import { associationStep, checkOwner, routeStep } from "./routes.ts";
+import { associationStep, checkOwner, routeStep, routesElsewhere } from "./routes.ts";
 import { planSignIn, readTeam, type SignInWish } from "./sign-in.ts";
 import type { Plan, Step } from "./step.ts";
 import {
+  routePatterns,
   type TomlRoute,
   withAdminHost,
   withApp,
@@ -65,7 +66,8 @@ export interface Tools {
  *    permission, nothing else was done. The application that signs people in, whose id the file needs.
  * 1. The apps and the admin host in `wrangler.toml`: a Worker that does not know a host would answer 503.
  * 2. The token's file, the deploy, the secret. No new route leads to the Worker yet, and without the
- *    secret its API is off. The routes in the file are those that failed closed already.
+ *    secret its API is off. The routes in the file are those that failed closed already, and all that the
+ *    Worker has, unless there are none in it: wrangler would delete the others, and open their apps.
  * 3. The apps' hosts ask for certificates: it changes nothing for the app, and from the first moment of the
  *    route on, enrolled devices pass.
  * 4. The route, made to fail closed in the same call, and looked at afterwards. Wrangler could only make
@@ -121,6 +123,18 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
   );
   const edit = (text: string) => signIn.edit(textWithHosts(text, wanted));
   const withHosts = edit(before);
+  // A run that ended early made routes that the file does not have yet; so did one for another folder.
+  const { routed } = await routesElsewhere(
+    client,
+    zones.map(({ zone }) => zone),
+    worker,
+  );
+  const here = states.map(({ zone, state }) => ({ zone, routes: valuesOf(state.of(readRoutes)) }));
+  const made = [...here, ...routed].flatMap(({ zone, routes }) =>
+    routes.flatMap(({ pattern, script }) => (script === worker ? [{ pattern, zone_name: zone.name }] : [])),
+  );
+  const keepRoutes = (text: string) => (routePatterns(text).length === 0 ? text : withRoutes(text, made));
+  const withMade = keepRoutes(withHosts);
   const gated = states.flatMap(({ state }) => gatedWhole(state));
   const access = accessSteps(client, account, names, gated, valuesOf(accessApps));
   const planned = localSettings(withHosts);
@@ -143,8 +157,9 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
     ...(dns?.steps ?? []),
     ...signIn.first,
     hostsStep({ config, before, edit }),
+    ...(withMade === withHosts ? [] : [routesStep({ config, before: withHosts, edit: keepRoutes })]),
     await tokenFileStep(place),
-    await deployStep({ client, account, worker, config, text: withHosts, deployer }),
+    await deployStep({ client, account, worker, config, text: withMade, deployer }),
     await secretStep(place),
     ...signIn.afterDeploy,
     ...states.map(({ zone, state }) =>
@@ -156,7 +171,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
       ),
     ),
     ...states.flatMap(({ zone, state }) => routeSteps(client, zone, state)),
-    routesStep({ config, before: withHosts, edit: (text) => withRoutes(text, routes) }),
+    routesStep({ config, before: withMade, edit: (text) => withRoutes(text, routes) }),
     ...access.steps,
     ...ownPaths,
   ];
@@ -173,7 +188,7 @@ export async function makePlan(tools: Tools, wanted: Wanted): Promise<Plan> {
       ...looks,
       ...suggestions(hosts, wanted),
     ],
-    text: withRoutes(withHosts, routes),
+    text: withRoutes(withMade, routes),
   };
 }
 

@@ -2,7 +2,8 @@ import { failed } from "../../terminal/failure.ts";
 import type { CloudflareClient } from "../client/client.ts";
 import { readAssociations, setAssociations } from "../client/client-certificates.ts";
 import { createRoute, type Route, readRoutes, updateRoute, wholeHostPattern } from "../client/routes.ts";
-import type { ZonePlace } from "../client/zone.ts";
+import { listZones, type Zone, type ZonePlace } from "../client/zone.ts";
+import { reading } from "../doctor/check.ts";
 import { type Step, settled } from "./step.ts";
 
 /** The hosts that ask for a certificate: the list is read, added to and written, so that others stay. */
@@ -32,6 +33,27 @@ export function associationStep(
       if (hostnames.length > now.length) await setAssociations({ client, zone }, hostnames);
     },
   };
+}
+
+/** Where else in the account a Worker has routes than in these zones, and where the token may not look. */
+export async function routesElsewhere(
+  client: CloudflareClient,
+  zones: readonly Zone[],
+  worker: string,
+): Promise<{ routed: { zone: Zone; routes: Route[] }[]; unread: Zone[] }> {
+  const known = new Set(zones.map(({ id }) => id));
+  const account = zones[0]?.account.id;
+  const others = (await listZones(client)).filter(
+    (zone) => zone.account.id === account && !known.has(zone.id),
+  );
+  const found = await Promise.all(
+    others.map(async (zone) => ({ zone, read: await reading(() => readRoutes({ client, zone })) })),
+  );
+  const routed = found.flatMap(({ zone, read }) => {
+    const routes = read.known ? read.value.filter(({ script }) => script === worker) : [];
+    return routes.length === 0 ? [] : [{ zone, routes }];
+  });
+  return { routed, unread: found.flatMap(({ zone, read }) => (read.known ? [] : [zone])) };
 }
 
 /** The host's own route: to the Worker, and closed over the day's limit, from its first moment on. */

@@ -234,6 +234,7 @@ export function hasAdminHost(text: string): boolean {
   return varsOf(text).ADMIN_HOST !== undefined;
 }
 
-function patternOf(route: unknown): unknown {
+/** A route is written as its pattern, or as a table that has one. */
+export function patternOf(route: unknown): unknown {
   return typeof route === "object" && route !== null && "pattern" in route ? route.pattern : route;
 }

@@ -30,14 +30,23 @@ const left = () => readdirSync(folder).sort();
 
 it("leaves the newest, and deletes the others", async () => {
   for (const day of [0, 1, 2, 3]) await put(on(day));
-  expect(await prune(folder, on(3), 2)).toEqual({ deleted: [on(1), on(0)], unreadable: [], spared: false });
+  expect(await prune(folder, on(3), 2)).toEqual({
+    deleted: [on(1), on(0)],
+    unreadable: [],
+    later: [],
+    spared: false,
+  });
   expect(left()).toEqual([on(2), on(3)]);
 });
 
-it("leaves the new one alone, whatever the clock said before", async () => {
-  for (const day of [0, 100, 200]) await put(on(day));
-  expect(await prune(folder, on(0), 1)).toMatchObject({ deleted: [on(200), on(100)] });
-  expect(left()).toEqual([on(0)]);
+it("neither counts nor deletes what is later by its name: the clock was wrong then, or is now", async () => {
+  for (const day of [0, 1, 2, 100, 200]) await put(on(day));
+  const later = [on(100), on(200)];
+  const pruned = await prune(folder, on(2), 2);
+  expect({ ...pruned, later: pruned.later.sort() }).toEqual({
+    ...{ deleted: [on(0)], unreadable: [], later, spared: false },
+  });
+  expect(left()).toEqual([on(1), on(2), ...later]);
 });
 
 it("neither counts nor deletes another gate's backups, damaged ones, and files of other names", async () => {
@@ -46,7 +55,12 @@ it("neither counts nor deletes another gate's backups, damaged ones, and files o
   writeFileSync(join(folder, on(2)), "{");
   await put("latchkey-november.json");
   await put(on(3));
-  expect(await prune(folder, on(3), 2)).toEqual({ deleted: [], unreadable: [on(2)], spared: false });
+  expect(await prune(folder, on(3), 2)).toEqual({
+    deleted: [],
+    unreadable: [on(2)],
+    later: [],
+    spared: false,
+  });
   await put(on(4));
   expect(await prune(folder, on(4), 2)).toMatchObject({ deleted: [on(0)] });
   expect(left()).toEqual([on(1), on(2), on(3), on(4), "latchkey-november.json"]);
@@ -66,7 +80,7 @@ it("deletes nothing if the new one cannot be read back", async () => {
 it("deletes nothing once the registry has been emptied", async () => {
   for (const day of [0, 1]) await put(on(day));
   await put(on(2), { users: [] });
-  expect(await prune(folder, on(2), 1)).toEqual({ deleted: [], unreadable: [], spared: true });
+  expect(await prune(folder, on(2), 1)).toEqual({ deleted: [], unreadable: [], later: [], spared: true });
   expect(left()).toEqual([on(0), on(1), on(2)]);
 });
 

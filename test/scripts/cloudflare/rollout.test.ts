@@ -16,6 +16,7 @@ import { wranglerTomlFrom } from "../../../scripts/deployment/folder.ts";
 import { VERSION } from "../../../scripts/package.ts";
 import { type StandIn, startCloudflare } from "../../../scripts/stand-in/stand-in.ts";
 import { ALL_PERMISSIONS, emptyZone, newId, type Zone } from "../../../scripts/stand-in/state.ts";
+import { failed } from "../../../scripts/terminal/failure.ts";
 import { standInDeployer } from "../../cloudflare/deployer.ts";
 import { runHere } from "../cli/run-here.ts";
 
@@ -85,6 +86,21 @@ describe("a deploy", () => {
     expect(await deploy(await readTarget(client, config), quiet)).toMatchObject({ corrected: [] });
   });
 
+  it("is refused if wrangler would delete a route of the Worker's, in whichever zone", async () => {
+    const other = emptyZone("example.org");
+    other.routes = [
+      { id: newId(), pattern: "photos.example.org/*", script: "latchkey", request_limit_fail_open: false },
+    ];
+    cloudflare.state.zones.push(other);
+    const refused = deploy(await readTarget(client, config), deployer);
+    await expect(refused).rejects.toThrow("open what is behind them: photos.example.org/*");
+    expect(deployer.deploys).toBe(0);
+    // With no route in the file, wrangler leaves them all alone.
+    writeFileSync(config, readFileSync(config, "utf8").replace(/^routes = \[[^\]]*\]/m, ""));
+    await deploy(await readTarget(client, config), deployer);
+    expect(deployer.deploys).toBe(1);
+  });
+
   it("needs no zone while nothing leads to the Worker", async () => {
     const [first, routed, gated] = await Promise.all(
       [
@@ -127,6 +143,7 @@ describe("a deploy", () => {
       () => "name = 'blog'\nmain = 'blog.js'\n",
       "is not a gate's: it has no binding USER_REGISTRY",
     ],
+    ["names no Worker", (text: string) => text.replace(/^name = .*$/m, ""), "names no Worker"],
     ["names no host at Cloudflare", () => readFileSync(OURS, "utf8"), "names no host in a zone"],
   ])("is refused for a wrangler.toml that %s", async (_, edit, message) => {
     writeFileSync(config, edit(readFileSync(config, "utf8")));
@@ -192,6 +209,29 @@ describe("an upgrade", () => {
   it("goes back to the version that ran if a check fails that did not", async () => {
     const outcome = await upgraded(bad, [bad, other], "old");
     expect(outcome).toMatchObject({ isRolledBack: true, worse: [other], rolledBack: ["old"] });
+  });
+
+  it("says that the new version runs if the doctor cannot look, or the way back is barred", async () => {
+    const target = await readTarget(client, config);
+    const broken = () => Promise.reject(failed("Cloudflare's API answered 503", "try again"));
+    const given = { target, previous: "old", isBad: ({ status }: Finding) => status === "failed" };
+    const unseen = upgrade({ ...given, deployer: { ...deployer, rollback: broken }, examine: broken }, [
+      fine,
+    ]);
+    await expect(unseen).rejects.toMatchObject({
+      message:
+        "the new version is deployed, but the doctor could not look at it: Cloudflare's API answered 503",
+      hint: "try again; then run latchkey doctor, or go back: npx wrangler rollback old",
+    });
+    const stuck = upgrade(
+      { ...given, deployer: { ...deployer, rollback: broken }, examine: async () => [bad] },
+      [fine],
+    );
+    await expect(stuck).rejects.toMatchObject({
+      message: expect.stringContaining("the checks got worse, and the new version still runs: "),
+      hint: expect.stringContaining("npx wrangler rollback old; latchkey setup and deploy would deploy"),
+      list: ["api: it does not"],
+    });
   });
 
   it("says that it got worse where there is nothing known to go back to", async () => {
@@ -330,13 +370,68 @@ describe("latchkey remove", () => {
 
   it("changes nothing if the registry cannot be backed up before its Worker is deleted", async () => {
     guard();
-    const words = ["remove", "--config", config, "--yes", "--delete-worker", "--url", "https://127.0.0.1:1"];
-    const environment = { ...cloudflare.environment, HOME: folder, LATCHKEY_TOKEN: "t".repeat(40) };
-    const { code, stderr } = await runHere(words, environment);
-    expect(stderr).toContain("127.0.0.1:1");
-    expect([code, changes()]).toEqual([1, []]);
+    const words = ["remove", "--config", config, "--yes", "--delete-worker"];
+    const { code, stderr } = await runHere(words, { ...cloudflare.environment, HOME: folder });
+    expect(stderr).toContain("latchkey: the token is missing");
+    expect([code, changes()]).toEqual([2, []]);
     expect(cloudflare.state.scripts.has("latchkey")).toBe(true);
     expect(zone.routes).toHaveLength(3);
+  });
+
+  it("takes no backup of another gate, such as the local edge, for this one's", async () => {
+    guard();
+    const environment = { ...cloudflare.environment, HOME: folder, LATCHKEY_TOKEN: "t".repeat(40) };
+    const words = ["remove", "--config", config, "--yes", "--delete-worker"];
+    const { code, stderr } = await runHere(words, {
+      ...environment,
+      LATCHKEY_URL: "https://latchkey.localhost:8443",
+    });
+    expect(stderr).toContain(`is another gate than the one to back up, which is on ${ADMIN_HOST}`);
+    expect([code, changes()]).toEqual([2, []]);
+    expect(cloudflare.state.scripts.has("latchkey")).toBe(true);
+  });
+
+  it("sends no token to the app once no route leads to the registry, and deletes it without a backup if told so", async () => {
+    guard();
+    zone.routes = [];
+    const { code, stderr } = await run("--yes", "--delete-worker");
+    expect(stderr).toContain("no route leads to the registry any more, so it cannot be backed up");
+    expect([code, changes()]).toEqual([1, []]);
+    expect((await run("--yes", "--delete-worker", "--no-backup")).code).toBe(0);
+    expect(cloudflare.state.scripts.has("latchkey")).toBe(false);
+    // It may be repeated.
+    expect((await run("--yes", "--delete-worker")).code).toBe(0);
+  });
+
+  it("looks at every host that a route leads to the Worker, also one that is not in the file, or in another zone", async () => {
+    guard();
+    const other = emptyZone("example.org");
+    const route = { script: "latchkey", request_limit_fail_open: false };
+    other.routes = [{ ...route, id: newId(), pattern: "photos.example.org/*" }];
+    cloudflare.state.zones.push(other);
+    zone.routes.push({ ...route, id: newId(), pattern: "*.example.com/*" });
+    const { stderr, code } = await run("--yes");
+    expect(stderr).toContain("nothing else guards *.example.com, photos.example.org\n");
+    expect([code, changes()]).toEqual([2, []]);
+  });
+
+  it("leaves routes alone that were made since it looked, and then the Worker, too", async () => {
+    guard();
+    const { steps } = await planRemoval(await readTarget(client, config), true);
+    const made = { script: "latchkey", request_limit_fail_open: false, pattern: "new.example.com/*" };
+    zone.routes.push({ ...made, id: newId() });
+    await expect(carryOut({ steps }, { before: () => undefined })).rejects.toThrow(
+      "a route leads to the Worker again: new.example.com/*",
+    );
+    expect(zone.routes.map(({ pattern }) => pattern)).toEqual(["blog.example.com/*", "new.example.com/*"]);
+    expect(cloudflare.state.scripts.has("latchkey")).toBe(true);
+  });
+
+  it("deletes no Worker that may have routes where the token does not see them", async () => {
+    const target = await readTarget(client, config);
+    await expect(planRemoval({ ...target, unread: target.zones }, true)).rejects.toThrow(
+      "may have routes in zones where the token may not read them: example.com",
+    );
   });
 
   it("deletes the Worker last", async () => {

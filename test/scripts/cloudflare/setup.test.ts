@@ -302,6 +302,18 @@ describe("setup", () => {
     ]);
   });
 
+  it("deploys with every route that the Worker has, or wrangler would delete it and open the app", async () => {
+    await setUp(new Map([["vault.example.com", "bitwarden"]]));
+    // A run for one more app, which ended before the route was in the file.
+    const made = { id: newId(), pattern: "photos.example.com/*", script: "latchkey" };
+    zone.routes.push({ ...made, request_limit_fail_open: false });
+    const done = await setUp(new Map([["photos.example.com", "sync"]]));
+    expect(done.slice(0, 3)).toEqual(["wrangler.toml hosts", "wrangler.toml routes", "deploy"]);
+    expect(zone.routes.filter(({ pattern }) => pattern === made.pattern)).toEqual([
+      { ...made, request_limit_fail_open: false },
+    ]);
+  });
+
   it("goes on from a zone that is half set up by hand", async () => {
     zone.associations.push("Vault.example.com");
     await deployer.deploy(config, "", "by-hand");
