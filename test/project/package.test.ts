@@ -112,7 +112,12 @@ describe("the installed command", () => {
   it("made a folder whose git never sees what the guide has commands write there", async () => {
     await inFolder("git", ["init", "--quiet"]);
     const secrets = [".dev.vars", ".latchkey/admin-token", "card.html", "latchkey.json"];
-    secrets.push("alice-laptop.key", "alice-laptop.p12", "renewed/alice-laptop.key", "renewed/alice-laptop.p12");
+    secrets.push(
+      "alice-laptop.key",
+      "alice-laptop.p12",
+      "renewed/alice-laptop.key",
+      "renewed/alice-laptop.p12",
+    );
     const { stdout } = await inFolder("git", ["check-ignore", ...secrets]);
     expect(stdout.trim().split("\n")).toEqual(secrets);
     const { stdout: seen } = await inFolder("git", ["status", "--porcelain", "--untracked-files=all"]);

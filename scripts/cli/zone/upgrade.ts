@@ -47,7 +47,7 @@ A rollback brings back the old code and settings, not the old data: what the new
 version changed in the registry's tables stays. Should the old code refuse it,
 deploy the new version again, or restore the backup under another Worker's name.
 
-Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md, and, for the backup, a login,
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md, and for the backup a login,
 LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE. Exit code 1: it was rolled back, or a
 check failed.`)
     .run(async (session, options: UpgradeOptions) => {
