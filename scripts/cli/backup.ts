@@ -24,16 +24,16 @@ export const addBackup: AddCommand = (program) => {
     )
     .argument("[folder]", "where to write a new file, named by its time (default: your backup folder)")
     .option("--out <file>", "write this file instead; - is the standard output")
-    .option("--keep <count>", "then delete the oldest backups of this gate there, so that this many are left")
+    .option("--keep <count>", "then delete this gate's oldest backups there, so that this many are left")
     .option("--quiet", "print nothing unless something is wrong")
     .notes(`
 Your backup folder is your own, outside any repository:
 ${backupFolder().replace(homedir(), "~")}
 
 --keep is for a backup every night. It counts and deletes only whole backups of
-this gate that were written into that folder under the names they got there, and
-only once the new one has been read back. If the registry suddenly has no users,
-it deletes nothing.
+this gate that still have the names that this command gave them, and only after
+the new one has been read back. If the registry suddenly has no users, it
+deletes nothing.
 
 Not included: invitations, sessions, notifications on their way, and the tokens
 themselves, which are stored nowhere. The file lets nobody in, but shows who has

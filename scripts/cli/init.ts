@@ -22,13 +22,13 @@ export const addInit: AddCommand = (program) => {
     .command("init")
     .summary("make a deployment folder for a gate of your own")
     .description(
-      "Make a folder that holds the settings of one gate and the version that it runs: wrangler.toml, package.json with this very package as a file, .gitignore, .dev.vars.example and a README. Files that are there already stay as they are.",
+      "Make a folder that holds the settings of one gate and the version that it runs: wrangler.toml, package.json with this package as a file, .gitignore, .dev.vars.example and a README. Files that are there already stay as they are.",
     )
     .argument("<folder>", "a new folder, or . for this one")
     .option("--no-install", "write the files, and leave npm install to you")
     .notes(`
 The commands about your zone (setup, deploy, doctor) and start read the
-wrangler.toml of the folder where they are called.
+wrangler.toml of the folder in which you call them.
 
 Examples:
   latchkey init my-gate && cd my-gate

@@ -73,12 +73,13 @@ export const OTHER_FILES: Readonly<Record<string, string>> = {
 .env*
 .latchkey-dry-run-*.toml
 *.unfinished
-# Keys and certificates of devices, and backups.
-/*.p12
-/*.pem
-/*.key
-/*.mobileconfig
-/latchkey-backup-*.json
+# Keys and certificates of devices, emergency cards, and backups, also in folders.
+*.p12
+*.pem
+*.key
+*.mobileconfig
+card*.html
+latchkey*.json
 `,
   ".dev.vars.example": `# Secrets of the gate on this machine (latchkey start, wrangler dev). Copy this file to .dev.vars, which git ignores, and
 # uncomment what you need. Secrets at Cloudflare are not in any file: npx wrangler secret put NAME

@@ -120,6 +120,23 @@ describe("the installed command", () => {
     expect(readFileSync(join(folder, "wrangler.toml"), "utf8")).toBe(toml);
   });
 
+  it("made a folder whose git never sees what the guide has commands write there", async () => {
+    await inFolder("git", ["init", "--quiet"]);
+    const secrets = [".dev.vars", ".latchkey/admin-token", "card.html", "latchkey.json"];
+    secrets.push(
+      "alice-laptop.key",
+      "alice-laptop.p12",
+      "renewed/alice-laptop.key",
+      "renewed/alice-laptop.p12",
+    );
+    const { stdout } = await inFolder("git", ["check-ignore", ...secrets]);
+    expect(stdout.trim().split("\n")).toEqual(secrets);
+    const { stdout: seen } = await inFolder("git", ["status", "--porcelain", "--untracked-files=all"]);
+    expect(seen).toMatch(/wrangler\.toml/);
+    expect(seen).toMatch(/package-lock\.json/);
+    expect(seen).toMatch(/\.tgz/);
+  });
+
   it.each(["doctor", "start"])("says where the settings are missing: %s", async (command) => {
     const program = join(folder, "node_modules/latchkey/bin/latchkey.js");
     const env = { ...environment(), CLOUDFLARE_API_TOKEN: "none" };

@@ -25,13 +25,14 @@ export const addDeploy: AddCommand = (program) => {
     .option("--config <file>", "another wrangler.toml")
     .option("--no-outside", "end without requests from outside")
     .notes(`
-wrangler cannot set how a route fails, and a deploy may reset it: until this
-command has looked, the gate could be gone over the day's limit.
+wrangler cannot set how a route fails, and a deploy may reset it: then the apps
+would be open once the day's requests are used up. Deploy with this command, not
+with wrangler.
 
-Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md; without a route, what
-wrangler itself needs; for the doctor's look at the
-registry, LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE. Exit code 1: the deploy failed,
-or a check did.
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md (without a route, only what
+wrangler itself needs), and, for the doctor's look at the registry, a login,
+LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE. Exit code 1: the deploy or a check
+failed.
 
 Examples:
   latchkey deploy

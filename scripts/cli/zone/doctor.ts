@@ -40,9 +40,9 @@ export const addDoctor: AddCommand = (program) => {
     .option("--config <file>", "another wrangler.toml")
     .option("--strict", "exit with 1 if anything is unknown, too")
     .notes(`
-Needs CLOUDFLARE_API_TOKEN, and for the registry LATCHKEY_TOKEN or
+Needs CLOUDFLARE_API_TOKEN, and for the registry a login, LATCHKEY_TOKEN or
 LATCHKEY_TOKEN_FILE. The API is called at --url or LATCHKEY_URL, else on the
-first app's host.
+admin host or, if there is none, on the first app's.
 
 Exit code 1: a check failed, or the gate's API did not answer, so that nobody
 knows who may pass. Other unknown checks are counted in the last line, and are

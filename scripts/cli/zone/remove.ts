@@ -24,7 +24,7 @@ export const addRemove: AddCommand = (program) => {
       "Delete the Worker's routes, so that requests go to the apps again, and stop asking for certificates. The Worker and its registry stay, unless you say otherwise. Shows first what it will do, and asks.",
     )
     .option("--dry-run", "show what would be done, and change nothing")
-    .option("--leave-open", "go ahead although everyone can reach some of the apps then")
+    .option("--leave-open", "go ahead even if everyone can then reach some of the apps")
     .option("--delete-worker", "also delete the Worker and its registry, after a backup")
     .option("--no-backup", "delete the registry without a backup")
     .option("--config <file>", "another wrangler.toml")

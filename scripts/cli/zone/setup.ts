@@ -73,7 +73,9 @@ Examples:
       const device = options.device === undefined ? undefined : parseDevice(options.device);
       await checkOptions(options);
       if (!environment.LATCHKEY_CLOUDFLARE_API) refuseEdgeToken(tokenFile);
-      const asks = prompt.interactive && globals.yes !== true && options.dryRun !== true;
+      // A dry run that names its apps is complete as it stands. Any other asks what the real run would.
+      const isComplete = options.dryRun === true && (options.app !== undefined || globals.json === true);
+      const asks = prompt.interactive && globals.yes !== true && !isComplete;
       if (!(await setUp(session, options, tokenFile, asks))) return;
       // The token may exist only now, too late for this session. It takes precedence over LATCHKEY_TOKEN.
       const after = openSession({ ...globals, ...(existsSync(tokenFile) ? { tokenFile } : {}) });

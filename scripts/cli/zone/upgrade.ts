@@ -26,7 +26,7 @@ const CHANGES_MAX_LINES = 40;
 export const addUpgrade: AddCommand = (program) => {
   program
     .command("upgrade")
-    .summary("deploy this version in place of the one that runs, and go back if that is worse")
+    .summary("deploy this version, and roll back if the checks get worse")
     .description(
       "Show what this version brings, ask, back up the registry, deploy, and run the doctor. If a check fails that did not fail before, have wrangler roll the Worker back to the version before.",
     )
@@ -46,9 +46,9 @@ A rollback brings back the old code and settings, not the old data: what the new
 version changed in the registry's tables stays. Should the old code refuse it,
 deploy the new version again, or restore the backup under another Worker's name.
 
-Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md, and LATCHKEY_TOKEN or
-LATCHKEY_TOKEN_FILE for the backup. Exit code 1: it was rolled back, or a check
-failed.`)
+Needs CLOUDFLARE_API_TOKEN, see docs/cloudflare.md, and for the backup a login,
+LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE. Exit code 1: it was rolled back, or a
+check failed.`)
     .run(async (session, options: UpgradeOptions) => {
       const { config = WRANGLER_TOML, outside } = options;
       requireShownPlan(session.options, options.dryRun);

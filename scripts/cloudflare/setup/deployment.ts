@@ -54,7 +54,7 @@ async function run(words: readonly string[], environment: Record<string, string>
   if (code !== 0) {
     throw failed(
       `wrangler ${words[0]} failed`,
-      "see its output above; what was done before stays, and latchkey setup goes on from there",
+      "see its output above; what was done before stays, and the same command may be repeated",
     );
   }
 }

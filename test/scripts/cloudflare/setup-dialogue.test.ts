@@ -115,6 +115,27 @@ describe.skipIf(!hasTerminal)("latchkey setup on a terminal", () => {
     expect(readFileSync(config, "utf8")).toBe(before);
   });
 
+  it("asks the same in a dry run that names no app, and changes nothing", async () => {
+    // Nothing is set up, and the Worker is where the real wrangler finds it.
+    const fresh = readFileSync(OURS, "utf8").replace("src/index.ts", join(OURS, "../src/index.ts"));
+    writeFileSync(config, fresh);
+    const { shown, code } = await setup(
+      [
+        ["Which zone?", "\r"],
+        [HOSTS_QUESTION, "photos.example.com\r"],
+        ["What runs on photos.example.com?", "\r"],
+        ["The admin host", "\r"],
+        [SIGN_IN_QUESTION, "\r"],
+      ],
+      "--dry-run",
+    );
+    expect(shown).toContain("photos.example.com as immich");
+    expect(shown).toContain("dry run: nothing was changed");
+    expect(code, shown).toBe(0);
+    expect(changes()).toEqual([]);
+    expect(readFileSync(config, "utf8")).toBe(fresh);
+  });
+
   it("guesses the app from the hostname, and offers what it may need without choosing any of it", async () => {
     const { shown } = await setup([
       ["Which zone?", "\r"],
