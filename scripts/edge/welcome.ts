@@ -98,7 +98,8 @@ for Cloudflare's API, not Cloudflare:
     ...(bitwardenHost === undefined
       ? []
       : [
-          `Report the laptop lost. Bitwarden deletes its vault on the 401 that follows:
+          `Report the laptop lost. Bitwarden deletes its vault on the 401 that follows,
+after ten seconds at most:
   ${LATCHKEY} lost alice/alice-laptop
   ${curl(bitwardenHost, laptop)} -i ${edge.url(bitwardenHost)}/`,
         ]),
