@@ -18,7 +18,8 @@ const SLOW = [
 /** What asks the objects themselves, never through the one Worker of the runtime and what that remembers. */
 const OBJECTS = [
   "test/src/registry/{act-notices,claims,cost,notifications,races,receipt}.test.ts",
-  "test/src/registry/client/{invitations,lookup,registry}.test.ts",
+  // Not lookup.test.ts, whose last test aborts the objects: one that comes up after that may outlive a reset.
+  "test/src/registry/client/{invitations,registry}.test.ts",
   "test/src/registry/directory/{directory,people,sign-ins}.test.ts",
   "test/src/registry/storage/outbox.test.ts",
   "test/src/registry/user/*.test.ts",
