@@ -2,10 +2,6 @@
 import type { StatePaths } from "./state/paths.ts";
 import type { Vars } from "./worker-config.ts";
 
-/** The Worker's addresses for the provider, on the door: where people come back to, and where it reports sign-outs. */
-export const CALLBACK_PATH = "/.latchkey/callback";
-export const BACKCHANNEL_LOGOUT_PATH = "/.latchkey/backchannel-logout";
-
 /** Where people sign in, for those who start the identity provider. */
 export interface SignInDoor {
   /** `https://latchkey.localhost:8443` */

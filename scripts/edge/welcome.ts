@@ -5,7 +5,6 @@ import { isLocalhostName } from "../client/address.ts";
 import { LATCHKEY } from "../terminal/called-as.ts";
 import { shellWord } from "../terminal/text.ts";
 import type { Edge } from "./edge.ts";
-import { CALLBACK_PATH } from "./sign-in.ts";
 import { type DemoDeviceFiles, P12_PASSWORD } from "./state/paths.ts";
 
 interface Welcome {
@@ -114,7 +113,7 @@ are treated as revoked. Ctrl-C stops everything.`,
 function aboutProvider(edge: Edge, passwords: Welcome["passwords"]): string {
   if (passwords === undefined) {
     return `Your identity provider must know this redirect address:
-  ${edge.url(edge.apiHost)}${CALLBACK_PATH}`;
+  ${edge.url(edge.apiHost)}${PATHS.callback}`;
   }
   return `The identity provider runs on this machine, and knows two people:
   alice, password: ${passwords.alice}

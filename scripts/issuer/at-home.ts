@@ -1,7 +1,8 @@
 // The issuer beside the local edge: two people, whose passwords it keeps in the edge's state folder.
 import { randomBytes } from "node:crypto";
+import { PATHS } from "../../src/contract/paths.ts";
 import { askLocally } from "../edge/local-api.ts";
-import { BACKCHANNEL_LOGOUT_PATH, CALLBACK_PATH, type SignIn, type SignInDoor } from "../edge/sign-in.ts";
+import type { SignIn, SignInDoor } from "../edge/sign-in.ts";
 import { readIfThere, SECRET_MODE, writeWhole } from "../files.ts";
 import { failed } from "../terminal/failure.ts";
 import { type LocalIssuer, type LocalPerson, startIssuer } from "./issuer.ts";
@@ -43,8 +44,8 @@ export async function startHomeIssuer(door: SignInDoor): Promise<HomeIssuer> {
       people: PEOPLE.map((name) => person(name, passwords[name])),
       clientId: CLIENT_ID,
       clientSecret,
-      redirectUris: [`${door.url}${CALLBACK_PATH}`],
-      backchannelLogoutUri: `${door.url}${BACKCHANNEL_LOGOUT_PATH}`,
+      redirectUris: [`${door.url}${PATHS.callback}`],
+      backchannelLogoutUri: `${door.url}${PATHS.backchannelLogout}`,
       fetch: (url, options) => fetchFromEdge(door, url, options),
       onError: door.onError,
     });

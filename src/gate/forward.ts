@@ -93,8 +93,7 @@ function hasNoBody({ body, headers }: Request): boolean {
 
 /**
  * Sends an allowed request on to the app and returns its response unchanged, but for `withoutReferrer`. Only
- * `fetch(request)` keeps method, path,
- * query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
+ * `fetch(request)` keeps method, path, query, streams, ranges, redirects and WebSocket upgrades; the request is never read, retried or rebuilt from its URL.
  * Requests that pass without a device, and those of feeds, were judged by their path and method (`isByPath`), so they
  * also lose the headers that name others.
  * `onFailure` answers if the app's side could not be reached at all: Workers would otherwise answer with an error page

@@ -171,7 +171,11 @@ export class Door {
     const { request, hostname } = visit;
     const by = visit.by(userActor(user), now);
     const opened = await this.#services.authenticator.signInAs({ request, hostname, by }, user, person);
-    if (!opened.ok) return show(view.tooOften(PATHS.home), 429);
+    if (!opened.ok) {
+      return opened.error.code === "wrong-token"
+        ? show(view.notTheirs(PATHS.home), 400)
+        : show(view.tooOften(PATHS.home), 429);
+    }
     // Not a redirect: after one that began at the provider, browsers would not send the cookie, which is for this site.
     return show(view.signedIn(path), 200, {
       "Set-Cookie": setSession(opened.value.cookie),

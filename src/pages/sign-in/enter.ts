@@ -17,6 +17,7 @@ import { field } from "../html/forms.ts";
 import { seeOther, show } from "../html/html.ts";
 import { notice } from "../html/layout.ts";
 import { openTicket, type Ticket } from "./ticket.ts";
+import { notTheirs } from "./view.ts";
 
 const AGAIN = { href: "/", text: "Begin again" };
 
@@ -46,7 +47,7 @@ export async function enter(
     ? await services.secrets.newBrowserSecret(visit.hostname)
     : await services.secrets.browserSecretFor(visit.hostname, ticket.secret);
   const { user, opener, authTime, destination } = ticket;
-  if (!(await isStillTheirs(services, ticket))) return show(notice("Not signed in", NOT_THEIRS, AGAIN), 400);
+  if (!(await isStillTheirs(services, ticket))) return show(notTheirs("/"), 400);
   const by = visit.by(userActor(user), now);
   const opened = await browsers.open(
     by,
@@ -62,15 +63,13 @@ export async function enter(
   // Once more: whoever took it from the user signed out what was open just before this was.
   if (!(await isStillTheirs(services, ticket))) {
     await browsers.endOne(by, user, key);
-    return show(notice("Not signed in", NOT_THEIRS, AGAIN), 400);
+    return show(notTheirs("/"), 400);
   }
   const response = seeOther(visit.url.origin + destination.to);
   response.headers.append("Set-Cookie", setBrowser(secret, isShort));
   response.headers.append("Set-Cookie", clearEntry());
   return response;
 }
-
-const NOT_THEIRS = "Your account at the identity provider no longer belongs to a user here.";
 
 /** The identity may have been taken from its user since the person came back from the provider. */
 async function isStillTheirs({ directory }: Services, { user, opener }: Ticket): Promise<boolean> {

@@ -98,6 +98,12 @@ export function notForYou(user: UserId, host: string): Html {
   );
 }
 
+/** The identity was taken from its user in the meantime. */
+export function notTheirs(href: string): Html {
+  const why = "Your account at the identity provider no longer belongs to a user here.";
+  return notice("Not signed in", why, again(href));
+}
+
 /** This very browser is a device that somebody suspended or reported lost. */
 export function shutOut(user: UserId): Html {
   return notice(

@@ -42,7 +42,8 @@ export class Browsers {
 
   /**
    * Lets a browser in as a device of this user: on one more app if it is one already, else by an enrolment.
-   * `isShort`: it ends after an hour. `former`: the key of the device whose place it takes. If interrupted, its ticket is used up, and the person signs in again.
+   * `isShort`: it ends after an hour. `former`: the key of the device whose place it takes. If interrupted, its ticket
+   * is used up, and the person signs in again.
    */
   async open(
     by: Actor,

@@ -1,15 +1,11 @@
 // Signing in with an identity provider: an edge with its issuer, and what a person does in their browser.
 import type { BrowserContext, Page } from "playwright-core";
 import type { EdgeOptions } from "../../../scripts/edge/edge.ts";
-import {
-  BACKCHANNEL_LOGOUT_PATH,
-  CALLBACK_PATH,
-  type SignIn,
-  type SignInDoor,
-} from "../../../scripts/edge/sign-in.ts";
+import type { SignIn, SignInDoor } from "../../../scripts/edge/sign-in.ts";
 import { fetchFromEdge } from "../../../scripts/issuer/at-home.ts";
 import { type LocalIssuer, type LocalPerson, startIssuer } from "../../../scripts/issuer/issuer.ts";
 import type { Device } from "../../../src/contract/answers.ts";
+import { PATHS } from "../../../src/contract/paths.ts";
 import { TestEdge } from "./edge.ts";
 import { choose, press } from "./pages.ts";
 
@@ -56,8 +52,8 @@ export async function startSignInEdge(options: Partial<EdgeOptions>): Promise<Si
       const issuer = await startIssuer({
         ...CLIENT,
         people: PEOPLE.map(person),
-        redirectUris: [`${door.url}${CALLBACK_PATH}`],
-        backchannelLogoutUri: `${door.url}${BACKCHANNEL_LOGOUT_PATH}`,
+        redirectUris: [`${door.url}${PATHS.callback}`],
+        backchannelLogoutUri: `${door.url}${PATHS.backchannelLogout}`,
         fetch: (url, asked) => fetchFromEdge(door, url, asked),
       });
       started.resolve(issuer);
