@@ -75,7 +75,6 @@ export function servicesOf(
     backups: new Backups(bindings, registry),
     authenticator: new Authenticator(adminToken, directory, secrets, dead, now, signIn),
     people: new People(bindings, registry, signIn?.owners ?? new Map()),
-    signIn,
     codes: new InvitationCodes(secrets, dead, invitations),
     apps: appsOf(config),
     door: signIn && {

@@ -3,7 +3,6 @@ import type { GenericSchema } from "valibot";
 import type { KeyedSecrets } from "../auth/keyed-secrets.ts";
 import { ApiError } from "../contract/api-error.ts";
 import type { Subject } from "../contract/permissions.ts";
-import type { SignInSettings } from "../contract/sign-in-settings.ts";
 import { VERSION, VERSION_HEADER } from "../contract/version.ts";
 import type { Principal } from "../domain/credential.ts";
 import { type Fingerprint, parseFingerprint } from "../domain/fingerprint.ts";
@@ -42,8 +41,6 @@ export interface Context {
   invitations: Invitations;
   backups: Backups;
   people: People;
-  /** How people sign in with an identity provider; `null`: nobody does. */
-  signIn: SignInSettings | null;
   apps: Apps;
   /** The host of the pages; `null`: there are none. */
   adminHost: string | null;

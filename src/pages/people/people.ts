@@ -22,7 +22,7 @@ import { ago } from "../html/times.ts";
 import { capital, grouped } from "../html/words.ts";
 
 export async function people(context: PageContext): Promise<Html> {
-  const { directory, principal, signIn } = context;
+  const { directory, principal, door } = context;
   const [{ users }, identities, waiting] = await Promise.all([
     visibleUsers(context),
     directory.ask((directory) => directory.identities(null)),
@@ -33,9 +33,9 @@ export async function people(context: PageContext): Promise<Html> {
   return layout(
     { title: "People", principal, current: PATHS.people },
     html`${
-      signIn === null
+      door === null
         ? html`<p class="message">Nobody can sign in with an identity provider yet: <code>SIGN_IN</code> is not set.</p>`
-        : html`<p>People sign in with ${signIn.label}. The first person with a user’s address becomes that user; everybody else waits here.</p>`
+        : html`<p>People sign in with ${door.settings.label}. The first person with a user’s address becomes that user; everybody else waits here.</p>`
     }
 <section aria-labelledby="waiting"><h2 id="waiting">Waiting to be admitted</h2>
 ${
